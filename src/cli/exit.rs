@@ -1,0 +1,61 @@
+//! What a command ends with: an exit code that scripts can trust, and a failure that says the way out.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// How a command ended. The numbers are a contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// Done, or nothing is due.
+    Done = 0,
+    /// The input or the environment is wrong.
+    Wrong = 1,
+    /// A person is needed now: review, merge, deploy.
+    PersonNeeded = 3,
+    /// Delivery is at risk: the promise is broken or about to be.
+    DeliveryAtRisk = 4,
+    /// Another run holds the lock.
+    Locked = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command could not do what was asked: printed on stderr as `error: …` with `hint: …` lines below.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// What, where and why.
+    pub message: String,
+    /// The ways out, one line each.
+    pub hints: Vec<String>,
+}
+
+impl Failure {
+    /// Wrong input or environment (exit 1): `error` said as it is.
+    pub fn wrong(error: impl fmt::Display) -> Self {
+        Self {
+            exit: Exit::Wrong,
+            message: error.to_string(),
+            hints: Vec::new(),
+        }
+    }
+
+    /// The same failure with one more way out.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    /// For output that could not be written; input errors carry their file and are made with [`Failure::wrong`].
+    fn from(error: std::io::Error) -> Self {
+        Self::wrong(format_args!("cannot write the output: {error}"))
+    }
+}

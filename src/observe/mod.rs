@@ -1,0 +1,1 @@
+//! The live world as observations: what servers answer and what hosts present. Bounded and cancellable.

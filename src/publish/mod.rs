@@ -1,0 +1,1 @@
+//! Decisions into the world: git commits, zone files, an authoritative server.

@@ -1,0 +1,1 @@
+//! The same values as text, markdown and JSON.

@@ -1,0 +1,1 @@
+//! One file per use case: observe, decide, record, render.

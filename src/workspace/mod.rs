@@ -1,0 +1,1 @@
+//! The operator's workspace on disk: configuration, journal, lock, and files that are whole or absent.

@@ -1,0 +1,342 @@
+//! Domain names in wire form with the text form of master files (RFC 1035 §3.1, §5.1; canonical order RFC 4034 §6.1).
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+/// An absolute domain name, uncompressed, at most 255 octets, in the case it was written in.
+///
+/// Equality, order and hash ignore ASCII case; the order is the canonical order of DNSSEC.
+///
+/// ```
+/// use tlsa_rotate::zone::name::Name;
+/// let origin = Name::parse(b"example.com.", None).unwrap();
+/// let name = Name::parse(b"_25._tcp.MX1", Some(&origin)).unwrap();
+/// assert_eq!(name.to_string(), "_25._tcp.MX1.example.com.");
+/// assert!(name.is_at_or_below(&origin));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Name {
+    wire: Box<[u8]>,
+}
+
+/// Why a text or an octet string is not a domain name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing where a name should stand.
+    #[error("a name is expected, this is empty")]
+    Empty,
+    /// Two dots in a row, or a dot in front.
+    #[error("a label is empty (two dots in a row, or one in front)")]
+    EmptyLabel,
+    /// RFC 1035 §2.3.4.
+    #[error("a label is longer than 63 octets")]
+    LongLabel,
+    /// RFC 1035 §2.3.4.
+    #[error("the name is longer than 255 octets")]
+    LongName,
+    /// `\` at the end, or `\DDD` above 255 or with fewer than three digits.
+    #[error("a `\\` must be followed by a character or by three digits up to 255")]
+    BadEscape,
+    /// The name has no dot at the end, and nothing says what it is relative to.
+    #[error("the name is relative (no dot at the end) and no origin is known")]
+    NoOrigin,
+    /// Octets that end within a label, or a compression pointer.
+    #[error("the octets end within the name, or hold a compression pointer")]
+    BadWire,
+}
+
+impl Name {
+    /// The longest name in octets (RFC 1035 §2.3.4).
+    pub const MAX: usize = 255;
+
+    /// The root.
+    pub fn root() -> Self {
+        Self {
+            wire: Box::new([0]),
+        }
+    }
+
+    /// Reads the text form; a name without a final dot is taken relative to `origin`.
+    ///
+    /// `@` has no special meaning here: what it stands for is the master file's business.
+    pub fn parse(text: &[u8], origin: Option<&Self>) -> Result<Self, NameError> {
+        match text {
+            [] => return Err(NameError::Empty),
+            b"." => return Ok(Self::root()),
+            _ => {}
+        }
+        let mut wire = Vec::with_capacity(text.len().saturating_add(2));
+        let mut label: Vec<u8> = Vec::new();
+        let mut rest = text;
+        let mut absolute = false;
+        while let Some((&byte, after)) = rest.split_first() {
+            rest = after;
+            absolute = false;
+            match byte {
+                b'.' => {
+                    push_label(&mut wire, &mut label)?;
+                    absolute = true;
+                }
+                b'\\' => {
+                    let (octet, after) = unescape(rest)?;
+                    rest = after;
+                    label.push(octet);
+                }
+                _ => label.push(byte),
+            }
+        }
+        if absolute {
+            wire.push(0);
+        } else {
+            push_label(&mut wire, &mut label)?;
+            wire.extend_from_slice(&origin.ok_or(NameError::NoOrigin)?.wire);
+        }
+        if wire.len() > Self::MAX {
+            return Err(NameError::LongName);
+        }
+        Ok(Self { wire: wire.into() })
+    }
+
+    /// Reads an uncompressed name from the front of `octets`; returns it and what follows.
+    pub fn split_wire(octets: &[u8]) -> Result<(Self, &[u8]), NameError> {
+        let mut rest = octets;
+        loop {
+            let (&length, after) = rest.split_first().ok_or(NameError::BadWire)?;
+            if length > 63 {
+                return Err(NameError::BadWire);
+            }
+            rest = after.get(usize::from(length)..).ok_or(NameError::BadWire)?;
+            if length == 0 {
+                break;
+            }
+        }
+        let wire = octets
+            .get(..octets.len().saturating_sub(rest.len()))
+            .ok_or(NameError::BadWire)?;
+        if wire.len() > Self::MAX {
+            return Err(NameError::LongName);
+        }
+        Ok((Self { wire: wire.into() }, rest))
+    }
+
+    /// The wire form, uncompressed, in the case it was written in.
+    pub fn wire(&self) -> &[u8] {
+        &self.wire
+    }
+
+    /// The canonical wire form: lower case (RFC 4034 §6.2).
+    pub fn canonical(&self) -> Vec<u8> {
+        // Length octets are at most 63, below every upper-case letter: lower-casing all octets leaves them alone.
+        self.wire.to_ascii_lowercase()
+    }
+
+    /// The labels from the leftmost to the top, without the root.
+    pub fn labels(&self) -> Labels<'_> {
+        Labels { rest: &self.wire }
+    }
+
+    /// How many labels the name has, the root not counted.
+    pub fn label_count(&self) -> usize {
+        self.labels().count()
+    }
+
+    /// The name without its leftmost label; `None` for the root.
+    pub fn parent(&self) -> Option<Self> {
+        let first = self.labels().next()?;
+        let wire = self.wire.get(first.len().saturating_add(1)..)?;
+        Some(Self { wire: wire.into() })
+    }
+
+    /// Whether this is `other` or lies below it.
+    pub fn is_at_or_below(&self, other: &Self) -> bool {
+        let (mine, theirs) = (self.label_count(), other.label_count());
+        mine >= theirs
+            && self
+                .labels()
+                .skip(mine.saturating_sub(theirs))
+                .zip(other.labels())
+                .all(|(a, b)| a.eq_ignore_ascii_case(b))
+    }
+
+    /// Whether the leftmost label is `*` (RFC 4592 §2.1.1).
+    pub fn is_wildcard(&self) -> bool {
+        self.labels().next() == Some(b"*")
+    }
+
+    /// `label` in front of this name.
+    pub fn child(&self, label: &[u8]) -> Result<Self, NameError> {
+        let mut wire = Vec::with_capacity(
+            self.wire
+                .len()
+                .saturating_add(label.len())
+                .saturating_add(1),
+        );
+        push_label(&mut wire, &mut label.to_vec())?;
+        wire.extend_from_slice(&self.wire);
+        if wire.len() > Self::MAX {
+            Err(NameError::LongName)
+        } else {
+            Ok(Self { wire: wire.into() })
+        }
+    }
+}
+
+fn push_label(wire: &mut Vec<u8>, label: &mut Vec<u8>) -> Result<(), NameError> {
+    if label.is_empty() {
+        return Err(NameError::EmptyLabel);
+    }
+    let length = u8::try_from(label.len())
+        .ok()
+        .filter(|l| *l <= 63)
+        .ok_or(NameError::LongLabel)?;
+    wire.push(length);
+    wire.append(label);
+    Ok(())
+}
+
+/// The octet that follows a `\`: `DDD` as a number, anything else as itself (RFC 1035 §5.1).
+fn unescape(after: &[u8]) -> Result<(u8, &[u8]), NameError> {
+    match after {
+        [a, b, c, rest @ ..] if [a, b, c].iter().all(|d| d.is_ascii_digit()) => {
+            let digits =
+                std::str::from_utf8(after.get(..3).unwrap_or_default()).unwrap_or_default();
+            digits
+                .parse()
+                .map(|octet| (octet, rest))
+                .map_err(|_| NameError::BadEscape)
+        }
+        [digit, ..] if digit.is_ascii_digit() => Err(NameError::BadEscape),
+        [octet, rest @ ..] => Ok((*octet, rest)),
+        [] => Err(NameError::BadEscape),
+    }
+}
+
+/// The labels of a [`Name`], leftmost first.
+#[derive(Clone, Debug)]
+pub struct Labels<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Labels<'a> {
+    type Item = &'a [u8];
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let (&length, after) = self.rest.split_first()?;
+        if length == 0 {
+            return None;
+        }
+        let (label, rest) = after.split_at_checked(usize::from(length))?;
+        self.rest = rest;
+        Some(label)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut empty = true;
+        for label in self.labels() {
+            empty = false;
+            for &byte in label {
+                match byte {
+                    b'.' | b'\\' | b'"' | b';' | b'(' | b')' | b'@' | b'$' => {
+                        write!(f, "\\{}", char::from(byte))?
+                    }
+                    0x21..=0x7e => write!(f, "{}", char::from(byte))?,
+                    _ => write!(f, "\\{byte:03}")?,
+                }
+            }
+            f.write_str(".")?;
+        }
+        if empty { f.write_str(".") } else { Ok(()) }
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.wire.eq_ignore_ascii_case(&other.wire)
+    }
+}
+
+impl Eq for Name {}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for byte in &self.wire {
+            state.write_u8(byte.to_ascii_lowercase());
+        }
+    }
+}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Name {
+    /// RFC 4034 §6.1: by labels from the right, each as lower-cased octets, absent labels first.
+    fn cmp(&self, other: &Self) -> Ordering {
+        let mine: Vec<&[u8]> = self.labels().collect();
+        let theirs: Vec<&[u8]> = other.labels().collect();
+        let lower = |label: &'_ [u8]| label.to_ascii_lowercase();
+        for (a, b) in mine.iter().rev().zip(theirs.iter().rev()) {
+            match lower(a).cmp(&lower(b)) {
+                Ordering::Equal => {}
+                unequal => return unequal,
+            }
+        }
+        mine.len().cmp(&theirs.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::parse(text.as_bytes(), None).unwrap()
+    }
+
+    #[test]
+    fn canonical_order_is_that_of_rfc_4034_6_1() {
+        let rfc = [
+            "example.",
+            "a.example.",
+            "yljkjljk.a.example.",
+            "Z.a.example.",
+            "zABC.a.EXAMPLE.",
+            "z.example.",
+            "\\001.z.example.",
+            "*.z.example.",
+            "\\200.z.example.",
+        ];
+        let mut sorted: Vec<Name> = rfc.iter().rev().map(|t| name(t)).collect();
+        sorted.sort();
+        assert_eq!(
+            sorted.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            rfc
+        );
+    }
+
+    #[test]
+    fn escapes_round_trip_and_bad_names_are_refused() {
+        assert_eq!(name("a\\046b\\\\.c\\.d.").to_string(), "a\\.b\\\\.c\\.d.");
+        assert_eq!(Name::parse(b"..", None), Err(NameError::EmptyLabel));
+        assert_eq!(Name::parse(b"a", None), Err(NameError::NoOrigin));
+        assert_eq!(Name::parse(b"a\\25.", None), Err(NameError::BadEscape));
+        assert_eq!(Name::parse(b"a\\256.", None), Err(NameError::BadEscape));
+        assert_eq!(
+            Name::parse("a".repeat(64).as_bytes(), Some(&Name::root())),
+            Err(NameError::LongLabel)
+        );
+        assert_eq!(
+            Name::parse("abc.".repeat(64).as_bytes(), None),
+            Err(NameError::LongName)
+        );
+        assert_eq!(
+            Name::split_wire(&[1, b'a', 0xc0, 0]),
+            Err(NameError::BadWire)
+        );
+        assert!(!name("xexample.com.").is_at_or_below(&name("example.com.")));
+    }
+}
