@@ -3,4 +3,5 @@
 //! This room knows no clock, no file, no socket and no other room of the house.
 
 pub mod association;
+pub mod observation;
 pub mod timing;

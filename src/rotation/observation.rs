@@ -1,0 +1,148 @@
+//! What was seen of the world in one run: a value, in which `Unknown` never counts as yes.
+//!
+//! Three facts are kept apart: what git HEAD holds (*merged*), what every authoritative server answers (*served*),
+//! and which key every host presents (*presented*).
+
+use super::association::Association;
+use super::timing::{Instant, Ttl};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// Something looked at: what it was, or why it could not be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen<T> {
+    /// Looked at, and this is what it was.
+    Known(T),
+    /// Unreachable, timed out, unparsable, contradictory: the reason, for people.
+    Unknown(String),
+}
+
+/// The owner name of a TLSA RRset, absolute and in lower case: `_25._tcp.mx1.example.com.`
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TlsaName(String);
+
+/// One address of one authoritative server, as a person would name it: `ns1.example.com. 192.0.2.53:53`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Authority(pub String);
+
+/// A host and port that mail senders connect to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Host name without a final dot, lower case.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+/// The public-key algorithm of a certificate, asked for separately because a server may hold one chain of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyAlgorithm {
+    /// RSA.
+    Rsa,
+    /// ECDSA (and Ed25519, which senders offer in the same breath).
+    Ecdsa,
+}
+
+/// From when until when the valid RRSIGs over an RRset hold (RFC 4034 §3.1.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignatureWindow {
+    /// Latest inception among the valid signatures that are needed.
+    pub inception: Instant,
+    /// Earliest expiration among them.
+    pub expiration: Instant,
+}
+
+/// The TLSA RRset that one authoritative server answers with; an empty set is a proven absence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServedRrset {
+    /// The associations in it.
+    pub associations: BTreeSet<Association>,
+    /// The TTL it may be cached for; of a negative answer, the negative TTL (RFC 2308 §5).
+    pub ttl: Ttl,
+    /// The window of its verified signature. An unsigned or wrongly signed answer is `Unknown`, never a set without one.
+    pub signature: SignatureWindow,
+}
+
+/// The leaf key that a host presents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presented {
+    /// The `3 1 1` association of the leaf's own SPKI octets.
+    pub key: Association,
+    /// End of the leaf's validity.
+    pub not_after: Instant,
+}
+
+/// What a host answers when it is asked for a chain of one algorithm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// It presents this key.
+    Key(Presented),
+    /// It said, by a TLS alert, that it has none of this algorithm.
+    NotOffered,
+}
+
+/// What each address of an endpoint presents, by algorithm.
+pub type Offers = BTreeMap<String, BTreeMap<KeyAlgorithm, Seen<Offer>>>;
+
+/// Everything seen in one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// When the run looked.
+    pub at: Instant,
+    /// The TLSA RRsets of git HEAD.
+    pub merged: BTreeMap<TlsaName, Seen<BTreeSet<Association>>>,
+    /// The TLSA RRsets of every address of every authoritative server.
+    pub served: BTreeMap<TlsaName, BTreeMap<Authority, Seen<ServedRrset>>>,
+    /// The keys that every address of every host presents.
+    pub presented: BTreeMap<Endpoint, Offers>,
+}
+
+impl TlsaName {
+    /// From an absolute owner name as text; lower-cased.
+    pub fn new(absolute: &str) -> Self {
+        Self(absolute.to_ascii_lowercase())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Endpoint {
+    /// The owner name of the TLSA RRset of this endpoint over TCP (RFC 6698 §3): `_25._tcp.<host>.`
+    pub fn tlsa_name(&self) -> TlsaName {
+        TlsaName::new(&format!("_{}._tcp.{}.", self.port, self.host))
+    }
+}
+
+impl fmt::Display for TlsaName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+impl fmt::Display for KeyAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rsa => "RSA",
+            Self::Ecdsa => "ECDSA",
+        })
+    }
+}
