@@ -1,1 +1,4 @@
 //! The operator's workspace on disk: configuration, journal, lock, and files that are whole or absent.
+
+pub mod durable;
+pub mod lock;
