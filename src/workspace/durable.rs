@@ -179,9 +179,7 @@ pub fn append(path: &Path, length: u64, line: &[u8]) -> Result<(), WriteError> {
     let append_real = || {
         let mut file = OpenOptions::new().append(true).open(path)?;
         if file.metadata()?.len() != length {
-            return Err(io::Error::other(
-                "somebody else has written to it meanwhile",
-            ));
+            return Err(changed_meanwhile());
         }
         let written = file.write(line).and_then(|n| match n {
             n if n == line.len() => file.sync_all(),
@@ -200,11 +198,14 @@ pub fn append(path: &Path, length: u64, line: &[u8]) -> Result<(), WriteError> {
     })
 }
 
-/// Cuts the file at `path` down to its first `length` bytes and flushes it.
-pub fn truncate(path: &Path, length: u64) -> Result<(), WriteError> {
+/// Cuts the file at `path`, which must be `length` bytes long, down to its first `kept` bytes and flushes it.
+pub fn truncate(path: &Path, length: u64, kept: u64) -> Result<(), WriteError> {
     let truncate_real = || {
         let file = OpenOptions::new().write(true).open(path)?;
-        file.set_len(length)?;
+        if file.metadata()?.len() != length {
+            return Err(changed_meanwhile());
+        }
+        file.set_len(kept)?;
         file.sync_all()
     };
     truncate_real().map_err(|source| WriteError {
@@ -265,6 +266,10 @@ fn follow(path: &Path) -> io::Result<PathBuf> {
         }
     }
     Err(io::Error::other("its symbolic links form a loop"))
+}
+
+fn changed_meanwhile() -> io::Error {
+    io::Error::other("somebody else has written to it meanwhile")
 }
 
 fn directory_of(path: &Path) -> &Path {
