@@ -1,3 +1,4 @@
 //! The same values as text, markdown and JSON.
 
 pub mod diagram;
+pub mod runbook;
