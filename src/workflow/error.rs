@@ -160,6 +160,14 @@ pub enum WorkflowError {
         /// Why not.
         reason: String,
     },
+    /// The signed zone on disk is damaged.
+    #[error("the signed zone {} cannot be read:\n{findings}", path.display())]
+    SignedUnreadable {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        findings: String,
+    },
     /// The zone as signed does not verify; it was not written.
     #[error("{zone} as signed does not verify, so it was not written:\n{findings}")]
     Unverified {
@@ -215,6 +223,10 @@ impl WorkflowError {
             ],
             Self::OtherKeyThere { path } => vec![format!(
                 "if it is not needed any more, move {} and its neighbours away",
+                path.display()
+            )],
+            Self::SignedUnreadable { path, .. } => vec![format!(
+                "move {} away; it is signed anew from git HEAD, with the serial that the zone file has there",
                 path.display()
             )],
             Self::NotCommitted { path } => vec![format!(

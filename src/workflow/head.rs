@@ -47,12 +47,22 @@ pub fn head(workspace: &Workspace, zone: &ZoneConfig) -> Result<Head, WorkflowEr
         Publication::GitCurrent | Publication::GitBranch { .. } => {
             let repository = Repository::discover(&zone.file)?;
             let commit = repository.head()?.commit;
-            let bytes = repository.file_at(&commit, &zone.file)?;
-            let bytes = bytes.ok_or_else(|| WorkflowError::NotCommitted { path: zone.file.clone() })?;
-            let files = AtCommit { repository: &repository, commit: &commit, root: &workspace.root };
-            read(&zone.file.display().to_string(), bytes, zone, &files)
+            at_commit(workspace, zone, &repository, &commit)
         }
     }
+}
+
+/// The zone as a commit holds it.
+pub fn at_commit(
+    workspace: &Workspace,
+    zone: &ZoneConfig,
+    repository: &Repository,
+    commit: &str,
+) -> Result<Head, WorkflowError> {
+    let bytes = repository.file_at(commit, &zone.file)?;
+    let bytes = bytes.ok_or_else(|| WorkflowError::NotCommitted { path: zone.file.clone() })?;
+    let files = AtCommit { repository, commit, root: &workspace.root };
+    read(&zone.file.display().to_string(), bytes, zone, &files)
 }
 
 fn read(

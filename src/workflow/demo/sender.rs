@@ -4,10 +4,10 @@
 //! Its resolver asks the zone's servers in turn and keeps what it validated for the TTL, never longer than the signature
 //! (RFC 4035 §5.3.3). It knows nothing of the machine.
 
-use super::delivery;
-use crate::dane::judge::{self, Rules, Verdict};
+use super::delivery::{self, Host, Mail, Outcome};
 use crate::dnssec::verify::{verify_dnskeys, verify_rrset};
 use crate::observe::dns::{self, Transport};
+use crate::observe::smtp::Caller;
 use crate::rotation::association::Association;
 use crate::rotation::timing::{Instant, Ttl};
 use crate::zone::content::Rrset;
@@ -19,17 +19,6 @@ use std::time::Duration;
 
 /// The wait for one answer on loopback.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// What became of one mail.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was delivered over TLS to a host that this record authenticated.
-    Delivered(Association),
-    /// The host did not match what the sender's cache demanded: no mail (RFC 7672 §2.2).
-    Refused(String),
-    /// Something else went wrong; in the demo nothing should.
-    Failed(String),
-}
 
 /// One sending mail server and its resolver.
 #[derive(Debug)]
@@ -71,7 +60,7 @@ impl Sender {
     pub async fn send(&mut self, now: Instant) -> Outcome {
         match self.try_to_send(now).await {
             Ok(outcome) => outcome,
-            Err(why) => Outcome::Failed(why),
+            Err(why) => Outcome::Deferred(why),
         }
     }
 
@@ -83,28 +72,15 @@ impl Sender {
         let owner = tlsa_owner(&host)?;
         let tlsa = self.look_up(&owner, Rtype::TLSA, now).await?;
         let rrset: Vec<Association> =
-            tlsa.rdatas.iter().filter_map(Rdata::to_association).collect();
+            tlsa.rdatas.iter().filter_map(Rdata::association).collect();
         let text = host.to_string();
         let sni = text.trim_end_matches('.');
         let address = *self.hosts.get(sni).ok_or_else(|| format!("{sni} has no place in the demo"))?;
-        let mut session = delivery::open(address, sni).await.map_err(|e| e.to_string())?;
-        let chain = judge::presented(session.chain()).map_err(|e| e.to_string())?;
-        let judgement = judge::judge(&rrset, &chain, &[sni], now, &Rules::Smtp);
-        match judgement.verdict {
-            Verdict::Verified(by) => {
-                session.deliver(&self.name, &apex.to_string()).await.map_err(|e| e.to_string())?;
-                Ok(Outcome::Delivered(by))
-            }
-            _ => {
-                let presents = chain.first().map(|leaf| leaf.spki_association().short());
-                let listed: Vec<String> = rrset.iter().map(Association::short).collect();
-                Ok(Outcome::Refused(format!(
-                    "{sni} presents {}, the cache holds {}",
-                    presents.unwrap_or_default(),
-                    listed.join(", ")
-                )))
-            }
-        }
+        let to = format!("postmaster@{}", apex.to_string().trim_end_matches('.'));
+        let from = format!("robot@{}", self.name);
+        let mail = Mail { from: &from, to: &to, text: "Subject: a mail\n\nIs the key right?\n" };
+        let host = Host { name: sni, address, rrset: &rrset };
+        Ok(delivery::deliver(&host, &mail, now, &Caller::default()).await)
     }
 
     /// A validated RRset from the cache or from the next server in turn.
