@@ -1,7 +1,9 @@
-//! A directory of BIND key files: every key of a zone read, a new one written (0600, exclusively, durably).
+//! A directory of BIND key files: every key of a zone read and checked, and what the files of a new key hold.
+//!
+//! Nothing is written here: whoever asks for a key creates its files, exclusively and with the modes given.
 
 use crate::dnssec::algorithm::Algorithm;
-use crate::dnssec::dnskey::{Dnskey, SEP, ZONE};
+use crate::dnssec::dnskey::{SEP, ZONE};
 use crate::dnssec::generate;
 use crate::dnssec::keyfile::{
     KeyTextError, PrivateText, Timing, file_prefix, private_text, public_text,
@@ -11,9 +13,10 @@ use crate::dnssec::line::RecordLine;
 use crate::rotation::timing::{Instant, Ttl};
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Rtype};
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Key files are a few hundred octets; whatever is larger is something else.
@@ -36,7 +39,7 @@ pub enum Role {
 /// Why keys could not be loaded or made. Never shows a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// A file or directory could not be read or written.
+    /// A file or directory could not be read.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file.
@@ -197,21 +200,44 @@ fn read_bounded(file: &File, path: &Path) -> Result<String, KeyError> {
     Ok(text)
 }
 
-/// Makes a key and writes its two files into `directory`, which is made if it is missing. In use from `now` on.
-///
-/// The private file comes first, so that a public file without a private one is never left behind.
-pub fn generate_key(
-    directory: &Path,
+/// A key that is on no disk yet, and its two files.
+#[derive(Debug)]
+pub struct NewKey {
+    /// The key.
+    pub key: SigningKey,
+    /// The files, in the order in which they must be created: the private one first, so that a public file without its
+    /// private one never stands there.
+    pub files: [KeyFile; 2],
+}
+
+/// A file to be created. Not printable: it may be the secret.
+pub struct KeyFile {
+    /// Its name, without a directory.
+    pub name: String,
+    /// Its permission bits.
+    pub mode: u32,
+    /// What it holds.
+    pub contents: String,
+}
+
+impl fmt::Debug for KeyFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyFile({})", self.name)
+    }
+}
+
+/// Draws a key for `zone` whose tag none of `others` has. It is in use from `now` on.
+pub fn new_key(
     zone: &Name,
     algorithm: Algorithm,
     role: Role,
+    others: &[SigningKey],
     now: Instant,
-) -> Result<SigningKey, KeyError> {
-    make_directory(directory)?;
-    let taken: Vec<u16> = load_keys(directory, zone)?
-        .iter()
-        .map(|key| key.id().tag)
-        .collect();
+) -> Result<NewKey, KeyError> {
+    let not_made = |why| KeyError::NotMade {
+        zone: zone.clone(),
+        why,
+    };
     let timing = Timing {
         created: Some(now),
         publish: Some(now),
@@ -219,69 +245,28 @@ pub fn generate_key(
         ..Timing::default()
     };
     for _ in 0..DRAWS {
-        let made = generate::draw(algorithm).map_err(|why| KeyError::NotMade {
-            zone: zone.clone(),
-            why,
-        })?;
+        let drawn = generate::draw(algorithm).map_err(not_made)?;
         let mut dnskey = role.flags().to_be_bytes().to_vec();
         dnskey.extend_from_slice(&[3, algorithm.number()]);
-        dnskey.extend_from_slice(&made.public_key);
+        dnskey.extend_from_slice(&drawn.public_key);
         let dnskey = Rdata(dnskey.into());
-        let tag = Dnskey::parse(&dnskey).map(|key| key.id().tag);
+        let private = private_text(algorithm, &drawn.fields, &timing);
+        let public = public_text(zone, &dnskey, role.kind(), &timing);
+        // Read back as a stranger would: what is written can be loaded.
+        let fields = PrivateText::parse(&private).map_err(|_| not_made("it did not read back"))?;
+        let key = SigningKey::assemble(zone.clone(), dnskey, None, &fields).map_err(not_made)?;
         // Tags are not unique by construction, but people and tools take them to be.
-        if tag.is_some_and(|tag| !taken.contains(&tag)) {
-            let private = private_text(algorithm, &made.fields, &timing);
-            return write_key(directory, zone, dnskey, role, &private, &timing);
+        if others.iter().all(|other| other.id().tag != key.id().tag) {
+            let file = |ending, mode, contents| KeyFile {
+                name: format!("{}.{ending}", key.file_stem()),
+                mode,
+                contents,
+            };
+            let files = [file("private", 0o600, private), file("key", 0o644, public)];
+            return Ok(NewKey { key, files });
         }
     }
-    Err(KeyError::NotMade {
-        zone: zone.clone(),
-        why: "every key drawn had a tag that is taken",
-    })
-}
-
-fn write_key(
-    directory: &Path,
-    zone: &Name,
-    dnskey: Rdata,
-    role: Role,
-    private: &str,
-    timing: &Timing,
-) -> Result<SigningKey, KeyError> {
-    let unusable = |why| KeyError::NotMade {
-        zone: zone.clone(),
-        why,
-    };
-    let fields = PrivateText::parse(private).map_err(|_| unusable("its text did not read back"))?;
-    let public = public_text(zone, &dnskey, role.kind(), timing);
-    let key = SigningKey::assemble(zone.clone(), dnskey, None, &fields).map_err(unusable)?;
-    let stem = key.file_stem();
-    create(directory, &format!("{stem}.private"), 0o600, private)?;
-    create(directory, &format!("{stem}.key"), 0o644, &public)?;
-    Ok(key)
-}
-
-fn make_directory(directory: &Path) -> Result<(), KeyError> {
-    match DirBuilder::new().mode(0o700).create(directory) {
-        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(io_error(directory, e)),
-        _ => Ok(()),
-    }
-}
-
-/// Writes a file that must not exist yet; when this returns, file and directory are on the disk.
-fn create(directory: &Path, name: &str, mode: u32, text: &str) -> Result<(), KeyError> {
-    let path = directory.join(name);
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(&path)
-        .and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            File::open(directory)?.sync_all()
-        });
-    written.map_err(|e| io_error(&path, e))
+    Err(not_made("every key drawn had a tag that is taken"))
 }
 
 fn io_error(path: &Path, source: io::Error) -> KeyError {

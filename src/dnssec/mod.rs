@@ -8,6 +8,7 @@ pub mod algorithm;
 pub mod audit;
 mod audit_chain;
 mod authority;
+pub mod delta;
 pub mod denial;
 pub mod dnskey;
 pub mod finding;
