@@ -1,1 +1,3 @@
 //! The same values as text, markdown and JSON.
+
+pub mod diagram;

@@ -1,1 +1,5 @@
 //! The operator's workspace on disk: configuration, journal, lock, and files that are whole or absent.
+
+pub mod durable;
+pub mod journal;
+pub mod lock;
