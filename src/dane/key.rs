@@ -37,7 +37,7 @@ enum Value {
         point: Vec<u8>,
     },
     Ed25519(Vec<u8>),
-    /// Any other algorithm: its AlgorithmIdentifier and key octets as they stand.
+    /// Any other algorithm: its `AlgorithmIdentifier` and key octets as they stand.
     Other {
         algorithm: Vec<u8>,
         key: Vec<u8>,

@@ -85,11 +85,14 @@ pub(super) fn check_roots(
     walk(chain, &anchors, at, Some(&holds))
 }
 
+/// A last word on a path that is otherwise good.
+type Acceptance<'a> = dyn Fn(&VerifiedPath<'_>) -> Result<(), Error> + 'a;
+
 fn walk(
     chain: &[Certificate],
     anchors: &[TrustAnchor<'_>],
     at: Instant,
-    accept: Option<&dyn Fn(&VerifiedPath<'_>) -> Result<(), Error>>,
+    accept: Option<&Acceptance<'_>>,
 ) -> Result<(), String> {
     let (leaf, others) = chain
         .split_first()

@@ -227,8 +227,8 @@ fn from_der(octets: &[u8]) -> Result<Subject, SubjectError> {
     match der::tags(body).as_slice() {
         [tag::SEQUENCE, tag::SEQUENCE, tag::BIT_STRING] => match der::tags(first).as_slice() {
             // CertificationRequestInfo: version, subject, key; TBSCertificate has an AlgorithmIdentifier second.
-            [tag::INTEGER, tag::SEQUENCE, tag::SEQUENCE] => request(octets),
-            [tag::INTEGER, tag::SEQUENCE, tag::SEQUENCE, tag::CONTEXT_0] => request(octets),
+            [tag::INTEGER, tag::SEQUENCE, tag::SEQUENCE]
+            | [tag::INTEGER, tag::SEQUENCE, tag::SEQUENCE, tag::CONTEXT_0] => request(octets),
             _ => certificate(octets),
         },
         [tag::SEQUENCE, tag::BIT_STRING] => public_key(octets),

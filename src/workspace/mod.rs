@@ -3,3 +3,4 @@
 pub mod durable;
 pub mod journal;
 pub mod lock;
+pub mod tls_key;
