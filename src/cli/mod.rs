@@ -3,7 +3,9 @@
 // The binary's only place that prints: data on stdout, talk on stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod dane;
 mod exit;
+mod record;
 
 pub use exit::{Exit, Failure};
 
@@ -58,7 +60,12 @@ pub(crate) enum Format {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Print the TLSA data of certificates, chains, requests and keys
+    Record(record::RecordArgs),
+    /// DANE offline: judge a chain by a TLSA RRset
+    Dane(dane::DaneArgs),
+}
 
 /// Runs the command line; returns the process's exit code.
 pub fn main() -> ExitCode {
@@ -76,8 +83,11 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let _global = &arguments.global;
-    match arguments.command {}
+    let global = &arguments.global;
+    match &arguments.command {
+        Command::Record(args) => record::run(args, global),
+        Command::Dane(args) => dane::run(args, global),
+    }
 }
 
 fn instant(text: &str) -> Result<Instant, String> {
