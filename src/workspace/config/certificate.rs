@@ -7,7 +7,7 @@ use crate::rotation::observation::Endpoint;
 use crate::rotation::policy::Policy;
 use crate::zone::name::Name;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::DeValue;
@@ -48,9 +48,33 @@ pub struct CertificateConfig {
     /// How the next certificate gets onto the hosts.
     pub deploy: Deploy,
     /// Addresses to connect to instead of those in DNS, by host.
-    pub addresses: BTreeMap<String, Vec<IpAddr>>,
+    pub addresses: BTreeMap<String, Vec<Destination>>,
     /// The policy that holds for it.
     pub policy: Policy,
+}
+
+/// Where a host is reached, when not where DNS says: behind a translated address, in a rehearsal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Destination {
+    ip: IpAddr,
+    /// The port, if it is not the one in the TLSA owner name.
+    port: Option<u16>,
+}
+
+impl Destination {
+    /// The socket to connect to for the endpoint's `port`.
+    pub fn socket(self, port: u16) -> SocketAddr {
+        SocketAddr::new(self.ip, self.port.unwrap_or(port))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let moved = |socket: SocketAddr| Self {
+            ip: socket.ip(),
+            port: Some(socket.port()),
+        };
+        let plain = text.parse().map(|ip| Self { ip, port: None });
+        plain.or_else(|_| text.parse().map(moved)).ok()
+    }
 }
 
 /// The files of a chain in use. The key can lie elsewhere, where this program does not run.
@@ -358,7 +382,7 @@ fn read_addresses<'t>(
     value: Spanned<DeValue<'t>>,
     hosts: &[String],
     findings: &mut Findings<'t>,
-) -> BTreeMap<String, Vec<IpAddr>> {
+) -> BTreeMap<String, Vec<Destination>> {
     let mut addresses = BTreeMap::new();
     for (named, value) in Section::entries(value, "addresses", findings) {
         let Some(host) = domain_name("addresses", &named, findings).map(|name| host_text(&name))
@@ -375,15 +399,15 @@ fn read_addresses<'t>(
             .get_ref()
             .as_array()
             .map(|array| array.iter().map(|v| v.get_ref().as_str()));
-        let parsed: Option<Vec<IpAddr>> = texts.and_then(|mut texts| {
+        let parsed: Option<Vec<Destination>> = texts.and_then(|mut texts| {
             texts.try_fold(Vec::new(), |mut all, text| {
-                all.push(text?.parse().ok()?);
+                all.push(Destination::parse(text?)?);
                 Some(all)
             })
         });
         match parsed {
             Some(parsed) if !parsed.is_empty() => drop(addresses.insert(host, parsed)),
-            _ => findings.wrong(named.line, format!("`addresses`: {host} must be followed by IP addresses, such as [\"192.0.2.25\", \"2001:db8::25\"]")),
+            _ => findings.wrong(named.line, format!("`addresses`: {host} must be followed by IP addresses, such as [\"192.0.2.25\", \"2001:db8::25\", \"192.0.2.25:2525\"]")),
         }
     }
     addresses

@@ -8,7 +8,9 @@ mod document;
 pub mod duration;
 mod zone;
 
-pub use certificate::{CertificateConfig, Deploy, GeneratedKey, KeyFiles, LiveFiles, NextKey};
+pub use certificate::{
+    CertificateConfig, Deploy, Destination, GeneratedKey, KeyFiles, LiveFiles, NextKey,
+};
 pub use document::Problem;
 pub use zone::{Denial, Publication, Signing, ZoneConfig};
 
