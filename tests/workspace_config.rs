@@ -485,7 +485,7 @@ fn every_mistake_is_told_with_its_line() {
             "\"192.0.2.25\"",
             "\"192.0.2\"",
             &[
-                "26: `addresses`: mx1.example.com must be followed by IP addresses, such as [\"192.0.2.25\", \"2001:db8::25\"]",
+                "26: `addresses`: mx1.example.com must be followed by IP addresses, such as [\"192.0.2.25\", \"2001:db8::25\", \"192.0.2.25:2525\"]",
             ],
         ),
         (
