@@ -5,6 +5,7 @@
 
 mod dane;
 mod exit;
+mod init;
 mod record;
 
 pub use exit::{Exit, Failure};
@@ -65,6 +66,8 @@ enum Command {
     Record(record::RecordArgs),
     /// DANE offline: judge a chain by a TLSA RRset
     Dane(dane::DaneArgs),
+    /// Write a new workspace, every key explained
+    Init(init::Args),
 }
 
 /// Runs the command line; returns the process's exit code.
@@ -87,6 +90,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     match &arguments.command {
         Command::Record(args) => record::run(args, global),
         Command::Dane(args) => dane::run(args, global),
+        Command::Init(args) => init::run(args, global),
     }
 }
 
