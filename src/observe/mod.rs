@@ -3,3 +3,13 @@
 pub mod probe;
 pub mod smtp;
 pub mod tls;
+
+use std::io;
+
+/// Runs one look at the world to its end, for callers that are not asynchronous themselves.
+pub fn wait_for<T>(look: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(look))
+}

@@ -1,6 +1,6 @@
 //! One certificate's rotation as the journal tells it: replayed, and grown one fact at a time.
 
-use super::error::WorkflowError;
+use super::WorkflowError;
 use crate::rotation::association::Association;
 use crate::rotation::step::{Event, Rotation, apply};
 use crate::rotation::timing::Instant;
@@ -20,14 +20,18 @@ pub struct Case<'w> {
 
 impl<'w> Case<'w> {
     /// Replays the journal of the certificate named `name`; refuses a present that lies before its last fact.
-    pub fn open(
-        workspace: &'w Workspace,
-        name: &str,
-        now: Instant,
-    ) -> Result<Self, WorkflowError> {
+    pub fn open(workspace: &'w Workspace, name: &str, now: Instant) -> Result<Self, WorkflowError> {
         let certificate = workspace.config.certificate(name).ok_or_else(|| {
-            let known = workspace.config.certificates.iter().map(|c| c.name.clone()).collect();
-            WorkflowError::NoSuchCertificate { name: name.to_owned(), known }
+            let known = workspace
+                .config
+                .certificates
+                .iter()
+                .map(|c| c.name.clone())
+                .collect();
+            WorkflowError::NoSuchCertificate {
+                name: name.to_owned(),
+                known,
+            }
         })?;
         let journal = Journal::<Event>::read(&workspace.journal(name), name)?;
         journal.not_behind(now)?;
@@ -42,7 +46,11 @@ impl<'w> Case<'w> {
             })?;
             rotation = Some((entry.rotation.clone(), after));
         }
-        Ok(Self { certificate, rotation, journal })
+        Ok(Self {
+            certificate,
+            rotation,
+            journal,
+        })
     }
 
     /// The rotation under way; `None` when there is none or it is over.
@@ -52,20 +60,27 @@ impl<'w> Case<'w> {
 
     /// Whether a key was in use, or meant to be, in any rotation so far: a key that came back would undo its retirement.
     pub fn has_used(&self, key: &Association) -> bool {
-        self.journal.entries().iter().any(|entry| match &entry.event {
-            Event::Started { current, .. } => current.contains(key),
-            Event::AssociationsComputed { incoming } => {
-                // A crash may repeat the step of the rotation under way with the key it already has.
-                incoming.contains(key) && self.under_way().is_none_or(|(id, _)| *id != entry.rotation)
-            }
-            _ => false,
-        })
+        self.journal
+            .entries()
+            .iter()
+            .any(|entry| match &entry.event {
+                Event::Started { current, .. } => current.contains(key),
+                Event::AssociationsComputed { incoming } => {
+                    // A crash may repeat the step of the rotation under way with the key it already has.
+                    incoming.contains(key)
+                        && self.under_way().is_none_or(|(id, _)| *id != entry.rotation)
+                }
+                _ => false,
+            })
     }
 
     /// The name of the rotation that would be started next.
     pub fn next_id(&self) -> RotationId {
         let last = self.rotation.as_ref().map_or(0, |(id, _)| id.number);
-        RotationId { certificate: self.certificate.name.clone(), number: last.saturating_add(1) }
+        RotationId {
+            certificate: self.certificate.name.clone(),
+            number: last.saturating_add(1),
+        }
     }
 
     /// What a killed run left at the journal's end, if anything; it is mended by the next fact.
@@ -96,7 +111,9 @@ impl<'w> Case<'w> {
         event: Event,
     ) -> Result<(), WorkflowError> {
         let Some((id, state)) = &self.rotation else {
-            return Err(WorkflowError::NothingUnderWay { name: self.certificate.name.clone() });
+            return Err(WorkflowError::NothingUnderWay {
+                name: self.certificate.name.clone(),
+            });
         };
         let after = apply(Some(state), now, &event).map_err(WorkflowError::Illegal)?;
         let id = id.clone();

@@ -1,6 +1,6 @@
 //! A zone as git HEAD holds it: what *merged* means. Where there is no git, what lies on disk counts.
 
-use super::error::WorkflowError;
+use super::WorkflowError;
 use crate::publish::git::Repository;
 use crate::rotation::association::Association;
 use crate::rotation::step::Rotation;
@@ -27,7 +27,10 @@ pub struct Head {
 impl Head {
     /// How long an absence is cached: the smaller of the SOA's TTL and its MINIMUM (RFC 2308 §5).
     pub fn negative_ttl(&self) -> Ttl {
-        let soa_ttl = self.content.rrset(&self.content.apex, Rtype::SOA).map(|rrset| rrset.ttl);
+        let soa_ttl = self
+            .content
+            .rrset(&self.content.apex, Rtype::SOA)
+            .map(|rrset| rrset.ttl);
         let minimum = self.content.soa().map(|soa| soa.minimum);
         minimum.min(soa_ttl).or(soa_ttl).unwrap_or_default()
     }
@@ -60,8 +63,14 @@ pub fn at_commit(
     commit: &str,
 ) -> Result<Head, WorkflowError> {
     let bytes = repository.file_at(commit, &zone.file)?;
-    let bytes = bytes.ok_or_else(|| WorkflowError::NotCommitted { path: zone.file.clone() })?;
-    let files = AtCommit { repository, commit, root: &workspace.root };
+    let bytes = bytes.ok_or_else(|| WorkflowError::NotCommitted {
+        path: zone.file.clone(),
+    })?;
+    let files = AtCommit {
+        repository,
+        commit,
+        root: &workspace.root,
+    };
     read(&zone.file.display().to_string(), bytes, zone, &files)
 }
 
@@ -72,7 +81,9 @@ fn read(
     files: &dyn Files,
 ) -> Result<Head, WorkflowError> {
     let file = ZoneFile::read(path, bytes, Some(&zone.name), files);
-    let content = file.zone().map_err(|findings| WorkflowError::Zone(findings.to_string()))?;
+    let content = file
+        .zone()
+        .map_err(|findings| WorkflowError::Zone(findings.to_string()))?;
     Ok(Head { file, content })
 }
 
@@ -90,9 +101,15 @@ impl Files for AtCommit<'_> {
         if !path.starts_with(self.root) {
             return Err(format!("{} lies outside of the workspace", path.display()));
         }
-        let bytes = self.repository.file_at(self.commit, &path).map_err(|e| e.to_string())?;
+        let bytes = self
+            .repository
+            .file_at(self.commit, &path)
+            .map_err(|e| e.to_string())?;
         let bytes = bytes.ok_or_else(|| format!("{} is not committed", path.display()))?;
-        Ok(Included { path: path.display().to_string(), bytes })
+        Ok(Included {
+            path: path.display().to_string(),
+            bytes,
+        })
     }
 }
 
@@ -131,18 +148,24 @@ pub fn zones_of<'w>(workspace: &'w Workspace, rotation: &Rotation) -> Vec<&'w Zo
 
 /// The DS and DNSKEY records of an anchor file for a zone that somebody else signs.
 pub fn anchor_records(path: &Path, apex: &Name) -> Result<Vec<Record>, WorkflowError> {
-    let bytes = fs::read(path)
-        .map_err(|source| WorkflowError::Unreadable { path: path.to_owned(), source })?;
+    let bytes = fs::read(path).map_err(|source| WorkflowError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
     let wrong = |reason: &dyn std::fmt::Display| WorkflowError::NotAnAnchor {
         path: path.to_owned(),
         reason: reason.to_string(),
     };
-    let records: Vec<Record> =
-        Zone::parse(&bytes, Some(apex)).map_err(|findings| wrong(&findings))?.records().collect();
+    let records: Vec<Record> = Zone::parse(&bytes, Some(apex))
+        .map_err(|findings| wrong(&findings))?
+        .records()
+        .collect();
     let usable = |r: &Record| r.owner == *apex && matches!(r.rtype, Rtype::DS | Rtype::DNSKEY);
     if records.iter().any(usable) {
         Ok(records.into_iter().filter(usable).collect())
     } else {
-        Err(wrong(&format_args!("there is no DS or DNSKEY record of {apex} in it")))
+        Err(wrong(&format_args!(
+            "there is no DS or DNSKEY record of {apex} in it"
+        )))
     }
 }

@@ -61,7 +61,15 @@ pub fn look(
         notes.push(format!("nothing could be asked over the network: {why}"));
         (BTreeMap::new(), BTreeMap::new())
     });
-    Sight { observation: Observation { at: now, merged, served, presented }, notes }
+    Sight {
+        observation: Observation {
+            at: now,
+            merged,
+            served,
+            presented,
+        },
+        notes,
+    }
 }
 
 fn places<'w>(
@@ -83,7 +91,11 @@ fn places<'w>(
             place.names.push((tlsa, name));
         } else {
             let head = head::head(workspace, zone).map_err(|e| e.to_string());
-            places.push(Place { zone, names: vec![(tlsa, name)], head });
+            places.push(Place {
+                zone,
+                names: vec![(tlsa, name)],
+                head,
+            });
         }
     }
     places
@@ -110,7 +122,11 @@ async fn served_in(
     let unknown = |why: &str| {
         let nobody = Authority(format!("the servers of {}", place.zone.name));
         let seen = BTreeMap::from([(nobody, Seen::Unknown(why.to_owned()))]);
-        place.names.iter().map(|(tlsa, _)| (tlsa.clone(), seen.clone())).collect()
+        place
+            .names
+            .iter()
+            .map(|(tlsa, _)| (tlsa.clone(), seen.clone()))
+            .collect()
     };
     let servers = match servers(place.zone, place.head.as_ref().ok()) {
         Ok(servers) => servers,
@@ -121,7 +137,16 @@ async fn served_in(
         Err(why) => return unknown(&why),
     };
     let names: Vec<Name> = place.names.iter().map(|(_, name)| name.clone()).collect();
-    authorities::see(&place.zone.name, &servers, &names, &trust, now, Limits::default()).await.tlsa
+    authorities::see(
+        &place.zone.name,
+        &servers,
+        &names,
+        &trust,
+        now,
+        Limits::default(),
+    )
+    .await
+    .tlsa
 }
 
 /// Every address of every authoritative server: as configured, else as the zone at HEAD gives them.
@@ -162,7 +187,10 @@ fn targets(
             Some(addresses) => addresses.iter().map(|a| a.socket(endpoint.port)).collect(),
             None => addresses_at_head(places, endpoint),
         };
-        Target { endpoint: endpoint.clone(), addresses }
+        Target {
+            endpoint: endpoint.clone(),
+            addresses,
+        }
     };
     rotation.endpoints.iter().map(to_target).collect()
 }
@@ -171,14 +199,28 @@ fn addresses_at_head(places: &[Place<'_>], endpoint: &Endpoint) -> Vec<SocketAdd
     let Ok(host) = Name::parse(format!("{}.", endpoint.host).as_bytes(), None) else {
         return vec![];
     };
-    let place = places.iter().find(|place| host.is_at_or_below(&place.zone.name));
-    let Some(Ok(head)) = place.map(|place| &place.head) else { return vec![] };
+    let place = places
+        .iter()
+        .find(|place| host.is_at_or_below(&place.zone.name));
+    let Some(Ok(head)) = place.map(|place| &place.head) else {
+        return vec![];
+    };
     let rdatas = |rtype| {
         let rrset = head.content.rrset(&host, rtype);
-        rrset.map(|rrset| rrset.rdatas.as_slice()).unwrap_or_default()
+        rrset
+            .map(|rrset| rrset.rdatas.as_slice())
+            .unwrap_or_default()
     };
-    let v4 = |r: &Rdata| <[u8; 4]>::try_from(&*r.0).ok().map(|o| IpAddr::from(Ipv4Addr::from(o)));
-    let v6 = |r: &Rdata| <[u8; 16]>::try_from(&*r.0).ok().map(|o| IpAddr::from(Ipv6Addr::from(o)));
+    let v4 = |r: &Rdata| {
+        <[u8; 4]>::try_from(&*r.0)
+            .ok()
+            .map(|o| IpAddr::from(Ipv4Addr::from(o)))
+    };
+    let v6 = |r: &Rdata| {
+        <[u8; 16]>::try_from(&*r.0)
+            .ok()
+            .map(|o| IpAddr::from(Ipv6Addr::from(o)))
+    };
     let four = rdatas(Rtype::A).iter().filter_map(v4);
     let all = four.chain(rdatas(Rtype::AAAA).iter().filter_map(v6));
     all.map(|ip| SocketAddr::new(ip, endpoint.port)).collect()
