@@ -13,6 +13,7 @@ mod record;
 mod standing;
 mod start;
 mod status;
+mod zone;
 
 pub use exit::{Exit, Failure};
 
@@ -104,6 +105,8 @@ enum Command {
     Status(status::Status),
     /// Give a rotation up by the safe way back
     Abort(abort::Abort),
+    /// Check, normalize and compare master files
+    Zone(zone::Args),
 }
 
 /// Runs the command line; returns the process's exit code.
@@ -132,6 +135,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Advance(args) => advance::run(args, global),
         Command::Status(args) => status::run(args, global),
         Command::Abort(args) => abort::run(args, global),
+        Command::Zone(args) => zone::run(args, global),
     }
 }
 
