@@ -6,10 +6,12 @@
 mod abort;
 mod advance;
 mod dane;
+mod demo;
 mod exit;
 mod init;
 mod plan;
 mod record;
+mod serve;
 mod standing;
 mod start;
 mod status;
@@ -95,6 +97,10 @@ enum Command {
     Dane(dane::DaneArgs),
     /// Write a new workspace, every key explained
     Init(init::Args),
+    /// Serve signed zones over DNS
+    Serve(serve::Args),
+    /// A whole rotation in under a minute on loopback, nothing to install
+    Demo(demo::Demo),
     /// Begin a rotation: generate or admit the next key; publishes nothing
     Start(start::Start),
     /// The runbook: seven steps, earliest dates, zone diffs, how to check and to undo
@@ -130,6 +136,8 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Record(args) => record::run(args, global),
         Command::Dane(args) => dane::run(args, global),
         Command::Init(args) => init::run(args, global),
+        Command::Serve(args) => serve::run(args, global),
+        Command::Demo(args) => demo::run(args, global),
         Command::Start(args) => start::run(args, global),
         Command::Plan(args) => plan::run(args, global),
         Command::Advance(args) => advance::run(args, global),

@@ -1,6 +1,10 @@
 //! The live world as observations: what servers answer and what hosts present. Bounded and cancellable.
 
+pub mod authorities;
+mod denial;
+pub mod dns;
 pub mod probe;
+pub mod proof;
 pub mod smtp;
 pub mod tls;
 

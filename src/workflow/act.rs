@@ -22,7 +22,7 @@ use std::time::Duration;
 const DEPLOYMENT: Duration = Duration::from_secs(300);
 
 /// Signs what HEAD holds and hands it to the servers, for every zone of a certificate; says what was done.
-pub fn publish_merged(
+pub(super) fn publish_merged(
     workspace: &Workspace,
     lock: &WorkspaceLock,
     certificate: &CertificateConfig,
@@ -53,7 +53,7 @@ fn zones<'w>(workspace: &'w Workspace, certificate: &CertificateConfig) -> Vec<&
 }
 
 /// Finishes steps 1 and 2 where a start was interrupted.
-pub fn finish_key_steps(
+pub(super) fn finish_key_steps(
     workspace: &Workspace,
     lock: &WorkspaceLock,
     case: &mut Case<'_>,
@@ -85,7 +85,7 @@ pub fn finish_key_steps(
 }
 
 /// Does what the step asks for. Whether the world may have changed by it, so that another look is worth while.
-pub fn carry_out(
+pub(super) fn carry_out(
     workspace: &Workspace,
     lock: &WorkspaceLock,
     case: &Case<'_>,

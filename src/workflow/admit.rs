@@ -20,22 +20,24 @@ use std::path::{Path, PathBuf};
 
 /// The next keys, admitted.
 #[derive(Debug)]
-pub struct Admitted {
+pub(super) struct Admitted {
     /// One `3 1 1` association for each.
-    pub associations: BTreeSet<Association>,
+    pub(super) associations: BTreeSet<Association>,
     /// The earliest end of validity among their certificates.
-    pub not_after: Instant,
+    pub(super) not_after: Instant,
     /// Certificates and keys, for deployment.
-    pub files: Vec<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
 }
 
 /// The directory that the next keys of a rotation lie in.
-pub fn directory(workspace: &Workspace, id: &RotationId) -> PathBuf {
+pub(super) fn directory(workspace: &Workspace, id: &RotationId) -> PathBuf {
     workspace.tls_keys(id)
 }
 
 /// The associations of the keys in use, from the live certificate files.
-pub fn in_use(certificate: &CertificateConfig) -> Result<BTreeSet<Association>, WorkflowError> {
+pub(super) fn in_use(
+    certificate: &CertificateConfig,
+) -> Result<BTreeSet<Association>, WorkflowError> {
     certificate
         .live
         .iter()
@@ -44,7 +46,7 @@ pub fn in_use(certificate: &CertificateConfig) -> Result<BTreeSet<Association>, 
 }
 
 /// Sees to it that the next keys of rotation `id` are in its directory; what an earlier run left there is adopted.
-pub fn admit(
+pub(super) fn admit(
     workspace: &Workspace,
     case: &Case<'_>,
     id: &RotationId,

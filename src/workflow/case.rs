@@ -10,17 +10,21 @@ use crate::workspace::journal::{Journal, RotationId};
 use crate::workspace::lock::WorkspaceLock;
 
 /// A certificate with its journal and the rotation that the journal folds into.
-pub struct Case<'w> {
+pub(super) struct Case<'w> {
     /// The certificate as configured.
-    pub certificate: &'w CertificateConfig,
+    pub(super) certificate: &'w CertificateConfig,
     /// The latest rotation and its state; `None` before the first.
-    pub rotation: Option<(RotationId, Rotation)>,
+    pub(super) rotation: Option<(RotationId, Rotation)>,
     journal: Journal<Event>,
 }
 
 impl<'w> Case<'w> {
     /// Replays the journal of the certificate named `name`; refuses a present that lies before its last fact.
-    pub fn open(workspace: &'w Workspace, name: &str, now: Instant) -> Result<Self, WorkflowError> {
+    pub(super) fn open(
+        workspace: &'w Workspace,
+        name: &str,
+        now: Instant,
+    ) -> Result<Self, WorkflowError> {
         let certificate = workspace.config.certificate(name).ok_or_else(|| {
             let known = workspace
                 .config
@@ -54,12 +58,12 @@ impl<'w> Case<'w> {
     }
 
     /// The rotation under way; `None` when there is none or it is over.
-    pub fn under_way(&self) -> Option<&(RotationId, Rotation)> {
+    pub(super) fn under_way(&self) -> Option<&(RotationId, Rotation)> {
         self.rotation.as_ref().filter(|(_, state)| !state.is_over())
     }
 
     /// Whether a key was in use, or meant to be, in any rotation so far: a key that came back would undo its retirement.
-    pub fn has_used(&self, key: &Association) -> bool {
+    pub(super) fn has_used(&self, key: &Association) -> bool {
         self.journal
             .entries()
             .iter()
@@ -75,7 +79,7 @@ impl<'w> Case<'w> {
     }
 
     /// The name of the rotation that would be started next.
-    pub fn next_id(&self) -> RotationId {
+    pub(super) fn next_id(&self) -> RotationId {
         let last = self.rotation.as_ref().map_or(0, |(id, _)| id.number);
         RotationId {
             certificate: self.certificate.name.clone(),
@@ -84,13 +88,13 @@ impl<'w> Case<'w> {
     }
 
     /// What a killed run left at the journal's end, if anything; it is mended by the next fact.
-    pub fn torn_end(&self) -> Option<String> {
+    pub(super) fn torn_end(&self) -> Option<String> {
         let torn = self.journal.torn()?;
         Some(format!("{}: {torn}", self.journal.path().display()))
     }
 
     /// Begins a rotation.
-    pub fn begin(
+    pub(super) fn begin(
         &mut self,
         lock: &WorkspaceLock,
         now: Instant,
@@ -104,7 +108,7 @@ impl<'w> Case<'w> {
     }
 
     /// Records a fact about the rotation under way: it counts once it is on disk.
-    pub fn record(
+    pub(super) fn record(
         &mut self,
         lock: &WorkspaceLock,
         now: Instant,

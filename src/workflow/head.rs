@@ -8,8 +8,9 @@ use crate::rotation::timing::Ttl;
 use crate::workspace::Workspace;
 use crate::workspace::config::{Publication, ZoneConfig};
 use crate::zone::content::Zone;
+use crate::zone::diagnostic::Kind;
 use crate::zone::file::ZoneFile;
-use crate::zone::include::{Directory, Files, Included};
+use crate::zone::include::{Directory, Files, Included, NoFiles};
 use crate::zone::name::Name;
 use crate::zone::record::{Record, Rtype};
 use std::collections::BTreeSet;
@@ -17,16 +18,16 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 /// A zone that was read.
-pub struct Head {
+pub(super) struct Head {
     /// The master file with its layout.
-    pub file: ZoneFile,
+    pub(super) file: ZoneFile,
     /// What it means.
-    pub content: Zone,
+    pub(super) content: Zone,
 }
 
 impl Head {
     /// How long an absence is cached: the smaller of the SOA's TTL and its MINIMUM (RFC 2308 §5).
-    pub fn negative_ttl(&self) -> Ttl {
+    pub(super) fn negative_ttl(&self) -> Ttl {
         let soa_ttl = self
             .content
             .rrset(&self.content.apex, Rtype::SOA)
@@ -37,7 +38,7 @@ impl Head {
 }
 
 /// The zone as HEAD holds it.
-pub fn head(workspace: &Workspace, zone: &ZoneConfig) -> Result<Head, WorkflowError> {
+pub(super) fn head(workspace: &Workspace, zone: &ZoneConfig) -> Result<Head, WorkflowError> {
     match zone.publication {
         Publication::File => {
             let bytes = fs::read(&zone.file).map_err(|source| WorkflowError::Unreadable {
@@ -56,7 +57,7 @@ pub fn head(workspace: &Workspace, zone: &ZoneConfig) -> Result<Head, WorkflowEr
 }
 
 /// The zone as a commit holds it.
-pub fn at_commit(
+pub(super) fn at_commit(
     workspace: &Workspace,
     zone: &ZoneConfig,
     repository: &Repository,
@@ -108,7 +109,7 @@ impl Files for AtCommit<'_> {
         let bytes = bytes.ok_or_else(|| format!("{} is not committed", path.display()))?;
         Ok(Included {
             path: path.display().to_string(),
-            bytes,
+            bytes: bytes.into(),
         })
     }
 }
@@ -126,14 +127,14 @@ fn without_dots(path: &Path) -> PathBuf {
 }
 
 /// The associations of the TLSA RRset at `name`.
-pub fn associations(content: &Zone, name: &Name) -> BTreeSet<Association> {
+pub(super) fn associations(content: &Zone, name: &Name) -> BTreeSet<Association> {
     let rrset = content.rrset(name, Rtype::TLSA);
     let rdatas = rrset.into_iter().flat_map(|rrset| &rrset.rdatas);
     rdatas.filter_map(|rdata| rdata.association()).collect()
 }
 
 /// The zones that the names of a rotation lie in, each once.
-pub fn zones_of<'w>(workspace: &'w Workspace, rotation: &Rotation) -> Vec<&'w ZoneConfig> {
+pub(super) fn zones_of<'w>(workspace: &'w Workspace, rotation: &Rotation) -> Vec<&'w ZoneConfig> {
     let mut zones: Vec<&ZoneConfig> = Vec::new();
     for tlsa in rotation.names() {
         let name = Name::parse(tlsa.as_str().as_bytes(), None).ok();
@@ -147,7 +148,7 @@ pub fn zones_of<'w>(workspace: &'w Workspace, rotation: &Rotation) -> Vec<&'w Zo
 }
 
 /// The DS and DNSKEY records of an anchor file for a zone that somebody else signs.
-pub fn anchor_records(path: &Path, apex: &Name) -> Result<Vec<Record>, WorkflowError> {
+pub(super) fn anchor_records(path: &Path, apex: &Name) -> Result<Vec<Record>, WorkflowError> {
     let bytes = fs::read(path).map_err(|source| WorkflowError::Unreadable {
         path: path.to_owned(),
         source,
@@ -156,16 +157,22 @@ pub fn anchor_records(path: &Path, apex: &Name) -> Result<Vec<Record>, WorkflowE
         path: path.to_owned(),
         reason: reason.to_string(),
     };
-    let records: Vec<Record> = Zone::parse(&bytes, Some(apex))
-        .map_err(|findings| wrong(&findings))?
-        .records()
-        .collect();
-    let usable = |r: &Record| r.owner == *apex && matches!(r.rtype, Rtype::DS | Rtype::DNSKEY);
-    if records.iter().any(usable) {
-        Ok(records.into_iter().filter(usable).collect())
-    } else {
-        Err(wrong(&format_args!(
-            "there is no DS or DNSKEY record of {apex} in it"
-        )))
+    let file = ZoneFile::read(&path.display().to_string(), bytes, Some(apex), &NoFiles);
+    // An anchor is no zone: what a zone would lack is no fault here, what is no master file is.
+    if let Some(fault) = file.diagnostics().iter().find(|d| d.kind == Kind::Syntax) {
+        return Err(wrong(fault));
     }
+    let mut records: Vec<Record> = file
+        .records()
+        .all()
+        .iter()
+        .map(|stored| file.records().to_record(stored))
+        .collect();
+    records.retain(|r| r.owner == *apex && matches!(r.rtype, Rtype::DS | Rtype::DNSKEY));
+    if records.is_empty() {
+        return Err(wrong(&format_args!(
+            "there is no DS or DNSKEY record of {apex} in it"
+        )));
+    }
+    Ok(records)
 }

@@ -3,7 +3,8 @@
 //! Nothing here fails: what could not be looked at is `Unknown` with its reason, and a note for the user.
 
 use super::head::{self, Head};
-use crate::dnssec::keys::Keyring;
+use crate::dnssec::keys::SigningKey;
+use crate::dnssec::keystore::load_keys;
 use crate::observe::authorities::{self, AuthorityAddress, Limits};
 use crate::observe::probe::{self, Bounds, Target};
 use crate::observe::proof::Trust;
@@ -21,11 +22,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// What was seen, and what the user should know about the looking itself.
-pub struct Sight {
+pub(super) struct Sight {
     /// What was seen.
-    pub observation: Observation,
+    pub(super) observation: Observation,
     /// Why something could not be looked at, one sentence each.
-    pub notes: Vec<String>,
+    pub(super) notes: Vec<String>,
 }
 
 /// One zone with the names of the rotation that lie in it.
@@ -36,7 +37,7 @@ struct Place<'w> {
 }
 
 /// Looks at everything that the rotation depends on.
-pub fn look(
+pub(super) fn look(
     workspace: &Workspace,
     certificate: &CertificateConfig,
     rotation: &Rotation,
@@ -46,6 +47,7 @@ pub fn look(
     let places = places(workspace, rotation, &mut notes);
     let merged = merged(&places);
     let targets = targets(&places, certificate, rotation);
+    let caller = Caller::default();
     let (served, presented) = crate::observe::wait_for(async {
         let asked = async {
             let mut served = BTreeMap::new();
@@ -54,7 +56,7 @@ pub fn look(
             }
             served
         };
-        let probed = probe::probe_endpoints(&targets, &Caller::default(), Bounds::default());
+        let probed = probe::probe_endpoints(&targets, &caller, Bounds::default());
         tokio::join!(asked, probed)
     })
     .unwrap_or_else(|why| {
@@ -150,18 +152,27 @@ async fn served_in(
 }
 
 /// Every address of every authoritative server: as configured, else as the zone at HEAD gives them.
-pub fn servers(zone: &ZoneConfig, head: Option<&Head>) -> Result<Vec<AuthorityAddress>, String> {
+pub(super) fn servers(
+    zone: &ZoneConfig,
+    head: Option<&Head>,
+) -> Result<Vec<AuthorityAddress>, String> {
     let empty = Zone::empty(zone.name.clone());
     let content = head.map_or(&empty, |head| &head.content);
-    authorities::addresses(content, &zone.servers).map_err(|e| e.to_string())
+    let configured: Vec<String> = zone.servers.iter().map(ToString::to_string).collect();
+    authorities::addresses(content, &configured).map_err(|e| e.to_string())
 }
 
 /// What the zone's keys are measured by: our own key files, or the anchor the operator gave.
 fn trust(zone: &ZoneConfig, now: Instant) -> Result<Trust, String> {
     match &zone.signing {
         Signing::Here { keys, .. } => {
-            let keyring = Keyring::load(keys, &zone.name).map_err(|e| e.to_string())?;
-            let dnskeys: Vec<Rdata> = keyring.entry_points(now);
+            let mut keys = load_keys(keys, &zone.name).map_err(|e| e.to_string())?;
+            keys.retain(|key| key.is_published(now));
+            // A zone with a single kind of key signs its keys with that one, whatever its flags.
+            if keys.iter().any(SigningKey::is_secure_entry_point) {
+                keys.retain(SigningKey::is_secure_entry_point);
+            }
+            let dnskeys: Vec<Rdata> = keys.iter().map(|key| key.dnskey().clone()).collect();
             Ok(Trust::new(&zone.name, Vec::new(), &dnskeys))
         }
         Signing::External { anchor } => {

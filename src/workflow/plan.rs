@@ -146,7 +146,7 @@ fn authorities(workspace: &Workspace, state: &Rotation) -> Vec<Authority> {
     for zone in head::zones_of(workspace, state) {
         let head = head::head(workspace, zone).ok();
         for server in look::servers(zone, head.as_ref()).unwrap_or_default() {
-            let authority = Authority::from(&server);
+            let authority = server.authority();
             if !authorities.contains(&authority) {
                 authorities.push(authority);
             }

@@ -28,20 +28,20 @@ use std::path::{Path, PathBuf};
 const FIRST_TTL: Ttl = Ttl(3600);
 
 /// What a proposal is made for.
-pub struct Context<'a> {
+pub(super) struct Context<'a> {
     /// The workspace.
-    pub workspace: &'a Workspace,
+    pub(super) workspace: &'a Workspace,
     /// The rotation's name.
-    pub id: &'a RotationId,
+    pub(super) id: &'a RotationId,
     /// Its state.
-    pub state: &'a Rotation,
+    pub(super) state: &'a Rotation,
     /// Its policy.
-    pub policy: &'a Policy,
+    pub(super) policy: &'a Policy,
 }
 
 /// What became of a proposal, as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Proposed {
+pub(super) enum Proposed {
     /// It is in git HEAD, or on disk where there is no git.
     Merged(String),
     /// It waits for a person on a branch of its own, made in this run.
@@ -58,7 +58,7 @@ struct Draft<'w> {
 }
 
 /// Proposes what `requirement` lacks in every zone of the rotation.
-pub fn propose(
+pub(super) fn propose(
     lock: &WorkspaceLock,
     context: &Context<'_>,
     requirement: &Requirement,
@@ -75,7 +75,7 @@ pub fn propose(
 }
 
 /// The unified diff of the zone files that `requirement` would lead to, on top of `after` where that is not met yet.
-pub fn preview(
+pub(super) fn preview(
     workspace: &Workspace,
     state: &Rotation,
     requirement: &Requirement,
@@ -172,7 +172,7 @@ fn publish(
 ) -> Result<Proposed, WorkflowError> {
     let purpose = Purpose::of(context.state.step).unwrap_or(Purpose::Publish);
     let zone = draft.zone;
-    let what = format!("{} in {} ({purpose})", context.id, zone.file.display());
+    let what = format!("{} in zone {} ({purpose})", context.id, zone.name);
     let branch = zone.publication.branch(&context.id.to_string());
     if zone.publication == Publication::File {
         for change in zone_files(draft) {

@@ -5,10 +5,12 @@
 
 use super::WorkflowError;
 use super::head::Head;
+use crate::dnssec::Earlier;
+use crate::dnssec::audit::{Expectation, verify_zone};
 use crate::dnssec::delta::Delta;
+use crate::dnssec::denial::Denial;
 use crate::dnssec::keystore::load_keys;
-use crate::dnssec::sign::{Earlier, Signed, SigningPolicy, sign};
-use crate::dnssec::verify::verify_zone;
+use crate::dnssec::sign::{Signed, SigningPolicy, sign};
 use crate::publish::command::Invocation;
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
@@ -21,6 +23,7 @@ use crate::zone::serial;
 use std::cmp::Ordering;
 use std::fs;
 use std::io::ErrorKind;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
@@ -31,7 +34,7 @@ const RELOAD: Duration = Duration::from_secs(60);
 const BACKDATED: Span = Span::hours(1);
 
 /// Brings the signed zone file to what HEAD holds; says what was done.
-pub fn publish(
+pub(super) fn publish(
     workspace: &Workspace,
     _lock: &WorkspaceLock,
     zone: &ZoneConfig,
@@ -68,7 +71,7 @@ pub fn publish(
 }
 
 /// The signed delta from what is served now to `target`; `None` where somebody else signs.
-pub fn ahead(
+pub(super) fn ahead(
     _lock: &WorkspaceLock,
     zone: &ZoneConfig,
     target: &Zone,
@@ -83,8 +86,7 @@ pub fn ahead(
     let Some(after) = bring_up_to(zone, target, Some(&before), now)? else {
         return Ok(None);
     };
-    let delta = Delta::between(&before, &after.zone).map_err(|e| cannot_sign(zone, &e))?;
-    Ok(Some(delta))
+    Delta::between(&before, &after.zone).map_err(|e| cannot_sign(zone, &e))
 }
 
 /// `content`, signed and verified; `None` if what is there says the same under signatures that last.
@@ -109,7 +111,9 @@ fn bring_up_to(
         inception: now - BACKDATED,
         expiration: now + *validity,
         refresh: *refresh,
-        ..SigningPolicy::default()
+        jitter: Span::ZERO,
+        denial: Denial::Nsec,
+        threads: threads(),
     };
     let attempt = |serial: u32| {
         let unsigned = with_serial(content, serial);
@@ -132,7 +136,13 @@ fn bring_up_to(
         _ => attempt(wanted)?,
     };
     signed.made.sort();
-    verify_zone(&signed.zone, now, Span::ZERO, None).map_err(|findings| {
+    let expectation = Expectation {
+        at: now,
+        horizon: Span::ZERO,
+        ds: None,
+        threads: threads(),
+    };
+    verify_zone(&signed.zone, &expectation).map_err(|findings| {
         let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
         WorkflowError::Unverified {
             zone: zone.name.clone(),
@@ -140,6 +150,11 @@ fn bring_up_to(
         }
     })?;
     Ok(Some(signed))
+}
+
+/// As many threads as there are processors.
+fn threads() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 fn with_serial(content: &Zone, serial: u32) -> Zone {
