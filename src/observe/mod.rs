@@ -1,1 +1,3 @@
 //! The live world as observations: what servers answer and what hosts present. Bounded and cancellable.
+
+pub mod dns;
