@@ -13,11 +13,11 @@ const ROOMS: &[(&str, u8)] = &[
     ("dnssec", 2),
     ("change", 3),
     ("observe", 4),
-    ("publish", 4),
     ("workspace", 4),
-    ("workflow", 5),
-    ("report", 5),
-    ("cli", 6),
+    ("publish", 5),
+    ("workflow", 6),
+    ("report", 6),
+    ("cli", 7),
 ];
 
 /// What the machine may name from outside: the standard library and serde.

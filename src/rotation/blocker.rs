@@ -1,0 +1,330 @@
+//! Why not now, and who acts: every refusal of the machine as a value with a way out.
+
+use super::association::Association;
+use super::observation::{Authority, Endpoint, KeyAlgorithm, TlsaName};
+use super::promise::Breach;
+use super::timing::Instant;
+use super::wait::{Binding, TimeGate};
+use std::fmt;
+
+/// Who must act for a blocker to go away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Who {
+    /// The operator.
+    You,
+    /// Time alone.
+    Clock,
+    /// A server or host that may come right by itself.
+    World,
+}
+
+/// One reason why the next step is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Blocker {
+    /// The next key does not exist yet.
+    KeyMissing,
+    /// Git HEAD does not hold what the step demands.
+    NotMerged {
+        /// Which RRset.
+        name: TlsaName,
+        /// What it lacks.
+        missing: Vec<Association>,
+        /// What must leave it.
+        unwanted: Vec<Association>,
+    },
+    /// What git HEAD holds cannot be told.
+    MergedUnknown {
+        /// Which RRset.
+        name: TlsaName,
+        /// Why.
+        why: String,
+    },
+    /// A server does not serve what the step demands.
+    NotServed {
+        /// Which RRset.
+        name: TlsaName,
+        /// Which server.
+        authority: Authority,
+        /// What it lacks.
+        missing: Vec<Association>,
+        /// What must leave it.
+        unwanted: Vec<Association>,
+    },
+    /// What a server serves cannot be told.
+    ServerUnknown {
+        /// Which RRset.
+        name: TlsaName,
+        /// Which server.
+        authority: Authority,
+        /// Why.
+        why: String,
+    },
+    /// A signature does not last, or does not hold yet.
+    SignatureWindow {
+        /// Which RRset.
+        name: TlsaName,
+        /// Which server.
+        authority: Authority,
+        /// From when it holds.
+        inception: Instant,
+        /// Until when it holds.
+        expiration: Instant,
+        /// Until when it would have to hold.
+        needed_until: Instant,
+    },
+    /// Nobody was asked.
+    NothingObserved {
+        /// Which RRset, or which host and port.
+        what: String,
+    },
+    /// Caches may still lack the incoming association.
+    CachesMayLackIt(TimeGate),
+    /// The soak is under way.
+    Soaking(TimeGate),
+    /// A host presents a key other than the ones wanted now.
+    WrongKey {
+        /// Which host and port.
+        endpoint: Endpoint,
+        /// Which address.
+        address: String,
+        /// Asked for which algorithm.
+        algorithm: KeyAlgorithm,
+        /// What it presents.
+        presents: Association,
+        /// Whether the incoming key is wanted (or, on the way back, the old one).
+        incoming_wanted: bool,
+    },
+    /// What a host presents cannot be told.
+    HostUnknown {
+        /// Which host and port.
+        endpoint: Endpoint,
+        /// Which address.
+        address: String,
+        /// Asked for which algorithm.
+        algorithm: KeyAlgorithm,
+        /// Why.
+        why: String,
+    },
+    /// An address presents no certificate of any algorithm.
+    NoCertificate {
+        /// Which host and port.
+        endpoint: Endpoint,
+        /// Which address.
+        address: String,
+    },
+    /// The incoming certificate ends before the rotation could.
+    ExpiresTooSoon {
+        /// Its end.
+        not_after: Instant,
+        /// When the rotation would end at the earliest.
+        needed_until: Instant,
+    },
+    /// The move would break the promise.
+    Unsafe(Breach),
+}
+
+impl Blocker {
+    /// Who must act.
+    pub fn who(&self) -> Who {
+        match self {
+            Self::CachesMayLackIt(_) | Self::Soaking(_) => Who::Clock,
+            Self::NotServed { .. } | Self::ServerUnknown { .. } | Self::HostUnknown { .. } => {
+                Who::World
+            }
+            Self::KeyMissing
+            | Self::NotMerged { .. }
+            | Self::MergedUnknown { .. }
+            | Self::SignatureWindow { .. }
+            | Self::NothingObserved { .. }
+            | Self::WrongKey { .. }
+            | Self::NoCertificate { .. }
+            | Self::ExpiresTooSoon { .. }
+            | Self::Unsafe(_) => Who::You,
+        }
+    }
+
+    /// When looking again is worth while, if time alone decides.
+    pub fn until(&self) -> Option<Instant> {
+        match self {
+            Self::CachesMayLackIt(gate) | Self::Soaking(gate) => Some(gate.opens),
+            _ => None,
+        }
+    }
+
+    /// The way out, as one sentence.
+    pub fn way_out(&self) -> String {
+        match self {
+            Self::KeyMissing => "run `tlsa-rotate advance`; it generates or admits the key".into(),
+            Self::NotMerged { .. } => "review the proposed change and merge it".into(),
+            Self::MergedUnknown { .. } => "make the zone file at git HEAD readable, then run again".into(),
+            Self::NotServed { authority, .. } => {
+                format!("wait for {authority} to load the zone; if it does not, look at its transfers")
+            }
+            Self::ServerUnknown { authority, .. } => {
+                format!("make {authority} answer, or take it out of the NS set and the configuration")
+            }
+            Self::SignatureWindow { authority, .. } => {
+                format!("re-sign the zone with a longer validity and let {authority} load it")
+            }
+            Self::NothingObserved { what } => {
+                format!("give {what} at least one address in the zone or in the configuration")
+            }
+            Self::CachesMayLackIt(gate) | Self::Soaking(gate) => {
+                format!("nothing to do before {}", gate.opens)
+            }
+            Self::WrongKey { endpoint, incoming_wanted: true, .. } => {
+                format!("deploy the incoming certificate and key on {endpoint}")
+            }
+            Self::WrongKey { endpoint, incoming_wanted: false, .. } => {
+                format!("put the previous certificate and key back on {endpoint}")
+            }
+            Self::HostUnknown { endpoint, .. } => format!("make {endpoint} reachable from here"),
+            Self::NoCertificate { endpoint, .. } => format!("configure a certificate on {endpoint}"),
+            Self::ExpiresTooSoon { .. } => {
+                "abort this rotation and start one with a certificate that lasts longer".into()
+            }
+            Self::Unsafe(_) => {
+                "bring zone and hosts back into agreement first; `tlsa-rotate status` names what differs".into()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::You => "you",
+            Self::Clock => "the clock",
+            Self::World => "the world",
+        })
+    }
+}
+
+impl fmt::Display for Blocker {
+    /// What was expected, what was seen, and where.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::KeyMissing => f.write_str("the next key does not exist yet"),
+            Self::NotMerged {
+                name,
+                missing,
+                unwanted,
+            } => {
+                write!(
+                    f,
+                    "{name} TLSA in git HEAD {}",
+                    Difference { missing, unwanted }
+                )
+            }
+            Self::MergedUnknown { name, why } => {
+                write!(f, "{name} TLSA in git HEAD cannot be told: {why}")
+            }
+            Self::NotServed {
+                name,
+                authority,
+                missing,
+                unwanted,
+            } => {
+                write!(
+                    f,
+                    "{name} TLSA on {authority} {}",
+                    Difference { missing, unwanted }
+                )
+            }
+            Self::ServerUnknown {
+                name,
+                authority,
+                why,
+            } => {
+                write!(f, "{name} TLSA on {authority} cannot be told: {why}")
+            }
+            Self::SignatureWindow {
+                name,
+                authority,
+                inception,
+                expiration,
+                needed_until,
+            } => write!(
+                f,
+                "the signature over {name} TLSA on {authority} holds from {inception} to {expiration}; it must hold now and until {needed_until}"
+            ),
+            Self::NothingObserved { what } => write!(f, "nothing could be asked about {what}"),
+            Self::CachesMayLackIt(gate) => write!(
+                f,
+                "caches may lack the incoming association until {} ({} binds; the protocols alone would ask for {})",
+                gate.opens, gate.binds, gate.protocol
+            ),
+            Self::Soaking(gate) => {
+                write!(f, "the soak runs until {} ({})", gate.opens, Binding::Soak)
+            }
+            Self::WrongKey {
+                endpoint,
+                address,
+                algorithm,
+                presents,
+                incoming_wanted,
+            } => write!(
+                f,
+                "{endpoint} on {address} presents {} ({algorithm}), not {}",
+                presents.short(),
+                if *incoming_wanted {
+                    "an incoming key"
+                } else {
+                    "the previous key"
+                }
+            ),
+            Self::HostUnknown {
+                endpoint,
+                address,
+                algorithm,
+                why,
+            } => {
+                write!(
+                    f,
+                    "which {algorithm} key {endpoint} presents on {address} cannot be told: {why}"
+                )
+            }
+            Self::NoCertificate { endpoint, address } => {
+                write!(
+                    f,
+                    "{endpoint} on {address} presents no certificate, RSA or ECDSA"
+                )
+            }
+            Self::ExpiresTooSoon {
+                not_after,
+                needed_until,
+            } => write!(
+                f,
+                "the incoming certificate ends on {not_after}; the rotation would end on {needed_until} at the earliest"
+            ),
+            Self::Unsafe(breach) => write!(f, "the next step would refuse mail: {breach}"),
+        }
+    }
+}
+
+/// How an RRset differs from what is demanded, in words.
+struct Difference<'a> {
+    missing: &'a [Association],
+    unwanted: &'a [Association],
+}
+
+impl fmt::Display for Difference<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |set: &[Association]| {
+            set.iter()
+                .map(Association::short)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        match (self.missing, self.unwanted) {
+            (missing, []) => write!(f, "lacks {}", list(missing)),
+            ([], unwanted) => write!(f, "still holds {}", list(unwanted)),
+            (missing, unwanted) => write!(
+                f,
+                "lacks {} and still holds {}",
+                list(missing),
+                list(unwanted)
+            ),
+        }
+    }
+}

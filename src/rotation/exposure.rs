@@ -1,0 +1,181 @@
+//! The ledger behind the promise: which RRsets caches may still hold, and which keys hosts may present.
+//!
+//! RFC 7671 §8.4 extends the publisher's duty to "unexpired RRsets in client caches"; this file says which those are.
+
+use super::association::Association;
+use super::observation::{Endpoint, Observation, Offer, Seen, TlsaName};
+use super::step::{Rotation, Step};
+use super::timing::Instant;
+use super::wait;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// What validating senders may meet: any of these RRsets together with any of these keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exposure {
+    /// RRsets that a cache may hold, by owner name.
+    pub caches: BTreeMap<TlsaName, BTreeMap<BTreeSet<Association>, Holder>>,
+    /// Keys that a host may present, by the owner name of its TLSA RRset.
+    pub hosts: BTreeMap<TlsaName, BTreeMap<Association, Presenter>>,
+}
+
+/// Why a cache may hold an RRset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// It follows from the step: the rotation publishes or published it, and it has not run out.
+    Step(Step),
+    /// This server was seen answering with it.
+    Server(String),
+}
+
+/// Why a host may present a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Presenter {
+    /// The step allows it.
+    Step(Step),
+    /// It was seen there.
+    Host {
+        /// Host and port.
+        endpoint: Endpoint,
+        /// The address it was seen on.
+        address: String,
+    },
+}
+
+impl Exposure {
+    /// What caches may hold in this step at `now`, wherever the hosts are.
+    pub fn of_caches(rotation: &Rotation, now: Instant) -> Self {
+        let mut exposure = Self::default();
+        for name in rotation.names() {
+            let base = rotation.base.get(&name).cloned().unwrap_or_default();
+            for rrset in cacheable(rotation, &base, now) {
+                exposure.may_be_cached(&name, rrset, Holder::Step(rotation.step));
+            }
+        }
+        exposure
+    }
+
+    /// The same with the keys that the step allows hosts to present.
+    pub fn of_step(rotation: &Rotation, now: Instant) -> Self {
+        let mut exposure = Self::of_caches(rotation, now);
+        for name in rotation.names() {
+            for key in presentable(rotation) {
+                exposure.may_be_presented(&name, key.clone(), Presenter::Step(rotation.step));
+            }
+        }
+        exposure
+    }
+
+    /// Adds what was seen of `rotation`'s names and endpoints; what is unknown adds nothing here, gates ask for it.
+    #[must_use]
+    pub fn with_seen(mut self, rotation: &Rotation, observation: &Observation) -> Self {
+        for name in rotation.names() {
+            for (authority, seen) in observation.served.get(&name).into_iter().flatten() {
+                if let Seen::Known(rrset) = seen {
+                    let holder = Holder::Server(authority.to_string());
+                    self.may_be_cached(&name, rrset.associations.clone(), holder);
+                }
+            }
+        }
+        for endpoint in &rotation.endpoints {
+            for (address, offers) in observation.presented.get(endpoint).into_iter().flatten() {
+                for seen in offers.values() {
+                    if let Seen::Known(Offer::Key(presented)) = seen {
+                        let presenter = Presenter::Host {
+                            endpoint: endpoint.clone(),
+                            address: address.clone(),
+                        };
+                        self.may_be_presented(
+                            &endpoint.tlsa_name(),
+                            presented.key.clone(),
+                            presenter,
+                        );
+                    }
+                }
+            }
+        }
+        self
+    }
+
+    fn may_be_cached(&mut self, name: &TlsaName, rrset: BTreeSet<Association>, holder: Holder) {
+        self.caches
+            .entry(name.clone())
+            .or_default()
+            .entry(rrset)
+            .or_insert(holder);
+    }
+
+    fn may_be_presented(&mut self, name: &TlsaName, key: Association, presenter: Presenter) {
+        // A sighting says more than a permission, so it replaces one.
+        let keys = self.hosts.entry(name.clone()).or_default();
+        match presenter {
+            Presenter::Host { .. } => drop(keys.insert(key, presenter)),
+            Presenter::Step(_) => drop(keys.entry(key).or_insert(presenter)),
+        }
+    }
+}
+
+/// The versions of one RRset that a cache may hold in this step.
+fn cacheable(
+    rotation: &Rotation,
+    base: &BTreeSet<Association>,
+    now: Instant,
+) -> Vec<BTreeSet<Association>> {
+    let both: BTreeSet<_> = base
+        .iter()
+        .chain(&rotation.current)
+        .chain(&rotation.incoming)
+        .cloned()
+        .collect();
+    let wanted = rotation.requirement().applied_to(&both);
+    match rotation.step {
+        Step::Started | Step::Generated | Step::Hashed => vec![base.clone()],
+        Step::Prepublishing => vec![base.clone(), both],
+        Step::Waiting | Step::SwapOpen | Step::Deployed | Step::Verified | Step::RollingBack => {
+            let base_ran_out = rotation
+                .published
+                .is_some_and(|published| now >= wait::caches_empty_of_base(rotation, published));
+            if base_ran_out {
+                vec![both]
+            } else {
+                vec![base.clone(), both]
+            }
+        }
+        Step::Retiring | Step::Retired | Step::Aborted | Step::Withdrawing => vec![both, wanted],
+    }
+}
+
+/// The keys that hosts may present in this step.
+fn presentable(rotation: &Rotation) -> Vec<&Association> {
+    match rotation.step {
+        Step::Started
+        | Step::Generated
+        | Step::Hashed
+        | Step::Prepublishing
+        | Step::Waiting
+        | Step::Withdrawing
+        | Step::Aborted => rotation.current.iter().collect(),
+        Step::SwapOpen | Step::Deployed | Step::Verified | Step::RollingBack => {
+            rotation.current.iter().chain(&rotation.incoming).collect()
+        }
+        Step::Retiring | Step::Retired => rotation.incoming.iter().collect(),
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Step(step) => write!(f, "caches may hold it in step {step}"),
+            Self::Server(server) => write!(f, "{server} answers with it"),
+        }
+    }
+}
+
+impl fmt::Display for Presenter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Step(step) => write!(f, "a host may present it in step {step}"),
+            Self::Host { endpoint, address } => write!(f, "{endpoint} presents it on {address}"),
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The operator's patience: how long to wait beyond what the protocols ask for.
+
+use super::timing::Span;
+
+/// Durations that gate a rotation; all are added to, never subtracted from, the protocol's own minimum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// The shortest wait between `T_all` and the swap, however small the TTLs are.
+    pub min_wait: Span,
+    /// How long every host must present the incoming key healthily before the old association leaves.
+    pub soak: Span,
+    /// Added to the wait: for clocks that differ and resolvers that round up.
+    pub safety_margin: Span,
+}
+
+impl Default for Policy {
+    /// A day of waiting, a day of soak, an hour of margin.
+    fn default() -> Self {
+        Self {
+            min_wait: Span::hours(24),
+            soak: Span::hours(24),
+            safety_margin: Span::hours(1),
+        }
+    }
+}

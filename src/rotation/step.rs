@@ -1,0 +1,454 @@
+//! The seven steps as an explicit machine: `apply` is the only transition table, live and on replay.
+//!
+//! The steps are those of RFC 7671 §8.1 and RFC 7672 §4 with their gates made explicit. A step's name states a fact
+//! that has been established, an event is a fact in the past tense; what is merely wanted follows from the step
+//! (see [`Rotation::requirement`]). When it is safe to move is not decided here but in `decide`.
+
+use super::association::Association;
+use super::observation::{Authority, Endpoint, TlsaName};
+use super::timing::{Instant, Ttl};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// Where a rotation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Wanted; the key does not exist yet.
+    Started,
+    /// Step 1: a new key and certificate exist and are not deployed.
+    Generated,
+    /// Step 2: the associations of the incoming keys are known.
+    Hashed,
+    /// Step 3: it is decided that both keys' associations belong into the zone; not every server serves them.
+    Prepublishing,
+    /// Step 4: every authoritative server serves both; caches that lack the incoming one run out.
+    Waiting,
+    /// Step 5 may happen: no cache lacks the incoming association any more.
+    SwapOpen,
+    /// Step 6 runs: every host presents an incoming key; the soak is under way.
+    Deployed,
+    /// Step 6 is done: the soak was healthy.
+    Verified,
+    /// Step 7: it is decided that the old associations leave the zone; some server may still serve them.
+    Retiring,
+    /// Every authoritative server serves the incoming associations without the old ones. The end.
+    Retired,
+    /// An abort was asked for; hosts must present the old key again before anything leaves the zone.
+    RollingBack,
+    /// Every host presents the old key; the incoming associations leave the zone.
+    Withdrawing,
+    /// The rotation was given up safely. An end.
+    Aborted,
+}
+
+/// A fact that moves a rotation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Event {
+    /// A rotation was started for these endpoints.
+    Started {
+        /// Every host and port that presents the certificate.
+        endpoints: BTreeSet<Endpoint>,
+        /// The associations of the keys in use.
+        current: BTreeSet<Association>,
+        /// The TLSA RRset of each name as it was found.
+        base: BTreeMap<TlsaName, BTreeSet<Association>>,
+        /// The largest TTL known of each name's RRset (of its absence: the negative TTL).
+        ttl: BTreeMap<TlsaName, Ttl>,
+    },
+    /// The next key and certificate exist, belong together and are strong enough.
+    KeyAdmitted {
+        /// The earliest end of validity among the incoming certificates.
+        not_after: Instant,
+    },
+    /// The incoming associations were computed.
+    AssociationsComputed {
+        /// One for each incoming key.
+        incoming: BTreeSet<Association>,
+    },
+    /// It was decided to publish the incoming associations beside the old ones.
+    PrepublishDecided,
+    /// An RRset without the incoming associations was seen under a larger TTL than any before.
+    HigherTtlSeen {
+        /// Where.
+        name: TlsaName,
+        /// The larger TTL.
+        ttl: Ttl,
+    },
+    /// In one run, every authoritative server was seen serving the full set: this is `T_all`.
+    PrepublishServed {
+        /// The largest TTL under which it was served.
+        ttl: Ttl,
+    },
+    /// Git HEAD no longer holds the full set; the clock starts anew.
+    MergeReverted {
+        /// Which RRset.
+        name: TlsaName,
+    },
+    /// A server was seen without the full set; the clock starts anew.
+    ServerRegressed {
+        /// Which RRset.
+        name: TlsaName,
+        /// Which server.
+        authority: Authority,
+    },
+    /// No cache can lack the incoming associations any more.
+    SwapOpened,
+    /// In one run, every host presented an incoming key on every address and for every algorithm.
+    HostsPresentedIncoming,
+    /// A host was seen with an old key again; the soak starts anew.
+    HostRegressed {
+        /// Which host and port.
+        endpoint: Endpoint,
+    },
+    /// The soak passed and every host still verified.
+    SoakPassed,
+    /// It was decided to take the old associations out.
+    RetireDecided,
+    /// In one run, every authoritative server was seen serving the set without the old associations.
+    RetireServed,
+    /// A person asked to give the rotation up.
+    AbortRequested {
+        /// In the person's words.
+        reason: String,
+    },
+    /// In one run, every host presented an old key; it was decided to take the incoming associations out.
+    WithdrawalDecided,
+    /// In one run, every authoritative server was seen serving the set without the incoming associations.
+    WithdrawalServed,
+}
+
+/// One rotation of one certificate: the fold of its events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// Where it stands.
+    pub step: Step,
+    /// When it came there.
+    pub since: Instant,
+    /// When it was started.
+    pub started: Instant,
+    /// Every host and port that presents the certificate.
+    pub endpoints: BTreeSet<Endpoint>,
+    /// The TLSA RRset of each name as the rotation found it.
+    pub base: BTreeMap<TlsaName, BTreeSet<Association>>,
+    /// The high-water mark of the TTL of each name's RRset without the incoming associations (`TTL_old`).
+    pub ttl_old: BTreeMap<TlsaName, Ttl>,
+    /// The associations of the keys in use when it started.
+    pub current: BTreeSet<Association>,
+    /// The associations of the keys that replace them.
+    pub incoming: BTreeSet<Association>,
+    /// The earliest end of validity among the incoming certificates.
+    pub not_after: Option<Instant>,
+    /// `T_all` and the TTL of the full set, while every server serves it.
+    pub published: Option<Published>,
+    /// Why it was given up, where it was.
+    pub abort_reason: Option<String>,
+}
+
+/// The full set is served everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Published {
+    /// `T_all`: when all authoritative servers were first seen serving it in one run.
+    pub t_all: Instant,
+    /// The largest TTL under which it is served (`TTL_new`).
+    pub ttl_new: Ttl,
+}
+
+/// What a step demands of every TLSA RRset of the rotation; associations it does not name are left alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requirement {
+    /// These must be in it.
+    pub present: BTreeSet<Association>,
+    /// These must not be in it.
+    pub absent: BTreeSet<Association>,
+}
+
+/// An event that the table does not allow in this step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IllegalEvent {
+    /// The step; `None` before the start.
+    pub step: Option<Step>,
+    /// The event's name.
+    pub event: &'static str,
+    /// Why it does not fit.
+    pub why: &'static str,
+}
+
+/// The next state, or why the event cannot have happened in this one. `None` is the state before the start.
+pub fn apply(
+    rotation: Option<&Rotation>,
+    at: Instant,
+    event: &Event,
+) -> Result<Rotation, IllegalEvent> {
+    let refuse = |why| IllegalEvent {
+        step: rotation.map(|r| r.step),
+        event: event.name(),
+        why,
+    };
+    let Some(rotation) = rotation else {
+        return begin(at, event).map_err(refuse);
+    };
+    if at < rotation.since {
+        return Err(refuse("it is dated before the event that precedes it"));
+    }
+    let next = successor(rotation.step, event).ok_or_else(|| refuse("no such transition"))?;
+    let mut after = Rotation {
+        step: next,
+        ..rotation.clone()
+    };
+    if next != rotation.step {
+        after.since = at;
+    }
+    match event {
+        Event::KeyAdmitted { not_after } => after.not_after = Some(*not_after),
+        Event::AssociationsComputed { incoming } => {
+            fits_as_incoming(rotation, incoming).map_err(refuse)?;
+            after.incoming.clone_from(incoming);
+        }
+        Event::HigherTtlSeen { name, ttl } => {
+            let mark = after.ttl_old.entry(name.clone()).or_default();
+            *mark = (*mark).max(*ttl);
+        }
+        Event::PrepublishServed { ttl } => {
+            after.published = Some(Published {
+                t_all: at,
+                ttl_new: *ttl,
+            });
+        }
+        Event::MergeReverted { .. } | Event::ServerRegressed { .. } => after.published = None,
+        Event::AbortRequested { reason } => after.abort_reason = Some(reason.clone()),
+        _ => {}
+    }
+    Ok(after)
+}
+
+/// The table itself: which step follows.
+fn successor(step: Step, event: &Event) -> Option<Step> {
+    use Step as S;
+    Some(match (step, event) {
+        (S::Started, Event::KeyAdmitted { .. }) => S::Generated,
+        (S::Generated, Event::AssociationsComputed { .. }) => S::Hashed,
+        (S::Hashed, Event::PrepublishDecided) => S::Prepublishing,
+        (S::Hashed | S::Prepublishing, Event::HigherTtlSeen { .. }) => step,
+        (S::Prepublishing, Event::PrepublishServed { .. }) => S::Waiting,
+        (S::Waiting | S::SwapOpen, Event::MergeReverted { .. } | Event::ServerRegressed { .. }) => {
+            S::Prepublishing
+        }
+        (S::Waiting, Event::SwapOpened) => S::SwapOpen,
+        (S::SwapOpen, Event::HostsPresentedIncoming) => S::Deployed,
+        (S::Deployed | S::Verified, Event::HostRegressed { .. }) => S::SwapOpen,
+        (S::Deployed, Event::SoakPassed) => S::Verified,
+        (S::Verified, Event::RetireDecided) => S::Retiring,
+        (S::Retiring, Event::RetireServed) => S::Retired,
+        (S::Started | S::Generated | S::Hashed, Event::AbortRequested { .. }) => S::Aborted,
+        (
+            S::Prepublishing | S::Waiting | S::SwapOpen | S::Deployed | S::Verified,
+            Event::AbortRequested { .. },
+        ) => S::RollingBack,
+        (S::RollingBack, Event::WithdrawalDecided) => S::Withdrawing,
+        (S::Withdrawing, Event::WithdrawalServed) => S::Aborted,
+        _ => return None,
+    })
+}
+
+fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str> {
+    let Event::Started {
+        endpoints,
+        current,
+        base,
+        ttl,
+    } = event
+    else {
+        return Err("a rotation begins with its start");
+    };
+    if endpoints.is_empty() {
+        return Err("no host and port present the certificate");
+    }
+    if current.is_empty() {
+        return Err("no key is in use");
+    }
+    if !current.iter().all(Association::is_3_1_1) {
+        return Err("only `3 1 1` associations are rotated");
+    }
+    Ok(Rotation {
+        step: Step::Started,
+        since: at,
+        started: at,
+        endpoints: endpoints.clone(),
+        base: base.clone(),
+        ttl_old: ttl.clone(),
+        current: current.clone(),
+        incoming: BTreeSet::new(),
+        not_after: None,
+        published: None,
+        abort_reason: None,
+    })
+}
+
+fn fits_as_incoming(
+    rotation: &Rotation,
+    incoming: &BTreeSet<Association>,
+) -> Result<(), &'static str> {
+    if incoming.is_empty() {
+        return Err("no incoming key");
+    }
+    if !incoming.iter().all(Association::is_3_1_1) {
+        return Err("only `3 1 1` associations are rotated");
+    }
+    if !incoming.is_disjoint(&rotation.current) {
+        return Err("an incoming key is already in use: with selector 1 nothing changes");
+    }
+    Ok(())
+}
+
+impl Rotation {
+    /// The TLSA owner names of the rotation (RFC 6698 §3), one for each endpoint.
+    pub fn names(&self) -> BTreeSet<TlsaName> {
+        self.endpoints.iter().map(Endpoint::tlsa_name).collect()
+    }
+
+    /// What the present step demands of every TLSA RRset (review rule R2: both until retired or aborted).
+    pub fn requirement(&self) -> Requirement {
+        let both = || self.current.union(&self.incoming).cloned().collect();
+        match self.step {
+            Step::Started | Step::Generated | Step::Hashed => Requirement {
+                present: self.current.clone(),
+                absent: BTreeSet::new(),
+            },
+            Step::Prepublishing
+            | Step::Waiting
+            | Step::SwapOpen
+            | Step::Deployed
+            | Step::Verified
+            | Step::RollingBack => Requirement {
+                present: both(),
+                absent: BTreeSet::new(),
+            },
+            Step::Retiring | Step::Retired => Requirement {
+                present: self.incoming.clone(),
+                absent: self.current.clone(),
+            },
+            Step::Withdrawing | Step::Aborted => Requirement {
+                present: self.current.clone(),
+                absent: self.incoming.clone(),
+            },
+        }
+    }
+
+    /// Whether the rotation has ended, well or given up.
+    pub fn is_over(&self) -> bool {
+        matches!(self.step, Step::Retired | Step::Aborted)
+    }
+}
+
+impl Requirement {
+    /// The RRset that results when this is demanded of `rrset`; what it does not name stays.
+    #[must_use]
+    pub fn applied_to(&self, rrset: &BTreeSet<Association>) -> BTreeSet<Association> {
+        let kept = rrset
+            .iter()
+            .filter(|association| !self.absent.contains(association));
+        kept.chain(&self.present).cloned().collect()
+    }
+
+    /// The demanded associations that `rrset` lacks.
+    pub fn missing_in<'a>(
+        &'a self,
+        rrset: &'a BTreeSet<Association>,
+    ) -> impl Iterator<Item = &'a Association> {
+        self.present.difference(rrset)
+    }
+
+    /// The associations in `rrset` that must leave it.
+    pub fn unwanted_in<'a>(
+        &'a self,
+        rrset: &'a BTreeSet<Association>,
+    ) -> impl Iterator<Item = &'a Association> {
+        self.absent.intersection(rrset)
+    }
+
+    /// Whether `rrset` is as demanded.
+    pub fn is_met_by(&self, rrset: &BTreeSet<Association>) -> bool {
+        self.present.is_subset(rrset) && self.absent.is_disjoint(rrset)
+    }
+}
+
+impl Step {
+    /// Every step, in the order of a rotation.
+    pub const ALL: [Self; 13] = [
+        Self::Started,
+        Self::Generated,
+        Self::Hashed,
+        Self::Prepublishing,
+        Self::Waiting,
+        Self::SwapOpen,
+        Self::Deployed,
+        Self::Verified,
+        Self::Retiring,
+        Self::Retired,
+        Self::RollingBack,
+        Self::Withdrawing,
+        Self::Aborted,
+    ];
+
+    /// The step's name in one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Started => "Started",
+            Self::Generated => "Generated",
+            Self::Hashed => "Hashed",
+            Self::Prepublishing => "Prepublishing",
+            Self::Waiting => "Waiting",
+            Self::SwapOpen => "SwapOpen",
+            Self::Deployed => "Deployed",
+            Self::Verified => "Verified",
+            Self::Retiring => "Retiring",
+            Self::Retired => "Retired",
+            Self::RollingBack => "RollingBack",
+            Self::Withdrawing => "Withdrawing",
+            Self::Aborted => "Aborted",
+        }
+    }
+}
+
+impl Event {
+    /// The event's name in one word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "Started",
+            Self::KeyAdmitted { .. } => "KeyAdmitted",
+            Self::AssociationsComputed { .. } => "AssociationsComputed",
+            Self::PrepublishDecided => "PrepublishDecided",
+            Self::HigherTtlSeen { .. } => "HigherTtlSeen",
+            Self::PrepublishServed { .. } => "PrepublishServed",
+            Self::MergeReverted { .. } => "MergeReverted",
+            Self::ServerRegressed { .. } => "ServerRegressed",
+            Self::SwapOpened => "SwapOpened",
+            Self::HostsPresentedIncoming => "HostsPresentedIncoming",
+            Self::HostRegressed { .. } => "HostRegressed",
+            Self::SoakPassed => "SoakPassed",
+            Self::RetireDecided => "RetireDecided",
+            Self::RetireServed => "RetireServed",
+            Self::AbortRequested { .. } => "AbortRequested",
+            Self::WithdrawalDecided => "WithdrawalDecided",
+            Self::WithdrawalServed => "WithdrawalServed",
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for IllegalEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let step = self.step.map_or("before the start", Step::name);
+        write!(f, "`{}` cannot follow {step}: {}", self.event, self.why)
+    }
+}
+
+impl std::error::Error for IllegalEvent {}

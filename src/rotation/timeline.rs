@@ -1,0 +1,187 @@
+//! The plan: the real decision run ahead on an ideal world, so that no second timetable exists.
+//!
+//! In the ideal world every proposal is merged at once, every server serves it at once and every host is deployed as soon
+//! as the swap is open. Only time stands between the steps; so each date is the earliest possible one.
+
+use super::association::Association;
+use super::blocker::{Blocker, Who};
+use super::decide::{Action, Decision, decide};
+use super::observation::{
+    Authority, KeyAlgorithm, Observation, Offer, Presented, Seen, ServedRrset, SignatureWindow,
+};
+use super::policy::Policy;
+use super::step::{Event, IllegalEvent, Rotation, Step, apply};
+use super::timing::{Instant, Span};
+use super::wait::{self, TimeGate};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One step of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The step that is reached.
+    pub step: Step,
+    /// The earliest instant at which it can be reached.
+    pub at: Instant,
+    /// The fact that reaches it.
+    pub event: Event,
+    /// The gate of time that kept it until then, if one did.
+    pub gate: Option<TimeGate>,
+    /// The state on arrival.
+    pub state: Rotation,
+}
+
+/// What a plan ends with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeline {
+    /// The steps ahead, in order.
+    pub entries: Vec<Entry>,
+    /// What would stop even the ideal world, if anything.
+    pub stopped_by: Vec<Blocker>,
+}
+
+/// More steps than any rotation has: a bound for the loop, not a limit for the user.
+const MOST_STEPS: usize = 64;
+
+/// The plan from `rotation`'s present step to its end.
+///
+/// `incoming` stands for the keys of a rotation that has none yet. Steps that need a key are taken as done at once.
+pub fn look_ahead(
+    rotation: &Rotation,
+    now: Instant,
+    policy: &Policy,
+    incoming: &BTreeSet<Association>,
+) -> Result<Timeline, IllegalEvent> {
+    let mut timeline = Timeline {
+        entries: Vec::new(),
+        stopped_by: Vec::new(),
+    };
+    let (mut state, mut now) = (rotation.clone(), now);
+    let mut gate = None;
+    for _ in 0..MOST_STEPS {
+        let world = ideal_world(&state, now, policy);
+        let decision = decide(&state, now, &world, policy);
+        if let Some(event) = decision
+            .event
+            .clone()
+            .or_else(|| key_made(&decision, now, policy, &state, incoming))
+        {
+            state = apply(Some(&state), now, &event)?;
+            timeline.entries.push(Entry {
+                step: state.step,
+                at: now,
+                event,
+                gate: gate.take(),
+                state: state.clone(),
+            });
+        } else if let Some(next) = decision
+            .look_again_at
+            .filter(|next| *next > now && only_time(&decision))
+        {
+            gate = time_gate(&decision);
+            now = next;
+        } else {
+            timeline.stopped_by = decision.blockers;
+            break;
+        }
+    }
+    Ok(timeline)
+}
+
+fn only_time(decision: &Decision) -> bool {
+    decision
+        .blockers
+        .iter()
+        .all(|blocker| blocker.who() == Who::Clock)
+}
+
+fn time_gate(decision: &Decision) -> Option<TimeGate> {
+    decision.blockers.iter().find_map(|blocker| match blocker {
+        Blocker::CachesMayLackIt(gate) | Blocker::Soaking(gate) => Some(*gate),
+        _ => None,
+    })
+}
+
+/// The key steps, which need no evidence from the world: in the ideal one the key is there and lasts.
+fn key_made(
+    decision: &Decision,
+    now: Instant,
+    policy: &Policy,
+    state: &Rotation,
+    incoming: &BTreeSet<Association>,
+) -> Option<Event> {
+    if decision.actions.contains(&Action::AdmitKey) {
+        let not_after = now + wait::remaining(state, policy) + Span::days(1);
+        Some(Event::KeyAdmitted { not_after })
+    } else if decision.actions.contains(&Action::ComputeAssociations) {
+        Some(Event::AssociationsComputed {
+            incoming: incoming.clone(),
+        })
+    } else {
+        None
+    }
+}
+
+/// A world in which everything asked for has been done.
+fn ideal_world(state: &Rotation, now: Instant, policy: &Policy) -> Observation {
+    let requirement = state.requirement();
+    let long = wait::remaining(state, policy) + wait::ttl_old(state).span() * 2 + Span::days(1);
+    let (mut merged, mut served, mut presented) =
+        (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    for name in state.names() {
+        let base = state.base.get(&name).cloned().unwrap_or_default();
+        let both: BTreeSet<_> = base
+            .iter()
+            .chain(&state.current)
+            .chain(&state.incoming)
+            .cloned()
+            .collect();
+        // Until the machine asks for a change, the world is as it was found.
+        let untouched = matches!(state.step, Step::Started | Step::Generated | Step::Hashed);
+        let associations = if untouched {
+            base
+        } else {
+            requirement.applied_to(&both)
+        };
+        let rrset = ServedRrset {
+            associations: associations.clone(),
+            ttl: state.ttl_old.get(&name).copied().unwrap_or_default(),
+            signature: SignatureWindow {
+                inception: now - Span::hours(1),
+                expiration: now + long,
+            },
+        };
+        merged.insert(name.clone(), Seen::Known(associations));
+        served.insert(
+            name,
+            BTreeMap::from([(Authority("the ideal server".into()), Seen::Known(rrset))]),
+        );
+    }
+    let keys = match state.step {
+        Step::SwapOpen | Step::Deployed | Step::Verified | Step::Retiring | Step::Retired => {
+            &state.incoming
+        }
+        _ => &state.current,
+    };
+    for endpoint in &state.endpoints {
+        let offer = keys.first().map_or(Offer::NotOffered, |key| {
+            Offer::Key(Presented {
+                key: key.clone(),
+                not_after: state.not_after.unwrap_or(now),
+            })
+        });
+        let offers = BTreeMap::from([
+            (KeyAlgorithm::Rsa, Seen::Known(Offer::NotOffered)),
+            (KeyAlgorithm::Ecdsa, Seen::Known(offer)),
+        ]);
+        presented.insert(
+            endpoint.clone(),
+            BTreeMap::from([("the ideal host".to_owned(), offers)]),
+        );
+    }
+    Observation {
+        at: now,
+        merged,
+        served,
+        presented,
+    }
+}

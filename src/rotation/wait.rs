@@ -1,0 +1,80 @@
+//! The wait between publication and swap: which instant opens the swap, and what makes it that late.
+//!
+//! RFC 7671 §8.1 (two TTLs), RFC 7583 §3.2.1 (`Ipub`), both counted from `T_all`.
+
+use super::policy::Policy;
+use super::step::{Published, Rotation};
+use super::timing::{Instant, Span, Ttl};
+use std::fmt;
+
+/// What makes a gate open as late as it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// Twice the largest TTL (RFC 7671 §8.1).
+    Protocol,
+    /// `min_wait` of the policy.
+    MinWait,
+    /// `soak` of the policy.
+    Soak,
+}
+
+/// A gate that time opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeGate {
+    /// When the protocols alone would open it.
+    pub protocol: Instant,
+    /// When it opens.
+    pub opens: Instant,
+    /// What makes it that late.
+    pub binds: Binding,
+}
+
+/// The largest TTL under which an RRset without the incoming association may be cached (`TTL_old`).
+pub fn ttl_old(rotation: &Rotation) -> Ttl {
+    rotation.ttl_old.values().copied().max().unwrap_or_default()
+}
+
+/// When the last cache that may lack the incoming association has lost its RRset (RFC 1035 §3.2.1).
+pub fn caches_empty_of_base(rotation: &Rotation, published: Published) -> Instant {
+    published.t_all + ttl_old(rotation).span()
+}
+
+/// `SwapOpen`: `T_all + max(2 * max(TTL_old, TTL_new), min_wait) + safety_margin`.
+pub fn swap_gate(rotation: &Rotation, published: Published, policy: &Policy) -> TimeGate {
+    let two_ttls = ttl_old(rotation).max(published.ttl_new).span() * 2;
+    let binds = if two_ttls >= policy.min_wait {
+        Binding::Protocol
+    } else {
+        Binding::MinWait
+    };
+    TimeGate {
+        protocol: published.t_all + two_ttls,
+        opens: published.t_all + two_ttls.max(policy.min_wait) + policy.safety_margin,
+        binds,
+    }
+}
+
+/// The end of the soak that began when every host presented an incoming key; the protocols ask for none.
+pub fn soak_gate(deployed: Instant, policy: &Policy) -> TimeGate {
+    TimeGate {
+        protocol: deployed,
+        opens: deployed + policy.soak,
+        binds: Binding::Soak,
+    }
+}
+
+/// How long the time gates still ahead of a full set that is served from now on would take together.
+pub fn remaining(rotation: &Rotation, policy: &Policy) -> Span {
+    let two_ttls = ttl_old(rotation).span() * 2;
+    two_ttls.max(policy.min_wait) + policy.safety_margin + policy.soak
+}
+
+impl fmt::Display for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Protocol => "2 × TTL (RFC 7671 §8.1)",
+            Self::MinWait => "policy min_wait",
+            Self::Soak => "policy soak",
+        })
+    }
+}

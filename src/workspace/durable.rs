@@ -1,0 +1,388 @@
+//! Files that are whole or absent: every byte this program keeps on disk is written here.
+//!
+//! A file is written under a temporary name beside its target, flushed (fsync), renamed over it, and the directory
+//! is flushed too, so that a crash or a power cut leaves the old file or the new one. The temporary file stays locked
+//! while it is written: one that nobody has locked belongs to a run that was killed and is swept by the next write.
+//!
+//! Kept on replacement: permission bits, owner and group. Not kept: access control lists, extended attributes and
+//! further hard links. A symbolic link is written through: the file it points to is replaced, never the link.
+
+use rustix::fs::{FlockOperation, flock};
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
+};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// What the names of temporary files end in.
+const TEMPORARY: &str = ".tlsa-rotate-tmp";
+
+/// How many symbolic links in a row are followed before it is a loop (Linux's own limit).
+const LINKS: usize = 40;
+
+/// What was being done when a write failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Creating a file that must not be there yet.
+    Create,
+    /// Replacing a file, or creating it.
+    Replace,
+    /// Adding to the end of a file.
+    Append,
+    /// Cutting off the end of a file.
+    Truncate,
+    /// Deleting a file.
+    Remove,
+    /// Creating a directory.
+    CreateDirectory,
+}
+
+/// A write that did not happen. The file is as it was before.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {operation} {}: {source}", path.display())]
+pub struct WriteError {
+    /// What was being done.
+    pub operation: Operation,
+    /// To which file or directory.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+impl WriteError {
+    /// Whether the file was there although it had to be new.
+    pub fn is_already_there(&self) -> bool {
+        self.source.kind() == ErrorKind::AlreadyExists
+    }
+
+    /// The ways out, one line each.
+    pub fn hints(&self) -> Vec<String> {
+        let directory = self.path.parent().unwrap_or(Path::new("/")).display();
+        let hint = match self.source.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => format!(
+                "free some space on the file system of {directory}, then run the command again; nothing was changed"
+            ),
+            ErrorKind::ReadOnlyFilesystem => format!(
+                "{directory} lies on a read-only file system: remount it writable, or keep the workspace elsewhere"
+            ),
+            ErrorKind::PermissionDenied => format!(
+                "run the command as a user who may write in {directory}, or give this one the right to"
+            ),
+            ErrorKind::AlreadyExists => {
+                "an existing file is never overwritten here: move it away if it is not needed"
+                    .to_owned()
+            }
+            ErrorKind::NotFound => format!("{directory} must exist first"),
+            _ => return Vec::new(),
+        };
+        vec![hint]
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Create => "create",
+            Self::Replace => "write",
+            Self::Append => "append to",
+            Self::Truncate => "cut off the incomplete end of",
+            Self::Remove => "delete",
+            Self::CreateDirectory => "create the directory",
+        })
+    }
+}
+
+/// What a replacement did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaced {
+    /// The file has new contents.
+    Changed,
+    /// The file held these bytes already; they are now known to be on disk.
+    Unchanged,
+}
+
+/// Makes the file at `path` hold `contents`, at once or not at all.
+///
+/// An existing file keeps its mode, owner and group; a new one gets 0666 less the umask. Leftovers of killed runs
+/// beside it are removed.
+pub fn replace(path: &Path, contents: &[u8]) -> Result<Replaced, WriteError> {
+    let failed = |source| WriteError {
+        operation: Operation::Replace,
+        path: path.to_owned(),
+        source,
+    };
+    let target = follow(path).map_err(failed)?;
+    replace_real(&target, contents).map_err(failed)
+}
+
+fn replace_real(target: &Path, contents: &[u8]) -> io::Result<Replaced> {
+    let old = match fs::metadata(target) {
+        Ok(old) if !old.is_file() => return Err(io::Error::other("it is not a regular file")),
+        Ok(old) => Some(old),
+        Err(e) if e.kind() == ErrorKind::NotFound => None,
+        Err(e) => return Err(e),
+    };
+    let directory = directory_of(target);
+    if old
+        .as_ref()
+        .is_some_and(|old| old.len() == contents.len() as u64)
+        && holds(target, contents)?
+    {
+        flush_directory(directory)?;
+        return Ok(Replaced::Unchanged);
+    }
+    sweep_beside(target);
+    let mode = old.as_ref().map_or(0o666, |_| 0o600);
+    let temporary = write_temporary(target, contents, mode, |file| match &old {
+        None => Ok(()),
+        Some(old) => {
+            keep_owner(file, old)?;
+            file.set_permissions(Permissions::from_mode(old.mode() & 0o7777))
+        }
+    })?;
+    temporary.persist(target).map_err(|e| e.error)?;
+    flush_directory(directory)?;
+    Ok(Replaced::Changed)
+}
+
+/// Creates the file at `path` with `contents` and exactly the permission bits `mode`; refuses if anything is there.
+///
+/// The file appears whole, so that a reader never sees half a key. Use 0o600 for secrets: the bytes are never
+/// readable by others, not even before the file has its name.
+pub fn create(path: &Path, contents: &[u8], mode: u32) -> Result<(), WriteError> {
+    let create_real = || {
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
+        sweep_beside(path);
+        let temporary = write_temporary(path, contents, 0o600, |file| {
+            file.set_permissions(Permissions::from_mode(mode))
+        })?;
+        temporary.persist_noclobber(path).map_err(|e| e.error)?;
+        flush_directory(directory_of(path))
+    };
+    create_real().map_err(|source| WriteError {
+        operation: Operation::Create,
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Adds `line` to the end of the file at `path`, which must be `length` bytes long, in one write, and flushes it.
+///
+/// If the write fails half way (disk full), what was written of it is cut off again.
+pub fn append(path: &Path, length: u64, line: &[u8]) -> Result<(), WriteError> {
+    let append_real = || {
+        let mut file = OpenOptions::new().append(true).open(path)?;
+        if file.metadata()?.len() != length {
+            return Err(changed_meanwhile());
+        }
+        let written = file.write(line).and_then(|n| match n {
+            n if n == line.len() => file.sync_all(),
+            _ => Err(ErrorKind::StorageFull.into()),
+        });
+        if written.is_err() {
+            // Whether or not this succeeds, the first error is the one to tell; a torn end is found by the next reader.
+            let _ = file.set_len(length).and_then(|()| file.sync_all());
+        }
+        written
+    };
+    append_real().map_err(|source| WriteError {
+        operation: Operation::Append,
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Cuts the file at `path`, which must be `length` bytes long, down to its first `kept` bytes and flushes it.
+pub fn truncate(path: &Path, length: u64, kept: u64) -> Result<(), WriteError> {
+    let truncate_real = || {
+        let file = OpenOptions::new().write(true).open(path)?;
+        if file.metadata()?.len() != length {
+            return Err(changed_meanwhile());
+        }
+        file.set_len(kept)?;
+        file.sync_all()
+    };
+    truncate_real().map_err(|source| WriteError {
+        operation: Operation::Truncate,
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Deletes the file at `path` for good; one that is not there is no error.
+pub fn remove(path: &Path) -> Result<(), WriteError> {
+    let removed = match fs::remove_file(path) {
+        Ok(()) => flush_directory(directory_of(path)),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(e),
+    };
+    removed.map_err(|source| WriteError {
+        operation: Operation::Remove,
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Creates the directory at `path` and those above it that are missing, each with the permission bits `mode` less
+/// the umask, and flushes every directory that got an entry.
+pub fn create_directory(path: &Path, mode: u32) -> Result<(), WriteError> {
+    create_directory_real(path, mode).map_err(|source| WriteError {
+        operation: Operation::CreateDirectory,
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn create_directory_real(path: &Path, mode: u32) -> io::Result<()> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    let above = directory_of(path);
+    create_directory_real(above, mode)?;
+    match DirBuilder::new().mode(mode).create(path) {
+        Err(e) if e.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(e) => Err(e),
+        Ok(()) => flush_directory(above),
+    }
+}
+
+/// The path that a chain of symbolic links at `path` ends at, whether or not anything is there.
+fn follow(path: &Path) -> io::Result<PathBuf> {
+    let mut at = path.to_owned();
+    for _ in 0..LINKS {
+        match fs::read_link(&at) {
+            Ok(next) => at = directory_of(&at).join(next),
+            // Not a link, or nothing at all.
+            Err(e) if matches!(e.kind(), ErrorKind::InvalidInput | ErrorKind::NotFound) => {
+                return Ok(at);
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Err(io::Error::other("its symbolic links form a loop"))
+}
+
+fn changed_meanwhile() -> io::Error {
+    io::Error::other("somebody else has written to it meanwhile")
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => Path::new("/"),
+    }
+}
+
+/// Whether the file holds exactly `contents`; if so it is flushed, since a killed run may not have got that far.
+fn holds(path: &Path, contents: &[u8]) -> io::Result<bool> {
+    let file = match File::open(path) {
+        // Not being allowed to read a file does not mean not being allowed to replace it.
+        Err(e) if e.kind() == ErrorKind::PermissionDenied => return Ok(false),
+        opened => opened?,
+    };
+    let mut present = Vec::with_capacity(contents.len());
+    let limit = (contents.len() as u64).saturating_add(1);
+    (&file).take(limit).read_to_end(&mut present)?;
+    let same = present == contents;
+    if same {
+        file.sync_all()?;
+    }
+    Ok(same)
+}
+
+/// A flushed temporary file beside `target`, made ready by `prepare` before it gets its contents, and locked until
+/// it is closed.
+fn write_temporary(
+    target: &Path,
+    contents: &[u8],
+    mode: u32,
+    prepare: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<NamedTempFile<File>> {
+    let temporary = tempfile::Builder::new()
+        .prefix(&temporary_prefix(target)?)
+        .suffix(TEMPORARY)
+        .make_in(directory_of(target), |path| {
+            let file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(mode)
+                .open(path)?;
+            // A sweep can come between creation and lock; "already there" makes the caller take another name.
+            let locked = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+            if !locked || file.metadata()?.nlink() == 0 {
+                return Err(ErrorKind::AlreadyExists.into());
+            }
+            Ok(file)
+        })?;
+    let mut file = temporary.as_file();
+    prepare(file)?;
+    file.write_all(contents)?;
+    file.sync_all()?;
+    Ok(temporary)
+}
+
+fn temporary_prefix(target: &Path) -> io::Result<OsString> {
+    let name = target
+        .file_name()
+        .ok_or_else(|| io::Error::other("the path does not end in a file name"))?;
+    let mut prefix = OsString::from(".");
+    prefix.push(name);
+    prefix.push(".");
+    Ok(prefix)
+}
+
+/// Removes the temporary files of `target` that killed runs left. Best effort: a leftover is harmless.
+fn sweep_beside(target: &Path) {
+    let Ok(prefix) = temporary_prefix(target) else {
+        return;
+    };
+    let prefix = prefix.as_encoded_bytes();
+    let entries = fs::read_dir(directory_of(target))
+        .into_iter()
+        .flatten()
+        .flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let ours = name.as_encoded_bytes().starts_with(prefix)
+            && name.as_encoded_bytes().ends_with(TEMPORARY.as_bytes());
+        if !ours {
+            continue;
+        }
+        let Ok(leftover) = File::open(entry.path()) else {
+            continue;
+        };
+        // The lock is held while the name is removed, so that a writer cannot take the file up in between.
+        if flock(&leftover, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Gives `file` the owner and group of the file that it replaces.
+///
+/// Only root may give files away; for others the group must still be right, or the kept mode would mean other people.
+fn keep_owner(file: &File, old: &fs::Metadata) -> io::Result<()> {
+    let new = file.metadata()?;
+    if new.uid() != old.uid() && fchown(file, Some(old.uid()), Some(old.gid())).is_ok() {
+        return Ok(());
+    }
+    if new.gid() == old.gid() {
+        return Ok(());
+    }
+    fchown(file, None, Some(old.gid()))
+}
+
+fn flush_directory(directory: &Path) -> io::Result<()> {
+    match File::open(directory)?.sync_all() {
+        // Some file systems cannot flush a directory; there is nothing more that could be done on them.
+        Err(e) if matches!(e.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        flushed => flushed,
+    }
+}

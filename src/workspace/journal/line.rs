@@ -1,0 +1,97 @@
+//! One line of a journal: its fields, its digest, and the name of the rotation it belongs to.
+
+use crate::rotation::timing::Instant;
+use serde::{Deserialize, Serialize};
+use std::fmt::{self, Write as _};
+use std::str::FromStr;
+
+/// The version of the line format, and the only one read.
+pub const VERSION: u64 = 1;
+
+/// Which rotation of which certificate; prints as `mail.1`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RotationId {
+    /// The name of the certificate in the configuration.
+    pub certificate: String,
+    /// Counted from 1.
+    pub number: u32,
+}
+
+/// One fact with its place in the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry<E> {
+    /// Counted from 1, without gaps.
+    pub seq: u64,
+    /// When it was recorded.
+    pub at: Instant,
+    /// The rotation it belongs to.
+    pub rotation: RotationId,
+    /// The fact.
+    pub event: E,
+}
+
+/// A line as it stands in the file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Line<E> {
+    pub(super) version: u64,
+    pub(super) seq: u64,
+    pub(super) at: String,
+    pub(super) rotation: String,
+    pub(super) event: E,
+    pub(super) previous: Option<String>,
+}
+
+/// The one field that every version has.
+#[derive(Deserialize)]
+pub(super) struct Versioned {
+    pub(super) version: u64,
+}
+
+impl fmt::Display for RotationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.certificate, self.number)
+    }
+}
+
+/// A text that does not name a rotation as `mail.1` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a rotation is named by its certificate, a dot and a number from 1, such as `mail.1`")]
+pub struct NotARotation;
+
+impl FromStr for RotationId {
+    type Err = NotARotation;
+
+    fn from_str(text: &str) -> Result<Self, NotARotation> {
+        let (certificate, digits) = text.rsplit_once('.').ok_or(NotARotation)?;
+        let number = digits.parse().map_err(|_| NotARotation)?;
+        let id = Self {
+            certificate: certificate.to_owned(),
+            number,
+        };
+        // One way to write each: no sign, no leading zero.
+        let canonical = number > 0 && !certificate.is_empty() && id.to_string() == text;
+        canonical.then_some(id).ok_or(NotARotation)
+    }
+}
+
+/// A time exactly as [`Instant`] prints it.
+pub(super) fn instant(text: &str) -> Option<Instant> {
+    let parsed = chrono::DateTime::parse_from_rfc3339(text).ok()?;
+    let instant = Instant::from_unix(u64::try_from(parsed.timestamp()).ok()?);
+    (instant.to_string() == text).then_some(instant)
+}
+
+pub(super) fn digest(line: &[u8]) -> String {
+    let mut hex = String::with_capacity(64);
+    for byte in ring::digest::digest(&ring::digest::SHA256, line).as_ref() {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}
+
+/// Whether a last line looks as a crash leaves it: JSON that stops early, or blocks never written (zeros).
+pub(super) fn is_cut_off(line: &[u8]) -> bool {
+    line.contains(&0)
+        || serde_json::from_slice::<serde::de::IgnoredAny>(line).is_err_and(|e| e.is_eof())
+}

@@ -1,0 +1,309 @@
+//! The journal: one append-only file of facts per certificate, one JSON object a line, chained by digests.
+//!
+//! A line is `{"version":1,"seq":2,"at":"2026-11-23T08:00:00Z","rotation":"mail.1","event":{…},"previous":"<hex>"}`;
+//! `previous` is the SHA-256 of the line before without its newline, and null on the first. Reading is strict: what
+//! this version did not write exactly so, it refuses to act on. The one thing forgiven is an end that a crash tore:
+//! no later fact can rest on it, because a line counts only once it is flushed.
+
+mod error;
+mod line;
+
+pub use error::{Corruption, JournalError};
+pub use line::{Entry, NotARotation, RotationId, VERSION};
+
+use super::durable;
+use super::lock::WorkspaceLock;
+use crate::rotation::timing::Instant;
+use line::{Line, Versioned, digest, instant, is_cut_off};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+
+/// The largest journal read, in bytes: some hundred thousand lines, more than any mail server will ever need.
+pub const MAX_SIZE: u64 = 64 << 20;
+
+/// The incomplete end of a journal, left by a run that was killed while it wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TornEnd {
+    /// The line number.
+    pub line: usize,
+    /// How many bytes of it there are.
+    pub bytes: usize,
+    /// Whether the entry is whole and lacks only its newline; then it is kept.
+    pub whole: bool,
+}
+
+/// The journal of one certificate, as read.
+#[derive(Clone, Debug)]
+pub struct Journal<E> {
+    path: PathBuf,
+    certificate: String,
+    entries: Vec<Entry<E>>,
+    torn: Option<TornEnd>,
+    /// How many bytes of the file hold good lines.
+    sound: u64,
+    /// How many bytes of the file there are; none when the file is not there.
+    length: Option<u64>,
+    /// The digest of the last good line.
+    last: Option<String>,
+}
+
+impl<E: Serialize + DeserializeOwned> Journal<E> {
+    /// Reads the journal of `certificate`; one that is not there is empty.
+    ///
+    /// Without the lock a line may be seen while another run writes it; it then shows as a torn end.
+    pub fn read(path: &Path, certificate: &str) -> Result<Self, JournalError> {
+        let unreadable = |source| JournalError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        let mut journal = Self {
+            path: path.to_owned(),
+            certificate: certificate.to_owned(),
+            entries: Vec::new(),
+            torn: None,
+            sound: 0,
+            length: None,
+            last: None,
+        };
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(journal),
+            Err(e) => return Err(unreadable(e)),
+        };
+        let mut bytes = Vec::new();
+        let limit = MAX_SIZE.saturating_add(1);
+        file.take(limit)
+            .read_to_end(&mut bytes)
+            .map_err(unreadable)?;
+        let length = bytes.len() as u64;
+        journal.length = Some(length);
+        if length > MAX_SIZE {
+            return Err(journal.corrupt(1, Corruption::TooLarge));
+        }
+        journal.fold(&bytes)?;
+        Ok(journal)
+    }
+
+    fn fold(&mut self, bytes: &[u8]) -> Result<(), JournalError> {
+        let mut pieces = bytes.split_inclusive(|&b| b == b'\n').peekable();
+        let mut number = 0usize;
+        while let Some(piece) = pieces.next() {
+            number = number.saturating_add(1);
+            let is_last = pieces.peek().is_none();
+            let line = piece.strip_suffix(b"\n");
+            let entry = match self.entry(line.unwrap_or(piece)) {
+                Err(Corruption::NotAnEntry(_)) if is_last && is_cut_off(piece.trim_ascii_end()) => {
+                    self.torn = Some(torn_end(number, piece, false));
+                    break;
+                }
+                read => read.map_err(|what| self.corrupt(number, what))?,
+            };
+            if line.is_none() {
+                self.torn = Some(torn_end(number, piece, true));
+            }
+            self.sound = self.sound.saturating_add(piece.len() as u64);
+            self.last = Some(digest(line.unwrap_or(piece)));
+            self.entries.push(entry);
+        }
+        Ok(())
+    }
+
+    /// The entry that `line` holds, checked against those before it.
+    fn entry(&self, line: &[u8]) -> Result<Entry<E>, Corruption> {
+        let Versioned { version } = serde_json::from_slice(line).map_err(|e| not_an_entry(&e))?;
+        if version != VERSION {
+            return Err(Corruption::UnknownVersion(version));
+        }
+        let line: Line<E> = serde_json::from_slice(line).map_err(|e| not_an_entry(&e))?;
+        let at = instant(&line.at).ok_or_else(|| {
+            Corruption::NotAnEntry(format!(
+                "`{}` is not a time such as 2026-12-01T08:00:00Z",
+                line.at
+            ))
+        })?;
+        let expected = self.entries.last().map_or(1, |e| e.seq.saturating_add(1));
+        if line.seq != expected {
+            let found = line.seq;
+            return Err(Corruption::Gap { expected, found });
+        }
+        if line.previous != self.last {
+            return Err(Corruption::BrokenChain);
+        }
+        let previous = self.entries.last().map(|e| e.at);
+        if let Some(previous) = previous.filter(|&previous| at < previous) {
+            return Err(Corruption::TimeBackwards { previous, at });
+        }
+        let rotation = line.rotation.parse::<RotationId>();
+        let rotation = rotation.map_err(|_| self.foreign(&line.rotation))?;
+        self.may_follow(&rotation)?;
+        Ok(Entry {
+            seq: line.seq,
+            at,
+            rotation,
+            event: line.event,
+        })
+    }
+
+    /// Whether an entry of `rotation` may stand at the end: the same rotation goes on, or the next one begins.
+    fn may_follow(&self, rotation: &RotationId) -> Result<(), Corruption> {
+        if rotation.certificate != self.certificate {
+            return Err(self.foreign(&rotation.to_string()));
+        }
+        let current = self.entries.last().map_or(0, |e| e.rotation.number);
+        let next = current.saturating_add(1);
+        if rotation.number == next || (rotation.number == current && current > 0) {
+            Ok(())
+        } else {
+            Err(Corruption::RotationOutOfOrder {
+                found: rotation.number,
+                expected: next,
+            })
+        }
+    }
+
+    /// Records `event` at `now`: returns once it is on disk. Mends a torn end first.
+    ///
+    /// The journal must have been read under the same lock.
+    pub fn append(
+        &mut self,
+        lock: &WorkspaceLock,
+        now: Instant,
+        rotation: &RotationId,
+        event: E,
+    ) -> Result<(), JournalError> {
+        self.may_follow(rotation)
+            .map_err(|what| JournalError::Misplaced {
+                path: self.path.clone(),
+                rotation: rotation.clone(),
+                what,
+            })?;
+        self.not_behind(now)?;
+        self.mend(lock)?;
+        let line = Line {
+            version: VERSION,
+            seq: self.entries.last().map_or(1, |e| e.seq.saturating_add(1)),
+            at: now.to_string(),
+            rotation: rotation.to_string(),
+            event,
+            previous: self.last.clone(),
+        };
+        let mut bytes = serde_json::to_vec(&line).map_err(JournalError::Event)?;
+        let last = digest(&bytes);
+        bytes.push(b'\n');
+        if let Some(length) = self.length {
+            durable::append(&self.path, length, &bytes)?;
+        } else {
+            if let Some(directory) = self.path.parent() {
+                durable::create_directory(directory, 0o777)?;
+            }
+            durable::create(&self.path, &bytes, 0o644)?;
+        }
+        self.sound = self.sound.saturating_add(bytes.len() as u64);
+        self.length = Some(self.sound);
+        self.last = Some(last);
+        self.entries.push(Entry {
+            seq: line.seq,
+            at: now,
+            rotation: rotation.clone(),
+            event: line.event,
+        });
+        Ok(())
+    }
+
+    /// Mends a torn end: cuts off half a line, or gives a whole one its newline. What it mended is returned, to be told.
+    pub fn mend(&mut self, _lock: &WorkspaceLock) -> Result<Option<TornEnd>, JournalError> {
+        let Some(torn) = self.torn.clone() else {
+            return Ok(None);
+        };
+        if torn.whole {
+            durable::append(&self.path, self.sound, b"\n")?;
+            self.sound = self.sound.saturating_add(1);
+        } else {
+            durable::truncate(&self.path, self.length.unwrap_or_default(), self.sound)?;
+        }
+        self.length = Some(self.sound);
+        self.torn = None;
+        Ok(Some(torn))
+    }
+
+    /// Refuses a present that lies before the last entry. To be asked before anything is observed or written.
+    pub fn not_behind(&self, now: Instant) -> Result<(), JournalError> {
+        match self.entries.last() {
+            Some(last) if now < last.at => Err(JournalError::ClockBehind {
+                path: self.path.clone(),
+                line: self.entries.len(),
+                now,
+                last: last.at,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The facts, oldest first.
+    pub fn entries(&self) -> &[Entry<E>] {
+        &self.entries
+    }
+
+    /// The incomplete end, if there is one that has not been mended.
+    pub fn torn(&self) -> Option<&TornEnd> {
+        self.torn.as_ref()
+    }
+
+    /// Where the journal lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn foreign(&self, found: &str) -> Corruption {
+        Corruption::ForeignRotation {
+            found: found.to_owned(),
+            certificate: self.certificate.clone(),
+        }
+    }
+
+    fn corrupt(&self, line: usize, what: Corruption) -> JournalError {
+        JournalError::Corrupt {
+            path: self.path.clone(),
+            line,
+            what,
+        }
+    }
+}
+
+impl fmt::Display for TornEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, bytes, whole } = self;
+        if *whole {
+            write!(
+                f,
+                "line {line} lacks its newline: a run was killed while writing it; the entry is whole and kept"
+            )
+        } else {
+            write!(
+                f,
+                "line {line} is incomplete ({bytes} bytes): a run was killed while writing it; it counts for nothing and is cut off"
+            )
+        }
+    }
+}
+
+/// What `serde_json` says, its "line 1" taken out: the line is the journal's.
+fn not_an_entry(error: &serde_json::Error) -> Corruption {
+    let text = error.to_string();
+    let what = text
+        .rsplit_once(" at line ")
+        .map_or(&*text, |(what, _)| what);
+    Corruption::NotAnEntry(format!("{what} (column {})", error.column()))
+}
+
+fn torn_end(line: usize, piece: &[u8], whole: bool) -> TornEnd {
+    TornEnd {
+        line,
+        bytes: piece.len(),
+        whole,
+    }
+}

@@ -1,0 +1,498 @@
+//! The machine's decisions as a table: situation, what is decided, why; and plans as snapshots.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use tlsa_rotate::rotation::association::Association;
+use tlsa_rotate::rotation::blocker::{Blocker, Who};
+use tlsa_rotate::rotation::decide::decide;
+use tlsa_rotate::rotation::observation::{
+    Authority, Endpoint, KeyAlgorithm, Observation, Offer, Presented, Seen, ServedRrset,
+    SignatureWindow,
+};
+use tlsa_rotate::rotation::policy::Policy;
+use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
+use tlsa_rotate::rotation::timeline::look_ahead;
+use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
+
+const START: u64 = 1_795_392_000; // 2026-11-23T00:00:00Z
+
+fn key(byte: u8) -> Association {
+    Association::dane_ee_spki_sha256([byte; 32])
+}
+
+fn set(keys: &[u8]) -> BTreeSet<Association> {
+    keys.iter().map(|byte| key(*byte)).collect()
+}
+
+fn mx() -> Endpoint {
+    Endpoint {
+        host: "mx1.example.com".into(),
+        port: 25,
+    }
+}
+
+fn hours(n: u64) -> Instant {
+    Instant::from_unix(START) + Span::hours(n)
+}
+
+fn started() -> Rotation {
+    let event = Event::Started {
+        endpoints: BTreeSet::from([mx()]),
+        current: set(&[1]),
+        base: BTreeMap::from([(mx().tlsa_name(), set(&[1]))]),
+        ttl: BTreeMap::from([(mx().tlsa_name(), Ttl(3600))]),
+    };
+    apply(None, hours(0), &event).unwrap()
+}
+
+fn after(events: &[(u64, Event)]) -> Rotation {
+    events.iter().fold(started(), |rotation, (hour, event)| {
+        apply(Some(&rotation), hours(*hour), event).unwrap()
+    })
+}
+
+fn prepublishing() -> Vec<(u64, Event)> {
+    vec![
+        (
+            0,
+            Event::KeyAdmitted {
+                not_after: hours(24 * 365),
+            },
+        ),
+        (
+            0,
+            Event::AssociationsComputed {
+                incoming: set(&[2]),
+            },
+        ),
+        (0, Event::PrepublishDecided),
+    ]
+}
+
+/// Two servers and one host with one address, all well.
+fn world(hour: u64, zone: &[u8], presents: u8) -> Observation {
+    let name = mx().tlsa_name();
+    let served = Seen::Known(ServedRrset {
+        associations: set(zone),
+        ttl: Ttl(3600),
+        signature: SignatureWindow {
+            inception: hours(0),
+            expiration: hours(24 * 14),
+        },
+    });
+    let offer = Seen::Known(Offer::Key(Presented {
+        key: key(presents),
+        not_after: hours(9999),
+    }));
+    let offers = BTreeMap::from([
+        (KeyAlgorithm::Ecdsa, offer),
+        (KeyAlgorithm::Rsa, Seen::Known(Offer::NotOffered)),
+    ]);
+    Observation {
+        at: hours(hour),
+        merged: BTreeMap::from([(name.clone(), Seen::Known(set(zone)))]),
+        served: BTreeMap::from([(
+            name,
+            BTreeMap::from([
+                (Authority("ns1 192.0.2.1:53".into()), served.clone()),
+                (Authority("ns2 192.0.2.2:53".into()), served),
+            ]),
+        )]),
+        presented: BTreeMap::from([(mx(), BTreeMap::from([("192.0.2.25".to_owned(), offers)]))]),
+    }
+}
+
+fn served_by_second(observation: &mut Observation, seen: Seen<ServedRrset>) {
+    observation
+        .served
+        .get_mut(&mx().tlsa_name())
+        .unwrap()
+        .insert(Authority("ns2 192.0.2.2:53".into()), seen);
+}
+
+fn blockers(rotation: &Rotation, hour: u64, observation: &Observation) -> Vec<Blocker> {
+    let decision = decide(rotation, hours(hour), observation, &Policy::default());
+    assert_eq!(decision.event, None, "{decision:?}");
+    decision.blockers
+}
+
+#[test]
+fn silence_of_one_server_holds_the_clock_back() {
+    let rotation = after(&prepublishing());
+    let mut seen = world(1, &[1, 2], 1);
+    served_by_second(
+        &mut seen,
+        Seen::Unknown("timed out after 5 s over UDP".into()),
+    );
+    let blockers = blockers(&rotation, 1, &seen);
+    assert_eq!(blockers.len(), 1);
+    assert_eq!(blockers[0].who(), Who::World);
+    assert_eq!(
+        blockers[0].to_string(),
+        "_25._tcp.mx1.example.com. TLSA on ns2 192.0.2.2:53 cannot be told: timed out after 5 s over UDP"
+    );
+}
+
+#[test]
+fn served_without_being_merged_does_not_start_the_clock() {
+    let rotation = after(&prepublishing());
+    let mut seen = world(1, &[1, 2], 1);
+    seen.merged.insert(mx().tlsa_name(), Seen::Known(set(&[1])));
+    assert!(matches!(
+        blockers(&rotation, 1, &seen)[..],
+        [Blocker::NotMerged { .. }]
+    ));
+}
+
+#[test]
+fn nobody_asked_is_no_answer() {
+    let rotation = after(&prepublishing());
+    let mut seen = world(1, &[1, 2], 1);
+    seen.served.clear();
+    assert!(matches!(
+        blockers(&rotation, 1, &seen)[..],
+        [Blocker::NothingObserved { .. }]
+    ));
+    seen.merged.clear();
+    assert_eq!(blockers(&rotation, 1, &seen).len(), 2);
+}
+
+#[test]
+fn a_signature_that_ends_during_the_wait_does_not_start_it() {
+    let rotation = after(&prepublishing());
+    // 1 h TTL, 24 h min_wait, 1 h margin: the signature must hold for 26 hours from now.
+    for (until, opens) in [(1 + 26, true), (1 + 25, false)] {
+        let mut seen = world(1, &[1, 2], 1);
+        let window = SignatureWindow {
+            inception: hours(0),
+            expiration: hours(until),
+        };
+        served_by_second(
+            &mut seen,
+            Seen::Known(ServedRrset {
+                associations: set(&[1, 2]),
+                ttl: Ttl(3600),
+                signature: window,
+            }),
+        );
+        let decision = decide(&rotation, hours(1), &seen, &Policy::default());
+        assert_eq!(
+            decision.event.is_some(),
+            opens,
+            "until hour {until}: {decision:?}"
+        );
+    }
+    let mut seen = world(1, &[1, 2], 1);
+    let window = SignatureWindow {
+        inception: hours(2),
+        expiration: hours(900),
+    };
+    served_by_second(
+        &mut seen,
+        Seen::Known(ServedRrset {
+            associations: set(&[1, 2]),
+            ttl: Ttl(3600),
+            signature: window,
+        }),
+    );
+    assert!(
+        matches!(
+            blockers(&rotation, 1, &seen)[..],
+            [Blocker::SignatureWindow { .. }]
+        ),
+        "not yet valid"
+    );
+}
+
+fn waiting() -> Vec<(u64, Event)> {
+    [
+        prepublishing(),
+        vec![(1, Event::PrepublishServed { ttl: Ttl(3600) })],
+    ]
+    .concat()
+}
+
+#[test]
+fn the_swap_opens_on_the_hour_and_not_before() {
+    let rotation = after(&waiting());
+    assert!(matches!(
+        blockers(&rotation, 25, &world(25, &[1, 2], 1))[..],
+        [Blocker::CachesMayLackIt(_)]
+    ));
+    let decision = decide(
+        &rotation,
+        hours(26),
+        &world(26, &[1, 2], 1),
+        &Policy::default(),
+    );
+    assert_eq!(decision.event, Some(Event::SwapOpened));
+}
+
+#[test]
+fn a_regressed_server_or_a_reverted_merge_restarts_the_clock() {
+    let rotation = after(&waiting());
+    let mut seen = world(20, &[1, 2], 1);
+    let old = world(20, &[1], 1).served[&mx().tlsa_name()]
+        .values()
+        .next()
+        .unwrap()
+        .clone();
+    served_by_second(&mut seen, old);
+    let decision = decide(&rotation, hours(20), &seen, &Policy::default());
+    assert!(
+        matches!(decision.event, Some(Event::ServerRegressed { .. })),
+        "{decision:?}"
+    );
+    let mut seen = world(20, &[1, 2], 1);
+    seen.merged.insert(mx().tlsa_name(), Seen::Known(set(&[1])));
+    let decision = decide(&rotation, hours(20), &seen, &Policy::default());
+    let Some(event @ Event::MergeReverted { .. }) = decision.event else {
+        panic!("{:?}", decision.event)
+    };
+    let back = apply(Some(&rotation), hours(20), &event).unwrap();
+    assert_eq!((back.step, back.published), (Step::Prepublishing, None));
+}
+
+#[test]
+fn a_lowered_ttl_counts_only_after_the_larger_one() {
+    let mut rotation = after(&prepublishing());
+    let mut seen = world(1, &[1], 1);
+    served_by_second(
+        &mut seen,
+        Seen::Known(ServedRrset {
+            associations: set(&[1]),
+            ttl: Ttl(86_400 * 2),
+            signature: SignatureWindow {
+                inception: hours(0),
+                expiration: hours(24 * 14),
+            },
+        }),
+    );
+    let decision = decide(&rotation, hours(1), &seen, &Policy::default());
+    let event = decision.event.unwrap();
+    assert!(
+        matches!(
+            event,
+            Event::HigherTtlSeen {
+                ttl: Ttl(172_800),
+                ..
+            }
+        ),
+        "{event:?}"
+    );
+    rotation = apply(Some(&rotation), hours(1), &event).unwrap();
+    rotation = apply(
+        Some(&rotation),
+        hours(2),
+        &Event::PrepublishServed { ttl: Ttl(3600) },
+    )
+    .unwrap();
+    let decision = decide(
+        &rotation,
+        hours(3),
+        &world(3, &[1, 2], 1),
+        &Policy::default(),
+    );
+    assert_eq!(
+        decision.look_again_at,
+        Some(hours(2 + 4 * 24 + 1)),
+        "2 × 2 d and the margin"
+    );
+}
+
+#[test]
+fn a_certificate_deployed_early_by_someone_else_is_an_alarm() {
+    let rotation = after(&waiting());
+    let decision = decide(
+        &rotation,
+        hours(1),
+        &world(1, &[1, 2], 2),
+        &Policy::default(),
+    );
+    assert_eq!(
+        decision.alarms.len(),
+        1,
+        "a cache may still hold only the old record"
+    );
+    let text = decision.alarms[0].to_string();
+    assert!(
+        text.contains("mx1.example.com:25 presents it on 192.0.2.25"),
+        "{text}"
+    );
+    let calm = decide(
+        &rotation,
+        hours(3),
+        &world(3, &[1, 2], 2),
+        &Policy::default(),
+    );
+    assert_eq!(calm.alarms, [], "after one TTL every cache holds both");
+}
+
+#[test]
+fn retiring_needs_every_host_in_this_run() {
+    let deployed = [
+        waiting(),
+        vec![(26, Event::SwapOpened), (27, Event::HostsPresentedIncoming)],
+    ]
+    .concat();
+    let verified = [deployed.clone(), vec![(51, Event::SoakPassed)]].concat();
+    let deployed = after(&deployed);
+    assert!(matches!(
+        blockers(&deployed, 50, &world(50, &[1, 2], 2))[..],
+        [Blocker::Soaking(_)]
+    ));
+    let decision = decide(
+        &deployed,
+        hours(51),
+        &world(51, &[1, 2], 1),
+        &Policy::default(),
+    );
+    assert!(matches!(decision.event, Some(Event::HostRegressed { .. })));
+    let verified = after(&verified);
+    let mut seen = world(51, &[1, 2], 2);
+    let offers = seen
+        .presented
+        .get_mut(&mx())
+        .unwrap()
+        .get_mut("192.0.2.25")
+        .unwrap();
+    offers.insert(
+        KeyAlgorithm::Rsa,
+        Seen::Unknown("connection refused".into()),
+    );
+    assert!(matches!(
+        blockers(&verified, 51, &seen)[..],
+        [Blocker::HostUnknown { .. }]
+    ));
+    let decision = decide(
+        &verified,
+        hours(51),
+        &world(51, &[1, 2], 2),
+        &Policy::default(),
+    );
+    assert_eq!(decision.event, Some(Event::RetireDecided));
+}
+
+#[test]
+fn the_first_use_of_dane_publishes_both_keys_at_once() {
+    let mut rotation = started();
+    rotation.base.clear();
+    let rotation = apply(
+        Some(&rotation),
+        hours(0),
+        &Event::KeyAdmitted {
+            not_after: hours(9999),
+        },
+    )
+    .unwrap();
+    let rotation = apply(
+        Some(&rotation),
+        hours(0),
+        &Event::AssociationsComputed {
+            incoming: set(&[2]),
+        },
+    )
+    .unwrap();
+    let decision = decide(&rotation, hours(0), &world(0, &[], 1), &Policy::default());
+    assert_eq!(decision.event, Some(Event::PrepublishDecided));
+    let rotation = apply(Some(&rotation), hours(0), &Event::PrepublishDecided).unwrap();
+    assert_eq!(
+        rotation.requirement().present,
+        set(&[1, 2]),
+        "never the next key alone"
+    );
+}
+
+#[test]
+fn a_certificate_that_ends_too_soon_is_not_published() {
+    let rotation = apply(
+        Some(&started()),
+        hours(0),
+        &Event::KeyAdmitted {
+            not_after: hours(48),
+        },
+    )
+    .unwrap();
+    let rotation = apply(
+        Some(&rotation),
+        hours(0),
+        &Event::AssociationsComputed {
+            incoming: set(&[2]),
+        },
+    )
+    .unwrap();
+    assert!(matches!(
+        blockers(&rotation, 0, &world(0, &[1], 1))[..],
+        [Blocker::ExpiresTooSoon { .. }]
+    ));
+}
+
+#[test]
+fn the_same_key_again_is_no_rotation() {
+    let rotation = apply(
+        Some(&started()),
+        hours(0),
+        &Event::KeyAdmitted {
+            not_after: hours(9999),
+        },
+    )
+    .unwrap();
+    let error = apply(
+        Some(&rotation),
+        hours(0),
+        &Event::AssociationsComputed {
+            incoming: set(&[1]),
+        },
+    )
+    .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`AssociationsComputed` cannot follow Generated: an incoming key is already in use: with selector 1 nothing changes"
+    );
+}
+
+#[test]
+fn the_plan_is_the_decision_run_ahead() {
+    let plan = look_ahead(&started(), hours(0), &Policy::default(), &set(&[2])).unwrap();
+    assert_eq!(plan.stopped_by, []);
+    let lines: Vec<String> = plan
+        .entries
+        .iter()
+        .map(|entry| {
+            let binds = entry.gate.map_or(String::new(), |gate| {
+                format!(", {} binds (protocol: {})", gate.binds, gate.protocol)
+            });
+            format!("{} {}{binds}", entry.at, entry.step)
+        })
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "2026-11-23T00:00:00Z Generated",
+            "2026-11-23T00:00:00Z Hashed",
+            "2026-11-23T00:00:00Z Prepublishing",
+            "2026-11-23T00:00:00Z Waiting",
+            "2026-11-24T01:00:00Z SwapOpen, policy min_wait binds (protocol: 2026-11-23T02:00:00Z)",
+            "2026-11-24T01:00:00Z Deployed",
+            "2026-11-25T01:00:00Z Verified, policy soak binds (protocol: 2026-11-24T01:00:00Z)",
+            "2026-11-25T01:00:00Z Retiring",
+            "2026-11-25T01:00:00Z Retired",
+        ]
+    );
+}
+
+#[test]
+fn every_blocker_says_who_acts_and_how() {
+    let rotation = after(&waiting());
+    for blocker in blockers(&rotation, 2, &world(2, &[1, 2], 1)) {
+        assert_eq!(blocker.who(), Who::Clock);
+        assert_eq!(
+            blocker.to_string(),
+            "caches may lack the incoming association until 2026-11-24T02:00:00Z (policy min_wait binds; the protocols alone would ask for 2026-11-23T03:00:00Z)"
+        );
+        assert_eq!(
+            blocker.way_out(),
+            "nothing to do before 2026-11-24T02:00:00Z"
+        );
+    }
+}
