@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod exit;
+mod serve;
 
 pub use exit::{Exit, Failure};
 
@@ -58,7 +59,10 @@ pub(crate) enum Format {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Serve signed zones over DNS
+    Serve(serve::Args),
+}
 
 /// Runs the command line; returns the process's exit code.
 pub fn main() -> ExitCode {
@@ -76,8 +80,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let _global = &arguments.global;
-    match arguments.command {}
+    let global = &arguments.global;
+    match &arguments.command {
+        Command::Serve(args) => serve::run(args, global),
+    }
 }
 
 fn instant(text: &str) -> Result<Instant, String> {

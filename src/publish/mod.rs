@@ -1,1 +1,3 @@
 //! Decisions into the world: git commits, zone files, an authoritative server.
+
+pub mod serve;
