@@ -273,3 +273,53 @@ impl From<Answer> for Sections {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_zone_goes_to_this_machine_and_to_the_secondaries_named() {
+        let transfers = Transfers {
+            to: vec!["192.0.2.1".parse().unwrap()],
+        };
+        let table = [
+            ("127.0.0.1", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("192.0.2.1", true),
+            ("::ffff:192.0.2.1", true),
+            ("192.0.2.2", false),
+            ("2001:db8::1", false),
+        ];
+        for (from, allowed) in table {
+            assert_eq!(transfers.allow(from.parse().unwrap()), allowed, "{from}");
+        }
+    }
+
+    #[test]
+    fn the_deepest_zone_answers_and_the_one_above_a_cut_answers_for_ds() {
+        let name = |text: &str| Name::parse(text.as_bytes(), None).unwrap();
+        let zones = Zones::default();
+        for apex in ["e.", "s.e."] {
+            let text = format!("{apex} 60 SOA n h 1 2 3 4 5\n{apex} 60 NS n\n");
+            let zone = crate::zone::content::Zone::parse(text.as_bytes(), Some(&name(apex)));
+            zones.publish(Arc::new(ServedZone::unverified(zone.unwrap()).unwrap()));
+        }
+        let table = [
+            ("e.", Rtype::A, Some("e.")),
+            ("x.e.", Rtype::DS, Some("e.")),
+            ("x.s.e.", Rtype::A, Some("s.e.")),
+            ("s.e.", Rtype::A, Some("s.e.")),
+            ("s.e.", Rtype::DS, Some("e.")),
+            ("e.", Rtype::DS, Some("e.")),
+            ("f.", Rtype::A, None),
+        ];
+        for (asked, rtype, expected) in table {
+            let zone = zones.of(&name(asked), rtype);
+            let apex = zone.map(|z| z.apex().to_string());
+            assert_eq!(apex.as_deref(), expected, "{asked} {rtype}");
+        }
+    }
+}
