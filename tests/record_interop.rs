@@ -10,7 +10,7 @@
 
 mod dane_support;
 
-use dane_support::{Bench, program, stderr, stdout};
+use dane_support::{Bench, program, rsa_spki_without_null, stderr, stdout};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
@@ -131,36 +131,12 @@ fn cut_spki(certificate: &[u8]) -> Vec<u8> {
     rest[..element(rest).1].to_vec()
 }
 
-/// An RSA certificate whose AlgorithmIdentifier lacks the NULL that RFC 3279 §2.3.1 asks for: some issuers write it so.
-fn without_null(certificate: &[u8]) -> Vec<u8> {
-    const WITH: &[u8] = &[
-        0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
-    ];
-    const WITHOUT: &[u8] = &[
-        0x30, 0x0b, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01,
-    ];
-    let at = certificate
-        .windows(WITH.len())
-        .position(|w| w == WITH)
-        .unwrap();
-    let mut odd = certificate[..at].to_vec();
-    odd.extend_from_slice(WITHOUT);
-    odd.extend_from_slice(&certificate[at + WITH.len()..]);
-    // Three lengths around it shrink by two: Certificate, TBSCertificate, SubjectPublicKeyInfo.
-    for start in [0, 4, at - 4] {
-        assert_eq!(odd[start..start + 2], [0x30, 0x82]);
-        let length = u16::from_be_bytes([odd[start + 2], odd[start + 3]]) - 2;
-        odd[start + 2..start + 4].copy_from_slice(&length.to_be_bytes());
-    }
-    odd
-}
-
 #[test]
 fn the_digest_is_of_the_octets_in_the_certificate_where_openssl_re_encodes_them() {
     let bench = Bench::new();
     bench.self_signed("rsa", "rsa", "mx1.example.com");
     let normal = bench.openssl("x509 -in rsa.pem -outform DER");
-    bench.write("odd.der", without_null(&normal));
+    bench.write("odd.der", rsa_spki_without_null(&normal));
     bench.openssl("x509 -inform DER -in odd.der -out odd.pem");
     bench.write("odd.pub", bench.openssl("x509 -in odd.pem -noout -pubkey"));
     let pipeline = bench.matched(1, &bench.openssl("pkey -pubin -in odd.pub -outform DER"));

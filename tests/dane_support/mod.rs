@@ -137,3 +137,27 @@ pub(crate) fn stdout(output: &Output) -> String {
 pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
+
+/// An RSA certificate whose AlgorithmIdentifier lacks the NULL that RFC 3279 §2.3.1 asks for: some issuers write it so.
+pub(crate) fn rsa_spki_without_null(certificate: &[u8]) -> Vec<u8> {
+    const WITH: &[u8] = &[
+        0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
+    ];
+    const WITHOUT: &[u8] = &[
+        0x30, 0x0b, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01,
+    ];
+    let at = certificate
+        .windows(WITH.len())
+        .position(|w| w == WITH)
+        .unwrap();
+    let mut odd = certificate[..at].to_vec();
+    odd.extend_from_slice(WITHOUT);
+    odd.extend_from_slice(&certificate[at + WITH.len()..]);
+    // Three lengths around it shrink by two: Certificate, TBSCertificate, SubjectPublicKeyInfo.
+    for start in [0, 4, at - 4] {
+        assert_eq!(odd[start..start + 2], [0x30, 0x82]);
+        let length = u16::from_be_bytes([odd[start + 2], odd[start + 3]]) - 2;
+        odd[start + 2..start + 4].copy_from_slice(&length.to_be_bytes());
+    }
+    odd
+}
