@@ -154,17 +154,15 @@ fn formatted(modifier: &[u8], value: u32, line: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// Hexadecimal digits with dots between, lowest first; `width` counts digits and dots, as in BIND.
+/// Hexadecimal digits, lowest first, each dot counted by `width` like a digit; an even width ends in a dot, as in BIND.
 fn nibbles(digits: &str, width: usize) -> String {
     let mut text = String::new();
-    for digit in digits.chars().rev() {
-        if !text.is_empty() {
+    let mut rest = digits.chars().rev().peekable();
+    while rest.peek().is_some() || text.len() < width {
+        text.push(rest.next().unwrap_or('0'));
+        if rest.peek().is_some() || text.len() < width {
             text.push('.');
         }
-        text.push(digit);
-    }
-    while text.len() < width {
-        text.push_str(".0");
     }
     text
 }
