@@ -1,9 +1,9 @@
 //! What a zone may not hold although its text is well-formed (RFC 1034 §3.6.2, RFC 1035 §5.2, RFC 2181 §5.2, §10.1, RFC 6672 §2.4).
 
 use crate::zone::diagnostic::{Finding, Findings, Kind, Severity, Source};
+use crate::zone::form::Form;
 use crate::zone::lexer::Lexer;
 use crate::zone::name::{Name, write_name};
-use crate::zone::reader::Form;
 use crate::zone::record::Rtype;
 use crate::zone::records::{Records, Run, Stored};
 use std::ops::Range;

@@ -3,9 +3,9 @@
 //! `$GENERATE start-stop[/step] owner [ttl] [class] type data`: `$` in owner and data becomes the number, `${offset,width,base}`
 //! the number plus `offset`, padded to `width`, in base d, o, x, X, n or N (nibbles, lowest first).
 
+use crate::zone::form::wrong;
 use crate::zone::lexer::Token;
 use crate::zone::rdata::{RdataError, shown};
-use crate::zone::reader::wrong;
 use std::ops::Range;
 
 /// How many records `$GENERATE` may make in one zone.
