@@ -1,1 +1,3 @@
-//! A proposed zone change: its base, its target, its diff for people and its signed delta for machines.
+//! A proposed zone change: why it is made, what a reviewer must know to decide, and what exactly differs.
+
+pub mod message;

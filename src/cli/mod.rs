@@ -6,6 +6,7 @@
 mod dane;
 mod exit;
 mod record;
+mod zone;
 
 pub use exit::{Exit, Failure};
 
@@ -65,6 +66,8 @@ enum Command {
     Record(record::RecordArgs),
     /// DANE offline: judge a chain by a TLSA RRset
     Dane(dane::DaneArgs),
+    /// Check, normalize and compare master files
+    Zone(zone::Args),
 }
 
 /// Runs the command line; returns the process's exit code.
@@ -87,6 +90,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     match &arguments.command {
         Command::Record(args) => record::run(args, global),
         Command::Dane(args) => dane::run(args, global),
+        Command::Zone(args) => zone::run(args, global),
     }
 }
 

@@ -1,3 +1,5 @@
 //! The same values as text, markdown and JSON.
 
 pub mod diagram;
+pub mod runbook;
+pub mod standing;

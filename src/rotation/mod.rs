@@ -11,6 +11,7 @@ pub mod blocker;
 pub mod decide;
 pub mod exposure;
 pub mod gate;
+pub mod guide;
 pub mod observation;
 pub mod policy;
 pub mod promise;

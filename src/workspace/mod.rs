@@ -1,6 +1,121 @@
 //! The operator's workspace on disk: configuration, journal, lock, and files that are whole or absent.
 
+pub mod config;
 pub mod durable;
 pub mod journal;
 pub mod lock;
 pub mod tls_key;
+
+use config::{Config, ConfigError, Problem};
+use journal::RotationId;
+use lock::{LockError, WorkspaceLock};
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+/// The name of the configuration; the directory it lies in is the workspace.
+pub const CONFIG_FILE: &str = "tlsa-rotate.toml";
+
+/// The directory of what the program remembers, below the workspace; not for git.
+pub const STATE: &str = ".tlsa-rotate";
+
+/// An opened workspace: a checked configuration and where everything lies. Paths are absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workspace {
+    /// The directory of the configuration.
+    pub root: PathBuf,
+    /// The configuration file.
+    pub config_path: PathBuf,
+    /// What it says.
+    pub config: Config,
+}
+
+impl Workspace {
+    /// Opens the workspace that `from` lies in: the configuration is looked for there and upwards.
+    pub fn find(from: &Path) -> Result<Self, ConfigError> {
+        let unreadable = |source| ConfigError::Unreadable {
+            path: from.to_owned(),
+            source,
+        };
+        let from = fs::canonicalize(from).map_err(unreadable)?;
+        let mut candidates = from
+            .ancestors()
+            .map(|directory| directory.join(CONFIG_FILE));
+        match candidates.find(|candidate| candidate.exists()) {
+            Some(path) => Self::open(&path),
+            None => Err(ConfigError::NotFound { from }),
+        }
+    }
+
+    /// Opens the workspace with the configuration at `path`.
+    pub fn open(path: &Path) -> Result<Self, ConfigError> {
+        let unreadable = |source| ConfigError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        let (root, config_path) = locate(path).map_err(unreadable)?;
+        let text = read_text(&config_path).map_err(unreadable)?;
+        let config = Config::parse(&text, &root).map_err(|problems| ConfigError::Wrong {
+            path: path.to_owned(),
+            problems,
+        })?;
+        Ok(Self {
+            root,
+            config_path,
+            config,
+        })
+    }
+
+    /// What the configuration allows and a person should know, as `file:line: …`.
+    pub fn warnings(&self) -> impl Iterator<Item = String> + '_ {
+        let told = |problem: &Problem| format!("{}:{problem}", self.config_path.display());
+        self.config.warnings.iter().map(told)
+    }
+
+    /// Takes the lock; needed by everything that writes.
+    pub fn lock(&self) -> Result<WorkspaceLock, LockError> {
+        WorkspaceLock::acquire(&self.state().join("lock"))
+    }
+
+    /// The directory of what the program remembers.
+    pub fn state(&self) -> PathBuf {
+        self.root.join(STATE)
+    }
+
+    /// The journal of a certificate.
+    pub fn journal(&self, certificate: &str) -> PathBuf {
+        self.state()
+            .join("journal")
+            .join(format!("{certificate}.jsonl"))
+    }
+
+    /// The directory of the TLS keys generated for a rotation.
+    pub fn tls_keys(&self, rotation: &RotationId) -> PathBuf {
+        self.root.join("keys/tls").join(rotation.to_string())
+    }
+}
+
+/// The workspace and the file; the directory is made absolute, a link at the file's own place is kept.
+fn locate(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
+    let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let root = fs::canonicalize(directory)?;
+    let file = root.join(name);
+    Ok((root, file))
+}
+
+fn read_text(path: &Path) -> io::Result<String> {
+    let limit = config::MAX_SIZE.saturating_add(1);
+    let mut text = String::new();
+    File::open(path)?.take(limit).read_to_string(&mut text)?;
+    if text.len() as u64 > config::MAX_SIZE {
+        return Err(io::Error::other(format!(
+            "it is larger than {} bytes",
+            config::MAX_SIZE
+        )));
+    }
+    Ok(text)
+}

@@ -1,14 +1,19 @@
 //! What a zone means: its RRsets by absolute owner and type, in canonical order (RFC 2181 §5, RFC 4034 §6).
 
 use crate::rotation::timing::Ttl;
+use crate::zone::diagnostic::Diagnostics;
+use crate::zone::file::ZoneFile;
+use crate::zone::include::NoFiles;
 use crate::zone::name::Name;
+use crate::zone::rdata::Soa;
 use crate::zone::record::{Rdata, Record, Rtype};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The records of one owner and type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rrset {
-    /// The TTL all of them share (RFC 2181 §5.2).
+    /// The TTL all of them share (RFC 2181 §5.2). RRSIGs take theirs from the RRset they cover: see [`Zone::records`].
     pub ttl: Ttl,
     /// The data, without duplicates, in canonical order (RFC 4034 §6.3).
     pub rdatas: Vec<Rdata>,
@@ -40,17 +45,112 @@ impl Zone {
         self.nodes.get(owner)?.get(&rtype)
     }
 
-    /// Every record, in canonical order.
+    /// Reads a zone from the text of one master file without `$INCLUDE`; for files that include others see [`ZoneFile`].
+    ///
+    /// `origin` is the zone's name; it may be left out when the text names it. Errors carry every finding of the text.
+    ///
+    /// ```
+    /// use tlsa_rotate::zone::content::Zone;
+    /// let text = "$ORIGIN example.com.\n$TTL 1h\n@ SOA ns1 host 1 1d 2h 4w 5m\n NS ns1\nns1 A 192.0.2.1\n";
+    /// let zone = Zone::parse(text.as_bytes(), None).unwrap();
+    /// assert_eq!(zone.soa().unwrap().serial, 1);
+    /// assert_eq!(zone.to_string().lines().last(), Some("ns1.example.com. 3600 IN A 192.0.2.1"));
+    /// ```
+    pub fn parse(text: &[u8], origin: Option<&Name>) -> Result<Self, Diagnostics> {
+        ZoneFile::read("zone", text.to_vec(), origin, &NoFiles).zone()
+    }
+
+    /// The SOA data of the apex.
+    pub fn soa(&self) -> Option<Soa> {
+        let soa = self.rrset(&self.apex, Rtype::SOA)?;
+        Soa::from_rdata(soa.rdatas.first()?)
+    }
+
+    /// Adds a record; its TTL becomes that of the whole RRset. Returns whether the data is new.
+    pub fn insert(&mut self, record: Record) -> bool {
+        let Record {
+            owner,
+            ttl,
+            rtype,
+            rdata,
+        } = record;
+        let node = self.nodes.entry(owner).or_default();
+        let rrset = node.entry(rtype).or_insert_with(|| Rrset {
+            ttl,
+            rdatas: Vec::new(),
+        });
+        rrset.ttl = ttl;
+        let at = rrset.search(rtype, &rdata);
+        if let Err(at) = at {
+            rrset.rdatas.insert(at, rdata);
+        }
+        at.is_err()
+    }
+
+    /// Removes a record, whatever its TTL; empty RRsets and nodes go with it. Returns whether it was there.
+    pub fn remove(&mut self, owner: &Name, rtype: Rtype, rdata: &Rdata) -> bool {
+        let Some(node) = self.nodes.get_mut(owner) else {
+            return false;
+        };
+        let Some(rrset) = node.get_mut(&rtype) else {
+            return false;
+        };
+        let Ok(at) = rrset.search(rtype, rdata) else {
+            return false;
+        };
+        rrset.rdatas.remove(at);
+        if rrset.rdatas.is_empty() {
+            node.remove(&rtype);
+        }
+        if node.is_empty() {
+            self.nodes.remove(owner);
+        }
+        true
+    }
+
+    /// Every record, in canonical order. An RRSIG has the TTL of the RRset it covers (RFC 4034 §3).
     pub fn records(&self) -> impl Iterator<Item = Record> + '_ {
         self.nodes.iter().flat_map(|(owner, node)| {
             node.iter().flat_map(move |(&rtype, rrset)| {
                 rrset.rdatas.iter().map(move |rdata| Record {
                     owner: owner.clone(),
-                    ttl: rrset.ttl,
+                    ttl: covered_ttl(node, rtype, rdata).unwrap_or(rrset.ttl),
                     rtype,
                     rdata: rdata.clone(),
                 })
             })
         })
+    }
+}
+
+/// The TTL of the RRset that an RRSIG covers.
+fn covered_ttl(node: &Node, rtype: Rtype, rdata: &Rdata) -> Option<Ttl> {
+    let covered = rdata
+        .0
+        .first_chunk::<2>()
+        .filter(|_| rtype == Rtype::RRSIG)?;
+    let covered = node.get(&Rtype(u16::from_be_bytes(*covered)))?;
+    Some(covered.ttl)
+}
+
+impl Rrset {
+    /// Where data stands in canonical order, or where it would (RFC 4034 §6.3).
+    fn search(&self, rtype: Rtype, rdata: &Rdata) -> Result<usize, usize> {
+        let wanted = rdata.canonical(rtype);
+        self.rdatas
+            .binary_search_by(|other| other.canonical(rtype).cmp(&wanted))
+    }
+}
+
+impl fmt::Display for Zone {
+    /// One absolute record a line, the SOA first, then in canonical order: what `named-compilezone -s full` means.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let soa = |r: &Record| r.rtype == Rtype::SOA && r.owner == self.apex;
+        if let Some(first) = self.records().find(soa) {
+            writeln!(f, "{first}")?;
+        }
+        self.records()
+            .filter(|r| !soa(r))
+            .try_for_each(|record| writeln!(f, "{record}"))
     }
 }

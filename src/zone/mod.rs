@@ -1,5 +1,20 @@
 //! Master files and what they mean (RFC 1035 §5), pure over bytes.
 
+mod check;
 pub mod content;
+pub mod diagnostic;
+pub mod diff;
+pub mod edit;
+pub mod file;
+mod form;
+mod generate;
+pub mod include;
+pub mod lexer;
 pub mod name;
+pub mod rdata;
+mod reader;
 pub mod record;
+mod records;
+mod rtype;
+pub mod serial;
+mod ttl;

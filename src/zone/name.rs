@@ -61,62 +61,19 @@ impl Name {
     ///
     /// `@` has no special meaning here: what it stands for is the master file's business.
     pub fn parse(text: &[u8], origin: Option<&Self>) -> Result<Self, NameError> {
-        match text {
-            [] => return Err(NameError::Empty),
-            b"." => return Ok(Self::root()),
-            _ => {}
-        }
-        let mut wire = Vec::with_capacity(text.len().saturating_add(2));
-        let mut label: Vec<u8> = Vec::new();
-        let mut rest = text;
-        let mut absolute = false;
-        while let Some((&byte, after)) = rest.split_first() {
-            rest = after;
-            absolute = false;
-            match byte {
-                b'.' => {
-                    push_label(&mut wire, &mut label)?;
-                    absolute = true;
-                }
-                b'\\' => {
-                    let (octet, after) = unescape(rest)?;
-                    rest = after;
-                    label.push(octet);
-                }
-                _ => label.push(byte),
-            }
-        }
-        if absolute {
-            wire.push(0);
-        } else {
-            push_label(&mut wire, &mut label)?;
-            wire.extend_from_slice(&origin.ok_or(NameError::NoOrigin)?.wire);
-        }
-        if wire.len() > Self::MAX {
-            return Err(NameError::LongName);
-        }
+        let mut wire = Vec::with_capacity(text.len().saturating_add(2).min(Self::MAX));
+        append_wire(text, origin.map(Self::wire), &mut wire)?;
         Ok(Self { wire: wire.into() })
+    }
+
+    /// The name whose wire form, known to be well-formed, is `wire`.
+    pub(crate) fn from_checked_wire(wire: &[u8]) -> Self {
+        Self { wire: wire.into() }
     }
 
     /// Reads an uncompressed name from the front of `octets`; returns it and what follows.
     pub fn split_wire(octets: &[u8]) -> Result<(Self, &[u8]), NameError> {
-        let mut rest = octets;
-        loop {
-            let (&length, after) = rest.split_first().ok_or(NameError::BadWire)?;
-            if length > 63 {
-                return Err(NameError::BadWire);
-            }
-            rest = after.get(usize::from(length)..).ok_or(NameError::BadWire)?;
-            if length == 0 {
-                break;
-            }
-        }
-        let wire = octets
-            .get(..octets.len().saturating_sub(rest.len()))
-            .ok_or(NameError::BadWire)?;
-        if wire.len() > Self::MAX {
-            return Err(NameError::LongName);
-        }
+        let (wire, rest) = split_name(octets)?;
         Ok((Self { wire: wire.into() }, rest))
     }
 
@@ -172,7 +129,9 @@ impl Name {
                 .saturating_add(label.len())
                 .saturating_add(1),
         );
-        push_label(&mut wire, &mut label.to_vec())?;
+        wire.push(0);
+        wire.extend_from_slice(label);
+        close_label(&mut wire, 0)?;
         wire.extend_from_slice(&self.wire);
         if wire.len() > Self::MAX {
             Err(NameError::LongName)
@@ -182,21 +141,120 @@ impl Name {
     }
 }
 
-fn push_label(wire: &mut Vec<u8>, label: &mut Vec<u8>) -> Result<(), NameError> {
-    if label.is_empty() {
-        return Err(NameError::EmptyLabel);
+/// Appends the wire form of a text name to `out`; a relative name needs `origin`, itself in wire form.
+///
+/// On error `out` holds what had been appended so far: the caller drops it.
+pub(crate) fn append_wire(
+    text: &[u8],
+    origin: Option<&[u8]>,
+    out: &mut Vec<u8>,
+) -> Result<(), NameError> {
+    let start = out.len();
+    match text {
+        [] => return Err(NameError::Empty),
+        b"." => {
+            out.push(0);
+            return Ok(());
+        }
+        _ => {}
     }
-    let length = u8::try_from(label.len())
-        .ok()
-        .filter(|l| *l <= 63)
-        .ok_or(NameError::LongLabel)?;
-    wire.push(length);
-    wire.append(label);
+    // Where the length octet of the label under way stands; it is filled in when the label ends.
+    let mut length_at = start;
+    out.push(0);
+    let mut rest = text;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        match byte {
+            b'.' => {
+                close_label(out, length_at)?;
+                length_at = out.len();
+                out.push(0);
+            }
+            b'\\' => {
+                let (octet, after) = unescape(rest)?;
+                rest = after;
+                out.push(octet);
+            }
+            _ => out.push(byte),
+        }
+    }
+    // After a final dot the label under way is empty: its length octet is the root's.
+    if length_at.saturating_add(1) != out.len() {
+        close_label(out, length_at)?;
+        out.extend_from_slice(origin.ok_or(NameError::NoOrigin)?);
+    }
+    if out.len().saturating_sub(start) > Name::MAX {
+        return Err(NameError::LongName);
+    }
     Ok(())
 }
 
+fn close_label(out: &mut [u8], length_at: usize) -> Result<(), NameError> {
+    let length = out.len().saturating_sub(length_at).saturating_sub(1);
+    match (u8::try_from(length), out.get_mut(length_at)) {
+        (Ok(0), _) => Err(NameError::EmptyLabel),
+        (Ok(length @ 1..=63), Some(octet)) => {
+            *octet = length;
+            Ok(())
+        }
+        _ => Err(NameError::LongLabel),
+    }
+}
+
+/// Splits an uncompressed name off the front of `octets`.
+pub(crate) fn split_name(octets: &[u8]) -> Result<(&[u8], &[u8]), NameError> {
+    let mut rest = octets;
+    loop {
+        let (&length, after) = rest.split_first().ok_or(NameError::BadWire)?;
+        if length > 63 {
+            return Err(NameError::BadWire);
+        }
+        rest = after.get(usize::from(length)..).ok_or(NameError::BadWire)?;
+        if length == 0 {
+            break;
+        }
+    }
+    let length = octets.len().saturating_sub(rest.len());
+    if length > Name::MAX {
+        return Err(NameError::LongName);
+    }
+    octets.split_at_checked(length).ok_or(NameError::BadWire)
+}
+
+/// Canonical order of two names in wire form (RFC 4034 §6.1): by labels from the right, absent labels first.
+pub(crate) fn compare_wire(mine: &[u8], theirs: &[u8]) -> Ordering {
+    let (my_labels, my_count) = label_starts(mine);
+    let (their_labels, their_count) = label_starts(theirs);
+    let mine = my_labels.get(..my_count).unwrap_or_default();
+    let their = their_labels.get(..their_count).unwrap_or_default();
+    for (a, b) in mine.iter().rev().zip(their.iter().rev()) {
+        // Most labels that are compared are equal, and in the same case.
+        if a != b {
+            let (a, b) = (a.iter(), b.iter());
+            let order = a
+                .map(u8::to_ascii_lowercase)
+                .cmp(b.map(u8::to_ascii_lowercase));
+            if order != Ordering::Equal {
+                return order;
+            }
+        }
+    }
+    my_count.cmp(&their_count)
+}
+
+/// The labels of a wire name without an allocation: a name has at most 127.
+fn label_starts(wire: &[u8]) -> ([&[u8]; 128], usize) {
+    let mut labels: [&[u8]; 128] = [&[]; 128];
+    let mut count = 0;
+    for (slot, label) in labels.iter_mut().zip(Labels { rest: wire }) {
+        *slot = label;
+        count = usize::saturating_add(count, 1);
+    }
+    (labels, count)
+}
+
 /// The octet that follows a `\`: `DDD` as a number, anything else as itself (RFC 1035 §5.1).
-fn unescape(after: &[u8]) -> Result<(u8, &[u8]), NameError> {
+pub(crate) fn unescape(after: &[u8]) -> Result<(u8, &[u8]), NameError> {
     match after {
         [a, b, c, rest @ ..] if [a, b, c].iter().all(|d| d.is_ascii_digit()) => {
             let digits =
@@ -233,22 +291,28 @@ impl<'a> Iterator for Labels<'a> {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut empty = true;
-        for label in self.labels() {
-            empty = false;
-            for &byte in label {
-                match byte {
-                    b'.' | b'\\' | b'"' | b';' | b'(' | b')' | b'@' | b'$' => {
-                        write!(f, "\\{}", char::from(byte))?
-                    }
-                    0x21..=0x7e => write!(f, "{}", char::from(byte))?,
-                    _ => write!(f, "\\{byte:03}")?,
-                }
-            }
-            f.write_str(".")?;
-        }
-        if empty { f.write_str(".") } else { Ok(()) }
+        write_name(&self.wire, f)
     }
+}
+
+/// Prints a wire name in the text form of master files (RFC 1035 §5.1), absolute.
+pub(crate) fn write_name(wire: &[u8], out: &mut impl fmt::Write) -> fmt::Result {
+    let mut empty = true;
+    for label in (Labels { rest: wire }) {
+        empty = false;
+        for &byte in label {
+            match byte {
+                b'.' | b'\\' | b'"' | b';' | b'(' | b')' | b'@' | b'$' => {
+                    out.write_char('\\')?;
+                    out.write_char(char::from(byte))?;
+                }
+                0x21..=0x7e => out.write_char(char::from(byte))?,
+                _ => write!(out, "\\{byte:03}")?,
+            }
+        }
+        out.write_char('.')?;
+    }
+    if empty { out.write_char('.') } else { Ok(()) }
 }
 
 impl PartialEq for Name {
@@ -276,16 +340,7 @@ impl PartialOrd for Name {
 impl Ord for Name {
     /// RFC 4034 §6.1: by labels from the right, each as lower-cased octets, absent labels first.
     fn cmp(&self, other: &Self) -> Ordering {
-        let mine: Vec<&[u8]> = self.labels().collect();
-        let theirs: Vec<&[u8]> = other.labels().collect();
-        let lower = |label: &'_ [u8]| label.to_ascii_lowercase();
-        for (a, b) in mine.iter().rev().zip(theirs.iter().rev()) {
-            match lower(a).cmp(&lower(b)) {
-                Ordering::Equal => {}
-                unequal => return unequal,
-            }
-        }
-        mine.len().cmp(&theirs.len())
+        compare_wire(&self.wire, &other.wire)
     }
 }
 

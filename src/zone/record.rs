@@ -4,16 +4,17 @@
 
 use crate::rotation::timing::Ttl;
 use crate::zone::name::Name;
+use std::fmt;
 
-/// A record type by number; prints and parses as its mnemonic or as `TYPE65280` (RFC 3597 §5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Rtype(pub u16);
+pub use crate::zone::rtype::{NotAType, Rtype};
 
 /// RDATA: wire octets without compression, names inside in the case they were written in.
+///
+/// Text, canonical form and well-formedness of each type: [`crate::zone::rdata`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rdata(pub Box<[u8]>);
 
-/// One record of class IN.
+/// One record of class IN. Prints as one line of a master file with nothing left relative.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// The absolute owner name.
@@ -24,4 +25,11 @@ pub struct Record {
     pub rtype: Rtype,
     /// Data.
     pub rdata: Rdata,
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let data = self.rdata.to_text(self.rtype);
+        write!(f, "{} {} IN {} {data}", self.owner, self.ttl, self.rtype)
+    }
 }

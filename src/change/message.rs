@@ -1,0 +1,182 @@
+//! The commit message of a zone change: everything a reviewer needs to say yes or no (which step, what changes, why it is
+//! safe now, what happens next, how to undo).
+
+use crate::rotation::association::Association;
+use crate::rotation::observation::{Endpoint, TlsaName};
+use crate::rotation::policy::Policy;
+use crate::rotation::step::{Requirement, Rotation, Step};
+use crate::rotation::wait;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write as _};
+
+/// Why a zone is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Step 3: the incoming associations join the old ones.
+    Publish,
+    /// Step 7: the old associations leave.
+    Retire,
+    /// An abort: the incoming associations leave again.
+    Withdraw,
+}
+
+/// What the message is about.
+#[derive(Clone, Debug)]
+pub struct Subject<'a> {
+    /// The rotation's name, such as `mail.1`.
+    pub rotation: &'a str,
+    /// Its state.
+    pub state: &'a Rotation,
+    /// What the state demands.
+    pub requirement: &'a Requirement,
+    /// The zone's name without a final dot.
+    pub zone: &'a str,
+    /// The RRsets as they stand in the zone now.
+    pub now: &'a BTreeMap<TlsaName, BTreeSet<Association>>,
+    /// Serials before and after.
+    pub serials: (u32, u32),
+    /// The operator's patience, for what comes next.
+    pub policy: &'a Policy,
+}
+
+impl Purpose {
+    /// What a change in this step is for; `None` where the step wants no change.
+    pub fn of(step: Step) -> Option<Self> {
+        match step {
+            Step::Prepublishing
+            | Step::Waiting
+            | Step::SwapOpen
+            | Step::Deployed
+            | Step::Verified
+            | Step::RollingBack => Some(Self::Publish),
+            Step::Retiring | Step::Retired => Some(Self::Retire),
+            Step::Withdrawing | Step::Aborted => Some(Self::Withdraw),
+            Step::Started | Step::Generated | Step::Hashed => None,
+        }
+    }
+
+    fn headline(self) -> &'static str {
+        match self {
+            Self::Publish => "publish the incoming key beside the old one (step 3 of 7)",
+            Self::Retire => "retire the old key (step 7 of 7)",
+            Self::Withdraw => "withdraw the incoming key (the rotation was aborted)",
+        }
+    }
+
+    fn safe_because(self) -> &'static str {
+        match self {
+            Self::Publish => {
+                "It only adds: every record of the key in use stays, so whatever a sender has cached\n\
+                 keeps matching. No host changes its key yet."
+            }
+            Self::Retire => {
+                "In the run that proposed it every host presented an incoming key on every address, the\n\
+                 soak has passed, and every cache holds the old and the new record or the new one alone."
+            }
+            Self::Withdraw => {
+                "In the run that proposed it every host presented the old key on every address, and the\n\
+                 old record stays; no sender has been given a reason to expect the incoming key."
+            }
+        }
+    }
+
+    fn next(self, subject: &Subject<'_>) -> String {
+        match self {
+            Self::Publish => {
+                let wait = wait::ttl_old(subject.state).span() * 2;
+                format!(
+                    "Once this is merged and every authoritative server serves it, the wait begins:\n\
+                     {} (policy) or {wait} (2 × TTL), the longer of them, and {} of margin. Then the swap opens.",
+                    subject.policy.min_wait, subject.policy.safety_margin
+                )
+            }
+            Self::Retire => {
+                "Once this is merged and every authoritative server serves it, the rotation is over.".into()
+            }
+            Self::Withdraw => {
+                "Once this is merged and every authoritative server serves it, the abort is complete.".into()
+            }
+        }
+    }
+
+    fn undo(self) -> &'static str {
+        match self {
+            Self::Publish => {
+                "`tlsa-rotate abort` proposes the removal. Do not revert this commit once hosts may have\n\
+                 the incoming key: senders would refuse it."
+            }
+            Self::Retire => {
+                "Not by reverting: the old key may return to the hosts only after a whole new rotation."
+            }
+            Self::Withdraw => "`tlsa-rotate start` begins a new rotation.",
+        }
+    }
+}
+
+/// The word that names the step in branch names, file names and trailers.
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Publish => "publish",
+            Self::Retire => "retire",
+            Self::Withdraw => "withdraw",
+        })
+    }
+}
+
+/// The whole message, without trailers.
+pub fn message(purpose: Purpose, subject: &Subject<'_>) -> String {
+    let hosts = subject
+        .state
+        .endpoints
+        .iter()
+        .map(Endpoint::to_string)
+        .collect::<Vec<_>>();
+    let mut text = format!("{}: {}\n\n", subject.rotation, purpose.headline());
+    let _ = writeln!(
+        text,
+        "Zone {}, presented by {}.\n",
+        subject.zone,
+        hosts.join(", ")
+    );
+    text.push_str("What changes:\n");
+    for (name, rrset) in subject.now {
+        for association in subject.requirement.missing_in(rrset) {
+            let _ = writeln!(text, "  + {name} TLSA {association}");
+        }
+        for association in rrset {
+            let sign = if subject.requirement.absent.contains(association) {
+                '-'
+            } else {
+                ' '
+            };
+            let _ = writeln!(text, "  {sign} {name} TLSA {association}");
+        }
+    }
+    let (before, after) = subject.serials;
+    let _ = writeln!(
+        text,
+        "  ~ {}. SOA serial {before} -> {after}\n",
+        subject.zone
+    );
+    let _ = writeln!(
+        text,
+        "Why it is safe now:\n{}\n",
+        indented(purpose.safe_because())
+    );
+    let _ = writeln!(
+        text,
+        "What happens next:\n{}\n",
+        indented(&purpose.next(subject))
+    );
+    let _ = writeln!(text, "How to undo:\n{}", indented(purpose.undo()));
+    text
+}
+
+fn indented(paragraph: &str) -> String {
+    paragraph
+        .lines()
+        .map(|line| format!("  {}", line.trim_start()))
+        .collect::<Vec<_>>()
+        .join("\n")
+}

@@ -1,0 +1,295 @@
+//! The plan as a runbook: seven steps, the earliest instant of each and what binds it, its zone diff, how to check it by
+//! hand and how to undo it. Text, markdown and JSON render one value.
+
+use crate::rotation::association::Association;
+use crate::rotation::guide::{CHAPTERS, Chapter};
+use crate::rotation::observation::{Authority, Endpoint, TlsaName};
+use crate::rotation::step::{Rotation, Step};
+use crate::rotation::timeline::Timeline;
+use crate::rotation::timing::Instant;
+use crate::rotation::wait::TimeGate;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+/// What a runbook is made from.
+#[derive(Clone, Debug)]
+pub struct Runbook<'a> {
+    /// The rotation's name, such as `mail.1`.
+    pub rotation: &'a str,
+    /// Its state, or the state it would start in.
+    pub state: &'a Rotation,
+    /// Whether it has been started.
+    pub is_started: bool,
+    /// The steps ahead.
+    pub timeline: &'a Timeline,
+    /// The zone diff of the publishing step and of the retiring step, as unified diffs; empty once it is merged.
+    pub diffs: [&'a str; 2],
+    /// The authoritative servers, for the commands that check by hand.
+    pub authorities: &'a [Authority],
+    /// How the certificate gets to the hosts.
+    pub deployment: &'a str,
+}
+
+/// When a chapter begins at the earliest, as far as it lies ahead.
+struct When {
+    at: Instant,
+    gate: Option<TimeGate>,
+}
+
+impl Runbook<'_> {
+    fn when(&self, chapter: &Chapter) -> Option<When> {
+        let reached_by = match chapter.number {
+            1 => Step::Generated,
+            2 => Step::Hashed,
+            3 => Step::Prepublishing,
+            4 => Step::Waiting,
+            5 => Step::SwapOpen,
+            6 => Step::Deployed,
+            _ => Step::Retiring,
+        };
+        let entries = &self.timeline.entries;
+        let position = entries.iter().position(|entry| entry.step == reached_by)?;
+        let entry = entries.get(position)?;
+        // What kept the retirement until then is the soak, whose end is the entry before.
+        let before = position.checked_sub(1).and_then(|i| entries.get(i));
+        let gate = entry.gate.or_else(|| {
+            before
+                .filter(|_| chapter.number == 7)
+                .and_then(|verified| verified.gate)
+        });
+        Some(When { at: entry.at, gate })
+    }
+
+    /// For a terminal.
+    pub fn text(&self) -> String {
+        let mut text = format!("{}\n", self.headline());
+        for (label, value) in self.facts() {
+            let _ = writeln!(text, "  {label:<10} {value}");
+        }
+        for chapter in &CHAPTERS {
+            let _ = write!(text, "\n{} {:<9} ", chapter.number, chapter.title);
+            match self.when(chapter) {
+                None => text.push_str("done\n"),
+                Some(When { at, gate }) => {
+                    let _ = writeln!(text, "from {at}{}", binding(gate));
+                    let _ = writeln!(text, "  what     {}", chapter.what);
+                    let _ = writeln!(text, "  gate     {}", chapter.gate);
+                    for line in self.diff_of(chapter).lines() {
+                        let _ = writeln!(text, "  zone     {line}");
+                    }
+                    for command in self.checks(chapter) {
+                        let _ = writeln!(text, "  by hand  {command}");
+                    }
+                    let _ = writeln!(text, "  undo     {}", chapter.undo);
+                }
+            }
+        }
+        let _ = write!(text, "\n{}", self.ending());
+        text
+    }
+
+    /// For a runbook or a review, with a Gantt chart.
+    pub fn markdown(&self) -> String {
+        let mut text = format!("# {}\n\n", self.headline());
+        for (label, value) in self.facts() {
+            let _ = writeln!(text, "- {label}: `{value}`");
+        }
+        text.push('\n');
+        text.push_str(&self.gantt());
+        for chapter in &CHAPTERS {
+            let _ = writeln!(text, "\n## {} {}\n", chapter.number, chapter.title);
+            let Some(When { at, gate }) = self.when(chapter) else {
+                text.push_str("Done.\n");
+                continue;
+            };
+            let _ = writeln!(text, "From {at}{}: {}.\n", binding(gate), chapter.what);
+            let _ = writeln!(text, "- gate: {}\n- undo: {}", chapter.gate, chapter.undo);
+            let diff = self.diff_of(chapter);
+            if !diff.is_empty() {
+                let _ = write!(text, "\n```diff\n{diff}```\n");
+            }
+            let checks = self.checks(chapter);
+            if !checks.is_empty() {
+                let _ = write!(text, "\n```sh\n{}\n```\n", checks.join("\n"));
+            }
+        }
+        let _ = write!(text, "\n{}", self.ending());
+        text
+    }
+
+    /// For programs.
+    pub fn json(&self) -> Value {
+        let steps: Vec<Value> = CHAPTERS
+            .iter()
+            .map(|chapter| {
+                let when = self.when(chapter);
+                let gate = when.as_ref().and_then(|when| when.gate);
+                json!({
+                    "number": chapter.number,
+                    "title": chapter.title,
+                    "what": chapter.what,
+                    "gate": chapter.gate,
+                    "undo": chapter.undo,
+                    "done": when.is_none(),
+                    "earliest": when.map(|when| when.at.to_string()),
+                    "protocol_minimum": gate.map(|gate| gate.protocol.to_string()),
+                    "binds": gate.map(|gate| gate.binds.to_string()),
+                    "zone_diff": self.diff_of(chapter),
+                    "by_hand": self.checks(chapter),
+                })
+            })
+            .collect();
+        json!({
+            "rotation": self.rotation,
+            "started": self.is_started,
+            "step": self.state.step.name(),
+            "current": self.state.current,
+            "incoming": self.incoming(),
+            "steps": steps,
+            "stopped_by": self.timeline.stopped_by.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        })
+    }
+
+    fn headline(&self) -> String {
+        if self.is_started {
+            format!("Rotation {}: {}", self.rotation, self.state.step.sentence())
+        } else {
+            format!(
+                "Rotation {}: not started; this is what `tlsa-rotate start` would begin",
+                self.rotation
+            )
+        }
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let list = |set: &BTreeSet<Association>| {
+            set.iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let hosts = self
+            .state
+            .endpoints
+            .iter()
+            .map(Endpoint::to_string)
+            .collect::<Vec<_>>();
+        let mut facts = vec![
+            ("hosts", hosts.join(", ")),
+            ("in use", list(&self.state.current)),
+        ];
+        let incoming = self.incoming();
+        let next = if incoming.is_empty() {
+            "not generated yet".to_owned()
+        } else {
+            list(&incoming)
+        };
+        facts.push(("next", next));
+        facts.push(("deployed", self.deployment.to_owned()));
+        facts
+    }
+
+    /// The incoming associations as far as they are real; a plan before the start has placeholders only.
+    fn incoming(&self) -> BTreeSet<Association> {
+        self.state.incoming.clone()
+    }
+
+    fn diff_of(&self, chapter: &Chapter) -> &str {
+        let [publish, retire] = self.diffs;
+        match chapter.number {
+            3 => publish,
+            7 => retire,
+            _ => "",
+        }
+    }
+
+    /// Commands of other people's tools that show the same fact.
+    fn checks(&self, chapter: &Chapter) -> Vec<String> {
+        let names: BTreeSet<TlsaName> = self.state.names();
+        match chapter.number {
+            4 | 7 => names
+                .iter()
+                .flat_map(|name| self.authorities.iter().map(move |server| dig(server, name)))
+                .collect(),
+            5 | 6 => self.state.endpoints.iter().map(posttls_finger).collect(),
+            _ => vec![],
+        }
+    }
+
+    fn gantt(&self) -> String {
+        let mut chart = String::from(
+            "```mermaid\ngantt\n    dateFormat YYYY-MM-DDTHH:mm:ssZ\n    axisFormat %d %b %H:%M\n",
+        );
+        for (chapter, following) in CHAPTERS.iter().zip(CHAPTERS.iter().skip(1)) {
+            if let (Some(from), Some(to)) = (self.when(chapter), self.when(following)) {
+                if to.at > from.at {
+                    let _ = writeln!(
+                        chart,
+                        "    {} {} : {}, {}",
+                        chapter.number, chapter.title, from.at, to.at
+                    );
+                } else {
+                    let _ = writeln!(
+                        chart,
+                        "    {} {} : milestone, {}, 0d",
+                        chapter.number, chapter.title, from.at
+                    );
+                }
+            }
+        }
+        chart.push_str("```\n");
+        chart
+    }
+
+    fn ending(&self) -> String {
+        if let Some(blocker) = self.timeline.stopped_by.first() {
+            return format!(
+                "Even if everyone acts at once it stops: {blocker}\nWay out: {}\n",
+                blocker.way_out()
+            );
+        }
+        let end = self
+            .timeline
+            .entries
+            .last()
+            .filter(|entry| entry.step == Step::Retired);
+        end.map_or_else(
+            || "Nothing lies ahead.\n".to_owned(),
+            |end| {
+                format!(
+                    "Over on {} at the earliest: every date supposes that people and servers act at once.\n",
+                    end.at
+                )
+            },
+        )
+    }
+}
+
+fn binding(gate: Option<TimeGate>) -> String {
+    gate.map_or_else(String::new, |gate| {
+        format!(
+            " ({} binds; the protocols alone: {})",
+            gate.binds, gate.protocol
+        )
+    })
+}
+
+fn dig(server: &Authority, name: &TlsaName) -> String {
+    let address = server.0.rsplit(' ').next().unwrap_or_default();
+    let (host, port) = address.rsplit_once(':').unwrap_or((address, "53"));
+    let host = host.trim_matches(['[', ']']);
+    let port = if port == "53" {
+        String::new()
+    } else {
+        format!(" -p {port}")
+    };
+    format!("dig +dnssec +norecurse{port} @{host} {name} TLSA")
+}
+
+fn posttls_finger(endpoint: &Endpoint) -> String {
+    format!(
+        "posttls-finger -c -l dane-only \"[{}]:{}\"",
+        endpoint.host, endpoint.port
+    )
+}

@@ -1,0 +1,227 @@
+//! Where a rotation stands and why not further: one line for cron, a paragraph for people, JSON for programs.
+
+use crate::rotation::blocker::{Blocker, Who};
+use crate::rotation::decide::Decision;
+use crate::rotation::exposure::Presenter;
+use crate::rotation::observation::{Observation, Offer, Seen};
+use crate::rotation::promise::Breach;
+use crate::rotation::step::{Event, Rotation, Step};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// What is said about one certificate.
+#[derive(Clone, Debug)]
+pub struct Standing<'a> {
+    /// The certificate's name in the configuration.
+    pub certificate: &'a str,
+    /// The latest rotation, if there was one.
+    pub rotation: Option<(&'a str, &'a Rotation)>,
+    /// What the machine concluded; nothing where no rotation is under way.
+    pub decision: Option<&'a Decision>,
+    /// What was seen.
+    pub observation: Option<&'a Observation>,
+    /// What was established in this run.
+    pub events: &'a [Event],
+    /// What was done in this run, one sentence each.
+    pub deeds: &'a [String],
+}
+
+/// How far a fact has come: in how many places it was seen, of how many that were looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Count {
+    seen: usize,
+    of: usize,
+}
+
+impl Standing<'_> {
+    /// One line: state, what changed, who is next.
+    pub fn line(&self) -> String {
+        let Some((id, state)) = self.rotation else {
+            return format!(
+                "{}: no rotation; `tlsa-rotate start {}` begins one",
+                self.certificate, self.certificate
+            );
+        };
+        let mut line = format!("{id}: {}", state.step);
+        let changes: Vec<&str> = self.events.iter().map(Event::name).collect();
+        if !changes.is_empty() {
+            let _ = write!(line, " ({})", changes.join(", "));
+        }
+        let _ = write!(line, "; next: {}", self.next());
+        if !self.alarms().is_empty() {
+            line.push_str("; DELIVERY AT RISK");
+        }
+        line
+    }
+
+    /// A paragraph: the step, the three facts, every reason why not further and the way out of each.
+    pub fn text(&self) -> String {
+        let Some((id, state)) = self.rotation else {
+            return format!("{}\n", self.line());
+        };
+        let mut text = format!("{id}: {} since {}\n", state.step, state.since);
+        let _ = writeln!(text, "  {}", step_sentence(state));
+        for (label, count) in self.counts() {
+            let _ = writeln!(text, "  {label:<10} {} of {}", count.seen, count.of);
+        }
+        for deed in self.deeds {
+            let _ = writeln!(text, "  done       {deed}");
+        }
+        for breach in self.alarms() {
+            let _ = writeln!(text, "  AT RISK    {breach}");
+            let _ = writeln!(text, "             way out: {}", way_back(breach, state));
+        }
+        for blocker in self.blockers() {
+            let _ = writeln!(text, "  {:<10} {blocker}", blocker.who().to_string());
+            let _ = writeln!(text, "             way out: {}", blocker.way_out());
+        }
+        let _ = writeln!(text, "  next       {}", self.next());
+        text
+    }
+
+    /// The same for programs.
+    pub fn json(&self) -> Value {
+        let rotation = self.rotation.map(|(id, state)| {
+            json!({
+                "id": id,
+                "step": state.step.name(),
+                "chapter": state.step.chapter().map(|chapter| chapter.number),
+                "since": state.since.to_string(),
+                "started": state.started.to_string(),
+                "current": state.current,
+                "incoming": state.incoming,
+                "t_all": state.published.map(|published| published.t_all.to_string()),
+                "abort_reason": state.abort_reason,
+            })
+        });
+        let blockers: Vec<Value> = self
+            .blockers()
+            .iter()
+            .map(|blocker| {
+                json!({
+                    "who": blocker.who().to_string(),
+                    "what": blocker.to_string(),
+                    "way_out": blocker.way_out(),
+                    "until": blocker.until().map(|until| until.to_string()),
+                })
+            })
+            .collect();
+        let counts = self.counts().into_iter();
+        let facts: serde_json::Map<String, Value> = counts
+            .map(|(label, count)| {
+                (
+                    label.to_owned(),
+                    json!({"seen": count.seen, "of": count.of}),
+                )
+            })
+            .collect();
+        json!({
+            "certificate": self.certificate,
+            "rotation": rotation,
+            "facts": facts,
+            "events": self.events.iter().map(Event::name).collect::<Vec<_>>(),
+            "done": self.deeds,
+            "blockers": blockers,
+            "at_risk": self.alarms().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "look_again_at": self.decision.and_then(|d| d.look_again_at).map(|at| at.to_string()),
+        })
+    }
+
+    /// Who acts next and when, in words.
+    fn next(&self) -> String {
+        let Some((_, state)) = self.rotation else {
+            return "you".to_owned();
+        };
+        match (state.step, self.blockers()) {
+            (Step::Retired | Step::Aborted, _) => "nothing, it is over".to_owned(),
+            (_, [first, ..]) => match (first.who(), first.until()) {
+                (Who::Clock, Some(until)) => format!("the clock, on {until}"),
+                (who, _) => format!("{who}: {first}"),
+            },
+            (_, []) => "the next run".to_owned(),
+        }
+    }
+
+    fn blockers(&self) -> &[Blocker] {
+        self.decision.map_or(&[], |decision| &decision.blockers)
+    }
+
+    fn alarms(&self) -> &[Breach] {
+        self.decision.map_or(&[], |decision| &decision.alarms)
+    }
+
+    /// Merged, served and presented are three facts: how far has each come?
+    fn counts(&self) -> Vec<(&'static str, Count)> {
+        let (Some((_, state)), Some(seen)) = (self.rotation, self.observation) else {
+            return vec![];
+        };
+        let requirement = state.requirement();
+        let merged = seen.merged.values().map(|rrset| match rrset {
+            Seen::Known(rrset) => requirement.is_met_by(rrset),
+            Seen::Unknown(_) => false,
+        });
+        let served = seen
+            .served
+            .values()
+            .flat_map(|servers| servers.values())
+            .map(|s| match s {
+                Seen::Known(rrset) => requirement.is_met_by(&rrset.associations),
+                Seen::Unknown(_) => false,
+            });
+        let offers = seen
+            .presented
+            .values()
+            .flat_map(|addresses| addresses.values());
+        let keys = offers
+            .flat_map(|offers| offers.values())
+            .filter_map(|offer| match offer {
+                Seen::Known(Offer::Key(presented)) => Some(state.incoming.contains(&presented.key)),
+                Seen::Known(Offer::NotOffered) => None,
+                Seen::Unknown(_) => Some(false),
+            });
+        vec![
+            ("merged", count(merged)),
+            ("served", count(served)),
+            ("presented", count(keys)),
+        ]
+    }
+}
+
+fn count(facts: impl Iterator<Item = bool>) -> Count {
+    facts.fold(Count { seen: 0, of: 0 }, |count, fact| Count {
+        seen: count.seen.saturating_add(usize::from(fact)),
+        of: count.of.saturating_add(1),
+    })
+}
+
+fn step_sentence(state: &Rotation) -> String {
+    match state.step.chapter() {
+        Some(chapter) => {
+            format!(
+                "step {} of 7, {}: {}",
+                chapter.number,
+                chapter.title,
+                state.step.sentence()
+            )
+        }
+        None => state.step.sentence().to_owned(),
+    }
+}
+
+/// The shortest safe way back from a breach.
+fn way_back(breach: &Breach, state: &Rotation) -> String {
+    match &breach.presenter {
+        Presenter::Host { endpoint, .. } if state.incoming.contains(&breach.key) => {
+            format!(
+                "put the previous certificate and key back on {endpoint} until the swap is open"
+            )
+        }
+        Presenter::Host { endpoint, .. } if state.current.contains(&breach.key) => {
+            format!("put the incoming certificate and key back on {endpoint}")
+        }
+        Presenter::Host { endpoint, .. } => format!(
+            "{endpoint} presents a key that no step of this rotation knows: put the known certificate back"
+        ),
+        Presenter::Step(_) => "bring the zone back to what the step demands".to_owned(),
+    }
+}

@@ -1,0 +1,111 @@
+//! The seven steps in words: which step a state belongs to, what it does, what must be true first, and the way back.
+//!
+//! One text for the plan, the commit message and the status, so that they cannot disagree.
+
+use super::step::Step;
+
+/// One of the seven steps of the choreography.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chapter {
+    /// 1 to 7.
+    pub number: u8,
+    /// One verb.
+    pub title: &'static str,
+    /// What happens.
+    pub what: &'static str,
+    /// What must be true before.
+    pub gate: &'static str,
+    /// The way back from it.
+    pub undo: &'static str,
+}
+
+/// The seven steps, in order.
+pub const CHAPTERS: [Chapter; 7] = [
+    Chapter {
+        number: 1,
+        title: "Generate",
+        what: "a new key and certificate are made, and not deployed",
+        gate: "key and certificate belong together, the key is new and strong enough",
+        undo: "`tlsa-rotate abort` forgets them; nothing was published",
+    },
+    Chapter {
+        number: 2,
+        title: "Hash",
+        what: "the `3 1 1` association of each incoming key is computed from its own SPKI octets",
+        gate: "the key is not one that is in use already",
+        undo: "`tlsa-rotate abort` forgets them; nothing was published",
+    },
+    Chapter {
+        number: 3,
+        title: "Publish",
+        what: "the incoming associations join the old ones in the zone",
+        gate: "every record of the key in use stays",
+        undo: "`tlsa-rotate abort` takes the incoming ones out again; hosts keep the old key, mail flows throughout",
+    },
+    Chapter {
+        number: 4,
+        title: "Wait",
+        what: "caches that hold the RRset without the incoming associations run out",
+        gate: "every address of every authoritative server serves both, seen in one run, under signatures that last",
+        undo: "`tlsa-rotate abort`; hosts keep the old key, mail flows throughout",
+    },
+    Chapter {
+        number: 5,
+        title: "Deploy",
+        what: "every host gets the incoming certificate and key",
+        gate: "the wait is over, and every server was seen serving both again in this run",
+        undo: "put the previous certificate back at once: both are published, no wait in DNS",
+    },
+    Chapter {
+        number: 6,
+        title: "Verify",
+        what: "every host presents an incoming key on every address and for every algorithm through the whole soak",
+        gate: "every host was seen with an incoming key in one run",
+        undo: "put the previous certificate back at once: both are published, no wait in DNS",
+    },
+    Chapter {
+        number: 7,
+        title: "Retire",
+        what: "the old associations leave the zone",
+        gate: "the soak has passed and every host still presents an incoming key",
+        undo: "none without a wait: going back to the old key is a whole new rotation",
+    },
+];
+
+impl Step {
+    /// The chapter that a rotation in this step is in, 1 to 7; `None` on the way back and after the end.
+    pub fn chapter(self) -> Option<&'static Chapter> {
+        let number = match self {
+            Self::Started => 1,
+            Self::Generated => 2,
+            Self::Hashed | Self::Prepublishing => 3,
+            Self::Waiting => 4,
+            Self::SwapOpen => 5,
+            Self::Deployed => 6,
+            Self::Verified | Self::Retiring => 7,
+            Self::Retired | Self::RollingBack | Self::Withdrawing | Self::Aborted => return None,
+        };
+        CHAPTERS.iter().find(|chapter| chapter.number == number)
+    }
+
+    /// The step as a sentence about the present.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Started => "wanted; the next key does not exist yet",
+            Self::Generated => "the next key exists, its association is not computed",
+            Self::Hashed => "the incoming associations are known and not published",
+            Self::Prepublishing => {
+                "the incoming associations are on their way into the zone and to every server"
+            }
+            Self::Waiting => "every server serves both; caches without the incoming one run out",
+            Self::SwapOpen => "the incoming certificate may be deployed now",
+            Self::Deployed => "every host presents an incoming key; the soak is under way",
+            Self::Verified => "the soak was healthy",
+            Self::Retiring => "the old associations are on their way out of the zone",
+            Self::Retired => "done: only the new associations are served",
+            Self::RollingBack => "on the way back: every host must present the previous key again",
+            Self::Withdrawing => "on the way back: the incoming associations leave the zone",
+            Self::Aborted => "given up safely",
+        }
+    }
+}

@@ -1,0 +1,448 @@
+//! `[[certificate]]`: one key set, the hosts and ports that present it, its files, and how the next one gets there.
+
+use super::document::{Findings, Located, Section};
+use super::zone::ZoneConfig;
+use super::{POLICY, command_of, domain_name, read_policy};
+use crate::rotation::observation::Endpoint;
+use crate::rotation::policy::Policy;
+use crate::zone::name::Name;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::DeValue;
+
+pub(super) const CERTIFICATE: &[&str] = &[
+    "name",
+    "hosts",
+    "ports",
+    "live",
+    "next",
+    "deploy",
+    "addresses",
+    "policy",
+];
+pub(super) const FILES: &[&str] = &["certificate", "key"];
+pub(super) const NEXT: &[&str] = &["generate", "certificate", "key"];
+pub(super) const DEPLOY: &[&str] = &["manual", "command"];
+
+/// The port that mail between servers is taken on (RFC 5321 §4.5.4.2).
+const SMTP: u16 = 25;
+
+/// The longest name: it becomes part of file and branch names.
+const LONGEST_NAME: usize = 100;
+
+/// One key set that is rotated as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateConfig {
+    /// What people call it; rotations are named after it: `mail.1`.
+    pub name: String,
+    /// The hosts that present it, lower case, without a final dot.
+    pub hosts: Vec<String>,
+    /// The TCP ports on which each of them does.
+    pub ports: Vec<u16>,
+    /// The files that the mail server uses now; more than one where it holds an RSA and an ECDSA chain.
+    pub live: Vec<LiveFiles>,
+    /// Where the next keys come from.
+    pub next: NextKey,
+    /// How the next certificate gets onto the hosts.
+    pub deploy: Deploy,
+    /// Addresses to connect to instead of those in DNS, by host.
+    pub addresses: BTreeMap<String, Vec<Destination>>,
+    /// The policy that holds for it.
+    pub policy: Policy,
+}
+
+/// Where a host is reached, when not where DNS says: behind a translated address, in a rehearsal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Destination {
+    ip: IpAddr,
+    /// The port, if it is not the one in the TLSA owner name.
+    port: Option<u16>,
+}
+
+impl Destination {
+    /// The socket to connect to for the endpoint's `port`.
+    pub fn socket(self, port: u16) -> SocketAddr {
+        SocketAddr::new(self.ip, self.port.unwrap_or(port))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let moved = |socket: SocketAddr| Self {
+            ip: socket.ip(),
+            port: Some(socket.port()),
+        };
+        let plain = text.parse().map(|ip| Self { ip, port: None });
+        plain.or_else(|_| text.parse().map(moved)).ok()
+    }
+}
+
+/// The files of a chain in use. The key can lie elsewhere, where this program does not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveFiles {
+    /// PEM, the leaf first.
+    pub certificate: PathBuf,
+    /// PEM.
+    pub key: Option<PathBuf>,
+}
+
+/// The files of a chain and its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyFiles {
+    /// PEM, the leaf first.
+    pub certificate: PathBuf,
+    /// PEM.
+    pub key: PathBuf,
+}
+
+/// Where the next keys come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NextKey {
+    /// They are generated, one for each algorithm named.
+    Generate(Vec<GeneratedKey>),
+    /// Somebody else (certbot, a CA's portal) puts them there.
+    Files(Vec<KeyFiles>),
+}
+
+/// A kind of key that can be generated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GeneratedKey {
+    /// ECDSA over P-256.
+    EcdsaP256,
+    /// RSA with a modulus of 2048 bits.
+    Rsa2048,
+}
+
+/// How a certificate gets onto the hosts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deploy {
+    /// A person does it when told.
+    Manual,
+    /// This program and its arguments do it.
+    Command(Vec<String>),
+}
+
+impl CertificateConfig {
+    /// Every host and port, hosts first.
+    pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> + '_ {
+        self.hosts.iter().flat_map(|host| {
+            self.ports.iter().map(|&port| Endpoint {
+                host: host.clone(),
+                port,
+            })
+        })
+    }
+}
+
+pub(super) fn read<'t>(
+    mut section: Section<'t>,
+    policy: Policy,
+    root: &Path,
+    findings: &mut Findings<'t>,
+) -> Option<CertificateConfig> {
+    let name = section
+        .required_text("name", "name = \"mail\"", findings)
+        .and_then(|text| certificate_name(text, findings));
+    let hosts = read_hosts(&mut section, findings);
+    let ports = read_ports(&mut section, findings);
+    let live = if let Some((_, value)) = section.take("live", findings) {
+        read_live(value, root, findings)
+    } else {
+        let example = "live = { certificate = \"/etc/mail/tls/fullchain.pem\" }";
+        section.missing("live", example, findings);
+        None
+    };
+    let next = match section.take("next", findings) {
+        Some((at, value)) => read_next(at, value, root, findings),
+        None => Some(NextKey::Generate(vec![GeneratedKey::EcdsaP256])),
+    };
+    let deploy = match section.take("deploy", findings) {
+        Some((at, value)) => read_deploy(at, value, findings),
+        None => Some(Deploy::Manual),
+    };
+    let addresses = match section.take("addresses", findings) {
+        Some((_, value)) => read_addresses(value, hosts.as_deref().unwrap_or_default(), findings),
+        None => BTreeMap::new(),
+    };
+    let policy = match section.take("policy", findings) {
+        Some((_, value)) => Section::open("[certificate.policy]", value, POLICY, findings)
+            .map_or(policy, |section| read_policy(section, policy, findings)),
+        None => policy,
+    };
+    Some(CertificateConfig {
+        name: name?,
+        hosts: hosts?,
+        ports: ports?,
+        live: live?,
+        next: next?,
+        deploy: deploy?,
+        addresses,
+        policy,
+    })
+}
+
+/// A name that can be part of file and branch names on every system.
+fn certificate_name(text: Located<String>, findings: &mut Findings<'_>) -> Option<String> {
+    let Located { line, value: name } = text;
+    let ends_well = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    let good = name.len() <= LONGEST_NAME
+        && ends_well(name.chars().next())
+        && ends_well(name.chars().last())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        && !name.contains("..");
+    if !good {
+        findings.wrong(line, format!("`name`: `{name}` must be at most {LONGEST_NAME} letters, digits, `-`, `_` and single `.`, with a letter or digit at both ends"));
+        return None;
+    }
+    Some(name)
+}
+
+fn read_hosts<'t>(section: &mut Section<'t>, findings: &mut Findings<'t>) -> Option<Vec<String>> {
+    let Some(texts) = section.texts("hosts", findings) else {
+        section.missing("hosts", "hosts = [\"mx1.example.com\"]", findings);
+        return None;
+    };
+    if texts.value.is_empty() {
+        findings.wrong(
+            texts.line,
+            "`hosts` is empty: name the hosts that present this certificate",
+        );
+    }
+    let mut hosts: Vec<String> = Vec::new();
+    for text in &texts.value {
+        if let Some(host) = domain_name("hosts", text, findings).map(|name| host_text(&name)) {
+            if hosts.contains(&host) {
+                findings.wrong(text.line, format!("`hosts`: {host} is there twice"));
+            }
+            hosts.push(host);
+        }
+    }
+    Some(hosts)
+}
+
+fn host_text(name: &Name) -> String {
+    name.to_string().trim_end_matches('.').to_ascii_lowercase()
+}
+
+fn read_ports<'t>(section: &mut Section<'t>, findings: &mut Findings<'t>) -> Option<Vec<u16>> {
+    let Some((line, value)) = section.take("ports", findings) else {
+        return Some(vec![SMTP]);
+    };
+    let number = |value: &Spanned<DeValue<'_>>| {
+        let integer = value.get_ref().as_integer()?;
+        u16::from_str_radix(integer.as_str(), integer.radix())
+            .ok()
+            .filter(|&port| port != 0)
+    };
+    let ports: Option<Vec<u16>> = value
+        .get_ref()
+        .as_array()
+        .and_then(|array| array.iter().map(number).collect());
+    match ports {
+        Some(ports) if !ports.is_empty() => {
+            let twice = ports
+                .iter()
+                .enumerate()
+                .find(|(at, port)| ports.iter().take(*at).any(|p| p == *port));
+            if let Some((_, port)) = twice {
+                findings.wrong(line, format!("`ports`: {port} is there twice"));
+            }
+            Some(ports)
+        }
+        _ => {
+            findings.wrong(line, "`ports` must be TCP ports from 1 to 65535 in square brackets, such as [25] or [25, 465]");
+            None
+        }
+    }
+}
+
+/// One table, or an array of tables.
+fn tables(value: Spanned<DeValue<'_>>) -> Vec<Spanned<DeValue<'_>>> {
+    match value.get_ref().as_array() {
+        Some(array) if !array.is_empty() => array.iter().cloned().collect(),
+        _ => vec![value],
+    }
+}
+
+fn read_live<'t>(
+    value: Spanned<DeValue<'t>>,
+    root: &Path,
+    findings: &mut Findings<'t>,
+) -> Option<Vec<LiveFiles>> {
+    let read = |value| {
+        let mut files = Section::open("`live`", value, FILES, findings)?;
+        let certificate =
+            files.required_text("certificate", "certificate = \"fullchain.pem\"", findings);
+        let key = files.text("key", findings);
+        Some(LiveFiles {
+            certificate: root.join(certificate?.value),
+            key: key.map(|key| root.join(key.value)),
+        })
+    };
+    tables(value).into_iter().map(read).collect()
+}
+
+fn read_next<'t>(
+    line: usize,
+    value: Spanned<DeValue<'t>>,
+    root: &Path,
+    findings: &mut Findings<'t>,
+) -> Option<NextKey> {
+    if value.get_ref().is_array() {
+        let files = |value| {
+            let files = Section::open("`next`", value, FILES, findings)?;
+            key_files(files, root, findings)
+        };
+        let files: Option<Vec<KeyFiles>> = tables(value).into_iter().map(files).collect();
+        return files.map(NextKey::Files);
+    }
+    let mut next = Section::open("`next`", value, NEXT, findings)?;
+    let Some((at, generate)) = next.take("generate", findings) else {
+        return key_files(next, root, findings).map(|files| NextKey::Files(vec![files]));
+    };
+    if next.take("certificate", findings).is_some() || next.take("key", findings).is_some() {
+        findings.wrong(
+            line,
+            "`next` either generates the key or names its files, not both",
+        );
+    }
+    let generate = match generate.get_ref().as_array() {
+        Some(array) => array.iter().cloned().collect(),
+        None => vec![generate],
+    };
+    let mut keys = Vec::new();
+    for value in generate {
+        let text = findings.text("generate", value)?;
+        match text.value.as_str() {
+            "ecdsa-p256" if !keys.contains(&GeneratedKey::EcdsaP256) => {
+                keys.push(GeneratedKey::EcdsaP256);
+            }
+            "rsa-2048" if !keys.contains(&GeneratedKey::Rsa2048) => {
+                keys.push(GeneratedKey::Rsa2048);
+            }
+            other => {
+                let wanted = "\"ecdsa-p256\", \"rsa-2048\" or each once";
+                findings.wrong(
+                    text.line,
+                    format!("`generate` must be {wanted}, not `{other}`"),
+                );
+                return None;
+            }
+        }
+    }
+    if keys.is_empty() {
+        findings.wrong(
+            at,
+            "`generate` names no key: \"ecdsa-p256\", \"rsa-2048\" or both",
+        );
+    }
+    Some(NextKey::Generate(keys))
+}
+
+fn key_files<'t>(
+    mut files: Section<'t>,
+    root: &Path,
+    findings: &mut Findings<'t>,
+) -> Option<KeyFiles> {
+    let certificate = files.required_text(
+        "certificate",
+        "certificate = \"next/fullchain.pem\"",
+        findings,
+    );
+    let key = files.required_text("key", "key = \"next/privkey.pem\"", findings);
+    Some(KeyFiles {
+        certificate: root.join(certificate?.value),
+        key: root.join(key?.value),
+    })
+}
+
+fn read_deploy<'t>(
+    line: usize,
+    value: Spanned<DeValue<'t>>,
+    findings: &mut Findings<'t>,
+) -> Option<Deploy> {
+    let wanted = "`deploy` must be { manual = true } or { command = [\"/usr/local/sbin/deploy-mail-cert\"] }";
+    let mut deploy = Section::open("`deploy`", value, DEPLOY, findings)?;
+    let manual = deploy
+        .take("manual", findings)
+        .map(|(_, value)| value.get_ref().as_bool());
+    match (manual, command_of(&mut deploy, "command", findings)) {
+        (Some(Some(true)), None) => Some(Deploy::Manual),
+        (None, Some(command)) => Some(Deploy::Command(command)),
+        _ => {
+            findings.wrong(line, wanted);
+            None
+        }
+    }
+}
+
+fn read_addresses<'t>(
+    value: Spanned<DeValue<'t>>,
+    hosts: &[String],
+    findings: &mut Findings<'t>,
+) -> BTreeMap<String, Vec<Destination>> {
+    let mut addresses = BTreeMap::new();
+    for (named, value) in Section::entries(value, "addresses", findings) {
+        let Some(host) = domain_name("addresses", &named, findings).map(|name| host_text(&name))
+        else {
+            continue;
+        };
+        if !hosts.contains(&host) {
+            findings.wrong(
+                named.line,
+                format!("`addresses`: {host} is not one of `hosts`"),
+            );
+        }
+        let texts = value
+            .get_ref()
+            .as_array()
+            .map(|array| array.iter().map(|v| v.get_ref().as_str()));
+        let parsed: Option<Vec<Destination>> = texts.and_then(|mut texts| {
+            texts.try_fold(Vec::new(), |mut all, text| {
+                all.push(Destination::parse(text?)?);
+                Some(all)
+            })
+        });
+        match parsed {
+            Some(parsed) if !parsed.is_empty() => drop(addresses.insert(host, parsed)),
+            _ => findings.wrong(named.line, format!("`addresses`: {host} must be followed by IP addresses, such as [\"192.0.2.25\", \"2001:db8::25\", \"192.0.2.25:2525\"]")),
+        }
+    }
+    addresses
+}
+
+/// What no certificate can see alone: names, hosts and ports that two of them claim, and hosts in no zone.
+pub(super) fn check_together(
+    certificates: &[(usize, CertificateConfig)],
+    zones: &[(usize, ZoneConfig)],
+    findings: &mut Findings<'_>,
+) {
+    for (at, (line, certificate)) in certificates.iter().enumerate() {
+        let name = &certificate.name;
+        for (_, other) in certificates.iter().take(at) {
+            if other.name.eq_ignore_ascii_case(name) {
+                findings.wrong(
+                    *line,
+                    format!("certificate {name} is there twice (case makes no difference)"),
+                );
+            }
+            for shared in certificate
+                .endpoints()
+                .filter(|e| other.endpoints().any(|o| o == *e))
+            {
+                findings.wrong(*line, format!("certificate {name}: {shared} belongs to certificate {} already; an RSA and an ECDSA chain of one server are one certificate with two `live` entries", other.name));
+            }
+        }
+        for host in &certificate.hosts {
+            let lies_in = |zone: &Name| {
+                Name::parse(host.as_bytes(), Some(&Name::root()))
+                    .is_ok_and(|h| h.is_at_or_below(zone))
+            };
+            if !zones.iter().any(|(_, zone)| lies_in(&zone.name)) {
+                findings.wrong(*line, format!("certificate {name}: {host} lies in none of the zones here; its TLSA records need one"));
+            }
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! `tlsa-rotate.toml` as values: what is rotated, where its zones lie, who signs them and how they are published.
+//!
+//! Every key is known or an error; every error names its line; all of them are told at once. Relative paths are
+//! relative to the directory of the configuration.
+
+mod certificate;
+mod document;
+pub mod duration;
+mod zone;
+
+pub use certificate::{
+    CertificateConfig, Deploy, Destination, GeneratedKey, KeyFiles, LiveFiles, NextKey,
+};
+pub use document::Problem;
+pub use zone::{Denial, Publication, Signing, ZoneConfig};
+
+use crate::rotation::policy::Policy;
+use crate::rotation::timing::Span;
+use crate::zone::name::Name;
+use document::{Findings, Located, Section};
+use std::fmt::Write as _;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The largest configuration read, in bytes.
+pub const MAX_SIZE: u64 = 1 << 20;
+
+/// Every key of every table, as people name the tables: what the reader knows and the template must explain.
+pub const KEYS: &[(&str, &[&str])] = &[
+    ("this file", DOCUMENT),
+    ("[policy]", POLICY),
+    ("[[zone]]", zone::ZONE),
+    ("`sign`", zone::SIGN),
+    ("`publish`", zone::PUBLISH),
+    ("`git`", zone::GIT),
+    ("[[certificate]]", certificate::CERTIFICATE),
+    ("`live`", certificate::FILES),
+    ("`next`", certificate::NEXT),
+    ("`deploy`", certificate::DEPLOY),
+];
+
+const DOCUMENT: &[&str] = &["policy", "zone", "certificate"];
+const POLICY: &[&str] = &["min_wait", "soak", "safety_margin"];
+
+/// A whole configuration, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The zones, in the order written.
+    pub zones: Vec<ZoneConfig>,
+    /// The certificates, in the order written, each with the policy that holds for it.
+    pub certificates: Vec<CertificateConfig>,
+    /// What is allowed and questionable.
+    pub warnings: Vec<Problem>,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// No configuration where one was looked for.
+    #[error("no {} in {} or any directory above it", super::CONFIG_FILE, from.display())]
+    NotFound {
+        /// Where the search began.
+        from: PathBuf,
+    },
+    /// The file cannot be read.
+    #[error("cannot read the configuration {}: {source}", path.display())]
+    Unreadable {
+        /// The configuration.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file says things that cannot be.
+    #[error("{}", each_on_a_line(path, problems))]
+    Wrong {
+        /// The configuration.
+        path: PathBuf,
+        /// Everything that is wrong with it, by line.
+        problems: Vec<Problem>,
+    },
+}
+
+impl ConfigError {
+    /// The ways out, one line each.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::NotFound { .. } => vec![
+                "`tlsa-rotate init` writes one with every key explained; --config FILE names one elsewhere".to_owned(),
+            ],
+            Self::Unreadable { .. } | Self::Wrong { .. } => Vec::new(),
+        }
+    }
+}
+
+fn each_on_a_line(path: &Path, problems: &[Problem]) -> String {
+    let mut text = String::new();
+    for problem in problems {
+        let newline = if text.is_empty() { "" } else { "\n" };
+        let _ = write!(text, "{newline}{}:{problem}", path.display());
+    }
+    text
+}
+
+impl Config {
+    /// Reads `text`; paths in it are relative to `root`. All problems are returned, in the order of their lines.
+    pub fn parse(text: &str, root: &Path) -> Result<Self, Vec<Problem>> {
+        let mut findings = Findings::new(text);
+        let config = read(root, &mut findings);
+        findings.problems.sort_by_key(|p| p.line);
+        match config {
+            Some(mut config) if findings.problems.is_empty() => {
+                findings.warnings.sort_by_key(|p| p.line);
+                config.warnings = findings.warnings;
+                Ok(config)
+            }
+            _ => Err(findings.problems),
+        }
+    }
+
+    /// The certificate named `name`.
+    pub fn certificate(&self, name: &str) -> Option<&CertificateConfig> {
+        self.certificates.iter().find(|c| c.name == name)
+    }
+
+    /// The zone that `name` lies in: the deepest one at or above it.
+    pub fn zone_of(&self, name: &Name) -> Option<&ZoneConfig> {
+        let zones = self.zones.iter().filter(|z| name.is_at_or_below(&z.name));
+        zones.max_by_key(|z| z.name.label_count())
+    }
+}
+
+fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
+    let mut document = findings.document(DOCUMENT)?;
+    let policy = match document.take("policy", findings) {
+        None => Policy::default(),
+        Some((_, value)) => {
+            let section = Section::open("[policy]", value, POLICY, findings);
+            section.map_or(Policy::default(), |s| {
+                read_policy(s, Policy::default(), findings)
+            })
+        }
+    };
+    let mut zones: Vec<(usize, ZoneConfig)> = Vec::new();
+    let mut certificates: Vec<(usize, CertificateConfig)> = Vec::new();
+    match document.array("zone", findings) {
+        None => document.missing("[[zone]]", "[[zone]] name = \"example.com\"", findings),
+        Some(tables) => zones.extend(tables.value.into_iter().filter_map(|value| {
+            let section = Section::open("[[zone]]", value, zone::ZONE, findings)?;
+            Some((section.line, zone::read(section, root, findings)?))
+        })),
+    }
+    match document.array("certificate", findings) {
+        None => document.missing(
+            "[[certificate]]",
+            "[[certificate]] name = \"mail\"",
+            findings,
+        ),
+        Some(tables) => certificates.extend(tables.value.into_iter().filter_map(|value| {
+            let section =
+                Section::open("[[certificate]]", value, certificate::CERTIFICATE, findings)?;
+            Some((
+                section.line,
+                certificate::read(section, policy, root, findings)?,
+            ))
+        })),
+    }
+    zone::check_together(&zones, findings);
+    // A zone that could not be read would make its hosts look homeless: one mistake, one message.
+    if findings.problems.is_empty() {
+        certificate::check_together(&certificates, &zones, findings);
+    }
+    Some(Config {
+        zones: zones.into_iter().map(|(_, zone)| zone).collect(),
+        certificates: certificates
+            .into_iter()
+            .map(|(_, certificate)| certificate)
+            .collect(),
+        warnings: Vec::new(),
+    })
+}
+
+/// Reads a policy table; what it does not say is as in `otherwise`.
+fn read_policy<'t>(
+    mut section: Section<'t>,
+    otherwise: Policy,
+    findings: &mut Findings<'t>,
+) -> Policy {
+    let line = section.line;
+    let mut duration =
+        |key: &str, otherwise: Span| duration_of(&mut section, key, findings).unwrap_or(otherwise);
+    let policy = Policy {
+        min_wait: duration("min_wait", otherwise.min_wait),
+        soak: duration("soak", otherwise.soak),
+        safety_margin: duration("safety_margin", otherwise.safety_margin),
+    };
+    if policy.soak == Span::ZERO {
+        let message = "`soak` is 0s: old records leave as soon as the hosts present the new key, before anybody could notice that it does not work";
+        findings.warn(line, message);
+    }
+    policy
+}
+
+/// The duration at `key`; none when it is not there, or is none (then that is reported).
+fn duration_of<'t>(
+    section: &mut Section<'t>,
+    key: &str,
+    findings: &mut Findings<'t>,
+) -> Option<Span> {
+    let Located { line, value } = section.text(key, findings)?;
+    match duration::parse(&value) {
+        Ok(span) => Some(span),
+        Err(wrong) => {
+            findings.wrong(line, format!("`{key}`: {wrong}"));
+            None
+        }
+    }
+}
+
+/// The argument vector at `key`.
+fn command_of<'t>(
+    section: &mut Section<'t>,
+    key: &str,
+    findings: &mut Findings<'t>,
+) -> Option<Vec<String>> {
+    let Located { line, value } = section.texts(key, findings)?;
+    if value.is_empty() {
+        findings.wrong(
+            line,
+            format!("`{key}` is empty: the first element is the program, the others its arguments"),
+        );
+        return None;
+    }
+    Some(value.into_iter().map(|argument| argument.value).collect())
+}
+
+/// A domain name written without or with its final dot.
+fn domain_name(key: &str, named: &Located<String>, findings: &mut Findings<'_>) -> Option<Name> {
+    match Name::parse(named.value.as_bytes(), Some(&Name::root())) {
+        Ok(name) if !name.is_wildcard() && name != Name::root() => Some(name),
+        Ok(_) => {
+            findings.wrong(
+                named.line,
+                format!(
+                    "`{key}`: `{}` cannot be used here, a name such as example.com is expected",
+                    named.value
+                ),
+            );
+            None
+        }
+        Err(error) => {
+            findings.wrong(
+                named.line,
+                format!("`{key}`: `{}` is not a domain name: {error}", named.value),
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! `[[zone]]`: its file, who signs it, which servers answer for it and how a change gets there.
+
+use super::document::{Findings, Located, Section};
+use super::{command_of, domain_name, duration_of};
+use crate::rotation::timing::Span;
+use crate::zone::name::Name;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Component, Path, PathBuf};
+use toml::de::DeValue;
+
+pub(super) const ZONE: &[&str] = &[
+    "name", "file", "sign", "anchor", "servers", "publish", "reload",
+];
+pub(super) const SIGN: &[&str] = &["keys", "denial", "signed", "validity", "refresh"];
+pub(super) const PUBLISH: &[&str] = &["git", "file"];
+pub(super) const GIT: &[&str] = &["branch"];
+
+/// The port that authoritative servers answer on (RFC 1035 §4.2).
+const DNS: u16 = 53;
+
+/// What stands for the rotation's name in a branch name.
+pub(super) const PLACEHOLDER: &str = "{rotation}";
+
+/// One zone that holds TLSA records of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZoneConfig {
+    /// The apex.
+    pub name: Name,
+    /// The master file, inside the workspace.
+    pub file: PathBuf,
+    /// Who signs it.
+    pub signing: Signing,
+    /// The authoritative servers to ask; empty: every address of every NS.
+    pub servers: Vec<SocketAddr>,
+    /// How a change of the file is made.
+    pub publication: Publication,
+    /// Run after the file that the server reads has changed: the program and its arguments.
+    pub reload: Option<Vec<String>>,
+}
+
+/// Who signs a zone (RFC 4035 §2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signing {
+    /// This program does.
+    Here {
+        /// The directory of the DNSSEC keys, in BIND's format.
+        keys: PathBuf,
+        /// How absence is proven.
+        denial: Denial,
+        /// The signed zone file, which servers load.
+        signed: PathBuf,
+        /// How long a new signature holds.
+        validity: Span,
+        /// A signature with less than this left is made anew.
+        refresh: Span,
+    },
+    /// BIND, Knot, `PowerDNS` or a provider does.
+    External {
+        /// A file of DS or DNSKEY lines that answers are validated against.
+        anchor: PathBuf,
+    },
+}
+
+/// How the absence of a name is proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// RFC 4034 §4.
+    Nsec,
+    /// RFC 5155, with the parameters of RFC 9276.
+    Nsec3,
+}
+
+/// How a change of a zone file is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Publication {
+    /// A commit on the branch that is checked out.
+    GitCurrent,
+    /// A commit on a branch of its own, which a person reviews and merges.
+    GitBranch {
+        /// The branch name, with `{rotation}` where the rotation's name stands.
+        template: String,
+    },
+    /// The file is written; there is no git, what lies on disk counts as merged.
+    File,
+}
+
+impl Publication {
+    /// The branch for `rotation` (such as `mail.1`), where changes go to a branch of their own.
+    pub fn branch(&self, rotation: &str) -> Option<String> {
+        match self {
+            Self::GitBranch { template } => Some(template.replace(PLACEHOLDER, rotation)),
+            Self::GitCurrent | Self::File => None,
+        }
+    }
+}
+
+pub(super) fn read<'t>(
+    mut section: Section<'t>,
+    root: &Path,
+    findings: &mut Findings<'t>,
+) -> Option<ZoneConfig> {
+    let name = section
+        .required_text("name", "name = \"example.com\"", findings)
+        .and_then(|text| domain_name("name", &text, findings));
+    let file = section
+        .required_text("file", "file = \"zones/example.com.zone\"", findings)
+        .and_then(|text| inside(root, &text, findings));
+    // Without a file there is nothing that a default could be made of; that is reported already.
+    let signing = read_signing(
+        &mut section,
+        root,
+        file.as_deref().unwrap_or(root),
+        findings,
+    );
+    let publication = match section.take("publish", findings) {
+        None => Some(reviewed()),
+        Some((line, value)) => read_publication(line, value, findings),
+    };
+    let servers = section
+        .texts("servers", findings)
+        .map_or(Vec::new(), |texts| {
+            let read = |text: Located<String>| server(&text, findings);
+            texts.value.into_iter().filter_map(read).collect()
+        });
+    let reload = command_of(&mut section, "reload", findings);
+    Some(ZoneConfig {
+        name: name?,
+        file: file?,
+        signing: signing?,
+        servers,
+        publication: publication?,
+        reload,
+    })
+}
+
+fn reviewed() -> Publication {
+    Publication::GitBranch {
+        template: format!("tlsa-rotate/{PLACEHOLDER}"),
+    }
+}
+
+fn read_signing<'t>(
+    section: &mut Section<'t>,
+    root: &Path,
+    file: &Path,
+    findings: &mut Findings<'t>,
+) -> Option<Signing> {
+    let Some((line, value)) = section.take("sign", findings) else {
+        section.missing("sign", "sign = { keys = \"keys\" }", findings);
+        return None;
+    };
+    if value.get_ref().as_str() == Some("external") {
+        let example = "anchor = \"keys/example.com.ds\" (DS or DNSKEY lines that answers are validated against)";
+        let anchor = section.required_text("anchor", example, findings)?;
+        return Some(Signing::External {
+            anchor: root.join(anchor.value),
+        });
+    }
+    if let Some((line, _)) = section.take("anchor", findings) {
+        findings.wrong(line, "`anchor` goes with sign = \"external\"; where this program signs, the keys themselves are the anchor");
+    }
+    if !value.get_ref().is_table() {
+        findings.wrong(line, "`sign` must be { keys = \"keys\" } or \"external\"");
+        return None;
+    }
+    let sign = Section::open("`sign`", value, SIGN, findings)?;
+    read_signing_here(line, sign, root, file, findings)
+}
+
+fn read_signing_here<'t>(
+    line: usize,
+    mut sign: Section<'t>,
+    root: &Path,
+    file: &Path,
+    findings: &mut Findings<'t>,
+) -> Option<Signing> {
+    let keys = sign.required_text("keys", "keys = \"keys\"", findings);
+    let denial = match sign.text("denial", findings) {
+        None => Denial::Nsec,
+        Some(text) => match text.value.as_str() {
+            "nsec" => Denial::Nsec,
+            "nsec3" => Denial::Nsec3,
+            other => {
+                findings.wrong(
+                    text.line,
+                    format!("`denial` must be \"nsec\" or \"nsec3\", not `{other}`"),
+                );
+                return None;
+            }
+        },
+    };
+    let signed = sign.text("signed", findings).map_or_else(
+        || {
+            let mut name = file.as_os_str().to_owned();
+            name.push(".signed");
+            name.into()
+        },
+        |text| root.join(text.value),
+    );
+    if signed == file {
+        findings.wrong(
+            line,
+            "`signed` is the zone file itself: signing would overwrite what people edit",
+        );
+    }
+    let validity = duration_of(&mut sign, "validity", findings).unwrap_or(Span::days(14));
+    let refresh = duration_of(&mut sign, "refresh", findings).unwrap_or(Span::days(5));
+    if refresh == Span::ZERO || refresh >= validity {
+        let message = "`refresh` must be more than nothing and less than `validity`";
+        findings.wrong(line, format!("{message}: signatures hold {validity} and are made anew when less than {refresh} is left"));
+    }
+    Some(Signing::Here {
+        keys: root.join(keys?.value),
+        denial,
+        signed,
+        validity,
+        refresh,
+    })
+}
+
+fn read_publication<'t>(
+    line: usize,
+    value: toml::Spanned<DeValue<'t>>,
+    findings: &mut Findings<'t>,
+) -> Option<Publication> {
+    let wanted = "`publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }";
+    if !value.get_ref().is_table() {
+        findings.wrong(line, wanted);
+        return None;
+    }
+    let mut publish = Section::open("`publish`", value, PUBLISH, findings)?;
+    match (
+        publish.take("git", findings),
+        publish.take("file", findings),
+    ) {
+        (Some((_, value)), None) => {
+            let mut git = Section::open("`git`", value, GIT, findings)?;
+            match git.text("branch", findings) {
+                None => Some(Publication::GitCurrent),
+                Some(text) => branch_template(text, findings),
+            }
+        }
+        (None, Some((_, value))) if value.get_ref().as_bool() == Some(true) => {
+            Some(Publication::File)
+        }
+        _ => {
+            findings.wrong(line, wanted);
+            None
+        }
+    }
+}
+
+fn branch_template(text: Located<String>, findings: &mut Findings<'_>) -> Option<Publication> {
+    let Located {
+        line,
+        value: template,
+    } = text;
+    if !template.contains(PLACEHOLDER) {
+        findings.wrong(line, format!("`branch` must contain {PLACEHOLDER}, so that two rotations never share a branch; `{template}` does not"));
+        return None;
+    }
+    if !is_branch_name(&template.replace(PLACEHOLDER, "mail.1")) {
+        findings.wrong(
+            line,
+            format!("`branch`: git does not allow `{template}` as the name of a branch"),
+        );
+        return None;
+    }
+    Some(Publication::GitBranch { template })
+}
+
+/// The rules of git-check-ref-format(1), and no dash in front.
+fn is_branch_name(name: &str) -> bool {
+    let component = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && !part.ends_with('.')
+            && !part.to_ascii_lowercase().ends_with(".lock")
+    };
+    let character = |c: char| !c.is_ascii_control() && !" ~^:?*[\\{}".contains(c);
+    name.split('/').all(component)
+        && name.chars().all(character)
+        && !name.contains("..")
+        && !name.contains("@{")
+        && !name.starts_with('-')
+}
+
+/// The address of a server: with a port, or without one for port 53.
+fn server(text: &Located<String>, findings: &mut Findings<'_>) -> Option<SocketAddr> {
+    let bare = text.value.trim_start_matches('[').trim_end_matches(']');
+    let address = text.value.parse().ok().or_else(|| {
+        let address: IpAddr = bare.parse().ok()?;
+        Some(SocketAddr::new(address, DNS))
+    });
+    match address {
+        Some(address) if address.port() != 0 => Some(address),
+        _ => {
+            let wanted = "an IP address is expected, with a port if it is not 53, such as 192.0.2.53 or [2001:db8::53]:5353";
+            findings.wrong(text.line, format!("`servers`: `{}`: {wanted}", text.value));
+            None
+        }
+    }
+}
+
+/// A file that must lie inside the workspace, because it is read, edited and committed.
+fn inside(root: &Path, text: &Located<String>, findings: &mut Findings<'_>) -> Option<PathBuf> {
+    let named = Path::new(&text.value);
+    let plain = |c: Component<'_>| matches!(c, Component::Normal(_) | Component::CurDir);
+    if named.components().all(plain) && named.file_name().is_some() {
+        return Some(
+            root.join(
+                named
+                    .components()
+                    .filter(|c| *c != Component::CurDir)
+                    .collect::<PathBuf>(),
+            ),
+        );
+    }
+    findings.wrong(
+        text.line,
+        format!(
+            "`file`: `{}` must be a path below the directory of this configuration, without `..`",
+            text.value
+        ),
+    );
+    None
+}
+
+/// What no zone can see alone: two of one name, or two that write one file.
+pub(super) fn check_together(zones: &[(usize, ZoneConfig)], findings: &mut Findings<'_>) {
+    let mut files: Vec<&Path> = Vec::new();
+    for (at, (line, zone)) in zones.iter().enumerate() {
+        if zones
+            .iter()
+            .take(at)
+            .any(|(_, other)| other.name == zone.name)
+        {
+            findings.wrong(*line, format!("zone {} is there twice", zone.name));
+        }
+        let signed = match &zone.signing {
+            Signing::Here { signed, .. } => Some(signed.as_path()),
+            Signing::External { .. } => None,
+        };
+        for file in [Some(zone.file.as_path()), signed].into_iter().flatten() {
+            if files.contains(&file) {
+                findings.wrong(
+                    *line,
+                    format!(
+                        "zone {}: {} is already the file of another zone",
+                        zone.name,
+                        file.display()
+                    ),
+                );
+            }
+        }
+        files.push(&zone.file);
+        files.extend(signed);
+    }
+}

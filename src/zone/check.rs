@@ -1,0 +1,228 @@
+//! What a zone may not hold although its text is well-formed (RFC 1034 §3.6.2, RFC 1035 §5.2, RFC 2181 §5.2, §10.1, RFC 6672 §2.4).
+
+use crate::zone::diagnostic::{Finding, Findings, Kind, Severity, Source};
+use crate::zone::form::Form;
+use crate::zone::lexer::Lexer;
+use crate::zone::name::{Name, write_name};
+use crate::zone::record::Rtype;
+use crate::zone::records::{Records, Run, Stored};
+use std::ops::Range;
+
+/// Checks records, given in canonical order by number, against the rules of a zone at `apex`.
+pub(crate) fn check(
+    apex: &Name,
+    records: &Records,
+    sorted: &[usize],
+    sources: &[Source],
+    findings: &mut Findings,
+) {
+    let mut check = Check {
+        apex,
+        records,
+        sources,
+        findings,
+    };
+    let stored = |number: &usize| records.all().get(*number);
+    let mut apex_types = Vec::new();
+    for node in sorted.chunk_by(|a, b| match (stored(a), stored(b)) {
+        (Some(a), Some(b)) => records.same_owner(a, b),
+        _ => false,
+    }) {
+        check.node(node, &mut apex_types);
+    }
+    if check.findings.has_syntax_errors() {
+        // What is missing may only be unread.
+        return;
+    }
+    if !apex_types.contains(&Rtype::SOA) {
+        check.nowhere(
+            format!("the zone {apex} has no SOA record"),
+            "every zone has exactly one, at its apex",
+        );
+    }
+    if !apex_types.contains(&Rtype::NS) {
+        check.nowhere(
+            format!("the zone {apex} has no NS record at its apex"),
+            "name its authoritative servers: `@ NS ns1`",
+        );
+    }
+}
+
+/// The finding for a file that does not say which zone it is.
+pub(crate) fn no_apex() -> Finding {
+    Finding {
+        source: 0,
+        span: 0..0,
+        severity: Severity::Error,
+        kind: Kind::Content,
+        message: "no SOA record says which zone this is".to_owned(),
+        help: Some("give the zone's name with --origin, and the zone a SOA record".to_owned()),
+    }
+}
+
+struct Check<'a> {
+    apex: &'a Name,
+    records: &'a Records,
+    sources: &'a [Source],
+    findings: &'a mut Findings,
+}
+
+impl Check<'_> {
+    /// All records of one owner.
+    fn node(&mut self, node: &[usize], apex_types: &mut Vec<Rtype>) {
+        let records = self.records;
+        let stored: Vec<(usize, &Stored)> = node
+            .iter()
+            .filter_map(|n| Some((*n, records.all().get(*n)?)))
+            .collect();
+        let Some((_, first)) = stored.first() else {
+            return;
+        };
+        let owner = records.owner(first);
+        let at_apex = owner.eq_ignore_ascii_case(self.apex.wire());
+        if !at_apex && !ends_with_name(owner, self.apex.wire()) {
+            for (_, record) in &stored {
+                let message = format!("{} lies outside of the zone {}", text(owner), self.apex);
+                self.say(record, Severity::Error, message, Some("is a dot missing or one too many at the end of the name, or is $ORIGIN wrong?"));
+            }
+            return;
+        }
+        let runs = records.runs(node);
+        for rrset in stored.chunk_by(|(_, a), (_, b)| a.rtype == b.rtype) {
+            self.rrset(&runs, rrset, owner, at_apex);
+            if at_apex {
+                apex_types.extend(rrset.first().map(|(_, r)| r.rtype));
+            }
+        }
+        self.alone(&stored, owner);
+    }
+
+    /// One RRset: types of which there is one, and TTLs that differ.
+    fn rrset(&mut self, runs: &[Run], rrset: &[(usize, &Stored)], owner: &[u8], at_apex: bool) {
+        let Some((_, earliest)) = rrset.iter().min_by_key(|(number, _)| *number) else {
+            return;
+        };
+        let rtype = earliest.rtype;
+        if rtype == Rtype::SOA && !at_apex {
+            let message = format!(
+                "the SOA record of {} stands in the zone {}",
+                text(owner),
+                self.apex
+            );
+            self.say(
+                earliest,
+                Severity::Error,
+                message,
+                Some("a SOA record belongs to the apex only"),
+            );
+        }
+        let mut in_text: Vec<&(usize, &Stored)> = rrset.iter().collect();
+        in_text.sort_by_key(|(number, _)| *number);
+        let ttl = self.records.ttl_of(runs, rrset.iter().map(|(n, _)| *n));
+        for (_, record) in in_text {
+            let singleton = matches!(rtype, Rtype::SOA | Rtype::CNAME | Rtype::DNAME);
+            let repeated = self.records.data(record) == self.records.data(earliest);
+            if singleton && !repeated {
+                let message = format!("{} has a second {rtype} record", text(owner));
+                self.say(record, Severity::Error, message, None);
+            } else if record.ttl != ttl && !matches!(rtype, Rtype::RRSIG | Rtype::SIG) {
+                let message = format!(
+                    "the TTL {} is not used: {} {rtype} has {ttl} in another line",
+                    record.ttl,
+                    text(owner)
+                );
+                let help = "the records of one owner and type share one TTL (RFC 2181 §5.2)";
+                self.say(record, Severity::Warning, message, Some(help));
+            }
+        }
+    }
+
+    /// A CNAME shares its owner with nothing but what DNSSEC adds (RFC 2181 §10.1, RFC 4034 §3).
+    fn alone(&mut self, stored: &[(usize, &Stored)], owner: &[u8]) {
+        if !stored.iter().any(|(_, r)| r.rtype == Rtype::CNAME) {
+            return;
+        }
+        let allowed = |t: Rtype| {
+            matches!(
+                t,
+                Rtype::CNAME
+                    | Rtype::RRSIG
+                    | Rtype::NSEC
+                    | Rtype::NSEC3
+                    | Rtype::KEY
+                    | Rtype::SIG
+                    | Rtype::NXT
+            )
+        };
+        for (_, record) in stored.iter().filter(|(_, r)| !allowed(r.rtype)) {
+            let message = format!(
+                "{} has a CNAME record and cannot have {} beside it",
+                text(owner),
+                record.rtype
+            );
+            self.say(
+                record,
+                Severity::Error,
+                message,
+                Some("remove one of the two (RFC 2181 §10.1)"),
+            );
+        }
+    }
+
+    fn say(&mut self, record: &Stored, severity: Severity, message: String, help: Option<&str>) {
+        self.findings.push(Finding {
+            source: record.place.source,
+            span: self.span(record),
+            severity,
+            kind: Kind::Content,
+            message,
+            help: help.map(str::to_owned),
+        });
+    }
+
+    /// A finding about what is not there points at the start of the file.
+    fn nowhere(&mut self, message: String, help: &str) {
+        self.findings.push(Finding {
+            source: 0,
+            span: 0..0,
+            severity: Severity::Error,
+            kind: Kind::Content,
+            message,
+            help: Some(help.to_owned()),
+        });
+    }
+
+    /// The owner field of a record, or its type where the owner is left out.
+    fn span(&self, record: &Stored) -> Range<usize> {
+        let place = record.place;
+        let Some(source) = self.sources.get(place.source) else {
+            return place.line..place.line;
+        };
+        let mut tokens = Vec::new();
+        let Some(line) = Lexer::at(&source.bytes, place.line).next_line(&mut tokens) else {
+            return place.line..place.line;
+        };
+        match (Form::of(&line, &tokens, &source.bytes), tokens.first()) {
+            (Ok(form), _) if form.owner.is_none() => form.type_field.span(),
+            (_, Some(first)) => first.span(),
+            _ => place.line..place.line,
+        }
+    }
+}
+
+fn text(owner: &[u8]) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_name(owner, &mut text);
+    text
+}
+
+/// Whether the wire name `name` lies below `apex`.
+fn ends_with_name(name: &[u8], apex: &[u8]) -> bool {
+    let mut rest = name;
+    while rest.len() > apex.len() {
+        let label = usize::from(rest.first().copied().unwrap_or(0)).saturating_add(1);
+        rest = rest.get(label..).unwrap_or_default();
+    }
+    rest.eq_ignore_ascii_case(apex)
+}

@@ -1,0 +1,225 @@
+//! What is wrong with a master file, where, and the way out, as people and editors read it: `file:line:column: error: …`.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// How many findings one reading keeps: a file that is no zone at all would otherwise give one for each line.
+pub(crate) const ENOUGH: usize = 1_000;
+
+/// Whether a zone with this finding can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The zone cannot be used.
+    Error,
+    /// The zone works; somebody should look.
+    Warning,
+}
+
+/// What a finding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// The text is not a master file (RFC 1035 §5).
+    Syntax,
+    /// The text is well-formed, the zone it describes is not (RFC 1035 §5.2, RFC 2181, RFC 6698).
+    Content,
+}
+
+/// One finding with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// The file as the reader was told its name.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in bytes, from 1.
+    pub column: usize,
+    /// Error or warning.
+    pub severity: Severity,
+    /// Syntax or content.
+    pub kind: Kind,
+    /// What is wrong.
+    pub message: String,
+    /// The way out, where there is one to name.
+    pub help: Option<String>,
+    /// The line of the file, printable and not endless.
+    pub excerpt: String,
+    /// The characters of the excerpt that are meant.
+    pub marked: Range<usize>,
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let (file, line, column) = (&self.file, self.line, self.column);
+        write!(f, "{file}:{line}:{column}: {severity}: {}", self.message)?;
+        if !self.excerpt.is_empty() {
+            // Tabs stay tabs under tabs, so that the caret stands under what it means.
+            let before = self.excerpt.chars().take(self.marked.start);
+            let indent: String = before.map(|c| if c == '\t' { c } else { ' ' }).collect();
+            let carets = "^".repeat(self.marked.len().max(1));
+            write!(f, "\n    {}\n    {indent}{carets}", self.excerpt)?;
+        }
+        match &self.help {
+            Some(help) => write!(f, "\n    help: {help}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Everything that was found in one reading, in the order of the text; at least one is an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostics(pub Vec<Diagnostic>);
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, diagnostic) in self.0.iter().enumerate() {
+            let between = if at > 0 { "\n" } else { "" };
+            write!(f, "{between}{diagnostic}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+/// The bytes of one file and the name it goes by.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The name that messages use and that `$INCLUDE` is relative to.
+    pub path: String,
+    /// The text.
+    pub bytes: Arc<Vec<u8>>,
+}
+
+/// A finding before its line is counted.
+#[derive(Clone, Debug)]
+pub(crate) struct Finding {
+    pub(crate) source: usize,
+    pub(crate) span: Range<usize>,
+    pub(crate) severity: Severity,
+    pub(crate) kind: Kind,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+}
+
+/// Findings as they come up, at most [`ENOUGH`].
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Findings {
+    kept: Vec<Finding>,
+    dropped: usize,
+    syntax_errors: bool,
+}
+
+impl Findings {
+    pub(crate) fn push(&mut self, finding: Finding) {
+        self.syntax_errors |= finding.kind == Kind::Syntax && finding.severity == Severity::Error;
+        if self.kept.len() < ENOUGH {
+            self.kept.push(finding);
+        } else {
+            self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+
+    /// Whether a part of the text could not be read.
+    pub(crate) fn has_syntax_errors(&self) -> bool {
+        self.syntax_errors
+    }
+
+    /// The findings with lines and columns, in the order of the files and of their text.
+    pub(crate) fn resolve(mut self, sources: &[Source]) -> Vec<Diagnostic> {
+        self.kept.sort_by_key(|f| (f.source, f.span.start));
+        let mut lines = Lines::default();
+        let mut diagnostics: Vec<Diagnostic> = Vec::with_capacity(self.kept.len());
+        for finding in self.kept {
+            if let Some(source) = sources.get(finding.source) {
+                diagnostics.push(lines.resolve(finding, source));
+            }
+        }
+        if let (Some(last), 1..) = (diagnostics.last_mut(), self.dropped) {
+            let more = format!("{} more findings are not shown", self.dropped);
+            last.help = Some(match last.help.take() {
+                Some(help) => format!("{help}; {more}"),
+                None => more,
+            });
+        }
+        diagnostics
+    }
+}
+
+/// Counts lines once over each file, for findings in ascending order.
+#[derive(Default)]
+struct Lines {
+    source: usize,
+    /// Offset at which the line under way begins.
+    start: usize,
+    /// How many lines end before it.
+    before: usize,
+}
+
+impl Lines {
+    fn resolve(&mut self, finding: Finding, source: &Source) -> Diagnostic {
+        if finding.source != self.source {
+            *self = Self {
+                source: finding.source,
+                ..Self::default()
+            };
+        }
+        let bytes = source.bytes.as_slice();
+        let at = finding.span.start.min(bytes.len());
+        let passed = bytes.get(self.start..at).unwrap_or_default();
+        for (offset, _) in passed.iter().enumerate().filter(|(_, b)| **b == b'\n') {
+            self.before = self.before.saturating_add(1);
+            // `offset` counts from where the search began, which is fixed for this loop.
+            self.start = at
+                .saturating_sub(passed.len())
+                .saturating_add(offset)
+                .saturating_add(1);
+        }
+        let line = bytes.get(self.start..).unwrap_or_default();
+        let column = at.saturating_sub(self.start);
+        let (excerpt, marked) = excerpt(line, column, finding.span.len());
+        Diagnostic {
+            file: source.path.clone(),
+            line: self.before.saturating_add(1),
+            column: column.saturating_add(1),
+            severity: finding.severity,
+            kind: finding.kind,
+            message: finding.message,
+            help: finding.help,
+            excerpt,
+            marked,
+        }
+    }
+}
+
+/// The part of a line around `column`, and which of its characters are meant.
+fn excerpt(line: &[u8], column: usize, length: usize) -> (String, Range<usize>) {
+    const BEFORE: usize = 60;
+    const AFTER: usize = 60;
+    let window = line.get(..column.saturating_add(4 * AFTER)).unwrap_or(line);
+    let end = window.iter().position(|b| matches!(b, b'\n' | b'\r'));
+    let end = end.unwrap_or(window.len());
+    let start = if column > 2 * BEFORE {
+        column.saturating_sub(BEFORE)
+    } else {
+        0
+    };
+    let shown = |range: Range<usize>| {
+        let text = String::from_utf8_lossy(line.get(range).unwrap_or_default());
+        // A control character must not move the terminal's cursor.
+        text.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}")
+    };
+    let column = column.min(end.max(start));
+    let cut = if start > 0 { "…" } else { "" };
+    let before = format!("{cut}{}", shown(start..column));
+    let marked_end = column.saturating_add(length).clamp(column, end.max(column));
+    let marked = shown(column..marked_end);
+    let after = shown(marked_end..end.max(marked_end));
+    let first = before.chars().count();
+    let range = first..first.saturating_add(marked.chars().count());
+    (format!("{before}{marked}{after}"), range)
+}

@@ -1,0 +1,254 @@
+//! A master file with everything it includes: its text, entry by entry and byte for byte, and what it means (RFC 1035 §5).
+
+use crate::zone::check;
+use crate::zone::content::{Node, Rrset, Zone};
+use crate::zone::diagnostic::{Diagnostic, Diagnostics, Severity, Source};
+use crate::zone::include::{Files, Included};
+use crate::zone::lexer::{Lexer, Token};
+use crate::zone::name::Name;
+use crate::zone::rdata::Soa;
+use crate::zone::reader::{self, Inclusion, Reading};
+use crate::zone::record::{Rdata, Rtype};
+use crate::zone::records::{InOrder, Records};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A master file as it was read. Reading never fails: what is wrong is in [`ZoneFile::diagnostics`].
+#[derive(Clone, Debug)]
+pub struct ZoneFile {
+    sources: Vec<Source>,
+    included: Vec<Inclusion>,
+    origin: Option<Name>,
+    apex: Option<Name>,
+    records: Records,
+    sorted: Vec<usize>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// Answers `$INCLUDE` with what an earlier reading got.
+struct Remembered<'a> {
+    sources: &'a [Source],
+    included: &'a [Inclusion],
+}
+
+impl Files for Remembered<'_> {
+    fn open(&self, including: &str, wanted: &str) -> Result<Included, String> {
+        let known = self
+            .included
+            .iter()
+            .find(|i| i.including == including && i.wanted == wanted);
+        let source = known.and_then(|i| self.sources.iter().find(|s| s.path == i.path));
+        let source = source.ok_or_else(|| format!("{wanted} was not read before"))?;
+        Ok(Included {
+            path: source.path.clone(),
+            bytes: Arc::clone(&source.bytes),
+        })
+    }
+}
+
+/// What a logical line of a master file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// Nothing, or a comment.
+    Blank,
+    /// `$ORIGIN`, `$TTL`, `$INCLUDE`, `$GENERATE`, or an unknown word that begins with `$`.
+    Directive,
+    /// A record, well-formed or not.
+    Record,
+}
+
+/// One logical line: a record in parentheses is one entry, however many lines it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What it is.
+    pub kind: EntryKind,
+    /// Where it stands; the spans of all entries, laid end to end, are the file.
+    pub span: Range<usize>,
+}
+
+/// The entries of a file, in order.
+#[derive(Clone, Debug)]
+pub struct Entries<'a> {
+    file: &'a [u8],
+    lexer: Lexer<'a>,
+    tokens: Vec<Token>,
+}
+
+/// The entries of the file with these bytes.
+pub fn entries(file: &[u8]) -> Entries<'_> {
+    Entries {
+        file,
+        lexer: Lexer::new(file),
+        tokens: Vec::new(),
+    }
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Entry;
+
+    fn next(&mut self) -> Option<Entry> {
+        let line = self.lexer.next_line(&mut self.tokens)?;
+        let kind = match self.tokens.first() {
+            None if line.fault.is_none() => EntryKind::Blank,
+            Some(t) if !line.indented && !t.quoted && t.text(self.file).starts_with(b"$") => {
+                EntryKind::Directive
+            }
+            _ => EntryKind::Record,
+        };
+        let span = line.start..line.end;
+        Some(Entry { kind, span })
+    }
+}
+
+impl ZoneFile {
+    /// Reads the file `path` with the bytes `bytes` and, through `files`, what it includes.
+    ///
+    /// `origin` is the zone's name. Without it the file must name itself, by `$ORIGIN` or by an absolute owner of its SOA.
+    pub fn read(path: &str, bytes: Vec<u8>, origin: Option<&Name>, files: &dyn Files) -> Self {
+        Self::read_shared(path, Arc::new(bytes), origin, files)
+    }
+
+    fn read_shared(
+        path: &str,
+        bytes: Arc<Vec<u8>>,
+        origin: Option<&Name>,
+        files: &dyn Files,
+    ) -> Self {
+        let Reading {
+            sources,
+            included,
+            records,
+            mut findings,
+        } = reader::read(path, bytes, origin, files);
+        let sorted = records.sorted();
+        let soa = records.all().iter().find(|r| r.rtype == Rtype::SOA);
+        let apex = origin.cloned();
+        let apex = apex.or_else(|| soa.map(|r| Name::from_checked_wire(records.owner(r))));
+        match &apex {
+            Some(apex) => check::check(apex, &records, &sorted, &sources, &mut findings),
+            // With lines that could not be read, what is missing may only be unread.
+            None if findings.has_syntax_errors() => {}
+            None => findings.push(check::no_apex()),
+        }
+        let diagnostics = findings.resolve(&sources);
+        Self {
+            sources,
+            included,
+            origin: origin.cloned(),
+            apex,
+            records,
+            sorted,
+            diagnostics,
+        }
+    }
+
+    /// Everything that was found, in the order of the text.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+
+    /// Whether a finding is an error.
+    pub fn has_errors(&self) -> bool {
+        let error = |d: &Diagnostic| d.severity == Severity::Error;
+        self.diagnostics.iter().any(error)
+    }
+
+    /// The files that were read, the outermost first.
+    pub fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
+    /// The name of the zone: the origin given, else the owner of the SOA record.
+    pub fn apex(&self) -> Option<&Name> {
+        self.apex.as_ref()
+    }
+
+    /// The origin that was given.
+    pub fn origin(&self) -> Option<&Name> {
+        self.origin.as_ref()
+    }
+
+    /// How many records were read, repetitions included.
+    pub fn record_count(&self) -> usize {
+        self.records.all().len()
+    }
+
+    /// The serial of the zone's SOA record.
+    pub fn serial(&self) -> Option<u32> {
+        let soa = self.records.all().iter().find(|r| r.rtype == Rtype::SOA)?;
+        let soa = Soa::from_rdata(&Rdata(self.records.data(soa).into()))?;
+        Some(soa.serial)
+    }
+
+    pub(crate) fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// The records in canonical order, repetitions included.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = InOrder<'_>> {
+        let stored = |number: &usize| self.records.all().get(*number);
+        let sorted = self.sorted.iter().filter_map(stored);
+        sorted.map(|record| InOrder::new(&self.records, record))
+    }
+
+    /// The same files with other text, read again without opening anything.
+    pub(crate) fn read_again(&self, sources: Vec<Source>) -> Self {
+        let Some(first) = sources.first().cloned() else {
+            return self.clone();
+        };
+        let remembered = Remembered {
+            sources: &sources,
+            included: &self.included,
+        };
+        Self::read_shared(&first.path, first.bytes, self.origin.as_ref(), &remembered)
+    }
+
+    /// What the file means; when it has errors, all findings.
+    pub fn zone(&self) -> Result<Zone, Diagnostics> {
+        match &self.apex {
+            Some(apex) if !self.has_errors() => Ok(self.content(apex)),
+            _ => Err(Diagnostics(self.diagnostics.clone())),
+        }
+    }
+
+    fn content(&self, apex: &Name) -> Zone {
+        let records = &self.records;
+        let stored = |number: &usize| records.all().get(*number);
+        let mut nodes: Vec<(Name, Node)> = Vec::new();
+        let same_owner = |a: &usize, b: &usize| match (stored(a), stored(b)) {
+            (Some(a), Some(b)) => records.same_owner(a, b),
+            _ => false,
+        };
+        for node in self.sorted.chunk_by(same_owner) {
+            let Some(first) = node.first().and_then(stored) else {
+                continue;
+            };
+            let owner = Name::from_checked_wire(records.owner(first));
+            let runs = records.runs(node);
+            let same_type =
+                |a: &usize, b: &usize| stored(a).map(|r| r.rtype) == stored(b).map(|r| r.rtype);
+            let rrsets = node.chunk_by(same_type).filter_map(|rrset| {
+                let rtype = rrset.first().and_then(stored)?.rtype;
+                let mut rdatas: Vec<&[u8]> = rrset
+                    .iter()
+                    .filter_map(stored)
+                    .map(|r| records.data(r))
+                    .collect();
+                let canonical =
+                    |data: &&[u8]| crate::zone::rdata::canonical(rtype, data).into_owned();
+                rdatas.dedup_by(|a, b| a == b || canonical(a) == canonical(b));
+                let rrset = Rrset {
+                    ttl: records.ttl_of(&runs, rrset.iter().copied()),
+                    rdatas: rdatas.into_iter().map(|data| Rdata(data.into())).collect(),
+                };
+                Some((rtype, rrset))
+            });
+            nodes.push((owner, rrsets.collect()));
+        }
+        Zone {
+            apex: apex.clone(),
+            nodes: nodes.into_iter().collect::<BTreeMap<_, _>>(),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! RDATA of every type: text, wire and canonical form from one table of fields (RFC 1035 §3.3 and the RFC of each type).
+//!
+//! [`schema`](mod@schema) says which fields a type has; reading, printing, checking and lower-casing follow from it. A type that
+//! is not in the table is read and printed in the generic form of RFC 3597 only.
+
+mod apl;
+mod bitmap;
+mod codec;
+mod gateway;
+mod hip;
+mod loc;
+mod mnemonics;
+mod nsap;
+mod read;
+mod schema;
+mod soa;
+mod svcb;
+mod tlsa;
+mod wks;
+mod words;
+mod write;
+
+pub use soa::Soa;
+pub use tlsa::TlsaFault;
+pub(crate) use tlsa::fault as tlsa_fault;
+pub(crate) use words::{Words, shown};
+
+use crate::zone::lexer::Lexer;
+use crate::zone::name::Name;
+use crate::zone::record::{Rdata, Rtype};
+use schema::Field;
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// Why a text is not RDATA of its type.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct RdataError {
+    /// Where in the text, in bytes. Empty where something is missing.
+    pub span: Range<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// The way out, where there is one to name.
+    pub help: Option<&'static str>,
+}
+
+/// The octets are not RDATA of this type (too short, too long, or a field out of bounds).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the octets are not well-formed {0} data")]
+pub struct Malformed(pub Rtype);
+
+impl Rdata {
+    /// Reads the text form as it stands in a master file behind the type; names may be relative to `origin`.
+    ///
+    /// ```
+    /// use tlsa_rotate::zone::record::{Rdata, Rtype};
+    /// let mx = Rdata::from_text(Rtype::MX, b"10 mx1.example.com.", None).unwrap();
+    /// assert_eq!(mx.to_text(Rtype::MX), "10 mx1.example.com.");
+    /// ```
+    pub fn from_text(rtype: Rtype, text: &[u8], origin: Option<&Name>) -> Result<Self, RdataError> {
+        let mut lexer = Lexer::new(text);
+        let mut tokens = Vec::new();
+        let line = lexer.next_line(&mut tokens);
+        let whole = |message: &str| RdataError {
+            span: 0..text.len(),
+            message: message.to_owned(),
+            help: None,
+        };
+        if line.as_ref().is_some_and(|l| l.fault.is_some()) {
+            return Err(whole("a quote or a parenthesis has no partner"));
+        }
+        if line.is_some_and(|l| l.end != text.len()) {
+            return Err(whole("RDATA is one logical line, this is several"));
+        }
+        let mut octets = Vec::new();
+        let mut words = Words::new(text, &tokens, origin.map(Name::wire), text.len());
+        encode(rtype, &mut words, &mut octets)?;
+        Ok(Self(octets.into()))
+    }
+
+    /// The text form on one line, names absolute; octets that are not well-formed come out as `\# length hex`.
+    pub fn to_text(&self, rtype: Rtype) -> String {
+        let mut text = String::new();
+        write_text(rtype, &self.0, &mut text);
+        text
+    }
+
+    /// The canonical form: embedded names in lower case for the types of RFC 4034 §6.2 as updated by RFC 6840 §5.1.
+    pub fn canonical(&self, rtype: Rtype) -> Cow<'_, [u8]> {
+        canonical(rtype, &self.0)
+    }
+
+    /// Whether the octets are well-formed for the type; types without a table entry always are.
+    pub fn check(&self, rtype: Rtype) -> Result<(), Malformed> {
+        check(rtype, &self.0)
+    }
+}
+
+/// Reads the RDATA that `words` hold and appends its octets to `out`.
+pub(crate) fn encode(
+    rtype: Rtype,
+    words: &mut Words<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), RdataError> {
+    if words.is_generic() {
+        return read::generic(rtype, words, out);
+    }
+    let Some(fields) = schema::fields(rtype) else {
+        return Err(words.missing_here(
+            "this type has no text form here; write it as `\\# length hex` (RFC 3597)",
+        ));
+    };
+    let start = out.len();
+    for field in fields {
+        read::field(*field, words, out)?;
+    }
+    words.finish()?;
+    let length = out.len().saturating_sub(start);
+    if length > usize::from(u16::MAX) {
+        return Err(words.whole("the data is longer than 65535 octets"));
+    }
+    Ok(())
+}
+
+/// Prints RDATA; falls back to the generic form of RFC 3597 §5.
+pub(crate) fn write_text(rtype: Rtype, octets: &[u8], out: &mut String) {
+    let start = out.len();
+    if write::known(rtype, octets, out).is_none() {
+        out.truncate(start);
+        write::generic(octets, out);
+    }
+}
+
+/// Checks that octets are well-formed for the type.
+pub(crate) fn check(rtype: Rtype, octets: &[u8]) -> Result<(), Malformed> {
+    let Some(fields) = schema::fields(rtype) else {
+        return Ok(());
+    };
+    let mut rest = octets;
+    for field in fields {
+        (_, rest) = schema::split(*field, rest).ok_or(Malformed(rtype))?;
+    }
+    if rest.is_empty() {
+        Ok(())
+    } else {
+        Err(Malformed(rtype))
+    }
+}
+
+/// See [`Rdata::canonical`].
+pub(crate) fn canonical(rtype: Rtype, octets: &[u8]) -> Cow<'_, [u8]> {
+    let fields = schema::fields(rtype).unwrap_or_default();
+    let folds = |f: &Field| matches!(f, Field::Name);
+    if !fields.iter().any(folds) || !octets.iter().any(u8::is_ascii_uppercase) {
+        return Cow::Borrowed(octets);
+    }
+    let mut folded = Vec::with_capacity(octets.len());
+    let mut rest = octets;
+    for field in fields {
+        let Some((part, after)) = schema::split(*field, rest) else {
+            break;
+        };
+        rest = after;
+        if folds(field) {
+            folded.extend(part.iter().map(u8::to_ascii_lowercase));
+        } else {
+            folded.extend_from_slice(part);
+        }
+    }
+    folded.extend_from_slice(rest);
+    Cow::Owned(folded)
+}
+
+/// For types that end in hexadecimal digits: how many words stand before them.
+pub(crate) fn words_before_hex(rtype: Rtype) -> Option<usize> {
+    match schema::fields(rtype)?.split_last()? {
+        (Field::Hex, before) => Some(before.len()),
+        _ => None,
+    }
+}

@@ -1,0 +1,201 @@
+//! Which fields the RDATA of each type has, in order, and how many octets each takes (the RFC of each type).
+
+use super::{apl, bitmap, gateway, hip, loc, svcb, wks};
+use crate::zone::name::split_name;
+use crate::zone::record::Rtype;
+
+/// One field of RDATA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Field {
+    /// A name, lower-cased in canonical form (RFC 4034 §6.2).
+    Name,
+    /// A name that canonical form leaves alone.
+    NameAsIs,
+    U8,
+    U16,
+    U32,
+    /// Seconds; text may use units (`1h30m`).
+    Seconds,
+    /// `YYYYMMDDHHmmSS` (RFC 4034 §3.2).
+    Time,
+    /// A DNSSEC algorithm: a number or its mnemonic.
+    Algorithm,
+    /// A digest type of DS: a number or its mnemonic.
+    Digest,
+    /// A certificate type (RFC 4398 §2.1): a number or its mnemonic.
+    CertType,
+    /// A record type.
+    Type,
+    Ipv4,
+    Ipv6,
+    /// EUI-48 and EUI-64 as `00-00-5e-…` (RFC 7043); the number is the count of octets.
+    Eui(u8),
+    /// 64 bits as `xxxx:xxxx:xxxx:xxxx` (RFC 6742).
+    Locator,
+    /// One character-string.
+    Text,
+    /// One character-string or none (ISDN's subaddress).
+    TextMaybe,
+    /// Character-strings to the end, at least one.
+    Texts,
+    /// A CAA tag: letters and digits, length in front.
+    Tag,
+    /// One string to the end, no length in front (CAA's value).
+    Value,
+    /// The same, not empty (URI's target).
+    Target,
+    /// Hexadecimal to the end.
+    Hex,
+    /// Base64 to the end.
+    Base64,
+    /// Base64 to the end, possibly none.
+    Base64Maybe,
+    /// Hexadecimal with the length in front, `-` when empty (NSEC3's salt).
+    Salt,
+    /// Base32hex without padding, length in front (NSEC3's next hashed owner).
+    HashedOwner,
+    /// Types present at a name, at least one (RFC 4034 §4.1.2).
+    Types,
+    /// Types present at a name, possibly none.
+    TypesMaybe,
+    /// Location (RFC 1876).
+    Location,
+    /// Address prefixes (RFC 3123).
+    Prefixes,
+    /// Services of SVCB (RFC 9460).
+    Services,
+    /// Address, protocol and ports (RFC 1035 §3.4.2).
+    Ports,
+    /// OSI address (RFC 1706).
+    Nsap,
+    /// Host identity and rendezvous servers (RFC 8005).
+    HostIdentity,
+    /// IPSECKEY's gateway and key (RFC 4025).
+    IpsecKey,
+    /// AMTRELAY's relay (RFC 8777).
+    Relay,
+}
+
+/// The fields of a type; `None` for types that have only the generic form here.
+pub(super) fn fields(rtype: Rtype) -> Option<&'static [Field]> {
+    use Field::{
+        Algorithm, Base64, Base64Maybe, CertType, Digest, Eui, HashedOwner, Hex, HostIdentity,
+        IpsecKey, Ipv4, Ipv6, Location, Locator, Name, NameAsIs, Nsap, Ports, Prefixes, Relay,
+        Salt, Seconds, Services, Tag, Target, Text, TextMaybe, Texts, Time, Type, Types,
+        TypesMaybe, U8, U16, U32, Value,
+    };
+    Some(match rtype {
+        Rtype::A => &[Ipv4],
+        Rtype::AAAA => &[Ipv6],
+        Rtype::NS
+        | Rtype::CNAME
+        | Rtype::PTR
+        | Rtype::DNAME
+        | Rtype::MD
+        | Rtype::MF
+        | Rtype::MB
+        | Rtype::MG
+        | Rtype::MR => &[Name],
+        Rtype::SOA => &[Name, Name, U32, Seconds, Seconds, Seconds, Seconds],
+        Rtype::MX | Rtype::AFSDB | Rtype::RT | Rtype::KX => &[U16, Name],
+        Rtype::TXT | Rtype::SPF | Rtype::AVC | Rtype::NINFO | Rtype::RESINFO | Rtype::WALLET => {
+            &[Texts]
+        }
+        Rtype::TLSA | Rtype::SMIMEA => &[U8, U8, U8, Hex],
+        Rtype::DS | Rtype::CDS | Rtype::TA | Rtype::DLV => &[U16, Algorithm, Digest, Hex],
+        Rtype::DNSKEY | Rtype::CDNSKEY | Rtype::KEY | Rtype::RKEY => {
+            &[U16, U8, Algorithm, Base64Maybe]
+        }
+        Rtype::RRSIG | Rtype::SIG => &[Type, Algorithm, U8, Seconds, Time, Time, U16, Name, Base64],
+        Rtype::NSEC => &[NameAsIs, Types],
+        Rtype::NSEC3 => &[U8, U8, U16, Salt, HashedOwner, TypesMaybe],
+        Rtype::NSEC3PARAM => &[U8, U8, U16, Salt],
+        Rtype::SRV => &[U16, U16, U16, Name],
+        Rtype::CAA => &[U8, Tag, Value],
+        Rtype::SVCB | Rtype::HTTPS => &[U16, NameAsIs, Services],
+        Rtype::SSHFP => &[U8, U8, Hex],
+        Rtype::OPENPGPKEY | Rtype::DHCID => &[Base64],
+        Rtype::NAPTR => &[U16, U16, Text, Text, Text, Name],
+        Rtype::HINFO => &[Text, Text],
+        Rtype::MINFO | Rtype::RP => &[Name, Name],
+        Rtype::CERT => &[CertType, U16, Algorithm, Base64],
+        Rtype::LOC => &[Location],
+        Rtype::APL => &[Prefixes],
+        Rtype::URI => &[U16, U16, Target],
+        Rtype::ZONEMD => &[U32, U8, U8, Hex],
+        Rtype::CSYNC => &[U32, U16, TypesMaybe],
+        Rtype::EUI48 => &[Eui(6)],
+        Rtype::EUI64 => &[Eui(8)],
+        Rtype::NID | Rtype::L64 => &[U16, Locator],
+        Rtype::L32 => &[U16, Ipv4],
+        Rtype::LP => &[U16, NameAsIs],
+        Rtype::HIP => &[HostIdentity],
+        Rtype::IPSECKEY => &[IpsecKey],
+        Rtype::AMTRELAY => &[Relay],
+        Rtype::WKS => &[Ports],
+        Rtype::X25 => &[Text],
+        Rtype::ISDN => &[Text, TextMaybe],
+        Rtype::GPOS => &[Text, Text, Text],
+        Rtype::NSAP => &[Nsap],
+        Rtype::NSAP_PTR => &[NameAsIs],
+        Rtype::PX => &[U16, Name, Name],
+        Rtype::SINK => &[U8, U8, U8, Base64Maybe],
+        Rtype::TALINK => &[NameAsIs, NameAsIs],
+        Rtype::DOA => &[U32, U32, U8, Text, Base64Maybe],
+        Rtype::EID | Rtype::NIMLOC => &[Hex],
+        _ => return None,
+    })
+}
+
+/// Splits the octets of `field` off the front; `None` when they are not well-formed.
+pub(super) fn split(field: Field, octets: &[u8]) -> Option<(&[u8], &[u8])> {
+    match field {
+        Field::Name | Field::NameAsIs => split_name(octets).ok(),
+        Field::U8 | Field::Algorithm | Field::Digest => octets.split_at_checked(1),
+        Field::U16 | Field::Type | Field::CertType => octets.split_at_checked(2),
+        Field::U32 | Field::Seconds | Field::Time | Field::Ipv4 => octets.split_at_checked(4),
+        Field::Locator => octets.split_at_checked(8),
+        Field::Ipv6 => octets.split_at_checked(16),
+        Field::Eui(length) => octets.split_at_checked(usize::from(length)),
+        Field::TextMaybe if octets.is_empty() => Some((octets, octets)),
+        Field::Text | Field::TextMaybe | Field::Salt => split_counted(octets),
+        Field::HashedOwner => split_counted(octets).filter(|(part, _)| part.len() > 1),
+        Field::Tag => split_counted(octets).filter(|(part, _)| {
+            part.len() > 1 && part.iter().skip(1).all(u8::is_ascii_alphanumeric)
+        }),
+        Field::Value | Field::Base64Maybe => rest_if(octets, true),
+        Field::Target | Field::Hex | Field::Base64 | Field::Nsap => {
+            rest_if(octets, !octets.is_empty())
+        }
+        Field::Texts => rest_if(octets, !octets.is_empty() && are_counted(octets)),
+        Field::Types => rest_if(octets, !octets.is_empty() && bitmap::is_well_formed(octets)),
+        Field::TypesMaybe => rest_if(octets, bitmap::is_well_formed(octets)),
+        Field::Location => rest_if(octets, loc::is_well_formed(octets)),
+        Field::Prefixes => rest_if(octets, apl::is_well_formed(octets)),
+        Field::Services => rest_if(octets, svcb::is_well_formed(octets)),
+        Field::Ports => rest_if(octets, wks::is_well_formed(octets)),
+        Field::HostIdentity => rest_if(octets, hip::is_well_formed(octets)),
+        Field::IpsecKey => rest_if(octets, gateway::is_ipseckey(octets)),
+        Field::Relay => rest_if(octets, gateway::is_amtrelay(octets)),
+    }
+}
+
+fn rest_if(octets: &[u8], well_formed: bool) -> Option<(&[u8], &[u8])> {
+    well_formed.then_some((octets, &[]))
+}
+
+/// A length octet and as many octets as it says.
+pub(super) fn split_counted(octets: &[u8]) -> Option<(&[u8], &[u8])> {
+    let length = usize::from(*octets.first()?);
+    octets.split_at_checked(length.saturating_add(1))
+}
+
+fn are_counted(mut octets: &[u8]) -> bool {
+    while !octets.is_empty() {
+        match split_counted(octets) {
+            Some((_, rest)) => octets = rest,
+            None => return false,
+        }
+    }
+    true
+}

@@ -1,0 +1,159 @@
+//! RDATA as text on one line, field by field; what it prints reads back to the same octets.
+
+use super::schema::{self, Field};
+use super::{apl, bitmap, codec, gateway, hip, loc, svcb, wks};
+use crate::zone::name::write_name;
+use crate::zone::record::Rtype;
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// Prints data of a type in the table; `None` when there is no entry or the octets are not well-formed.
+pub(super) fn known(rtype: Rtype, octets: &[u8], out: &mut String) -> Option<()> {
+    let start = out.len();
+    let mut rest = octets;
+    for field in schema::fields(rtype)? {
+        let (part, after) = schema::split(*field, rest)?;
+        rest = after;
+        let before = out.len();
+        if before > start && !out.ends_with(' ') {
+            out.push(' ');
+        }
+        write(*field, part, out)?;
+    }
+    if out.len() > start && out.ends_with(' ') {
+        out.pop();
+    }
+    rest.is_empty().then_some(())
+}
+
+/// Prints `\# length hex` (RFC 3597 §5).
+pub(super) fn generic(octets: &[u8], out: &mut String) {
+    let _ = write!(out, "\\# {}", octets.len());
+    if !octets.is_empty() {
+        out.push(' ');
+        codec::write_hex(octets, out);
+    }
+}
+
+// Writing to a String cannot fail: the results of `write!` below are dropped for that reason.
+fn write(field: Field, octets: &[u8], out: &mut String) -> Option<()> {
+    match field {
+        Field::Name | Field::NameAsIs => {
+            let _ = write_name(octets, out);
+        }
+        Field::U8
+        | Field::U16
+        | Field::U32
+        | Field::Seconds
+        | Field::Algorithm
+        | Field::Digest
+        | Field::CertType => {
+            let _ = write!(out, "{}", number(octets));
+        }
+        Field::Time => time(number(octets), out),
+        Field::Type => {
+            let _ = write!(
+                out,
+                "{}",
+                Rtype(u16::from_be_bytes(octets.try_into().ok()?))
+            );
+        }
+        Field::Ipv4 => {
+            let _ = write!(out, "{}", Ipv4Addr::from(<[u8; 4]>::try_from(octets).ok()?));
+        }
+        Field::Ipv6 => {
+            let _ = write!(
+                out,
+                "{}",
+                Ipv6Addr::from(<[u8; 16]>::try_from(octets).ok()?)
+            );
+        }
+        Field::Eui(_) => joined(octets.iter().map(|o| format!("{o:02x}")), "-", out),
+        Field::Locator => {
+            let groups = octets.chunks(2).map(number);
+            joined(groups.map(|group| format!("{group:04x}")), ":", out);
+        }
+        Field::TextMaybe if octets.is_empty() => {}
+        Field::Text | Field::TextMaybe => quoted(octets.get(1..)?, out),
+        Field::Texts => texts(octets, out)?,
+        Field::Tag => out.push_str(std::str::from_utf8(octets.get(1..)?).ok()?),
+        Field::Value | Field::Target => quoted(octets, out),
+        Field::Hex => codec::write_hex(octets, out),
+        Field::Base64 | Field::Base64Maybe => codec::write_base64(octets, out),
+        Field::Salt => match octets {
+            [0] => out.push('-'),
+            _ => codec::write_hex(octets.get(1..)?, out),
+        },
+        Field::HashedOwner => codec::write_base32hex(octets.get(1..)?, out),
+        Field::Types | Field::TypesMaybe => {
+            let types = bitmap::types(octets)?;
+            joined(types.iter().map(ToString::to_string), " ", out);
+        }
+        Field::Location => loc::write(octets, out)?,
+        Field::Prefixes => apl::write(octets, out)?,
+        Field::Services => svcb::write(octets, out)?,
+        Field::Ports => wks::write(octets, out)?,
+        Field::Nsap => {
+            out.push_str("0x");
+            codec::write_hex(octets, out);
+        }
+        Field::HostIdentity => hip::write(octets, out)?,
+        Field::IpsecKey => gateway::write_ipseckey(octets, out)?,
+        Field::Relay => gateway::write_amtrelay(octets, out)?,
+    }
+    Some(())
+}
+
+/// A big-endian number of up to four octets.
+fn number(octets: &[u8]) -> u32 {
+    octets
+        .iter()
+        .fold(0, |sum, octet| sum << 8 | u32::from(*octet))
+}
+
+pub(super) fn joined(items: impl Iterator<Item = String>, between: &str, out: &mut String) {
+    for (at, item) in items.enumerate() {
+        if at > 0 {
+            out.push_str(between);
+        }
+        out.push_str(&item);
+    }
+}
+
+fn time(seconds: u32, out: &mut String) {
+    if let Some(time) = chrono::DateTime::from_timestamp(i64::from(seconds), 0) {
+        let _ = write!(out, "{}", time.format("%Y%m%d%H%M%S"));
+    }
+}
+
+fn texts(mut octets: &[u8], out: &mut String) -> Option<()> {
+    let mut first = true;
+    while !octets.is_empty() {
+        let (string, rest) = schema::split_counted(octets)?;
+        if !first {
+            out.push(' ');
+        }
+        first = false;
+        quoted(string.get(1..)?, out);
+        octets = rest;
+    }
+    Some(())
+}
+
+/// A string in quotes (RFC 1035 §5.1).
+pub(super) fn quoted(octets: &[u8], out: &mut String) {
+    out.push('"');
+    for &octet in octets {
+        match octet {
+            b'"' | b'\\' => {
+                out.push('\\');
+                out.push(char::from(octet));
+            }
+            b' '..=b'~' => out.push(char::from(octet)),
+            _ => {
+                let _ = write!(out, "\\{octet:03}");
+            }
+        }
+    }
+    out.push('"');
+}

@@ -1,0 +1,600 @@
+//! The configuration: what it means, and every way to get it wrong with the words that say so.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::too_many_lines, // tables
+    missing_docs
+)]
+
+use std::fs;
+use std::path::Path;
+use tlsa_rotate::rotation::policy::Policy;
+use tlsa_rotate::rotation::timing::Span;
+use tlsa_rotate::workspace::Workspace;
+use tlsa_rotate::workspace::config::{
+    Config, ConfigError, Denial, Deploy, GeneratedKey, NextKey, Publication, Signing,
+};
+use tlsa_rotate::zone::name::Name;
+
+const GOOD: &str = r#"[policy]
+min_wait = "2d"
+safety_margin = "90m"
+
+[[zone]]
+name = "example.com"
+file = "zones/example.com.zone"
+sign = { keys = "keys" }
+servers = ["192.0.2.53", "192.0.2.54:5353", "2001:db8::53", "[2001:db8::54]:5353"]
+publish = { git = { branch = "tlsa-rotate/{rotation}" } }
+reload = ["rndc", "reload", "example.com"]
+
+[[zone]]
+name = "sub.Example.com."
+file = "./zones/sub.zone"
+sign = "external"
+anchor = "keys/sub.ds"
+publish = { file = true }
+
+[[certificate]]
+name = "mail"
+hosts = ["MX1.example.com.", "mx.sub.example.com"]
+live = { certificate = "/etc/mail/fullchain.pem", key = "/etc/mail/privkey.pem" }
+next = { generate = ["rsa-2048", "ecdsa-p256"] }
+deploy = { command = ["/usr/local/sbin/deploy", "mail"] }
+addresses = { "mx1.example.com" = ["192.0.2.25", "2001:db8::25"] }
+policy = { soak = "48h" }
+
+[[certificate]]
+name = "submission"
+hosts = ["mx1.example.com"]
+ports = [465, 587]
+live = [{ certificate = "a.pem" }, { certificate = "b.pem" }]
+next = { certificate = "next.pem", key = "next.key" }
+"#;
+
+fn root() -> &'static Path {
+    Path::new("/workspace")
+}
+
+#[test]
+fn everything_written_is_meant() {
+    let config = Config::parse(GOOD, root()).unwrap();
+    let (zone, sub) = (&config.zones[0], &config.zones[1]);
+    assert_eq!(zone.file, Path::new("/workspace/zones/example.com.zone"));
+    assert_eq!(
+        zone.signing,
+        Signing::Here {
+            keys: "/workspace/keys".into(),
+            denial: Denial::Nsec,
+            signed: "/workspace/zones/example.com.zone.signed".into(),
+            validity: Span::days(14),
+            refresh: Span::days(5),
+        }
+    );
+    let servers: Vec<String> = zone.servers.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        servers,
+        [
+            "192.0.2.53:53",
+            "192.0.2.54:5353",
+            "[2001:db8::53]:53",
+            "[2001:db8::54]:5353"
+        ]
+    );
+    assert_eq!(
+        zone.publication.branch("mail.1").as_deref(),
+        Some("tlsa-rotate/mail.1")
+    );
+    assert_eq!(zone.reload.as_ref().unwrap().len(), 3);
+    assert_eq!(sub.file, Path::new("/workspace/zones/sub.zone"));
+    assert_eq!(
+        sub.signing,
+        Signing::External {
+            anchor: "/workspace/keys/sub.ds".into()
+        }
+    );
+    assert_eq!(sub.publication, Publication::File);
+    assert!(sub.servers.is_empty());
+
+    let mail = config.certificate("mail").unwrap();
+    assert_eq!(mail.hosts, ["mx1.example.com", "mx.sub.example.com"]);
+    assert_eq!(mail.ports, [25]);
+    assert_eq!(
+        mail.live[0].certificate,
+        Path::new("/etc/mail/fullchain.pem")
+    );
+    assert_eq!(
+        mail.next,
+        NextKey::Generate(vec![GeneratedKey::Rsa2048, GeneratedKey::EcdsaP256])
+    );
+    assert_eq!(
+        mail.deploy,
+        Deploy::Command(vec!["/usr/local/sbin/deploy".into(), "mail".into()])
+    );
+    assert_eq!(mail.addresses["mx1.example.com"].len(), 2);
+    let policy = Policy {
+        min_wait: Span::days(2),
+        soak: Span::days(2),
+        safety_margin: Span::minutes(90),
+    };
+    assert_eq!(mail.policy, policy);
+    let submission = config.certificate("submission").unwrap();
+    assert_eq!(
+        submission.policy,
+        Policy {
+            soak: Span::days(1),
+            ..policy
+        }
+    );
+    assert_eq!(submission.live.len(), 2);
+    assert_eq!(submission.deploy, Deploy::Manual);
+    assert!(
+        matches!(&submission.next, NextKey::Files(files) if files[0].key == Path::new("/workspace/next.key"))
+    );
+    let endpoints: Vec<String> = submission.endpoints().map(|e| e.to_string()).collect();
+    assert_eq!(endpoints, ["mx1.example.com:465", "mx1.example.com:587"]);
+
+    let name = |text: &str| Name::parse(text.as_bytes(), None).unwrap();
+    assert_eq!(
+        config.zone_of(&name("_25._tcp.mx.sub.example.com.")),
+        Some(sub)
+    );
+    assert_eq!(
+        config.zone_of(&name("_25._tcp.mx1.example.com.")),
+        Some(zone)
+    );
+    assert_eq!(config.zone_of(&name("example.org.")), None);
+    assert_eq!(config.warnings, []);
+}
+
+#[test]
+fn every_mistake_is_told_with_its_line() {
+    let table: &[(&str, &str, &[&str])] = &[
+        (
+            "min_wait",
+            "min_wiat",
+            &["2: unknown key `min_wiat` in [policy]; did you mean `min_wait`?"],
+        ),
+        (
+            "[policy]",
+            "[polcy]",
+            &["1: unknown key `polcy` in this file; did you mean `policy`?"],
+        ),
+        (
+            "[policy]",
+            "color = 1\n[policy]",
+            &["1: unknown key `color` in this file; known are policy, zone, certificate"],
+        ),
+        (
+            "keys = \"keys\"",
+            "key = \"keys\"",
+            &[
+                "8: unknown key `key` in `sign`; did you mean `keys`?",
+                "8: `sign` needs `keys`, such as keys = \"keys\"",
+            ],
+        ),
+        (
+            "branch =",
+            "brunch =",
+            &["10: unknown key `brunch` in `git`; did you mean `branch`?"],
+        ),
+        (
+            "policy = { soak",
+            "policy = { sook",
+            &["27: unknown key `sook` in [certificate.policy]; did you mean `soak`?"],
+        ),
+        (
+            "\"2d\"",
+            "\"2x\"",
+            &["2: `min_wait`: `2x` is not a duration such as 24h, 90m, 2d or 1h30m"],
+        ),
+        (
+            "\"2d\"",
+            "24",
+            &["2: `min_wait` must be text in quotes, this is a TOML integer"],
+        ),
+        (
+            "\"2d\"",
+            "\"24\"",
+            &[
+                "2: `min_wait`: `24` is not a duration such as 24h, 90m, 2d or 1h30m; the unit is missing after `24`",
+            ],
+        ),
+        (
+            "\"90m\"",
+            "\"400d\"",
+            &["3: `safety_margin`: `400d` is longer than a year (366d)"],
+        ),
+        (
+            "[policy]\n",
+            "policy = 1\n",
+            &[
+                "1: [policy] must be a table with min_wait, soak, safety_margin; this is a TOML integer",
+                "2: unknown key `min_wait` in this file; known are policy, zone, certificate",
+                "3: unknown key `safety_margin` in this file; known are policy, zone, certificate",
+            ],
+        ),
+        (
+            "name = \"example.com\"\n",
+            "",
+            &["5: [[zone]] needs `name`, such as name = \"example.com\""],
+        ),
+        (
+            "name = \"example.com\"",
+            "name = \"*.com\"",
+            &["6: `name`: `*.com` cannot be used here, a name such as example.com is expected"],
+        ),
+        (
+            "name = \"example.com\"",
+            "name = \"a..com\"",
+            &[
+                "6: `name`: `a..com` is not a domain name: a label is empty (two dots in a row, or one in front)",
+            ],
+        ),
+        (
+            "name = \"sub.Example.com.\"",
+            "name = \"EXAMPLE.com\"",
+            &["13: zone EXAMPLE.com. is there twice"],
+        ),
+        (
+            "\"zones/example.com.zone\"",
+            "\"../example.com.zone\"",
+            &[
+                "7: `file`: `../example.com.zone` must be a path below the directory of this configuration, without `..`",
+            ],
+        ),
+        (
+            "\"zones/example.com.zone\"",
+            "\"/etc/bind/example.com\"",
+            &[
+                "7: `file`: `/etc/bind/example.com` must be a path below the directory of this configuration, without `..`",
+            ],
+        ),
+        (
+            "\"zones/example.com.zone\"",
+            "\"\"",
+            &["7: `file` is empty"],
+        ),
+        (
+            "\"./zones/sub.zone\"",
+            "\"zones/example.com.zone\"",
+            &[
+                "13: zone sub.Example.com.: /workspace/zones/example.com.zone is already the file of another zone",
+            ],
+        ),
+        (
+            "\"./zones/sub.zone\"",
+            "\"zones/example.com.zone.signed\"",
+            &[
+                "13: zone sub.Example.com.: /workspace/zones/example.com.zone.signed is already the file of another zone",
+            ],
+        ),
+        (
+            "sign = { keys = \"keys\" }\n",
+            "",
+            &["5: [[zone]] needs `sign`, such as sign = { keys = \"keys\" }"],
+        ),
+        (
+            "sign = { keys = \"keys\" }",
+            "sign = \"here\"",
+            &["8: `sign` must be { keys = \"keys\" } or \"external\""],
+        ),
+        (
+            "{ keys = \"keys\" }",
+            "{ keys = \"keys\", denial = \"nsec5\" }",
+            &["8: `denial` must be \"nsec\" or \"nsec3\", not `nsec5`"],
+        ),
+        (
+            "{ keys = \"keys\" }",
+            "{ keys = \"keys\", signed = \"zones/example.com.zone\" }",
+            &["8: `signed` is the zone file itself: signing would overwrite what people edit"],
+        ),
+        (
+            "{ keys = \"keys\" }",
+            "{ keys = \"keys\", validity = \"5d\" }",
+            &[
+                "8: `refresh` must be more than nothing and less than `validity`: signatures hold 5d and are made anew when less than 5d is left",
+            ],
+        ),
+        (
+            "sign = \"external\"\nanchor = \"keys/sub.ds\"",
+            "sign = \"external\"",
+            &[
+                "13: [[zone]] needs `anchor`, such as anchor = \"keys/example.com.ds\" (DS or DNSKEY lines that answers are validated against)",
+            ],
+        ),
+        (
+            "sign = \"external\"\n",
+            "sign = { keys = \"k\" }\n",
+            &[
+                "17: `anchor` goes with sign = \"external\"; where this program signs, the keys themselves are the anchor",
+            ],
+        ),
+        (
+            "\"192.0.2.54:5353\"",
+            "\"192.0.2.54:0\"",
+            &[
+                "9: `servers`: `192.0.2.54:0`: an IP address is expected, with a port if it is not 53, such as 192.0.2.53 or [2001:db8::53]:5353",
+            ],
+        ),
+        (
+            "\"192.0.2.54:5353\"",
+            "\"ns1.example.com\"",
+            &[
+                "9: `servers`: `ns1.example.com`: an IP address is expected, with a port if it is not 53, such as 192.0.2.53 or [2001:db8::53]:5353",
+            ],
+        ),
+        (
+            "servers = [\"192.0.2.53\"",
+            "servers = [53",
+            &["9: `servers` must be text in quotes, this is a TOML integer"],
+        ),
+        (
+            "{ git = { branch = \"tlsa-rotate/{rotation}\" } }",
+            "\"git\"",
+            &[
+                "10: `publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }",
+            ],
+        ),
+        (
+            "publish = { file = true }",
+            "publish = { file = true, git = {} }",
+            &[
+                "18: `publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }",
+            ],
+        ),
+        (
+            "tlsa-rotate/{rotation}",
+            "tlsa-rotate",
+            &[
+                "10: `branch` must contain {rotation}, so that two rotations never share a branch; `tlsa-rotate` does not",
+            ],
+        ),
+        (
+            "tlsa-rotate/{rotation}",
+            "a..b/{rotation}",
+            &["10: `branch`: git does not allow `a..b/{rotation}` as the name of a branch"],
+        ),
+        (
+            "tlsa-rotate/{rotation}",
+            "{rotation}.lock",
+            &["10: `branch`: git does not allow `{rotation}.lock` as the name of a branch"],
+        ),
+        (
+            "tlsa-rotate/{rotation}",
+            "{zone}/{rotation}",
+            &["10: `branch`: git does not allow `{zone}/{rotation}` as the name of a branch"],
+        ),
+        (
+            "tlsa-rotate/{rotation}",
+            "-{rotation}",
+            &["10: `branch`: git does not allow `-{rotation}` as the name of a branch"],
+        ),
+        (
+            "[\"rndc\", \"reload\", \"example.com\"]",
+            "\"rndc reload\"",
+            &["11: `reload` must be an array in square brackets, this is a TOML string"],
+        ),
+        (
+            "[\"rndc\", \"reload\", \"example.com\"]",
+            "[]",
+            &["11: `reload` is empty: the first element is the program, the others its arguments"],
+        ),
+        (
+            "name = \"mail\"",
+            "name = \"../mail\"",
+            &[
+                "21: `name`: `../mail` must be at most 100 letters, digits, `-`, `_` and single `.`, with a letter or digit at both ends",
+            ],
+        ),
+        (
+            "name = \"submission\"",
+            "name = \"MAIL\"",
+            &["29: certificate MAIL is there twice (case makes no difference)"],
+        ),
+        (
+            "[\"MX1.example.com.\", \"mx.sub.example.com\"]",
+            "[]",
+            &[
+                "22: `hosts` is empty: name the hosts that present this certificate",
+                "26: `addresses`: mx1.example.com is not one of `hosts`",
+            ],
+        ),
+        (
+            "\"mx.sub.example.com\"",
+            "\"mx1.EXAMPLE.com\"",
+            &["22: `hosts`: mx1.example.com is there twice"],
+        ),
+        (
+            "\"mx.sub.example.com\"",
+            "\"mx.example.org\"",
+            &[
+                "20: certificate mail: mx.example.org lies in none of the zones here; its TLSA records need one",
+            ],
+        ),
+        (
+            "ports = [465, 587]",
+            "ports = [0]",
+            &[
+                "32: `ports` must be TCP ports from 1 to 65535 in square brackets, such as [25] or [25, 465]",
+            ],
+        ),
+        (
+            "ports = [465, 587]",
+            "ports = [65536]",
+            &[
+                "32: `ports` must be TCP ports from 1 to 65535 in square brackets, such as [25] or [25, 465]",
+            ],
+        ),
+        (
+            "ports = [465, 587]",
+            "ports = []",
+            &[
+                "32: `ports` must be TCP ports from 1 to 65535 in square brackets, such as [25] or [25, 465]",
+            ],
+        ),
+        (
+            "ports = [465, 587]",
+            "ports = [465, 465]",
+            &["32: `ports`: 465 is there twice"],
+        ),
+        (
+            "ports = [465, 587]",
+            "ports = [25]",
+            &[
+                "29: certificate submission: mx1.example.com:25 belongs to certificate mail already; an RSA and an ECDSA chain of one server are one certificate with two `live` entries",
+            ],
+        ),
+        (
+            "{ certificate = \"next.pem\", key = \"next.key\" }",
+            "{ certificate = \"next.pem\" }",
+            &["34: `next` needs `key`, such as key = \"next/privkey.pem\""],
+        ),
+        (
+            "[\"rsa-2048\", \"ecdsa-p256\"]",
+            "\"rsa-1024\"",
+            &["24: `generate` must be \"ecdsa-p256\", \"rsa-2048\" or each once, not `rsa-1024`"],
+        ),
+        (
+            "[\"rsa-2048\", \"ecdsa-p256\"]",
+            "[]",
+            &["24: `generate` names no key: \"ecdsa-p256\", \"rsa-2048\" or both"],
+        ),
+        (
+            "{ generate = [\"rsa-2048\", \"ecdsa-p256\"] }",
+            "{ generate = \"rsa-2048\", key = \"k\" }",
+            &["24: `next` either generates the key or names its files, not both"],
+        ),
+        (
+            "{ command = [\"/usr/local/sbin/deploy\", \"mail\"] }",
+            "{ manual = false }",
+            &[
+                "25: `deploy` must be { manual = true } or { command = [\"/usr/local/sbin/deploy-mail-cert\"] }",
+            ],
+        ),
+        (
+            "\"mx1.example.com\" = [",
+            "\"mx9.example.com\" = [",
+            &["26: `addresses`: mx9.example.com is not one of `hosts`"],
+        ),
+        (
+            "\"192.0.2.25\"",
+            "\"192.0.2\"",
+            &[
+                "26: `addresses`: mx1.example.com must be followed by IP addresses, such as [\"192.0.2.25\", \"2001:db8::25\"]",
+            ],
+        ),
+        (
+            "[policy]",
+            "[policy",
+            &["1: not TOML: unclosed table, expected `]`"],
+        ),
+    ];
+    for (from, to, expected) in table {
+        assert_eq!(GOOD.matches(from).count(), 1, "`{from}` must be there once");
+        let problems = Config::parse(&GOOD.replace(from, to), root()).expect_err(to);
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(told, *expected, "{from} -> {to}");
+    }
+}
+
+#[test]
+fn an_empty_file_says_what_is_needed() {
+    let told: Vec<String> = Config::parse("", root())
+        .unwrap_err()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "1: this file needs `[[zone]]`, such as [[zone]] name = \"example.com\"",
+            "1: this file needs `[[certificate]]`, such as [[certificate]] name = \"mail\"",
+        ]
+    );
+}
+
+#[test]
+fn no_soak_is_allowed_and_warned_of() {
+    let config = Config::parse(&GOOD.replace("soak = \"48h\"", "soak = \"0s\""), root()).unwrap();
+    assert_eq!(config.certificates[0].policy.soak, Span::ZERO);
+    assert_eq!(config.warnings.len(), 1);
+    assert!(
+        config.warnings[0]
+            .to_string()
+            .starts_with("27: `soak` is 0s: "),
+        "{}",
+        config.warnings[0]
+    );
+}
+
+#[test]
+fn hostile_bytes_give_problems_and_no_panic() {
+    for text in [
+        "\0",
+        "a = \"\\u0000\"",
+        "[[zone]]\n[[zone]]",
+        "zone = [1]",
+        "certificate = [[]]",
+        "[zone]\nx=1",
+        "name = \"\u{202e}\"",
+    ] {
+        assert!(Config::parse(text, root()).is_err(), "{text:?}");
+    }
+    let deep = "a = ".to_owned() + &"[".repeat(100_000);
+    assert!(Config::parse(&deep, root()).is_err());
+    for cut in 0..GOOD.len() {
+        let _ = Config::parse(&GOOD[..cut], root());
+    }
+}
+
+#[test]
+fn the_workspace_is_found_from_below_and_its_absence_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let root = fs::canonicalize(home.path()).unwrap();
+    let below = root.join("zones/deeper");
+    fs::create_dir_all(&below).unwrap();
+    let error = Workspace::find(&below).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "no tlsa-rotate.toml in {} or any directory above it",
+            below.display()
+        )
+    );
+    assert!(error.hints()[0].contains("tlsa-rotate init"));
+    fs::write(root.join("tlsa-rotate.toml"), GOOD).unwrap();
+    let workspace = Workspace::find(&below).unwrap();
+    assert_eq!(workspace.root, root);
+    assert_eq!(
+        workspace.journal("mail"),
+        root.join(".tlsa-rotate/journal/mail.jsonl")
+    );
+    assert_eq!(
+        workspace.tls_keys(&"mail.1".parse().unwrap()),
+        root.join("keys/tls/mail.1")
+    );
+    let _lock = workspace.lock().unwrap();
+
+    fs::write(
+        root.join("tlsa-rotate.toml"),
+        GOOD.replace("min_wait", "min_wiat")
+            .replace("\"90m\"", "90"),
+    )
+    .unwrap();
+    let error = Workspace::open(&root.join("tlsa-rotate.toml")).unwrap_err();
+    let file = root.join("tlsa-rotate.toml").display().to_string();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{file}:2: unknown key `min_wiat` in [policy]; did you mean `min_wait`?\n{file}:3: `safety_margin` must be text in quotes, this is a TOML integer"
+        )
+    );
+    fs::write(root.join("tlsa-rotate.toml"), [0xff, 0xfe]).unwrap();
+    assert!(matches!(
+        Workspace::find(&root),
+        Err(ConfigError::Unreadable { .. })
+    ));
+}
