@@ -11,6 +11,7 @@ mod exit;
 mod init;
 mod plan;
 mod record;
+mod record;
 mod serve;
 mod standing;
 mod start;

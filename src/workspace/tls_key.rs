@@ -198,6 +198,7 @@ fn parameters(
             .distinguished_name
             .push(DnType::CommonName, first.as_str());
     }
+    #[allow(clippy::arithmetic_side_effects)] // instants saturate
     let until = now + VALIDITY;
     if until.unix() > LAST_SECOND {
         return Err(TlsKeyError::Time);

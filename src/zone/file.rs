@@ -225,24 +225,24 @@ impl ZoneFile {
                 continue;
             };
             let owner = Name::from_checked_wire(records.owner(first));
+            let runs = records.runs(node);
             let same_type =
                 |a: &usize, b: &usize| stored(a).map(|r| r.rtype) == stored(b).map(|r| r.rtype);
             let rrsets = node.chunk_by(same_type).filter_map(|rrset| {
-                // The TTL of the record that stands first in the text (RFC 2181 §5.2 leaves no other sense to differing ones).
-                let earliest = rrset.iter().min().and_then(stored)?;
+                let rtype = rrset.first().and_then(stored)?.rtype;
                 let mut rdatas: Vec<&[u8]> = rrset
                     .iter()
                     .filter_map(stored)
                     .map(|r| records.data(r))
                     .collect();
                 let canonical =
-                    |data: &&[u8]| crate::zone::rdata::canonical(earliest.rtype, data).into_owned();
+                    |data: &&[u8]| crate::zone::rdata::canonical(rtype, data).into_owned();
                 rdatas.dedup_by(|a, b| a == b || canonical(a) == canonical(b));
                 let rrset = Rrset {
-                    ttl: earliest.ttl,
+                    ttl: records.ttl_of(&runs, rrset.iter().copied()),
                     rdatas: rdatas.into_iter().map(|data| Rdata(data.into())).collect(),
                 };
-                Some((earliest.rtype, rrset))
+                Some((rtype, rrset))
             });
             nodes.push((owner, rrsets.collect()));
         }

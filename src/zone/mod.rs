@@ -6,6 +6,7 @@ pub mod diagnostic;
 pub mod diff;
 pub mod edit;
 pub mod file;
+mod form;
 mod generate;
 pub mod include;
 pub mod lexer;

@@ -165,7 +165,7 @@ fn has_suite_for(hello: &ClientHello<'_>, algorithm: KeyAlgorithm) -> bool {
     hello
         .cipher_suites()
         .iter()
-        .filter_map(|suite| suite.as_str())
+        .filter_map(rustls::CipherSuite::as_str)
         .any(|name| name.starts_with("TLS13_") || name.contains(part))
 }
 
