@@ -3,8 +3,10 @@
 // The binary's only place that prints: data on stdout, talk on stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod dane;
 mod exit;
 mod init;
+mod record;
 
 pub use exit::{Exit, Failure};
 
@@ -62,6 +64,10 @@ pub(crate) enum Format {
 enum Command {
     /// Write a new workspace, every key explained
     Init(init::Args),
+    /// Print the TLSA data of certificates, chains, requests and keys
+    Record(record::RecordArgs),
+    /// DANE offline: judge a chain by a TLSA RRset
+    Dane(dane::DaneArgs),
 }
 
 /// Runs the command line; returns the process's exit code.
@@ -83,6 +89,8 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let global = &arguments.global;
     match &arguments.command {
         Command::Init(args) => init::run(args, global),
+        Command::Record(args) => record::run(args, global),
+        Command::Dane(args) => dane::run(args, global),
     }
 }
 

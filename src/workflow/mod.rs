@@ -1,1 +1,3 @@
 //! One file per use case: observe, decide, record, render.
+
+pub mod demo;

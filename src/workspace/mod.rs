@@ -122,3 +122,4 @@ fn read_text(path: &Path) -> io::Result<String> {
     }
     Ok(text)
 }
+pub mod tls_key;

@@ -3,24 +3,47 @@
 use crate::zone::check;
 use crate::zone::content::{Node, Rrset, Zone};
 use crate::zone::diagnostic::{Diagnostic, Diagnostics, Severity, Source};
-use crate::zone::include::Files;
+use crate::zone::include::{Files, Included};
 use crate::zone::lexer::{Lexer, Token};
 use crate::zone::name::Name;
-use crate::zone::reader::{self, Reading};
+use crate::zone::reader::{self, Inclusion, Reading};
 use crate::zone::record::{Rdata, Rtype};
-use crate::zone::records::Records;
+use crate::zone::records::{InOrder, Records};
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// A master file as it was read. Reading never fails: what is wrong is in [`ZoneFile::diagnostics`].
 #[derive(Clone, Debug)]
 pub struct ZoneFile {
     sources: Vec<Source>,
+    included: Vec<Inclusion>,
     origin: Option<Name>,
     apex: Option<Name>,
     records: Records,
     sorted: Vec<usize>,
     diagnostics: Vec<Diagnostic>,
+}
+
+/// Answers `$INCLUDE` with what an earlier reading got.
+struct Remembered<'a> {
+    sources: &'a [Source],
+    included: &'a [Inclusion],
+}
+
+impl Files for Remembered<'_> {
+    fn open(&self, including: &str, wanted: &str) -> Result<Included, String> {
+        let known = self
+            .included
+            .iter()
+            .find(|i| i.including == including && i.wanted == wanted);
+        let source = known.and_then(|i| self.sources.iter().find(|s| s.path == i.path));
+        let source = source.ok_or_else(|| format!("{wanted} was not read before"))?;
+        Ok(Included {
+            path: source.path.clone(),
+            bytes: Arc::clone(&source.bytes),
+        })
+    }
 }
 
 /// What a logical line of a master file is.
@@ -82,8 +105,18 @@ impl ZoneFile {
     ///
     /// `origin` is the zone's name. Without it the file must name itself, by `$ORIGIN` or by an absolute owner of its SOA.
     pub fn read(path: &str, bytes: Vec<u8>, origin: Option<&Name>, files: &dyn Files) -> Self {
+        Self::read_shared(path, Arc::new(bytes), origin, files)
+    }
+
+    fn read_shared(
+        path: &str,
+        bytes: Arc<Vec<u8>>,
+        origin: Option<&Name>,
+        files: &dyn Files,
+    ) -> Self {
         let Reading {
             sources,
+            included,
             records,
             mut findings,
         } = reader::read(path, bytes, origin, files);
@@ -100,6 +133,7 @@ impl ZoneFile {
         let diagnostics = findings.resolve(&sources);
         Self {
             sources,
+            included,
             origin: origin.cloned(),
             apex,
             records,
@@ -141,6 +175,25 @@ impl ZoneFile {
 
     pub(crate) fn records(&self) -> &Records {
         &self.records
+    }
+
+    /// The records in canonical order, repetitions included.
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = InOrder<'_>> {
+        let stored = |number: &usize| self.records.all().get(*number);
+        let sorted = self.sorted.iter().filter_map(stored);
+        sorted.map(|record| InOrder::new(&self.records, record))
+    }
+
+    /// The same files with other text, read again without opening anything.
+    pub(crate) fn read_again(&self, sources: Vec<Source>) -> Self {
+        let Some(first) = sources.first().cloned() else {
+            return self.clone();
+        };
+        let remembered = Remembered {
+            sources: &sources,
+            included: &self.included,
+        };
+        Self::read_shared(&first.path, first.bytes, self.origin.as_ref(), &remembered)
     }
 
     /// What the file means; when it has errors, all findings.

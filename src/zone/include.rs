@@ -1,6 +1,7 @@
 //! Where `$INCLUDE` finds its files (RFC 1035 §5.1): the reader asks, somebody who may open files answers.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 /// A file that `$INCLUDE` asked for.
 #[derive(Clone, Debug)]
@@ -8,7 +9,7 @@ pub struct Included {
     /// The name of the file; two includes of one file must get the same name.
     pub path: String,
     /// Its bytes.
-    pub bytes: Vec<u8>,
+    pub bytes: Arc<Vec<u8>>,
 }
 
 /// Opens the files that a master file includes.
@@ -70,7 +71,10 @@ impl Files for Directory {
             }
         }
         let bytes = std::fs::read(&path).map_err(failed)?;
-        Ok(Included { path: shown, bytes })
+        Ok(Included {
+            path: shown,
+            bytes: Arc::new(bytes),
+        })
     }
 }
 
@@ -103,7 +107,14 @@ mod tests {
         std::fs::write(directory.path().join("secret"), "s").unwrap();
         let files = Directory::below(&zones);
         let including = zones.join("sub/zone").display().to_string();
-        assert_eq!(files.open(&including, "./../sub/a").unwrap().bytes, b"a");
+        assert_eq!(
+            files
+                .open(&including, "./../sub/a")
+                .unwrap()
+                .bytes
+                .as_slice(),
+            b"a"
+        );
         let refused = files.open(&including, "../../secret").unwrap_err();
         assert!(refused.contains("lies outside of"), "{refused}");
         let absent = files.open(&including, "b").unwrap_err();

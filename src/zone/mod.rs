@@ -3,6 +3,7 @@
 mod check;
 pub mod content;
 pub mod diagnostic;
+pub mod edit;
 pub mod file;
 mod generate;
 pub mod include;
@@ -13,4 +14,5 @@ mod reader;
 pub mod record;
 mod records;
 mod rtype;
+pub mod serial;
 mod ttl;

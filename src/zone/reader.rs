@@ -27,20 +27,30 @@ const MAX_TTL: u32 = i32::MAX as u32;
 #[derive(Debug)]
 pub(crate) struct Reading {
     pub(crate) sources: Vec<Source>,
+    pub(crate) included: Vec<Inclusion>,
     pub(crate) records: Records,
     pub(crate) findings: Findings,
+}
+
+/// One `$INCLUDE` and the file it got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Inclusion {
+    pub(crate) including: String,
+    pub(crate) wanted: String,
+    pub(crate) path: String,
 }
 
 /// Reads the file `path` with the bytes `bytes`; relative names are relative to `origin`.
 pub(crate) fn read(
     path: &str,
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
     origin: Option<&Name>,
     files: &dyn Files,
 ) -> Reading {
     let mut reader = Reader {
         files,
         sources: Vec::new(),
+        included: Vec::new(),
         records: Records::default(),
         findings: Findings::default(),
         owner: None,
@@ -57,11 +67,12 @@ pub(crate) fn read(
     }
     reader.sources.push(Source {
         path: path.to_owned(),
-        bytes: Arc::new(bytes),
+        bytes,
     });
     reader.file(0);
     Reading {
         sources: reader.sources,
+        included: reader.included,
         records: reader.records,
         findings: reader.findings,
     }
@@ -164,6 +175,7 @@ pub(crate) fn wrong(span: Range<usize>, message: impl Into<String>) -> RdataErro
 struct Reader<'f> {
     files: &'f dyn Files,
     sources: Vec<Source>,
+    included: Vec<Inclusion>,
     records: Records,
     findings: Findings,
     /// Where the octets of the last owner begin in the records' buffer.
@@ -498,10 +510,15 @@ impl Reader<'_> {
                 included.path
             )));
         }
+        self.included.push(Inclusion {
+            including,
+            wanted: wanted.to_owned(),
+            path: included.path.clone(),
+        });
         let number = known.unwrap_or_else(|| {
             self.sources.push(Source {
                 path: included.path,
-                bytes: Arc::new(included.bytes),
+                bytes: included.bytes,
             });
             self.sources.len().saturating_sub(1)
         });

@@ -147,3 +147,41 @@ impl Records {
         })
     }
 }
+
+/// A record together with the records it belongs to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InOrder<'a> {
+    records: &'a Records,
+    stored: &'a Stored,
+}
+
+impl<'a> InOrder<'a> {
+    pub(crate) fn new(records: &'a Records, stored: &'a Stored) -> Self {
+        Self { records, stored }
+    }
+
+    pub(crate) fn ttl(self) -> Ttl {
+        self.stored.ttl
+    }
+
+    pub(crate) fn data(self) -> &'a [u8] {
+        self.records.data(self.stored)
+    }
+
+    pub(crate) fn to_record(self) -> Record {
+        self.records.to_record(self.stored)
+    }
+
+    /// Canonical order of records of two readings, TTLs apart.
+    pub(crate) fn compare(self, other: InOrder<'_>) -> Ordering {
+        let rtype = self.stored.rtype;
+        let owners = compare_wire(
+            self.records.owner(self.stored),
+            other.records.owner(other.stored),
+        );
+        owners.then(rtype.cmp(&other.stored.rtype)).then_with(|| {
+            let mine = rdata::canonical(rtype, self.data());
+            mine.cmp(&rdata::canonical(rtype, other.data()))
+        })
+    }
+}

@@ -4,7 +4,7 @@
 //! is not in the table is read and printed in the generic form of RFC 3597 only.
 
 mod apl;
-mod bitmap;
+pub(crate) mod bitmap;
 mod codec;
 mod gateway;
 mod hip;
@@ -26,7 +26,7 @@ pub(crate) use tlsa::fault as tlsa_fault;
 pub(crate) use words::{Words, shown};
 
 use crate::zone::lexer::Lexer;
-use crate::zone::name::{Name, split_name};
+use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Rtype};
 use schema::Field;
 use std::borrow::Cow;
@@ -171,17 +171,10 @@ pub(crate) fn canonical(rtype: Rtype, octets: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(folded)
 }
 
-/// The names embedded in RDATA, in wire form, in the order of their fields.
-pub(crate) fn names(rtype: Rtype, octets: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = octets;
-    schema::fields(rtype)
-        .unwrap_or_default()
-        .iter()
-        .map_while(move |field| {
-            let (part, after) = schema::split(*field, rest)?;
-            rest = after;
-            Some((field, part))
-        })
-        .filter(|(field, _)| matches!(field, Field::Name | Field::NameAsIs))
-        .map(|(_, part)| split_name(part).map_or(part, |(name, _)| name))
+/// For types that end in hexadecimal digits: how many words stand before them.
+pub(crate) fn words_before_hex(rtype: Rtype) -> Option<usize> {
+    match schema::fields(rtype)?.split_last()? {
+        (Field::Hex, before) => Some(before.len()),
+        _ => None,
+    }
 }

@@ -1,0 +1,332 @@
+//! Where an edit happens: the line behind which a record goes, the lines that hold one, the serial.
+
+use super::layout::{self, Neighbour};
+use super::{EditError, Outcome, Patch};
+use crate::rotation::timing::Instant;
+use crate::zone::file::ZoneFile;
+use crate::zone::lexer::{Lexer, Line, Token};
+use crate::zone::name::Name;
+use crate::zone::rdata::Soa;
+use crate::zone::reader::Form;
+use crate::zone::record::{Rdata, Record, Rtype};
+use crate::zone::records::{Place, Stored};
+use crate::zone::serial::{self, NextSerial};
+
+/// The patch that adds a record, none if it is there already.
+pub(super) fn add(file: &ZoneFile, record: &Record) -> Result<(Outcome, Vec<Patch>), EditError> {
+    if record.rtype == Rtype::SOA {
+        return Err(EditError::Soa);
+    }
+    if let Some(apex) = file
+        .apex()
+        .filter(|apex| !record.owner.is_at_or_below(apex))
+    {
+        return Err(EditError::OutOfZone {
+            owner: record.owner.clone(),
+            apex: apex.clone(),
+        });
+    }
+    let records = file.records();
+    let is_owner = |r: &Stored| records.owner(r).eq_ignore_ascii_case(record.owner.wire());
+    let rrset: Vec<&Stored> = records
+        .all()
+        .iter()
+        .filter(|r| r.rtype == record.rtype && is_owner(r))
+        .collect();
+    if rrset
+        .iter()
+        .any(|r| holds(file, r, record.rtype, &record.rdata))
+    {
+        return Ok((Outcome::AlreadyPresent, Vec::new()));
+    }
+    if let Some(present) = rrset
+        .first()
+        .map(|r| r.ttl)
+        .filter(|ttl| *ttl != record.ttl)
+    {
+        return Err(EditError::TtlDiffers {
+            owner: record.owner.clone(),
+            rtype: record.rtype,
+            present,
+            wanted: record.ttl,
+        });
+    }
+    let in_rrset = rrset.iter().rev().find(|r| !r.place.generated).copied();
+    let anchor = in_rrset.or_else(|| nearest(file, record));
+    let Some((anchor, neighbour)) = anchor.and_then(|a| Some((a, neighbour(file, a.place)?)))
+    else {
+        return Err(EditError::Unproven("no line to follow".to_owned()));
+    };
+    let same_owner = is_owner(anchor);
+    let owner = if same_owner && leaves_owner_out(file, anchor, rrset.len()) {
+        None
+    } else {
+        let absolute = governing_owner(file, anchor).is_some_and(layout::is_absolute);
+        Some(layout::owner_text(
+            &record.owner,
+            records.origin(anchor.place),
+            absolute,
+        ))
+    };
+    let template = template(file, anchor, record.rtype);
+    let explicit = neighbour.form().is_some_and(|f| f.ttl.is_some());
+    let ttl = (explicit || anchor.ttl != record.ttl).then_some(record.ttl);
+    let same_ttl = anchor.ttl == record.ttl;
+    let text = layout::line(
+        record,
+        owner.as_deref(),
+        ttl.map(|t| (t, same_ttl)),
+        &neighbour,
+        template.as_ref(),
+    );
+    let span = neighbour.line.end..neighbour.line.end;
+    let source = anchor.place.source;
+    Ok((Outcome::Added, vec![Patch { source, span, text }]))
+}
+
+fn holds(file: &ZoneFile, stored: &Stored, rtype: Rtype, rdata: &Rdata) -> bool {
+    let present = crate::zone::rdata::canonical(rtype, file.records().data(stored));
+    present == rdata.canonical(rtype)
+}
+
+fn neighbour(file: &ZoneFile, place: Place) -> Option<Neighbour<'_>> {
+    let bytes = file.sources().get(place.source)?.bytes.as_slice();
+    let mut tokens = Vec::new();
+    let line = Lexer::at(bytes, place.line).next_line(&mut tokens)?;
+    Some(Neighbour {
+        file: bytes,
+        line,
+        tokens,
+    })
+}
+
+/// The last record of the owner that shares most with the new one's; of equal ones the one nearest in depth, then in type.
+fn nearest<'z>(file: &'z ZoneFile, record: &Record) -> Option<&'z Stored> {
+    let records = file.records();
+    let written = records.all().iter().filter(|r| !r.place.generated);
+    let depth = record.owner.label_count();
+    written.max_by_key(|r| {
+        let owner = Name::from_checked_wire(records.owner(r));
+        let distance = owner.label_count().abs_diff(depth);
+        let shared = layout::shared_labels(&owner, &record.owner);
+        (shared, std::cmp::Reverse(distance), r.rtype == record.rtype)
+    })
+}
+
+/// Whether a record of the anchor's owner, put behind it, is written without the owner.
+fn leaves_owner_out(file: &ZoneFile, anchor: &Stored, members: usize) -> bool {
+    let blank = |r: &Stored| {
+        let source = file.sources().get(r.place.source);
+        source
+            .and_then(|s| s.bytes.get(r.place.line))
+            .is_some_and(|b| matches!(b, b' ' | b'\t'))
+    };
+    if blank(anchor) {
+        return true;
+    }
+    if members > 1 {
+        return false;
+    }
+    // One record with an owner shows no habit: ask the file's other records that follow one of the same owner.
+    let records = file.records();
+    let pairs = records.all().windows(2).filter_map(|pair| match pair {
+        [a, b]
+            if a.place.source == b.place.source
+                && a.place.line != b.place.line
+                && records.same_owner(a, b) =>
+        {
+            Some(b)
+        }
+        _ => None,
+    });
+    let (blanks, all) = pairs.fold((0_usize, 0_usize), |(blanks, all), r| {
+        (
+            blanks.saturating_add(usize::from(blank(r))),
+            all.saturating_add(1),
+        )
+    });
+    blanks.saturating_mul(2) > all
+}
+
+/// The owner field that holds for a record: its own, or that of a record above.
+fn governing_owner<'z>(file: &'z ZoneFile, record: &Stored) -> Option<&'z [u8]> {
+    let records = file.records();
+    let same = |r: &&Stored| {
+        r.place.source == record.place.source
+            && r.place <= record.place
+            && records.same_owner(r, record)
+    };
+    records.all().iter().filter(same).rev().find_map(|r| {
+        let neighbour = neighbour(file, r.place)?;
+        let owner = neighbour.form()?.owner?;
+        let bytes = file.sources().get(r.place.source)?.bytes.as_slice();
+        Some(owner.text(bytes))
+    })
+}
+
+/// A record of the same type in the same file whose data shows how such data is laid out there.
+fn template<'z>(file: &'z ZoneFile, anchor: &Stored, rtype: Rtype) -> Option<Neighbour<'z>> {
+    if anchor.rtype == rtype {
+        return neighbour(file, anchor.place);
+    }
+    let fits = |r: &&Stored| {
+        r.rtype == rtype && !r.place.generated && r.place.source == anchor.place.source
+    };
+    let found = file.records().all().iter().rev().find(fits)?;
+    neighbour(file, found.place)
+}
+
+/// The patches that remove data, none if it is not there.
+pub(super) fn remove(
+    file: &ZoneFile,
+    owner: &Name,
+    rtype: Rtype,
+    rdata: &Rdata,
+) -> Result<(Outcome, Vec<Patch>), EditError> {
+    if rtype == Rtype::SOA {
+        return Err(EditError::Soa);
+    }
+    let records = file.records();
+    let found = records.all().iter().filter(|r| {
+        r.rtype == rtype
+            && records.owner(r).eq_ignore_ascii_case(owner.wire())
+            && holds(file, r, rtype, rdata)
+    });
+    let found: Vec<&Stored> = found.collect();
+    let mut patches = Vec::new();
+    for record in &found {
+        if record.place.generated {
+            return Err(EditError::Generated {
+                file: path(file, record.place),
+                line: line_number(file, record.place),
+                owner: owner.clone(),
+                rtype,
+            });
+        }
+        let also_gone: Vec<Place> = found.iter().map(|r| r.place).collect();
+        patches.extend(removal(file, record, &also_gone));
+    }
+    match patches.is_empty() {
+        true => Ok((Outcome::AlreadyAbsent, patches)),
+        false => Ok((Outcome::Removed, patches)),
+    }
+}
+
+/// Removes the record's line; the record below that took its owner from it gets the owner.
+fn removal(file: &ZoneFile, record: &Stored, also_gone: &[Place]) -> Vec<Patch> {
+    let Some(removed) = neighbour(file, record.place) else {
+        return Vec::new();
+    };
+    let source = record.place.source;
+    let mut span = removed.line.start..removed.line.end;
+    let ends_file = span.end == removed.file.len() && !removed.file.ends_with(b"\n");
+    if ends_file {
+        // A last line without a line end: the line end before it goes, so that the file still has none.
+        span.start = layout::without_line_end(removed.file, span.start);
+    }
+    let mut patches = vec![Patch {
+        source,
+        span,
+        text: Vec::new(),
+    }];
+    if removed.line.indented {
+        return patches;
+    }
+    let gone = |start: usize| {
+        also_gone
+            .iter()
+            .any(|p| p.source == source && p.line == start)
+    };
+    if let Some((line, tokens)) = heir(removed.file, removed.line.end, gone) {
+        let place = file
+            .records()
+            .all()
+            .iter()
+            .map(|r| r.place)
+            .find(|p| p.source == source && p.line == line.start);
+        let owner = Name::from_checked_wire(file.records().owner(record));
+        let absolute = removed
+            .tokens
+            .first()
+            .is_some_and(|t| layout::is_absolute(t.text(removed.file)));
+        let origin = place.and_then(|p| file.records().origin(p));
+        let text = layout::owner_text(&owner, origin, absolute);
+        if let Some(first) = tokens.first() {
+            patches.push(layout::give_owner(
+                source,
+                removed.file,
+                line.start..first.start,
+                &text,
+            ));
+        }
+    }
+    patches
+}
+
+/// The next line that holds a record and stays, if it begins with a blank.
+fn heir(file: &[u8], after: usize, gone: impl Fn(usize) -> bool) -> Option<(Line, Vec<Token>)> {
+    let mut lexer = Lexer::at(file, after);
+    let mut tokens = Vec::new();
+    loop {
+        let line = lexer.next_line(&mut tokens)?;
+        let Some(first) = tokens.first() else {
+            continue;
+        };
+        let directive = !line.indented && first.text(file).starts_with(b"$");
+        if directive || (line.indented && gone(line.start)) {
+            continue;
+        }
+        return line.indented.then_some((line, tokens));
+    }
+}
+
+/// The patch that replaces the serial by the next one.
+pub(super) fn raise_serial(
+    file: &ZoneFile,
+    now: Instant,
+) -> Result<(NextSerial, Patch), EditError> {
+    let records = file.records();
+    let at_apex = |r: &&Stored| r.rtype == Rtype::SOA && !r.place.generated;
+    let Some(soa) = records.all().iter().find(at_apex) else {
+        return Err(EditError::NoSerial {
+            file: String::new(),
+            line: 0,
+        });
+    };
+    let no_serial = || EditError::NoSerial {
+        file: path(file, soa.place),
+        line: line_number(file, soa.place),
+    };
+    let present = Soa::from_rdata(&Rdata(records.data(soa).into()))
+        .ok_or_else(no_serial)?
+        .serial;
+    let line = neighbour(file, soa.place).ok_or_else(no_serial)?;
+    let form: Form<'_> = line.form().ok_or_else(no_serial)?;
+    let field = form.data.get(2).ok_or_else(no_serial)?;
+    if field.text(line.file) != present.to_string().as_bytes() {
+        return Err(no_serial());
+    }
+    let next = serial::next(present, now);
+    let patch = Patch {
+        source: soa.place.source,
+        span: field.span(),
+        text: next.to.to_string().into_bytes(),
+    };
+    Ok((next, patch))
+}
+
+fn path(file: &ZoneFile, place: Place) -> String {
+    file.sources()
+        .get(place.source)
+        .map_or(String::new(), |s| s.path.clone())
+}
+
+fn line_number(file: &ZoneFile, place: Place) -> usize {
+    let bytes = file.sources().get(place.source).map(|s| s.bytes.as_slice());
+    let before = bytes.and_then(|b| b.get(..place.line)).unwrap_or_default();
+    before
+        .iter()
+        .filter(|b| **b == b'\n')
+        .count()
+        .saturating_add(1)
+}

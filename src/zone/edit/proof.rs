@@ -1,0 +1,97 @@
+//! The proof of an edit: old records, changes and serial make exactly the new records.
+
+use super::{Change, EditError};
+use crate::zone::diagnostic::Diagnostics;
+use crate::zone::file::ZoneFile;
+use crate::zone::rdata::Soa;
+use crate::zone::record::{Record, Rtype};
+use crate::zone::serial::NextSerial;
+use std::cmp::Ordering;
+
+/// Refuses an edit that does anything but what was asked for.
+pub(super) fn prove(
+    old: &ZoneFile,
+    new: &ZoneFile,
+    changes: &[&Change],
+    serial: NextSerial,
+) -> Result<(), EditError> {
+    if new.has_errors() {
+        return Err(EditError::Breaks(Diagnostics(new.diagnostics().to_vec())));
+    }
+    let (mut gone, mut come) = difference(old, new);
+    for change in changes {
+        match change {
+            Change::Add(record) => take(&mut come, |r| same(r, record) && r.ttl == record.ttl),
+            Change::Remove {
+                owner,
+                rtype,
+                rdata,
+            } => take(&mut gone, |r| {
+                r.owner == *owner
+                    && r.rtype == *rtype
+                    && r.rdata.canonical(*rtype) == rdata.canonical(*rtype)
+            }),
+        }
+        .ok_or_else(|| EditError::Unproven("a change had no effect".to_owned()))?;
+    }
+    let serial_of = |r: &Record| {
+        (r.rtype == Rtype::SOA)
+            .then(|| Soa::from_rdata(&r.rdata))
+            .flatten()
+    };
+    let raised = match (gone.as_slice(), come.as_slice()) {
+        ([before], [after]) => match (serial_of(before), serial_of(after)) {
+            (Some(a), Some(b)) => {
+                let expected = Soa {
+                    serial: serial.to,
+                    ..a.clone()
+                };
+                a.serial == serial.from && b == expected && before.ttl == after.ttl
+            }
+            _ => false,
+        },
+        _ => false,
+    };
+    if raised && old.apex() == new.apex() {
+        return Ok(());
+    }
+    let not_soa = |r: &&Record| r.rtype != Rtype::SOA;
+    let other = gone.iter().chain(&come).find(not_soa);
+    Err(EditError::Unproven(
+        other.map_or("the SOA record".to_owned(), ToString::to_string),
+    ))
+}
+
+fn same(a: &Record, b: &Record) -> bool {
+    a.owner == b.owner
+        && a.rtype == b.rtype
+        && a.rdata.canonical(a.rtype) == b.rdata.canonical(b.rtype)
+}
+
+fn take(records: &mut Vec<Record>, wanted: impl Fn(&Record) -> bool) -> Option<()> {
+    let before = records.len();
+    records.retain(|r| !wanted(r));
+    (records.len() < before).then_some(())
+}
+
+/// The records only the old file has, and those only the new one has, TTLs and the case of names included.
+fn difference(old: &ZoneFile, new: &ZoneFile) -> (Vec<Record>, Vec<Record>) {
+    let (mut gone, mut come) = (Vec::new(), Vec::new());
+    let (mut before, mut after) = (old.in_order().peekable(), new.in_order().peekable());
+    loop {
+        let order = match (before.peek(), after.peek()) {
+            (None, None) => return (gone, come),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(a), Some(b)) => a.compare(*b),
+        };
+        let a = if order.is_le() { before.next() } else { None };
+        let b = if order.is_ge() { after.next() } else { None };
+        let equal =
+            matches!((a, b), (Some(a), Some(b)) if a.ttl() == b.ttl() && a.data() == b.data());
+        if !equal {
+            gone.extend(a.map(|r| r.to_record()));
+            come.extend(b.map(|r| r.to_record()));
+        }
+    }
+}
