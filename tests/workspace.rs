@@ -318,6 +318,11 @@ fn stage() {
             );
             assert_eq!(fs::read(&file).unwrap(), b"one\n");
         }
+        "replace" => assert!(durable::replace(&file, b"one\n").is_ok()),
+        "create" => durable::create(&place.join("key"), b"key", 0o600).unwrap(),
+        "append" => durable::append(&file, 4, b"two\n").unwrap(),
+        "truncate" => durable::truncate(&file, 8, 4).unwrap(),
+        "directories" => durable::create_directory(&place.join("a/b"), 0o755).unwrap(),
         "hold" => {
             let _lock = WorkspaceLock::acquire(place).unwrap();
             println!("\nheld");
@@ -325,4 +330,88 @@ fn stage() {
         }
         other => panic!("no stage {other}"),
     }
+}
+
+/// The system calls that matter for durability, in order, each with the file name it was made on.
+fn traced(home: &Path, stage: &str) -> Vec<String> {
+    let trace = home.join("trace");
+    let status = Command::new("strace")
+        .args([
+            "-f",
+            "-y",
+            "-qq",
+            "-e",
+            "trace=fsync,rename,renameat,renameat2,write,mkdir,ftruncate",
+            "-o",
+        ])
+        .arg(&trace)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "stage"])
+        .env(STAGE, stage)
+        .env(PLACE, home.join("place"))
+        .stdout(Stdio::null())
+        .status()
+        .expect("strace");
+    assert!(status.success());
+    let place = fs::canonicalize(home).unwrap().join("place");
+    let place = place.to_str().unwrap();
+    let calls = fs::read_to_string(&trace).unwrap();
+    let calls = calls
+        .lines()
+        .filter(|call| call.contains(place))
+        .map(|call| {
+            let call = call
+                .split_whitespace()
+                .skip(1)
+                .collect::<Vec<_>>()
+                .join(" ");
+            let name = call.split('(').next().unwrap();
+            let on = call.split(place).nth(1).unwrap();
+            let on = on.split(['>', '"']).next().unwrap();
+            let on = if on.contains("tlsa-rotate-tmp") {
+                "temporary"
+            } else {
+                on
+            };
+            // Which of the calls that rename is used is the C library's business.
+            let name = if name == "renameat" { "rename" } else { name };
+            format!("{name} {on}")
+        });
+    calls.collect()
+}
+
+#[test]
+fn bytes_are_flushed_before_they_get_a_name_and_the_name_before_we_go_on() {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join("place")).unwrap();
+    let replaced = [
+        "write temporary",
+        "fsync temporary",
+        "rename temporary",
+        "fsync ",
+    ];
+    assert_eq!(traced(home.path(), "replace"), replaced, "a new file");
+    let unchanged = ["fsync /file", "fsync "];
+    assert_eq!(
+        traced(home.path(), "replace"),
+        unchanged,
+        "the same again: flushed, since a killed run may not have been"
+    );
+    let created = [
+        "write temporary",
+        "fsync temporary",
+        "renameat2 temporary",
+        "fsync ",
+    ];
+    assert_eq!(traced(home.path(), "create"), created);
+    assert_eq!(
+        traced(home.path(), "append"),
+        ["write /file", "fsync /file"]
+    );
+    assert_eq!(
+        traced(home.path(), "truncate"),
+        ["ftruncate /file", "fsync /file"]
+    );
+    let directories = ["mkdir /a", "fsync ", "mkdir /a/b", "fsync /a"];
+    assert_eq!(traced(home.path(), "directories"), directories);
 }
