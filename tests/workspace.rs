@@ -415,3 +415,101 @@ fn bytes_are_flushed_before_they_get_a_name_and_the_name_before_we_go_on() {
     let directories = ["mkdir /a", "fsync ", "mkdir /a/b", "fsync /a"];
     assert_eq!(traced(home.path(), "directories"), directories);
 }
+
+/// Every system call with which a file comes, changes or goes.
+const WRITING: &[&str] = &[
+    "openat",
+    "write",
+    "fsync",
+    "fchmod",
+    "flock",
+    "rename",
+    "renameat",
+    "renameat2",
+    "linkat",
+    "unlink",
+    "ftruncate",
+];
+
+/// Runs `stage` again and again, killed at its first, second, third … use of each system call that writes, until one
+/// run ends by itself. After each, `check` looks at what is left. Returns how many runs were killed.
+fn killed_everywhere(home: &Path, stage: &str, prepare: &dyn Fn(), check: &dyn Fn()) -> usize {
+    let mut killed = 0;
+    for call in WRITING {
+        for at in 1.. {
+            assert!(at < 200, "{stage} never ends");
+            prepare();
+            let status = Command::new("strace")
+                .args([
+                    "-f",
+                    "-qq",
+                    "-o",
+                    "/dev/null",
+                    "-e",
+                    &format!("trace={call}"),
+                    "-e",
+                ])
+                .arg(format!("inject={call}:signal=KILL:when={at}"))
+                .arg(std::env::current_exe().unwrap())
+                .args(["--ignored", "--exact", "--test-threads=1", "stage"])
+                .env(STAGE, stage)
+                .env(PLACE, home)
+                .stdout(Stdio::null())
+                .status()
+                .expect("strace");
+            if status.success() {
+                break;
+            }
+            killed += 1;
+            check();
+        }
+    }
+    killed
+}
+
+#[test]
+fn killed_at_any_system_call_a_file_is_the_old_or_the_new_one_and_the_next_run_cleans_up() {
+    let home = tempfile::tempdir().unwrap();
+    let (place, file, key) = (
+        home.path(),
+        home.path().join("file"),
+        home.path().join("key"),
+    );
+    let seen = std::cell::RefCell::new(std::collections::BTreeSet::new());
+    let reset = || fs::write(&file, "old\n").unwrap();
+    let killed = killed_everywhere(place, "replace", &reset, &|| {
+        let now = fs::read_to_string(&file).unwrap();
+        assert!(now == "old\n" || now == "one\n", "{now:?}");
+        let left = if names(place).len() > 1 {
+            "temporary"
+        } else {
+            "clean"
+        };
+        seen.borrow_mut().insert((now, left));
+        durable::replace(&file, b"next").unwrap();
+        assert_eq!(names(place), ["file"]);
+    });
+    assert!(killed > 10);
+    let seen = seen.into_inner();
+    for state in [
+        ("old\n", "clean"),
+        ("old\n", "temporary"),
+        ("one\n", "clean"),
+    ] {
+        assert!(
+            seen.contains(&(state.0.to_owned(), state.1)),
+            "no kill led to {state:?}"
+        );
+    }
+    let absent = || drop(fs::remove_file(&key));
+    let killed = killed_everywhere(place, "create", &absent, &|| {
+        if key.exists() {
+            assert_eq!(fs::read(&key).unwrap(), b"key");
+            assert_eq!(mode(&key), 0o600);
+            fs::remove_file(&key).unwrap();
+        }
+        durable::create(&key, b"other", 0o600).unwrap();
+        assert_eq!(names(place), ["file", "key"]);
+    });
+    assert!(killed > 10);
+}
