@@ -18,7 +18,11 @@ pub(crate) struct Advance {
 
 pub(crate) fn run(args: &Advance, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
-    let mode = if args.dry_run { Mode::Rehearse } else { Mode::Act };
+    let mode = if args.dry_run {
+        Mode::Rehearse
+    } else {
+        Mode::Act
+    };
     let ticks = advance::advance(&workspace, &args.names, global.now(), mode)?;
     let style = match global.format {
         Format::Json => standing::Style::Json("advance"),

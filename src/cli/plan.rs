@@ -43,7 +43,11 @@ pub(crate) fn run(args: &Plan, global: &Global) -> Result<Exit, Failure> {
         }
     }
     if global.format == Format::Json {
-        writeln!(out, "{:#}", json!({"schema": "tlsa-rotate/plan/v1", "rotations": documents}))?;
+        writeln!(
+            out,
+            "{:#}",
+            json!({"schema": "tlsa-rotate/plan/v1", "rotations": documents})
+        )?;
     }
     out.flush()?;
     Ok(Exit::Done)

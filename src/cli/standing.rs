@@ -31,7 +31,9 @@ pub(super) fn print(ticks: &[Tick], style: Style) -> Result<Exit, Failure> {
         let id = tick.rotation.as_ref().map(|(id, _)| id.to_string());
         let standing = Standing {
             certificate: &tick.certificate,
-            rotation: id.as_deref().zip(tick.rotation.as_ref().map(|(_, state)| state)),
+            rotation: id
+                .as_deref()
+                .zip(tick.rotation.as_ref().map(|(_, state)| state)),
             decision: tick.decision.as_ref(),
             observation: tick.observation.as_ref(),
             events: &tick.events,

@@ -40,6 +40,9 @@ pub(crate) fn run(args: &Start, global: &Global) -> Result<Exit, Failure> {
     for note in &started.notes {
         eprintln!("note: {note}");
     }
-    eprintln!("hint: `tlsa-rotate plan {}` shows what follows; `tlsa-rotate advance` takes the next step", args.name);
+    eprintln!(
+        "hint: `tlsa-rotate plan {}` shows what follows; `tlsa-rotate advance` takes the next step",
+        args.name
+    );
     Ok(Exit::Done)
 }

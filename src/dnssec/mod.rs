@@ -17,6 +17,7 @@ pub mod keyfile;
 pub mod keys;
 pub mod keystore;
 mod line;
+pub mod nsec3;
 mod reuse;
 pub mod rrsig;
 pub mod sign;

@@ -60,6 +60,15 @@ pub struct Bounds {
     pub overall: Duration,
 }
 
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            at_once: 64,
+            overall: Duration::from_secs(120),
+        }
+    }
+}
+
 /// Asks one address for the chain of one algorithm.
 pub async fn probe(
     endpoint: &Endpoint,
@@ -245,7 +254,11 @@ async fn converse(
 /// Connects within one step.
 pub async fn connect(address: SocketAddr, caller: &Caller) -> Result<TcpStream, String> {
     match timeout(caller.step, TcpStream::connect(address)).await {
-        Ok(Ok(stream)) => Ok(stream),
+        // A conversation of short lines must not wait for acknowledgements that come late.
+        Ok(Ok(stream)) => stream
+            .set_nodelay(true)
+            .map(|()| stream)
+            .map_err(|e| format!("cannot connect: {e}")),
         Ok(Err(error)) => Err(format!("cannot connect: {error}")),
         Err(_) => Err(format!(
             "no connection within {} s",

@@ -23,6 +23,17 @@ pub struct Caller {
     pub whole: Duration,
 }
 
+impl Default for Caller {
+    /// Patient enough for servers that delay their greeting, as many do against spam.
+    fn default() -> Self {
+        Self {
+            name: "tlsa-rotate.invalid".to_owned(),
+            step: Duration::from_secs(15),
+            whole: Duration::from_secs(60),
+        }
+    }
+}
+
 /// A conversation, between replies.
 #[derive(Debug)]
 pub struct Session<S> {

@@ -1,8 +1,8 @@
 //! Use case `abort`: record that a person gives the rotation up, then take whatever step back is safe already.
 
+use super::WorkflowError;
 use super::advance::{self, Mode, Tick};
 use super::case::Case;
-use super::error::WorkflowError;
 use crate::rotation::step::Event;
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
@@ -18,10 +18,20 @@ pub fn abort(
         let lock = workspace.lock()?;
         let mut case = Case::open(workspace, name, now)?;
         if case.under_way().is_none() {
-            return Err(WorkflowError::NothingUnderWay { name: name.to_owned() });
+            return Err(WorkflowError::NothingUnderWay {
+                name: name.to_owned(),
+            });
         }
-        case.record(&lock, now, Event::AbortRequested { reason: reason.to_owned() })?;
+        case.record(
+            &lock,
+            now,
+            Event::AbortRequested {
+                reason: reason.to_owned(),
+            },
+        )?;
     }
     let mut ticks = advance::advance(workspace, &[name.to_owned()], now, Mode::Act)?;
-    ticks.pop().ok_or_else(|| WorkflowError::NothingUnderWay { name: name.to_owned() })
+    ticks.pop().ok_or_else(|| WorkflowError::NothingUnderWay {
+        name: name.to_owned(),
+    })
 }

@@ -1,7 +1,7 @@
 //! Steps 1 and 2: the next keys exist, belong to their certificates, are strong enough and new; their associations follow.
 
+use super::WorkflowError;
 use super::case::Case;
-use super::error::WorkflowError;
 use super::start::Offered;
 use crate::dane::certificate::Certificate;
 use crate::dane::subject::{self, MAX_OCTETS};
@@ -20,27 +20,33 @@ use std::path::{Path, PathBuf};
 
 /// The next keys, admitted.
 #[derive(Debug)]
-pub struct Admitted {
+pub(super) struct Admitted {
     /// One `3 1 1` association for each.
-    pub associations: BTreeSet<Association>,
+    pub(super) associations: BTreeSet<Association>,
     /// The earliest end of validity among their certificates.
-    pub not_after: Instant,
+    pub(super) not_after: Instant,
     /// Certificates and keys, for deployment.
-    pub files: Vec<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
 }
 
 /// The directory that the next keys of a rotation lie in.
-pub fn directory(workspace: &Workspace, id: &RotationId) -> PathBuf {
+pub(super) fn directory(workspace: &Workspace, id: &RotationId) -> PathBuf {
     workspace.tls_keys(id)
 }
 
 /// The associations of the keys in use, from the live certificate files.
-pub fn in_use(certificate: &CertificateConfig) -> Result<BTreeSet<Association>, WorkflowError> {
-    certificate.live.iter().map(|live| Ok(leaf(&live.certificate)?.spki_association())).collect()
+pub(super) fn in_use(
+    certificate: &CertificateConfig,
+) -> Result<BTreeSet<Association>, WorkflowError> {
+    certificate
+        .live
+        .iter()
+        .map(|live| Ok(leaf(&live.certificate)?.spki_association()))
+        .collect()
 }
 
 /// Sees to it that the next keys of rotation `id` are in its directory; what an earlier run left there is adopted.
-pub fn admit(
+pub(super) fn admit(
     workspace: &Workspace,
     case: &Case<'_>,
     id: &RotationId,
@@ -50,7 +56,12 @@ pub fn admit(
     let directory = directory(workspace, id);
     durable::create_directory(&directory, 0o700)?;
     let pairs = match offered {
-        Some(offered) => vec![take_over(&directory, 0, &offered.certificate, &offered.key)?],
+        Some(offered) => vec![take_over(
+            &directory,
+            0,
+            &offered.certificate,
+            &offered.key,
+        )?],
         None => configured(&directory, case.certificate, now)?,
     };
     let (mut associations, mut not_after, mut files) = (BTreeSet::new(), None, Vec::new());
@@ -58,15 +69,24 @@ pub fn admit(
         let certificate = belongs_together(&pair.certificate, &pair.key)?;
         let association = certificate.spki_association();
         if case.has_used(&association) {
-            return Err(WorkflowError::KeyUsedBefore { path: pair.certificate, association });
+            return Err(WorkflowError::KeyUsedBefore {
+                path: pair.certificate,
+                association,
+            });
         }
         let end = certificate.not_after();
         not_after = Some(not_after.map_or(end, |earliest: Instant| earliest.min(end)));
         associations.insert(association);
         files.extend([pair.certificate, pair.key]);
     }
-    let nothing = || WorkflowError::NothingUnderWay { name: case.certificate.name.clone() };
-    Ok(Admitted { associations, not_after: not_after.ok_or_else(nothing)?, files })
+    let nothing = || WorkflowError::NothingUnderWay {
+        name: case.certificate.name.clone(),
+    };
+    Ok(Admitted {
+        associations,
+        not_after: not_after.ok_or_else(nothing)?,
+        files,
+    })
 }
 
 struct Pair {
@@ -100,7 +120,10 @@ fn configured(
                         request: directory.join(format!("{kind}.csr.pem")),
                     };
                     tls_key::ensure(&files, kind, &certificate.hosts, now, &random)?;
-                    Ok(Pair { certificate: files.certificate, key: files.key })
+                    Ok(Pair {
+                        certificate: files.certificate,
+                        key: files.key,
+                    })
                 })
                 .collect()
         }
@@ -128,7 +151,10 @@ fn take_over(
 ) -> Result<Pair, WorkflowError> {
     belongs_together(certificate, key)?;
     let pair = names(directory, number);
-    for (from, to, mode) in [(key, &pair.key, 0o600), (certificate, &pair.certificate, 0o644)] {
+    for (from, to, mode) in [
+        (key, &pair.key, 0o600),
+        (certificate, &pair.certificate, 0o644),
+    ] {
         let octets = read(from)?;
         match durable::create(to, &octets, mode) {
             Err(error) if error.is_already_there() => {
@@ -144,12 +170,21 @@ fn take_over(
 
 /// The gate of step 1: the private key is this certificate's, is strong enough, and others cannot read it.
 fn belongs_together(certificate: &Path, key: &Path) -> Result<Certificate, WorkflowError> {
-    let mode = fs::metadata(key).map_err(|source| unreadable(key, source))?.permissions().mode();
+    let mode = fs::metadata(key)
+        .map_err(|source| unreadable(key, source))?
+        .permissions()
+        .mode();
     if mode & 0o077 != 0 {
-        return Err(WorkflowError::KeyExposed { path: key.to_owned(), mode: mode & 0o7777 });
+        return Err(WorkflowError::KeyExposed {
+            path: key.to_owned(),
+            mode: mode & 0o7777,
+        });
     }
     let leaf = leaf(certificate)?;
-    let not_a_key = |reason| WorkflowError::NotAKey { path: key.to_owned(), reason };
+    let not_a_key = |reason| WorkflowError::NotAKey {
+        path: key.to_owned(),
+        reason,
+    };
     let subjects = subject::read(&read(key)?).map_err(|e| not_a_key(e.to_string()))?;
     let public = subjects
         .iter()
@@ -164,15 +199,24 @@ fn belongs_together(certificate: &Path, key: &Path) -> Result<Certificate, Workf
         });
     }
     if !public.strength().is_enough() {
-        return Err(WorkflowError::Weak { path: key.to_owned(), strength: public.strength().to_string() });
+        return Err(WorkflowError::Weak {
+            path: key.to_owned(),
+            strength: public.strength().to_string(),
+        });
     }
     Ok(leaf)
 }
 
 fn leaf(path: &Path) -> Result<Certificate, WorkflowError> {
-    let wrong = |reason: String| WorkflowError::NotACertificate { path: path.to_owned(), reason };
+    let wrong = |reason: String| WorkflowError::NotACertificate {
+        path: path.to_owned(),
+        reason,
+    };
     let chain = subject::read_chain(&read(path)?).map_err(|e| wrong(e.to_string()))?;
-    chain.into_iter().next().ok_or_else(|| wrong("there is no certificate in it".to_owned()))
+    chain
+        .into_iter()
+        .next()
+        .ok_or_else(|| wrong("there is no certificate in it".to_owned()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, WorkflowError> {
@@ -184,5 +228,8 @@ fn read(path: &Path) -> Result<Vec<u8>, WorkflowError> {
 }
 
 fn unreadable(path: &Path, source: io::Error) -> WorkflowError {
-    WorkflowError::Unreadable { path: path.to_owned(), source }
+    WorkflowError::Unreadable {
+        path: path.to_owned(),
+        source,
+    }
 }

@@ -2,9 +2,9 @@
 //!
 //! Idempotent: run every minute or once a week, it comes to the same. One broken rotation never stops another.
 
+use super::WorkflowError;
 use super::act;
 use super::case::Case;
-use super::error::WorkflowError;
 use super::look::{self, Sight};
 use crate::rotation::decide::{Decision, decide};
 use crate::rotation::observation::Observation;
@@ -62,11 +62,25 @@ pub fn advance(
         Mode::Act => Some(workspace.lock()?),
         Mode::Rehearse | Mode::Look => None,
     };
-    let all = || workspace.config.certificates.iter().map(|c| c.name.clone()).collect();
-    let names: Vec<String> = if names.is_empty() { all() } else { names.to_vec() };
+    let all = || {
+        workspace
+            .config
+            .certificates
+            .iter()
+            .map(|c| c.name.clone())
+            .collect()
+    };
+    let names: Vec<String> = if names.is_empty() {
+        all()
+    } else {
+        names.to_vec()
+    };
     let mut ticks = Vec::with_capacity(names.len());
     for name in names {
-        let mut tick = Tick { certificate: name.clone(), ..Tick::default() };
+        let mut tick = Tick {
+            certificate: name.clone(),
+            ..Tick::default()
+        };
         let failed = match &lock {
             Some(lock) => act_on(workspace, lock, &name, now, &mut tick),
             None => look_at(workspace, &name, now, mode, &mut tick),
@@ -115,13 +129,19 @@ fn establish(
     tick: &mut Tick,
 ) -> Result<Decision, WorkflowError> {
     let mut decision = Decision::default();
-    let Some((_, state)) = &case.rotation else { return Ok(decision) };
+    let Some((_, state)) = &case.rotation else {
+        return Ok(decision);
+    };
     let Sight { observation, notes } = look::look(workspace, case.certificate, state, now);
     remember(&mut tick.notes, notes);
     for _ in 0..MOST_EVENTS {
-        let Some((_, state)) = &case.rotation else { break };
+        let Some((_, state)) = &case.rotation else {
+            break;
+        };
         decision = decide(state, now, &observation, &case.certificate.policy);
-        let Some(event) = decision.event.clone() else { break };
+        let Some(event) = decision.event.clone() else {
+            break;
+        };
         case.record(lock, now, event.clone())?;
         tick.events.push(event);
         tick.rotation.clone_from(&case.rotation);
@@ -141,13 +161,17 @@ fn look_at(
     let case = Case::open(workspace, name, now)?;
     tick.notes.extend(case.torn_end());
     tick.rotation.clone_from(&case.rotation);
-    let Some((id, mut state)) = case.rotation.clone() else { return Ok(()) };
+    let Some((id, mut state)) = case.rotation.clone() else {
+        return Ok(());
+    };
     let Sight { observation, notes } = look::look(workspace, case.certificate, &state, now);
     remember(&mut tick.notes, notes);
     let policy = &case.certificate.policy;
     let mut decision = decide(&state, now, &observation, policy);
     for _ in 0..MOST_EVENTS {
-        let Some(event) = decision.event.clone().filter(|_| mode == Mode::Rehearse) else { break };
+        let Some(event) = decision.event.clone().filter(|_| mode == Mode::Rehearse) else {
+            break;
+        };
         state = crate::rotation::step::apply(Some(&state), now, &event)
             .map_err(WorkflowError::Illegal)?;
         tick.events.push(event);

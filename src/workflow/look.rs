@@ -3,7 +3,8 @@
 //! Nothing here fails: what could not be looked at is `Unknown` with its reason, and a note for the user.
 
 use super::head::{self, Head};
-use crate::dnssec::keys::Keyring;
+use crate::dnssec::keys::SigningKey;
+use crate::dnssec::keystore::load_keys;
 use crate::observe::authorities::{self, AuthorityAddress, Limits};
 use crate::observe::probe::{self, Bounds, Target};
 use crate::observe::proof::Trust;
@@ -21,11 +22,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// What was seen, and what the user should know about the looking itself.
-pub struct Sight {
+pub(super) struct Sight {
     /// What was seen.
-    pub observation: Observation,
+    pub(super) observation: Observation,
     /// Why something could not be looked at, one sentence each.
-    pub notes: Vec<String>,
+    pub(super) notes: Vec<String>,
 }
 
 /// One zone with the names of the rotation that lie in it.
@@ -36,7 +37,7 @@ struct Place<'w> {
 }
 
 /// Looks at everything that the rotation depends on.
-pub fn look(
+pub(super) fn look(
     workspace: &Workspace,
     certificate: &CertificateConfig,
     rotation: &Rotation,
@@ -46,6 +47,7 @@ pub fn look(
     let places = places(workspace, rotation, &mut notes);
     let merged = merged(&places);
     let targets = targets(&places, certificate, rotation);
+    let caller = Caller::default();
     let (served, presented) = crate::observe::wait_for(async {
         let asked = async {
             let mut served = BTreeMap::new();
@@ -54,14 +56,22 @@ pub fn look(
             }
             served
         };
-        let probed = probe::probe_endpoints(&targets, &Caller::default(), Bounds::default());
+        let probed = probe::probe_endpoints(&targets, &caller, Bounds::default());
         tokio::join!(asked, probed)
     })
     .unwrap_or_else(|why| {
         notes.push(format!("nothing could be asked over the network: {why}"));
         (BTreeMap::new(), BTreeMap::new())
     });
-    Sight { observation: Observation { at: now, merged, served, presented }, notes }
+    Sight {
+        observation: Observation {
+            at: now,
+            merged,
+            served,
+            presented,
+        },
+        notes,
+    }
 }
 
 fn places<'w>(
@@ -83,7 +93,11 @@ fn places<'w>(
             place.names.push((tlsa, name));
         } else {
             let head = head::head(workspace, zone).map_err(|e| e.to_string());
-            places.push(Place { zone, names: vec![(tlsa, name)], head });
+            places.push(Place {
+                zone,
+                names: vec![(tlsa, name)],
+                head,
+            });
         }
     }
     places
@@ -110,7 +124,11 @@ async fn served_in(
     let unknown = |why: &str| {
         let nobody = Authority(format!("the servers of {}", place.zone.name));
         let seen = BTreeMap::from([(nobody, Seen::Unknown(why.to_owned()))]);
-        place.names.iter().map(|(tlsa, _)| (tlsa.clone(), seen.clone())).collect()
+        place
+            .names
+            .iter()
+            .map(|(tlsa, _)| (tlsa.clone(), seen.clone()))
+            .collect()
     };
     let servers = match servers(place.zone, place.head.as_ref().ok()) {
         Ok(servers) => servers,
@@ -121,22 +139,40 @@ async fn served_in(
         Err(why) => return unknown(&why),
     };
     let names: Vec<Name> = place.names.iter().map(|(_, name)| name.clone()).collect();
-    authorities::see(&place.zone.name, &servers, &names, &trust, now, Limits::default()).await.tlsa
+    authorities::see(
+        &place.zone.name,
+        &servers,
+        &names,
+        &trust,
+        now,
+        Limits::default(),
+    )
+    .await
+    .tlsa
 }
 
 /// Every address of every authoritative server: as configured, else as the zone at HEAD gives them.
-pub fn servers(zone: &ZoneConfig, head: Option<&Head>) -> Result<Vec<AuthorityAddress>, String> {
+pub(super) fn servers(
+    zone: &ZoneConfig,
+    head: Option<&Head>,
+) -> Result<Vec<AuthorityAddress>, String> {
     let empty = Zone::empty(zone.name.clone());
     let content = head.map_or(&empty, |head| &head.content);
-    authorities::addresses(content, &zone.servers).map_err(|e| e.to_string())
+    let configured: Vec<String> = zone.servers.iter().map(ToString::to_string).collect();
+    authorities::addresses(content, &configured).map_err(|e| e.to_string())
 }
 
 /// What the zone's keys are measured by: our own key files, or the anchor the operator gave.
 fn trust(zone: &ZoneConfig, now: Instant) -> Result<Trust, String> {
     match &zone.signing {
         Signing::Here { keys, .. } => {
-            let keyring = Keyring::load(keys, &zone.name).map_err(|e| e.to_string())?;
-            let dnskeys: Vec<Rdata> = keyring.entry_points(now);
+            let mut keys = load_keys(keys, &zone.name).map_err(|e| e.to_string())?;
+            keys.retain(|key| key.is_published(now));
+            // A zone with a single kind of key signs its keys with that one, whatever its flags.
+            if keys.iter().any(SigningKey::is_secure_entry_point) {
+                keys.retain(SigningKey::is_secure_entry_point);
+            }
+            let dnskeys: Vec<Rdata> = keys.iter().map(|key| key.dnskey().clone()).collect();
             Ok(Trust::new(&zone.name, Vec::new(), &dnskeys))
         }
         Signing::External { anchor } => {
@@ -162,7 +198,10 @@ fn targets(
             Some(addresses) => addresses.iter().map(|a| a.socket(endpoint.port)).collect(),
             None => addresses_at_head(places, endpoint),
         };
-        Target { endpoint: endpoint.clone(), addresses }
+        Target {
+            endpoint: endpoint.clone(),
+            addresses,
+        }
     };
     rotation.endpoints.iter().map(to_target).collect()
 }
@@ -171,14 +210,28 @@ fn addresses_at_head(places: &[Place<'_>], endpoint: &Endpoint) -> Vec<SocketAdd
     let Ok(host) = Name::parse(format!("{}.", endpoint.host).as_bytes(), None) else {
         return vec![];
     };
-    let place = places.iter().find(|place| host.is_at_or_below(&place.zone.name));
-    let Some(Ok(head)) = place.map(|place| &place.head) else { return vec![] };
+    let place = places
+        .iter()
+        .find(|place| host.is_at_or_below(&place.zone.name));
+    let Some(Ok(head)) = place.map(|place| &place.head) else {
+        return vec![];
+    };
     let rdatas = |rtype| {
         let rrset = head.content.rrset(&host, rtype);
-        rrset.map(|rrset| rrset.rdatas.as_slice()).unwrap_or_default()
+        rrset
+            .map(|rrset| rrset.rdatas.as_slice())
+            .unwrap_or_default()
     };
-    let v4 = |r: &Rdata| <[u8; 4]>::try_from(&*r.0).ok().map(|o| IpAddr::from(Ipv4Addr::from(o)));
-    let v6 = |r: &Rdata| <[u8; 16]>::try_from(&*r.0).ok().map(|o| IpAddr::from(Ipv6Addr::from(o)));
+    let v4 = |r: &Rdata| {
+        <[u8; 4]>::try_from(&*r.0)
+            .ok()
+            .map(|o| IpAddr::from(Ipv4Addr::from(o)))
+    };
+    let v6 = |r: &Rdata| {
+        <[u8; 16]>::try_from(&*r.0)
+            .ok()
+            .map(|o| IpAddr::from(Ipv6Addr::from(o)))
+    };
     let four = rdatas(Rtype::A).iter().filter_map(v4);
     let all = four.chain(rdatas(Rtype::AAAA).iter().filter_map(v6));
     all.map(|ip| SocketAddr::new(ip, endpoint.port)).collect()

@@ -1,8 +1,8 @@
 //! Use case `plan`: the real decision run ahead, with the zone diffs it would lead to. Reads only.
 
+use super::WorkflowError;
 use super::admit;
 use super::case::Case;
-use super::error::WorkflowError;
 use super::head;
 use super::look;
 use super::propose;
@@ -42,9 +42,23 @@ pub fn plan(
     names: &[String],
     now: Instant,
 ) -> Result<Vec<Plan>, WorkflowError> {
-    let all = || workspace.config.certificates.iter().map(|c| c.name.clone()).collect();
-    let names: Vec<String> = if names.is_empty() { all() } else { names.to_vec() };
-    names.iter().map(|name| plan_one(workspace, name, now)).collect()
+    let all = || {
+        workspace
+            .config
+            .certificates
+            .iter()
+            .map(|c| c.name.clone())
+            .collect()
+    };
+    let names: Vec<String> = if names.is_empty() {
+        all()
+    } else {
+        names.to_vec()
+    };
+    names
+        .iter()
+        .map(|name| plan_one(workspace, name, now))
+        .collect()
 }
 
 fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, WorkflowError> {
@@ -58,8 +72,8 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
             (case.next_id(), state, false)
         }
     };
-    let timeline =
-        look_ahead(&state, now, &certificate.policy, &placeholder(&state)).map_err(WorkflowError::Illegal)?;
+    let timeline = look_ahead(&state, now, &certificate.policy, &placeholder(&state))
+        .map_err(WorkflowError::Illegal)?;
     let diffs = if state.incoming.is_empty() {
         [String::new(), String::new()]
     } else {
@@ -67,18 +81,32 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
     };
     let deployment = match &certificate.deploy {
         Deploy::Manual => {
-            format!("by hand, from {}", admit::directory(workspace, &id).display())
+            format!(
+                "by hand, from {}",
+                admit::directory(workspace, &id).display()
+            )
         }
         Deploy::Command(command) => format!("by {}", command.join(" ")),
     };
     let authorities = authorities(workspace, &state);
-    Ok(Plan { id, state, is_started, timeline, diffs, authorities, deployment })
+    Ok(Plan {
+        id,
+        state,
+        is_started,
+        timeline,
+        diffs,
+        authorities,
+        deployment,
+    })
 }
 
 /// Stands for the keys of a rotation that has none yet; it appears in no output.
 fn placeholder(state: &Rotation) -> BTreeSet<Association> {
     let candidates = (0..=u8::MAX).map(|byte| Association::dane_ee_spki_sha256([byte; 32]));
-    candidates.filter(|candidate| !state.current.contains(candidate)).take(1).collect()
+    candidates
+        .filter(|candidate| !state.current.contains(candidate))
+        .take(1)
+        .collect()
 }
 
 /// What publishing would change in the zone files, and what retiring would change after that.
@@ -87,13 +115,29 @@ fn previews(
     state: &Rotation,
     now: Instant,
 ) -> Result<[String; 2], WorkflowError> {
-    let publish = Rotation { step: Step::Prepublishing, ..state.clone() }.requirement();
-    let retire = Rotation { step: Step::Retiring, ..state.clone() }.requirement();
+    let publish = Rotation {
+        step: Step::Prepublishing,
+        ..state.clone()
+    }
+    .requirement();
+    let retire = Rotation {
+        step: Step::Retiring,
+        ..state.clone()
+    }
+    .requirement();
     let ahead = |requirement: &Requirement, after: Option<&Requirement>| {
         let wanted = state.step <= Step::Retiring;
-        if wanted { propose::preview(workspace, state, requirement, after, now) } else { Ok(String::new()) }
+        if wanted {
+            propose::preview(workspace, state, requirement, after, now)
+        } else {
+            Ok(String::new())
+        }
     };
-    let published = if state.step < Step::Retiring { ahead(&publish, None)? } else { String::new() };
+    let published = if state.step < Step::Retiring {
+        ahead(&publish, None)?
+    } else {
+        String::new()
+    };
     Ok([published, ahead(&retire, Some(&publish))?])
 }
 
@@ -102,7 +146,7 @@ fn authorities(workspace: &Workspace, state: &Rotation) -> Vec<Authority> {
     for zone in head::zones_of(workspace, state) {
         let head = head::head(workspace, zone).ok();
         for server in look::servers(zone, head.as_ref()).unwrap_or_default() {
-            let authority = Authority::from(&server);
+            let authority = server.authority();
             if !authorities.contains(&authority) {
                 authorities.push(authority);
             }

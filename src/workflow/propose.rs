@@ -2,7 +2,7 @@
 //!
 //! A proposal that still says the same on the same base is left standing, so that a run every minute makes one commit.
 
-use super::error::WorkflowError;
+use super::WorkflowError;
 use super::head::{self, Head};
 use super::sign;
 use crate::change::message::{Purpose, Subject, message};
@@ -28,20 +28,20 @@ use std::path::{Path, PathBuf};
 const FIRST_TTL: Ttl = Ttl(3600);
 
 /// What a proposal is made for.
-pub struct Context<'a> {
+pub(super) struct Context<'a> {
     /// The workspace.
-    pub workspace: &'a Workspace,
+    pub(super) workspace: &'a Workspace,
     /// The rotation's name.
-    pub id: &'a RotationId,
+    pub(super) id: &'a RotationId,
     /// Its state.
-    pub state: &'a Rotation,
+    pub(super) state: &'a Rotation,
     /// Its policy.
-    pub policy: &'a Policy,
+    pub(super) policy: &'a Policy,
 }
 
 /// What became of a proposal, as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Proposed {
+pub(super) enum Proposed {
     /// It is in git HEAD, or on disk where there is no git.
     Merged(String),
     /// It waits for a person on a branch of its own, made in this run.
@@ -58,7 +58,7 @@ struct Draft<'w> {
 }
 
 /// Proposes what `requirement` lacks in every zone of the rotation.
-pub fn propose(
+pub(super) fn propose(
     lock: &WorkspaceLock,
     context: &Context<'_>,
     requirement: &Requirement,
@@ -75,7 +75,7 @@ pub fn propose(
 }
 
 /// The unified diff of the zone files that `requirement` would lead to, on top of `after` where that is not met yet.
-pub fn preview(
+pub(super) fn preview(
     workspace: &Workspace,
     state: &Rotation,
     requirement: &Requirement,
@@ -89,7 +89,10 @@ pub fn preview(
             let changes = changes(&head.content, zone, state, after);
             let edited = edit(&head.file, &changes, now).map_err(|e| refused(zone, &e))?;
             let content = content(&edited)?;
-            head = Head { file: edited.file, content };
+            head = Head {
+                file: edited.file,
+                content,
+            };
         }
         if let Some(draft) = draft(state, zone, head, requirement, now)? {
             text.push_str(&text_diff(workspace, &draft));
@@ -123,16 +126,27 @@ fn changes(
     let (mut additions, mut removals) = (Vec::new(), Vec::new());
     for owner in names_in(zone, state) {
         let rrset = head::associations(content, &owner);
-        let ttl = content.rrset(&owner, Rtype::TLSA).map_or(FIRST_TTL, |rrset| rrset.ttl);
+        let ttl = content
+            .rrset(&owner, Rtype::TLSA)
+            .map_or(FIRST_TTL, |rrset| rrset.ttl);
         additions.extend(requirement.missing_in(&rrset).map(|association| {
             let rdata = Rdata::from(association);
-            Change::Add(Record { owner: owner.clone(), ttl, rtype: Rtype::TLSA, rdata })
+            Change::Add(Record {
+                owner: owner.clone(),
+                ttl,
+                rtype: Rtype::TLSA,
+                rdata,
+            })
         }));
-        removals.extend(requirement.unwanted_in(&rrset).map(|association| Change::Remove {
-            owner: owner.clone(),
-            rtype: Rtype::TLSA,
-            rdata: Rdata::from(association),
-        }));
+        removals.extend(
+            requirement
+                .unwanted_in(&rrset)
+                .map(|association| Change::Remove {
+                    owner: owner.clone(),
+                    rtype: Rtype::TLSA,
+                    rdata: Rdata::from(association),
+                }),
+        );
     }
     additions.append(&mut removals);
     additions
@@ -142,7 +156,11 @@ fn changes(
 fn names_in(zone: &ZoneConfig, state: &Rotation) -> Vec<Name> {
     let parse = |tlsa: &TlsaName| Name::parse(tlsa.as_str().as_bytes(), None).ok();
     let names = state.names();
-    names.iter().filter_map(parse).filter(|name| name.is_at_or_below(&zone.name)).collect()
+    names
+        .iter()
+        .filter_map(parse)
+        .filter(|name| name.is_at_or_below(&zone.name))
+        .collect()
 }
 
 fn publish(
@@ -154,7 +172,7 @@ fn publish(
 ) -> Result<Proposed, WorkflowError> {
     let purpose = Purpose::of(context.state.step).unwrap_or(Purpose::Publish);
     let zone = draft.zone;
-    let what = format!("{} in {} ({purpose})", context.id, zone.file.display());
+    let what = format!("{} in zone {} ({purpose})", context.id, zone.name);
     let branch = zone.publication.branch(&context.id.to_string());
     if zone.publication == Publication::File {
         for change in zone_files(draft) {
@@ -167,17 +185,26 @@ fn publish(
     if let Some(branch) = &branch
         && stands(&repository, branch, &step, draft, context.workspace)?
     {
-        return Ok(Proposed::Standing(format!("{what} waits for review on branch {branch}")));
+        return Ok(Proposed::Standing(format!(
+            "{what} waits for review on branch {branch}"
+        )));
     }
     let mut files = zone_files(draft);
     files.extend(review_files(lock, context, purpose, draft, now)?);
     let text = message(purpose, &subject(context, requirement, draft));
-    let message = Message { text: &text, step: &step };
+    let message = Message {
+        text: &text,
+        step: &step,
+    };
     let scratch = context.workspace.state().join("worktree");
     let base = repository.head()?.commit;
     let target = match &branch {
         None => Target::Current,
-        Some(name) => Target::Branch { name, base: &base, scratch: &scratch },
+        Some(name) => Target::Branch {
+            name,
+            base: &base,
+            scratch: &scratch,
+        },
     };
     let outcome = repository.commit(&files, message, target)?;
     Ok(match (branch, outcome) {
@@ -199,7 +226,9 @@ fn stands(
     draft: &Draft<'_>,
     workspace: &Workspace,
 ) -> Result<bool, WorkflowError> {
-    let Some(proposal) = repository.proposal(branch)? else { return Ok(false) };
+    let Some(proposal) = repository.proposal(branch)? else {
+        return Ok(false);
+    };
     let base = repository.head()?.commit;
     if proposal.parent.as_deref() != Some(&*base) || proposal.step.as_deref() != Some(step) {
         return Ok(false);
@@ -225,7 +254,11 @@ fn serial(zone: &Zone) -> u32 {
 /// The zone files with new text.
 fn zone_files(draft: &Draft<'_>) -> Vec<FileChange> {
     let sources = draft.edited.file.sources();
-    let touched = draft.edited.touched.iter().filter_map(|&index| sources.get(index));
+    let touched = draft
+        .edited
+        .touched
+        .iter()
+        .filter_map(|&index| sources.get(index));
     touched
         .map(|source| FileChange {
             path: PathBuf::from(&*source.path),
@@ -242,13 +275,23 @@ fn review_files(
     draft: &Draft<'_>,
     now: Instant,
 ) -> Result<Vec<FileChange>, WorkflowError> {
-    let directory = context.workspace.root.join("changes").join(context.id.to_string());
+    let directory = context
+        .workspace
+        .root
+        .join("changes")
+        .join(context.id.to_string());
     let place = |ending: &str| directory.join(format!("{purpose}.{}{ending}", draft.zone.name));
     let target = content(&draft.edited)?;
     let records = diff::diff(&draft.head.content, &target).to_string();
-    let mut files = vec![FileChange { path: place("diff"), contents: records.into_bytes() }];
+    let mut files = vec![FileChange {
+        path: place("diff"),
+        contents: records.into_bytes(),
+    }];
     if let Some(delta) = sign::ahead(lock, draft.zone, &target, now)? {
-        files.push(FileChange { path: place("delta"), contents: delta.to_string().into_bytes() });
+        files.push(FileChange {
+            path: place("delta"),
+            contents: delta.to_string().into_bytes(),
+        });
     }
     Ok(files)
 }
@@ -259,9 +302,16 @@ fn subject<'a>(
     draft: &'a Draft<'_>,
 ) -> Subject<'a> {
     let rrsets = names_in(draft.zone, context.state).into_iter().map(|name| {
-        (TlsaName::new(&name.to_string()), head::associations(&draft.head.content, &name))
+        (
+            TlsaName::new(&name.to_string()),
+            head::associations(&draft.head.content, &name),
+        )
     });
-    let serials = draft.edited.serial.as_ref().map_or((0, 0), |serial| (serial.from, serial.to));
+    let serials = draft
+        .edited
+        .serial
+        .as_ref()
+        .map_or((0, 0), |serial| (serial.from, serial.to));
     Subject {
         rotation: context.id.to_string(),
         state: context.state,
@@ -277,21 +327,46 @@ fn text_diff(workspace: &Workspace, draft: &Draft<'_>) -> String {
     let mut text = String::new();
     for change in zone_files(draft) {
         let path = change.path.display().to_string();
-        let old = draft.head.file.sources().iter().find(|source| *source.path == *path);
-        let old = old.map(|source| String::from_utf8_lossy(&source.bytes)).unwrap_or_default();
+        let old = draft
+            .head
+            .file
+            .sources()
+            .iter()
+            .find(|source| *source.path == *path);
+        let old = old
+            .map(|source| String::from_utf8_lossy(&source.bytes))
+            .unwrap_or_default();
         let new = String::from_utf8_lossy(&change.contents);
-        let shown = change.path.strip_prefix(&workspace.root).unwrap_or(Path::new(&path));
-        let (from, to) = (format!("a/{}", shown.display()), format!("b/{}", shown.display()));
+        let shown = change
+            .path
+            .strip_prefix(&workspace.root)
+            .unwrap_or(Path::new(&path));
+        let (from, to) = (
+            format!("a/{}", shown.display()),
+            format!("b/{}", shown.display()),
+        );
         let diff = similar::TextDiff::from_lines(&*old, &*new);
-        text.push_str(&diff.unified_diff().context_radius(1).header(&from, &to).to_string());
+        text.push_str(
+            &diff
+                .unified_diff()
+                .context_radius(1)
+                .header(&from, &to)
+                .to_string(),
+        );
     }
     text
 }
 
 fn content(edited: &Edited) -> Result<Zone, WorkflowError> {
-    edited.file.zone().map_err(|findings| WorkflowError::Zone(findings.to_string()))
+    edited
+        .file
+        .zone()
+        .map_err(|findings| WorkflowError::Zone(findings.to_string()))
 }
 
 fn refused(zone: &ZoneConfig, reason: &dyn std::fmt::Display) -> WorkflowError {
-    WorkflowError::Edit { zone: zone.name.clone(), reason: reason.to_string() }
+    WorkflowError::Edit {
+        zone: zone.name.clone(),
+        reason: reason.to_string(),
+    }
 }

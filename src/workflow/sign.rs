@@ -3,12 +3,14 @@
 //! Its serial never goes back and moves whenever its bytes do, so that secondaries fetch refreshed signatures too. A
 //! reload that is owed is remembered on disk, so that one that failed or was interrupted is run again.
 
-use super::error::WorkflowError;
+use super::WorkflowError;
 use super::head::Head;
+use crate::dnssec::Earlier;
+use crate::dnssec::audit::{Expectation, verify_zone};
 use crate::dnssec::delta::Delta;
+use crate::dnssec::denial::Denial;
 use crate::dnssec::keystore::load_keys;
-use crate::dnssec::sign::{Earlier, Signed, SigningPolicy, sign};
-use crate::dnssec::verify::verify_zone;
+use crate::dnssec::sign::{Signed, SigningPolicy, sign};
 use crate::publish::command::Invocation;
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
@@ -21,6 +23,7 @@ use crate::zone::serial;
 use std::cmp::Ordering;
 use std::fs;
 use std::io::ErrorKind;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
@@ -31,7 +34,7 @@ const RELOAD: Duration = Duration::from_secs(60);
 const BACKDATED: Span = Span::hours(1);
 
 /// Brings the signed zone file to what HEAD holds; says what was done.
-pub fn publish(
+pub(super) fn publish(
     workspace: &Workspace,
     _lock: &WorkspaceLock,
     zone: &ZoneConfig,
@@ -68,17 +71,22 @@ pub fn publish(
 }
 
 /// The signed delta from what is served now to `target`; `None` where somebody else signs.
-pub fn ahead(
+pub(super) fn ahead(
     _lock: &WorkspaceLock,
     zone: &ZoneConfig,
     target: &Zone,
     now: Instant,
 ) -> Result<Option<Delta>, WorkflowError> {
-    let Signing::Here { signed: path, .. } = &zone.signing else { return Ok(None) };
-    let Some(before) = read_signed(path, zone)? else { return Ok(None) };
-    let Some(after) = bring_up_to(zone, target, Some(&before), now)? else { return Ok(None) };
-    let delta = Delta::between(&before, &after.zone).map_err(|e| cannot_sign(zone, &e))?;
-    Ok(Some(delta))
+    let Signing::Here { signed: path, .. } = &zone.signing else {
+        return Ok(None);
+    };
+    let Some(before) = read_signed(path, zone)? else {
+        return Ok(None);
+    };
+    let Some(after) = bring_up_to(zone, target, Some(&before), now)? else {
+        return Ok(None);
+    };
+    Delta::between(&before, &after.zone).map_err(|e| cannot_sign(zone, &e))
 }
 
 /// `content`, signed and verified; `None` if what is there says the same under signatures that last.
@@ -88,18 +96,31 @@ fn bring_up_to(
     before: Option<&Zone>,
     now: Instant,
 ) -> Result<Option<Signed>, WorkflowError> {
-    let Signing::Here { keys, validity, refresh, .. } = &zone.signing else { return Ok(None) };
+    let Signing::Here {
+        keys,
+        validity,
+        refresh,
+        ..
+    } = &zone.signing
+    else {
+        return Ok(None);
+    };
     let keys = load_keys(keys, &zone.name).map_err(|e| cannot_sign(zone, &e))?;
     let policy = SigningPolicy {
         now,
         inception: now - BACKDATED,
         expiration: now + *validity,
         refresh: *refresh,
-        ..SigningPolicy::default()
+        jitter: Span::ZERO,
+        denial: Denial::Nsec,
+        threads: threads(),
     };
     let attempt = |serial: u32| {
         let unsigned = with_serial(content, serial);
-        let earlier = Earlier { zone: before, ..Earlier::default() };
+        let earlier = Earlier {
+            zone: before,
+            ..Earlier::default()
+        };
         sign(&unsigned, &keys, earlier, &policy).map_err(|e| cannot_sign(zone, &e))
     };
     let wanted = content.soa().map_or(0, |soa| soa.serial);
@@ -115,19 +136,39 @@ fn bring_up_to(
         _ => attempt(wanted)?,
     };
     signed.made.sort();
-    verify_zone(&signed.zone, now, Span::ZERO, None).map_err(|findings| {
+    let expectation = Expectation {
+        at: now,
+        horizon: Span::ZERO,
+        ds: None,
+        threads: threads(),
+    };
+    verify_zone(&signed.zone, &expectation).map_err(|findings| {
         let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
-        WorkflowError::Unverified { zone: zone.name.clone(), findings: findings.join("\n") }
+        WorkflowError::Unverified {
+            zone: zone.name.clone(),
+            findings: findings.join("\n"),
+        }
     })?;
     Ok(Some(signed))
 }
 
+/// As many threads as there are processors.
+fn threads() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
 fn with_serial(content: &Zone, serial: u32) -> Zone {
     let mut zone = content.clone();
-    let Some(mut soa) = zone.soa() else { return zone };
+    let Some(mut soa) = zone.soa() else {
+        return zone;
+    };
     soa.serial = serial;
     let apex = zone.apex.clone();
-    if let Some(rrset) = zone.nodes.get_mut(&apex).and_then(|node| node.get_mut(&Rtype::SOA)) {
+    if let Some(rrset) = zone
+        .nodes
+        .get_mut(&apex)
+        .and_then(|node| node.get_mut(&Rtype::SOA))
+    {
         rrset.rdatas = vec![soa.to_rdata()];
     }
     zone
@@ -136,14 +177,23 @@ fn with_serial(content: &Zone, serial: u32) -> Zone {
 /// The signed zone as it lies on disk. It can be made again, but not silently: its serial is what secondaries have.
 fn read_signed(path: &Path, zone: &ZoneConfig) -> Result<Option<Zone>, WorkflowError> {
     match fs::read(path) {
-        Ok(bytes) => Zone::parse(&bytes, Some(&zone.name)).map(Some).map_err(|findings| {
-            WorkflowError::SignedUnreadable { path: path.to_owned(), findings: findings.to_string() }
-        }),
+        Ok(bytes) => Zone::parse(&bytes, Some(&zone.name))
+            .map(Some)
+            .map_err(|findings| WorkflowError::SignedUnreadable {
+                path: path.to_owned(),
+                findings: findings.to_string(),
+            }),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(WorkflowError::Unreadable { path: path.to_owned(), source }),
+        Err(source) => Err(WorkflowError::Unreadable {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 
 fn cannot_sign(zone: &ZoneConfig, reason: &dyn std::fmt::Display) -> WorkflowError {
-    WorkflowError::Sign { zone: zone.name.clone(), reason: reason.to_string() }
+    WorkflowError::Sign {
+        zone: zone.name.clone(),
+        reason: reason.to_string(),
+    }
 }

@@ -1,9 +1,9 @@
 //! Use case `start`: steps 1 and 2. The key files come first, so that a crash leaves a key without a rotation, which the
 //! next start adopts, never a rotation without its key.
 
+use super::WorkflowError;
 use super::admit;
 use super::case::Case;
-use super::error::WorkflowError;
 use super::head;
 use crate::rotation::association::Association;
 use crate::rotation::observation::{Endpoint, TlsaName};
@@ -49,18 +49,34 @@ pub fn start(
     let lock = workspace.lock()?;
     let mut case = Case::open(workspace, name, now)?;
     if let Some((id, state)) = case.under_way() {
-        return Err(WorkflowError::UnderWay { id: id.clone(), step: state.step });
+        return Err(WorkflowError::UnderWay {
+            id: id.clone(),
+            step: state.step,
+        });
     }
     let (begin, notes) = beginning(workspace, case.certificate)?;
     let admitted = admit::admit(workspace, &case, &case.next_id(), offered, now)?;
     case.begin(&lock, now, begin)?;
-    case.record(&lock, now, Event::KeyAdmitted { not_after: admitted.not_after })?;
+    case.record(
+        &lock,
+        now,
+        Event::KeyAdmitted {
+            not_after: admitted.not_after,
+        },
+    )?;
     let incoming = admitted.associations;
     case.record(&lock, now, Event::AssociationsComputed { incoming })?;
     let Some((id, state)) = case.rotation else {
-        return Err(WorkflowError::NothingUnderWay { name: name.to_owned() });
+        return Err(WorkflowError::NothingUnderWay {
+            name: name.to_owned(),
+        });
     };
-    Ok(Started { id, state, files: admitted.files, notes })
+    Ok(Started {
+        id,
+        state,
+        files: admitted.files,
+        notes,
+    })
 }
 
 /// The first fact of a rotation, from the live certificates and the zones at HEAD; and what is odd about them.
@@ -74,22 +90,47 @@ pub fn beginning(
     let mut notes = Vec::new();
     for tlsa in endpoints.iter().map(Endpoint::tlsa_name) {
         let (associations, seen) = as_published(workspace, &tlsa)?;
-        if let Some(other) = associations.iter().find(|association| !association.is_3_1_1()) {
-            return Err(WorkflowError::OtherForm { name: tlsa, association: other.clone() });
+        if let Some(other) = associations
+            .iter()
+            .find(|association| !association.is_3_1_1())
+        {
+            return Err(WorkflowError::OtherForm {
+                name: tlsa,
+                association: other.clone(),
+            });
         }
         if associations.is_empty() {
-            notes.push(format!("{tlsa} has no TLSA record yet: the key in use is published beside the next one"));
+            notes.push(format!(
+                "{tlsa} has no TLSA record yet: the key in use is published beside the next one"
+            ));
         }
-        for key in current.difference(&associations).filter(|_| !associations.is_empty()) {
-            notes.push(format!("{tlsa} lacks {}, the key in use: it is published beside the next one", key.short()));
+        for key in current
+            .difference(&associations)
+            .filter(|_| !associations.is_empty())
+        {
+            notes.push(format!(
+                "{tlsa} lacks {}, the key in use: it is published beside the next one",
+                key.short()
+            ));
         }
         for stray in associations.difference(&current) {
-            notes.push(format!("{tlsa} holds {}, which is of no key in use; it is left alone", stray.short()));
+            notes.push(format!(
+                "{tlsa} holds {}, which is of no key in use; it is left alone",
+                stray.short()
+            ));
         }
         base.insert(tlsa.clone(), associations);
         ttl.insert(tlsa, seen);
     }
-    Ok((Event::Started { endpoints, current, base, ttl }, notes))
+    Ok((
+        Event::Started {
+            endpoints,
+            current,
+            base,
+            ttl,
+        },
+        notes,
+    ))
 }
 
 /// The TLSA RRset of a name at HEAD, and the TTL under which it, or its absence, is cached (RFC 2308 §5).

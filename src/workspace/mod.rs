@@ -5,6 +5,7 @@ pub mod durable;
 pub mod journal;
 pub mod lock;
 pub mod template;
+pub mod tls_key;
 
 use config::{Config, ConfigError, Problem};
 use journal::RotationId;
@@ -122,4 +123,3 @@ fn read_text(path: &Path) -> io::Result<String> {
     }
     Ok(text)
 }
-pub mod tls_key;

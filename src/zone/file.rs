@@ -6,6 +6,7 @@ use crate::zone::diagnostic::{Diagnostic, Diagnostics, Severity, Source};
 use crate::zone::include::{Files, Included};
 use crate::zone::lexer::{Lexer, Token};
 use crate::zone::name::Name;
+use crate::zone::rdata::Soa;
 use crate::zone::reader::{self, Inclusion, Reading};
 use crate::zone::record::{Rdata, Rtype};
 use crate::zone::records::{InOrder, Records};
@@ -171,6 +172,13 @@ impl ZoneFile {
     /// How many records were read, repetitions included.
     pub fn record_count(&self) -> usize {
         self.records.all().len()
+    }
+
+    /// The serial of the zone's SOA record.
+    pub fn serial(&self) -> Option<u32> {
+        let soa = self.records.all().iter().find(|r| r.rtype == Rtype::SOA)?;
+        let soa = Soa::from_rdata(&Rdata(self.records.data(soa).into()))?;
+        Some(soa.serial)
     }
 
     pub(crate) fn records(&self) -> &Records {

@@ -3,6 +3,7 @@
 mod check;
 pub mod content;
 pub mod diagnostic;
+pub mod diff;
 pub mod edit;
 pub mod file;
 mod generate;

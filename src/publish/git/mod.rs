@@ -9,6 +9,7 @@ mod proposal;
 
 pub use commit::{Change, Message, Outcome, Target};
 pub use error::GitError;
+pub use proposal::Proposal;
 
 use super::command::{CommandError, Finished, Invocation, said};
 use std::ffi::{OsStr, OsString};

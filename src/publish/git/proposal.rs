@@ -12,7 +12,33 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+/// The tip of a branch that changes are proposed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    /// The commit.
+    pub commit: String,
+    /// The commit before it.
+    pub parent: Option<String>,
+    /// The step in its trailer, such as `mail.1/publish`; none in a person's commit.
+    pub step: Option<String>,
+}
+
 impl Repository {
+    /// What stands on `branch`; none when there is no such branch.
+    pub fn proposal(&self, branch: &str) -> Result<Option<Proposal>, GitError> {
+        let Some(commit) = self.commit_of(&format!("refs/heads/{branch}"))? else {
+            return Ok(None);
+        };
+        let parent = self.commit_of(&format!("{commit}^"))?;
+        let mut steps = self.steps(&["--max-count=1", &commit])?;
+        let step = steps.pop().filter(|step| !step.is_empty());
+        Ok(Some(Proposal {
+            commit,
+            parent,
+            step,
+        }))
+    }
+
     pub(super) fn commit_on_branch(
         &self,
         changes: &[Change],

@@ -183,6 +183,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         let shared = Arc::clone(&shared);
         clients.spawn(async move {
             // What goes wrong with one client is that client's to notice.
+            let _ = stream.set_nodelay(true);
             let _ = converse(stream, &shared).await;
             drop(slot);
         });

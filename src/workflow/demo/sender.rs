@@ -53,7 +53,15 @@ impl Sender {
         hosts: BTreeMap<String, SocketAddr>,
         first: usize,
     ) -> Self {
-        Self { name, apex, anchor, servers, hosts, cache: BTreeMap::new(), questions: first }
+        Self {
+            name,
+            apex,
+            anchor,
+            servers,
+            hosts,
+            cache: BTreeMap::new(),
+            questions: first,
+        }
     }
 
     /// Sends one mail to the domain at `now`, to its most preferred host.
@@ -71,15 +79,25 @@ impl Sender {
         self.look_up(&host, Rtype::A, now).await?;
         let owner = tlsa_owner(&host)?;
         let tlsa = self.look_up(&owner, Rtype::TLSA, now).await?;
-        let rrset: Vec<Association> =
-            tlsa.rdatas.iter().filter_map(Rdata::association).collect();
+        let rrset: Vec<Association> = tlsa.rdatas.iter().filter_map(Rdata::association).collect();
         let text = host.to_string();
         let sni = text.trim_end_matches('.');
-        let address = *self.hosts.get(sni).ok_or_else(|| format!("{sni} has no place in the demo"))?;
+        let address = *self
+            .hosts
+            .get(sni)
+            .ok_or_else(|| format!("{sni} has no place in the demo"))?;
         let to = format!("postmaster@{}", apex.to_string().trim_end_matches('.'));
         let from = format!("robot@{}", self.name);
-        let mail = Mail { from: &from, to: &to, text: "Subject: a mail\n\nIs the key right?\n" };
-        let host = Host { name: sni, address, rrset: &rrset };
+        let mail = Mail {
+            from: &from,
+            to: &to,
+            text: "Subject: a mail\n\nIs the key right?\n",
+        };
+        let host = Host {
+            name: sni,
+            address,
+            rrset: &rrset,
+        };
         Ok(delivery::deliver(&host, &mail, now, &Caller::default()).await)
     }
 
@@ -112,7 +130,13 @@ impl Sender {
         let (rrset, rrsigs) = ask(server, &apex, Rtype::DNSKEY).await?;
         let verified = verify_dnskeys(&apex, &rrset, &rrsigs, &self.anchor, now)
             .map_err(|e| format!("the keys of {apex} from {server} are bogus: {e}"))?;
-        self.keep(&apex, Rtype::DNSKEY, &rrset, verified.window.expiration, now);
+        self.keep(
+            &apex,
+            Rtype::DNSKEY,
+            &rrset,
+            verified.window.expiration,
+            now,
+        );
         Ok(rrset)
     }
 
@@ -123,16 +147,18 @@ impl Sender {
 
     fn keep(&mut self, name: &Name, rtype: Rtype, rrset: &Rrset, expires: Instant, now: Instant) {
         let until = (now + rrset.ttl.span()).min(expires);
-        self.cache.insert((name.clone(), rtype), Cached { rrset: rrset.clone(), until });
+        self.cache.insert(
+            (name.clone(), rtype),
+            Cached {
+                rrset: rrset.clone(),
+                until,
+            },
+        );
     }
 }
 
 /// One question; the RRset of the answer and its signatures.
-async fn ask(
-    server: SocketAddr,
-    name: &Name,
-    rtype: Rtype,
-) -> Result<(Rrset, Vec<Rdata>), String> {
+async fn ask(server: SocketAddr, name: &Name, rtype: Rtype) -> Result<(Rrset, Vec<Rdata>), String> {
     let mut reply = dns::ask(server, Transport::Udp, name, rtype, PATIENCE).await;
     if reply.as_ref().is_ok_and(|reply| reply.truncated) {
         reply = dns::ask(server, Transport::Tcp, name, rtype, PATIENCE).await;
@@ -140,15 +166,24 @@ async fn ask(
     let reply = reply.map_err(|e| format!("{server}: {e}"))?;
     let of_type = |wanted: Rtype| {
         let named = reply.answers.iter().filter(|record| record.owner == *name);
-        named.filter(move |record| record.rtype == wanted).collect::<Vec<&Record>>()
+        named
+            .filter(move |record| record.rtype == wanted)
+            .collect::<Vec<&Record>>()
     };
     let records = of_type(rtype);
-    let ttl = records.iter().map(|record| record.ttl).min().unwrap_or(Ttl(0));
+    let ttl = records
+        .iter()
+        .map(|record| record.ttl)
+        .min()
+        .unwrap_or(Ttl(0));
     let rdatas: Vec<Rdata> = records.iter().map(|record| record.rdata.clone()).collect();
     if rdatas.is_empty() {
         return Err(format!("{server} has no {name} {rtype}"));
     }
-    let rrsigs = of_type(Rtype::RRSIG).into_iter().map(|record| record.rdata.clone()).collect();
+    let rrsigs = of_type(Rtype::RRSIG)
+        .into_iter()
+        .map(|record| record.rdata.clone())
+        .collect();
     Ok((Rrset { ttl, rdatas }, rrsigs))
 }
 
@@ -158,7 +193,8 @@ fn most_preferred(mx: &Rrset) -> Result<Name, String> {
         Some((preference.to_vec(), Name::split_wire(exchange).ok()?.0))
     });
     let best = exchanges.min_by(|a, b| a.0.cmp(&b.0));
-    best.map(|(_, exchange)| exchange).ok_or_else(|| "the MX RRset has no exchange".to_owned())
+    best.map(|(_, exchange)| exchange)
+        .ok_or_else(|| "the MX RRset has no exchange".to_owned())
 }
 
 fn tlsa_owner(host: &Name) -> Result<Name, String> {
