@@ -560,3 +560,81 @@ fn a_command_that_hangs_is_killed_with_its_children_and_a_daemon_does_not_hold_u
     assert_eq!(finished.stdout, b"started\n");
     assert!(start.elapsed() < Duration::from_secs(15));
 }
+
+const STAGE: &str = "TLSA_ROTATE_TEST_STAGE";
+const PLACE: &str = "TLSA_ROTATE_TEST_PLACE";
+
+/// Does in a process of its own what the next test has killed.
+#[test]
+#[ignore = "run by another test in a process of its own"]
+fn stage() {
+    let root = PathBuf::from(std::env::var_os(PLACE).expect("run by another test"));
+    let repository = Repository::discover(&root).unwrap();
+    let change = [Change {
+        path: root.join("zones/zone"),
+        contents: NEW.into(),
+    }];
+    let scratch = root.join(".git/scratch");
+    let target = match std::env::var(STAGE).unwrap().as_str() {
+        "current" => Target::Current,
+        _ => Target::Branch {
+            name: BRANCH,
+            base: "HEAD",
+            scratch: &scratch,
+        },
+    };
+    repository
+        .commit(&change, message("mail.1/publish"), target)
+        .unwrap();
+}
+
+/// Kills a commit before each git that it starts, runs it again, and looks at what came of it.
+fn killed_and_run_again(
+    stage: &str,
+    branch: &str,
+    again: &dyn Fn(&Home) -> Result<Outcome, GitError>,
+) {
+    let mut killed = 0;
+    // At least two pipes are made for every git, and nothing else makes any.
+    for at in (1..).step_by(2) {
+        assert!(at < 400, "{stage} never ends");
+        let home = Home::new();
+        let status = Command::new("strace")
+            .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=pipe2", "-e"])
+            .arg(format!("inject=pipe2:signal=KILL:when={at}"))
+            .arg(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "--test-threads=1", "stage"])
+            .env(STAGE, stage)
+            .env(PLACE, home.path(""))
+            .stdout(std::process::Stdio::null())
+            .status()
+            .expect("strace");
+        if status.success() {
+            break;
+        }
+        killed += 1;
+        if let Err(error) = again(&home) {
+            panic!("{stage} {at}: {error}");
+        }
+        assert_eq!(
+            home.git(&format!("rev-list --count {branch}")),
+            "2",
+            "{stage} {at}"
+        );
+        assert_eq!(home.git(&format!("show {branch}:zones/zone")), "new");
+        assert_eq!(home.state(), "", "{stage} {at}");
+    }
+    assert!(killed > 15, "{stage}: only {killed} places");
+}
+
+#[test]
+fn a_commit_killed_before_any_git_is_made_once_by_the_next_run() {
+    killed_and_run_again("current", "main", &|home| home.commit_here(NEW));
+}
+
+#[test]
+fn a_proposal_killed_before_any_git_is_made_once_by_the_next_run() {
+    killed_and_run_again("branch", BRANCH, &|home| {
+        home.propose(NEW, "mail.1/publish")
+    });
+}

@@ -318,6 +318,11 @@ fn stage() {
             );
             assert_eq!(fs::read(&file).unwrap(), b"one\n");
         }
+        "replace" => assert!(durable::replace(&file, b"one\n").is_ok()),
+        "create" => durable::create(&place.join("key"), b"key", 0o600).unwrap(),
+        "append" => durable::append(&file, 4, b"two\n").unwrap(),
+        "truncate" => durable::truncate(&file, 8, 4).unwrap(),
+        "directories" => durable::create_directory(&place.join("a/b"), 0o755).unwrap(),
         "hold" => {
             let _lock = WorkspaceLock::acquire(place).unwrap();
             println!("\nheld");
@@ -325,4 +330,186 @@ fn stage() {
         }
         other => panic!("no stage {other}"),
     }
+}
+
+/// The system calls that matter for durability, in order, each with the file name it was made on.
+fn traced(home: &Path, stage: &str) -> Vec<String> {
+    let trace = home.join("trace");
+    let status = Command::new("strace")
+        .args([
+            "-f",
+            "-y",
+            "-qq",
+            "-e",
+            "trace=fsync,rename,renameat,renameat2,write,mkdir,ftruncate",
+            "-o",
+        ])
+        .arg(&trace)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "stage"])
+        .env(STAGE, stage)
+        .env(PLACE, home.join("place"))
+        .stdout(Stdio::null())
+        .status()
+        .expect("strace");
+    assert!(status.success());
+    let place = fs::canonicalize(home).unwrap().join("place");
+    let place = place.to_str().unwrap();
+    let calls = fs::read_to_string(&trace).unwrap();
+    let calls = calls
+        .lines()
+        .filter(|call| call.contains(place))
+        .map(|call| {
+            let call = call
+                .split_whitespace()
+                .skip(1)
+                .collect::<Vec<_>>()
+                .join(" ");
+            let name = call.split('(').next().unwrap();
+            let on = call.split(place).nth(1).unwrap();
+            let on = on.split(['>', '"']).next().unwrap();
+            let on = if on.contains("tlsa-rotate-tmp") {
+                "temporary"
+            } else {
+                on
+            };
+            // Which of the calls that rename is used is the C library's business.
+            let name = if name == "renameat" { "rename" } else { name };
+            format!("{name} {on}")
+        });
+    calls.collect()
+}
+
+#[test]
+fn bytes_are_flushed_before_they_get_a_name_and_the_name_before_we_go_on() {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join("place")).unwrap();
+    let replaced = [
+        "write temporary",
+        "fsync temporary",
+        "rename temporary",
+        "fsync ",
+    ];
+    assert_eq!(traced(home.path(), "replace"), replaced, "a new file");
+    let unchanged = ["fsync /file", "fsync "];
+    assert_eq!(
+        traced(home.path(), "replace"),
+        unchanged,
+        "the same again: flushed, since a killed run may not have been"
+    );
+    let created = [
+        "write temporary",
+        "fsync temporary",
+        "renameat2 temporary",
+        "fsync ",
+    ];
+    assert_eq!(traced(home.path(), "create"), created);
+    assert_eq!(
+        traced(home.path(), "append"),
+        ["write /file", "fsync /file"]
+    );
+    assert_eq!(
+        traced(home.path(), "truncate"),
+        ["ftruncate /file", "fsync /file"]
+    );
+    let directories = ["mkdir /a", "fsync ", "mkdir /a/b", "fsync /a"];
+    assert_eq!(traced(home.path(), "directories"), directories);
+}
+
+/// Every system call with which a file comes, changes or goes.
+const WRITING: &[&str] = &[
+    "openat",
+    "write",
+    "fsync",
+    "fchmod",
+    "flock",
+    "rename",
+    "renameat",
+    "renameat2",
+    "linkat",
+    "unlink",
+    "ftruncate",
+];
+
+/// Runs `stage` again and again, killed at its first, second, third … use of each system call that writes, until one
+/// run ends by itself. After each, `check` looks at what is left. Returns how many runs were killed.
+fn killed_everywhere(home: &Path, stage: &str, prepare: &dyn Fn(), check: &dyn Fn()) -> usize {
+    let mut killed = 0;
+    for call in WRITING {
+        for at in 1.. {
+            assert!(at < 200, "{stage} never ends");
+            prepare();
+            let status = Command::new("strace")
+                .args([
+                    "-f",
+                    "-qq",
+                    "-o",
+                    "/dev/null",
+                    "-e",
+                    &format!("trace={call}"),
+                    "-e",
+                ])
+                .arg(format!("inject={call}:signal=KILL:when={at}"))
+                .arg(std::env::current_exe().unwrap())
+                .args(["--ignored", "--exact", "--test-threads=1", "stage"])
+                .env(STAGE, stage)
+                .env(PLACE, home)
+                .stdout(Stdio::null())
+                .status()
+                .expect("strace");
+            if status.success() {
+                break;
+            }
+            killed += 1;
+            check();
+        }
+    }
+    killed
+}
+
+#[test]
+fn killed_at_any_system_call_a_file_is_the_old_or_the_new_one_and_the_next_run_cleans_up() {
+    let home = tempfile::tempdir().unwrap();
+    let (place, file, key) = (
+        home.path(),
+        home.path().join("file"),
+        home.path().join("key"),
+    );
+    let seen = std::cell::RefCell::new(std::collections::BTreeSet::new());
+    let reset = || fs::write(&file, "old\n").unwrap();
+    let killed = killed_everywhere(place, "replace", &reset, &|| {
+        let now = fs::read_to_string(&file).unwrap();
+        assert!(now == "old\n" || now == "one\n", "{now:?}");
+        let left = if names(place).len() > 1 {
+            "temporary"
+        } else {
+            "clean"
+        };
+        seen.borrow_mut().insert((now, left));
+        durable::replace(&file, b"next").unwrap();
+        assert_eq!(names(place), ["file"]);
+    });
+    assert!(killed > 10);
+    let seen = seen.into_inner();
+    for state in [
+        ("old\n", "clean"),
+        ("old\n", "temporary"),
+        ("one\n", "clean"),
+    ] {
+        assert!(
+            seen.contains(&(state.0.to_owned(), state.1)),
+            "no kill led to {state:?}"
+        );
+    }
+    let absent = || drop(fs::remove_file(&key));
+    let killed = killed_everywhere(place, "create", &absent, &|| {
+        if key.exists() {
+            assert_eq!(fs::read(&key).unwrap(), b"key");
+            assert_eq!(mode(&key), 0o600);
+            fs::remove_file(&key).unwrap();
+        }
+        durable::create(&key, b"other", 0o600).unwrap();
+        assert_eq!(names(place), ["file", "key"]);
+    });
+    assert!(killed > 10);
 }

@@ -18,6 +18,8 @@ fn init(directory: &Path, arguments: &[&str]) -> Output {
         .arg("init")
         .args(arguments)
         .current_dir(directory)
+        // As a git hook would leave it: git must look where it is told to, not here.
+        .env("GIT_DIR", "/nowhere")
         .output()
         .unwrap()
 }

@@ -17,7 +17,7 @@ pub const OUTPUT: usize = 64 << 10;
 /// How long a program may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How long to read on after the program ended, when something it started holds its output open.
+/// How long to read on after a program ended, when a daemon that it started holds its output open.
 const AFTERMATH: Duration = Duration::from_millis(500);
 
 /// A program to be run, with everything it depends on.
@@ -50,7 +50,7 @@ pub struct Finished {
     pub stdout: Vec<u8>,
     /// The beginning of its standard error.
     pub stderr: Vec<u8>,
-    /// Whether there was more output than was kept.
+    /// Whether there was, or may have been, more output than was kept.
     pub truncated: bool,
 }
 
@@ -164,8 +164,15 @@ impl Invocation {
         let stdout = Capture::start(child.stdout.take(), self.limit);
         let stderr = Capture::start(child.stderr.take(), self.limit);
         let (status, in_time) = self.wait(child)?;
-        let (stdout, more_out) = stdout.finish();
-        let (stderr, more_err) = stderr.finish();
+        // What is left in a pipe is read at once, unless the machine is busy: git's answers must be whole, and git
+        // leaves no daemon behind that holds its output.
+        let patience = if self.own_group || !in_time {
+            AFTERMATH
+        } else {
+            self.deadline
+        };
+        let (stdout, more_out) = stdout.finish(patience);
+        let (stderr, more_err) = stderr.finish(patience);
         if !in_time {
             return Err(CommandError::TimedOut {
                 command: self.as_text(),
@@ -285,9 +292,12 @@ impl Capture {
         Self { kept, done }
     }
 
-    /// What was read, and whether there was more. Does not wait for a daemon that inherited the stream.
-    fn finish(self) -> (Vec<u8>, bool) {
-        let _: Result<(), RecvTimeoutError> = self.done.recv_timeout(AFTERMATH);
-        std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    /// What was read, and whether there was or may be more. Waits no longer for the end of the stream than `patience`.
+    fn finish(self, patience: Duration) -> (Vec<u8>, bool) {
+        // The reader hangs up at the end of the stream.
+        let ended = self.done.recv_timeout(patience) == Err(RecvTimeoutError::Disconnected);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (bytes, more) = std::mem::take(&mut *kept);
+        (bytes, more || !ended)
     }
 }

@@ -126,13 +126,14 @@ fn replace_real(target: &Path, contents: &[u8]) -> io::Result<Replaced> {
         Err(e) if e.kind() == ErrorKind::NotFound => None,
         Err(e) => return Err(e),
     };
-    let directory = directory_of(target);
+    // Opened first: a directory that cannot be flushed shall be found before anything has changed.
+    let directory = Directory::open(directory_of(target))?;
     if old
         .as_ref()
         .is_some_and(|old| old.len() == contents.len() as u64)
         && holds(target, contents)?
     {
-        flush_directory(directory)?;
+        directory.flush()?;
         return Ok(Replaced::Unchanged);
     }
     sweep_beside(target);
@@ -145,7 +146,7 @@ fn replace_real(target: &Path, contents: &[u8]) -> io::Result<Replaced> {
         }
     })?;
     temporary.persist(target).map_err(|e| e.error)?;
-    flush_directory(directory)?;
+    directory.flush()?;
     Ok(Replaced::Changed)
 }
 
@@ -158,12 +159,13 @@ pub fn create(path: &Path, contents: &[u8], mode: u32) -> Result<(), WriteError>
         if fs::symlink_metadata(path).is_ok() {
             return Err(ErrorKind::AlreadyExists.into());
         }
+        let directory = Directory::open(directory_of(path))?;
         sweep_beside(path);
         let temporary = write_temporary(path, contents, 0o600, |file| {
             file.set_permissions(Permissions::from_mode(mode))
         })?;
         temporary.persist_noclobber(path).map_err(|e| e.error)?;
-        flush_directory(directory_of(path))
+        directory.flush()
     };
     create_real().map_err(|source| WriteError {
         operation: Operation::Create,
@@ -218,7 +220,7 @@ pub fn truncate(path: &Path, length: u64, kept: u64) -> Result<(), WriteError> {
 /// Deletes the file at `path` for good; one that is not there is no error.
 pub fn remove(path: &Path) -> Result<(), WriteError> {
     let removed = match fs::remove_file(path) {
-        Ok(()) => flush_directory(directory_of(path)),
+        Ok(()) => Directory::open(directory_of(path)).and_then(|d| d.flush()),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
         Err(e) => Err(e),
     };
@@ -248,7 +250,7 @@ fn create_directory_real(path: &Path, mode: u32) -> io::Result<()> {
     match DirBuilder::new().mode(mode).create(path) {
         Err(e) if e.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         Err(e) => Err(e),
-        Ok(()) => flush_directory(above),
+        Ok(()) => Directory::open(above)?.flush(),
     }
 }
 
@@ -379,10 +381,21 @@ fn keep_owner(file: &File, old: &fs::Metadata) -> io::Result<()> {
     fchown(file, None, Some(old.gid()))
 }
 
-fn flush_directory(directory: &Path) -> io::Result<()> {
-    match File::open(directory)?.sync_all() {
-        // Some file systems cannot flush a directory; there is nothing more that could be done on them.
-        Err(e) if matches!(e.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
-        flushed => flushed,
+/// A directory whose entries can be flushed.
+struct Directory(File);
+
+impl Directory {
+    fn open(path: &Path) -> io::Result<Self> {
+        File::open(path).map(Self)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        match self.0.sync_all() {
+            // Some file systems cannot flush a directory; there is nothing more that could be done on them.
+            Err(e) if matches!(e.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
+                Ok(())
+            }
+            flushed => flushed,
+        }
     }
 }

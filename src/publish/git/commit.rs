@@ -163,7 +163,11 @@ impl Repository {
         for change in changes {
             before.push(self.ours_to_write(change)?);
         }
-        let done = self.write_and_commit(changes, message);
+        let mut done = self.write_and_commit(changes, message);
+        // A git that outlived a killed run can have been faster with the same commit.
+        if done.is_err() && self.holds("HEAD", changes.iter().copied()).is_ok() {
+            done = Ok(());
+        }
         if done.is_err() {
             for (change, old) in changes.iter().zip(before) {
                 if let Some(old) = old {

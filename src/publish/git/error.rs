@@ -168,6 +168,10 @@ impl GitError {
         let hint = match self {
             Self::Command(error) => return error.hints(),
             Self::Write(error) => return error.hints(),
+            // git says itself how to trust it; the variable's name is the same in every language.
+            Self::NotARepository { said, .. } if said.contains("safe.directory") => {
+                "run as the user who owns the repository, or trust it as git says above".to_owned()
+            }
             Self::NotARepository { .. } => "`git init` makes one; `publish = { file = true }` works without git".to_owned(),
             Self::Bare { .. } => "keep the workspace in a clone that has a working tree".to_owned(),
             Self::Unborn { root } => format!("review the files and commit them: git -C {} add . && git commit", root.display()),
