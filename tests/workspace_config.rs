@@ -43,7 +43,7 @@ hosts = ["MX1.example.com.", "mx.sub.example.com"]
 live = { certificate = "/etc/mail/fullchain.pem", key = "/etc/mail/privkey.pem" }
 next = { generate = ["rsa-2048", "ecdsa-p256"] }
 deploy = { command = ["/usr/local/sbin/deploy", "mail"] }
-addresses = { "mx1.example.com" = ["192.0.2.25", "2001:db8::25"] }
+addresses = { "mx1.example.com" = ["192.0.2.25", "[2001:db8::25]:2525"] }
 policy = { soak = "48h" }
 
 [[certificate]]
@@ -113,7 +113,9 @@ fn everything_written_is_meant() {
         mail.deploy,
         Deploy::Command(vec!["/usr/local/sbin/deploy".into(), "mail".into()])
     );
-    assert_eq!(mail.addresses["mx1.example.com"].len(), 2);
+    let sockets = mail.addresses["mx1.example.com"].iter();
+    let sockets: Vec<String> = sockets.map(|d| d.socket(25).to_string()).collect();
+    assert_eq!(sockets, ["192.0.2.25:25", "[2001:db8::25]:2525"]);
     let policy = Policy {
         min_wait: Span::days(2),
         soak: Span::days(2),
@@ -483,7 +485,7 @@ fn every_mistake_is_told_with_its_line() {
             "\"192.0.2.25\"",
             "\"192.0.2\"",
             &[
-                "26: `addresses`: mx1.example.com must be followed by IP addresses, such as [\"192.0.2.25\", \"2001:db8::25\"]",
+                "26: `addresses`: mx1.example.com must be followed by IP addresses, such as [\"192.0.2.25\", \"2001:db8::25\", \"192.0.2.25:2525\"]",
             ],
         ),
         (

@@ -24,15 +24,15 @@ pub enum Purpose {
 #[derive(Clone, Debug)]
 pub struct Subject<'a> {
     /// The rotation's name, such as `mail.1`.
-    pub rotation: &'a str,
+    pub rotation: String,
     /// Its state.
     pub state: &'a Rotation,
     /// What the state demands.
     pub requirement: &'a Requirement,
     /// The zone's name without a final dot.
-    pub zone: &'a str,
+    pub zone: String,
     /// The RRsets as they stand in the zone now.
-    pub now: &'a BTreeMap<TlsaName, BTreeSet<Association>>,
+    pub now: BTreeMap<TlsaName, BTreeSet<Association>>,
     /// Serials before and after.
     pub serials: (u32, u32),
     /// The operator's patience, for what comes next.
@@ -140,7 +140,7 @@ pub fn message(purpose: Purpose, subject: &Subject<'_>) -> String {
         hosts.join(", ")
     );
     text.push_str("What changes:\n");
-    for (name, rrset) in subject.now {
+    for (name, rrset) in &subject.now {
         for association in subject.requirement.missing_in(rrset) {
             let _ = writeln!(text, "  + {name} TLSA {association}");
         }

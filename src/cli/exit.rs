@@ -1,5 +1,7 @@
 //! What a command ends with: an exit code that scripts can trust, and a failure that says the way out.
 
+use crate::workflow::WorkflowError;
+use crate::workspace::lock::LockError;
 use std::fmt;
 use std::process::ExitCode;
 
@@ -45,11 +47,32 @@ impl Failure {
         }
     }
 
+    /// The same failure with these ways out.
+    #[must_use]
+    pub fn hints(mut self, hints: Vec<String>) -> Self {
+        self.hints.extend(hints);
+        self
+    }
+
     /// The same failure with one more way out.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+}
+
+impl From<WorkflowError> for Failure {
+    fn from(error: WorkflowError) -> Self {
+        let exit = match &error {
+            WorkflowError::Lock(LockError::Held { .. }) => Exit::Locked,
+            _ => Exit::Wrong,
+        };
+        Self {
+            exit,
+            message: error.to_string(),
+            hints: error.hints(),
+        }
     }
 }
 

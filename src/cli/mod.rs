@@ -3,14 +3,27 @@
 // The binary's only place that prints: data on stdout, talk on stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod abort;
+mod advance;
+mod dane;
+mod demo;
 mod exit;
+mod init;
+mod plan;
+mod record;
+mod serve;
+mod standing;
+mod start;
+mod status;
 mod zone;
 
 pub use exit::{Exit, Failure};
 
 use crate::rotation::timing::Instant;
+use crate::workspace::Workspace;
 use clap::{Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::io::{BufWriter, StdoutLock};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Rotates the TLS key of a mail server under DANE without a single refused mail.
@@ -45,6 +58,24 @@ impl Global {
             Instant::from_unix(since_epoch.map_or(0, |d| d.as_secs()))
         })
     }
+
+    /// The workspace of `--config`, or the one that the working directory lies in. Its warnings are told.
+    pub(crate) fn workspace(&self) -> Result<Workspace, Failure> {
+        let found = match &self.config {
+            Some(path) => Workspace::open(path),
+            None => Workspace::find(Path::new(".")),
+        };
+        let workspace = found.map_err(|error| Failure::wrong(&error).hints(error.hints()))?;
+        for warning in workspace.warnings() {
+            eprintln!("warning: {warning}");
+        }
+        Ok(workspace)
+    }
+}
+
+/// Standard output, locked and buffered; a reader that goes away is an error like any other, not a panic.
+fn stdout() -> BufWriter<StdoutLock<'static>> {
+    BufWriter::new(std::io::stdout().lock())
 }
 
 /// Output formats.
@@ -60,6 +91,26 @@ pub(crate) enum Format {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Print the TLSA data of certificates, chains, requests and keys
+    Record(record::RecordArgs),
+    /// DANE offline: judge a chain by a TLSA RRset
+    Dane(dane::DaneArgs),
+    /// Write a new workspace, every key explained
+    Init(init::Args),
+    /// Serve signed zones over DNS
+    Serve(serve::Args),
+    /// A whole rotation in under a minute on loopback, nothing to install
+    Demo(demo::Demo),
+    /// Begin a rotation: generate or admit the next key; publishes nothing
+    Start(start::Start),
+    /// The runbook: seven steps, earliest dates, zone diffs, how to check and to undo
+    Plan(plan::Plan),
+    /// One tick of the machine: look, decide, record, propose; for cron
+    Advance(advance::Advance),
+    /// Where each rotation stands and why not further
+    Status(status::Status),
+    /// Give a rotation up by the safe way back
+    Abort(abort::Abort),
     /// Check, normalize and compare master files
     Zone(zone::Args),
 }
@@ -82,6 +133,16 @@ pub fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let global = &arguments.global;
     match &arguments.command {
+        Command::Record(args) => record::run(args, global),
+        Command::Dane(args) => dane::run(args, global),
+        Command::Init(args) => init::run(args, global),
+        Command::Serve(args) => serve::run(args, global),
+        Command::Demo(args) => demo::run(args, global),
+        Command::Start(args) => start::run(args, global),
+        Command::Plan(args) => plan::run(args, global),
+        Command::Advance(args) => advance::run(args, global),
+        Command::Status(args) => status::run(args, global),
+        Command::Abort(args) => abort::run(args, global),
         Command::Zone(args) => zone::run(args, global),
     }
 }

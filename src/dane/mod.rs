@@ -1,1 +1,12 @@
 //! DANE over values (RFC 6698, 7671, 7672): associations of certificates and keys, and the judgement of a chain.
+
+pub mod association;
+pub mod certificate;
+mod der;
+pub mod judge;
+pub mod key;
+mod name_check;
+mod path;
+mod pem;
+pub mod rrset_text;
+pub mod subject;

@@ -1,1 +1,19 @@
 //! The live world as observations: what servers answer and what hosts present. Bounded and cancellable.
+
+pub mod authorities;
+mod denial;
+pub mod dns;
+pub mod probe;
+pub mod proof;
+pub mod smtp;
+pub mod tls;
+
+use std::io;
+
+/// Runs one look at the world to its end, for callers that are not asynchronous themselves.
+pub fn wait_for<T>(look: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(look))
+}

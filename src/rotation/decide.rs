@@ -101,12 +101,7 @@ impl Question<'_> {
             Step::Prepublishing | Step::Waiting | Step::Deployed | Step::Retiring => {
                 vec![Action::ChangeZone(self.rotation.requirement())]
             }
-            Step::SwapOpen => {
-                vec![
-                    Action::ChangeZone(self.rotation.requirement()),
-                    Action::Deploy,
-                ]
-            }
+            Step::SwapOpen => self.deployment(),
             Step::RollingBack => {
                 vec![
                     Action::ChangeZone(self.rotation.requirement()),
@@ -135,7 +130,7 @@ impl Question<'_> {
                 .served_and_merged(wait_span(self.rotation, self.policy))
                 .map(|ttl| Some(Event::PrepublishServed { ttl })),
             Step::Waiting => self.may_swap(),
-            Step::SwapOpen => self.hosts_present(Wanted::Incoming, Event::HostsPresentedIncoming),
+            Step::SwapOpen => self.deployed(),
             Step::Deployed => self.soaked(),
             Step::Verified => self.hosts_present(Wanted::Incoming, Event::RetireDecided),
             Step::Retiring => self
@@ -181,6 +176,25 @@ impl Question<'_> {
         } else {
             Err(blockers)
         }
+    }
+
+    /// Deployment is asked for only in a run that saw every server serve both (step 5's gate, re-observed).
+    fn deployment(&self) -> Vec<Action> {
+        let mut actions = vec![Action::ChangeZone(self.rotation.requirement())];
+        if self.served_and_merged(self.policy.soak).is_ok() {
+            actions.push(Action::Deploy);
+        }
+        actions
+    }
+
+    fn deployed(&self) -> Answer {
+        let answer = self.hosts_present(Wanted::Incoming, Event::HostsPresentedIncoming);
+        answer.map_err(|mut blockers| {
+            if let Err(more) = self.served_and_merged(self.policy.soak) {
+                blockers.extend(more);
+            }
+            blockers
+        })
     }
 
     fn soaked(&self) -> Answer {

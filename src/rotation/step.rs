@@ -339,7 +339,7 @@ impl Rotation {
 
     /// Whether the rotation has ended, well or given up.
     pub fn is_over(&self) -> bool {
-        matches!(self.step, Step::Retired | Step::Aborted)
+        self.step.is_the_end()
     }
 }
 
@@ -392,6 +392,11 @@ impl Step {
         Self::Withdrawing,
         Self::Aborted,
     ];
+
+    /// Whether a rotation in this step is over, well or given up.
+    pub fn is_the_end(self) -> bool {
+        matches!(self, Self::Retired | Self::Aborted)
+    }
 
     /// The step's name in one word.
     pub fn name(self) -> &'static str {

@@ -4,6 +4,8 @@ pub mod config;
 pub mod durable;
 pub mod journal;
 pub mod lock;
+pub mod template;
+pub mod tls_key;
 
 use config::{Config, ConfigError, Problem};
 use journal::RotationId;
@@ -73,7 +75,10 @@ impl Workspace {
 
     /// Takes the lock; needed by everything that writes.
     pub fn lock(&self) -> Result<WorkspaceLock, LockError> {
-        WorkspaceLock::acquire(&self.state().join("lock"))
+        let lock = WorkspaceLock::acquire(&self.state().join("lock"))?;
+        // Nothing in this directory is for git. That it is not, is a courtesy, and no reason to refuse to work.
+        let _ = durable::create(&self.state().join(".gitignore"), b"*\n", 0o644);
+        Ok(lock)
     }
 
     /// The directory of what the program remembers.

@@ -10,7 +10,7 @@ pub(super) fn is_well_formed(octets: &[u8]) -> bool {
 }
 
 /// Appends the windows of `types`, in any order and with repetitions.
-pub(super) fn append(types: &mut [u16], out: &mut Vec<u8>) {
+pub(crate) fn append(types: &mut [u16], out: &mut Vec<u8>) {
     types.sort_unstable();
     for window in types.chunk_by(|a, b| a >> 8 == b >> 8) {
         let mut bits = [0_u8; 32];
@@ -28,7 +28,7 @@ pub(super) fn append(types: &mut [u16], out: &mut Vec<u8>) {
 }
 
 /// The types of a bitmap in ascending order; `None` when it is not well-formed.
-pub(super) fn types(octets: &[u8]) -> Option<Vec<Rtype>> {
+pub(crate) fn types(octets: &[u8]) -> Option<Vec<Rtype>> {
     let mut types = Vec::new();
     for (number, bits) in windows(octets)? {
         for (at, octet) in (0_u8..).zip(bits) {

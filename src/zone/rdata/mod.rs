@@ -4,7 +4,7 @@
 //! is not in the table is read and printed in the generic form of RFC 3597 only.
 
 mod apl;
-mod bitmap;
+pub(crate) mod bitmap;
 mod codec;
 mod gateway;
 mod hip;

@@ -1,0 +1,22 @@
+//! `abort`: the safe way back from the present step.
+
+use super::exit::{Exit, Failure};
+use super::{Global, standing};
+use crate::workflow::abort;
+use clap::Args;
+
+/// Give a rotation up by the safe way back; the reason is recorded.
+#[derive(Debug, Args)]
+pub(crate) struct Abort {
+    /// The certificate whose rotation is given up
+    name: String,
+    /// Why, in your words
+    #[arg(long, default_value = "asked for on the command line")]
+    reason: String,
+}
+
+pub(crate) fn run(args: &Abort, global: &Global) -> Result<Exit, Failure> {
+    let workspace = global.workspace()?;
+    let tick = abort::abort(&workspace, &args.name, &args.reason, global.now())?;
+    standing::print(&[tick], standing::Style::Paragraph)
+}

@@ -1,0 +1,32 @@
+//! `advance`: one tick of the machine for all rotations, for cron.
+
+use super::exit::{Exit, Failure};
+use super::{Format, Global, standing};
+use crate::workflow::advance::{self, Mode};
+use clap::Args;
+
+/// One tick of the machine: look, decide, record, propose. Idempotent; for cron.
+#[derive(Debug, Args)]
+pub(crate) struct Advance {
+    /// Certificates to advance [default: all]
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// Look and decide, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(crate) fn run(args: &Advance, global: &Global) -> Result<Exit, Failure> {
+    let workspace = global.workspace()?;
+    let mode = if args.dry_run {
+        Mode::Rehearse
+    } else {
+        Mode::Act
+    };
+    let ticks = advance::advance(&workspace, &args.names, global.now(), mode)?;
+    let style = match global.format {
+        Format::Json => standing::Style::Json("advance"),
+        Format::Text | Format::Markdown => standing::Style::Line,
+    };
+    standing::print(&ticks, style)
+}

@@ -1,0 +1,93 @@
+//! `tlsa-rotate init`: a new workspace, and what to do with it.
+
+use super::{Exit, Failure, Format, Global};
+use crate::publish::git::Repository;
+use crate::workspace::template::{self, Written};
+use serde_json::json;
+use std::io::{BufWriter, Write, stderr, stdout};
+use std::path::{Path, PathBuf};
+
+/// Arguments of `init`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The directory; created when missing
+    #[arg(value_name = "DIR", default_value = ".")]
+    directory: PathBuf,
+}
+
+pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let written = template::write(&args.directory).map_err(|error| {
+        let hints = error.hints();
+        hints
+            .into_iter()
+            .fold(Failure::wrong(&error), Failure::hint)
+    })?;
+    let in_git = Repository::discover(&written.root).is_ok();
+    let next = next_commands(&args.directory);
+    let mut out = BufWriter::new(stdout().lock());
+    if global.format == Format::Json {
+        let document = json!({
+            "schema": "tlsa-rotate/init/v1",
+            "root": written.root,
+            "created": written.created,
+            "to_ignore": written.to_ignore,
+            "in_git": in_git,
+            "next": next,
+        });
+        writeln!(out, "{document:#}")?;
+    } else {
+        for file in &written.created {
+            writeln!(out, "{}", args.directory.join(file).display())?;
+        }
+    }
+    out.flush()?;
+    drop(out);
+    tell(&written, in_git, &next)?;
+    Ok(Exit::Done)
+}
+
+/// What to run next, in this order.
+fn next_commands(directory: &Path) -> Vec<String> {
+    let enter = if directory.as_os_str() == "." {
+        String::new()
+    } else {
+        format!("cd {} && ", shell_word(&directory.display().to_string()))
+    };
+    vec![
+        format!("{enter}${{EDITOR:-vi}} tlsa-rotate.toml zones/example.com.zone"),
+        "tlsa-rotate key generate example.com --keys keys".to_owned(),
+        "tlsa-rotate check".to_owned(),
+    ]
+}
+
+/// `text` as the shell reads it back.
+fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,=@:".contains(c);
+    if text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+fn tell(written: &Written, in_git: bool, next: &[String]) -> Result<(), Failure> {
+    let mut talk = BufWriter::new(stderr().lock());
+    writeln!(talk, "\nNext:")?;
+    for (number, command) in (1..).zip(next) {
+        writeln!(talk, "  {number}. {command}")?;
+    }
+    if !in_git {
+        writeln!(
+            talk,
+            "hint: this is no git repository, and changes of zones are reviewed in git: git init && git add . && git commit"
+        )?;
+    }
+    if !written.to_ignore.is_empty() {
+        writeln!(
+            talk,
+            "hint: your .gitignore was left alone; to keep private keys out of git, add: {}",
+            written.to_ignore.join(" ")
+        )?;
+    }
+    talk.flush()?;
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! Prints where rotations stand, and turns it into an exit code: what `advance` and `status` have in common.
+
+use super::exit::{Exit, Failure};
+use crate::report::standing::Standing;
+use crate::rotation::blocker::Who;
+use crate::workflow::advance::Tick;
+use serde_json::json;
+use std::io::Write as _;
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// One line each.
+    Line,
+    /// A paragraph each.
+    Paragraph,
+    /// One document, for this command.
+    Json(&'static str),
+}
+
+/// Prints every rotation and returns the most pressing exit code among them.
+pub(super) fn print(ticks: &[Tick], style: Style) -> Result<Exit, Failure> {
+    let mut out = super::stdout();
+    let mut exit = Exit::Done;
+    let mut documents = Vec::new();
+    for tick in ticks {
+        for note in &tick.notes {
+            eprintln!("note: {}: {note}", tick.certificate);
+        }
+        exit = exit.max(code(tick));
+        let id = tick.rotation.as_ref().map(|(id, _)| id.to_string());
+        let standing = Standing {
+            certificate: &tick.certificate,
+            rotation: id
+                .as_deref()
+                .zip(tick.rotation.as_ref().map(|(_, state)| state)),
+            decision: tick.decision.as_ref(),
+            observation: tick.observation.as_ref(),
+            events: &tick.events,
+            deeds: &tick.deeds,
+        };
+        if let Some(error) = &tick.failed {
+            eprintln!("error: {}: {error}", tick.certificate);
+            for hint in error.hints() {
+                eprintln!("hint: {hint}");
+            }
+        }
+        match style {
+            Style::Line => writeln!(out, "{}", standing.line())?,
+            Style::Paragraph => write!(out, "{}", standing.text())?,
+            Style::Json(_) => documents.push(standing.json()),
+        }
+    }
+    if let Style::Json(command) = style {
+        let document = json!({
+            "schema": format!("tlsa-rotate/{command}/v1"),
+            "rotations": documents,
+        });
+        writeln!(out, "{document:#}")?;
+    }
+    out.flush()?;
+    Ok(exit)
+}
+
+/// What one rotation asks of whoever reads exit codes.
+fn code(tick: &Tick) -> Exit {
+    let decision = tick.decision.as_ref();
+    if decision.is_some_and(|decision| !decision.alarms.is_empty()) {
+        Exit::DeliveryAtRisk
+    } else if tick.failed.is_some() {
+        Exit::Wrong
+    } else if decision.and_then(|decision| decision.who_acts()) == Some(Who::You) {
+        Exit::PersonNeeded
+    } else {
+        Exit::Done
+    }
+}

@@ -1,0 +1,48 @@
+//! `start`: steps 1 and 2, the next key and its association.
+
+use super::Global;
+use super::exit::{Exit, Failure};
+use crate::workflow::start::{self, Offered};
+use clap::Args;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+/// Begin a rotation: generate or admit the next key, compute its association. Publishes nothing.
+#[derive(Debug, Args)]
+pub(crate) struct Start {
+    /// The certificate to rotate, as named in the configuration
+    name: String,
+    /// The next certificate chain, if you bring your own
+    #[arg(long, value_name = "FILE", requires = "key")]
+    certificate: Option<PathBuf>,
+    /// Its private key
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    key: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Start, global: &Global) -> Result<Exit, Failure> {
+    let workspace = global.workspace()?;
+    let offered = args.certificate.clone().zip(args.key.clone());
+    let offered = offered.map(|(certificate, key)| Offered { certificate, key });
+    let started = start::start(&workspace, &args.name, offered.as_ref(), global.now())?;
+    let mut out = super::stdout();
+    writeln!(out, "{}: {}", started.id, started.state.step)?;
+    for association in &started.state.current {
+        writeln!(out, "  in use   {association}")?;
+    }
+    for association in &started.state.incoming {
+        writeln!(out, "  next     {association}")?;
+    }
+    for file in &started.files {
+        writeln!(out, "  file     {}", file.display())?;
+    }
+    out.flush()?;
+    for note in &started.notes {
+        eprintln!("note: {note}");
+    }
+    eprintln!(
+        "hint: `tlsa-rotate plan {}` shows what follows; `tlsa-rotate advance` takes the next step",
+        args.name
+    );
+    Ok(Exit::Done)
+}

@@ -1,0 +1,325 @@
+//! The judgement of a DANE client: a TLSA RRset and a presented chain, host names and a time, to a verdict and the
+//! reason for each record (RFC 6698 §2.1, RFC 7671 §4 to §5 and §9, RFC 7672 §2.2, §3.1 and §3.2).
+//!
+//! That the RRset is DNSSEC-secure is the caller's premise; nothing here looks anything up.
+
+use crate::dane::association;
+use crate::dane::certificate::{Certificate, CertificateError};
+use crate::dane::key::PublicKey;
+use crate::dane::name_check;
+use crate::dane::path::{self, Anchor};
+use crate::rotation::association::Association;
+use crate::rotation::timing::Instant;
+use std::fmt;
+
+/// Which usages count.
+#[derive(Clone, Copy, Debug)]
+pub enum Rules<'a> {
+    /// Opportunistic DANE for SMTP: usages 2 and 3; 0 and 1 are unusable (RFC 7672 §3.1.3).
+    Smtp,
+    /// RFC 6698 in full: usages 0 and 1 too, against these roots.
+    Pkix {
+        /// The trusted root certificates.
+        roots: &'a [Certificate],
+    },
+}
+
+/// What a client makes of a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What became of each record, in the order given.
+    pub records: Vec<(Association, Finding)>,
+}
+
+/// The verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The host is authenticated by this record; mail may flow.
+    Verified(Association),
+    /// Usable records, none of which matches: mail must not be delivered to this host.
+    Refused,
+    /// No record is usable: TLS is mandatory, unauthenticated (RFC 7672 §2.2).
+    NoUsableRecords,
+}
+
+/// What became of one record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It matches, with all that its usage demands.
+    Matched,
+    /// The client must act as if the record were not there.
+    Unusable(Unusable),
+    /// Not looked at: a stronger digest of the same usage and selector is published (RFC 7671 §9).
+    Weaker,
+    /// It does not match.
+    Mismatch(Mismatch),
+}
+
+/// Why a record is unusable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// Usage 0 or 1 for SMTP.
+    PkixUsage,
+    /// A usage, selector or matching type that nobody assigned.
+    Unassigned,
+    /// A digest of another length than its matching type has.
+    DigestLength {
+        /// Octets it has.
+        octets: usize,
+        /// Octets it should have.
+        expected: usize,
+    },
+    /// Matching type 0 with data that is no certificate or key.
+    NotDer,
+}
+
+/// Why a usable record does not match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mismatch {
+    /// No certificate was presented.
+    NothingPresented,
+    /// Another key or certificate is presented.
+    Differs,
+    /// The data is the digest of the empty input: it matches nothing, ever.
+    DigestOfNothing,
+    /// No presented certificate above the leaf is the trust anchor.
+    AnchorNotPresented,
+    /// Usage 2 or 0 with the leaf's own key or certificate.
+    AnchorIsLeaf,
+    /// The anchor is there, the path to it is not good.
+    Path(String),
+    /// The path is good, the certificate is for other names.
+    Name,
+}
+
+/// The presented chain, from the DER that came over the wire.
+///
+/// The leaf must be readable. An unreadable certificate behind it is left out: it can be no link of a valid path.
+pub fn presented(chain: &[Vec<u8>]) -> Result<Vec<Certificate>, CertificateError> {
+    let Some((leaf, others)) = chain.split_first() else {
+        return Ok(Vec::new());
+    };
+    let mut certificates = vec![Certificate::from_der(leaf)?];
+    certificates.extend(
+        others
+            .iter()
+            .filter_map(|der| Certificate::from_der(der).ok()),
+    );
+    Ok(certificates)
+}
+
+/// Judges `chain` (leaf first) by `rrset`, for a host known by `names` (the TLSA base domain first), at `at`.
+///
+/// An empty `rrset` gives [`Verdict::NoUsableRecords`].
+pub fn judge(
+    rrset: &[Association],
+    chain: &[Certificate],
+    names: &[&str],
+    at: Instant,
+    rules: Rules<'_>,
+) -> Judgement {
+    let usable: Vec<&Association> = rrset
+        .iter()
+        .filter(|record| unusable(record, rules).is_none())
+        .collect();
+    let case = Case {
+        chain,
+        names,
+        at,
+        rules,
+    };
+    let records: Vec<(Association, Finding)> = rrset
+        .iter()
+        .map(|record| {
+            let finding = if let Some(reason) = unusable(record, rules) {
+                Finding::Unusable(reason)
+            } else if is_weaker(record, &usable) {
+                Finding::Weaker
+            } else {
+                case.finding(record)
+            };
+            (record.clone(), finding)
+        })
+        .collect();
+    let matched = records
+        .iter()
+        .find(|(_, finding)| *finding == Finding::Matched);
+    let verdict = match matched {
+        Some((record, _)) => Verdict::Verified(record.clone()),
+        None if usable.is_empty() => Verdict::NoUsableRecords,
+        None => Verdict::Refused,
+    };
+    Judgement { verdict, records }
+}
+
+fn unusable(record: &Association, rules: Rules<'_>) -> Option<Unusable> {
+    if record.usage > 3 || record.selector > 1 || record.matching > 2 {
+        return Some(Unusable::Unassigned);
+    }
+    if record.usage < 2 && matches!(rules, Rules::Smtp) {
+        return Some(Unusable::PkixUsage);
+    }
+    let octets = record.data.len();
+    let expected = match record.matching {
+        1 => 32,
+        2 => 64,
+        _ => {
+            let readable = match record.selector {
+                0 => Certificate::from_der(&record.data).is_ok(),
+                _ => PublicKey::from_spki(&record.data).is_ok(),
+            };
+            return (!readable).then_some(Unusable::NotDer);
+        }
+    };
+    (octets != expected).then_some(Unusable::DigestLength { octets, expected })
+}
+
+/// RFC 7671 §9: per usage and selector only the strongest digest counts; exact data (0) is always looked at.
+fn is_weaker(record: &Association, usable: &[&Association]) -> bool {
+    record.matching != 0
+        && usable.iter().any(|other| {
+            (other.usage, other.selector) == (record.usage, record.selector)
+                && other.matching > record.matching
+        })
+}
+
+struct Case<'a> {
+    chain: &'a [Certificate],
+    names: &'a [&'a str],
+    at: Instant,
+    rules: Rules<'a>,
+}
+
+impl Case<'_> {
+    fn finding(&self, record: &Association) -> Finding {
+        let outcome = match (self.chain.split_first(), record.usage) {
+            _ if association::is_digest_of_nothing(record) => Err(Mismatch::DigestOfNothing),
+            (None, _) => Err(Mismatch::NothingPresented),
+            // RFC 7671 §5.1: neither names nor validity of the certificate matter; the DNSSEC signature says both.
+            (Some((leaf, _)), 3) => same(record, leaf),
+            (Some((leaf, others)), 2) => self.dane_ta(record, leaf, others),
+            (Some((leaf, _)), 1) => same(record, leaf).and_then(|()| self.pkix(leaf, None)),
+            (Some((leaf, _)), _) => self.pkix_ta(record, leaf),
+        };
+        match outcome {
+            Ok(()) => Finding::Matched,
+            Err(mismatch) => Finding::Mismatch(mismatch),
+        }
+    }
+
+    /// DANE-TA(2): the anchor is presented (RFC 7672 §3.1.2), or the record holds it whole (RFC 7671 §5.2.2).
+    fn dane_ta(
+        &self,
+        record: &Association,
+        leaf: &Certificate,
+        others: &[Certificate],
+    ) -> Result<(), Mismatch> {
+        let mut failure = None;
+        let mut attempt = |anchor: &Anchor<'_>| {
+            let outcome = path::check(self.chain, anchor, self.at);
+            outcome.map_err(|reason| failure = Some(reason)).is_ok()
+        };
+        let mut good = others
+            .iter()
+            .filter(|other| association::matches(record, other))
+            .any(|other| attempt(&Anchor::Certificate(other)));
+        if !good && record.matching == 0 {
+            good = match (record.selector, Certificate::from_der(&record.data)) {
+                (0, Ok(anchor)) => attempt(&Anchor::Certificate(&anchor)),
+                (1, _) => attempt(&Anchor::Key(&record.data)),
+                _ => false,
+            };
+        }
+        if good {
+            return self.named(leaf);
+        }
+        Err(match failure {
+            _ if association::matches(record, leaf) => Mismatch::AnchorIsLeaf,
+            Some(reason) => Mismatch::Path(reason),
+            None => Mismatch::AnchorNotPresented,
+        })
+    }
+
+    fn pkix_ta(&self, record: &Association, leaf: &Certificate) -> Result<(), Mismatch> {
+        if association::matches(record, leaf) {
+            return Err(Mismatch::AnchorIsLeaf);
+        }
+        self.pkix(leaf, Some(&|link| association::matches(record, link)))
+    }
+
+    fn pkix(
+        &self,
+        leaf: &Certificate,
+        through: Option<&dyn Fn(&Certificate) -> bool>,
+    ) -> Result<(), Mismatch> {
+        let Rules::Pkix { roots } = self.rules else {
+            return Err(Mismatch::AnchorNotPresented);
+        };
+        path::check_roots(self.chain, roots, self.at, through).map_err(Mismatch::Path)?;
+        self.named(leaf)
+    }
+
+    fn named(&self, leaf: &Certificate) -> Result<(), Mismatch> {
+        if name_check::carries_any(leaf, self.names) {
+            Ok(())
+        } else {
+            Err(Mismatch::Name)
+        }
+    }
+}
+
+fn same(record: &Association, leaf: &Certificate) -> Result<(), Mismatch> {
+    if association::matches(record, leaf) {
+        Ok(())
+    } else {
+        Err(Mismatch::Differs)
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Matched => f.write_str("matches"),
+            Self::Unusable(reason) => write!(f, "unusable: {reason}"),
+            Self::Weaker => f.write_str(
+                "not looked at: a stronger digest of the same usage and selector is published",
+            ),
+            Self::Mismatch(reason) => write!(f, "does not match: {reason}"),
+        }
+    }
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PkixUsage => f.write_str("usages 0 and 1 do not count for SMTP"),
+            Self::Unassigned => f.write_str("its usage, selector or matching type is not assigned"),
+            Self::DigestLength { octets, expected } => {
+                write!(f, "its digest has {octets} octets where {expected} belong")
+            }
+            Self::NotDer => f.write_str("its data is not a certificate or key in DER"),
+        }
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NothingPresented => f.write_str("no certificate is presented"),
+            Self::Differs => f.write_str("another key or certificate is presented"),
+            Self::DigestOfNothing => {
+                f.write_str("it is the digest of the empty input, published by a failed command")
+            }
+            Self::AnchorNotPresented => {
+                f.write_str("no presented certificate above the leaf is this trust anchor")
+            }
+            Self::AnchorIsLeaf => {
+                f.write_str("it names the leaf itself, its usage an issuer (use usage 3)")
+            }
+            Self::Path(reason) => f.write_str(reason),
+            Self::Name => f.write_str("the leaf is issued for other names"),
+        }
+    }
+}

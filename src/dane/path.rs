@@ -1,0 +1,160 @@
+//! Whether verified signatures lead from a leaf to a trust anchor at a time (RFC 5280 §6, RFC 7671 §5.2).
+//!
+//! The walk is that of `rustls-webpki`: fuzzed, bounded in its work, with the time as an argument, and the code that
+//! the TLS library itself trusts. It checks signatures, validity, basic constraints, name constraints and extended key
+//! usage. It trusts an anchor blindly, so what an anchor certificate itself says is checked here.
+
+use crate::dane::certificate::Certificate;
+use crate::dane::der::{self, tag};
+use crate::rotation::timing::Instant;
+use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use std::time::Duration;
+use webpki::{EndEntityCert, Error, KeyUsage, VerifiedPath};
+
+/// What a path must end at.
+pub(super) enum Anchor<'a> {
+    /// A certificate.
+    Certificate(&'a Certificate),
+    /// A bare key (`2 1 0`): its `SubjectPublicKeyInfo`.
+    Key(&'a [u8]),
+}
+
+/// Checks the path from the first certificate of `chain` through the others to `anchor`; the error is for people.
+pub(super) fn check(chain: &[Certificate], anchor: &Anchor<'_>, at: Instant) -> Result<(), String> {
+    match anchor {
+        Anchor::Certificate(certificate) => {
+            usable_issuer(certificate, at)?;
+            let der = CertificateDer::from(certificate.der());
+            let anchor = webpki::anchor_from_trusted_cert(&der).map_err(|e| words(&e))?;
+            walk(chain, &[anchor], at, None)
+        }
+        Anchor::Key(spki) => {
+            // A bare key has no name: it is tried under every issuer name of the chain.
+            let unwrapped = der::only(tag::SEQUENCE, spki).unwrap_or_default();
+            let names = chain.iter().filter_map(|certificate| {
+                let subject = der::only(tag::SEQUENCE, certificate.issuer())?;
+                Some(TrustAnchor {
+                    subject: subject.into(),
+                    subject_public_key_info: unwrapped.into(),
+                    name_constraints: None,
+                })
+            });
+            walk(chain, &names.collect::<Vec<_>>(), at, None)
+        }
+    }
+}
+
+/// Checks the path from the first certificate of `chain` to any of `roots`, which must pass `through` one certificate
+/// above the leaf for which it holds, where that is asked (PKIX-TA, RFC 6698 §2.1.1).
+pub(super) fn check_roots(
+    chain: &[Certificate],
+    roots: &[Certificate],
+    at: Instant,
+    through: Option<&dyn Fn(&Certificate) -> bool>,
+) -> Result<(), String> {
+    let valid: Vec<&Certificate> = roots
+        .iter()
+        .filter(|root| usable_issuer(root, at).is_ok())
+        .collect();
+    let ders: Vec<CertificateDer<'_>> = valid.iter().map(|root| root.der().into()).collect();
+    let anchors: Vec<TrustAnchor<'_>> = ders
+        .iter()
+        .filter_map(|der| webpki::anchor_from_trusted_cert(der).ok())
+        .collect();
+    let Some(wanted) = through else {
+        return walk(chain, &anchors, at, None);
+    };
+    let holds = |path: &VerifiedPath<'_>| {
+        let in_path = |certificate: &Certificate| {
+            path.intermediate_certificates()
+                .any(|link| link.der().as_ref() == certificate.der())
+        };
+        let is_anchor = |root: &Certificate| {
+            der::only(tag::SEQUENCE, root.subject()) == Some(path.anchor().subject.as_ref())
+                && der::only(tag::SEQUENCE, root.spki())
+                    == Some(path.anchor().subject_public_key_info.as_ref())
+        };
+        let found = chain.iter().any(|c| in_path(c) && wanted(c))
+            || valid.iter().any(|root| is_anchor(root) && wanted(root));
+        if found {
+            Ok(())
+        } else {
+            Err(Error::UnknownIssuer)
+        }
+    };
+    walk(chain, &anchors, at, Some(&holds))
+}
+
+/// A last word on a path that is otherwise good.
+type Acceptance<'a> = dyn Fn(&VerifiedPath<'_>) -> Result<(), Error> + 'a;
+
+fn walk(
+    chain: &[Certificate],
+    anchors: &[TrustAnchor<'_>],
+    at: Instant,
+    accept: Option<&Acceptance<'_>>,
+) -> Result<(), String> {
+    let (leaf, others) = chain
+        .split_first()
+        .ok_or_else(|| "no certificate was presented".to_owned())?;
+    let leaf_der = CertificateDer::from(leaf.der());
+    let others: Vec<CertificateDer<'_>> = others.iter().map(|c| c.der().into()).collect();
+    let leaf = EndEntityCert::try_from(&leaf_der).map_err(|e| words(&e))?;
+    leaf.verify_for_usage(
+        webpki::ALL_VERIFICATION_ALGS,
+        anchors,
+        &others,
+        UnixTime::since_unix_epoch(Duration::from_secs(at.unix())),
+        KeyUsage::server_auth(),
+        None,
+        accept,
+    )
+    .map(|_| ())
+    .map_err(|e| words(&e))
+}
+
+fn usable_issuer(certificate: &Certificate, at: Instant) -> Result<(), String> {
+    let name = certificate.subject_text();
+    if !certificate.is_ca() {
+        return Err(format!("the trust anchor `{name}` is not a CA certificate"));
+    }
+    if at < certificate.not_before() {
+        let from = certificate.not_before();
+        return Err(format!(
+            "the trust anchor `{name}` is valid from {from} only"
+        ));
+    }
+    if at > certificate.not_after() {
+        let until = certificate.not_after();
+        return Err(format!("the trust anchor `{name}` expired at {until}"));
+    }
+    Ok(())
+}
+
+fn words(error: &Error) -> String {
+    let time = |time: &UnixTime| Instant::from_unix(time.as_secs());
+    match error {
+        Error::CertExpired { not_after, .. } => {
+            format!("a certificate of the path expired at {}", time(not_after))
+        }
+        Error::CertNotValidYet { not_before, .. } => {
+            format!("a certificate of the path is valid from {} only", time(not_before))
+        }
+        Error::UnknownIssuer => "no path leads from the leaf to it".to_owned(),
+        Error::InvalidSignatureForPublicKey => "a signature of the path is wrong".to_owned(),
+        Error::CaUsedAsEndEntity => "the leaf is a CA certificate".to_owned(),
+        Error::EndEntityUsedAsCa => "a certificate of the path is not a CA's".to_owned(),
+        Error::RequiredEkuNotFoundContext(_) => {
+            "a certificate of the path is not for TLS servers (extended key usage)".to_owned()
+        }
+        Error::UnsupportedCertVersion => {
+            "the leaf is an X.509 version 1 certificate, which cannot be in a path".to_owned()
+        }
+        Error::UnsupportedSignatureAlgorithmContext(_)
+        | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+            "a signature of the path uses an algorithm that is not accepted (SHA-1, RSA below 2048 bits, …)"
+                .to_owned()
+        }
+        other => format!("the path is not valid: {other}"),
+    }
+}

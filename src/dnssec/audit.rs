@@ -1,0 +1,405 @@
+//! Whether a whole zone is signed as validators demand: every RRset, every algorithm, nothing that must not be (RFC 4035 §2).
+//!
+//! Decides for itself what is authoritative and what must be signed; the signer's opinion is not asked. Fails closed:
+//! what cannot be judged is a finding.
+
+use crate::dnssec::algorithm::Algorithm;
+use crate::dnssec::audit_chain::check_chain;
+use crate::dnssec::dnskey::{Dnskey, Ds, KeyId};
+use crate::dnssec::finding::{Fault, Finding};
+use crate::dnssec::rrsig::{Rrsig, labels_field};
+use crate::dnssec::verify::{Verified, entry_points, verify_rrset};
+use crate::rotation::observation::SignatureWindow;
+use crate::rotation::timing::{Instant, Span};
+use crate::zone::content::{Node, Rrset, Zone};
+use crate::zone::name::Name;
+use crate::zone::record::{Rdata, Rtype};
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::thread;
+
+/// What the zone must stand up to.
+#[derive(Clone, Copy, Debug)]
+pub struct Expectation<'a> {
+    /// The instant to judge at.
+    pub at: Instant,
+    /// A signature that ends within this span counts as a fault.
+    pub horizon: Span,
+    /// The parent's DS RDATA, if they are to be matched.
+    pub ds: Option<&'a [Rdata]>,
+    /// Threads that check signatures.
+    pub threads: NonZeroUsize,
+}
+
+/// What a zone without fault holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The zone.
+    pub apex: Name,
+    /// Its serial.
+    pub serial: u32,
+    /// RRsets that are signed.
+    pub rrsets: usize,
+    /// Signatures that were checked.
+    pub signatures: usize,
+    /// Names in the denial chain.
+    pub chain: usize,
+    /// The keys that signed, and what of.
+    pub keys: BTreeSet<KeyId>,
+    /// Algorithms of DNSKEYs that cannot be checked here; their signatures were passed over.
+    pub unchecked: BTreeSet<u8>,
+    /// Latest inception and earliest expiration of all signatures.
+    pub window: SignatureWindow,
+}
+
+/// How the zone stands to a name, as the verifier sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The zone's own.
+    Own,
+    /// A delegation point.
+    Delegation,
+    /// Below a delegation or a DNAME.
+    Beyond,
+}
+
+/// Checks the whole zone; on failure, every fault in canonical order of owners.
+///
+/// Every RRset of the zone's own must carry a signature that holds by every algorithm of the DNSKEY RRset; a signature
+/// that does not hold is a fault even beside one that does. The DNSKEY RRset must be signed by a key with the SEP flag,
+/// if there is one, and by a key of every algorithm that `ds` names.
+pub fn verify_zone(zone: &Zone, expectation: &Expectation<'_>) -> Result<Summary, Vec<Finding>> {
+    let mut findings = Vec::new();
+    let serial = zone.soa().map(|soa| soa.serial);
+    if serial.is_none() {
+        findings.push(Finding::new(&zone.apex, Rtype::SOA, Fault::NoSoa));
+    }
+    let keys = KeySet::read(zone, &mut findings);
+    let mut claims = Vec::new();
+    for (owner, node) in &zone.nodes {
+        collect_claims(zone, owner, node, &mut claims, &mut findings);
+    }
+    let mut tally = check_claims(&claims, &keys, zone, expectation);
+    findings.append(&mut tally.findings);
+    check_entry(zone, &keys, expectation, &mut findings);
+    let chain = check_chain(zone, &mut findings);
+    findings.sort_by(|a, b| a.owner.cmp(&b.owner).then(a.rtype.cmp(&b.rtype)));
+    match (serial, tally.window) {
+        (Some(serial), Some(window)) if findings.is_empty() => Ok(Summary {
+            apex: zone.apex.clone(),
+            serial,
+            rrsets: claims.len(),
+            signatures: tally.signatures,
+            chain,
+            keys: tally.keys,
+            unchecked: keys.unchecked,
+            window,
+        }),
+        _ => {
+            if findings.is_empty() {
+                findings.push(Finding::new(&zone.apex, Rtype::RRSIG, Fault::Unsigned));
+            }
+            Err(findings)
+        }
+    }
+}
+
+/// What the DNSKEY RRset demands.
+struct KeySet<'z> {
+    rdatas: &'z [Rdata],
+    /// Algorithms by which every RRset must be signed.
+    required: BTreeSet<u8>,
+    unchecked: BTreeSet<u8>,
+}
+
+impl<'z> KeySet<'z> {
+    fn read(zone: &'z Zone, findings: &mut Vec<Finding>) -> Self {
+        let rdatas = zone
+            .rrset(&zone.apex, Rtype::DNSKEY)
+            .map(|rrset| rrset.rdatas.as_slice())
+            .unwrap_or_default();
+        let mut fault = |fault| findings.push(Finding::new(&zone.apex, Rtype::DNSKEY, fault));
+        if rdatas.is_empty() {
+            fault(Fault::NoKeys);
+        }
+        let (mut required, mut unchecked) = (BTreeSet::new(), BTreeSet::new());
+        for rdata in rdatas {
+            match Dnskey::parse(rdata) {
+                None => fault(Fault::BrokenKey),
+                Some(key) if !key.may_sign_zone_data() => {}
+                Some(key) if Algorithm::from_number(key.algorithm).is_some() => {
+                    required.insert(key.algorithm);
+                }
+                Some(key) => {
+                    unchecked.insert(key.algorithm);
+                }
+            }
+        }
+        if required.is_empty() && !rdatas.is_empty() {
+            fault(Fault::NoUsableAlgorithm);
+        }
+        Self {
+            rdatas,
+            required,
+            unchecked,
+        }
+    }
+}
+
+/// An RRset that must be signed, and its signatures.
+struct Claim<'z> {
+    owner: &'z Name,
+    rtype: Rtype,
+    rrset: &'z Rrset,
+    rrsigs: Vec<&'z Rdata>,
+}
+
+/// Where a name lies, told from what stands at the names above it.
+pub(super) fn place(zone: &Zone, owner: &Name) -> Place {
+    let holds = |name: &Name, rtype| zone.rrset(name, rtype).is_some();
+    let mut above = owner.parent();
+    while let Some(name) = above.filter(|name| name.is_at_or_below(&zone.apex)) {
+        let is_apex = name == zone.apex;
+        if holds(&name, Rtype::DNAME) || (!is_apex && holds(&name, Rtype::NS)) {
+            return Place::Beyond;
+        }
+        above = if is_apex { None } else { name.parent() };
+    }
+    if *owner != zone.apex && holds(owner, Rtype::NS) {
+        Place::Delegation
+    } else {
+        Place::Own
+    }
+}
+
+/// Whether the RRset must be signed; if not, it must not be.
+fn must_be_signed(place: Place, rtype: Rtype) -> bool {
+    match place {
+        Place::Own => rtype != Rtype::RRSIG,
+        Place::Delegation => matches!(rtype, Rtype::DS | Rtype::NSEC),
+        Place::Beyond => false,
+    }
+}
+
+fn collect_claims<'z>(
+    zone: &Zone,
+    owner: &'z Name,
+    node: &'z Node,
+    claims: &mut Vec<Claim<'z>>,
+    findings: &mut Vec<Finding>,
+) {
+    let mut fault = |rtype, fault| findings.push(Finding::new(owner, rtype, fault));
+    if !owner.is_at_or_below(&zone.apex) {
+        return fault(Rtype::ANY, Fault::OutOfZone);
+    }
+    let place = place(zone, owner);
+    if node.contains_key(&Rtype::DS) && (place != Place::Delegation) {
+        fault(Rtype::DS, Fault::StrayDs);
+    }
+    let signatures = node.get(&Rtype::RRSIG).map(|r| r.rdatas.as_slice());
+    let signatures = signatures.unwrap_or_default();
+    for rrsig in signatures {
+        match Rrsig::covered_by(rrsig) {
+            None => fault(Rtype::RRSIG, Fault::BrokenSignature),
+            Some(covered) if !node.contains_key(&covered) => {
+                fault(covered, Fault::SignatureWithoutRrset);
+            }
+            Some(covered) if !must_be_signed(place, covered) => {
+                fault(covered, Fault::MustNotBeSigned);
+            }
+            Some(_) => {}
+        }
+    }
+    for (&rtype, rrset) in node {
+        if must_be_signed(place, rtype) {
+            let over = |rrsig: &&Rdata| Rrsig::covered_by(rrsig) == Some(rtype);
+            claims.push(Claim {
+                owner,
+                rtype,
+                rrset,
+                rrsigs: signatures.iter().filter(over).collect(),
+            });
+        }
+    }
+}
+
+/// What a thread found.
+#[derive(Default)]
+struct Tally {
+    findings: Vec<Finding>,
+    signatures: usize,
+    keys: BTreeSet<KeyId>,
+    window: Option<SignatureWindow>,
+}
+
+fn check_claims(
+    claims: &[Claim<'_>],
+    keys: &KeySet<'_>,
+    zone: &Zone,
+    expectation: &Expectation<'_>,
+) -> Tally {
+    let share = claims.len().div_ceil(expectation.threads.get()).max(1);
+    let check = |claims: &[Claim<'_>]| {
+        let mut tally = Tally::default();
+        for claim in claims {
+            tally.check(claim, keys, &zone.apex, expectation);
+        }
+        tally
+    };
+    thread::scope(|scope| {
+        let check = &check;
+        let threads: Vec<_> = claims
+            .chunks(share)
+            .map(|part| scope.spawn(move || check(part)))
+            .collect();
+        let mut whole = Tally::default();
+        for thread in threads {
+            match thread.join() {
+                Ok(tally) => whole.add(tally),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        whole
+    })
+}
+
+impl Tally {
+    fn check(
+        &mut self,
+        claim: &Claim<'_>,
+        keys: &KeySet<'_>,
+        apex: &Name,
+        expectation: &Expectation<'_>,
+    ) {
+        let mut signed_by = BTreeSet::new();
+        for rdata in &claim.rrsigs {
+            let Ok(rrsig) = Rrsig::parse(rdata) else {
+                self.fault(claim, Fault::BrokenSignature);
+                continue;
+            };
+            // During an algorithm roll signatures come before their DNSKEY does (RFC 6781 §4.1.4): not for us to judge.
+            let known = keys.required.contains(&rrsig.key.algorithm);
+            if !known && rrsig.signer == *apex {
+                continue;
+            }
+            signed_by.insert(rrsig.key.algorithm);
+            let Claim {
+                owner,
+                rtype,
+                rrset,
+                ..
+            } = claim;
+            match verify_rrset(
+                owner,
+                *rtype,
+                rrset,
+                rdata,
+                keys.rdatas,
+                apex,
+                expectation.at,
+            ) {
+                Err(invalid) => self.fault(claim, Fault::Invalid(rrsig.key, invalid)),
+                Ok(verified) => self.count(claim, &rrsig, &verified, expectation),
+            }
+        }
+        for algorithm in keys.required.difference(&signed_by) {
+            self.fault(claim, Fault::NotSignedBy(*algorithm));
+        }
+    }
+
+    /// What the zone's own copy must satisfy beyond what an answer must.
+    fn count(
+        &mut self,
+        claim: &Claim<'_>,
+        rrsig: &Rrsig<'_>,
+        verified: &Verified,
+        expectation: &Expectation<'_>,
+    ) {
+        let (key, window) = (verified.key, verified.window);
+        if rrsig.labels != labels_field(claim.owner) {
+            self.fault(claim, Fault::Labels(key, rrsig.labels));
+        }
+        if verified.original_ttl != claim.rrset.ttl {
+            self.fault(
+                claim,
+                Fault::Ttl(key, verified.original_ttl, claim.rrset.ttl),
+            );
+        }
+        if window.expiration < expectation.at + expectation.horizon {
+            self.fault(claim, Fault::Expiring(key, window.expiration));
+        }
+        self.signatures = self.signatures.saturating_add(1);
+        self.keys.insert(key);
+        self.window = Some(narrower(self.window, window));
+    }
+
+    fn fault(&mut self, claim: &Claim<'_>, fault: Fault) {
+        self.findings
+            .push(Finding::new(claim.owner, claim.rtype, fault));
+    }
+
+    fn add(&mut self, other: Self) {
+        self.findings.extend(other.findings);
+        self.signatures = self.signatures.saturating_add(other.signatures);
+        self.keys.extend(other.keys);
+        if let Some(window) = other.window {
+            self.window = Some(narrower(self.window, window));
+        }
+    }
+}
+
+fn narrower(so_far: Option<SignatureWindow>, window: SignatureWindow) -> SignatureWindow {
+    so_far.map_or(window, |so_far| SignatureWindow {
+        inception: so_far.inception.max(window.inception),
+        expiration: so_far.expiration.min(window.expiration),
+    })
+}
+
+/// Whether the DNSKEY RRset is signed by the keys that the chain of trust enters through.
+fn check_entry(
+    zone: &Zone,
+    keys: &KeySet<'_>,
+    expectation: &Expectation<'_>,
+    findings: &mut Vec<Finding>,
+) {
+    let Some(node) = zone.nodes.get(&zone.apex) else {
+        return;
+    };
+    let (Some(rrset), Some(rrsigs)) = (node.get(&Rtype::DNSKEY), node.get(&Rtype::RRSIG)) else {
+        return;
+    };
+    let mut fault = |fault| findings.push(Finding::new(&zone.apex, Rtype::DNSKEY, fault));
+    let signs_the_set = |key: &Rdata| {
+        let key = std::slice::from_ref(key);
+        let (apex, at) = (&zone.apex, expectation.at);
+        rrsigs
+            .rdatas
+            .iter()
+            .any(|rrsig| verify_rrset(apex, Rtype::DNSKEY, rrset, rrsig, key, apex, at).is_ok())
+    };
+    let is_entry = |rdata: &&Rdata| {
+        Dnskey::parse(rdata)
+            .is_some_and(|key| key.may_sign_zone_data() && key.is_secure_entry_point())
+    };
+    let entries: Vec<&Rdata> = keys.rdatas.iter().filter(is_entry).collect();
+    if !entries.is_empty() && !entries.iter().any(|key| signs_the_set(key)) {
+        fault(Fault::NoEntryPointSigns);
+    }
+    let Some(ds) = expectation.ds else { return };
+    let named: BTreeSet<u8> = ds
+        .iter()
+        .filter_map(Ds::parse)
+        .filter(|ds| ds.is_checkable() && Algorithm::from_number(ds.key.algorithm).is_some())
+        .map(|ds| ds.key.algorithm)
+        .collect();
+    if named.is_empty() {
+        fault(Fault::NoUsableDs);
+    }
+    let vouched = entry_points(&zone.apex, keys.rdatas, ds);
+    for algorithm in named {
+        let of_it = |key: &&Rdata| Dnskey::parse(key).is_some_and(|k| k.algorithm == algorithm);
+        if !vouched.iter().filter(of_it).any(signs_the_set) {
+            fault(Fault::NoDsMatches(algorithm));
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! What changes between two versions of a signed zone, in the order of an incremental transfer (RFC 1995 §4).
+//!
+//! As text: comments that name the zone and the serials, then one record a line, `-` what goes and `+` what comes,
+//! the old SOA first on the one side and the new SOA first on the other.
+
+use crate::dnssec::line::{LineError, RecordLine};
+use crate::zone::content::Zone;
+use crate::zone::name::Name;
+use crate::zone::rdata::Soa;
+use crate::zone::record::{Record, Rtype};
+use std::cmp::Ordering;
+use std::fmt;
+use std::fmt::Write as _;
+
+/// The first line of the text form; a number for a form that can change.
+const HEADER: &str = "; tlsa-rotate delta 1";
+
+/// The records that go and come between two serials of one zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delta {
+    apex: Name,
+    /// The old SOA, then what goes.
+    removed: Vec<Record>,
+    /// The new SOA, then what comes.
+    added: Vec<Record>,
+}
+
+/// Why two zones have no delta.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoDelta {
+    /// Two different zones.
+    #[error("these are two zones, {0} and {1}")]
+    OtherZone(Name, Name),
+    /// Not exactly one SOA on one side.
+    #[error("{0} has no SOA record, or several")]
+    Soa(Name),
+    /// Content changed under the same or a smaller serial: no secondary would ever take it.
+    #[error(
+        "the zone {apex} changes, but its serial goes from {old} to {new}, which is no advance (RFC 1982); raise the serial"
+    )]
+    Serial {
+        /// The zone.
+        apex: Name,
+        /// The serial before.
+        old: u32,
+        /// The serial after.
+        new: u32,
+    },
+    /// The delta, applied, does not give the target: an error of this program.
+    #[error("the delta does not lead from the one zone to the other: {0}")]
+    DoesNotLead(Mismatch),
+}
+
+/// Why a delta cannot be applied to a zone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// Another zone.
+    #[error("the delta is for {0}")]
+    OtherZone(Name),
+    /// The base is another version of the zone.
+    #[error("the delta starts from serial {expected}, the zone is at {}", found.map_or("none".to_owned(), |s| s.to_string()))]
+    Serial {
+        /// The serial that the delta starts from.
+        expected: u32,
+        /// The zone's.
+        found: Option<u32>,
+    },
+    /// A record that should go is not there, or has another TTL.
+    #[error("the zone does not hold the record to be removed: {0}")]
+    Missing(Box<Record>),
+    /// A record that should come is there already.
+    #[error("the zone already holds the record to be added: {0}")]
+    Present(Box<Record>),
+    /// What comes out is not what should.
+    #[error("the result differs from the target")]
+    Result,
+}
+
+/// Why a text is not a delta.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {what}")]
+pub struct DeltaTextError {
+    /// Counted from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl Delta {
+    /// The delta from `old` to `new`; `None` if nothing changes. Checked by applying it before it is handed out.
+    pub fn between(old: &Zone, new: &Zone) -> Result<Option<Self>, NoDelta> {
+        if old.apex != new.apex {
+            return Err(NoDelta::OtherZone(old.apex.clone(), new.apex.clone()));
+        }
+        let soa = |zone: &Zone| soa_record(zone).ok_or_else(|| NoDelta::Soa(zone.apex.clone()));
+        let (old_soa, new_soa) = (soa(old)?, soa(new)?);
+        let (mut removed, mut added) = (vec![old_soa], vec![new_soa]);
+        difference(old, new, &mut removed, &mut added);
+        if removed.len() == 1 && added.len() == 1 && removed == added {
+            return Ok(None);
+        }
+        let delta = Self {
+            apex: old.apex.clone(),
+            removed,
+            added,
+        };
+        let (before, after) = (delta.old_serial(), delta.new_serial());
+        if !advances(before, after) {
+            return Err(NoDelta::Serial {
+                apex: delta.apex,
+                old: before,
+                new: after,
+            });
+        }
+        let reached = delta.apply(old).map_err(NoDelta::DoesNotLead)?;
+        if !reached.records().eq(new.records()) {
+            return Err(NoDelta::DoesNotLead(Mismatch::Result));
+        }
+        Ok(Some(delta))
+    }
+
+    /// The zone.
+    pub fn apex(&self) -> &Name {
+        &self.apex
+    }
+
+    /// The serial of the base.
+    pub fn old_serial(&self) -> u32 {
+        serial(&self.removed)
+    }
+
+    /// The serial of the target.
+    pub fn new_serial(&self) -> u32 {
+        serial(&self.added)
+    }
+
+    /// What goes, the old SOA first.
+    pub fn removed(&self) -> &[Record] {
+        &self.removed
+    }
+
+    /// What comes, the new SOA first.
+    pub fn added(&self) -> &[Record] {
+        &self.added
+    }
+
+    /// The records of an incremental transfer, without the SOA that opens and closes it (RFC 1995 §4).
+    pub fn in_transfer_order(&self) -> impl Iterator<Item = &Record> {
+        self.removed.iter().chain(&self.added)
+    }
+
+    /// The zone that comes out when the delta is applied to `base`, which must be exactly the one it was made from in
+    /// everything that the delta touches.
+    pub fn apply(&self, base: &Zone) -> Result<Zone, Mismatch> {
+        if base.apex != self.apex {
+            return Err(Mismatch::OtherZone(self.apex.clone()));
+        }
+        if soa_record(base).as_ref() != self.removed.first() {
+            return Err(Mismatch::Serial {
+                expected: self.old_serial(),
+                found: base.soa().map(|soa| soa.serial),
+            });
+        }
+        // Asked of the untouched base, where an RRSIG's TTL can still be told from what it covers.
+        if let Some(record) = self.removed.iter().find(|record| !holds(base, record)) {
+            return Err(Mismatch::Missing(Box::new(record.clone())));
+        }
+        let mut zone = base.clone();
+        for record in &self.removed {
+            zone.remove(&record.owner, record.rtype, &record.rdata);
+        }
+        for record in &self.added {
+            if !zone.insert(record.clone()) {
+                return Err(Mismatch::Present(Box::new(record.clone())));
+            }
+        }
+        // A record left in its RRset must have the TTL of those that joined it.
+        match self.added.iter().find(|record| !holds(&zone, record)) {
+            Some(record) => Err(Mismatch::Missing(Box::new(record.clone()))),
+            None => Ok(zone),
+        }
+    }
+
+    /// Reads the text form.
+    pub fn parse(text: &str) -> Result<Self, DeltaTextError> {
+        let wrong = |line, what: String| DeltaTextError { line, what };
+        let mut lines = (1..).zip(text.lines());
+        if lines.next().map(|(_, line)| line) != Some(HEADER) {
+            return Err(wrong(1, format!("expected `{HEADER}`")));
+        }
+        let (mut removed, mut added) = (Vec::new(), Vec::new());
+        for (number, line) in lines {
+            let (side, record) = match (line.strip_prefix('-'), line.strip_prefix('+')) {
+                (Some(record), _) if added.is_empty() => (&mut removed, record),
+                (Some(_), _) => {
+                    return Err(wrong(
+                        number,
+                        "`-` behind `+`: what goes comes first".into(),
+                    ));
+                }
+                (_, Some(record)) => (&mut added, record),
+                _ if line.starts_with(';') => continue,
+                _ => return Err(wrong(number, "expected `-`, `+` or `;` in front".into())),
+            };
+            let record = RecordLine::parse(record)
+                .and_then(RecordLine::into_record)
+                .map_err(|e: LineError| wrong(number, e.to_string()))?;
+            side.push(record);
+        }
+        Self::assembled(removed, added).map_err(|what| wrong(1, what.to_owned()))
+    }
+
+    /// A delta must begin with a SOA on either side, of one owner, with a serial that advances, and hold no other.
+    fn assembled(removed: Vec<Record>, added: Vec<Record>) -> Result<Self, &'static str> {
+        let leads = |side: &[Record]| match side {
+            [soa, rest @ ..] => {
+                soa.rtype == Rtype::SOA
+                    && Soa::from_rdata(&soa.rdata).is_some()
+                    && rest.iter().all(|record| record.rtype != Rtype::SOA)
+                    && rest
+                        .iter()
+                        .all(|record| record.owner.is_at_or_below(&soa.owner))
+            }
+            [] => false,
+        };
+        if !leads(&removed) || !leads(&added) {
+            return Err("each side must be one SOA record, then other records of its zone");
+        }
+        let owners = (removed.first(), added.first());
+        let (Some(old), Some(new)) = owners else {
+            return Err("the SOA records are missing");
+        };
+        if old.owner != new.owner {
+            return Err("the SOA records are of two zones");
+        }
+        if !advances(serial(&removed), serial(&added)) {
+            return Err("the serial does not advance");
+        }
+        Ok(Self {
+            apex: old.owner.clone(),
+            removed,
+            added,
+        })
+    }
+
+    /// A script for `nsupdate`: the same change, refused by the server unless it still has the old SOA.
+    ///
+    /// Signatures and denial records are left out: a server that takes updates makes its own (RFC 3007 §4.3).
+    pub fn nsupdate(&self) -> String {
+        let mut script = format!("zone {}\n", self.apex);
+        let told = |record: &&Record| {
+            !matches!(
+                record.rtype,
+                Rtype::SOA | Rtype::RRSIG | Rtype::NSEC | Rtype::NSEC3 | Rtype::NSEC3PARAM
+            )
+        };
+        // Writing to a String cannot fail.
+        if let Some(soa) = self.removed.first() {
+            let _ = writeln!(
+                script,
+                "prereq yxrrset {} IN SOA {}",
+                soa.owner,
+                soa.rdata.to_text(Rtype::SOA)
+            );
+        }
+        for record in self.removed.iter().filter(told) {
+            let (owner, rtype) = (&record.owner, record.rtype);
+            let data = record.rdata.to_text(rtype);
+            let _ = writeln!(script, "update delete {owner} IN {rtype} {data}");
+        }
+        let soa = self.added.iter().take(1);
+        for record in self.added.iter().filter(told).chain(soa) {
+            let _ = writeln!(script, "update add {record}");
+        }
+        script.push_str("send\n");
+        script
+    }
+}
+
+impl fmt::Display for Delta {
+    /// The text form, which [`Delta::parse`] reads.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{HEADER}")?;
+        writeln!(f, "; zone {}", self.apex)?;
+        writeln!(f, "; serial {} to {}", self.old_serial(), self.new_serial())?;
+        for record in &self.removed {
+            writeln!(f, "-{record}")?;
+        }
+        for record in &self.added {
+            writeln!(f, "+{record}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Collects the records of only one of the zones, the SOAs left out; both come in canonical order.
+fn difference(old: &Zone, new: &Zone, removed: &mut Vec<Record>, added: &mut Vec<Record>) {
+    let apart = |a: &Record, b: &Record| {
+        let names = a.owner.cmp(&b.owner).then(a.rtype.cmp(&b.rtype));
+        names
+            .then_with(|| a.rdata.canonical(a.rtype).cmp(&b.rdata.canonical(b.rtype)))
+            .then_with(|| a.rdata.cmp(&b.rdata))
+    };
+    let rest = |zone: &Zone| {
+        let apex = zone.apex.clone();
+        zone.records()
+            .filter(move |r| !(r.rtype == Rtype::SOA && r.owner == apex))
+            .collect::<Vec<_>>()
+    };
+    let (old, new) = (rest(old), rest(new));
+    let (mut old, mut new) = (old.into_iter().peekable(), new.into_iter().peekable());
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (Some(gone), Some(come)) => apart(gone, come),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return,
+        };
+        let gone = if order.is_le() { old.next() } else { None };
+        let come = if order.is_ge() { new.next() } else { None };
+        // Equal but for the TTL: the one goes, the other comes.
+        if gone != come {
+            removed.extend(gone);
+            added.extend(come);
+        }
+    }
+}
+
+/// Whether the zone holds the record, TTL included.
+fn holds(zone: &Zone, record: &Record) -> bool {
+    let Some(node) = zone.nodes.get(&record.owner) else {
+        return false;
+    };
+    let Some(rrset) = node.get(&record.rtype) else {
+        return false;
+    };
+    // An RRSIG's own TTL is that of the RRset it covers (RFC 4034 §3), which another line of the delta holds.
+    (record.rtype == Rtype::RRSIG || rrset.ttl == record.ttl)
+        && rrset.rdatas.contains(&record.rdata)
+}
+
+fn soa_record(zone: &Zone) -> Option<Record> {
+    let rrset = zone.rrset(&zone.apex, Rtype::SOA)?;
+    let [rdata] = rrset.rdatas.as_slice() else {
+        return None;
+    };
+    Some(Record {
+        owner: zone.apex.clone(),
+        ttl: rrset.ttl,
+        rtype: Rtype::SOA,
+        rdata: rdata.clone(),
+    })
+}
+
+fn serial(side: &[Record]) -> u32 {
+    side.first()
+        .and_then(|soa| Soa::from_rdata(&soa.rdata))
+        .map_or(0, |soa| soa.serial)
+}
+
+/// Serial number arithmetic (RFC 1982 §3.2).
+fn advances(old: u32, new: u32) -> bool {
+    matches!(new.wrapping_sub(old), 1..0x8000_0000)
+}

@@ -1,0 +1,49 @@
+//! Authenticated denial of existence: the chain of NSEC records (RFC 4034 §4, RFC 4035 §2.3, RFC 9077).
+
+use crate::dnssec::authority::{Standing, standings};
+use crate::rotation::timing::Ttl;
+use crate::zone::content::{Node, Rrset, Zone};
+use crate::zone::name::Name;
+use crate::zone::rdata::bitmap;
+use crate::zone::record::{Rdata, Rtype};
+
+/// How a zone proves that something does not exist.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Denial {
+    /// NSEC: each name points at the next (RFC 4034 §4).
+    #[default]
+    Nsec,
+}
+
+/// Adds the NSEC chain to a zone that has none; `ttl` is the negative TTL (RFC 9077 §3).
+///
+/// Every name that owns data of the zone gets one record, delegations too. Empty non-terminals own nothing and get
+/// none: the record of the name before them spans them. Glue and names below a DNAME get none.
+pub(super) fn add_nsec_chain(zone: &mut Zone, ttl: Ttl) {
+    let mut chain: Vec<(Name, Vec<u16>)> = standings(zone)
+        .filter(|(_, _, standing)| *standing != Standing::Occluded)
+        .map(|(owner, node, standing)| (owner.clone(), types_proven(node, standing)))
+        .collect();
+    // The last name points back at the first, the apex (RFC 4034 §4.1.1).
+    let apex = zone.apex.canonical();
+    let mut nexts: Vec<Vec<u8>> = chain.iter().skip(1).map(|(n, _)| n.canonical()).collect();
+    nexts.push(apex);
+    for ((owner, types), mut rdata) in chain.iter_mut().zip(nexts) {
+        bitmap::append(types, &mut rdata);
+        if let Some(node) = zone.nodes.get_mut(owner) {
+            let rdatas = vec![Rdata(rdata.into())];
+            node.insert(Rtype::NSEC, Rrset { ttl, rdatas });
+        }
+    }
+}
+
+/// The types whose presence the NSEC at this node states: all of the zone's own, itself, and its RRSIG.
+fn types_proven(node: &Node, standing: Standing) -> Vec<u16> {
+    let own = node.keys().filter(|rtype| match standing {
+        Standing::Cut => **rtype == Rtype::NS || **rtype == Rtype::DS,
+        _ => true,
+    });
+    let mut types: Vec<u16> = own.map(|rtype| rtype.0).collect();
+    types.extend([Rtype::NSEC.0, Rtype::RRSIG.0]);
+    types
+}

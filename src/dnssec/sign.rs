@@ -1,0 +1,245 @@
+//! Signs a zone: DNSKEY RRset, denial chain, and an RRSIG by every key that must make one (RFC 4035 §2, RFC 6840 §5.11).
+//!
+//! Signatures of an earlier run are kept where they still fit, so that a small change stays a small change. What was
+//! signed is judged elsewhere, by [`crate::dnssec::audit`], which takes no decision from here.
+
+use crate::dnssec::authority::standings;
+use crate::dnssec::denial::{self, Denial};
+use crate::dnssec::keys::{CannotSign, SigningKey};
+use crate::dnssec::reuse::{Earlier, Pool};
+use crate::dnssec::signers::{Signers, Unsignable};
+use crate::dnssec::work::{self, Job};
+use crate::rotation::timing::{Instant, Span, Ttl};
+use crate::zone::content::{Rrset, Zone};
+use crate::zone::name::Name;
+use crate::zone::rdata::Soa;
+use crate::zone::record::{Rdata, Rtype};
+use std::num::NonZeroUsize;
+
+/// When signatures begin and end, and how the work is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SigningPolicy {
+    /// The present: decides which keys are published and active, and which signatures may be kept.
+    pub now: Instant,
+    /// Begin of new signatures; a little in the past, for clocks that are behind.
+    pub inception: Instant,
+    /// End of new signatures.
+    pub expiration: Instant,
+    /// A signature with this much time left, or less, is made anew.
+    pub refresh: Span,
+    /// Up to how much earlier than `expiration` signatures end, spread over the owners by a hash of their names, so
+    /// that not all fall due at once. Zero: all end together.
+    pub jitter: Span,
+    /// How absence is proven.
+    pub denial: Denial,
+    /// Threads that make signatures.
+    pub threads: NonZeroUsize,
+}
+
+/// A signed zone, and what was done for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The zone with DNSKEY, NSEC and RRSIG records.
+    pub zone: Zone,
+    /// Owner and covered type of every signature that was made, one entry for each, in canonical order.
+    pub made: Vec<(Name, Rtype)>,
+    /// How many earlier signatures were kept.
+    pub kept: usize,
+}
+
+/// Why a zone cannot be signed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignError {
+    /// Not exactly one SOA at the apex.
+    #[error("{0} has no SOA record, or several: this is not a zone")]
+    Soa(Name),
+    /// An owner that is not in the zone.
+    #[error("{owner} is not in the zone {apex}")]
+    OutOfZone {
+        /// The stray owner.
+        owner: Name,
+        /// The apex.
+        apex: Name,
+    },
+    /// DS where nothing is delegated: resolvers would look for it in another zone.
+    #[error("DS records at {0}, which is not a delegation: the DS of a zone belongs in its parent")]
+    StrayDs(Name),
+    /// The keys do not fit the zone.
+    #[error(transparent)]
+    Keys(#[from] Unsignable),
+    /// A validity that no validator would accept now.
+    #[error(
+        "the validity from {inception} to {expiration} does not hold at {now}, or is longer than 68 years"
+    )]
+    Validity {
+        /// Begin.
+        inception: Instant,
+        /// End.
+        expiration: Instant,
+        /// The present.
+        now: Instant,
+    },
+    /// A key failed.
+    #[error(transparent)]
+    Failed(#[from] CannotSign),
+}
+
+/// Signs `unsigned` with those of `keys` that are active, keeping what fits of `earlier`.
+///
+/// RRSIG, NSEC, NSEC3 and NSEC3PARAM records in the input are replaced; DNSKEY records in it stay, beside those of the
+/// published keys. The serial is left as it is. The result is the same, byte for byte, for the same input, except
+/// that ECDSA signatures never repeat.
+pub fn sign(
+    unsigned: &Zone,
+    keys: &[SigningKey],
+    earlier: Earlier<'_>,
+    policy: &SigningPolicy,
+) -> Result<Signed, SignError> {
+    check_validity(policy)?;
+    let mut zone = without_signatures(unsigned)?;
+    let soa = soa(&zone)?;
+    let negative_ttl = Ttl(soa.minimum.0.min(soa.ttl.0));
+    add_dnskeys(&mut zone, keys, soa.ttl, policy.now);
+    let signers = Signers::choose(&zone, keys, policy.now)?;
+    match policy.denial {
+        Denial::Nsec => denial::add_nsec_chain(&mut zone, negative_ttl),
+    }
+    let signatures = {
+        let pool = Pool::new(&earlier);
+        let jobs = jobs(&zone, &signers, &pool)?;
+        work::run(&zone.apex, &jobs, policy)?
+    };
+    Ok(with_signatures(zone, signatures))
+}
+
+/// What signing needs to know of the SOA.
+struct SoaTimes {
+    ttl: Ttl,
+    minimum: Ttl,
+}
+
+fn check_validity(policy: &SigningPolicy) -> Result<(), SignError> {
+    let length = policy.expiration.since(policy.inception);
+    let lasting = policy.inception <= policy.now
+        && policy.now < policy.expiration - policy.jitter
+        && length.as_seconds() < 1 << 31;
+    if lasting {
+        Ok(())
+    } else {
+        Err(SignError::Validity {
+            inception: policy.inception,
+            expiration: policy.expiration,
+            now: policy.now,
+        })
+    }
+}
+
+/// A copy without what signing makes, and without owners that held nothing else.
+fn without_signatures(unsigned: &Zone) -> Result<Zone, SignError> {
+    let mut zone = Zone::empty(unsigned.apex.clone());
+    for (owner, node) in &unsigned.nodes {
+        if !owner.is_at_or_below(&unsigned.apex) {
+            return Err(SignError::OutOfZone {
+                owner: owner.clone(),
+                apex: unsigned.apex.clone(),
+            });
+        }
+        let mut kept = node.clone();
+        for made in [Rtype::RRSIG, Rtype::NSEC, Rtype::NSEC3, Rtype::NSEC3PARAM] {
+            kept.remove(&made);
+        }
+        if !kept.is_empty() {
+            zone.nodes.insert(owner.clone(), kept);
+        }
+    }
+    Ok(zone)
+}
+
+fn soa(zone: &Zone) -> Result<SoaTimes, SignError> {
+    let rrset = zone.rrset(&zone.apex, Rtype::SOA);
+    rrset
+        .filter(|rrset| rrset.rdatas.len() == 1)
+        .and_then(|rrset| {
+            let soa = Soa::from_rdata(rrset.rdatas.first()?)?;
+            Some(SoaTimes {
+                ttl: rrset.ttl,
+                minimum: soa.minimum,
+            })
+        })
+        .ok_or_else(|| SignError::Soa(zone.apex.clone()))
+}
+
+/// Puts the DNSKEYs of published keys beside those that the zone has.
+fn add_dnskeys(zone: &mut Zone, keys: &[SigningKey], soa_ttl: Ttl, now: Instant) {
+    let published: Vec<&SigningKey> = keys.iter().filter(|key| key.is_published(now)).collect();
+    if published.is_empty() {
+        return;
+    }
+    // The smallest TTL that a key file asks for; the zone's own word counts more.
+    let ttl = published.iter().filter_map(|key| key.ttl()).min();
+    let rrset = zone
+        .nodes
+        .entry(zone.apex.clone())
+        .or_default()
+        .entry(Rtype::DNSKEY)
+        .or_insert_with(|| Rrset {
+            ttl: ttl.unwrap_or(soa_ttl),
+            rdatas: Vec::new(),
+        });
+    rrset
+        .rdatas
+        .extend(published.iter().map(|key| key.dnskey().clone()));
+    rrset.rdatas.sort_unstable();
+    rrset.rdatas.dedup();
+}
+
+/// One job for each RRset that the zone signs, in canonical order.
+fn jobs<'a>(
+    zone: &'a Zone,
+    signers: &'a Signers<'a>,
+    pool: &'a Pool<'a>,
+) -> Result<Vec<Job<'a>>, SignError> {
+    let mut candidates = pool.walk();
+    let mut jobs = Vec::with_capacity(zone.nodes.len().saturating_mul(2));
+    for (owner, node, standing) in standings(zone) {
+        let candidates = candidates.at(owner);
+        for (&rtype, rrset) in node {
+            let delegated = node.contains_key(&Rtype::NS) && *owner != zone.apex;
+            if rtype == Rtype::DS && !delegated {
+                return Err(SignError::StrayDs(owner.clone()));
+            }
+            if standing.signs(rtype) {
+                jobs.push(Job {
+                    owner,
+                    rtype,
+                    rrset,
+                    keys: signers.of(rtype),
+                    candidates,
+                });
+            }
+        }
+    }
+    Ok(jobs)
+}
+
+/// Puts the signatures into the zone; they come in the order of the jobs.
+fn with_signatures(mut zone: Zone, signatures: Vec<work::Outcome>) -> Signed {
+    let (mut made, mut kept) = (Vec::new(), 0_usize);
+    let mut signatures = signatures.into_iter().peekable();
+    for (owner, node) in &mut zone.nodes {
+        let mut rrsigs: Vec<(Rdata, Ttl)> = Vec::new();
+        while let Some(outcome) = signatures.next_if(|outcome| outcome.owner == *owner) {
+            kept = kept.saturating_add(outcome.kept);
+            made.extend(vec![(owner.clone(), outcome.rtype); outcome.made]);
+            rrsigs.extend(outcome.rrsigs.into_iter().map(|rrsig| (rrsig, outcome.ttl)));
+        }
+        rrsigs.sort_unstable();
+        // Each RRSIG has the TTL of what it covers (RFC 4034 §3); the first speaks for the set, as when it is read.
+        if let Some((_, ttl)) = rrsigs.first() {
+            let ttl = *ttl;
+            let rdatas = rrsigs.into_iter().map(|(rrsig, _)| rrsig).collect();
+            node.insert(Rtype::RRSIG, Rrset { ttl, rdatas });
+        }
+    }
+    Signed { zone, made, kept }
+}

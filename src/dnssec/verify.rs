@@ -1,0 +1,457 @@
+//! Whether a signature holds over an RRset, judged as a validator does (RFC 4035 §5.3, RFC 6840, RFC 5011 §2.1).
+//!
+//! Takes no decision from the signer. What a validator must do besides: prove by NSEC that no closer name exists
+//! when an answer was expanded from a wildcard ([`Verified::wildcard`]), and cap the TTL ([`Verified::original_ttl`]).
+
+use crate::dnssec::algorithm::Algorithm;
+use crate::dnssec::dnskey::{Dnskey, Ds, KeyId};
+use crate::dnssec::rrsig::{CanonicalRrset, Rrsig, Timestamp};
+use crate::rotation::observation::SignatureWindow;
+use crate::rotation::timing::{Instant, Ttl};
+use crate::zone::content::Rrset;
+use crate::zone::name::Name;
+use crate::zone::record::{Rdata, Rtype};
+use std::cmp::Ordering;
+
+/// Keys of one tag that are tried for one signature. Honest zones have one; many are an attack on time (CVE-2023-50387).
+const KEYS_TRIED: usize = 4;
+
+/// What a signature that holds says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// The key that made it.
+    pub key: KeyId,
+    /// From when until when it holds.
+    pub window: SignatureWindow,
+    /// The TTL in the zone. Nobody may cache the RRset for longer (RFC 4035 §5.3.3).
+    pub original_ttl: Ttl,
+    /// The wildcard that the answer was expanded from; only with a proof that nothing closer exists does it count.
+    pub wildcard: Option<Name>,
+}
+
+/// Why a signature does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// Truncated, or a signer that is not a name.
+    #[error("the RRSIG record is malformed")]
+    Malformed,
+    /// It is over another type.
+    #[error("the signature covers {0}")]
+    CoversOther(Rtype),
+    /// Signed in the name of another zone.
+    #[error("the signer is {0}, not the zone")]
+    ForeignSigner(Name),
+    /// The owner is not in the zone.
+    #[error("the owner lies outside the zone")]
+    OwnerOutside,
+    /// The labels field is larger than the owner has labels, or smaller than the zone has.
+    #[error("the labels field is {0}, which fits no name of the zone above the owner")]
+    Labels(u8),
+    /// Inception after expiration, or further apart than serial arithmetic reaches.
+    #[error("inception does not come before expiration")]
+    Backwards,
+    /// Not valid yet.
+    #[error("the signature is not valid before {0}")]
+    NotYet(Instant),
+    /// Not valid any more.
+    #[error("the signature expired at {0}")]
+    Expired(Instant),
+    /// An algorithm that cannot be checked here.
+    #[error("key {0} has an algorithm that cannot be checked here")]
+    Unsupported(KeyId),
+    /// The DNSKEY RRset holds no such key.
+    #[error("key {0} is not in the DNSKEY RRset")]
+    NoSuchKey(KeyId),
+    /// There is such a key, but it may not sign zone data.
+    #[error("key {0} may not sign zone data: ZONE flag missing, revoked, or protocol not 3")]
+    NotAZoneKey(KeyId),
+    /// The arithmetic says no.
+    #[error("the signature of key {0} does not fit the records")]
+    Bogus(KeyId),
+}
+
+/// Checks one signature over one RRset with the zone's DNSKEY records at an instant.
+///
+/// `owner` is the owner as answered; `apex` the zone's name. The RRset's own TTL is not looked at: answers from
+/// caches count down. The `dnskeys` must have been validated before, see [`verify_dnskeys`].
+pub fn verify_rrset(
+    owner: &Name,
+    rtype: Rtype,
+    rrset: &Rrset,
+    rrsig: &Rdata,
+    dnskeys: &[Rdata],
+    apex: &Name,
+    at: Instant,
+) -> Result<Verified, Invalid> {
+    let rrsig = Rrsig::parse(rrsig).map_err(|_| Invalid::Malformed)?;
+    if rrsig.covered != rtype {
+        return Err(Invalid::CoversOther(rrsig.covered));
+    }
+    if rrsig.signer != *apex {
+        return Err(Invalid::ForeignSigner(rrsig.signer));
+    }
+    if !owner.is_at_or_below(apex) {
+        return Err(Invalid::OwnerOutside);
+    }
+    let signed_owner = signed_owner(owner, &rrsig, apex)?;
+    let window = window(&rrsig, at)?;
+    let keys = matching_keys(&rrsig, dnskeys)?;
+    let mut message = Vec::with_capacity(512);
+    rrsig.append_front(&mut message);
+    CanonicalRrset::new(rtype, rrset).append_records(
+        &signed_owner.canonical(),
+        rtype,
+        rrsig.original_ttl,
+        &mut message,
+    );
+    if !keys.iter().any(|k| k.verifies(&message, rrsig.signature)) {
+        return Err(Invalid::Bogus(rrsig.key));
+    }
+    Ok(Verified {
+        key: rrsig.key,
+        window,
+        original_ttl: rrsig.original_ttl,
+        wildcard: (signed_owner != *owner).then_some(signed_owner),
+    })
+}
+
+/// Checks a DNSKEY RRset against the parent's DS RRset (RFC 4035 §5.2): a key that a DS stands for must have signed it.
+///
+/// SHA-1 digests count only where the DS RRset has nothing better (RFC 4509 §3).
+pub fn verify_dnskeys(
+    apex: &Name,
+    dnskeys: &Rrset,
+    rrsigs: &[Rdata],
+    ds: &[Rdata],
+    at: Instant,
+) -> Result<Verified, NoChain> {
+    let entry_points = entry_points(apex, &dnskeys.rdatas, ds);
+    if entry_points.is_empty() {
+        return Err(NoChain::NoKeyForDs);
+    }
+    let mut first_refusal = None;
+    for rrsig in rrsigs {
+        if Rrsig::covered_by(rrsig) != Some(Rtype::DNSKEY) {
+            continue;
+        }
+        match verify_rrset(apex, Rtype::DNSKEY, dnskeys, rrsig, &entry_points, apex, at) {
+            Ok(verified) => return Ok(verified),
+            Err(invalid) => first_refusal = first_refusal.or(Some(invalid)),
+        }
+    }
+    Err(first_refusal.map_or(NoChain::Unsigned, NoChain::Invalid))
+}
+
+/// Why a DNSKEY RRset is not the one that the parent vouches for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoChain {
+    /// No key of the RRset matches any DS.
+    #[error("no key of the DNSKEY RRset matches a DS record of the parent")]
+    NoKeyForDs,
+    /// There are keys for the DS, but no signature over the DNSKEY RRset at all.
+    #[error("the DNSKEY RRset is not signed")]
+    Unsigned,
+    /// No signature of such a key holds; this is what is wrong with the first.
+    #[error("the DNSKEY RRset is not validly signed by a key that the parent's DS names: {0}")]
+    Invalid(Invalid),
+}
+
+/// The keys that the DS records stand for.
+pub(super) fn entry_points(apex: &Name, dnskeys: &[Rdata], ds: &[Rdata]) -> Vec<Rdata> {
+    let ds: Vec<Ds<'_>> = ds.iter().filter_map(Ds::parse).collect();
+    let better_than_sha1 = ds.iter().any(|d| d.digest_type != 1 && d.is_checkable());
+    let stands_for = |key: &Dnskey<'_>| {
+        ds.iter()
+            .filter(|d| d.digest_type != 1 || !better_than_sha1)
+            .any(|d| d.matches(apex, key))
+    };
+    dnskeys
+        .iter()
+        .filter(|rdata| Dnskey::parse(rdata).is_some_and(|key| stands_for(&key)))
+        .cloned()
+        .collect()
+}
+
+/// The owner that was signed: the answer's own, or the wildcard that the labels field points at (RFC 4035 §5.3.2).
+fn signed_owner(owner: &Name, rrsig: &Rrsig<'_>, apex: &Name) -> Result<Name, Invalid> {
+    let labels = usize::from(rrsig.labels);
+    let own = owner
+        .label_count()
+        .saturating_sub(usize::from(owner.is_wildcard()));
+    if labels > own || labels < apex.label_count() {
+        return Err(Invalid::Labels(rrsig.labels));
+    }
+    if labels == own {
+        return Ok(owner.clone());
+    }
+    let mut encloser = owner.clone();
+    while encloser.label_count() > labels {
+        encloser = encloser.parent().ok_or(Invalid::Labels(rrsig.labels))?;
+    }
+    encloser
+        .child(b"*")
+        .map_err(|_| Invalid::Labels(rrsig.labels))
+}
+
+fn window(rrsig: &Rrsig<'_>, at: Instant) -> Result<SignatureWindow, Invalid> {
+    let now = Timestamp::of(at);
+    let forward = rrsig.inception.order(rrsig.expiration);
+    if !matches!(forward, Some(Ordering::Less | Ordering::Equal)) {
+        return Err(Invalid::Backwards);
+    }
+    let window = SignatureWindow {
+        inception: rrsig.inception.near(at),
+        expiration: rrsig.expiration.near(at),
+    };
+    // "Now" may lie on the far side of the circle from either end: only a known order counts.
+    if !matches!(
+        rrsig.inception.order(now),
+        Some(Ordering::Less | Ordering::Equal)
+    ) {
+        return Err(Invalid::NotYet(window.inception));
+    }
+    if !matches!(
+        now.order(rrsig.expiration),
+        Some(Ordering::Less | Ordering::Equal)
+    ) {
+        return Err(Invalid::Expired(window.expiration));
+    }
+    Ok(window)
+}
+
+fn matching_keys<'k>(rrsig: &Rrsig<'_>, dnskeys: &'k [Rdata]) -> Result<Vec<Dnskey<'k>>, Invalid> {
+    if Algorithm::from_number(rrsig.key.algorithm).is_none() {
+        return Err(Invalid::Unsupported(rrsig.key));
+    }
+    let named: Vec<_> = dnskeys
+        .iter()
+        .filter_map(Dnskey::parse)
+        .filter(|key| key.id() == rrsig.key)
+        .take(KEYS_TRIED)
+        .collect();
+    if named.is_empty() {
+        return Err(Invalid::NoSuchKey(rrsig.key));
+    }
+    let usable: Vec<_> = named
+        .into_iter()
+        .filter(Dnskey::may_sign_zone_data)
+        .collect();
+    if usable.is_empty() {
+        return Err(Invalid::NotAZoneKey(rrsig.key));
+    }
+    Ok(usable)
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::parse(text.as_bytes(), None).unwrap()
+    }
+
+    fn rdata(rtype: Rtype, text: &str) -> Rdata {
+        Rdata::from_text(rtype, text.as_bytes(), None).unwrap()
+    }
+
+    /// The example of RFC 6605 §6.1.
+    struct Example {
+        owner: Name,
+        rrset: Rrset,
+        rrsig: Rdata,
+        keys: Vec<Rdata>,
+        apex: Name,
+        at: Instant,
+    }
+
+    impl Example {
+        fn new() -> Self {
+            Self {
+                owner: name("www.example.net."),
+                rrset: Rrset {
+                    ttl: Ttl(3600),
+                    rdatas: vec![rdata(Rtype::A, "192.0.2.1")],
+                },
+                rrsig: rdata(
+                    Rtype::RRSIG,
+                    "A 13 3 3600 20100909100439 20100812100439 55648 example.net. \
+                     qx6wLYqmh+l9oCKTN6qIc+bw6ya+KJ8oMz0YP107epXAyGmt+3SNruPFKG7tZoLBLlUzGGus7ZwmwWep666VCw==",
+                ),
+                keys: vec![rdata(
+                    Rtype::DNSKEY,
+                    "257 3 13 GojIhhXUN/u4v54ZQqGSnyhWJwaubCvTmeexv7bR6edbkrSqQpF64cYbcB7wNcP+e+MAnLr+Wi9xMWyQLc8NAA==",
+                )],
+                apex: name("example.net."),
+                at: Instant::from_unix(1_283_000_000),
+            }
+        }
+
+        fn verify(&self) -> Result<Verified, Invalid> {
+            let Self {
+                owner,
+                rrset,
+                rrsig,
+                keys,
+                apex,
+                at,
+            } = self;
+            verify_rrset(owner, Rtype::A, rrset, rrsig, keys, apex, *at)
+        }
+
+        fn with(change: impl FnOnce(&mut Self)) -> Result<Verified, Invalid> {
+            let mut example = Self::new();
+            change(&mut example);
+            example.verify()
+        }
+
+        fn flip(&mut self, octet: usize) {
+            self.rrsig.0[octet] ^= 1;
+        }
+    }
+
+    const ID: KeyId = KeyId {
+        algorithm: 13,
+        tag: 55648,
+    };
+
+    #[test]
+    fn the_example_of_the_rfc_holds_within_its_time_and_not_outside() {
+        let verified = Example::new().verify().unwrap();
+        assert_eq!((verified.key, verified.original_ttl), (ID, Ttl(3600)));
+        assert_eq!(verified.wildcard, None);
+        let SignatureWindow {
+            inception,
+            expiration,
+        } = verified.window;
+        assert!(Example::with(|e| e.at = inception).is_ok());
+        assert!(Example::with(|e| e.at = expiration).is_ok());
+        let second = crate::rotation::timing::Span::seconds(1);
+        assert_eq!(
+            Example::with(|e| e.at = inception - second),
+            Err(Invalid::NotYet(inception))
+        );
+        assert_eq!(
+            Example::with(|e| e.at = expiration + second),
+            Err(Invalid::Expired(expiration))
+        );
+    }
+
+    #[test]
+    fn whatever_is_changed_is_refused_and_said() {
+        let bogus = || Err(Invalid::Bogus(ID));
+        assert_eq!(
+            Example::with(|e| e.rrset.rdatas[0].0[3] ^= 1),
+            bogus(),
+            "data"
+        );
+        assert_eq!(
+            Example::with(|e| e.owner = name("ww.example.net.")),
+            bogus(),
+            "owner"
+        );
+        assert_eq!(Example::with(|e| e.flip(7)), bogus(), "original TTL");
+        assert_eq!(Example::with(|e| e.flip(40)), bogus(), "signature");
+        assert_eq!(
+            Example::with(|e| e.flip(1)),
+            Err(Invalid::CoversOther(Rtype(0)))
+        );
+        assert_eq!(
+            Example::with(|e| e.rrsig.0[3] = 4),
+            Err(Invalid::Labels(4)),
+            "above the owner's"
+        );
+        assert_eq!(
+            Example::with(|e| e.rrsig.0[3] = 1),
+            Err(Invalid::Labels(1)),
+            "a wildcard above the zone"
+        );
+        assert_eq!(
+            Example::with(|e| e.rrsig.0[3] = 2),
+            bogus(),
+            "a wildcard that was not signed"
+        );
+        let tag = KeyId { tag: 55649, ..ID };
+        assert_eq!(Example::with(|e| e.flip(17)), Err(Invalid::NoSuchKey(tag)));
+        assert_eq!(
+            Example::with(|e| e.rrsig.0[2] = 16),
+            Err(Invalid::Unsupported(KeyId {
+                algorithm: 16,
+                ..ID
+            }))
+        );
+        assert_eq!(
+            Example::with(|e| e.apex = name("net.")),
+            Err(Invalid::ForeignSigner(name("example.net.")))
+        );
+        assert_eq!(
+            Example::with(|e| e.owner = name("www.example.org.")),
+            Err(Invalid::OwnerOutside)
+        );
+        assert_eq!(
+            Example::with(|e| e.rrsig = Rdata(e.rrsig.0[..20].into())),
+            Err(Invalid::Malformed)
+        );
+        // Expiration before inception: the high octet of the expiration lowered.
+        assert_eq!(Example::with(|e| e.rrsig.0[8] = 0), Err(Invalid::Backwards));
+    }
+
+    #[test]
+    fn keys_that_may_not_sign_zone_data_do_not_count() {
+        // (octet, value, what): each changes the tag, which the signature then names.
+        for (octet, value, what) in [
+            (0, 0, "no ZONE flag"),
+            (1, 0x81, "revoked"),
+            (2, 2, "protocol"),
+        ] {
+            let refused = Example::with(|e| {
+                e.keys[0].0[octet] = value;
+                let tag = crate::dnssec::dnskey::key_tag(&e.keys[0].0).to_be_bytes();
+                e.rrsig.0[16..18].copy_from_slice(&tag);
+            });
+            assert!(
+                matches!(refused, Err(Invalid::NotAZoneKey(_))),
+                "{what}: {refused:?}"
+            );
+        }
+        assert_eq!(
+            Example::with(|e| e.keys.clear()),
+            Err(Invalid::NoSuchKey(ID))
+        );
+    }
+
+    #[test]
+    fn the_key_set_is_bound_to_the_ds() {
+        let (apex, at) = (name("example.net."), Instant::from_unix(1_283_000_000));
+        let keys = Rrset {
+            ttl: Ttl(1),
+            rdatas: Example::new().keys,
+        };
+        let ds = |text| vec![rdata(Rtype::DS, text)];
+        let right =
+            ds("55648 13 2 b4c8c1fe2e7477127b27115656ad6256f424625bf5c1e2770ce6d6e37df61d17");
+        let wrong =
+            ds("55648 13 2 b4c8c1fe2e7477127b27115656ad6256f424625bf5c1e2770ce6d6e37df61d18");
+        assert_eq!(
+            verify_dnskeys(&apex, &keys, &[], &wrong, at),
+            Err(NoChain::NoKeyForDs)
+        );
+        assert_eq!(
+            verify_dnskeys(&apex, &keys, &[], &[], at),
+            Err(NoChain::NoKeyForDs)
+        );
+        assert_eq!(
+            verify_dnskeys(&apex, &keys, &[], &right, at),
+            Err(NoChain::Unsigned)
+        );
+        let other_type = [Example::new().rrsig];
+        assert_eq!(
+            verify_dnskeys(&apex, &keys, &other_type, &right, at),
+            Err(NoChain::Unsigned)
+        );
+    }
+}

@@ -1,0 +1,383 @@
+//! One DNS question to one address of one server, with every wait and every size bounded (RFC 1035 §4, RFC 6891, RFC 7766).
+//!
+//! Not a resolver: no cache, no recursion, no trust. RDATA come back as octets, uncompressed, whatever their type.
+
+use crate::rotation::timing::Ttl;
+use crate::zone::name::Name;
+use crate::zone::record::{Rdata, Record, Rtype};
+use hickory_proto::op::{Edns, Header, Message, MessageType, OpCode, Query};
+use hickory_proto::rr::{Name as WireName, RecordType};
+use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
+use std::fmt;
+use std::io::{Error as IoError, ErrorKind};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::time::timeout;
+
+/// The UDP payload size we offer: what crosses every path unfragmented (RFC 9715 §3.1).
+const PAYLOAD: u16 = 1232;
+/// How often one question goes out over UDP: a lost datagram is not a silent server.
+const SENDS: u32 = 3;
+const TYPE_OPT: u16 = 41;
+const CLASS_IN: u16 = 1;
+const OPTION_EDE: u16 = 15;
+
+/// How a question travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Transport {
+    /// One datagram each way.
+    Udp,
+    /// A connection for this question alone.
+    Tcp,
+}
+
+/// What a server answered. Nothing in it is verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// RCODE with the upper bits of EDNS (RFC 6891 §6.1.3).
+    pub rcode: u16,
+    /// Whether the server speaks for the zone (AA).
+    pub authoritative: bool,
+    /// Whether more would have been said over TCP (TC).
+    pub truncated: bool,
+    /// Answer section.
+    pub answers: Vec<Record>,
+    /// Authority section.
+    pub authorities: Vec<Record>,
+    /// Additional section without OPT.
+    pub additionals: Vec<Record>,
+    /// The text of an extended error, if the server gave one (RFC 8914).
+    pub explanation: Option<String>,
+}
+
+/// Why a server gave no usable answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Silence {
+    /// Nothing came in time.
+    #[error("no answer within {}", Seconds(*.0))]
+    TimedOut(Duration),
+    /// Nothing listens there.
+    #[error("connection refused")]
+    ConnectionRefused,
+    /// The network said no.
+    #[error("unreachable: {0}")]
+    Unreachable(String),
+    /// The connection ended before the answer did.
+    #[error("the connection was closed before the answer was complete")]
+    ClosedEarly,
+    /// Octets that do not answer the question that was asked.
+    #[error("the answer is not usable: {0}")]
+    Garbage(&'static str),
+    /// The question itself cannot be put on the wire.
+    #[error("the question cannot be encoded: {0}")]
+    Unaskable(String),
+}
+
+/// Asks `server` for `name` and `rtype`, with DNSSEC records and without recursion, and waits at most `patience` in all.
+pub async fn ask(
+    server: SocketAddr,
+    transport: Transport,
+    name: &Name,
+    rtype: Rtype,
+    patience: Duration,
+) -> Result<Reply, Silence> {
+    let id = random_id()?;
+    let question = encode(id, name, rtype)?;
+    let expected = Expected { id, name, rtype };
+    match transport {
+        Transport::Udp => over_udp(server, &question, &expected, patience).await,
+        Transport::Tcp => timeout(patience, over_tcp(server, &question, &expected))
+            .await
+            .unwrap_or(Err(Silence::TimedOut(patience))),
+    }
+}
+
+struct Expected<'a> {
+    id: u16,
+    name: &'a Name,
+    rtype: Rtype,
+}
+
+fn random_id() -> Result<u16, Silence> {
+    let mut octets = [0; 2];
+    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut octets)
+        .map_err(|_| Silence::Unaskable("the system gives no random octets".to_owned()))?;
+    Ok(u16::from_be_bytes(octets))
+}
+
+fn encode(id: u16, name: &Name, rtype: Rtype) -> Result<Vec<u8>, Silence> {
+    let unaskable = |e: &dyn fmt::Display| Silence::Unaskable(e.to_string());
+    let mut decoder = BinDecoder::new(name.wire());
+    let wire = WireName::read(&mut decoder).map_err(|e| unaskable(&e))?;
+    let mut edns = Edns::new();
+    edns.set_max_payload(PAYLOAD).set_dnssec_ok(true);
+    let mut message = Message::new(id, MessageType::Query, OpCode::Query);
+    message.metadata.recursion_desired = false;
+    message.add_query(Query::query(wire, RecordType::from(rtype.0)));
+    message.edns = Some(edns);
+    message.to_vec().map_err(|e| unaskable(&e))
+}
+
+async fn over_udp(
+    server: SocketAddr,
+    question: &[u8],
+    expected: &Expected<'_>,
+    patience: Duration,
+) -> Result<Reply, Silence> {
+    // A fresh socket for each question: the kernel picks a random port, and `connect` drops every other sender.
+    let any: SocketAddr = match server {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let socket = UdpSocket::bind(any).await.map_err(|e| network(&e))?;
+    socket.connect(server).await.map_err(|e| network(&e))?;
+    let mut unusable = None;
+    for _ in 0..SENDS {
+        socket.send(question).await.map_err(|e| network(&e))?;
+        let wait = patience.checked_div(SENDS).unwrap_or(patience);
+        match timeout(wait, first_usable(&socket, expected, &mut unusable)).await {
+            Ok(done) => return done,
+            Err(_elapsed) => {}
+        }
+    }
+    // Something did come, but never what was asked for: that says more than "no answer".
+    Err(unusable.unwrap_or(Silence::TimedOut(patience)))
+}
+
+/// The first datagram that answers the question; others may be forged or late and are passed over (RFC 5452 §9.1).
+async fn first_usable(
+    socket: &UdpSocket,
+    expected: &Expected<'_>,
+    unusable: &mut Option<Silence>,
+) -> Result<Reply, Silence> {
+    let mut buffer = vec![0; usize::from(u16::MAX)];
+    loop {
+        let length = socket.recv(&mut buffer).await.map_err(|e| network(&e))?;
+        match decode(buffer.get(..length).unwrap_or_default(), expected) {
+            Ok(reply) => return Ok(reply),
+            Err(why) => *unusable = Some(why),
+        }
+    }
+}
+
+async fn over_tcp(
+    server: SocketAddr,
+    question: &[u8],
+    expected: &Expected<'_>,
+) -> Result<Reply, Silence> {
+    let mut stream = TcpStream::connect(server).await.map_err(|e| network(&e))?;
+    let length = u16::try_from(question.len()).map_err(|e| Silence::Unaskable(e.to_string()))?;
+    let mut framed = length.to_be_bytes().to_vec();
+    framed.extend_from_slice(question);
+    stream.write_all(&framed).await.map_err(|e| network(&e))?;
+    let length = stream.read_u16().await.map_err(|e| network(&e))?;
+    let mut message = vec![0; usize::from(length)];
+    stream
+        .read_exact(&mut message)
+        .await
+        .map_err(|e| network(&e))?;
+    let reply = decode(&message, expected)?;
+    if reply.truncated {
+        return Err(Silence::Garbage("it says TC (truncated) over TCP"));
+    }
+    Ok(reply)
+}
+
+fn network(error: &IoError) -> Silence {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => Silence::ConnectionRefused,
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
+            Silence::ClosedEarly
+        }
+        _ => Silence::Unreachable(error.to_string()),
+    }
+}
+
+/// Reads a message and checks that it answers the question that was asked (RFC 5452 §9.1).
+fn decode(octets: &[u8], expected: &Expected<'_>) -> Result<Reply, Silence> {
+    let mut decoder = BinDecoder::new(octets);
+    let Header { metadata, counts } = Header::read(&mut decoder)
+        .map_err(|_| Silence::Garbage("it is shorter than a DNS header"))?;
+    if metadata.id != expected.id {
+        return Err(Silence::Garbage("it carries another message id"));
+    }
+    if metadata.message_type != MessageType::Response || metadata.op_code != OpCode::Query {
+        return Err(Silence::Garbage("it is not a response to a query"));
+    }
+    match counts.queries {
+        1 => check_question(&mut decoder, expected)?,
+        // A server that could not read the question cannot repeat it; its RCODE still counts.
+        0 if metadata.response_code.low() != 0 => {}
+        _ => return Err(Silence::Garbage("it does not repeat the question")),
+    }
+    let mut options = None;
+    let answers = section(&mut decoder, octets, counts.answers, &mut options)?;
+    let authorities = section(&mut decoder, octets, counts.authorities, &mut options)?;
+    let additionals = section(&mut decoder, octets, counts.additionals, &mut options)?;
+    let (high, explanation) = options.map_or((0, None), |(ttl, rdata): (u32, Vec<u8>)| {
+        (
+            u16::from(ttl.to_be_bytes().first().copied().unwrap_or(0)),
+            extended_error(&rdata),
+        )
+    });
+    Ok(Reply {
+        rcode: (high << 4) | u16::from(metadata.response_code.low()),
+        authoritative: metadata.authoritative,
+        truncated: metadata.truncation,
+        answers,
+        authorities,
+        additionals,
+        explanation,
+    })
+}
+
+fn check_question(decoder: &mut BinDecoder<'_>, expected: &Expected<'_>) -> Result<(), Silence> {
+    let name = name(decoder)?;
+    let (rtype, class) = (number(decoder)?, number(decoder)?);
+    if name == *expected.name && rtype == expected.rtype.0 && class == CLASS_IN {
+        Ok(())
+    } else {
+        Err(Silence::Garbage("it repeats another question"))
+    }
+}
+
+const CUT_SHORT: Silence = Silence::Garbage("it ends within a record");
+
+/// Reads `count` records of class IN; what an OPT record holds goes to `options`.
+fn section(
+    decoder: &mut BinDecoder<'_>,
+    octets: &[u8],
+    count: u16,
+    options: &mut Option<(u32, Vec<u8>)>,
+) -> Result<Vec<Record>, Silence> {
+    // The count is the sender's claim: memory grows with the octets read, never with it.
+    let mut records = Vec::new();
+    for _ in 0..count {
+        let owner = name(decoder)?;
+        let (rtype, class) = (number(decoder)?, number(decoder)?);
+        let ttl = decoder.read_u32().map_err(|_| CUT_SHORT)?.unverified();
+        let length = usize::from(number(decoder)?);
+        let start = decoder.index();
+        let rdata = decoder
+            .read_slice(length)
+            .map_err(|_| CUT_SHORT)?
+            .unverified();
+        if rtype == TYPE_OPT {
+            *options = Some((ttl, rdata.to_vec()));
+        } else if class == CLASS_IN {
+            records.push(Record {
+                owner,
+                // RFC 2181 §8: the top bit set means zero.
+                ttl: Ttl(if ttl > u32::MAX >> 1 { 0 } else { ttl }),
+                rtype: Rtype(rtype),
+                rdata: uncompressed(octets, start, rdata, rtype)?,
+            });
+        }
+    }
+    Ok(records)
+}
+
+/// RDATA without compression pointers; only the types of RFC 1035 may hold any (RFC 3597 §4).
+fn uncompressed(octets: &[u8], start: usize, rdata: &[u8], rtype: u16) -> Result<Rdata, Silence> {
+    let (before, names) = match rtype {
+        2..=5 | 7..=9 | 12 => (0, 1), // NS MD MF CNAME MB MG MR PTR
+        6 | 14 => (0, 2),             // SOA MINFO
+        15 => (2, 1),                 // MX
+        _ => return Ok(Rdata(rdata.into())),
+    };
+    let bad = || Silence::Garbage("a name within a record cannot be read");
+    let mut plain = rdata.get(..before).ok_or_else(bad)?.to_vec();
+    // Pointers count from the front of the message, so the names are read there.
+    let at = u16::try_from(start.saturating_add(before)).map_err(|_| bad())?;
+    let mut decoder = BinDecoder::new(octets).clone(at);
+    for _ in 0..names {
+        plain.extend_from_slice(name(&mut decoder)?.wire());
+    }
+    let used = decoder.index().saturating_sub(start);
+    plain.extend_from_slice(rdata.get(used..).ok_or_else(bad)?);
+    Ok(Rdata(plain.into()))
+}
+
+fn name(decoder: &mut BinDecoder<'_>) -> Result<Name, Silence> {
+    let bad = Silence::Garbage("a name cannot be read");
+    let read = WireName::read(decoder).map_err(|_| bad.clone())?;
+    let mut wire = Vec::with_capacity(read.len());
+    for label in &read {
+        wire.push(u8::try_from(label.len()).map_err(|_| bad.clone())?);
+        wire.extend_from_slice(label);
+    }
+    wire.push(0);
+    Name::split_wire(&wire)
+        .map(|(name, _)| name)
+        .map_err(|_| bad)
+}
+
+fn number(decoder: &mut BinDecoder<'_>) -> Result<u16, Silence> {
+    Ok(decoder.read_u16().map_err(|_| CUT_SHORT)?.unverified())
+}
+
+/// Code and text of the first extended error among EDNS options (RFC 8914 §2).
+fn extended_error(mut options: &[u8]) -> Option<String> {
+    while let [a, b, c, d, rest @ ..] = options {
+        let length = usize::from(u16::from_be_bytes([*c, *d]));
+        let (value, after) = rest.split_at_checked(length)?;
+        if u16::from_be_bytes([*a, *b]) == OPTION_EDE {
+            let (code, text) = value.split_at_checked(2)?;
+            let code = code
+                .iter()
+                .fold(0_u16, |n, octet| n << 8 | u16::from(*octet));
+            // From a stranger, for a terminal: printable characters only, and not many.
+            let text: String = String::from_utf8_lossy(text)
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(120)
+                .collect();
+            return Some(if text.is_empty() {
+                format!("extended error {code}")
+            } else {
+                format!("extended error {code}: {text}")
+            });
+        }
+        options = after;
+    }
+    None
+}
+
+/// The name of an RCODE as people know it.
+pub fn rcode_name(rcode: u16) -> String {
+    let known = match rcode {
+        0 => "NOERROR",
+        1 => "FORMERR",
+        2 => "SERVFAIL",
+        3 => "NXDOMAIN",
+        4 => "NOTIMP",
+        5 => "REFUSED",
+        9 => "NOTAUTH",
+        16 => "BADVERS",
+        _ => return format!("RCODE {rcode}"),
+    };
+    known.to_owned()
+}
+
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} s", self.0.as_secs_f64())
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "dns_tests.rs"]
+mod tests;

@@ -1,0 +1,283 @@
+//! Which key every address of a host presents, asked separately for RSA and for ECDSA (RFC 7672 §3.1, §8.1).
+//!
+//! No mail is sent. Only a TLS alert counts as "has none of this algorithm", and only if two ways of asking agree;
+//! silence, garbage, a refused STARTTLS or a lost connection is `Unknown`, never a yes and never a no.
+
+use crate::dane::certificate::Certificate;
+use crate::observe::smtp::{Caller, Session};
+use crate::observe::tls::{self, Ask, HandshakeError};
+use crate::rotation::observation::{Endpoint, KeyAlgorithm, Offer, Offers, Seen};
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// Ports on which TLS begins with the first octet (RFC 8314 §3).
+const IMPLICIT_TLS: &[u16] = &[443, 465, 993, 995];
+
+/// An endpoint and where it is found.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Host and port as in the TLSA owner name.
+    pub endpoint: Endpoint,
+    /// Where to connect: every A and AAAA of the host. The port is the endpoint's unless a test moved it.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// What one address answered when it was asked for one algorithm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It presents this chain, leaf first, in DER, and holds the leaf's key.
+    Chain(Vec<Vec<u8>>),
+    /// It has none of this algorithm.
+    NotOffered,
+}
+
+/// One question and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// Whom.
+    pub endpoint: Endpoint,
+    /// Where.
+    pub address: SocketAddr,
+    /// For what.
+    pub algorithm: KeyAlgorithm,
+    /// With which result.
+    pub answer: Seen<Answer>,
+}
+
+/// Bounds of a survey of many endpoints.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// How many conversations at once.
+    pub at_once: usize,
+    /// How long all of them together.
+    pub overall: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            at_once: 64,
+            overall: Duration::from_secs(120),
+        }
+    }
+}
+
+/// Asks one address for the chain of one algorithm.
+pub async fn probe(
+    endpoint: &Endpoint,
+    address: SocketAddr,
+    algorithm: KeyAlgorithm,
+    caller: &Caller,
+) -> Seen<Answer> {
+    let conversation = async {
+        match converse(endpoint, address, Ask::Only(algorithm), caller).await {
+            // The second way of asking: see `Ask::OnlySuites`.
+            Err(Failure::NothingFits) => {
+                converse(endpoint, address, Ask::OnlySuites(algorithm), caller).await
+            }
+            first => first,
+        }
+    };
+    match timeout(caller.whole, conversation).await {
+        Ok(Ok(chain)) => presented(chain, algorithm),
+        Ok(Err(Failure::NothingFits)) => Seen::Known(Answer::NotOffered),
+        Ok(Err(Failure::Other(reason))) => Seen::Unknown(format!("{address}: {reason}")),
+        Err(_) => Seen::Unknown(format!(
+            "{address}: the conversation took longer than {} s",
+            caller.whole.as_secs_f64()
+        )),
+    }
+}
+
+/// Asks every address of every target for RSA and for ECDSA. Each question has an answer, in the order of the targets.
+pub async fn survey(targets: &[Target], caller: &Caller, bounds: Bounds) -> Vec<Sighting> {
+    let deadline = Instant::now().checked_add(bounds.overall);
+    let slots = Arc::new(Semaphore::new(bounds.at_once.max(1)));
+    let caller = Arc::new(caller.clone());
+    let mut asked = JoinSet::new();
+    let mut sightings: Vec<Sighting> = Vec::new();
+    for target in targets {
+        for address in &target.addresses {
+            for algorithm in [KeyAlgorithm::Rsa, KeyAlgorithm::Ecdsa] {
+                let number = sightings.len();
+                sightings.push(Sighting {
+                    endpoint: target.endpoint.clone(),
+                    address: *address,
+                    algorithm,
+                    answer: Seen::Unknown(format!("{address}: the probe ended early")),
+                });
+                let (endpoint, address) = (target.endpoint.clone(), *address);
+                let (caller, slots) = (Arc::clone(&caller), Arc::clone(&slots));
+                asked.spawn(async move {
+                    let question = async {
+                        // The semaphore is never closed; a permit it cannot give bounds nothing worse.
+                        let _slot = slots.acquire().await;
+                        probe(&endpoint, address, algorithm, &caller).await
+                    };
+                    let answer = match deadline {
+                        Some(deadline) => timeout_at(deadline, question).await.ok(),
+                        None => Some(question.await),
+                    };
+                    (number, answer)
+                });
+            }
+        }
+    }
+    while let Some(finished) = asked.join_next().await {
+        let Ok((number, answer)) = finished else {
+            continue;
+        };
+        if let Some(sighting) = sightings.get_mut(number) {
+            sighting.answer = answer.unwrap_or_else(|| {
+                Seen::Unknown(format!(
+                    "{}: not answered within the {} s of the run",
+                    sighting.address,
+                    bounds.overall.as_secs_f64()
+                ))
+            });
+        }
+    }
+    doubt_refusals_of_everything(&mut sightings);
+    sightings
+}
+
+/// [`survey`], as the machine wants it: what each address of each endpoint presents, by algorithm.
+pub async fn probe_endpoints(
+    targets: &[Target],
+    caller: &Caller,
+    bounds: Bounds,
+) -> BTreeMap<Endpoint, Offers> {
+    let mut offers: BTreeMap<Endpoint, Offers> = targets
+        .iter()
+        .map(|target| (target.endpoint.clone(), Offers::new()))
+        .collect();
+    for sighting in survey(targets, caller, bounds).await {
+        let address = if sighting.address.port() == sighting.endpoint.port {
+            sighting.address.ip().to_string()
+        } else {
+            sighting.address.to_string()
+        };
+        offers
+            .entry(sighting.endpoint)
+            .or_default()
+            .entry(address)
+            .or_default()
+            .insert(sighting.algorithm, offer(sighting.answer));
+    }
+    offers
+}
+
+fn offer(answer: Seen<Answer>) -> Seen<Offer> {
+    let chain = match answer {
+        Seen::Known(Answer::Chain(chain)) => chain,
+        Seen::Known(Answer::NotOffered) => return Seen::Known(Offer::NotOffered),
+        Seen::Unknown(reason) => return Seen::Unknown(reason),
+    };
+    let leaf = chain.first().map(|der| Certificate::from_der(der));
+    match leaf {
+        Some(Ok(leaf)) => Seen::Known(Offer::Key(leaf.presented())),
+        Some(Err(error)) => Seen::Unknown(format!("the presented leaf: {error}")),
+        None => Seen::Unknown("no certificate was presented".to_owned()),
+    }
+}
+
+/// An address that refuses both algorithms was not understood: it may speak only what this program does not.
+fn doubt_refusals_of_everything(sightings: &mut [Sighting]) {
+    for pair in sightings.chunks_mut(2) {
+        let refused = Seen::Known(Answer::NotOffered);
+        if pair.iter().all(|sighting| sighting.answer == refused) {
+            for sighting in pair {
+                sighting.answer = Seen::Unknown(format!(
+                    "{}: the server refuses RSA and ECDSA alike: it offers no TLS this program speaks",
+                    sighting.address
+                ));
+            }
+        }
+    }
+}
+
+/// Why a conversation gave no chain.
+enum Failure {
+    NothingFits,
+    Other(String),
+}
+
+impl Failure {
+    fn other(reason: impl Display) -> Self {
+        Self::Other(reason.to_string())
+    }
+}
+
+async fn converse(
+    endpoint: &Endpoint,
+    address: SocketAddr,
+    ask: Ask,
+    caller: &Caller,
+) -> Result<Vec<Vec<u8>>, Failure> {
+    let mut stream = connect(address, caller).await.map_err(Failure::Other)?;
+    let implicit = IMPLICIT_TLS.contains(&endpoint.port);
+    if !implicit {
+        let mut session = Session::greeted(stream, caller)
+            .await
+            .map_err(Failure::other)?;
+        let extensions = session.ehlo(&caller.name).await.map_err(Failure::other)?;
+        stream = session
+            .starttls(&extensions)
+            .await
+            .map_err(Failure::other)?;
+    }
+    let secured = timeout(caller.step, tls::handshake(stream, &endpoint.host, ask))
+        .await
+        .map_err(|_| {
+            Failure::Other(format!(
+                "no TLS handshake within {} s",
+                caller.step.as_secs_f64()
+            ))
+        })?
+        .map_err(|error| match error {
+            HandshakeError::NothingFits(_) => Failure::NothingFits,
+            other => Failure::other(other),
+        })?;
+    if !implicit {
+        Session::resumed(secured.stream, caller).quit().await;
+    }
+    Ok(secured.chain)
+}
+
+/// Connects within one step.
+pub async fn connect(address: SocketAddr, caller: &Caller) -> Result<TcpStream, String> {
+    match timeout(caller.step, TcpStream::connect(address)).await {
+        // A conversation of short lines must not wait for acknowledgements that come late.
+        Ok(Ok(stream)) => stream
+            .set_nodelay(true)
+            .map(|()| stream)
+            .map_err(|e| format!("cannot connect: {e}")),
+        Ok(Err(error)) => Err(format!("cannot connect: {error}")),
+        Err(_) => Err(format!(
+            "no connection within {} s",
+            caller.step.as_secs_f64()
+        )),
+    }
+}
+
+fn presented(chain: Vec<Vec<u8>>, asked: KeyAlgorithm) -> Seen<Answer> {
+    let leaf = match chain.first().map(|der| Certificate::from_der(der)) {
+        Some(Ok(leaf)) => leaf,
+        Some(Err(error)) => return Seen::Unknown(format!("the presented leaf: {error}")),
+        None => return Seen::Unknown("no certificate was presented".to_owned()),
+    };
+    match leaf.key_algorithm() {
+        Some(algorithm) if algorithm == asked => Seen::Known(Answer::Chain(chain)),
+        other => Seen::Unknown(format!(
+            "asked for {asked}, was presented a key of {}",
+            other.map_or_else(|| "another algorithm".to_owned(), |a| a.to_string())
+        )),
+    }
+}

@@ -1,0 +1,321 @@
+//! The client's side of an SMTP conversation up to STARTTLS and over it (RFC 5321 §4, RFC 3207), every read bounded.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::timeout;
+
+/// No reply is longer: RFC 5321 §4.5.3.1.5 asks for 512 octets a line, and no server needs a hundred of them.
+const MAX_REPLY: usize = 64 * 1024;
+
+/// So much of what a server says is shown to people.
+const MAX_SHOWN: usize = 160;
+
+/// How this client calls: its name and its patience.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The name given with EHLO.
+    pub name: String,
+    /// How long one step may take: connecting, one whole reply, the handshake.
+    pub step: Duration,
+    /// How long one conversation may take altogether.
+    pub whole: Duration,
+}
+
+impl Default for Caller {
+    /// Patient enough for servers that delay their greeting, as many do against spam.
+    fn default() -> Self {
+        Self {
+            name: "tlsa-rotate.invalid".to_owned(),
+            step: Duration::from_secs(15),
+            whole: Duration::from_secs(60),
+        }
+    }
+}
+
+/// A conversation, between replies.
+#[derive(Debug)]
+pub struct Session<S> {
+    stream: S,
+    /// What came behind the last reply.
+    pending: Vec<u8>,
+    step: Duration,
+}
+
+/// One reply, its lines without their codes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Three digits.
+    pub code: u16,
+    /// The texts.
+    pub lines: Vec<String>,
+}
+
+/// Why a conversation could not go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SmtpError {
+    /// The reply did not come, or did not end, in time.
+    #[error("no reply to {to} within {}", seconds(*.within))]
+    Silence {
+        /// What was said before.
+        to: String,
+        /// For so long.
+        within: Duration,
+    },
+    /// The server closed the connection.
+    #[error("the connection was closed instead of a reply to {to}")]
+    Closed {
+        /// What was said before.
+        to: String,
+    },
+    /// Something that is no SMTP reply.
+    #[error("the reply to {to} is not SMTP: `{line}`")]
+    NotSmtp {
+        /// What was said before.
+        to: String,
+        /// What came.
+        line: String,
+    },
+    /// More than 64 KiB.
+    #[error("the reply to {to} is longer than 64 KiB")]
+    Endless {
+        /// What was said before.
+        to: String,
+    },
+    /// A reply that does not allow to go on.
+    #[error("{to} was answered with `{reply}`")]
+    Refused {
+        /// What was said before.
+        to: String,
+        /// The answer.
+        reply: Reply,
+    },
+    /// EHLO was answered without it: a sender could not authenticate this host, nor could anybody in the middle be told
+    /// from it.
+    #[error("STARTTLS is not offered")]
+    NoStarttls,
+    /// Octets in clear text behind the answer to STARTTLS (RFC 3207 §5; response injection).
+    #[error("the server went on in clear text after it agreed to STARTTLS")]
+    ClearTextAfterStarttls,
+    /// The connection failed.
+    #[error("the connection failed at {to}: {reason}")]
+    Lost {
+        /// What was said before.
+        to: String,
+        /// What the system says.
+        reason: String,
+    },
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+    /// Reads the greeting of a server just connected to.
+    pub async fn greeted(stream: S, caller: &Caller) -> Result<Self, SmtpError> {
+        let mut session = Self::resumed(stream, caller);
+        let reply = session.reply("the connection").await?;
+        expect(220, "the connection", reply)?;
+        Ok(session)
+    }
+
+    /// A conversation that begins without a greeting: over TLS, after STARTTLS.
+    pub fn resumed(stream: S, caller: &Caller) -> Self {
+        Self {
+            stream,
+            pending: Vec::new(),
+            step: caller.step,
+        }
+    }
+
+    /// Says EHLO; returns the keywords of the extensions the server has, upper case.
+    pub async fn ehlo(&mut self, name: &str) -> Result<Vec<String>, SmtpError> {
+        let reply = self.command(&format!("EHLO {name}"), 250).await?;
+        let keyword = |line: &String| {
+            let word = line.split_ascii_whitespace().next();
+            word.map(str::to_ascii_uppercase)
+        };
+        // The first line greets (RFC 5321 §4.1.1.1).
+        Ok(reply.lines.iter().skip(1).filter_map(keyword).collect())
+    }
+
+    /// Says STARTTLS and gives back the stream, at the point where the handshake begins.
+    pub async fn starttls(mut self, extensions: &[String]) -> Result<S, SmtpError> {
+        if !extensions.iter().any(|keyword| keyword == "STARTTLS") {
+            return Err(SmtpError::NoStarttls);
+        }
+        self.command("STARTTLS", 220).await?;
+        if self.pending.is_empty() {
+            Ok(self.stream)
+        } else {
+            Err(SmtpError::ClearTextAfterStarttls)
+        }
+    }
+
+    /// Says one command; its reply must have this code.
+    pub async fn command(&mut self, line: &str, code: u16) -> Result<Reply, SmtpError> {
+        self.write(line, format!("{line}\r\n").as_bytes()).await?;
+        let reply = self.reply(line).await?;
+        expect(code, line, reply)
+    }
+
+    /// Sends a message's lines after DATA, with its dots stuffed (RFC 5321 §4.5.2); the server must take it over.
+    pub async fn message(&mut self, text: &str) -> Result<Reply, SmtpError> {
+        let mut octets = Vec::with_capacity(text.len());
+        for line in text.lines() {
+            if line.starts_with('.') {
+                octets.push(b'.');
+            }
+            octets.extend_from_slice(line.as_bytes());
+            octets.extend_from_slice(b"\r\n");
+        }
+        octets.extend_from_slice(b".\r\n");
+        self.write("the message", &octets).await?;
+        let reply = self.reply("the message").await?;
+        expect(250, "the message", reply)
+    }
+
+    /// Says QUIT and closes, whatever comes back.
+    pub async fn quit(mut self) {
+        let goodbye = async {
+            self.stream.write_all(b"QUIT\r\n").await?;
+            self.stream.shutdown().await
+        };
+        // Courtesy only: the facts are in, and a server that does not listen any more changes none of them.
+        let _ = timeout(self.step, goodbye).await;
+    }
+
+    async fn write(&mut self, what: &str, octets: &[u8]) -> Result<(), SmtpError> {
+        let sent = async {
+            self.stream.write_all(octets).await?;
+            self.stream.flush().await
+        };
+        match timeout(self.step, sent).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(lost(what, &error)),
+            Err(_) => Err(SmtpError::Silence {
+                to: what.to_owned(),
+                within: self.step,
+            }),
+        }
+    }
+
+    /// The next reply, whole, within one step: a server that drips octets is as silent as one that sends none.
+    async fn reply(&mut self, to: &str) -> Result<Reply, SmtpError> {
+        let step = self.step;
+        timeout(step, self.read_reply(to))
+            .await
+            .unwrap_or_else(|_| {
+                Err(SmtpError::Silence {
+                    to: to.to_owned(),
+                    within: step,
+                })
+            })
+    }
+
+    async fn read_reply(&mut self, to: &str) -> Result<Reply, SmtpError> {
+        let mut read: usize = 0;
+        let mut reply: Option<Reply> = None;
+        loop {
+            let line = self.read_line(to, &mut read).await?;
+            let (code, last, text) = split(&line).ok_or_else(|| SmtpError::NotSmtp {
+                to: to.to_owned(),
+                line: shown(&String::from_utf8_lossy(&line)),
+            })?;
+            let so_far = reply.get_or_insert(Reply {
+                code,
+                lines: Vec::new(),
+            });
+            if so_far.code != code {
+                return Err(SmtpError::NotSmtp {
+                    to: to.to_owned(),
+                    line: format!("{} then {code} in one reply", so_far.code),
+                });
+            }
+            so_far.lines.push(text);
+            if last {
+                return Ok(so_far.clone());
+            }
+        }
+    }
+
+    async fn read_line(&mut self, to: &str, read: &mut usize) -> Result<Vec<u8>, SmtpError> {
+        loop {
+            if let Some(end) = self.pending.iter().position(|b| *b == b'\n') {
+                let rest = self.pending.split_off(end.saturating_add(1));
+                let line = std::mem::replace(&mut self.pending, rest);
+                return Ok(line.trim_ascii_end().to_vec());
+            }
+            if *read > MAX_REPLY {
+                return Err(SmtpError::Endless { to: to.to_owned() });
+            }
+            let mut octets = [0; 4096];
+            let count = match self.stream.read(&mut octets).await {
+                Ok(0) => return Err(SmtpError::Closed { to: to.to_owned() }),
+                Ok(count) => count,
+                Err(error) => return Err(lost(to, &error)),
+            };
+            *read = read.saturating_add(count);
+            self.pending
+                .extend_from_slice(octets.get(..count).unwrap_or_default());
+        }
+    }
+}
+
+fn expect(code: u16, to: &str, reply: Reply) -> Result<Reply, SmtpError> {
+    if reply.code == code {
+        return Ok(reply);
+    }
+    Err(SmtpError::Refused {
+        to: to.to_owned(),
+        reply,
+    })
+}
+
+fn lost(to: &str, error: &io::Error) -> SmtpError {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::BrokenPipe => SmtpError::Closed { to: to.to_owned() },
+        _ => SmtpError::Lost {
+            to: to.to_owned(),
+            reason: error.to_string(),
+        },
+    }
+}
+
+/// `250-text`, `250 text` or `250`: the code, whether the reply ends with this line, the text.
+fn split(line: &[u8]) -> Option<(u16, bool, String)> {
+    let (digits, rest) = line.split_at_checked(3)?;
+    let code: u16 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    let (last, text) = match rest.split_first() {
+        None => (true, rest),
+        Some((b' ', text)) => (true, text),
+        Some((b'-', text)) => (false, text),
+        Some(_) => return None,
+    };
+    (200..600)
+        .contains(&code)
+        .then(|| (code, last, String::from_utf8_lossy(text).into_owned()))
+}
+
+/// What a stranger said, safe to print: no control characters, not too much.
+fn shown(text: &str) -> String {
+    let mut safe: String = text
+        .chars()
+        .take(MAX_SHOWN)
+        .flat_map(char::escape_debug)
+        .collect();
+    if text.chars().nth(MAX_SHOWN).is_some() {
+        safe.push('…');
+    }
+    safe
+}
+
+fn seconds(span: Duration) -> String {
+    format!("{} s", span.as_secs_f64())
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code, shown(&self.lines.join(" ")))
+    }
+}

@@ -1,0 +1,293 @@
+//! Runs other programs (git, reload and deploy commands): an argument vector, never a shell; bounded in time and output.
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use std::ffi::OsString;
+use std::io::{self, Read, Write as _};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// How much of each output stream is kept unless more is asked for, in bytes.
+pub const OUTPUT: usize = 64 << 10;
+
+/// How long a program may take to end after it was asked to.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How long to read on after the program ended, when something it started holds its output open.
+const AFTERMATH: Duration = Duration::from_millis(500);
+
+/// A program to be run, with everything it depends on.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// The program and its arguments.
+    pub arguments: Vec<OsString>,
+    /// Where it runs.
+    pub directory: PathBuf,
+    /// Variables set in its environment.
+    pub set: Vec<(String, OsString)>,
+    /// Variables taken out of its environment.
+    pub unset: &'static [&'static str],
+    /// What it reads on its standard input.
+    pub input: Vec<u8>,
+    /// When it is killed.
+    pub deadline: Duration,
+    /// How much of each output stream is kept, in bytes; the rest is read and dropped.
+    pub limit: usize,
+    /// Whether it and all it starts are killed together. Such programs get no Ctrl-C and cannot ask on the terminal.
+    pub own_group: bool,
+}
+
+/// What a program did before it ended.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// The beginning of its standard output.
+    pub stdout: Vec<u8>,
+    /// The beginning of its standard error.
+    pub stderr: Vec<u8>,
+    /// Whether there was more output than was kept.
+    pub truncated: bool,
+}
+
+/// Why a program did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// There is no program to run.
+    #[error("there is no program to run: the command is empty")]
+    Empty,
+    /// It cannot be run.
+    #[error("cannot run `{program}`: {source}")]
+    NotStarted {
+        /// The program.
+        program: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It took too long and was killed.
+    #[error("`{command}` was killed: it did not end within {} seconds{}", after.as_secs(), told(said))]
+    TimedOut {
+        /// The program and its arguments.
+        command: String,
+        /// The deadline.
+        after: Duration,
+        /// What it had written on its standard error (or else output).
+        said: String,
+    },
+    /// It said that it failed.
+    #[error("`{command}` failed ({}){}", ended(*status), told(said))]
+    Failed {
+        /// The program and its arguments.
+        command: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// What it wrote on its standard error (or else output).
+        said: String,
+    },
+}
+
+impl CommandError {
+    /// The ways out, one line each.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::NotStarted { program, source } if source.kind() == io::ErrorKind::NotFound => {
+                vec![format!(
+                    "install `{program}`, or name it with its full path"
+                )]
+            }
+            Self::TimedOut { .. } => vec!["run it by hand to see what it waits for".to_owned()],
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn told(said: &str) -> String {
+    if said.is_empty() {
+        String::new()
+    } else {
+        format!(":\n{said}")
+    }
+}
+
+fn ended(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("killed by signal {signal}"),
+        (None, None) => "for no known reason".to_owned(),
+    }
+}
+
+impl Invocation {
+    /// A program and its arguments in `directory`, killed after `deadline` together with all it started.
+    pub fn new<A: Into<OsString>>(
+        arguments: impl IntoIterator<Item = A>,
+        directory: impl Into<PathBuf>,
+        deadline: Duration,
+    ) -> Self {
+        Self {
+            arguments: arguments.into_iter().map(Into::into).collect(),
+            directory: directory.into(),
+            set: Vec::new(),
+            unset: &[],
+            input: Vec::new(),
+            deadline,
+            limit: OUTPUT,
+            own_group: true,
+        }
+    }
+
+    /// Runs it; an exit code other than 0 is an error that carries what the program said.
+    pub fn run(&self) -> Result<Finished, CommandError> {
+        let finished = self.run_to_end()?;
+        if finished.status.success() {
+            return Ok(finished);
+        }
+        Err(CommandError::Failed {
+            command: self.as_text(),
+            status: finished.status,
+            said: said(&finished.stdout, &finished.stderr),
+        })
+    }
+
+    /// Runs it; any exit code is an answer.
+    pub fn run_to_end(&self) -> Result<Finished, CommandError> {
+        let mut child = self.spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            let input = self.input.clone();
+            // A program may end without reading it all; its exit code tells whether that was a failure.
+            thread::spawn(move || drop(stdin.write_all(&input)));
+        }
+        let stdout = Capture::start(child.stdout.take(), self.limit);
+        let stderr = Capture::start(child.stderr.take(), self.limit);
+        let (status, in_time) = self.wait(child)?;
+        let (stdout, more_out) = stdout.finish();
+        let (stderr, more_err) = stderr.finish();
+        if !in_time {
+            return Err(CommandError::TimedOut {
+                command: self.as_text(),
+                after: self.deadline,
+                said: said(&stdout, &stderr),
+            });
+        }
+        Ok(Finished {
+            status,
+            stdout,
+            stderr,
+            truncated: more_out || more_err,
+        })
+    }
+
+    fn spawn(&self) -> Result<Child, CommandError> {
+        let (program, arguments) = self.arguments.split_first().ok_or(CommandError::Empty)?;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .current_dir(&self.directory)
+            .stdin(if self.input.is_empty() {
+                Stdio::null()
+            } else {
+                Stdio::piped()
+            })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        for name in self.unset {
+            command.env_remove(name);
+        }
+        command.envs(self.set.iter().map(|(name, value)| (name, value)));
+        if self.own_group {
+            command.process_group(0);
+        }
+        command.spawn().map_err(|source| CommandError::NotStarted {
+            program: program.to_string_lossy().into_owned(),
+            source,
+        })
+    }
+
+    /// Waits for the end, and brings it about when the deadline has passed. Whether it came in time is returned too.
+    fn wait(&self, mut child: Child) -> Result<(ExitStatus, bool), CommandError> {
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let (tell, end) = mpsc::channel();
+        thread::spawn(move || tell.send(child.wait()));
+        let kill = |signal| {
+            let _ = pid.map(|pid| {
+                if self.own_group {
+                    kill_process_group(pid, signal)
+                } else {
+                    kill_process(pid, signal)
+                }
+            });
+        };
+        let mut in_time = true;
+        let status = end.recv_timeout(self.deadline).or_else(|_| {
+            in_time = false;
+            kill(Signal::TERM);
+            let status = end.recv_timeout(GRACE);
+            // Also when the program itself has ended: what it started may not have.
+            kill(Signal::KILL);
+            status.or_else(|_| end.recv())
+        });
+        let lost = |source| CommandError::NotStarted {
+            program: self.as_text(),
+            source,
+        };
+        match status {
+            Ok(status) => Ok((status.map_err(lost)?, in_time)),
+            Err(_) => Err(lost(io::Error::other("its end was not noticed"))),
+        }
+    }
+
+    fn as_text(&self) -> String {
+        let words: Vec<_> = self.arguments.iter().map(|a| a.to_string_lossy()).collect();
+        words.join(" ")
+    }
+}
+
+/// What people want to read of a failed program: its standard error, or its output when that is empty.
+pub(super) fn said(stdout: &[u8], stderr: &[u8]) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    let stderr = text(stderr);
+    if stderr.is_empty() {
+        text(stdout)
+    } else {
+        stderr
+    }
+}
+
+/// A thread that reads one output stream to its end and keeps the beginning.
+struct Capture {
+    kept: Arc<Mutex<(Vec<u8>, bool)>>,
+    done: Receiver<()>,
+}
+
+impl Capture {
+    fn start(stream: Option<impl Read + Send + 'static>, limit: usize) -> Self {
+        let kept = Arc::new(Mutex::new((Vec::new(), false)));
+        let (tell, done) = mpsc::channel::<()>();
+        let into = Arc::clone(&kept);
+        thread::spawn(move || {
+            let _dropped_at_the_end = tell;
+            let mut chunk = [0; 8192];
+            let Some(mut stream) = stream else { return };
+            while let Ok(n) = stream.read(&mut chunk) {
+                if n == 0 {
+                    return;
+                }
+                let mut kept = into.lock().unwrap_or_else(PoisonError::into_inner);
+                let room = limit.saturating_sub(kept.0.len());
+                kept.0.extend(chunk.iter().take(n.min(room)));
+                kept.1 |= n > room;
+            }
+        });
+        Self { kept, done }
+    }
+
+    /// What was read, and whether there was more. Does not wait for a daemon that inherited the stream.
+    fn finish(self) -> (Vec<u8>, bool) {
+        let _: Result<(), RecvTimeoutError> = self.done.recv_timeout(AFTERMATH);
+        std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

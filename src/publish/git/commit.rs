@@ -1,0 +1,269 @@
+//! Commits that hold our files and nothing else: on the branch that is checked out, or on one of their own for review.
+//!
+//! On the checked-out branch `git commit --only` is used: what else is changed or staged stays so. If git refuses, the
+//! files are put back. The other way is in `proposal.rs`.
+
+use super::{Finished, GitError, Repository, about, said, succeeded};
+use crate::workspace::durable;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// The trailer that says which step of which rotation a commit is.
+pub(super) const TRAILER: &str = "Tlsa-Rotate-Step";
+
+/// A file as it shall be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The file, in the working tree.
+    pub path: PathBuf,
+    /// All its bytes.
+    pub contents: Vec<u8>,
+}
+
+/// What the commit says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message<'a> {
+    /// Subject, empty line, body.
+    pub text: &'a str,
+    /// Which step this is, such as `mail.1/publish`.
+    pub step: &'a str,
+}
+
+/// Where the commit goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// Onto the branch that is checked out.
+    Current,
+    /// Onto a branch of its own.
+    Branch {
+        /// Its name, without `refs/heads/`.
+        name: &'a str,
+        /// What it is based on: a commit or branch, usually `HEAD`.
+        base: &'a str,
+        /// An empty or missing directory for the temporary working tree.
+        scratch: &'a Path,
+    },
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A new commit was made.
+    Committed {
+        /// The commit.
+        commit: String,
+    },
+    /// The proposal was there, on another base or with other contents, and was made anew.
+    Rebuilt {
+        /// The commit.
+        commit: String,
+        /// The tip that it replaces.
+        was: String,
+    },
+    /// Everything was as it shall be.
+    Unchanged {
+        /// The commit that holds it.
+        commit: String,
+    },
+}
+
+impl Repository {
+    /// Commits `changes`, and only these, whatever else is changed or staged. Does nothing when all is there already.
+    pub fn commit(
+        &self,
+        changes: &[Change],
+        message: Message<'_>,
+        target: Target<'_>,
+    ) -> Result<Outcome, GitError> {
+        let head = self.head()?;
+        match target {
+            Target::Current => {
+                let todo = self.missing_in(&head.commit, changes)?;
+                if todo.is_empty() {
+                    return Ok(Outcome::Unchanged {
+                        commit: head.commit,
+                    });
+                }
+                if head.branch.is_none() {
+                    return Err(GitError::DetachedHead {
+                        root: self.root.clone(),
+                    });
+                }
+                self.ready()?;
+                let commit = self.commit_here(&todo, message)?;
+                Ok(Outcome::Committed { commit })
+            }
+            Target::Branch {
+                name,
+                base,
+                scratch,
+            } => {
+                let base = self.commit_of(base)?.ok_or_else(|| GitError::Git {
+                    doing: "find the base of the proposal",
+                    said: format!("`{base}` names no commit"),
+                })?;
+                if self.missing_in(&base, changes)?.is_empty() {
+                    return Ok(Outcome::Unchanged { commit: base });
+                }
+                self.commit_on_branch(changes, message, name, &base, scratch)
+            }
+        }
+    }
+
+    /// The changes whose contents `commit` does not hold yet.
+    pub(super) fn missing_in<'c>(
+        &self,
+        commit: &str,
+        changes: &'c [Change],
+    ) -> Result<Vec<&'c Change>, GitError> {
+        let mut missing = Vec::new();
+        for change in changes {
+            if self.file_at(commit, &change.path)?.as_deref() != Some(&*change.contents) {
+                missing.push(change);
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Refuses what would make a commit on the current branch fail half way.
+    fn ready(&self) -> Result<(), GitError> {
+        for (file, what) in [
+            ("MERGE_HEAD", "merge"),
+            ("CHERRY_PICK_HEAD", "cherry-pick"),
+            ("REVERT_HEAD", "revert"),
+            ("rebase-merge", "rebase"),
+            ("rebase-apply", "rebase"),
+        ] {
+            if self.git_path(file)?.exists() {
+                let root = self.root.clone();
+                return Err(GitError::InProgress { root, what });
+            }
+        }
+        let path = self.git_path("index.lock")?;
+        if path.exists() {
+            return Err(GitError::IndexLocked { path });
+        }
+        self.identified()
+    }
+
+    pub(super) fn identified(&self) -> Result<(), GitError> {
+        for who in ["GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"] {
+            let asked = self.ask(["var", who])?;
+            if !asked.status.success() {
+                let said = said(&[], &asked.stderr);
+                return Err(GitError::NoIdentity { said });
+            }
+        }
+        Ok(())
+    }
+
+    fn commit_here(&self, changes: &[&Change], message: Message<'_>) -> Result<String, GitError> {
+        let mut before = Vec::new();
+        for change in changes {
+            before.push(self.ours_to_write(change)?);
+        }
+        let done = self.write_and_commit(changes, message);
+        if done.is_err() {
+            for (change, old) in changes.iter().zip(before) {
+                if let Some(old) = old {
+                    durable::replace(&change.path, &old)?;
+                    continue;
+                }
+                durable::remove(&change.path)?;
+                let relative = self.relative(&change.path)?;
+                let unstage = ["rm", "-q", "--cached", "--ignore-unmatch"];
+                succeeded("forget a file", self.ask_about(unstage, &[&relative])?)?;
+            }
+        }
+        done?;
+        let commit = self.head()?.commit;
+        self.holds(&commit, changes.iter().copied())?;
+        Ok(commit)
+    }
+
+    /// The present contents of a file that may be written: as in HEAD, or written by a run that was killed before
+    /// its commit. Anything else is a person's unfinished work.
+    fn ours_to_write(&self, change: &Change) -> Result<Option<Vec<u8>>, GitError> {
+        let path = change.path.clone();
+        let present = match fs::read(&path) {
+            Ok(present) => Some(present),
+            Err(e) if e.kind() == ErrorKind::NotFound => None,
+            Err(source) => return Err(GitError::Unreadable { path, source }),
+        };
+        let status = self.status(&path)?;
+        let left_over = present.as_ref() == Some(&change.contents)
+            && [&b" M"[..], b"??", b" A"].contains(&&*status);
+        if left_over {
+            self.file_at("HEAD", &path)
+        } else if status.is_empty() {
+            Ok(present)
+        } else {
+            Err(GitError::Dirty { path })
+        }
+    }
+
+    fn write_and_commit(&self, changes: &[&Change], message: Message<'_>) -> Result<(), GitError> {
+        let mut files = Vec::new();
+        for change in changes {
+            if let Some(directory) = change.path.parent() {
+                durable::create_directory(directory, 0o777)?;
+            }
+            durable::replace(&change.path, &change.contents)?;
+            files.push(self.relative(&change.path)?);
+        }
+        let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+        // git commits named files only if it has heard of them.
+        succeeded(
+            "take up new files",
+            self.ask_about(["add", "--intent-to-add"], &files)?,
+        )?;
+        let mut commit = about(
+            self.invocation([
+                "commit",
+                "--quiet",
+                "--only",
+                "--cleanup=whitespace",
+                "--file=-",
+            ]),
+            &files,
+        );
+        commit.input = with_trailer(message);
+        committed(&commit.run_to_end()?)
+    }
+
+    /// Whether `commit` holds the changes byte for byte: filters and hooks can come in between.
+    pub(super) fn holds<'c>(
+        &self,
+        commit: &str,
+        changes: impl IntoIterator<Item = &'c Change>,
+    ) -> Result<(), GitError> {
+        for change in changes {
+            if self.file_at(commit, &change.path)?.as_deref() != Some(&*change.contents) {
+                return Err(GitError::CommittedOtherwise {
+                    path: change.path.clone(),
+                    commit: commit.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn with_trailer(message: Message<'_>) -> Vec<u8> {
+    format!(
+        "{}\n\n{TRAILER}: {}\n",
+        message.text.trim_end(),
+        message.step
+    )
+    .into_bytes()
+}
+
+pub(super) fn committed(finished: &Finished) -> Result<(), GitError> {
+    if finished.status.success() {
+        return Ok(());
+    }
+    Err(GitError::Refused {
+        said: said(&finished.stdout, &finished.stderr),
+    })
+}

@@ -1,0 +1,196 @@
+//! Why git was not asked, or refused, with the way out.
+
+use crate::publish::command::CommandError;
+use crate::workspace::durable::WriteError;
+use std::io;
+use std::path::PathBuf;
+
+/// Why something could not be read from or committed to a git repository.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// git could not be run, or took too long.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// A file could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A file could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No git repository around a path, or one that git does not trust.
+    #[error("git finds no repository around {}: {said}", path.display())]
+    NotARepository {
+        /// Where it looked.
+        path: PathBuf,
+        /// What git said.
+        said: String,
+    },
+    /// A repository without a working tree.
+    #[error("{} is a bare git repository: there is no working tree to keep zone files in", path.display())]
+    Bare {
+        /// The repository.
+        path: PathBuf,
+    },
+    /// No commit yet.
+    #[error("the git repository {} has no commit yet", root.display())]
+    Unborn {
+        /// The working tree.
+        root: PathBuf,
+    },
+    /// HEAD names a commit and no branch.
+    #[error("no branch is checked out in {} (detached HEAD): a commit would belong to nothing", root.display())]
+    DetachedHead {
+        /// The working tree.
+        root: PathBuf,
+    },
+    /// A merge, rebase, revert or the like waits for its end.
+    #[error("a {what} is under way in {}", root.display())]
+    InProgress {
+        /// The working tree.
+        root: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// Another git has the index, or one that was killed had it.
+    #[error("{} exists: another git is at work in the repository, or one was killed", path.display())]
+    IndexLocked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// Nobody to make the commit.
+    #[error("git does not know who makes the commit: {said}")]
+    NoIdentity {
+        /// What git said.
+        said: String,
+    },
+    /// A file has changes that nobody has committed.
+    #[error("{} has changes that are not committed", path.display())]
+    Dirty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file is not in the last commit.
+    #[error("{} is not in git yet: the commit {} does not hold it", path.display(), commit)]
+    NotInHead {
+        /// The file.
+        path: PathBuf,
+        /// The commit that was looked at.
+        commit: String,
+    },
+    /// A path that is no plain file for git.
+    #[error("{} is {what} for git, not a file", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// A file outside the repository.
+    #[error("{} lies outside the git repository {}", path.display(), root.display())]
+    Outside {
+        /// The file.
+        path: PathBuf,
+        /// The working tree.
+        root: PathBuf,
+    },
+    /// A file larger than any zone.
+    #[error("{} holds more than {limit} bytes in git", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The most that is read.
+        limit: usize,
+    },
+    /// `git commit` did not make the commit: a hook, a signature.
+    #[error("git refused the commit (a hook, or signing):\n{said}")]
+    Refused {
+        /// What git and its hooks said.
+        said: String,
+    },
+    /// A hook or filter changed what was committed.
+    #[error("commit {commit} does not hold {} as it was written: a hook or filter of the repository changes it", path.display())]
+    CommittedOtherwise {
+        /// The file.
+        path: PathBuf,
+        /// The commit.
+        commit: String,
+    },
+    /// Somebody has worked on the branch.
+    #[error("branch {branch} holds commits that a person made or changed (its tip is {tip})")]
+    BranchEdited {
+        /// The branch.
+        branch: String,
+        /// Its tip.
+        tip: String,
+    },
+    /// Somebody has deleted the branch without merging it.
+    #[error("branch {branch} was deleted before its proposal was merged")]
+    BranchDeleted {
+        /// The branch.
+        branch: String,
+    },
+    /// A working tree has the branch checked out.
+    #[error(
+        "branch {branch} is checked out in {place}: moving it would pull the ground from under that working tree"
+    )]
+    BranchCheckedOut {
+        /// The branch.
+        branch: String,
+        /// The working tree.
+        place: String,
+    },
+    /// The branch was moved by somebody else meanwhile, or cannot exist.
+    #[error("branch {branch} could not be moved from where it was seen:\n{said}")]
+    BranchMoved {
+        /// The branch.
+        branch: String,
+        /// What git said.
+        said: String,
+    },
+    /// Anything else that git refuses.
+    #[error("git could not {doing}:\n{said}")]
+    Git {
+        /// What it was to do.
+        doing: &'static str,
+        /// What it said.
+        said: String,
+    },
+}
+
+impl GitError {
+    /// The ways out, one line each.
+    pub fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::Command(error) => return error.hints(),
+            Self::Write(error) => return error.hints(),
+            Self::NotARepository { .. } => "`git init` makes one; `publish = { file = true }` works without git".to_owned(),
+            Self::Bare { .. } => "keep the workspace in a clone that has a working tree".to_owned(),
+            Self::Unborn { root } => format!("review the files and commit them: git -C {} add . && git commit", root.display()),
+            Self::DetachedHead { .. } => "check out the branch that changes go to: git switch main".to_owned(),
+            Self::InProgress { what, .. } => format!("finish it (git {what} --continue) or give it up (git {what} --abort), then run again"),
+            Self::IndexLocked { path } => format!("wait for the other git; if none runs, delete the file: rm {}", path.display()),
+            Self::NoIdentity { .. } => "set one for this repository: git config user.name \"…\" && git config user.email \"…\"".to_owned(),
+            Self::Dirty { path } => format!("commit them, put them aside (git stash) or drop them (git checkout -- {})", path.display()),
+            Self::NotInHead { path, .. } => format!("review it and commit it: git add {0} && git commit {0}", path.display()),
+            Self::NotAFile { .. } => "name the real file in the configuration".to_owned(),
+            Self::Outside { .. } => "keep the zone files in the repository of the workspace".to_owned(),
+            Self::Refused { .. } => "nothing was changed; make the hook content, or see what it says: git commit".to_owned(),
+            Self::CommittedOtherwise { .. } => "exempt the file from it: in .gitattributes `*.zone -text -filter`, in the hook by its path".to_owned(),
+            Self::BranchEdited { branch, .. } => format!(
+                "merge it or delete it (git branch -D {branch}); a person's work is never overwritten, and a proposal need not be edited: change the zone on the main branch and it is rebuilt"
+            ),
+            Self::BranchDeleted { branch } => format!(
+                "to have it proposed again: git update-ref -d refs/tlsa-rotate/{branch}; to give the rotation up: tlsa-rotate abort"
+            ),
+            Self::BranchCheckedOut { .. } => "check out another branch there, then run again".to_owned(),
+            Self::BranchMoved { .. } => "run again: the proposal is built on what is there now".to_owned(),
+            Self::Unreadable { .. } | Self::TooLarge { .. } | Self::Git { .. } => return Vec::new(),
+        };
+        vec![hint]
+    }
+}

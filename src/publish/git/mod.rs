@@ -1,0 +1,291 @@
+//! The git repository that zone files live in: what HEAD holds, and commits that touch nothing else.
+//!
+//! git itself is run, not a library: it honours the user's hooks, signing, filters and credentials. Its environment is
+//! freed from what would point it at another repository.
+
+mod commit;
+mod error;
+mod proposal;
+
+pub use commit::{Change, Message, Outcome, Target};
+pub use error::GitError;
+pub use proposal::Proposal;
+
+use super::command::{CommandError, Finished, Invocation, said};
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long git may take: hooks run tests, signing asks for a card.
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// The largest file read from git, in bytes.
+const LARGEST: usize = 256 << 20;
+
+/// Variables that make git look at another repository, index or configuration than the one it runs in
+/// (`git rev-parse --local-env-vars`), or ask on a terminal.
+const UNSET: &[&str] = &[
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_CEILING_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
+
+/// A repository with a working tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repository {
+    root: PathBuf,
+}
+
+/// What HEAD is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The commit.
+    pub commit: String,
+    /// The branch that is checked out, without `refs/heads/`; none when HEAD is detached.
+    pub branch: Option<String>,
+}
+
+impl Repository {
+    /// The repository that `path`, a file or a directory, lies in.
+    pub fn discover(path: &Path) -> Result<Self, GitError> {
+        let directory = match path.parent() {
+            Some(parent) if !path.is_dir() => parent,
+            _ => path,
+        };
+        let arguments = ["rev-parse", "--is-bare-repository", "--show-toplevel"];
+        let asked = git_in(directory, &arguments.map(OsString::from), Vec::new())?;
+        let mut answers = asked.stdout.splitn(2, |&b| b == b'\n');
+        if answers.next() == Some(b"true") {
+            return Err(GitError::Bare {
+                path: path.to_owned(),
+            });
+        }
+        let root = answers
+            .next()
+            .map(<[u8]>::trim_ascii_end)
+            .unwrap_or_default();
+        if !asked.status.success() || root.is_empty() {
+            return Err(GitError::NotARepository {
+                path: path.to_owned(),
+                said: said(&[], &asked.stderr),
+            });
+        }
+        let root = PathBuf::from(OsString::from_vec(root.to_vec()));
+        Ok(Self { root })
+    }
+
+    /// The working tree.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What HEAD is; a repository without a commit is an error.
+    pub fn head(&self) -> Result<Head, GitError> {
+        let commit = self.commit_of("HEAD")?.ok_or_else(|| GitError::Unborn {
+            root: self.root.clone(),
+        })?;
+        let branch = self.ask(["symbolic-ref", "-q", "--short", "HEAD"])?;
+        let branch = branch.status.success().then(|| line_of(&branch));
+        Ok(Head { commit, branch })
+    }
+
+    /// The bytes of the file at `path` in HEAD; none when HEAD does not hold it. This is what *merged* means.
+    pub fn head_file(&self, path: &Path) -> Result<Option<Vec<u8>>, GitError> {
+        let head = self.head()?;
+        self.file_at(&head.commit, path)
+    }
+
+    /// The bytes of the file at `path` in a commit or branch; none when it does not hold it.
+    pub fn file_at(&self, revision: &str, path: &Path) -> Result<Option<Vec<u8>>, GitError> {
+        let relative = self.relative(path)?;
+        let listed = self.ask_about(["ls-tree", "-z", "--full-tree", revision], &[&relative])?;
+        let listed = succeeded("list the files of a commit", listed)?;
+        let Some(fields) = listed
+            .stdout
+            .split(|&b| b == b'\t')
+            .next()
+            .filter(|f| !f.is_empty())
+        else {
+            return Ok(None);
+        };
+        let fields = String::from_utf8_lossy(fields);
+        let mut fields = fields.split(' ');
+        let (mode, object) = (fields.next(), fields.nth(1));
+        let not_a_file = |what| GitError::NotAFile {
+            path: path.to_owned(),
+            what,
+        };
+        match mode {
+            Some("100644" | "100755") => {}
+            Some("120000") => return Err(not_a_file("a symbolic link")),
+            Some("160000") => return Err(not_a_file("a submodule")),
+            _ => return Err(not_a_file("a directory")),
+        }
+        let mut read = self.invocation(["cat-file", "blob", object.unwrap_or_default()]);
+        read.limit = LARGEST;
+        let blob = succeeded("read a file of a commit", read.run_to_end()?)?;
+        if blob.truncated {
+            return Err(GitError::TooLarge {
+                path: path.to_owned(),
+                limit: LARGEST,
+            });
+        }
+        Ok(Some(blob.stdout))
+    }
+
+    /// Refuses a file that HEAD does not hold, or whose working copy or index differs from HEAD.
+    pub fn require_clean(&self, path: &Path) -> Result<(), GitError> {
+        let head = self.head()?;
+        if self.file_at(&head.commit, path)?.is_none() {
+            return Err(GitError::NotInHead {
+                path: path.to_owned(),
+                commit: head.commit,
+            });
+        }
+        if self.status(path)?.is_empty() {
+            return Ok(());
+        }
+        Err(GitError::Dirty {
+            path: path.to_owned(),
+        })
+    }
+
+    /// The two status letters of a file (git-status(1)); empty when it is as in HEAD, or in neither place.
+    fn status(&self, path: &Path) -> Result<Vec<u8>, GitError> {
+        let arguments = [
+            "--no-optional-locks",
+            "status",
+            "--porcelain=v1",
+            "-z",
+            "--untracked-files=all",
+            "--no-renames",
+        ];
+        let status = self.ask_about(arguments, &[&self.relative(path)?])?;
+        let status = succeeded("tell what has changed", status)?;
+        Ok(status.stdout.into_iter().take(2).collect())
+    }
+
+    /// The commit that `revision` names, if it names one.
+    fn commit_of(&self, revision: &str) -> Result<Option<String>, GitError> {
+        let revision = format!("{revision}^{{commit}}");
+        let asked = self.ask(["rev-parse", "-q", "--verify", "--end-of-options", &revision])?;
+        Ok(asked.status.success().then(|| line_of(&asked)))
+    }
+
+    /// The path of a file of git's own, such as `index.lock`.
+    fn git_path(&self, name: &str) -> Result<PathBuf, GitError> {
+        let asked = succeeded(
+            "name its own files",
+            self.ask(["rev-parse", "--git-path", name])?,
+        )?;
+        let path = OsStr::from_bytes(asked.stdout.trim_ascii_end());
+        Ok(self.root.join(path))
+    }
+
+    /// `path` relative to the working tree, links in its directories resolved; a link in its own place is refused.
+    fn relative(&self, path: &Path) -> Result<PathBuf, GitError> {
+        let outside = || GitError::Outside {
+            path: path.to_owned(),
+            root: self.root.clone(),
+        };
+        let name = path.file_name().ok_or_else(outside)?;
+        if fs::symlink_metadata(path).is_ok_and(|m| m.is_symlink()) {
+            let what = "a symbolic link";
+            return Err(GitError::NotAFile {
+                path: path.to_owned(),
+                what,
+            });
+        }
+        let directory = path.parent().ok_or_else(outside)?;
+        // The directory of a file that only a branch holds need not exist here.
+        let directory = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
+        let root = fs::canonicalize(&self.root).unwrap_or_else(|_| self.root.clone());
+        let inside = directory.strip_prefix(root).map_err(|_| outside())?;
+        Ok(inside.join(name))
+    }
+
+    fn ask<'a>(
+        &self,
+        arguments: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Finished, CommandError> {
+        self.invocation(arguments).run_to_end()
+    }
+
+    /// Asks about some files, named exactly (no pathspec magic).
+    fn ask_about<'a>(
+        &self,
+        arguments: impl IntoIterator<Item = &'a str>,
+        files: &[&Path],
+    ) -> Result<Finished, CommandError> {
+        about(self.invocation(arguments), files).run_to_end()
+    }
+
+    fn invocation<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Invocation {
+        let arguments: Vec<OsString> = arguments.into_iter().map(OsString::from).collect();
+        invocation(&self.root, &arguments, Vec::new())
+    }
+}
+
+/// Adds `-- files` to an invocation.
+fn about(mut invocation: Invocation, files: &[&Path]) -> Invocation {
+    invocation.arguments.push("--".into());
+    invocation
+        .arguments
+        .extend(files.iter().map(|f| f.as_os_str().to_owned()));
+    invocation
+}
+
+fn git_in(
+    directory: &Path,
+    arguments: &[OsString],
+    input: Vec<u8>,
+) -> Result<Finished, CommandError> {
+    invocation(directory, arguments, input).run_to_end()
+}
+
+fn invocation(directory: &Path, arguments: &[OsString], input: Vec<u8>) -> Invocation {
+    let git = [OsString::from("git"), "--literal-pathspecs".into()];
+    let mut invocation = Invocation::new(
+        git.into_iter().chain(arguments.iter().cloned()),
+        directory,
+        DEADLINE,
+    );
+    invocation.input = input;
+    invocation.unset = UNSET;
+    invocation.set = vec![("GIT_TERMINAL_PROMPT".to_owned(), "0".into())];
+    // Ctrl-C must reach git and its hooks, and a signing key's passphrase must be askable.
+    invocation.own_group = false;
+    invocation
+}
+
+fn succeeded(doing: &'static str, finished: Finished) -> Result<Finished, GitError> {
+    if finished.status.success() {
+        return Ok(finished);
+    }
+    Err(GitError::Git {
+        doing,
+        said: said(&finished.stdout, &finished.stderr),
+    })
+}
+
+fn line_of(finished: &Finished) -> String {
+    String::from_utf8_lossy(finished.stdout.trim_ascii_end()).into_owned()
+}

@@ -1,0 +1,260 @@
+//! A branch that a person reviews: our changes in one commit on an up-to-date base, and never a person's work lost.
+//!
+//! It is built in a temporary working tree, so that hooks and signing work and nothing the user has checked out moves;
+//! then the branch is moved only if it is still where it was seen. `refs/tlsa-rotate/<branch>` remembers, in the same
+//! transaction, the tip that was set: a branch with another tip was worked on by a person.
+
+use super::commit::{Change, Message, Outcome, TRAILER, committed, with_trailer};
+use super::{GitError, Repository, said, succeeded};
+use crate::workspace::durable;
+use std::ffi::OsString;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// The tip of a branch that changes are proposed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    /// The commit.
+    pub commit: String,
+    /// The commit before it.
+    pub parent: Option<String>,
+    /// The step in its trailer, such as `mail.1/publish`; none in a person's commit.
+    pub step: Option<String>,
+}
+
+impl Repository {
+    /// What stands on `branch`; none when there is no such branch.
+    pub fn proposal(&self, branch: &str) -> Result<Option<Proposal>, GitError> {
+        let Some(commit) = self.commit_of(&format!("refs/heads/{branch}"))? else {
+            return Ok(None);
+        };
+        let parent = self.commit_of(&format!("{commit}^"))?;
+        let mut steps = self.steps(&["--max-count=1", &commit])?;
+        let step = steps.pop().filter(|step| !step.is_empty());
+        Ok(Some(Proposal {
+            commit,
+            parent,
+            step,
+        }))
+    }
+
+    pub(super) fn commit_on_branch(
+        &self,
+        changes: &[Change],
+        message: Message<'_>,
+        branch: &str,
+        base: &str,
+        scratch: &Path,
+    ) -> Result<Outcome, GitError> {
+        succeeded(
+            "use this name for a branch",
+            self.ask(["check-ref-format", "--branch", branch])?,
+        )?;
+        let tip = self.commit_of(&format!("refs/heads/{branch}"))?;
+        let set = self.commit_of(&format!("refs/tlsa-rotate/{branch}"))?;
+        if let Some(tip) = &tip {
+            self.refuse_to_overwrite(branch, tip, set.as_deref(), base)?;
+            if self.is_proposal(tip, base, changes, message)? {
+                return Ok(Outcome::Unchanged {
+                    commit: tip.clone(),
+                });
+            }
+        } else if let Some(set) = set
+            && self.steps(&["--max-count=1", &set])? == [message.step]
+        {
+            return Err(GitError::BranchDeleted {
+                branch: branch.to_owned(),
+            });
+        }
+        self.not_checked_out(branch)?;
+        self.identified()?;
+        let commit = self.build(changes, message, base, scratch)?;
+        self.holds(&commit, changes)?;
+        self.move_branch(branch, tip.as_deref(), &commit)?;
+        Ok(match tip {
+            // A tip that is part of the base was merged: what comes now is a new proposal.
+            Some(was) if !self.is_ancestor(&was, base)? => Outcome::Rebuilt { commit, was },
+            _ => Outcome::Committed { commit },
+        })
+    }
+
+    /// Refuses a branch that holds more than what was set by us and what the base holds.
+    fn refuse_to_overwrite(
+        &self,
+        branch: &str,
+        tip: &str,
+        set: Option<&str>,
+        base: &str,
+    ) -> Result<(), GitError> {
+        if set == Some(tip) || self.is_ancestor(tip, base)? {
+            return Ok(());
+        }
+        // A clone does not have the memory of where the branch was set; there the trailers have to do.
+        let steps = self.steps(&[&format!("{base}..{tip}")])?;
+        if set.is_none() && !steps.is_empty() && steps.iter().all(|step| !step.is_empty()) {
+            return Ok(());
+        }
+        Err(GitError::BranchEdited {
+            branch: branch.to_owned(),
+            tip: tip.to_owned(),
+        })
+    }
+
+    /// The step in the trailer of each commit of a range; empty where there is none.
+    fn steps(&self, range: &[&str]) -> Result<Vec<String>, GitError> {
+        let format = format!("--format=%(trailers:key={TRAILER},valueonly,separator=%x2C)");
+        let arguments = ["log", "-z", &format]
+            .into_iter()
+            .chain(range.iter().copied());
+        let log = succeeded("read the log", self.ask(arguments)?)?;
+        let text = String::from_utf8_lossy(&log.stdout).into_owned();
+        let mut steps: Vec<String> = text
+            .split('\0')
+            .map(|step| step.trim().to_owned())
+            .collect();
+        // `-z` ends each commit with NUL, and an empty range prints nothing at all.
+        steps.pop();
+        Ok(steps)
+    }
+
+    /// Whether `tip` is exactly these changes, as this step, in one commit on `base`.
+    fn is_proposal(
+        &self,
+        tip: &str,
+        base: &str,
+        changes: &[Change],
+        message: Message<'_>,
+    ) -> Result<bool, GitError> {
+        if self.commit_of(&format!("{tip}^"))?.as_deref() != Some(base)
+            || !self.missing_in(tip, changes)?.is_empty()
+            || self.steps(&["--max-count=1", tip])? != [message.step]
+        {
+            return Ok(false);
+        }
+        let differing = self.ask(["diff", "--name-only", "--no-renames", "-z", base, tip])?;
+        let differing = succeeded("compare two commits", differing)?.stdout;
+        let mut expected = Vec::new();
+        for change in changes {
+            expected.push(self.relative(&change.path)?);
+        }
+        let mut names = differing.split(|&b| b == 0).filter(|name| !name.is_empty());
+        Ok(names.all(|name| {
+            expected
+                .iter()
+                .any(|e| e.as_os_str().as_encoded_bytes() == name)
+        }))
+    }
+
+    fn is_ancestor(&self, commit: &str, of: &str) -> Result<bool, GitError> {
+        let asked = self.ask(["merge-base", "--is-ancestor", commit, of])?;
+        Ok(asked.status.success())
+    }
+
+    fn not_checked_out(&self, branch: &str) -> Result<(), GitError> {
+        let list = succeeded(
+            "list its working trees",
+            self.ask(["worktree", "list", "--porcelain", "-z"])?,
+        )?;
+        let list = String::from_utf8_lossy(&list.stdout).into_owned();
+        let (mut place, wanted) = ("", format!("branch refs/heads/{branch}"));
+        for line in list.split('\0') {
+            if let Some(path) = line.strip_prefix("worktree ") {
+                place = path;
+            } else if line == wanted {
+                return Err(GitError::BranchCheckedOut {
+                    branch: branch.to_owned(),
+                    place: place.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the commit in a temporary working tree; no branch knows it yet.
+    fn build(
+        &self,
+        changes: &[Change],
+        message: Message<'_>,
+        base: &str,
+        scratch: &Path,
+    ) -> Result<String, GitError> {
+        self.clear(scratch)?;
+        if let Some(above) = scratch.parent() {
+            durable::create_directory(above, 0o777)?;
+        }
+        let mut add = self.invocation(["worktree", "add", "--quiet", "--detach"]);
+        add.arguments
+            .extend([scratch.as_os_str().to_owned(), OsString::from(base)]);
+        succeeded("make a temporary working tree", add.run_to_end()?)?;
+        let built = self.build_in(changes, message, scratch);
+        let cleared = self.clear(scratch);
+        let commit = built?;
+        cleared?;
+        Ok(commit)
+    }
+
+    fn build_in(
+        &self,
+        changes: &[Change],
+        message: Message<'_>,
+        scratch: &Path,
+    ) -> Result<String, GitError> {
+        let there = Self {
+            root: scratch.to_owned(),
+        };
+        let mut files = Vec::new();
+        for change in changes {
+            let relative = self.relative(&change.path)?;
+            let path = scratch.join(&relative);
+            if let Some(directory) = path.parent() {
+                durable::create_directory(directory, 0o777)?;
+            }
+            durable::replace(&path, &change.contents)?;
+            files.push(relative);
+        }
+        let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+        succeeded("take up the files", there.ask_about(["add"], &files)?)?;
+        let mut commit =
+            there.invocation(["commit", "--quiet", "--cleanup=whitespace", "--file=-"]);
+        commit.input = with_trailer(message);
+        committed(&commit.run_to_end()?)?;
+        Ok(there.head()?.commit)
+    }
+
+    /// Removes the temporary working tree, also one that a killed run left.
+    fn clear(&self, scratch: &Path) -> Result<(), GitError> {
+        let mut remove = self.invocation(["worktree", "remove", "--force", "--force"]);
+        remove.arguments.push(scratch.as_os_str().to_owned());
+        // Fails when git does not know it; then it is only a directory.
+        remove.run_to_end()?;
+        match fs::remove_dir_all(scratch) {
+            Err(e) if e.kind() != ErrorKind::NotFound => {
+                let path = scratch.to_owned();
+                return Err(GitError::Unreadable { path, source: e });
+            }
+            _ => {}
+        }
+        succeeded("forget a working tree", self.ask(["worktree", "prune"])?)?;
+        Ok(())
+    }
+
+    /// Moves the branch from `was` (none: it must not exist) to `commit`, and remembers that it was us; both or neither.
+    fn move_branch(&self, branch: &str, was: Option<&str>, commit: &str) -> Result<(), GitError> {
+        let nothing = "0".repeat(commit.len());
+        let was = was.unwrap_or(&nothing);
+        let mut update = self.invocation(["update-ref", "-m", "tlsa-rotate: propose", "--stdin"]);
+        update.input = format!(
+            "start\nupdate refs/heads/{branch} {commit} {was}\nupdate refs/tlsa-rotate/{branch} {commit}\nprepare\ncommit\n"
+        )
+        .into_bytes();
+        let updated = update.run_to_end()?;
+        if updated.status.success() {
+            return Ok(());
+        }
+        Err(GitError::BranchMoved {
+            branch: branch.to_owned(),
+            said: said(&updated.stdout, &updated.stderr),
+        })
+    }
+}

@@ -1,0 +1,182 @@
+//! A zone made ready to be served: checked once, so that no answer has to be (RFC 1034 §4.2, RFC 2308 §4).
+
+use super::denial::Denial;
+use crate::dnssec::audit::{Expectation, verify_zone};
+use crate::dnssec::finding::{Fault, Finding};
+use crate::rotation::timing::{Instant, Span, Ttl};
+use crate::zone::content::{Node, Rrset, Zone};
+use crate::zone::name::Name;
+use crate::zone::record::Rtype;
+use std::num::NonZeroUsize;
+use std::ops::Bound::{Excluded, Unbounded};
+
+/// A zone with its SOA, its serial and its chain of denial.
+#[derive(Clone, Debug)]
+pub struct ServedZone {
+    zone: Zone,
+    soa: Rrset,
+    serial: u32,
+    negative_ttl: Ttl,
+    denial: Denial,
+}
+
+/// Why a zone is not served.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// A zone begins with its SOA (RFC 1035 §5.2).
+    #[error(
+        "{apex} has no SOA record at its apex: this is not a zone, or the name given for it is wrong"
+    )]
+    NoSoa {
+        /// The apex that was looked at.
+        apex: Name,
+    },
+    /// More than one SOA, or one that cannot be read.
+    #[error("{apex} must have exactly one SOA record with two names and five numbers")]
+    BadSoa {
+        /// The apex.
+        apex: Name,
+    },
+    /// A zone begins at a cut, which its NS records make (RFC 1034 §4.2.1).
+    #[error("{apex} has no NS record at its apex: no server could be found for it")]
+    NoNs {
+        /// The apex.
+        apex: Name,
+    },
+    /// The signatures do not hold, or there are none.
+    #[error("validators would reject this zone: {}", first(.faults))]
+    Unproven {
+        /// What the check found, at least one.
+        faults: Vec<Finding>,
+    },
+    /// A name that is not the zone's.
+    #[error("{owner} lies outside of the zone {apex}")]
+    OutOfZone {
+        /// The name.
+        owner: Name,
+        /// The apex.
+        apex: Name,
+    },
+}
+
+/// Faults that one error shows: all of them would be the zone over again.
+const SHOWN: usize = 3;
+
+fn first(faults: &[Finding]) -> String {
+    let shown: Vec<String> = faults.iter().take(SHOWN).map(ToString::to_string).collect();
+    let text = shown.join("; ");
+    match faults.len().checked_sub(SHOWN) {
+        None | Some(0) => text,
+        Some(more) => format!("{text}; and {more} more"),
+    }
+}
+
+impl Refused {
+    /// Whether serving the zone unsigned would be a way out.
+    pub fn is_about_signatures(&self) -> bool {
+        matches!(self, Self::Unproven { .. })
+    }
+}
+
+impl ServedZone {
+    /// Makes a signed zone ready, if every signature in it and its chain of denial hold at `now` (RFC 4035 §2).
+    ///
+    /// Of an NSEC3 chain the signatures are checked and not that it is closed. `threads` check signatures at once.
+    pub fn verified(zone: Zone, now: Instant, threads: NonZeroUsize) -> Result<Self, Refused> {
+        let expectation = Expectation {
+            at: now,
+            horizon: Span::ZERO,
+            ds: None,
+            threads,
+        };
+        let faults: Vec<Finding> = verify_zone(&zone, &expectation)
+            .err()
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|finding| finding.fault != Fault::Nsec3)
+            .collect();
+        if faults.is_empty() {
+            Self::unverified(zone)
+        } else {
+            Err(Refused::Unproven { faults })
+        }
+    }
+
+    /// Makes an unsigned zone ready, or one whose signatures somebody else has verified.
+    pub fn unverified(zone: Zone) -> Result<Self, Refused> {
+        let apex = || zone.apex.clone();
+        let soa = zone
+            .rrset(&zone.apex, Rtype::SOA)
+            .ok_or_else(|| Refused::NoSoa { apex: apex() })?
+            .clone();
+        let fields = zone.soa().filter(|_| soa.rdatas.len() == 1);
+        let fields = fields.ok_or_else(|| Refused::BadSoa { apex: apex() })?;
+        if zone.rrset(&zone.apex, Rtype::NS).is_none() {
+            return Err(Refused::NoNs { apex: apex() });
+        }
+        if let Some(owner) = zone.nodes.keys().find(|o| !o.is_at_or_below(&zone.apex)) {
+            return Err(Refused::OutOfZone {
+                owner: owner.clone(),
+                apex: apex(),
+            });
+        }
+        Ok(Self {
+            denial: Denial::of(&zone),
+            negative_ttl: soa.ttl.min(fields.minimum),
+            serial: fields.serial,
+            soa,
+            zone,
+        })
+    }
+
+    /// The apex.
+    pub fn apex(&self) -> &Name {
+        &self.zone.apex
+    }
+
+    /// The serial of the SOA.
+    pub fn serial(&self) -> u32 {
+        self.serial
+    }
+
+    /// The records.
+    pub fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// The SOA RRset: one record.
+    pub(super) fn soa(&self) -> &Rrset {
+        &self.soa
+    }
+
+    /// For how long an absence may be remembered (RFC 2308 §5).
+    pub fn negative_ttl(&self) -> Ttl {
+        self.negative_ttl
+    }
+
+    pub(super) fn denial(&self) -> &Denial {
+        &self.denial
+    }
+
+    /// What stands at `name`, if anything does. Owners of NSEC3 records do not exist as names (RFC 5155 §7.2.8).
+    pub(super) fn node(&self, name: &Name) -> Option<&Node> {
+        let hashed = |node: &Node| {
+            node.contains_key(&Rtype::NSEC3)
+                && node
+                    .keys()
+                    .all(|t| matches!(*t, Rtype::NSEC3 | Rtype::RRSIG))
+        };
+        self.zone.nodes.get(name).filter(|node| !hashed(node))
+    }
+
+    /// Whether `name` is an empty non-terminal: nothing stands at it and something below it (RFC 4592 §2.2.2).
+    pub(super) fn is_empty_non_terminal(&self, name: &Name) -> bool {
+        let mut after = self
+            .zone
+            .nodes
+            .range::<Name, _>((Excluded(name), Unbounded));
+        after
+            .next()
+            .is_some_and(|(owner, _)| owner.is_at_or_below(name))
+    }
+}

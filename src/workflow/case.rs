@@ -1,0 +1,128 @@
+//! One certificate's rotation as the journal tells it: replayed, and grown one fact at a time.
+
+use super::WorkflowError;
+use crate::rotation::association::Association;
+use crate::rotation::step::{Event, Rotation, apply};
+use crate::rotation::timing::Instant;
+use crate::workspace::Workspace;
+use crate::workspace::config::CertificateConfig;
+use crate::workspace::journal::{Journal, RotationId};
+use crate::workspace::lock::WorkspaceLock;
+
+/// A certificate with its journal and the rotation that the journal folds into.
+pub(super) struct Case<'w> {
+    /// The certificate as configured.
+    pub(super) certificate: &'w CertificateConfig,
+    /// The latest rotation and its state; `None` before the first.
+    pub(super) rotation: Option<(RotationId, Rotation)>,
+    journal: Journal<Event>,
+}
+
+impl<'w> Case<'w> {
+    /// Replays the journal of the certificate named `name`; refuses a present that lies before its last fact.
+    pub(super) fn open(
+        workspace: &'w Workspace,
+        name: &str,
+        now: Instant,
+    ) -> Result<Self, WorkflowError> {
+        let certificate = workspace.config.certificate(name).ok_or_else(|| {
+            let known = workspace
+                .config
+                .certificates
+                .iter()
+                .map(|c| c.name.clone())
+                .collect();
+            WorkflowError::NoSuchCertificate {
+                name: name.to_owned(),
+                known,
+            }
+        })?;
+        let journal = Journal::<Event>::read(&workspace.journal(name), name)?;
+        journal.not_behind(now)?;
+        let mut rotation: Option<(RotationId, Rotation)> = None;
+        for entry in journal.entries() {
+            let before = rotation.as_ref().filter(|(id, _)| *id == entry.rotation);
+            let after = apply(before.map(|(_, state)| state), entry.at, &entry.event);
+            let after = after.map_err(|illegal| WorkflowError::IllegalHistory {
+                path: journal.path().to_owned(),
+                entry: entry.seq,
+                illegal,
+            })?;
+            rotation = Some((entry.rotation.clone(), after));
+        }
+        Ok(Self {
+            certificate,
+            rotation,
+            journal,
+        })
+    }
+
+    /// The rotation under way; `None` when there is none or it is over.
+    pub(super) fn under_way(&self) -> Option<&(RotationId, Rotation)> {
+        self.rotation.as_ref().filter(|(_, state)| !state.is_over())
+    }
+
+    /// Whether a key was in use, or meant to be, in any rotation so far: a key that came back would undo its retirement.
+    pub(super) fn has_used(&self, key: &Association) -> bool {
+        self.journal
+            .entries()
+            .iter()
+            .any(|entry| match &entry.event {
+                Event::Started { current, .. } => current.contains(key),
+                Event::AssociationsComputed { incoming } => {
+                    // A crash may repeat the step of the rotation under way with the key it already has.
+                    incoming.contains(key)
+                        && self.under_way().is_none_or(|(id, _)| *id != entry.rotation)
+                }
+                _ => false,
+            })
+    }
+
+    /// The name of the rotation that would be started next.
+    pub(super) fn next_id(&self) -> RotationId {
+        let last = self.rotation.as_ref().map_or(0, |(id, _)| id.number);
+        RotationId {
+            certificate: self.certificate.name.clone(),
+            number: last.saturating_add(1),
+        }
+    }
+
+    /// What a killed run left at the journal's end, if anything; it is mended by the next fact.
+    pub(super) fn torn_end(&self) -> Option<String> {
+        let torn = self.journal.torn()?;
+        Some(format!("{}: {torn}", self.journal.path().display()))
+    }
+
+    /// Begins a rotation.
+    pub(super) fn begin(
+        &mut self,
+        lock: &WorkspaceLock,
+        now: Instant,
+        event: Event,
+    ) -> Result<(), WorkflowError> {
+        let id = self.next_id();
+        let state = apply(None, now, &event).map_err(WorkflowError::Illegal)?;
+        self.journal.append(lock, now, &id, event)?;
+        self.rotation = Some((id, state));
+        Ok(())
+    }
+
+    /// Records a fact about the rotation under way: it counts once it is on disk.
+    pub(super) fn record(
+        &mut self,
+        lock: &WorkspaceLock,
+        now: Instant,
+        event: Event,
+    ) -> Result<(), WorkflowError> {
+        let Some((id, state)) = &self.rotation else {
+            return Err(WorkflowError::NothingUnderWay {
+                name: self.certificate.name.clone(),
+            });
+        };
+        let after = apply(Some(state), now, &event).map_err(WorkflowError::Illegal)?;
+        let id = id.clone();
+        self.journal.append(lock, now, &id, event)?;
+        self.rotation = Some((id, after));
+        Ok(())
+    }
+}

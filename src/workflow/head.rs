@@ -1,0 +1,178 @@
+//! A zone as git HEAD holds it: what *merged* means. Where there is no git, what lies on disk counts.
+
+use super::WorkflowError;
+use crate::publish::git::Repository;
+use crate::rotation::association::Association;
+use crate::rotation::step::Rotation;
+use crate::rotation::timing::Ttl;
+use crate::workspace::Workspace;
+use crate::workspace::config::{Publication, ZoneConfig};
+use crate::zone::content::Zone;
+use crate::zone::diagnostic::Kind;
+use crate::zone::file::ZoneFile;
+use crate::zone::include::{Directory, Files, Included, NoFiles};
+use crate::zone::name::Name;
+use crate::zone::record::{Record, Rtype};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+/// A zone that was read.
+pub(super) struct Head {
+    /// The master file with its layout.
+    pub(super) file: ZoneFile,
+    /// What it means.
+    pub(super) content: Zone,
+}
+
+impl Head {
+    /// How long an absence is cached: the smaller of the SOA's TTL and its MINIMUM (RFC 2308 §5).
+    pub(super) fn negative_ttl(&self) -> Ttl {
+        let soa_ttl = self
+            .content
+            .rrset(&self.content.apex, Rtype::SOA)
+            .map(|rrset| rrset.ttl);
+        let minimum = self.content.soa().map(|soa| soa.minimum);
+        minimum.min(soa_ttl).or(soa_ttl).unwrap_or_default()
+    }
+}
+
+/// The zone as HEAD holds it.
+pub(super) fn head(workspace: &Workspace, zone: &ZoneConfig) -> Result<Head, WorkflowError> {
+    match zone.publication {
+        Publication::File => {
+            let bytes = fs::read(&zone.file).map_err(|source| WorkflowError::Unreadable {
+                path: zone.file.clone(),
+                source,
+            })?;
+            let path = zone.file.display().to_string();
+            read(&path, bytes, zone, &Directory::below(&workspace.root))
+        }
+        Publication::GitCurrent | Publication::GitBranch { .. } => {
+            let repository = Repository::discover(&zone.file)?;
+            let commit = repository.head()?.commit;
+            at_commit(workspace, zone, &repository, &commit)
+        }
+    }
+}
+
+/// The zone as a commit holds it.
+pub(super) fn at_commit(
+    workspace: &Workspace,
+    zone: &ZoneConfig,
+    repository: &Repository,
+    commit: &str,
+) -> Result<Head, WorkflowError> {
+    let bytes = repository.file_at(commit, &zone.file)?;
+    let bytes = bytes.ok_or_else(|| WorkflowError::NotCommitted {
+        path: zone.file.clone(),
+    })?;
+    let files = AtCommit {
+        repository,
+        commit,
+        root: &workspace.root,
+    };
+    read(&zone.file.display().to_string(), bytes, zone, &files)
+}
+
+fn read(
+    path: &str,
+    bytes: Vec<u8>,
+    zone: &ZoneConfig,
+    files: &dyn Files,
+) -> Result<Head, WorkflowError> {
+    let file = ZoneFile::read(path, bytes, Some(&zone.name), files);
+    let content = file
+        .zone()
+        .map_err(|findings| WorkflowError::Zone(findings.to_string()))?;
+    Ok(Head { file, content })
+}
+
+/// Included files come from the same commit, and only from below the workspace.
+struct AtCommit<'a> {
+    repository: &'a Repository,
+    commit: &'a str,
+    root: &'a Path,
+}
+
+impl Files for AtCommit<'_> {
+    fn open(&self, including: &str, wanted: &str) -> Result<Included, String> {
+        let beside = Path::new(including).parent().unwrap_or(self.root);
+        let path = without_dots(&beside.join(wanted));
+        if !path.starts_with(self.root) {
+            return Err(format!("{} lies outside of the workspace", path.display()));
+        }
+        let bytes = self
+            .repository
+            .file_at(self.commit, &path)
+            .map_err(|e| e.to_string())?;
+        let bytes = bytes.ok_or_else(|| format!("{} is not committed", path.display()))?;
+        Ok(Included {
+            path: path.display().to_string(),
+            bytes: bytes.into(),
+        })
+    }
+}
+
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => drop(plain.pop()),
+            Component::CurDir => {}
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+/// The associations of the TLSA RRset at `name`.
+pub(super) fn associations(content: &Zone, name: &Name) -> BTreeSet<Association> {
+    let rrset = content.rrset(name, Rtype::TLSA);
+    let rdatas = rrset.into_iter().flat_map(|rrset| &rrset.rdatas);
+    rdatas.filter_map(|rdata| rdata.association()).collect()
+}
+
+/// The zones that the names of a rotation lie in, each once.
+pub(super) fn zones_of<'w>(workspace: &'w Workspace, rotation: &Rotation) -> Vec<&'w ZoneConfig> {
+    let mut zones: Vec<&ZoneConfig> = Vec::new();
+    for tlsa in rotation.names() {
+        let name = Name::parse(tlsa.as_str().as_bytes(), None).ok();
+        if let Some(zone) = name.and_then(|name| workspace.config.zone_of(&name))
+            && !zones.iter().any(|known| known.name == zone.name)
+        {
+            zones.push(zone);
+        }
+    }
+    zones
+}
+
+/// The DS and DNSKEY records of an anchor file for a zone that somebody else signs.
+pub(super) fn anchor_records(path: &Path, apex: &Name) -> Result<Vec<Record>, WorkflowError> {
+    let bytes = fs::read(path).map_err(|source| WorkflowError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    let wrong = |reason: &dyn std::fmt::Display| WorkflowError::NotAnAnchor {
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    };
+    let file = ZoneFile::read(&path.display().to_string(), bytes, Some(apex), &NoFiles);
+    // An anchor is no zone: what a zone would lack is no fault here, what is no master file is.
+    if let Some(fault) = file.diagnostics().iter().find(|d| d.kind == Kind::Syntax) {
+        return Err(wrong(fault));
+    }
+    let mut records: Vec<Record> = file
+        .records()
+        .all()
+        .iter()
+        .map(|stored| file.records().to_record(stored))
+        .collect();
+    records.retain(|r| r.owner == *apex && matches!(r.rtype, Rtype::DS | Rtype::DNSKEY));
+    if records.is_empty() {
+        return Err(wrong(&format_args!(
+            "there is no DS or DNSKEY record of {apex} in it"
+        )));
+    }
+    Ok(records)
+}

@@ -1,0 +1,156 @@
+//! Use case `plan`: the real decision run ahead, with the zone diffs it would lead to. Reads only.
+
+use super::WorkflowError;
+use super::admit;
+use super::case::Case;
+use super::head;
+use super::look;
+use super::propose;
+use super::start;
+use crate::rotation::association::Association;
+use crate::rotation::observation::Authority;
+use crate::rotation::step::{Requirement, Rotation, Step, apply};
+use crate::rotation::timeline::{Timeline, look_ahead};
+use crate::rotation::timing::Instant;
+use crate::workspace::Workspace;
+use crate::workspace::config::Deploy;
+use crate::workspace::journal::RotationId;
+use std::collections::BTreeSet;
+
+/// The plan of one certificate.
+#[derive(Debug)]
+pub struct Plan {
+    /// The rotation, or the one that would be started.
+    pub id: RotationId,
+    /// Its state.
+    pub state: Rotation,
+    /// Whether it has been started.
+    pub is_started: bool,
+    /// The steps ahead.
+    pub timeline: Timeline,
+    /// Unified diffs of the zone files for publishing and for retiring; empty once merged, or before the key exists.
+    pub diffs: [String; 2],
+    /// The authoritative servers.
+    pub authorities: Vec<Authority>,
+    /// How the certificate gets to the hosts.
+    pub deployment: String,
+}
+
+/// Plans the certificates named, or all of them.
+pub fn plan(
+    workspace: &Workspace,
+    names: &[String],
+    now: Instant,
+) -> Result<Vec<Plan>, WorkflowError> {
+    let all = || {
+        workspace
+            .config
+            .certificates
+            .iter()
+            .map(|c| c.name.clone())
+            .collect()
+    };
+    let names: Vec<String> = if names.is_empty() {
+        all()
+    } else {
+        names.to_vec()
+    };
+    names
+        .iter()
+        .map(|name| plan_one(workspace, name, now))
+        .collect()
+}
+
+fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, WorkflowError> {
+    let case = Case::open(workspace, name, now)?;
+    let certificate = case.certificate;
+    let (id, state, is_started) = match case.under_way() {
+        Some((id, state)) => (id.clone(), state.clone(), true),
+        None => {
+            let (begin, _) = start::beginning(workspace, certificate)?;
+            let state = apply(None, now, &begin).map_err(WorkflowError::Illegal)?;
+            (case.next_id(), state, false)
+        }
+    };
+    let timeline = look_ahead(&state, now, &certificate.policy, &placeholder(&state))
+        .map_err(WorkflowError::Illegal)?;
+    let diffs = if state.incoming.is_empty() {
+        [String::new(), String::new()]
+    } else {
+        previews(workspace, &state, now)?
+    };
+    let deployment = match &certificate.deploy {
+        Deploy::Manual => {
+            format!(
+                "by hand, from {}",
+                admit::directory(workspace, &id).display()
+            )
+        }
+        Deploy::Command(command) => format!("by {}", command.join(" ")),
+    };
+    let authorities = authorities(workspace, &state);
+    Ok(Plan {
+        id,
+        state,
+        is_started,
+        timeline,
+        diffs,
+        authorities,
+        deployment,
+    })
+}
+
+/// Stands for the keys of a rotation that has none yet; it appears in no output.
+fn placeholder(state: &Rotation) -> BTreeSet<Association> {
+    let candidates = (0..=u8::MAX).map(|byte| Association::dane_ee_spki_sha256([byte; 32]));
+    candidates
+        .filter(|candidate| !state.current.contains(candidate))
+        .take(1)
+        .collect()
+}
+
+/// What publishing would change in the zone files, and what retiring would change after that.
+fn previews(
+    workspace: &Workspace,
+    state: &Rotation,
+    now: Instant,
+) -> Result<[String; 2], WorkflowError> {
+    let publish = Rotation {
+        step: Step::Prepublishing,
+        ..state.clone()
+    }
+    .requirement();
+    let retire = Rotation {
+        step: Step::Retiring,
+        ..state.clone()
+    }
+    .requirement();
+    let ahead = |requirement: &Requirement, after: Option<&Requirement>| {
+        let wanted = state.step <= Step::Retiring;
+        if wanted {
+            propose::preview(workspace, state, requirement, after, now)
+        } else {
+            Ok(String::new())
+        }
+    };
+    let published = if state.step < Step::Retiring {
+        ahead(&publish, None)?
+    } else {
+        String::new()
+    };
+    Ok([published, ahead(&retire, Some(&publish))?])
+}
+
+fn authorities(workspace: &Workspace, state: &Rotation) -> Vec<Authority> {
+    let mut authorities = Vec::new();
+    for zone in head::zones_of(workspace, state) {
+        let head = head::head(workspace, zone).ok();
+        for server in look::servers(zone, head.as_ref()).unwrap_or_default() {
+            let authority = server.authority();
+            if !authorities.contains(&authority) {
+                authorities.push(authority);
+            }
+        }
+    }
+    authorities
+}
