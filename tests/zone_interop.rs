@@ -8,6 +8,12 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects
 )]
+// Tables are long, and text is built in the plainest way.
+#![allow(
+    clippy::too_many_lines,
+    clippy::format_collect,
+    clippy::format_push_string
+)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

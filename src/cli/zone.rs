@@ -22,7 +22,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Say what is wrong with a zone, as file:line:column
+    /// Say what is wrong with a zone, and in which line and column
     Check(CheckArgs),
     /// Write a zone with one absolute record a line, in canonical order
     Normalize(NormalizeArgs),
@@ -250,7 +250,7 @@ fn difference(args: &DiffArgs, format: Format, out: &mut impl Write) -> Result<E
         Format::Text => write!(out, "{changes}")?,
         Format::Json => writeln!(out, "{:#}", diff_value(&new, &changes))?,
         Format::Markdown if changes.is_empty() => {
-            writeln!(out, "No record of `{}` changes.", new.apex)?
+            writeln!(out, "No record of `{}` changes.", new.apex)?;
         }
         Format::Markdown => writeln!(out, "Changes of `{}`:\n\n```diff\n{changes}```", new.apex)?,
     }

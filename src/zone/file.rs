@@ -193,12 +193,12 @@ impl ZoneFile {
     }
 
     /// The same files with other text, read again without opening anything.
-    pub(crate) fn read_again(&self, sources: Vec<Source>) -> Self {
+    pub(crate) fn read_again(&self, sources: &[Source]) -> Self {
         let Some(first) = sources.first().cloned() else {
             return self.clone();
         };
         let remembered = Remembered {
-            sources: &sources,
+            sources,
             included: &self.included,
         };
         Self::read_shared(&first.path, first.bytes, self.origin.as_ref(), &remembered)

@@ -27,11 +27,9 @@ impl<'t> Form<'t> {
     pub(crate) fn of(line: &Line, tokens: &'t [Token], file: &[u8]) -> Result<Self, RdataError> {
         let mut rest = tokens;
         let mut owner = None;
-        if !line.indented {
-            if let Some((first, after)) = rest.split_first() {
-                owner = Some(*first);
-                rest = after;
-            }
+        if let (false, Some((first, after))) = (line.indented, rest.split_first()) {
+            owner = Some(*first);
+            rest = after;
         }
         let (mut ttl, mut class) = (None, None);
         while let Some((token, after)) = rest.split_first() {

@@ -14,8 +14,8 @@ pub(crate) const MOST: u64 = 1_000_000;
 /// A `$GENERATE` line, taken apart.
 #[derive(Clone, Debug)]
 pub(crate) struct Template<'t> {
-    start: u32,
-    stop: u32,
+    first: u32,
+    last: u32,
     step: u32,
     /// Where the range stands.
     pub(crate) range: Range<usize>,
@@ -30,7 +30,7 @@ impl<'t> Template<'t> {
             return Err(wrong(name.end..name.end, "a range such as 1-10 is missing"));
         };
         let text = range.text(file);
-        let (start, stop, step) = std::str::from_utf8(text)
+        let (first, last, step) = std::str::from_utf8(text)
             .ok()
             .and_then(parse_range)
             .ok_or_else(|| {
@@ -48,8 +48,8 @@ impl<'t> Template<'t> {
             ));
         }
         Ok(Self {
-            start,
-            stop,
+            first,
+            last,
             step,
             range: range.span(),
             fields,
@@ -58,7 +58,7 @@ impl<'t> Template<'t> {
 
     /// How many records the line stands for.
     pub(crate) fn count(&self) -> u64 {
-        let last = u64::from(self.stop.saturating_sub(self.start));
+        let last = u64::from(self.last.saturating_sub(self.first));
         last.checked_div(u64::from(self.step))
             .unwrap_or(0)
             .saturating_add(1)
@@ -66,7 +66,7 @@ impl<'t> Template<'t> {
 
     /// The numbers.
     pub(crate) fn values(&self) -> impl Iterator<Item = u32> + use<> {
-        (self.start..=self.stop).step_by(usize::try_from(self.step).unwrap_or(usize::MAX).max(1))
+        (self.first..=self.last).step_by(usize::try_from(self.step).unwrap_or(usize::MAX).max(1))
     }
 
     /// The record line for one number.
@@ -95,9 +95,9 @@ fn parse_range(text: &str) -> Option<(u32, u32, u32)> {
         Some((range, step)) => (range, number(step).filter(|s| *s > 0)?),
         None => (text, 1),
     };
-    let (start, stop) = range.split_once('-')?;
-    let (start, stop) = (number(start)?, number(stop)?);
-    (start <= stop).then_some((start, stop, step))
+    let (first, last) = range.split_once('-')?;
+    let (first, last) = (number(first)?, number(last)?);
+    (first <= last).then_some((first, last, step))
 }
 
 fn substitute(mut text: &[u8], value: u32, line: &mut Vec<u8>) -> Result<(), &'static str> {
@@ -105,7 +105,7 @@ fn substitute(mut text: &[u8], value: u32, line: &mut Vec<u8>) -> Result<(), &'s
         text = rest;
         match (byte, rest) {
             // `\$` and `$$` are a `$`; what else is escaped stays as it is.
-            (b'\\', [b'$', after @ ..]) | (b'$', [b'$', after @ ..]) => {
+            (b'\\' | b'$', [b'$', after @ ..]) => {
                 line.extend_from_slice(b"\\$");
                 text = after;
             }

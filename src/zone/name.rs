@@ -346,6 +346,7 @@ impl Ord for Name {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn name(text: &str) -> Name {

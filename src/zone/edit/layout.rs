@@ -108,22 +108,22 @@ pub(super) fn line(
         line.extend(mnemonic.bytes());
     }
     data(&mut line, record, neighbour, &form, template);
-    ended(line, neighbour)
+    ended(&line, neighbour)
 }
 
 /// A line in no particular style.
 fn plain(record: &Record, neighbour: &Neighbour<'_>) -> Vec<u8> {
-    ended(record.to_string().into_bytes(), neighbour)
+    ended(record.to_string().as_bytes(), neighbour)
 }
 
 /// Puts the line end behind the line, or before it when the neighbour ends the file without one.
-fn ended(line: Vec<u8>, neighbour: &Neighbour<'_>) -> Vec<u8> {
+fn ended(line: &[u8], neighbour: &Neighbour<'_>) -> Vec<u8> {
     let end = neighbour.line_end();
     let last = neighbour.between(neighbour.line.start..neighbour.line.end);
     if last.ends_with(b"\n") {
-        [&line, end].concat()
+        [line, end].concat()
     } else {
-        [end, &line].concat()
+        [end, line].concat()
     }
 }
 

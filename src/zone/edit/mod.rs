@@ -187,5 +187,5 @@ fn patched(file: &ZoneFile, mut patches: Vec<Patch>) -> ZoneFile {
             source.bytes = new.into();
         }
     }
-    file.read_again(sources)
+    file.read_again(&sources)
 }

@@ -206,10 +206,12 @@ pub(super) fn remove(
         let also_gone: Vec<Place> = found.iter().map(|r| r.place).collect();
         patches.extend(removal(file, record, &also_gone));
     }
-    match patches.is_empty() {
-        true => Ok((Outcome::AlreadyAbsent, patches)),
-        false => Ok((Outcome::Removed, patches)),
-    }
+    let outcome = if patches.is_empty() {
+        Outcome::AlreadyAbsent
+    } else {
+        Outcome::Removed
+    };
+    Ok((outcome, patches))
 }
 
 /// Removes the record's line; the record below that took its owner from it gets the owner.
@@ -324,9 +326,5 @@ fn path(file: &ZoneFile, place: Place) -> String {
 fn line_number(file: &ZoneFile, place: Place) -> usize {
     let bytes = file.sources().get(place.source).map(|s| s.bytes.as_slice());
     let before = bytes.and_then(|b| b.get(..place.line)).unwrap_or_default();
-    before
-        .iter()
-        .filter(|b| **b == b'\n')
-        .count()
-        .saturating_add(1)
+    before.split(|b| *b == b'\n').count()
 }

@@ -5,6 +5,7 @@ use crate::zone::diagnostic::Diagnostics;
 use crate::zone::file::ZoneFile;
 use crate::zone::rdata::Soa;
 use crate::zone::record::{Record, Rtype};
+use crate::zone::records::InOrder;
 use crate::zone::serial::NextSerial;
 use std::cmp::Ordering;
 
@@ -90,8 +91,8 @@ fn difference(old: &ZoneFile, new: &ZoneFile) -> (Vec<Record>, Vec<Record>) {
         let equal =
             matches!((a, b), (Some(a), Some(b)) if a.ttl() == b.ttl() && a.data() == b.data());
         if !equal {
-            gone.extend(a.map(|r| r.to_record()));
-            come.extend(b.map(|r| r.to_record()));
+            gone.extend(a.map(InOrder::to_record));
+            come.extend(b.map(InOrder::to_record));
         }
     }
 }
