@@ -4,10 +4,14 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod exit;
+mod key;
+mod zone;
+mod zone_sign;
 
 pub use exit::{Exit, Failure};
 
 use crate::rotation::timing::Instant;
+use crate::zone::name::Name;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -58,7 +62,12 @@ pub(crate) enum Format {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    /// Make and show DNSSEC keys, and print DS records for the registrar
+    Key(key::Args),
+    /// Work with master files: sign, verify
+    Zone(zone::Args),
+}
 
 /// Runs the command line; returns the process's exit code.
 pub fn main() -> ExitCode {
@@ -76,8 +85,11 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let _global = &arguments.global;
-    match arguments.command {}
+    let global = &arguments.global;
+    match &arguments.command {
+        Command::Key(args) => key::run(args, global),
+        Command::Zone(args) => zone::run(args, global),
+    }
 }
 
 fn instant(text: &str) -> Result<Instant, String> {
@@ -86,4 +98,9 @@ fn instant(text: &str) -> Result<Instant, String> {
     u64::try_from(parsed.timestamp())
         .map(Instant::from_unix)
         .map_err(|_| "before 1970".to_owned())
+}
+
+/// A zone on the command line is absolute, with or without its final dot.
+fn zone_name(text: &str) -> Result<Name, String> {
+    Name::parse(text.as_bytes(), Some(&Name::root())).map_err(|e| e.to_string())
 }
