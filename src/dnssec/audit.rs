@@ -59,7 +59,7 @@ pub(super) enum Place {
     Own,
     /// A delegation point.
     Delegation,
-    /// Below a delegation or a DNAME.
+    /// Below a delegation or a DNAME, or not in the zone at all.
     Beyond,
 }
 
@@ -156,6 +156,9 @@ struct Claim<'z> {
 
 /// Where a name lies, told from what stands at the names above it.
 pub(super) fn place(zone: &Zone, owner: &Name) -> Place {
+    if !owner.is_at_or_below(&zone.apex) {
+        return Place::Beyond;
+    }
     let holds = |name: &Name, rtype| zone.rrset(name, rtype).is_some();
     let mut above = owner.parent();
     while let Some(name) = above.filter(|name| name.is_at_or_below(&zone.apex)) {
