@@ -341,12 +341,14 @@ fn holds(zone: &Zone, record: &Record) -> bool {
 }
 
 fn soa_record(zone: &Zone) -> Option<Record> {
-    let rrset = zone.rrset(&zone.apex, Rtype::SOA)?;
+    // The owner in the case in which the zone's text has it, which need not be that of the apex given.
+    let (owner, node) = zone.nodes.get_key_value(&zone.apex)?;
+    let rrset = node.get(&Rtype::SOA)?;
     let [rdata] = rrset.rdatas.as_slice() else {
         return None;
     };
     Some(Record {
-        owner: zone.apex.clone(),
+        owner: owner.clone(),
         ttl: rrset.ttl,
         rtype: Rtype::SOA,
         rdata: rdata.clone(),
