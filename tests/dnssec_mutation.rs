@@ -11,7 +11,7 @@
 use std::num::NonZeroUsize;
 use tlsa_rotate::dnssec::Earlier;
 use tlsa_rotate::dnssec::algorithm::Algorithm;
-use tlsa_rotate::dnssec::audit::{Expectation, Summary, verify_zone};
+use tlsa_rotate::dnssec::audit::{Summary, verify_zone};
 use tlsa_rotate::dnssec::delta::{Delta, Mismatch, NoDelta};
 use tlsa_rotate::dnssec::denial::Denial;
 use tlsa_rotate::dnssec::dnskey::{DigestType, Dnskey};
@@ -60,15 +60,7 @@ fn signed(zone: &Zone, keys: &[SigningKey]) -> Signed {
 }
 
 fn judged_at(zone: &Zone, at: Instant, ds: Option<&[Rdata]>) -> Result<Summary, Vec<Finding>> {
-    verify_zone(
-        zone,
-        &Expectation {
-            at,
-            horizon: Span::ZERO,
-            ds,
-            threads: NonZeroUsize::new(2).unwrap(),
-        },
-    )
+    verify_zone(zone, at, Span::ZERO, ds)
 }
 
 fn judged(zone: &Zone) -> Result<Summary, Vec<Finding>> {
@@ -362,18 +354,7 @@ fn time_and_horizon_are_kept() {
         judged_at(&zone, last + second, None).unwrap_err(),
         &Invalid::Expired(last)
     ));
-    let looking_ahead = |horizon| {
-        let threads = NonZeroUsize::MIN;
-        verify_zone(
-            &zone,
-            &Expectation {
-                at: NOW,
-                horizon,
-                ds: None,
-                threads,
-            },
-        )
-    };
+    let looking_ahead = |horizon| verify_zone(&zone, NOW, horizon, None);
     assert!(looking_ahead(Span::days(14)).is_ok());
     let expiring = looking_ahead(Span::days(14) + second).unwrap_err();
     assert!(

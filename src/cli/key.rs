@@ -1,10 +1,11 @@
 //! `key`: DNSSEC keys of a zone in BIND key files, and the DS lines for its parent.
 
-use super::{Exit, Failure, Format, Global, zone_name};
+use super::zone::zone_name;
+use super::{Exit, Failure, Format, Global};
 use crate::dnssec::algorithm::Algorithm;
 use crate::dnssec::dnskey::{DigestType, Dnskey};
 use crate::dnssec::keys::SigningKey;
-use crate::dnssec::keystore::{KeyError, NewKey, Role, load_keys, new_key};
+use crate::dnssec::keystore::{KeyError, NewKey, Role, entry_points, load_keys, new_key};
 use crate::rotation::timing::Instant;
 use crate::workspace::durable;
 use crate::zone::name::Name;
@@ -66,7 +67,7 @@ struct Ds {
 enum RoleName {
     /// Signs everything.
     Csk,
-    /// Signs the DNSKEY RRset.
+    /// Signs the key set.
     Ksk,
     /// Signs everything else.
     Zsk,
@@ -80,10 +81,10 @@ struct Shown<'a> {
     tag: u16,
     flags: u16,
     state: &'static str,
-    publish: Option<Instant>,
-    activate: Option<Instant>,
-    inactive: Option<Instant>,
-    delete: Option<Instant>,
+    publish: Option<String>,
+    activate: Option<String>,
+    inactive: Option<String>,
+    delete: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -173,13 +174,15 @@ fn list(args: &Keys, global: &Global) -> Result<Exit, Failure> {
                 row.file, row.algorithm, row.flags, row.state
             )?;
             let times = [
-                ("publish", row.publish),
-                ("activate", row.activate),
-                ("inactive", row.inactive),
-                ("delete", row.delete),
+                ("publish", &row.publish),
+                ("activate", &row.activate),
+                ("inactive", &row.inactive),
+                ("delete", &row.delete),
             ];
-            for (name, at) in times.iter().filter_map(|(name, at)| Some((name, (*at)?))) {
-                write!(out, "  {name} {at}")?;
+            for (name, at) in times {
+                if let Some(at) = at {
+                    write!(out, "  {name} {at}")?;
+                }
             }
             writeln!(out)?;
         }
@@ -198,15 +201,8 @@ fn list(args: &Keys, global: &Global) -> Result<Exit, Failure> {
 fn ds(args: &Ds, global: &Global) -> Result<Exit, Failure> {
     let (directory, zone) = (&args.keys.keys, &args.keys.zone);
     let keys = load(directory, zone)?;
-    let published: Vec<&SigningKey> = keys
+    let records: Vec<String> = entry_points(&keys, global.now())
         .iter()
-        .filter(|key| key.is_published(global.now()))
-        .collect();
-    // Where no key is marked as an entry point, each signs everything and may be one.
-    let marked = published.iter().any(|key| key.is_secure_entry_point());
-    let records: Vec<String> = published
-        .iter()
-        .filter(|key| !marked || key.is_secure_entry_point())
         .filter_map(|key| Some(Dnskey::parse(key.dnskey())?.ds(zone, args.digest)))
         .map(|ds| format!("{zone} IN DS {}", ds.to_text(Rtype::DS)))
         .collect();
@@ -254,10 +250,10 @@ fn shown(key: &SigningKey, now: Instant) -> Shown<'_> {
             256
         },
         state,
-        publish: timing.publish,
-        activate: timing.activate,
-        inactive: timing.inactive,
-        delete: timing.delete,
+        publish: timing.publish.map(|at| at.to_string()),
+        activate: timing.activate.map(|at| at.to_string()),
+        inactive: timing.inactive.map(|at| at.to_string()),
+        delete: timing.delete.map(|at| at.to_string()),
     }
 }
 

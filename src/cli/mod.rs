@@ -11,7 +11,6 @@ mod zone_sign;
 pub use exit::{Exit, Failure};
 
 use crate::rotation::timing::Instant;
-use crate::zone::name::Name;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,7 +64,7 @@ pub(crate) enum Format {
 enum Command {
     /// Make and show DNSSEC keys, and print DS records for the registrar
     Key(key::Args),
-    /// Work with master files: sign, verify
+    /// Check, normalize, compare, sign and verify master files
     Zone(zone::Args),
 }
 
@@ -98,9 +97,4 @@ fn instant(text: &str) -> Result<Instant, String> {
     u64::try_from(parsed.timestamp())
         .map(Instant::from_unix)
         .map_err(|_| "before 1970".to_owned())
-}
-
-/// A zone on the command line is absolute, with or without its final dot.
-fn zone_name(text: &str) -> Result<Name, String> {
-    Name::parse(text.as_bytes(), Some(&Name::root())).map_err(|e| e.to_string())
 }

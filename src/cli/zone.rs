@@ -1,26 +1,287 @@
-//! `zone`: what can be done with master files.
+//! `zone`: master files checked, written out in canonical form, and compared; signing is in its own file.
 
-use super::{Exit, Failure, Global, zone_sign};
-use clap::Subcommand;
+use super::{Exit, Failure, Format, Global, zone_sign};
+use crate::rotation::timing::Ttl;
+use crate::zone::content::Zone;
+use crate::zone::diagnostic::{Diagnostic, Diagnostics, Kind, Severity};
+use crate::zone::diff::{ZoneDiff, diff};
+use crate::zone::file::ZoneFile;
+use crate::zone::include::Directory;
+use crate::zone::name::Name;
+use crate::zone::record::Record;
+use serde_json::{Value, json};
+use std::io::{self, BufWriter, Read as _, Write};
+use std::path::{Path, PathBuf};
 
-/// Works with master files.
+/// Check, normalize and compare master files.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Sign a zone with a directory of keys
+    /// Say what is wrong with a zone, as file:line:column
+    Check(CheckArgs),
+    /// Write a zone with one absolute record a line, in canonical order
+    Normalize(NormalizeArgs),
+    /// Show which records differ between two versions of a zone
+    Diff(DiffArgs),
+    /// Sign a zone: DNSKEY, NSEC and RRSIG records, one record a line
     Sign(zone_sign::SignArgs),
-    /// Check a signed zone on its own
+    /// Say whether a signed zone is complete and holds, whoever signed it
     Verify(zone_sign::VerifyArgs),
 }
 
-pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
-    match &args.action {
-        Action::Sign(args) => zone_sign::sign_zone(args, global),
-        Action::Verify(args) => zone_sign::verify(args, global),
+#[derive(Debug, clap::Args)]
+struct CheckArgs {
+    #[command(flatten)]
+    input: Input,
+}
+
+#[derive(Debug, clap::Args)]
+struct NormalizeArgs {
+    #[command(flatten)]
+    input: Input,
+}
+
+#[derive(Debug, clap::Args)]
+struct DiffArgs {
+    /// The version before
+    #[arg(value_name = "OLD")]
+    old: PathBuf,
+    /// The version after
+    #[arg(value_name = "NEW")]
+    new: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+/// One master file on the command line.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Input {
+    /// The master file; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
+/// How master files are read.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Reading {
+    /// The zone's name [default: what the file says by $ORIGIN or its SOA record]
+    #[arg(long, value_name = "NAME", value_parser = zone_name)]
+    origin: Option<Name>,
+    /// Where files of $INCLUDE must lie [default: the directory of the file]
+    #[arg(long, value_name = "DIR")]
+    include_below: Option<PathBuf>,
+}
+
+/// A zone on the command line is absolute, with or without its final dot.
+pub(crate) fn zone_name(text: &str) -> Result<Name, String> {
+    Name::parse(text.as_bytes(), Some(&Name::root())).map_err(|error| error.to_string())
+}
+
+impl Input {
+    /// Reads the file, whatever is wrong with it.
+    pub(crate) fn read(&self) -> Result<ZoneFile, Failure> {
+        self.reading.read(&self.file)
     }
+
+    /// Reads the file; warnings go to stderr, errors are a failure.
+    pub(crate) fn zone(&self) -> Result<Zone, Failure> {
+        self.reading.zone(&self.file)
+    }
+}
+
+impl Reading {
+    fn read(&self, file: &Path) -> Result<ZoneFile, Failure> {
+        let mut bytes = Vec::new();
+        let (path, read) = if file == Path::new("-") {
+            (
+                "<stdin>".to_owned(),
+                io::stdin().lock().read_to_end(&mut bytes),
+            )
+        } else {
+            let opened = std::fs::File::open(file);
+            let read = opened.and_then(|mut f| f.read_to_end(&mut bytes));
+            (file.display().to_string(), read)
+        };
+        read.map_err(|error| Failure::wrong(format_args!("cannot read {path}: {error}")))?;
+        let beside = Path::new(&path).parent().unwrap_or(Path::new(""));
+        let root = self.include_below.as_deref().unwrap_or(beside);
+        let files = Directory::below(root);
+        Ok(ZoneFile::read(&path, bytes, self.origin.as_ref(), &files))
+    }
+
+    /// Reads a file; warnings go to stderr, errors are a failure.
+    pub(crate) fn zone(&self, file: &Path) -> Result<Zone, Failure> {
+        let read = self.read(file)?;
+        for diagnostic in read.diagnostics() {
+            eprintln!("{diagnostic}");
+        }
+        read.zone().map_err(|Diagnostics(found)| {
+            let errors = found
+                .iter()
+                .filter(|d| d.severity == Severity::Error)
+                .count();
+            let file = file.display();
+            Failure::wrong(format_args!(
+                "{file} is not a sound zone: {}",
+                counted(errors, "error")
+            ))
+        })
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let exit = match &args.action {
+        Action::Check(args) => check(args, global.format, &mut out)?,
+        Action::Normalize(args) => normalize(args, global.format, &mut out)?,
+        Action::Diff(args) => difference(args, global.format, &mut out)?,
+        Action::Sign(args) => zone_sign::sign_zone(args, global, &mut out)?,
+        Action::Verify(args) => zone_sign::verify(args, global, &mut out)?,
+    };
+    out.flush()?;
+    Ok(exit)
+}
+
+fn check(args: &CheckArgs, format: Format, out: &mut impl Write) -> Result<Exit, Failure> {
+    let file = args.input.read()?;
+    let count = |severity| {
+        file.diagnostics()
+            .iter()
+            .filter(|d| d.severity == severity)
+            .count()
+    };
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    let zone = file.apex().map(ToString::to_string);
+    let serial = file.serial();
+    if format == Format::Json {
+        let findings: Vec<Value> = file.diagnostics().iter().map(finding).collect();
+        let path = file.sources().first().map(|s| s.path.clone());
+        let report = json!({
+            "schema": "tlsa-rotate/zone-check/v1",
+            "file": path,
+            "zone": zone,
+            "serial": serial,
+            "records": file.record_count(),
+            "errors": errors,
+            "warnings": warnings,
+            "findings": findings,
+        });
+        writeln!(out, "{report:#}")?;
+    } else {
+        for diagnostic in file.diagnostics() {
+            writeln!(out, "{diagnostic}\n")?;
+        }
+        let zone = zone.unwrap_or_else(|| "?".to_owned());
+        let serial = serial.map_or(String::new(), |s| format!(", serial {s}"));
+        let records = counted(file.record_count(), "record");
+        let verdict = match (errors, warnings) {
+            (0, 0) => "sound".to_owned(),
+            (0, _) => format!("sound, {}", counted(warnings, "warning")),
+            (_, 0) => counted(errors, "error"),
+            _ => format!(
+                "{}, {}",
+                counted(errors, "error"),
+                counted(warnings, "warning")
+            ),
+        };
+        writeln!(out, "zone {zone}: {records}{serial}: {verdict}")?;
+    }
+    Ok(if errors == 0 { Exit::Done } else { Exit::Wrong })
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+fn finding(found: &Diagnostic) -> Value {
+    json!({
+        "file": found.file,
+        "line": found.line,
+        "column": found.column,
+        "severity": match found.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        "kind": match found.kind {
+            Kind::Syntax => "syntax",
+            Kind::Content => "content",
+        },
+        "message": found.message,
+        "help": found.help,
+    })
+}
+
+fn normalize(args: &NormalizeArgs, format: Format, out: &mut impl Write) -> Result<Exit, Failure> {
+    let zone = args.input.zone()?;
+    if format == Format::Json {
+        let records: Vec<Value> = zone.records().map(|r| record(&r)).collect();
+        let report = json!({
+            "schema": "tlsa-rotate/zone-normalize/v1",
+            "zone": zone.apex.to_string(),
+            "records": records,
+        });
+        writeln!(out, "{report:#}")?;
+    } else {
+        write!(out, "{zone}")?;
+    }
+    Ok(Exit::Done)
+}
+
+fn record(record: &Record) -> Value {
+    json!({
+        "owner": record.owner.to_string(),
+        "ttl": record.ttl.0,
+        "type": record.rtype.to_string(),
+        "data": record.rdata.to_text(record.rtype),
+    })
+}
+
+fn difference(args: &DiffArgs, format: Format, out: &mut impl Write) -> Result<Exit, Failure> {
+    let (old, new) = (args.reading.zone(&args.old)?, args.reading.zone(&args.new)?);
+    if old.apex != new.apex {
+        let (old, new) = (old.apex, new.apex);
+        return Err(Failure::wrong(format_args!(
+            "{old} and {new} are not the same zone"
+        )));
+    }
+    let changes = diff(&old, &new);
+    match format {
+        Format::Text => write!(out, "{changes}")?,
+        Format::Json => writeln!(out, "{:#}", diff_value(&new, &changes))?,
+        Format::Markdown if changes.is_empty() => {
+            writeln!(out, "No record of `{}` changes.", new.apex)?
+        }
+        Format::Markdown => writeln!(out, "Changes of `{}`:\n\n```diff\n{changes}```", new.apex)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn diff_value(zone: &Zone, changes: &ZoneDiff) -> Value {
+    let ttl = changes
+        .rrsets
+        .iter()
+        .filter_map(|r| Some((r, r.ttl_change()?)));
+    let ttl = ttl.map(|(r, (Ttl(old), Ttl(new)))| {
+        json!({ "owner": r.owner.to_string(), "type": r.rtype.to_string(), "old": old, "new": new })
+    });
+    let soa = |soa: Option<&crate::zone::rdata::Soa>| {
+        soa.map(|s| s.to_rdata().to_text(crate::zone::record::Rtype::SOA))
+    };
+    json!({
+        "schema": "tlsa-rotate/zone-diff/v1",
+        "zone": zone.apex.to_string(),
+        "soa": changes.soa.as_ref().map(|(old, new)| json!({ "old": soa(old.as_ref()), "new": soa(new.as_ref()) })),
+        "removed": changes.removed().map(|r| record(&r)).collect::<Vec<_>>(),
+        "added": changes.added().map(|r| record(&r)).collect::<Vec<_>>(),
+        "ttl": ttl.collect::<Vec<_>>(),
+    })
 }

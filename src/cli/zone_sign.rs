@@ -1,9 +1,9 @@
 //! `zone sign` and `zone verify`: a master file signed with a directory of keys, and the independent check of a signed one.
 
-use super::{Exit, Failure, Format, Global, instant, key, zone_name};
-use crate::dnssec::audit::{Expectation, Summary, verify_zone};
+use super::zone::Input;
+use super::{Exit, Failure, Format, Global, instant, key};
+use crate::dnssec::audit::{Summary, verify_zone};
 use crate::dnssec::delta::{Delta, NoDelta};
-use crate::dnssec::denial::Denial;
 use crate::dnssec::finding::Finding;
 use crate::dnssec::sign::{Signed, SigningPolicy, sign};
 use crate::dnssec::{Earlier, read_ds};
@@ -11,14 +11,11 @@ use crate::rotation::timing::{Instant, Span};
 use crate::workspace::config::duration;
 use crate::workspace::durable;
 use crate::zone::content::Zone;
-use crate::zone::file::ZoneFile;
-use crate::zone::include::Directory;
 use crate::zone::name::Name;
 use crate::zone::record::{Record, Rtype};
 use crate::zone::serial;
 use serde::Serialize;
-use std::io::{BufWriter, Write as _, stdout};
-use std::num::NonZeroUsize;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// How long signatures hold if nothing else is said.
@@ -30,11 +27,8 @@ const CLOCK_SKEW: Span = Span::hours(1);
 /// Signs a zone: DNSKEY, NSEC and RRSIG records, in canonical order, one record a line.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SignArgs {
-    /// The unsigned master file
-    file: PathBuf,
-    /// The zone's name
-    #[arg(long, value_name = "NAME", value_parser = zone_name)]
-    origin: Option<Name>,
+    #[command(flatten)]
+    input: Input,
     /// The directory of its keys
     #[arg(long, value_name = "DIR")]
     keys: PathBuf,
@@ -64,11 +58,8 @@ pub(crate) struct SignArgs {
 /// Checks that a signed zone is complete and holds, without asking how it was signed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct VerifyArgs {
-    /// The signed master file
-    file: PathBuf,
-    /// The zone's name
-    #[arg(long, value_name = "NAME", value_parser = zone_name)]
-    origin: Option<Name>,
+    #[command(flatten)]
+    input: Input,
     /// The DS records of the parent, one a line, to be matched with the keys
     #[arg(long, value_name = "FILE")]
     ds: Option<PathBuf>,
@@ -78,22 +69,23 @@ pub(crate) struct VerifyArgs {
 }
 
 /// Runs `zone sign`.
-pub(crate) fn sign_zone(args: &SignArgs, global: &Global) -> Result<Exit, Failure> {
+pub(crate) fn sign_zone(
+    args: &SignArgs,
+    global: &Global,
+    out: &mut impl Write,
+) -> Result<Exit, Failure> {
     if global.format == Format::Json && args.output.is_none() {
         let both =
             "with `--format json` the summary goes to standard output, and so would the zone";
         return Err(Failure::wrong(both).hint("say where the zone goes with `--output FILE`"));
     }
-    let unsigned = read_zone(&args.file, args.origin.as_ref())?;
+    let unsigned = args.input.zone()?;
     let keys = key::load(&args.keys, &unsigned.apex)?;
-    let previous = args
-        .previous
-        .as_ref()
-        .map(|file| {
-            read_zone(file, Some(&unsigned.apex))
-                .map_err(|e| e.hint("leave `--previous` out the first time"))
-        })
-        .transpose()?;
+    let read_previous = |file: &PathBuf| {
+        let read = args.input.reading.zone(file);
+        read.map_err(|e| e.hint("leave `--previous` out the first time"))
+    };
+    let previous = args.previous.as_ref().map(read_previous).transpose()?;
     let policy = policy(args, global.now());
     let earlier = Earlier {
         zone: previous.as_ref(),
@@ -119,10 +111,11 @@ pub(crate) fn sign_zone(args: &SignArgs, global: &Global) -> Result<Exit, Failur
         }
         .map_err(|e| no_delta(&e))?;
     }
-    write_results(args, global, &signed, delta.as_ref(), previous.is_some())?;
+    write_results(args, global, &signed, delta.as_ref(), out)?;
     Ok(Exit::Done)
 }
 
+#[allow(clippy::arithmetic_side_effects)] // instants and spans saturate
 fn policy(args: &SignArgs, now: Instant) -> SigningPolicy {
     let expiration = args.expiration.unwrap_or(now + VALIDITY);
     let half = Span::seconds(expiration.since(now).as_seconds() / 2);
@@ -131,14 +124,8 @@ fn policy(args: &SignArgs, now: Instant) -> SigningPolicy {
         inception: args.inception.unwrap_or(now - CLOCK_SKEW),
         expiration,
         refresh: args.refresh.unwrap_or(half),
-        jitter: Span::ZERO,
-        denial: Denial::Nsec,
-        threads: threads(),
+        ..SigningPolicy::default()
     }
-}
-
-fn threads() -> NonZeroUsize {
-    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 /// The zone with another serial.
@@ -201,9 +188,8 @@ fn write_results(
     global: &Global,
     signed: &Signed,
     delta: Option<&Delta>,
-    compared: bool,
+    out: &mut impl Write,
 ) -> Result<(), Failure> {
-    let mut out = BufWriter::new(stdout().lock());
     match &args.output {
         None => write!(out, "{}", signed.zone)?,
         Some(file) => replace(file, &signed.zone.to_string())?,
@@ -219,12 +205,11 @@ fn write_results(
         serial: signed.zone.soa().map(|soa| soa.serial),
         signatures_made: signed.made.len(),
         signatures_kept: signed.kept,
-        changed: !compared || delta.is_some(),
+        changed: args.previous.is_none() || delta.is_some(),
     };
     if global.format == Format::Json {
-        write_json(&mut out, &summary)?;
+        write_json(out, &summary)?;
     }
-    out.flush()?;
     eprintln!(
         "signed {} serial {}: {} signatures made, {} kept{}",
         summary.zone,
@@ -241,8 +226,12 @@ fn write_results(
 }
 
 /// Runs `zone verify`.
-pub(crate) fn verify(args: &VerifyArgs, global: &Global) -> Result<Exit, Failure> {
-    let zone = read_zone(&args.file, args.origin.as_ref())?;
+pub(crate) fn verify(
+    args: &VerifyArgs,
+    global: &Global,
+    out: &mut impl Write,
+) -> Result<Exit, Failure> {
+    let zone = args.input.zone()?;
     let ds = match &args.ds {
         None => None,
         Some(file) => {
@@ -252,20 +241,12 @@ pub(crate) fn verify(args: &VerifyArgs, global: &Global) -> Result<Exit, Failure
             Some(records)
         }
     };
-    let expectation = Expectation {
-        at: global.now(),
-        horizon: args.horizon,
-        ds: ds.as_deref(),
-        threads: threads(),
-    };
-    let judged = verify_zone(&zone, &expectation);
-    let mut out = BufWriter::new(stdout().lock());
+    let judged = verify_zone(&zone, global.now(), args.horizon, ds.as_deref());
     if global.format == Format::Json {
-        write_json(&mut out, &verdict_json(&zone.apex, &judged))?;
+        write_json(out, &verdict_json(&zone.apex, &judged))?;
     } else {
-        write_verdict(&mut out, &judged)?;
+        write_verdict(out, &judged)?;
     }
-    out.flush()?;
     Ok(match judged {
         Ok(_) => Exit::Done,
         Err(findings) => {
@@ -280,7 +261,7 @@ pub(crate) fn verify(args: &VerifyArgs, global: &Global) -> Result<Exit, Failure
 }
 
 fn write_verdict(
-    out: &mut impl std::io::Write,
+    out: &mut impl Write,
     judged: &Result<Summary, Vec<Finding>>,
 ) -> Result<(), Failure> {
     match judged {
@@ -372,19 +353,11 @@ fn verdict_json(apex: &Name, judged: &Result<Summary, Vec<Finding>>) -> Verdict 
     }
 }
 
-fn write_json(out: &mut impl std::io::Write, value: &impl Serialize) -> Result<(), Failure> {
+fn write_json(out: &mut impl Write, value: &impl Serialize) -> Result<(), Failure> {
     serde_json::to_writer_pretty(&mut *out, value)
         .map_err(|e| Failure::wrong(format_args!("cannot write the output: {e}")))?;
     writeln!(out)?;
     Ok(())
-}
-
-fn read_zone(path: &Path, origin: Option<&Name>) -> Result<Zone, Failure> {
-    let bytes = std::fs::read(path).map_err(|e| cannot_read(path, &e))?;
-    let shown = path.display().to_string();
-    ZoneFile::read(&shown, bytes, origin, &Directory::anywhere())
-        .zone()
-        .map_err(Failure::wrong)
 }
 
 fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {

@@ -1,11 +1,11 @@
 //! What a zone may not hold although its text is well-formed (RFC 1034 §3.6.2, RFC 1035 §5.2, RFC 2181 §5.2, §10.1, RFC 6672 §2.4).
 
 use crate::zone::diagnostic::{Finding, Findings, Kind, Severity, Source};
+use crate::zone::form::Form;
 use crate::zone::lexer::Lexer;
 use crate::zone::name::{Name, write_name};
-use crate::zone::reader::Form;
 use crate::zone::record::Rtype;
-use crate::zone::records::{Records, Stored};
+use crate::zone::records::{Records, Run, Stored};
 use std::ops::Range;
 
 /// Checks records, given in canonical order by number, against the rules of a zone at `apex`.
@@ -87,8 +87,9 @@ impl Check<'_> {
             }
             return;
         }
+        let runs = records.runs(node);
         for rrset in stored.chunk_by(|(_, a), (_, b)| a.rtype == b.rtype) {
-            self.rrset(rrset, owner, at_apex);
+            self.rrset(&runs, rrset, owner, at_apex);
             if at_apex {
                 apex_types.extend(rrset.first().map(|(_, r)| r.rtype));
             }
@@ -97,7 +98,7 @@ impl Check<'_> {
     }
 
     /// One RRset: types of which there is one, and TTLs that differ.
-    fn rrset(&mut self, rrset: &[(usize, &Stored)], owner: &[u8], at_apex: bool) {
+    fn rrset(&mut self, runs: &[Run], rrset: &[(usize, &Stored)], owner: &[u8], at_apex: bool) {
         let Some((_, earliest)) = rrset.iter().min_by_key(|(number, _)| *number) else {
             return;
         };
@@ -115,30 +116,23 @@ impl Check<'_> {
                 Some("a SOA record belongs to the apex only"),
             );
         }
-        let mut later: Vec<&(usize, &Stored)> = rrset
-            .iter()
-            .filter(|(_, r)| !std::ptr::eq(*r, *earliest))
-            .collect();
-        later.sort_by_key(|(number, _)| *number);
-        for (_, record) in later {
+        let mut in_text: Vec<&(usize, &Stored)> = rrset.iter().collect();
+        in_text.sort_by_key(|(number, _)| *number);
+        let ttl = self.records.ttl_of(runs, rrset.iter().map(|(n, _)| *n));
+        for (_, record) in in_text {
             let singleton = matches!(rtype, Rtype::SOA | Rtype::CNAME | Rtype::DNAME);
             let repeated = self.records.data(record) == self.records.data(earliest);
             if singleton && !repeated {
                 let message = format!("{} has a second {rtype} record", text(owner));
                 self.say(record, Severity::Error, message, None);
-            } else if record.ttl != earliest.ttl && !matches!(rtype, Rtype::RRSIG | Rtype::SIG) {
+            } else if record.ttl != ttl && !matches!(rtype, Rtype::RRSIG | Rtype::SIG) {
                 let message = format!(
-                    "the TTL {} differs from the {} of the first {rtype} record of {}, which is used for all",
+                    "the TTL {} is not used: {} {rtype} has {ttl} in another line",
                     record.ttl,
-                    earliest.ttl,
                     text(owner)
                 );
-                self.say(
-                    record,
-                    Severity::Warning,
-                    message,
-                    Some("the records of one owner and type share one TTL (RFC 2181 §5.2)"),
-                );
+                let help = "the records of one owner and type share one TTL (RFC 2181 §5.2)";
+                self.say(record, Severity::Warning, message, Some(help));
             }
         }
     }

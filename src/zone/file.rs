@@ -6,6 +6,7 @@ use crate::zone::diagnostic::{Diagnostic, Diagnostics, Severity, Source};
 use crate::zone::include::{Files, Included};
 use crate::zone::lexer::{Lexer, Token};
 use crate::zone::name::Name;
+use crate::zone::rdata::Soa;
 use crate::zone::reader::{self, Inclusion, Reading};
 use crate::zone::record::{Rdata, Rtype};
 use crate::zone::records::{InOrder, Records};
@@ -173,6 +174,13 @@ impl ZoneFile {
         self.records.all().len()
     }
 
+    /// The serial of the zone's SOA record.
+    pub fn serial(&self) -> Option<u32> {
+        let soa = self.records.all().iter().find(|r| r.rtype == Rtype::SOA)?;
+        let soa = Soa::from_rdata(&Rdata(self.records.data(soa).into()))?;
+        Some(soa.serial)
+    }
+
     pub(crate) fn records(&self) -> &Records {
         &self.records
     }
@@ -217,24 +225,24 @@ impl ZoneFile {
                 continue;
             };
             let owner = Name::from_checked_wire(records.owner(first));
+            let runs = records.runs(node);
             let same_type =
                 |a: &usize, b: &usize| stored(a).map(|r| r.rtype) == stored(b).map(|r| r.rtype);
             let rrsets = node.chunk_by(same_type).filter_map(|rrset| {
-                // The TTL of the record that stands first in the text (RFC 2181 §5.2 leaves no other sense to differing ones).
-                let earliest = rrset.iter().min().and_then(stored)?;
+                let rtype = rrset.first().and_then(stored)?.rtype;
                 let mut rdatas: Vec<&[u8]> = rrset
                     .iter()
                     .filter_map(stored)
                     .map(|r| records.data(r))
                     .collect();
                 let canonical =
-                    |data: &&[u8]| crate::zone::rdata::canonical(earliest.rtype, data).into_owned();
+                    |data: &&[u8]| crate::zone::rdata::canonical(rtype, data).into_owned();
                 rdatas.dedup_by(|a, b| a == b || canonical(a) == canonical(b));
                 let rrset = Rrset {
-                    ttl: earliest.ttl,
+                    ttl: records.ttl_of(&runs, rrset.iter().copied()),
                     rdatas: rdatas.into_iter().map(|data| Rdata(data.into())).collect(),
                 };
-                Some((earliest.rtype, rrset))
+                Some((rtype, rrset))
             });
             nodes.push((owner, rrsets.collect()));
         }

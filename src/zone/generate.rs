@@ -3,9 +3,9 @@
 //! `$GENERATE start-stop[/step] owner [ttl] [class] type data`: `$` in owner and data becomes the number, `${offset,width,base}`
 //! the number plus `offset`, padded to `width`, in base d, o, x, X, n or N (nibbles, lowest first).
 
+use crate::zone::form::wrong;
 use crate::zone::lexer::Token;
 use crate::zone::rdata::{RdataError, shown};
-use crate::zone::reader::wrong;
 use std::ops::Range;
 
 /// How many records `$GENERATE` may make in one zone.
@@ -154,17 +154,15 @@ fn formatted(modifier: &[u8], value: u32, line: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// Hexadecimal digits with dots between, lowest first; `width` counts digits and dots, as in BIND.
+/// Hexadecimal digits, lowest first, each dot counted by `width` like a digit; an even width ends in a dot, as in BIND.
 fn nibbles(digits: &str, width: usize) -> String {
     let mut text = String::new();
-    for digit in digits.chars().rev() {
-        if !text.is_empty() {
+    let mut rest = digits.chars().rev().peekable();
+    while rest.peek().is_some() || text.len() < width {
+        text.push(rest.next().unwrap_or('0'));
+        if rest.peek().is_some() || text.len() < width {
             text.push('.');
         }
-        text.push(digit);
-    }
-    while text.len() < width {
-        text.push_str(".0");
     }
     text
 }

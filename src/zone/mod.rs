@@ -3,8 +3,10 @@
 mod check;
 pub mod content;
 pub mod diagnostic;
+pub mod diff;
 pub mod edit;
 pub mod file;
+mod form;
 mod generate;
 pub mod include;
 pub mod lexer;

@@ -32,6 +32,13 @@ pub(crate) struct Place {
     pub(crate) generated: bool,
 }
 
+/// One record of an owner and the first of those that stand with it in one run of lines.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    number: usize,
+    start: usize,
+}
+
 /// Records in the order of the text.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Records {
@@ -123,6 +130,39 @@ impl Records {
             _ => Ordering::Equal,
         });
         sorted
+    }
+
+    /// Where the runs of lines of one owner begin, whose records are `node`; empty when all of them have the same TTL.
+    pub(crate) fn runs(&self, node: &[usize]) -> Vec<Run> {
+        let ttl = |number: &usize| self.stored.get(*number).map(|r| r.ttl);
+        if node.windows(2).all(|pair| match pair {
+            [a, b] => ttl(a) == ttl(b),
+            _ => true,
+        }) {
+            return Vec::new();
+        }
+        let mut numbers = node.to_vec();
+        numbers.sort_unstable();
+        let mut runs: Vec<Run> = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            let start = match runs.last() {
+                Some(last) if last.number.saturating_add(1) == number => last.start,
+                _ => number,
+            };
+            runs.push(Run { number, start });
+        }
+        runs
+    }
+
+    /// The TTL of an RRset. RFC 2181 §5.2 gives no sense to records that differ in theirs: as BIND does, the first one in the
+    /// last run of lines of that owner counts.
+    pub(crate) fn ttl_of(&self, runs: &[Run], rrset: impl Iterator<Item = usize> + Clone) -> Ttl {
+        let ttl = |number: usize| self.stored.get(number).map_or(Ttl(0), |r| r.ttl);
+        let last = rrset.clone().max().unwrap_or(0);
+        let run = runs.binary_search_by_key(&last, |r| r.number).ok();
+        let start = run.and_then(|at| runs.get(at)).map_or(last, |r| r.start);
+        let first = rrset.filter(|number| *number >= start).min();
+        ttl(first.unwrap_or(last))
     }
 
     /// Whether two records have the same owner.

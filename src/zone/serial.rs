@@ -47,9 +47,11 @@ pub fn next(present: u32, now: Instant) -> NextSerial {
     } else {
         (SerialStyle::Counter, one_more(present))
     };
+    // A jump of half the circle or more would be a step back (RFC 1982 §3.2).
+    let later = compare(to, present) == Some(Ordering::Greater);
     NextSerial {
         from: present,
-        to,
+        to: if later { to } else { one_more(present) },
         style,
     }
 }

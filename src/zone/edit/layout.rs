@@ -2,10 +2,10 @@
 
 use super::Patch;
 use crate::rotation::timing::Ttl;
+use crate::zone::form::Form;
 use crate::zone::lexer::{Line, Token};
 use crate::zone::name::Name;
 use crate::zone::rdata;
-use crate::zone::reader::Form;
 use crate::zone::record::Record;
 use std::ops::Range;
 

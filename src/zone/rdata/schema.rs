@@ -97,7 +97,7 @@ pub(super) fn fields(rtype: Rtype) -> Option<&'static [Field]> {
         | Rtype::MG
         | Rtype::MR => &[Name],
         Rtype::SOA => &[Name, Name, U32, Seconds, Seconds, Seconds, Seconds],
-        Rtype::MX | Rtype::AFDB | Rtype::RT | Rtype::KX => &[U16, Name],
+        Rtype::MX | Rtype::AFSDB | Rtype::RT | Rtype::KX => &[U16, Name],
         Rtype::TXT | Rtype::SPF | Rtype::AVC | Rtype::NINFO | Rtype::RESINFO | Rtype::WALLET => {
             &[Texts]
         }

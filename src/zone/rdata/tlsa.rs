@@ -31,7 +31,7 @@ pub enum TlsaFault {
     #[error("matching type {0} is unknown: 1 is SHA-256, 2 is SHA-512, 0 the data itself")]
     Matching(u8),
     /// The data is not as long as the digest.
-    #[error("the data has {found} octets, a {name} digest has {expected}")]
+    #[error("the data is {found} octets long, a {name} digest is {expected}")]
     Length {
         /// The digest's name.
         name: &'static str,

@@ -42,9 +42,10 @@ const SERVICES: &[(u16, &str)] = &[
     (995, "pop3s"),
 ];
 
-/// The address, the protocol and at most 65,536 bits.
+/// The address, the protocol and at most 65,536 bits, the last octet of which has one set.
 pub(super) fn is_well_formed(octets: &[u8]) -> bool {
-    (5..=5 + 8192).contains(&octets.len())
+    let bits = octets.get(5..);
+    bits.is_some_and(|bits| bits.len() <= 8192 && bits.last() != Some(&0))
 }
 
 /// Reads `address protocol port…`.

@@ -1,0 +1,318 @@
+//! The meaning of master file lines: owner, TTL, class, type and data, and the directives between them (RFC 1035 §5, RFC 2308 §4).
+//!
+//! Where the RFCs leave room (which TTL a record without one has, how far `$TTL` and `$ORIGIN` of an included file reach),
+//! this follows BIND, whose files these mostly are.
+
+mod directive;
+
+use crate::rotation::timing::Ttl;
+use crate::zone::diagnostic::{Finding, Findings, Kind, Severity, Source};
+use crate::zone::form::{Form, MAX_TTL, class_number, ttl_value, wrong};
+use crate::zone::include::Files;
+use crate::zone::lexer::{Fault, Lexer, Line, Token};
+use crate::zone::name::{Name, append_wire};
+use crate::zone::rdata::{self, RdataError, Soa, Words, shown};
+use crate::zone::record::{Rdata, Rtype};
+use crate::zone::records::{Place, Records};
+use std::sync::Arc;
+
+/// What a reading of one file and all it includes gives.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    pub(crate) sources: Vec<Source>,
+    pub(crate) included: Vec<Inclusion>,
+    pub(crate) records: Records,
+    pub(crate) findings: Findings,
+}
+
+/// One `$INCLUDE` and the file it got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Inclusion {
+    pub(crate) including: String,
+    pub(crate) wanted: String,
+    pub(crate) path: String,
+}
+
+/// Reads the file `path` with the bytes `bytes`; relative names are relative to `origin`.
+pub(crate) fn read(
+    path: &str,
+    bytes: Arc<Vec<u8>>,
+    origin: Option<&Name>,
+    files: &dyn Files,
+) -> Reading {
+    let mut reader = Reader {
+        files,
+        sources: Vec::new(),
+        included: Vec::new(),
+        records: Records::default(),
+        findings: Findings::default(),
+        owner: None,
+        origin: origin.cloned(),
+        origin_number: usize::MAX,
+        default_ttl: None,
+        last_ttl: None,
+        open: Vec::new(),
+        includes: 0,
+        generated: 0,
+    };
+    if let Some(origin) = origin {
+        reader.origin_number = reader.records.add_origin(origin);
+    }
+    reader.sources.push(Source {
+        path: path.to_owned(),
+        bytes,
+    });
+    reader.file(0);
+    Reading {
+        sources: reader.sources,
+        included: reader.included,
+        records: reader.records,
+        findings: reader.findings,
+    }
+}
+
+struct Reader<'f> {
+    files: &'f dyn Files,
+    sources: Vec<Source>,
+    included: Vec<Inclusion>,
+    records: Records,
+    findings: Findings,
+    /// Where the octets of the last owner begin in the records' buffer.
+    owner: Option<usize>,
+    origin: Option<Name>,
+    origin_number: usize,
+    default_ttl: Option<u32>,
+    last_ttl: Option<u32>,
+    /// The files being read, outermost first.
+    open: Vec<usize>,
+    includes: usize,
+    /// How many records `$GENERATE` made.
+    generated: u64,
+}
+
+impl Reader<'_> {
+    fn file(&mut self, source: usize) {
+        let Some(bytes) = self.sources.get(source).map(|s| Arc::clone(&s.bytes)) else {
+            return;
+        };
+        self.open.push(source);
+        let mut lexer = Lexer::new(&bytes);
+        let mut tokens = Vec::new();
+        while let Some(line) = lexer.next_line(&mut tokens) {
+            if let Err(error) = self.line(source, &bytes, &line, &tokens) {
+                self.refuse(source, Kind::Syntax, error);
+            }
+        }
+        self.open.pop();
+    }
+
+    fn refuse(&mut self, source: usize, kind: Kind, error: RdataError) {
+        self.findings.push(Finding {
+            source,
+            span: error.span,
+            severity: Severity::Error,
+            kind,
+            message: error.message,
+            help: error.help.map(str::to_owned),
+        });
+    }
+
+    fn line(
+        &mut self,
+        source: usize,
+        file: &[u8],
+        line: &Line,
+        tokens: &[Token],
+    ) -> Result<(), RdataError> {
+        match line.fault {
+            None => {}
+            Some(Fault::OpenQuote(at)) => {
+                return Err(wrong(
+                    at..at.saturating_add(1),
+                    "this quote is not closed on its line",
+                ));
+            }
+            Some(Fault::OpenParenthesis(at)) => {
+                return Err(wrong(
+                    at..at.saturating_add(1),
+                    "this parenthesis is never closed",
+                ));
+            }
+            Some(Fault::StrayParenthesis(at)) => {
+                return Err(wrong(
+                    at..at.saturating_add(1),
+                    "nothing was opened that this parenthesis could close",
+                ));
+            }
+        }
+        let Some(first) = tokens.first() else {
+            return Ok(());
+        };
+        if !line.indented && !first.quoted && first.text(file).starts_with(b"$") {
+            return self.directive(source, file, line, tokens);
+        }
+        self.record(source, file, line, tokens)
+    }
+
+    fn record(
+        &mut self,
+        source: usize,
+        file: &[u8],
+        line: &Line,
+        tokens: &[Token],
+    ) -> Result<(), RdataError> {
+        // The owner holds for the lines below even when the rest of this line is wrong.
+        let owner = match tokens.first() {
+            Some(first) if !line.indented => self.owner_field(*first, file)?,
+            _ => {
+                let first = tokens.first().map_or(line.start..line.start, |t| t.span());
+                self.owner.ok_or_else(|| RdataError {
+                    span: first,
+                    message: "the line begins with a blank, and there is no record above whose owner it could take".to_owned(),
+                    help: Some("write the owner, or `@` for the zone itself, at the very start of the line"),
+                })?
+            }
+        };
+        self.owner = Some(owner);
+        let form = Form::of(line, tokens, file)?;
+        let place = Place {
+            source,
+            line: line.start,
+            origin: self.origin_number,
+            generated: false,
+        };
+        if let Some(fault) = self.store(owner, &form, file, line.end, place)? {
+            self.refuse(source, Kind::Content, fault);
+        }
+        Ok(())
+    }
+
+    /// The place of the owner's octets in the buffer.
+    fn owner_field(&mut self, token: Token, file: &[u8]) -> Result<usize, RdataError> {
+        let text = token.text(file);
+        if token.quoted {
+            return Err(wrong(
+                token.span(),
+                "an owner name is expected, this is a quoted string",
+            ));
+        }
+        let start = self.records.filled();
+        let origin = self.origin.as_ref().map(Name::wire);
+        let buffer = self.records.buffer();
+        let appended = match (text, origin) {
+            (b"@", Some(origin)) => {
+                buffer.extend_from_slice(origin);
+                Ok(())
+            }
+            (b"@", None) => Err(crate::zone::name::NameError::NoOrigin),
+            _ => append_wire(text, origin, buffer),
+        };
+        if let Err(error) = appended {
+            self.records.truncate(start);
+            self.owner = None;
+            let mut error = wrong(token.span(), error.to_string());
+            if self.origin.is_none() {
+                error.help =
+                    Some("give the zone's name with --origin, or write $ORIGIN as the first line");
+            }
+            return Err(error);
+        }
+        // The same owner again, as in one RRset: keep one copy.
+        if let Some(last) = self.owner {
+            let (before, now) = self.records.buffer().split_at(start);
+            let same = before.get(last..).is_some_and(|b| b.starts_with(now));
+            if same {
+                self.records.truncate(start);
+                return Ok(last);
+            }
+        }
+        Ok(start)
+    }
+
+    /// Adds a record whose owner is in the buffer already; a fault of its content does not keep it out.
+    fn store(
+        &mut self,
+        owner: usize,
+        form: &Form<'_>,
+        file: &[u8],
+        end: usize,
+        place: Place,
+    ) -> Result<Option<RdataError>, RdataError> {
+        if let Some(class) = form.class {
+            let text = class.text(file);
+            if !text.eq_ignore_ascii_case(b"IN") && class_number(text) != Some(1) {
+                return Err(wrong(
+                    class.span(),
+                    format!("class {} is not supported, only IN is", shown(text)),
+                ));
+            }
+        }
+        if form.rtype.is_meta() {
+            return Err(wrong(
+                form.type_field.span(),
+                format!(
+                    "{} exists in messages only and cannot be zone data",
+                    form.rtype
+                ),
+            ));
+        }
+        let explicit = match form.ttl {
+            Some(token) => Some(ttl_value(token, file)?),
+            None => None,
+        };
+        let data = self.records.filled();
+        let origin = self.origin.as_ref().map(Name::wire);
+        let end = form
+            .data
+            .last()
+            .map_or(form.type_field.end, |t| t.end)
+            .min(end);
+        let mut words = Words::new(file, form.data, origin, end);
+        if let Err(error) = rdata::encode(form.rtype, &mut words, self.records.buffer()) {
+            self.records.truncate(data);
+            return Err(error);
+        }
+        let ttl = self.ttl_of(explicit, form, data)?;
+        self.last_ttl = Some(ttl);
+        let fault = self.tlsa_fault(form, data);
+        self.records.push(owner, data, form.rtype, Ttl(ttl), place);
+        Ok(fault)
+    }
+
+    /// The TTL written, else `$TTL`, else the SOA's minimum, else that of the record before (RFC 1035 §5.1, RFC 2308 §4).
+    fn ttl_of(
+        &mut self,
+        explicit: Option<u32>,
+        form: &Form<'_>,
+        data: usize,
+    ) -> Result<u32, RdataError> {
+        if let Some(ttl) = explicit.or(self.default_ttl).or(self.last_ttl) {
+            return Ok(ttl);
+        }
+        if form.rtype == Rtype::SOA {
+            let octets = self.records.buffer().get(data..).unwrap_or_default();
+            let soa = Soa::from_rdata(&Rdata(octets.into()));
+            let minimum = soa.map_or(0, |s| s.minimum.0.min(MAX_TTL));
+            self.default_ttl = Some(minimum);
+            return Ok(minimum);
+        }
+        self.records.truncate(data);
+        Err(RdataError {
+            span: form.type_field.span(),
+            message: "the record has no TTL, and neither $TTL nor a record above gives one"
+                .to_owned(),
+            help: Some("write `$TTL 3600` at the top of the file"),
+        })
+    }
+
+    /// What makes the data appended last match nothing (TLSA and SMIMEA only).
+    fn tlsa_fault(&mut self, form: &Form<'_>, data: usize) -> Option<RdataError> {
+        if !matches!(form.rtype, Rtype::TLSA | Rtype::SMIMEA) {
+            return None;
+        }
+        let octets = self.records.buffer().get(data..)?;
+        let fault = rdata::tlsa_fault(octets)?;
+        let (first, last) = form.data.first().zip(form.data.last())?;
+        Some(wrong(first.start..last.end, fault.to_string()))
+    }
+}

@@ -1,0 +1,450 @@
+//! What people read when a master file is wrong, and that no bytes whatever make the reader fail in another way.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
+use proptest::prelude::*;
+use std::path::Path;
+use tlsa_rotate::zone::file::{ZoneFile, entries};
+use tlsa_rotate::zone::include::{Directory, NoFiles};
+use tlsa_rotate::zone::name::Name;
+use tlsa_rotate::zone::record::{Rdata, Rtype};
+
+fn origin() -> Name {
+    Name::parse(b"example.com.", None).unwrap()
+}
+
+fn read(text: &[u8]) -> ZoneFile {
+    ZoneFile::read("z", text.to_vec(), Some(&origin()), &NoFiles)
+}
+
+const HEAD: &str = "$TTL 1h\n@ SOA ns1 host 1 2 3 4 5\n@ NS ns1\n";
+
+#[test]
+fn every_error_says_where_and_what_to_do() {
+    let table: &[(&str, &str)] = &[
+        (
+            "www A 192.0.2.256\n",
+            "z:4:7: error: expected an IPv4 address such as 192.0.2.1, found `192.0.2.256`\n    www A 192.0.2.256\n          ^^^^^^^^^^^",
+        ),
+        (
+            "www 192.0.2.1\n",
+            "z:4:5: error: expected a record type such as A or MX, found `192.0.2.1`\n    www 192.0.2.1\n        ^^^^^^^^^",
+        ),
+        (
+            "A 192.0.2.1\n",
+            "z:4:3: error: expected a record type such as A or MX, found `192.0.2.1`\n    A 192.0.2.1\n      ^^^^^^^^^\n    \
+             help: a line that continues the previous owner begins with a blank",
+        ),
+        (
+            "txt TXT \"open\n",
+            "z:4:9: error: this quote is not closed on its line\n    txt TXT \"open\n            ^",
+        ),
+        (
+            "x A (\n192.0.2.1\n",
+            "z:4:5: error: this parenthesis is never closed\n    x A (\n        ^",
+        ),
+        (
+            "x A 192.0.2.1 )\n",
+            "z:4:15: error: nothing was opened that this parenthesis could close\n    x A 192.0.2.1 )\n                  ^",
+        ),
+        (
+            "\tx\tMX ten mail\n",
+            "z:4:2: error: expected a record type such as A or MX, found `x`\n    \tx\tMX ten mail\n    \t^",
+        ),
+        (
+            "x\tMX\tten mail\n",
+            "z:4:6: error: expected a number up to 65535, found `ten`\n    x\tMX\tten mail\n     \t  \t^^^",
+        ),
+        (
+            "x MX 10\n",
+            "z:4:8: error: a name is missing\n    x MX 10\n           ^",
+        ),
+        (
+            "x A 192.0.2.1 more\n",
+            "z:4:15: error: `more` is more than this type has room for\n    x A 192.0.2.1 more\n                  ^^^^",
+        ),
+        (
+            "x CH A 192.0.2.1\n",
+            "z:4:3: error: class CH is not supported, only IN is\n    x CH A 192.0.2.1\n      ^^",
+        ),
+        (
+            "x ANY \\# 0\n",
+            "z:4:3: error: ANY exists in messages only and cannot be zone data\n    x ANY \\# 0\n      ^^^",
+        ),
+        (
+            "x 2147483648 A 192.0.2.1\n",
+            "z:4:3: error: a TTL is at most 2147483647 seconds (RFC 2181 §8)\n    x 2147483648 A 192.0.2.1\n      ^^^^^^^^^^",
+        ),
+        (
+            "a..b A 192.0.2.1\n",
+            "z:4:1: error: a label is empty (two dots in a row, or one in front)\n    a..b A 192.0.2.1\n    ^^^^",
+        ),
+        (
+            "x TYPE65280 abc\n",
+            "z:4:16: error: this type has no text form here; write it as `\\# length hex` (RFC 3597)\n    x TYPE65280 abc\n                   ^",
+        ),
+        (
+            "x TYPE65280 \\# 3 abcd\n",
+            "z:4:16: error: 3 octets are announced, 2 follow\n    x TYPE65280 \\# 3 abcd\n                   ^^^^^^",
+        ),
+        (
+            "x MX \\# 2 0001\n",
+            "z:4:9: error: the octets are not well-formed MX data\n    x MX \\# 2 0001\n            ^^^^^^",
+        ),
+        (
+            "x TLSA 3 1 1 0g\n",
+            "z:4:14: error: expected hexadecimal digits, found `0g`\n    x TLSA 3 1 1 0g\n                 ^^",
+        ),
+        (
+            "x TLSA 3 1 1 00\n",
+            "z:4:8: error: the data is 1 octets long, a SHA-256 digest is 32\n    x TLSA 3 1 1 00\n           ^^^^^^^^",
+        ),
+        (
+            "x TLSA 3 1 1 (\n e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 )\n",
+            "z:4:8: error: this is the SHA-256 of empty input: the command that should have fed the digest printed nothing\n    \
+             x TLSA 3 1 1 (\n           ^^^^^^^",
+        ),
+        (
+            "$TTL 1h30\n",
+            "z:4:6: error: expected a time such as 3600 or 1h, found `1h30`\n    $TTL 1h30\n         ^^^^",
+        ),
+        (
+            "$FOO\n",
+            "z:4:1: error: `$FOO` is not a directive\n    $FOO\n    ^^^^\n    help: there are $ORIGIN, $TTL, $INCLUDE and $GENERATE; \
+             an owner that begins with `$` is written `\\$`",
+        ),
+        (
+            "$INCLUDE x\n",
+            "z:4:10: error: $INCLUDE is not allowed here\n    $INCLUDE x\n             ^",
+        ),
+        (
+            "$GENERATE 1-300 a$ A 192.0.2.$\n",
+            "z:4:1: error: $GENERATE makes `a256 A 192.0.2.256`: expected an IPv4 address such as 192.0.2.1, found `192.0.2.256`\n    \
+             $GENERATE 1-300 a$ A 192.0.2.$\n    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
+        ),
+        (
+            "$GENERATE 1-2000000 a$ A 192.0.2.1\n",
+            "z:4:11: error: $GENERATE makes more than 1000000 records\n    $GENERATE 1-2000000 a$ A 192.0.2.1\n              ^^^^^^^^^",
+        ),
+        (
+            "b.example.net. A 192.0.2.1\n",
+            "z:4:1: error: b.example.net. lies outside of the zone example.com.\n    b.example.net. A 192.0.2.1\n    ^^^^^^^^^^^^^^\n    \
+             help: is a dot missing or one too many at the end of the name, or is $ORIGIN wrong?",
+        ),
+        (
+            "@ SOA ns1 host 2 2 3 4 5\n",
+            "z:4:1: error: example.com. has a second SOA record\n    @ SOA ns1 host 2 2 3 4 5\n    ^",
+        ),
+        (
+            "a CNAME b\n  A 192.0.2.1\n",
+            "z:5:3: error: a.example.com. has a CNAME record and cannot have A beside it\n      A 192.0.2.1\n      ^\n    \
+             help: remove one of the two (RFC 2181 §10.1)",
+        ),
+        (
+            "a A 192.0.2.1\na 60 A 192.0.2.2\n",
+            "z:5:1: warning: the TTL 60 is not used: a.example.com. A has 3600 in another line\n    a 60 A 192.0.2.2\n    ^\n    \
+             help: the records of one owner and type share one TTL (RFC 2181 §5.2)",
+        ),
+    ];
+    for (line, expected) in table {
+        let file = read(format!("{HEAD}{line}").as_bytes());
+        let found: Vec<String> = file.diagnostics().iter().map(ToString::to_string).collect();
+        assert_eq!(found, [*expected], "{line}");
+    }
+}
+
+#[test]
+fn what_the_file_as_a_whole_lacks_is_said_at_its_start() {
+    let table: &[(&str, Option<&str>, &[&str])] = &[
+        (
+            "",
+            None,
+            &[
+                "z:1:1: error: no SOA record says which zone this is\n    help: give the zone's name with --origin, and the zone a SOA record",
+            ],
+        ),
+        (
+            "",
+            Some("example.com."),
+            &[
+                "z:1:1: error: the zone example.com. has no SOA record\n    help: every zone has exactly one, at its apex",
+                "z:1:1: error: the zone example.com. has no NS record at its apex\n    help: name its authoritative servers: `@ NS ns1`",
+            ],
+        ),
+        (
+            "@ SOA a. b. 1 2 3 4 5\n",
+            None,
+            &[
+                "z:1:1: error: the name is relative (no dot at the end) and no origin is known\n    @ SOA a. b. 1 2 3 4 5\n    ^\n    \
+               help: give the zone's name with --origin, or write $ORIGIN as the first line",
+            ],
+        ),
+        (
+            "@ NS ns1\n",
+            Some("example.com."),
+            &[
+                "z:1:3: error: the record has no TTL, and neither $TTL nor a record above gives one\n    @ NS ns1\n      ^^\n    \
+               help: write `$TTL 3600` at the top of the file",
+            ],
+        ),
+        (
+            " 1h NS ns1\n",
+            Some("example.com."),
+            &[
+                "z:1:2: error: the line begins with a blank, and there is no record above whose owner it could take\n     1h NS ns1\n     ^^\n    \
+               help: write the owner, or `@` for the zone itself, at the very start of the line",
+            ],
+        ),
+    ];
+    for (text, zone, expected) in table {
+        let zone = zone.map(|z| Name::parse(z.as_bytes(), None).unwrap());
+        let file = ZoneFile::read("z", text.as_bytes().to_vec(), zone.as_ref(), &NoFiles);
+        let found: Vec<String> = file.diagnostics().iter().map(ToString::to_string).collect();
+        assert_eq!(found, *expected, "{text}");
+    }
+}
+
+#[test]
+fn all_errors_come_in_one_run_and_not_without_end() {
+    let text = format!("{HEAD}a A x\nb A 192.0.2.1\nc MX\n$TTL y\n");
+    let lines: Vec<usize> = read(text.as_bytes())
+        .diagnostics()
+        .iter()
+        .map(|d| d.line)
+        .collect();
+    assert_eq!(lines, [4, 6, 7]);
+    let hopeless = read("not a zone at all\n".repeat(5_000).as_bytes());
+    let found = hopeless.diagnostics();
+    assert_eq!(found.len(), 1_000);
+    assert_eq!(
+        found[999].help.as_deref(),
+        Some("4000 more findings are not shown")
+    );
+}
+
+#[test]
+fn long_lines_and_strange_bytes_are_shown_in_part_and_harmless() {
+    let line = format!(
+        "{} A x ; {}\u{1b}[31m\n",
+        " ".repeat(5_000),
+        "y".repeat(5_000)
+    );
+    let file = read(format!("{HEAD}a{line}b A \u{1b}]0;x\n\u{e9}\u{e9} A y\n").as_bytes());
+    let found = file.diagnostics();
+    assert_eq!((found[0].line, found[0].column), (4, 5_005));
+    assert!(
+        found
+            .iter()
+            .all(|d| d.to_string().len() < 1_000 && !d.to_string().contains('\u{1b}'))
+    );
+    // Columns count bytes; the caret counts characters.
+    assert_eq!(
+        found[2].to_string(),
+        "z:6:8: error: expected an IPv4 address such as 192.0.2.1, found `y`\n    éé A y\n         ^"
+    );
+}
+
+#[test]
+fn includes_are_bounded() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    write("self", "$INCLUDE self\n");
+    write("a", "$INCLUDE b\n");
+    write("b", "$INCLUDE ./a\n");
+    write("bad", "x A 192.0.2.1\ny A z\n");
+    for depth in 0..20 {
+        write(
+            &format!("deep{depth}"),
+            &format!("$INCLUDE deep{}\n", depth + 1),
+        );
+    }
+    write("deep20", "x A 192.0.2.1\n");
+    std::fs::create_dir(directory.path().join("zones")).unwrap();
+    let errors = |root: &Path, path: &str, text: &str| -> Vec<String> {
+        let path = directory.path().join(path).display().to_string();
+        let file = ZoneFile::read(
+            &path,
+            format!("{HEAD}{text}").into_bytes(),
+            Some(&origin()),
+            &Directory::below(root),
+        );
+        let here = format!("{}/", directory.path().display());
+        file.diagnostics()
+            .iter()
+            .map(|d| d.to_string().lines().next().unwrap().replace(&here, ""))
+            .collect()
+    };
+    let here = directory.path();
+    let table: &[(&str, &str, &str)] = &[
+        (
+            "zone",
+            "$INCLUDE self\n",
+            "self:1:10: error: self includes itself, by way of the files between",
+        ),
+        (
+            "zone",
+            "$INCLUDE a\n",
+            "b:1:10: error: a includes itself, by way of the files between",
+        ),
+        (
+            "zone",
+            "$INCLUDE deep0\n",
+            "deep15:1:10: error: $INCLUDE nests deeper than 16 files",
+        ),
+        (
+            "zone",
+            "$INCLUDE bad\n",
+            "bad:2:5: error: expected an IPv4 address such as 192.0.2.1, found `z`",
+        ),
+        (
+            "zones/zone",
+            "$INCLUDE ../bad\n",
+            "bad:2:5: error: expected an IPv4 address such as 192.0.2.1, found `z`",
+        ),
+        (
+            "zone",
+            "$INCLUDE none\n",
+            "zone:4:10: error: cannot read none: No such file or directory (os error 2)",
+        ),
+    ];
+    for (path, text, expected) in table {
+        assert_eq!(errors(here, path, text), [*expected], "{text}");
+    }
+    let outside = errors(&here.join("zones"), "zones/zone", "$INCLUDE ../bad\n");
+    assert_eq!(
+        outside,
+        ["zones/zone:4:10: error: bad lies outside of zones, where included files must be"]
+    );
+}
+
+/// The text of every zone of the corpus.
+fn corpus() -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/zones");
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().path());
+    let zones: Vec<_> = files
+        .filter(|p| p.is_file())
+        .map(|p| std::fs::read(p).unwrap())
+        .collect();
+    assert!(!zones.is_empty());
+    zones
+}
+
+#[test]
+fn every_prefix_of_every_zone_reads_without_a_panic() {
+    for zone in corpus() {
+        for end in (0..zone.len()).step_by(7) {
+            let file = read(&zone[..end]);
+            assert!(file.has_errors() || file.zone().is_ok());
+        }
+    }
+}
+
+#[test]
+fn rdata_cut_anywhere_is_malformed_or_prints_and_reads_back() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/zones");
+    for name in ["types.zone", "text.zone", "svcb.zone"] {
+        let text = std::fs::read(folder.join(name)).unwrap();
+        for record in read(&text).zone().unwrap().records() {
+            let octets = &record.rdata.0;
+            for end in 0..=octets.len() {
+                let cut = Rdata(octets[..end].into());
+                let text = cut.to_text(record.rtype);
+                let back = Rdata::from_text(record.rtype, text.as_bytes(), None);
+                assert_eq!(
+                    cut.check(record.rtype).is_ok(),
+                    back.is_ok(),
+                    "{} {text}",
+                    record.rtype
+                );
+                if let Ok(back) = back {
+                    assert_eq!(back, cut, "{} {text}", record.rtype);
+                }
+            }
+        }
+    }
+}
+
+fn awkward() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        prop::sample::select(vec![
+            "\n",
+            " ",
+            "\t",
+            "(",
+            ")",
+            "\"",
+            ";",
+            "\\",
+            "\r\n",
+            "@",
+            "$ORIGIN ",
+            "$TTL ",
+            "$GENERATE 1-3 ",
+            "${0,3,x}",
+            "a",
+            "IN ",
+            "A ",
+            "TLSA ",
+            "3 1 1 ",
+            "00",
+            "\\# ",
+            "TXT ",
+            "SOA ",
+            "HTTPS ",
+            "alpn=",
+            "LOC ",
+            "APL ",
+            "1:",
+            "4294967296",
+            "192.0.2.1",
+            "\\256",
+            "\\1",
+            "\0",
+        ])
+        .prop_map(|s| s.as_bytes().to_vec()),
+        proptest::collection::vec(any::<u8>(), 0..4),
+    ];
+    proptest::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_give_findings_and_no_panic(text in awkward()) {
+        let file = read(&text);
+        for found in file.diagnostics() {
+            prop_assert!(!found.to_string().is_empty());
+        }
+        let spans: Vec<_> = entries(&text).map(|e| e.span).collect();
+        let printed: Vec<u8> = spans.iter().flat_map(|s| text[s.clone()].to_vec()).collect();
+        prop_assert_eq!(printed, text);
+    }
+
+    #[test]
+    fn a_zone_with_bytes_changed_gives_findings_and_no_panic(pick: prop::sample::Index, at: prop::sample::Index, with in awkward(), cut in 0..40_usize) {
+        let mut zone = pick.get(&corpus()).clone();
+        let at = at.index(zone.len());
+        let end = (at + cut).min(zone.len());
+        zone.splice(at..end, with);
+        let file = read(&zone);
+        prop_assert!(file.has_errors() || file.zone().is_ok());
+    }
+
+    #[test]
+    fn any_octets_print_as_text_that_reads_back(number in prop_oneof![0..=65_u16, 99..=109_u16, 249..=262_u16, 32768..=32769_u16],
+        octets in proptest::collection::vec(prop_oneof![0..4_u8, any::<u8>()], 0..60)) {
+        let (rtype, rdata) = (Rtype(number), Rdata(octets.into()));
+        let text = rdata.to_text(rtype);
+        let back = Rdata::from_text(rtype, text.as_bytes(), None);
+        prop_assert_eq!(back.is_ok(), rdata.check(rtype).is_ok(), "{}", text);
+        if let Ok(back) = back {
+            prop_assert_eq!(back, rdata);
+        }
+    }
+}

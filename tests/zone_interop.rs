@@ -1,0 +1,445 @@
+//! Our reading of master files against that of BIND's `named-compilezone`, octet by octet, and of others where they are strict.
+//!
+//! BIND writes its *raw* format: wire octets, so that nothing of the comparison goes through our own printing or reading.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tlsa_rotate::zone::content::Zone;
+use tlsa_rotate::zone::file::ZoneFile;
+use tlsa_rotate::zone::include::Directory;
+use tlsa_rotate::zone::name::Name;
+use tlsa_rotate::zone::record::Rtype;
+
+/// A record as compared: owner in lower case, type, TTL, data octets.
+type Row = (String, u16, u32, Vec<u8>);
+
+fn corpus(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .filter(|p| p.extension().is_some_and(|e| e == "zone"))
+        .collect();
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+/// Runs `named-compilezone`; its raw output, or what it complained of.
+fn compiled(file: &Path) -> Result<Vec<u8>, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("raw");
+    let run = Command::new("named-compilezone")
+        .current_dir(file.parent().unwrap())
+        .args("-i none -k ignore -n ignore -m ignore -M ignore -r ignore -S ignore -T ignore -W ignore -F raw -o".split(' '))
+        .arg(&out)
+        .arg("example.com")
+        .arg(file.file_name().unwrap())
+        .output()
+        .expect("named-compilezone must be installed");
+    if run.status.success() {
+        Ok(std::fs::read(out).unwrap())
+    } else {
+        Err(String::from_utf8_lossy(&run.stdout).into_owned())
+    }
+}
+
+fn take<'a>(octets: &mut &'a [u8], count: usize) -> &'a [u8] {
+    let (taken, rest) = octets.split_at(count);
+    *octets = rest;
+    taken
+}
+
+fn number(octets: &mut &[u8], count: usize) -> u32 {
+    take(octets, count)
+        .iter()
+        .fold(0, |sum, o| sum << 8 | u32::from(*o))
+}
+
+/// The records of BIND's raw format, version 1.
+fn raw_rows(mut octets: &[u8]) -> BTreeSet<Row> {
+    assert_eq!(
+        (number(&mut octets, 4), number(&mut octets, 4)),
+        (2, 1),
+        "raw format, version 1"
+    );
+    take(&mut octets, 16);
+    let mut rows = BTreeSet::new();
+    while !octets.is_empty() {
+        let length = number(&mut octets, 4) as usize;
+        let mut set = take(&mut octets, length - 4);
+        let (_class, rtype, _covers) = (
+            number(&mut set, 2),
+            number(&mut set, 2),
+            number(&mut set, 2),
+        );
+        let (ttl, count, owner) = (
+            number(&mut set, 4),
+            number(&mut set, 4),
+            number(&mut set, 2),
+        );
+        let (owner, rest) = Name::split_wire(take(&mut set, owner as usize)).unwrap();
+        assert!(rest.is_empty());
+        for _ in 0..count {
+            let length = number(&mut set, 2) as usize;
+            let data = take(&mut set, length).to_vec();
+            rows.insert((
+                owner.to_string().to_lowercase(),
+                u16::try_from(rtype).unwrap(),
+                ttl,
+                data,
+            ));
+        }
+        assert!(set.is_empty());
+    }
+    rows
+}
+
+fn rows(zone: &Zone) -> BTreeSet<Row> {
+    zone.records()
+        .map(|r| {
+            (
+                r.owner.to_string().to_lowercase(),
+                r.rtype.0,
+                r.ttl.0,
+                r.rdata.0.to_vec(),
+            )
+        })
+        .collect()
+}
+
+fn read(file: &Path) -> ZoneFile {
+    let origin = Name::parse(b"example.com.", None).unwrap();
+    let files = Directory::below(file.parent().unwrap());
+    ZoneFile::read(
+        file.to_str().unwrap(),
+        std::fs::read(file).unwrap(),
+        Some(&origin),
+        &files,
+    )
+}
+
+fn shown(rows: &BTreeSet<Row>, other: &BTreeSet<Row>) -> String {
+    rows.difference(other)
+        .map(|(owner, rtype, ttl, data)| {
+            format!("{owner} {ttl} {} {}\n", Rtype(*rtype), data.escape_ascii())
+        })
+        .collect()
+}
+
+#[test]
+fn our_content_is_that_of_bind_octet_by_octet() {
+    for file in corpus("tests/zones").iter().chain(&corpus("zones")) {
+        let theirs =
+            raw_rows(&compiled(file).unwrap_or_else(|e| panic!("{}: {e}", file.display())));
+        let ours = rows(&read(file).zone().unwrap_or_else(|e| panic!("{e}")));
+        let (missing, extra) = (shown(&theirs, &ours), shown(&ours, &theirs));
+        assert!(
+            ours == theirs,
+            "{}\nonly BIND has\n{missing}only we have\n{extra}",
+            file.display()
+        );
+    }
+}
+
+/// A sound zone with one line more.
+fn with(line: &str) -> String {
+    format!("$TTL 300\n@ SOA ns host 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n{line}\n")
+}
+
+fn in_file<T>(text: &str, ask: impl Fn(&Path) -> T) -> T {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("example.com.zone");
+    std::fs::write(&file, text).unwrap();
+    ask(&file)
+}
+
+#[test]
+fn what_we_print_bind_reads_back_to_the_same_octets() {
+    for file in corpus("tests/zones") {
+        let zone = read(&file).zone().unwrap();
+        let printed = zone.to_string();
+        let theirs = in_file(&printed, |f| {
+            raw_rows(&compiled(f).unwrap_or_else(|e| panic!("{}: {e}", file.display())))
+        });
+        let ours = rows(&zone);
+        let (missing, extra) = (shown(&theirs, &ours), shown(&ours, &theirs));
+        assert!(
+            ours == theirs,
+            "{}\nonly BIND has\n{missing}only we have\n{extra}",
+            file.display()
+        );
+        assert_eq!(
+            rows(&Zone::parse(printed.as_bytes(), None).unwrap()),
+            ours,
+            "{}",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn ldns_and_knot_read_what_we_print() {
+    let zone = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("zones/example.com.zone"))
+        .zone()
+        .unwrap();
+    in_file(&zone.to_string(), |file| {
+        let knot = Command::new("kzonecheck")
+            .args(["-o", "example.com."])
+            .arg(file)
+            .output();
+        let knot = knot.expect("kzonecheck must be installed");
+        assert!(
+            knot.status.success(),
+            "{}",
+            String::from_utf8_lossy(&knot.stderr)
+        );
+        let ldns = Command::new("ldns-read-zone")
+            .arg(file)
+            .output()
+            .expect("ldns-read-zone must be installed");
+        assert!(
+            ldns.status.success(),
+            "{}",
+            String::from_utf8_lossy(&ldns.stderr)
+        );
+        let theirs = Zone::parse(&ldns.stdout, None).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(theirs, zone);
+    });
+}
+
+/// Lines that are no records, or would not mean what they seem to: BIND refuses them, and so do we.
+const REFUSED: &[&str] = &[
+    "a A 192.0.2.256",
+    "a A 192.0.2",
+    "a A 192.0.2.1 extra",
+    "a A",
+    "a A \"192.0.2.1\"",
+    "a A 0300.0.2.1",
+    "a AAAA 2001:db8::g",
+    "a AAAA 192.0.2.1",
+    "a MX mx",
+    "a MX 65536 mx",
+    "a MX -1 mx",
+    "a MX 10",
+    "a MX 10 mx extra",
+    "a MX 10 \"mx\"",
+    "a MX 1h mx",
+    "a NS",
+    "a CNAME b c",
+    "a CNAME a..b",
+    "a CNAME .a",
+    "a FOO bar",
+    "a IN",
+    "a 300",
+    "a CH TXT x",
+    "a CLASS3 TXT x",
+    "a IN IN A 192.0.2.1",
+    "a 300 300 A 192.0.2.1",
+    "a 1h30 A 192.0.2.1",
+    "a 1x A 192.0.2.1",
+    "a TXT",
+    "a TXT \"open",
+    "a TXT ( x",
+    "a TXT x )",
+    "a TXT \"\\256\"",
+    "a TXT \\25",
+    "a TXT x\\",
+    "a..b A 192.0.2.1",
+    "a\\300 A 192.0.2.1",
+    ".a A 192.0.2.1",
+    "a TLSA 3 1 1",
+    "a TLSA 3 1 1 0",
+    "a TLSA 3 1 1 0g",
+    "a TLSA 256 1 1 00",
+    "a TLSA 3 1 00",
+    "a CAA 0 is-sue x",
+    "a CAA 256 issue x",
+    "a CAA 0 issue",
+    "a SRV 1 2 3",
+    "a SRV 1 2 65536 x",
+    "a SSHFP 1 1 zz",
+    "a DS 1 8 1 0",
+    "a DNSKEY 256 3 8 A",
+    "a DNSKEY 256 3 8 AA=",
+    "a DNSKEY 256 3 8 A===",
+    "a NSEC b",
+    "a NSEC b FOO",
+    "a NSEC3 1 0 0 zz 2VPTU5TIMAMQTTGL4LUU9KG21E0AOR3S",
+    "a NSEC3 1 0 0 - 2VPW",
+    "a NSEC3 1 0 0 - 2V",
+    "a NSEC3PARAM 1 0 0",
+    "a RRSIG A 8 2 300 20260230000000 20260101000000 1 b. AAAA",
+    "a RRSIG FOO 8 2 300 1 1 1 b. AAAA",
+    "a HINFO x",
+    "a NAPTR 1 1 s x",
+    "a LOC 91 N 0 E 0",
+    "a LOC 1 N 181 E 0",
+    "a LOC 1 60 N 1 E 0",
+    "a LOC 1 N 1 E",
+    "a APL 3:1.2.3.4/1",
+    "a APL 1:1.2.3.4/33",
+    "a APL 192.0.2.0/24",
+    "a EUI48 00-00-5e-00-53",
+    "a EUI48 00005e00532",
+    "a NID 1 0014:4fff:ff20",
+    "a L32 1 x",
+    "a URI 1 1",
+    "a OPENPGPKEY",
+    "a DHCID",
+    "a CERT FOO 1 1 AAAA",
+    "a HTTPS 1",
+    "a HTTPS 1 . alpn",
+    "a HTTPS 1 . port=x",
+    "a HTTPS 1 . alpn=h2 alpn=h3",
+    "a HTTPS 1 . mandatory=alpn",
+    "a HTTPS 1 . no-default-alpn",
+    "a HTTPS 1 . foo=bar",
+    "a HTTPS 1 . ipv4hint=1",
+    "a HTTPS 1 . alpn=",
+    "a AMTRELAY 1 2 1 192.0.2.1",
+    "a AMTRELAY 1 0 1 x",
+    "a IPSECKEY 1 1 2 x AAAA",
+    "a HIP 2 zz AAAA",
+    "a \\# 1 00",
+    "a TYPE65280 00",
+    "a TYPE65280 \\# 2 00",
+    "a A \\# 3 000000",
+    "a A \\# 5 0000000000",
+    "a MX \\# 2 0001",
+    "a TYPE65536 \\# 0",
+    "a ANY \\# 0",
+    "a AXFR x",
+    "a OPT \\# 0",
+    "$ORIGIN",
+    "$ORIGIN a b",
+    "$TTL",
+    "$TTL x",
+    "$TTL 1 2",
+    "$FOO",
+    "$INCLUDE",
+    "$INCLUDE nosuchfile",
+    "$GENERATE",
+    "$GENERATE 1",
+    "$GENERATE 1-x a$ A 192.0.2.$",
+    "$GENERATE 2-1 a$ A 192.0.2.$",
+    "$GENERATE 1-2 a${ A 192.0.2.$",
+    "$GENERATE 1-300 a$ A 192.0.2.$",
+    "$GENERATE 1-2/0 a$ A 192.0.2.$",
+    "$GENERATE 1-2 a${0,1,q} A 192.0.2.1",
+    "a CNAME b\na A 192.0.2.1",
+    "a CNAME b\na CNAME c",
+    "@ SOA ns host 2 2 3 4 5",
+    "0123456789012345678901234567890123456789012345678901234567890123 A 192.0.2.1",
+];
+
+/// Lines that look odd and are fine.
+const ACCEPTED: &[&str] = &[
+    "a A (192.0.2.1)",
+    "a TXT(x)",
+    "a TXT x;comment",
+    "a TXT \"a\\\"b\"",
+    "a 0 A 192.0.2.1",
+    "a 2147483647 A 192.0.2.1",
+    "a in 1h a 192.0.2.1",
+    "a 1H In TyPe1 \\# 4 01020304",
+    "a MX 0 .",
+    "a CNAME @",
+    "a\\.b.c A 192.0.2.1",
+    "\\097 A 192.0.2.1",
+    "a RRSIG A 8 2 300 4294967295 0 1 b. AAAA",
+    "a DNSKEY 256 3 253 AAAA",
+    "a TXT \"\\#\" 1 00",
+    "* A 192.0.2.1",
+    "a.*.b A 192.0.2.1",
+    "_a._b A 192.0.2.1",
+    "a HTTPS 0 b",
+    "a HTTPS 1 . key65534=x",
+    "a CAA 1 TBS Unknown",
+    "$GENERATE 1-1 a A 192.0.2.$",
+    "$INCLUDE \"/dev/null\"",
+    "a A 192.0.2.1\n\tA 192.0.2.2",
+    "a CNAME b\na CNAME b",
+    "012345678901234567890123456789012345678901234567890123456789012 A 192.0.2.1",
+];
+
+/// Lines that BIND lets pass, with a warning or none, and we refuse: nobody means them.
+const STRICTER: &[(&str, &str)] = &[
+    (
+        "_25._tcp.mx TLSA 3 1 1 00",
+        "a digest of another length matches nothing",
+    ),
+    (
+        "_25._tcp.mx TLSA 3 1 1 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "the digest of nothing",
+    ),
+    ("_25._tcp.mx TLSA 4 1 1 00", "a usage that does not exist"),
+    (
+        "b.example.net. A 192.0.2.1",
+        "BIND drops what lies outside of the zone",
+    ),
+    (
+        "a 2147483648 A 192.0.2.1",
+        "BIND turns a TTL beyond RFC 2181 into 0",
+    ),
+    ("a URI 1 1 \"\"", "RFC 7553 §4.4 requires a target"),
+    (
+        "a TXT \\#",
+        "the generic form without its length (RFC 3597 §5)",
+    ),
+];
+
+#[test]
+fn where_we_are_stricter_than_bind_is_known() {
+    let origin = Name::parse(b"example.com.", None).unwrap();
+    for (line, why) in STRICTER {
+        let theirs = in_file(&with(line), compiled);
+        assert!(
+            theirs.is_ok(),
+            "BIND refuses `{line}` too ({why}): {theirs:?}"
+        );
+        let ours = Zone::parse(with(line).as_bytes(), Some(&origin));
+        assert!(ours.is_err(), "we accept `{line}`: {why}");
+    }
+}
+
+#[test]
+fn what_bind_refuses_we_refuse_and_the_other_way_round() {
+    let origin = Name::parse(b"example.com.", None).unwrap();
+    let ours = |file: &Path| {
+        let text = std::fs::read(file).unwrap();
+        let read = ZoneFile::read("zone", text, Some(&origin), &Directory::anywhere());
+        read.zone().map(|z| rows(&z)).map_err(|e| e.to_string())
+    };
+    let mut wrong = String::new();
+    for (line, accepted) in REFUSED
+        .iter()
+        .map(|l| (l, false))
+        .chain(ACCEPTED.iter().map(|l| (l, true)))
+    {
+        let (theirs, ours) = in_file(&with(line), |file| {
+            (compiled(file).map(|raw| raw_rows(&raw)), ours(file))
+        });
+        let agreed = match (&theirs, &ours) {
+            (Ok(theirs), Ok(ours)) => accepted && theirs == ours,
+            (Err(_), Err(_)) => !accepted,
+            _ => false,
+        };
+        if !agreed {
+            wrong.push_str(&format!(
+                "{line}\n  BIND: {:?}\n  we: {:?}\n",
+                theirs.map(|r| r.len()),
+                ours.map(|r| r.len())
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
