@@ -9,6 +9,7 @@ mod dane;
 mod demo;
 mod exit;
 mod init;
+mod key;
 mod plan;
 mod record;
 mod record;
@@ -17,6 +18,7 @@ mod standing;
 mod start;
 mod status;
 mod zone;
+mod zone_sign;
 
 pub use exit::{Exit, Failure};
 
@@ -113,6 +115,9 @@ enum Command {
     /// Give a rotation up by the safe way back
     Abort(abort::Abort),
     /// Check, normalize and compare master files
+    /// Make and show DNSSEC keys, and print DS records for the registrar
+    Key(key::Args),
+    /// Check, normalize, compare, sign and verify master files
     Zone(zone::Args),
 }
 
@@ -144,6 +149,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Advance(args) => advance::run(args, global),
         Command::Status(args) => status::run(args, global),
         Command::Abort(args) => abort::run(args, global),
+        Command::Key(args) => key::run(args, global),
         Command::Zone(args) => zone::run(args, global),
     }
 }

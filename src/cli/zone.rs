@@ -1,6 +1,6 @@
-//! `zone`: master files checked, written out in canonical form, and compared.
+//! `zone`: master files checked, written out in canonical form, and compared; signing is in its own file.
 
-use super::{Exit, Failure, Format, Global};
+use super::{Exit, Failure, Format, Global, zone_sign};
 use crate::rotation::timing::Ttl;
 use crate::zone::content::Zone;
 use crate::zone::diagnostic::{Diagnostic, Diagnostics, Kind, Severity};
@@ -28,6 +28,10 @@ enum Action {
     Normalize(NormalizeArgs),
     /// Show which records differ between two versions of a zone
     Diff(DiffArgs),
+    /// Sign a zone: DNSKEY, NSEC and RRSIG records, one record a line
+    Sign(zone_sign::SignArgs),
+    /// Say whether a signed zone is complete and holds, whoever signed it
+    Verify(zone_sign::VerifyArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -61,21 +65,22 @@ pub(crate) struct Input {
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     #[command(flatten)]
-    reading: Reading,
+    pub(crate) reading: Reading,
 }
 
 /// How master files are read.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Reading {
     /// The zone's name [default: what the file says by $ORIGIN or its SOA record]
-    #[arg(long, value_name = "NAME", value_parser = name)]
+    #[arg(long, value_name = "NAME", value_parser = zone_name)]
     origin: Option<Name>,
     /// Where files of $INCLUDE must lie [default: the directory of the file]
     #[arg(long, value_name = "DIR")]
     include_below: Option<PathBuf>,
 }
 
-fn name(text: &str) -> Result<Name, String> {
+/// A zone on the command line is absolute, with or without its final dot.
+pub(crate) fn zone_name(text: &str) -> Result<Name, String> {
     Name::parse(text.as_bytes(), Some(&Name::root())).map_err(|error| error.to_string())
 }
 
@@ -111,7 +116,8 @@ impl Reading {
         Ok(ZoneFile::read(&path, bytes, self.origin.as_ref(), &files))
     }
 
-    fn zone(&self, file: &Path) -> Result<Zone, Failure> {
+    /// Reads a file; warnings go to stderr, errors are a failure.
+    pub(crate) fn zone(&self, file: &Path) -> Result<Zone, Failure> {
         let read = self.read(file)?;
         for diagnostic in read.diagnostics() {
             eprintln!("{diagnostic}");
@@ -137,6 +143,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         Action::Check(args) => check(args, global.format, &mut out)?,
         Action::Normalize(args) => normalize(args, global.format, &mut out)?,
         Action::Diff(args) => difference(args, global.format, &mut out)?,
+        Action::Sign(args) => zone_sign::sign_zone(args, global, &mut out)?,
+        Action::Verify(args) => zone_sign::verify(args, global, &mut out)?,
     };
     out.flush()?;
     Ok(exit)

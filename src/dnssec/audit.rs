@@ -18,19 +18,6 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::thread;
 
-/// What the zone must stand up to.
-#[derive(Clone, Copy, Debug)]
-pub struct Expectation<'a> {
-    /// The instant to judge at.
-    pub at: Instant,
-    /// A signature that ends within this span counts as a fault.
-    pub horizon: Span,
-    /// The parent's DS RDATA, if they are to be matched.
-    pub ds: Option<&'a [Rdata]>,
-    /// Threads that check signatures.
-    pub threads: NonZeroUsize,
-}
-
 /// What a zone without fault holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
@@ -59,16 +46,24 @@ pub(super) enum Place {
     Own,
     /// A delegation point.
     Delegation,
-    /// Below a delegation or a DNAME.
+    /// Below a delegation or a DNAME, or not in the zone at all.
     Beyond,
 }
 
-/// Checks the whole zone; on failure, every fault in canonical order of owners.
+/// Checks the whole zone at the instant `at`; on failure, every fault in canonical order of owners.
 ///
 /// Every RRset of the zone's own must carry a signature that holds by every algorithm of the DNSKEY RRset; a signature
 /// that does not hold is a fault even beside one that does. The DNSKEY RRset must be signed by a key with the SEP flag,
-/// if there is one, and by a key of every algorithm that `ds` names.
-pub fn verify_zone(zone: &Zone, expectation: &Expectation<'_>) -> Result<Summary, Vec<Finding>> {
+/// if there is one, and by a key of every algorithm that the parent's `ds` names, if they are given. A signature that
+/// ends within `horizon` is a fault. The work is shared among the machine's processors.
+pub fn verify_zone(
+    zone: &Zone,
+    at: Instant,
+    horizon: Span,
+    ds: Option<&[Rdata]>,
+) -> Result<Summary, Vec<Finding>> {
+    let expectation = Expectation { at, horizon, ds };
+    let expectation = &expectation;
     let mut findings = Vec::new();
     let serial = zone.soa().map(|soa| soa.serial);
     if serial.is_none() {
@@ -102,6 +97,13 @@ pub fn verify_zone(zone: &Zone, expectation: &Expectation<'_>) -> Result<Summary
             Err(findings)
         }
     }
+}
+
+/// What the zone must stand up to: see [`verify_zone`].
+struct Expectation<'a> {
+    at: Instant,
+    horizon: Span,
+    ds: Option<&'a [Rdata]>,
 }
 
 /// What the DNSKEY RRset demands.
@@ -156,6 +158,9 @@ struct Claim<'z> {
 
 /// Where a name lies, told from what stands at the names above it.
 pub(super) fn place(zone: &Zone, owner: &Name) -> Place {
+    if !owner.is_at_or_below(&zone.apex) {
+        return Place::Beyond;
+    }
     let holds = |name: &Name, rtype| zone.rrset(name, rtype).is_some();
     let mut above = owner.parent();
     while let Some(name) = above.filter(|name| name.is_at_or_below(&zone.apex)) {
@@ -238,7 +243,8 @@ fn check_claims(
     zone: &Zone,
     expectation: &Expectation<'_>,
 ) -> Tally {
-    let share = claims.len().div_ceil(expectation.threads.get()).max(1);
+    let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let share = claims.len().div_ceil(threads.get()).max(1);
     let check = |claims: &[Claim<'_>]| {
         let mut tally = Tally::default();
         for claim in claims {
@@ -325,7 +331,7 @@ impl Tally {
                 Fault::Ttl(key, verified.original_ttl, claim.rrset.ttl),
             );
         }
-        if window.expiration < expectation.at + expectation.horizon {
+        if window.expiration.since(expectation.at) < expectation.horizon {
             self.fault(claim, Fault::Expiring(key, window.expiration));
         }
         self.signatures = self.signatures.saturating_add(1);

@@ -8,6 +8,7 @@ use crate::zone::content::Zone;
 use crate::zone::name::Name;
 use crate::zone::rdata::Soa;
 use crate::zone::record::{Record, Rtype};
+use crate::zone::serial;
 use std::cmp::Ordering;
 use std::fmt;
 use std::fmt::Write as _;
@@ -126,12 +127,12 @@ impl Delta {
 
     /// The serial of the base.
     pub fn old_serial(&self) -> u32 {
-        serial(&self.removed)
+        serial_of(&self.removed)
     }
 
     /// The serial of the target.
     pub fn new_serial(&self) -> u32 {
-        serial(&self.added)
+        serial_of(&self.added)
     }
 
     /// What goes, the old SOA first.
@@ -233,7 +234,7 @@ impl Delta {
         if old.owner != new.owner {
             return Err("the SOA records are of two zones");
         }
-        if !advances(serial(&removed), serial(&added)) {
+        if !advances(serial_of(&removed), serial_of(&added)) {
             return Err("the serial does not advance");
         }
         Ok(Self {
@@ -340,25 +341,27 @@ fn holds(zone: &Zone, record: &Record) -> bool {
 }
 
 fn soa_record(zone: &Zone) -> Option<Record> {
-    let rrset = zone.rrset(&zone.apex, Rtype::SOA)?;
+    // The owner in the case in which the zone's text has it, which need not be that of the apex given.
+    let (owner, node) = zone.nodes.get_key_value(&zone.apex)?;
+    let rrset = node.get(&Rtype::SOA)?;
     let [rdata] = rrset.rdatas.as_slice() else {
         return None;
     };
     Some(Record {
-        owner: zone.apex.clone(),
+        owner: owner.clone(),
         ttl: rrset.ttl,
         rtype: Rtype::SOA,
         rdata: rdata.clone(),
     })
 }
 
-fn serial(side: &[Record]) -> u32 {
+fn serial_of(side: &[Record]) -> u32 {
     side.first()
         .and_then(|soa| Soa::from_rdata(&soa.rdata))
         .map_or(0, |soa| soa.serial)
 }
 
-/// Serial number arithmetic (RFC 1982 §3.2).
+/// Whether a secondary at `old` takes `new` (RFC 1982 §3.2).
 fn advances(old: u32, new: u32) -> bool {
-    matches!(new.wrapping_sub(old), 1..0x8000_0000)
+    serial::compare(new, old) == Some(Ordering::Greater)
 }

@@ -155,6 +155,13 @@ fn load_key(directory: &Path, zone: &Name, stem: &str) -> Result<SigningKey, Key
     Ok(key)
 }
 
+/// The DNSKEYs that the parent's DS should point at now: the published SEP keys, or all where none is marked.
+pub fn entry_points(keys: &[SigningKey], now: Instant) -> Vec<&SigningKey> {
+    let published = keys.iter().filter(|key| key.is_published(now));
+    let (marked, plain): (Vec<_>, Vec<_>) = published.partition(|key| key.is_secure_entry_point());
+    if marked.is_empty() { plain } else { marked }
+}
+
 fn read_public(path: &Path, zone: &Name) -> Result<(Rdata, Option<Ttl>), KeyError> {
     let wrong = |what: String| KeyError::PublicFile {
         path: path.to_owned(),

@@ -65,6 +65,39 @@ impl RecordLine {
     }
 }
 
+/// Why a text is not a list of DS records.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {what}")]
+pub struct DsTextError {
+    /// Counted from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// Reads DS records of `zone`, one a line, as `key ds`, `dnssec-dsfromkey` and `dig` print them; comments are passed over.
+///
+/// Fails if a record is of another owner or type, or if there is none.
+pub fn read_ds(text: &str, zone: &Name) -> Result<Vec<Rdata>, DsTextError> {
+    let wrong = |line, what| DsTextError { line, what };
+    let mut found = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let record = line.split(';').next().unwrap_or_default();
+        if record.trim().is_empty() {
+            continue;
+        }
+        let record = RecordLine::parse(record).map_err(|e| wrong(number, e.to_string()))?;
+        if record.rtype != Rtype::DS || record.owner != *zone {
+            return Err(wrong(number, format!("expected a DS record of {zone}")));
+        }
+        found.push(record.rdata);
+    }
+    if found.is_empty() {
+        return Err(wrong(1, "there is no DS record".to_owned()));
+    }
+    Ok(found)
+}
+
 /// The first word and what follows it. Blanks inside names are always escaped, so no word holds one.
 fn word(text: &str) -> (&str, &str) {
     let text = text.trim_start();

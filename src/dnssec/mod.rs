@@ -25,6 +25,6 @@ mod signers;
 pub mod verify;
 mod work;
 
-pub use line::LineError;
+pub use line::{DsTextError, LineError, read_ds};
 pub use reuse::Earlier;
 pub use signers::Unsignable;

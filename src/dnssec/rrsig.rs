@@ -5,6 +5,7 @@ use crate::rotation::timing::{Instant, Ttl};
 use crate::zone::content::Rrset;
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Rtype};
+use crate::zone::serial;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
@@ -54,12 +55,7 @@ impl Timestamp {
 
     /// Serial number arithmetic; `None` for points exactly opposite, whose order RFC 1982 §3.2 leaves open.
     pub fn order(self, other: Self) -> Option<Ordering> {
-        match self.0.wrapping_sub(other.0) {
-            0 => Some(Ordering::Equal),
-            1..0x8000_0000 => Some(Ordering::Greater),
-            0x8000_0000 => None,
-            _ => Some(Ordering::Less),
-        }
+        serial::compare(self.0, other.0)
     }
 }
 

@@ -6,7 +6,8 @@
 use crate::dnssec::authority::standings;
 use crate::dnssec::denial::{self, Denial};
 use crate::dnssec::keys::{CannotSign, SigningKey};
-use crate::dnssec::reuse::{Earlier, Pool};
+pub use crate::dnssec::reuse::Earlier;
+use crate::dnssec::reuse::Pool;
 use crate::dnssec::signers::{Signers, Unsignable};
 use crate::dnssec::work::{self, Job};
 use crate::rotation::timing::{Instant, Span, Ttl};
@@ -34,6 +35,22 @@ pub struct SigningPolicy {
     pub denial: Denial,
     /// Threads that make signatures.
     pub threads: NonZeroUsize,
+}
+
+impl Default for SigningPolicy {
+    /// Every choice but the times, which are all the epoch: a policy without times signs nothing.
+    fn default() -> Self {
+        let epoch = Instant::from_unix(0);
+        Self {
+            now: epoch,
+            inception: epoch,
+            expiration: epoch,
+            refresh: Span::ZERO,
+            jitter: Span::ZERO,
+            denial: Denial::default(),
+            threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        }
+    }
 }
 
 /// A signed zone, and what was done for it.

@@ -13,6 +13,8 @@ use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Rtype};
 use std::cmp::Ordering;
 
+pub use crate::dnssec::audit::verify_zone;
+
 /// Keys of one tag that are tried for one signature. Honest zones have one; many are an attack on time (CVE-2023-50387).
 const KEYS_TRIED: usize = 4;
 

@@ -1,0 +1,374 @@
+//! `zone sign` and `zone verify`: a master file signed with a directory of keys, and the independent check of a signed one.
+
+use super::zone::Input;
+use super::{Exit, Failure, Format, Global, instant, key};
+use crate::dnssec::audit::{Summary, verify_zone};
+use crate::dnssec::delta::{Delta, NoDelta};
+use crate::dnssec::finding::Finding;
+use crate::dnssec::sign::{Signed, SigningPolicy, sign};
+use crate::dnssec::{Earlier, read_ds};
+use crate::rotation::timing::{Instant, Span};
+use crate::workspace::config::duration;
+use crate::workspace::durable;
+use crate::zone::content::Zone;
+use crate::zone::name::Name;
+use crate::zone::record::{Record, Rtype};
+use crate::zone::serial;
+use serde::Serialize;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// How long signatures hold if nothing else is said.
+const VALIDITY: Span = Span::days(14);
+
+/// How far back they begin, for validators whose clocks are behind.
+const CLOCK_SKEW: Span = Span::hours(1);
+
+/// Signs a zone: DNSKEY, NSEC and RRSIG records, in canonical order, one record a line.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SignArgs {
+    #[command(flatten)]
+    input: Input,
+    /// The directory of its keys
+    #[arg(long, value_name = "DIR")]
+    keys: PathBuf,
+    /// Where the signed zone goes [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The zone as it was signed before: signatures that still fit are kept
+    #[arg(long, value_name = "FILE")]
+    previous: Option<PathBuf>,
+    /// Where the change from `--previous` goes, record by record
+    #[arg(long, value_name = "FILE", requires = "previous")]
+    delta: Option<PathBuf>,
+    /// If anything changes, give the signed zone the serial that follows the previous one
+    #[arg(long, requires = "previous")]
+    raise_serial: bool,
+    /// Begin of new signatures [default: an hour ago]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    inception: Option<Instant>,
+    /// End of new signatures [default: in 14 days]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    expiration: Option<Instant>,
+    /// Signatures with this much time left, or less, are made anew [default: half of what new ones have]
+    #[arg(long, value_name = "SPAN", value_parser = duration::parse)]
+    refresh: Option<Span>,
+}
+
+/// Checks that a signed zone is complete and holds, without asking how it was signed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    input: Input,
+    /// The DS records of the parent, one a line, to be matched with the keys
+    #[arg(long, value_name = "FILE")]
+    ds: Option<PathBuf>,
+    /// How long every signature must still hold
+    #[arg(long, value_name = "SPAN", default_value = "0s", value_parser = duration::parse)]
+    horizon: Span,
+}
+
+/// Runs `zone sign`.
+pub(crate) fn sign_zone(
+    args: &SignArgs,
+    global: &Global,
+    out: &mut impl Write,
+) -> Result<Exit, Failure> {
+    if global.format == Format::Json && args.output.is_none() {
+        let both =
+            "with `--format json` the summary goes to standard output, and so would the zone";
+        return Err(Failure::wrong(both).hint("say where the zone goes with `--output FILE`"));
+    }
+    let unsigned = args.input.zone()?;
+    let keys = key::load(&args.keys, &unsigned.apex)?;
+    let read_previous = |file: &PathBuf| {
+        let read = args.input.reading.zone(file);
+        read.map_err(|e| e.hint("leave `--previous` out the first time"))
+    };
+    let previous = args.previous.as_ref().map(read_previous).transpose()?;
+    let policy = policy(args, global.now());
+    let earlier = Earlier {
+        zone: previous.as_ref(),
+        ..Earlier::default()
+    };
+    let mut signed = sign(&unsigned, &keys, earlier, &policy).map_err(Failure::wrong)?;
+    let mut delta = None;
+    if let Some(previous) = &previous {
+        delta = match Delta::between(previous, &signed.zone) {
+            Err(NoDelta::Serial { old, .. }) if args.raise_serial => {
+                let raised = with_serial(unsigned, serial::next(old, policy.now).to);
+                // What was just made need not be made, or checked, again.
+                let earlier = Earlier {
+                    zone: Some(&signed.zone),
+                    trusted: true,
+                    extra: &[],
+                };
+                let again = sign(&raised, &keys, earlier, &policy).map_err(Failure::wrong)?;
+                signed = joined(signed, again);
+                Delta::between(previous, &signed.zone)
+            }
+            other => other,
+        }
+        .map_err(|e| no_delta(&e))?;
+    }
+    write_results(args, global, &signed, delta.as_ref(), out)?;
+    Ok(Exit::Done)
+}
+
+#[allow(clippy::arithmetic_side_effects)] // instants and spans saturate
+fn policy(args: &SignArgs, now: Instant) -> SigningPolicy {
+    let expiration = args.expiration.unwrap_or(now + VALIDITY);
+    let half = Span::seconds(expiration.since(now).as_seconds() / 2);
+    SigningPolicy {
+        now,
+        inception: args.inception.unwrap_or(now - CLOCK_SKEW),
+        expiration,
+        refresh: args.refresh.unwrap_or(half),
+        ..SigningPolicy::default()
+    }
+}
+
+/// The zone with another serial.
+fn with_serial(mut zone: Zone, serial: u32) -> Zone {
+    let ttl = zone.rrset(&zone.apex, Rtype::SOA).map(|rrset| rrset.ttl);
+    if let (Some(mut soa), Some(ttl)) = (zone.soa(), ttl) {
+        let owner = zone.apex.clone();
+        zone.remove(&owner, Rtype::SOA, &soa.to_rdata());
+        soa.serial = serial;
+        zone.insert(Record {
+            owner,
+            ttl,
+            rtype: Rtype::SOA,
+            rdata: soa.to_rdata(),
+        });
+    }
+    zone
+}
+
+/// Two runs told as one: the second only signed the SOA again.
+fn joined(first: Signed, second: Signed) -> Signed {
+    let mut made = first.made;
+    made.extend(second.made);
+    made.sort();
+    made.dedup();
+    let signatures = second
+        .zone
+        .records()
+        .filter(|r| r.rtype == Rtype::RRSIG)
+        .count();
+    Signed {
+        kept: signatures.saturating_sub(made.len()),
+        zone: second.zone,
+        made,
+    }
+}
+
+fn no_delta(error: &NoDelta) -> Failure {
+    let failure = Failure::wrong(error);
+    match error {
+        NoDelta::Serial { .. } => failure.hint(
+            "raise the serial in the SOA record of the unsigned file, or say `--raise-serial` to do it in the signed zone only",
+        ),
+        _ => failure,
+    }
+}
+
+#[derive(Serialize)]
+struct SignSummary {
+    schema: &'static str,
+    zone: String,
+    serial: Option<u32>,
+    signatures_made: usize,
+    signatures_kept: usize,
+    changed: bool,
+}
+
+fn write_results(
+    args: &SignArgs,
+    global: &Global,
+    signed: &Signed,
+    delta: Option<&Delta>,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    match &args.output {
+        None => write!(out, "{}", signed.zone)?,
+        Some(file) => replace(file, &signed.zone.to_string())?,
+    }
+    if let Some(file) = &args.delta {
+        // A delta of nothing is an empty file: whoever reads it next finds none left over from the run before.
+        let text = delta.map(ToString::to_string).unwrap_or_default();
+        replace(file, &text)?;
+    }
+    let summary = SignSummary {
+        schema: "tlsa-rotate/zone-sign/v1",
+        zone: signed.zone.apex.to_string(),
+        serial: signed.zone.soa().map(|soa| soa.serial),
+        signatures_made: signed.made.len(),
+        signatures_kept: signed.kept,
+        changed: args.previous.is_none() || delta.is_some(),
+    };
+    if global.format == Format::Json {
+        write_json(out, &summary)?;
+    }
+    eprintln!(
+        "signed {} serial {}: {} signatures made, {} kept{}",
+        summary.zone,
+        summary.serial.unwrap_or_default(),
+        summary.signatures_made,
+        summary.signatures_kept,
+        if summary.changed {
+            ""
+        } else {
+            "; nothing has changed"
+        },
+    );
+    Ok(())
+}
+
+/// Runs `zone verify`.
+pub(crate) fn verify(
+    args: &VerifyArgs,
+    global: &Global,
+    out: &mut impl Write,
+) -> Result<Exit, Failure> {
+    let zone = args.input.zone()?;
+    let ds = match &args.ds {
+        None => None,
+        Some(file) => {
+            let text = std::fs::read_to_string(file).map_err(|e| cannot_read(file, &e))?;
+            let records = read_ds(&text, &zone.apex)
+                .map_err(|e| Failure::wrong(format_args!("{}: {e}", file.display())))?;
+            Some(records)
+        }
+    };
+    let judged = verify_zone(&zone, global.now(), args.horizon, ds.as_deref());
+    if global.format == Format::Json {
+        write_json(out, &verdict_json(&zone.apex, &judged))?;
+    } else {
+        write_verdict(out, &judged)?;
+    }
+    Ok(match judged {
+        Ok(_) => Exit::Done,
+        Err(findings) => {
+            eprintln!(
+                "error: {} is not validly signed: {} faults",
+                zone.apex,
+                findings.len()
+            );
+            Exit::Wrong
+        }
+    })
+}
+
+fn write_verdict(
+    out: &mut impl Write,
+    judged: &Result<Summary, Vec<Finding>>,
+) -> Result<(), Failure> {
+    match judged {
+        Ok(summary) => {
+            let keys: Vec<String> = summary.keys.iter().map(ToString::to_string).collect();
+            writeln!(
+                out,
+                "{} serial {} is completely signed",
+                summary.apex, summary.serial
+            )?;
+            writeln!(
+                out,
+                "{} RRsets, {} signatures, {} names in the denial chain",
+                summary.rrsets, summary.signatures, summary.chain
+            )?;
+            writeln!(out, "signed by {}", keys.join(", "))?;
+            let window = summary.window;
+            writeln!(
+                out,
+                "valid from {} to {}",
+                window.inception, window.expiration
+            )?;
+            for number in &summary.unchecked {
+                writeln!(out, "not checked: signatures of algorithm {number}")?;
+            }
+        }
+        Err(findings) => {
+            for finding in findings {
+                writeln!(out, "{finding}")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Verdict {
+    schema: &'static str,
+    zone: String,
+    valid: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<VerdictSummary>,
+    faults: Vec<VerdictFault>,
+}
+
+#[derive(Serialize)]
+struct VerdictSummary {
+    serial: u32,
+    rrsets: usize,
+    signatures: usize,
+    chain: usize,
+    keys: Vec<String>,
+    unchecked_algorithms: Vec<u8>,
+    inception: String,
+    expiration: String,
+}
+
+#[derive(Serialize)]
+struct VerdictFault {
+    owner: String,
+    #[serde(rename = "type")]
+    rtype: String,
+    fault: String,
+}
+
+fn verdict_json(apex: &Name, judged: &Result<Summary, Vec<Finding>>) -> Verdict {
+    let faults = judged.as_ref().err().into_iter().flatten();
+    Verdict {
+        schema: "tlsa-rotate/zone-verify/v1",
+        zone: apex.to_string(),
+        valid: judged.is_ok(),
+        summary: judged.as_ref().ok().map(|summary| VerdictSummary {
+            serial: summary.serial,
+            rrsets: summary.rrsets,
+            signatures: summary.signatures,
+            chain: summary.chain,
+            keys: summary.keys.iter().map(ToString::to_string).collect(),
+            unchecked_algorithms: summary.unchecked.iter().copied().collect(),
+            inception: summary.window.inception.to_string(),
+            expiration: summary.window.expiration.to_string(),
+        }),
+        faults: faults
+            .map(|finding| VerdictFault {
+                owner: finding.owner.to_string(),
+                rtype: finding.rtype.to_string(),
+                fault: finding.fault.to_string(),
+            })
+            .collect(),
+    }
+}
+
+fn write_json(out: &mut impl Write, value: &impl Serialize) -> Result<(), Failure> {
+    serde_json::to_writer_pretty(&mut *out, value)
+        .map_err(|e| Failure::wrong(format_args!("cannot write the output: {e}")))?;
+    writeln!(out)?;
+    Ok(())
+}
+
+fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::wrong(format_args!("cannot read {}: {error}", path.display()))
+}
+
+fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+    durable::replace(path, text.as_bytes())
+        .map(|_| ())
+        .map_err(|e| {
+            let hints = e.hints();
+            hints.into_iter().fold(Failure::wrong(&e), Failure::hint)
+        })
+}
