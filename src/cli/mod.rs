@@ -12,7 +12,6 @@ mod init;
 mod key;
 mod plan;
 mod record;
-mod record;
 mod serve;
 mod standing;
 mod start;

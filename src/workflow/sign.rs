@@ -6,7 +6,7 @@
 use super::WorkflowError;
 use super::head::Head;
 use crate::dnssec::Earlier;
-use crate::dnssec::audit::{Expectation, verify_zone};
+use crate::dnssec::audit::verify_zone;
 use crate::dnssec::delta::Delta;
 use crate::dnssec::denial::Denial;
 use crate::dnssec::keystore::load_keys;
@@ -136,13 +136,7 @@ fn bring_up_to(
         _ => attempt(wanted)?,
     };
     signed.made.sort();
-    let expectation = Expectation {
-        at: now,
-        horizon: Span::ZERO,
-        ds: None,
-        threads: threads(),
-    };
-    verify_zone(&signed.zone, &expectation).map_err(|findings| {
+    verify_zone(&signed.zone, now, Span::ZERO, None).map_err(|findings| {
         let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
         WorkflowError::Unverified {
             zone: zone.name.clone(),

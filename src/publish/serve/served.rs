@@ -1,7 +1,7 @@
 //! A zone made ready to be served: checked once, so that no answer has to be (RFC 1034 §4.2, RFC 2308 §4).
 
 use super::denial::Denial;
-use crate::dnssec::audit::{Expectation, verify_zone};
+use crate::dnssec::audit::verify_zone;
 use crate::dnssec::finding::{Fault, Finding};
 use crate::rotation::timing::{Instant, Span, Ttl};
 use crate::zone::content::{Node, Rrset, Zone};
@@ -83,13 +83,7 @@ impl ServedZone {
     ///
     /// Of an NSEC3 chain the signatures are checked and not that it is closed. `threads` check signatures at once.
     pub fn verified(zone: Zone, now: Instant, threads: NonZeroUsize) -> Result<Self, Refused> {
-        let expectation = Expectation {
-            at: now,
-            horizon: Span::ZERO,
-            ds: None,
-            threads,
-        };
-        let faults: Vec<Finding> = verify_zone(&zone, &expectation)
+        let faults: Vec<Finding> = verify_zone(&zone, now, Span::ZERO, None)
             .err()
             .unwrap_or_default()
             .into_iter()
