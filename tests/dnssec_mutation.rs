@@ -5,6 +5,11 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::too_many_lines,
+    clippy::type_complexity,
+    clippy::similar_names,
+    clippy::items_after_statements,
+    clippy::semicolon_if_nothing_returned,
     missing_docs
 )]
 

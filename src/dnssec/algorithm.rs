@@ -153,13 +153,12 @@ pub(super) fn split_rsa(public_key: &[u8]) -> Option<(&[u8], &[u8])> {
 /// The RSA public key field of an exponent and a modulus (RFC 3110 §2).
 pub(super) fn join_rsa(exponent: &[u8], modulus: &[u8]) -> Vec<u8> {
     let (exponent, modulus) = (without_zeros(exponent), without_zeros(modulus));
-    let mut field = match u8::try_from(exponent.len()) {
-        Ok(short) => vec![short],
-        Err(_) => {
-            let length = u16::try_from(exponent.len()).unwrap_or(u16::MAX);
-            let [high, low] = length.to_be_bytes();
-            vec![0, high, low]
-        }
+    let mut field = if let Ok(short) = u8::try_from(exponent.len()) {
+        vec![short]
+    } else {
+        let length = u16::try_from(exponent.len()).unwrap_or(u16::MAX);
+        let [high, low] = length.to_be_bytes();
+        vec![0, high, low]
     };
     field.extend_from_slice(exponent);
     field.extend_from_slice(modulus);
@@ -193,6 +192,7 @@ impl FromStr for Algorithm {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing)]
 mod tests {
     use super::*;
 

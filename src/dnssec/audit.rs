@@ -3,12 +3,12 @@
 //! Decides for itself what is authoritative and what must be signed; the signer's opinion is not asked. Fails closed:
 //! what cannot be judged is a finding.
 
-use crate::dnssec::algorithm::Algorithm;
 use crate::dnssec::audit_chain::check_chain;
-use crate::dnssec::dnskey::{Dnskey, Ds, KeyId};
+use crate::dnssec::audit_keys::{Expectation, KeySet, check_entry};
+use crate::dnssec::dnskey::KeyId;
 use crate::dnssec::finding::{Fault, Finding};
 use crate::dnssec::rrsig::{Rrsig, labels_field};
-use crate::dnssec::verify::{Verified, entry_points, verify_rrset};
+use crate::dnssec::verify::{Verified, verify_rrset};
 use crate::rotation::observation::SignatureWindow;
 use crate::rotation::timing::{Instant, Span};
 use crate::zone::content::{Node, Rrset, Zone};
@@ -95,55 +95,6 @@ pub fn verify_zone(
                 findings.push(Finding::new(&zone.apex, Rtype::RRSIG, Fault::Unsigned));
             }
             Err(findings)
-        }
-    }
-}
-
-/// What the zone must stand up to: see [`verify_zone`].
-struct Expectation<'a> {
-    at: Instant,
-    horizon: Span,
-    ds: Option<&'a [Rdata]>,
-}
-
-/// What the DNSKEY RRset demands.
-struct KeySet<'z> {
-    rdatas: &'z [Rdata],
-    /// Algorithms by which every RRset must be signed.
-    required: BTreeSet<u8>,
-    unchecked: BTreeSet<u8>,
-}
-
-impl<'z> KeySet<'z> {
-    fn read(zone: &'z Zone, findings: &mut Vec<Finding>) -> Self {
-        let rdatas = zone
-            .rrset(&zone.apex, Rtype::DNSKEY)
-            .map(|rrset| rrset.rdatas.as_slice())
-            .unwrap_or_default();
-        let mut fault = |fault| findings.push(Finding::new(&zone.apex, Rtype::DNSKEY, fault));
-        if rdatas.is_empty() {
-            fault(Fault::NoKeys);
-        }
-        let (mut required, mut unchecked) = (BTreeSet::new(), BTreeSet::new());
-        for rdata in rdatas {
-            match Dnskey::parse(rdata) {
-                None => fault(Fault::BrokenKey),
-                Some(key) if !key.may_sign_zone_data() => {}
-                Some(key) if Algorithm::from_number(key.algorithm).is_some() => {
-                    required.insert(key.algorithm);
-                }
-                Some(key) => {
-                    unchecked.insert(key.algorithm);
-                }
-            }
-        }
-        if required.is_empty() && !rdatas.is_empty() {
-            fault(Fault::NoUsableAlgorithm);
-        }
-        Self {
-            rdatas,
-            required,
-            unchecked,
         }
     }
 }
@@ -359,53 +310,4 @@ fn narrower(so_far: Option<SignatureWindow>, window: SignatureWindow) -> Signatu
         inception: so_far.inception.max(window.inception),
         expiration: so_far.expiration.min(window.expiration),
     })
-}
-
-/// Whether the DNSKEY RRset is signed by the keys that the chain of trust enters through.
-fn check_entry(
-    zone: &Zone,
-    keys: &KeySet<'_>,
-    expectation: &Expectation<'_>,
-    findings: &mut Vec<Finding>,
-) {
-    let Some(node) = zone.nodes.get(&zone.apex) else {
-        return;
-    };
-    let (Some(rrset), Some(rrsigs)) = (node.get(&Rtype::DNSKEY), node.get(&Rtype::RRSIG)) else {
-        return;
-    };
-    let mut fault = |fault| findings.push(Finding::new(&zone.apex, Rtype::DNSKEY, fault));
-    let signs_the_set = |key: &Rdata| {
-        let key = std::slice::from_ref(key);
-        let (apex, at) = (&zone.apex, expectation.at);
-        rrsigs
-            .rdatas
-            .iter()
-            .any(|rrsig| verify_rrset(apex, Rtype::DNSKEY, rrset, rrsig, key, apex, at).is_ok())
-    };
-    let is_entry = |rdata: &&Rdata| {
-        Dnskey::parse(rdata)
-            .is_some_and(|key| key.may_sign_zone_data() && key.is_secure_entry_point())
-    };
-    let entries: Vec<&Rdata> = keys.rdatas.iter().filter(is_entry).collect();
-    if !entries.is_empty() && !entries.iter().any(|key| signs_the_set(key)) {
-        fault(Fault::NoEntryPointSigns);
-    }
-    let Some(ds) = expectation.ds else { return };
-    let named: BTreeSet<u8> = ds
-        .iter()
-        .filter_map(Ds::parse)
-        .filter(|ds| ds.is_checkable() && Algorithm::from_number(ds.key.algorithm).is_some())
-        .map(|ds| ds.key.algorithm)
-        .collect();
-    if named.is_empty() {
-        fault(Fault::NoUsableDs);
-    }
-    let vouched = entry_points(&zone.apex, keys.rdatas, ds);
-    for algorithm in named {
-        let of_it = |key: &&Rdata| Dnskey::parse(key).is_some_and(|k| k.algorithm == algorithm);
-        if !vouched.iter().filter(of_it).any(signs_the_set) {
-            fault(Fault::NoDsMatches(algorithm));
-        }
-    }
 }

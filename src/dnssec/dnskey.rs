@@ -225,8 +225,10 @@ mod tests {
     use super::*;
     use crate::zone::record::Rtype;
 
+    type Published = (&'static [u8], &'static [u8], u16, &'static [u8]);
+
     /// Key and DS of RFC 6605 §6.1 and RFC 8080 §6.1.
-    const PUBLISHED: [(&[u8], &[u8], u16, &[u8]); 2] = [
+    const PUBLISHED: [Published; 2] = [
         (
             b"example.net.",
             b"257 3 13 GojIhhXUN/u4v54ZQqGSnyhWJwaubCvTmeexv7bR6edbkrSqQpF64cYbcB7wNcP+e+MAnLr+Wi9xMWyQLc8NAA==",

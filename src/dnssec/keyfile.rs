@@ -4,49 +4,12 @@
 
 use crate::dnssec::algorithm::Algorithm;
 use crate::dnssec::dnskey::KeyId;
+use crate::dnssec::key_timing::Timing;
 use crate::rotation::timing::Instant;
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Rtype};
 use chrono::NaiveDateTime;
 use std::fmt::Write as _;
-
-/// When a key is to be in the zone and to sign; absent means "not said".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Timing {
-    /// When it was made.
-    pub created: Option<Instant>,
-    /// From when its DNSKEY is in the zone.
-    pub publish: Option<Instant>,
-    /// From when it signs.
-    pub activate: Option<Instant>,
-    /// From when it signs no more.
-    pub inactive: Option<Instant>,
-    /// From when its DNSKEY is no longer in the zone.
-    pub delete: Option<Instant>,
-    /// From when it is marked revoked (RFC 5011); we do not do that and refuse such keys.
-    pub revoke: Option<Instant>,
-}
-
-impl Timing {
-    /// Whether the DNSKEY belongs in the zone. A key about which no time is said belongs there.
-    pub fn is_published(&self, now: Instant) -> bool {
-        let begun = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        (self.says_no_start() || begun(self.publish) || begun(self.activate)) && !begun(self.delete)
-    }
-
-    /// Whether the key signs.
-    pub fn is_active(&self, now: Instant) -> bool {
-        let begun = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        (self.says_no_start() || begun(self.activate))
-            && !begun(self.inactive)
-            && !begun(self.delete)
-    }
-
-    /// Old key files carry no times at all: such keys are in use.
-    fn says_no_start(&self) -> bool {
-        self.publish.is_none() && self.activate.is_none()
-    }
-}
 
 /// What a private key file holds.
 pub(super) struct PrivateText {
@@ -78,7 +41,7 @@ impl PrivateText {
         let format = lines
             .next()
             .and_then(|(_, l)| l.strip_prefix("Private-key-format: v1."));
-        if !format.is_some_and(|minor| minor.trim().parse::<u32>().is_ok()) {
+        if format.is_none_or(|minor| minor.trim().parse::<u32>().is_err()) {
             return Err(wrong(1, "expected `Private-key-format: v1.3`"));
         }
         for (line, content) in lines.filter(|(_, l)| !l.trim().is_empty()) {
@@ -253,112 +216,6 @@ mod tests {
             "-0260228235959",
         ] {
             assert_eq!(at(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn keys_live_as_their_times_say() {
-        let now = Instant::from_unix(1000);
-        let (past, future) = (
-            Some(Instant::from_unix(1000)),
-            Some(Instant::from_unix(1001)),
-        );
-        let none = Timing::default();
-        // (timing, published, active, why)
-        let table = [
-            (none, true, true, "no times: always"),
-            (
-                Timing {
-                    publish: past,
-                    activate: past,
-                    ..none
-                },
-                true,
-                true,
-                "in use",
-            ),
-            (
-                Timing {
-                    publish: past,
-                    activate: future,
-                    ..none
-                },
-                true,
-                false,
-                "pre-published",
-            ),
-            (
-                Timing {
-                    publish: past,
-                    ..none
-                },
-                true,
-                false,
-                "published, not told to sign",
-            ),
-            (
-                Timing {
-                    activate: past,
-                    ..none
-                },
-                true,
-                true,
-                "what signs is published",
-            ),
-            (
-                Timing {
-                    publish: future,
-                    activate: future,
-                    ..none
-                },
-                false,
-                false,
-                "not yet",
-            ),
-            (
-                Timing {
-                    activate: past,
-                    inactive: past,
-                    ..none
-                },
-                true,
-                false,
-                "retired, still needed by caches",
-            ),
-            (
-                Timing {
-                    activate: past,
-                    delete: past,
-                    ..none
-                },
-                false,
-                false,
-                "gone",
-            ),
-            (
-                Timing {
-                    inactive: past,
-                    ..none
-                },
-                true,
-                false,
-                "old key, retired",
-            ),
-            (
-                Timing {
-                    activate: past,
-                    inactive: future,
-                    delete: future,
-                    ..none
-                },
-                true,
-                true,
-                "still",
-            ),
-        ];
-        for (timing, published, active, why) in table {
-            assert_eq!(timing.is_published(now), published, "published: {why}");
-            assert_eq!(timing.is_active(now), active, "active: {why}");
         }
     }
 

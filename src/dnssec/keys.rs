@@ -4,7 +4,8 @@
 
 use crate::dnssec::algorithm::{Algorithm, split_rsa, uncompressed_point, without_zeros};
 use crate::dnssec::dnskey::{Dnskey, KeyId, REVOKE};
-use crate::dnssec::keyfile::{PrivateText, Timing, file_stem};
+use crate::dnssec::key_timing::Timing;
+use crate::dnssec::keyfile::{PrivateText, file_stem};
 use crate::rotation::timing::{Instant, Ttl};
 use crate::zone::name::Name;
 use crate::zone::record::Rdata;

@@ -5,9 +5,8 @@
 use crate::dnssec::algorithm::Algorithm;
 use crate::dnssec::dnskey::{SEP, ZONE};
 use crate::dnssec::generate;
-use crate::dnssec::keyfile::{
-    KeyTextError, PrivateText, Timing, file_prefix, private_text, public_text,
-};
+use crate::dnssec::key_timing::Timing;
+use crate::dnssec::keyfile::{KeyTextError, PrivateText, file_prefix, private_text, public_text};
 use crate::dnssec::keys::SigningKey;
 use crate::dnssec::line::RecordLine;
 use crate::rotation::timing::{Instant, Ttl};
@@ -169,12 +168,11 @@ fn read_public(path: &Path, zone: &Name) -> Result<(Rdata, Option<Ttl>), KeyErro
     };
     let file = File::open(path).map_err(|e| io_error(path, e))?;
     let text = read_bounded(&file, path)?;
-    let record: String = text
-        .lines()
+    let lines = text.lines();
+    let record: Vec<&str> = lines
         .filter(|line| !line.trim_start().starts_with(';'))
-        .map(|line| format!("{line}\n"))
         .collect();
-    let line = RecordLine::parse(record.trim()).map_err(|e| wrong(e.to_string()))?;
+    let line = RecordLine::parse(record.join("\n").trim()).map_err(|e| wrong(e.to_string()))?;
     if line.owner != *zone || line.rtype != Rtype::DNSKEY {
         return Err(wrong(format!("expected one DNSKEY record of {zone}")));
     }

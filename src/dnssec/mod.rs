@@ -7,12 +7,14 @@
 pub mod algorithm;
 pub mod audit;
 mod audit_chain;
+mod audit_keys;
 mod authority;
 pub mod delta;
 pub mod denial;
 pub mod dnskey;
 pub mod finding;
 mod generate;
+pub mod key_timing;
 pub mod keyfile;
 pub mod keys;
 pub mod keystore;

@@ -135,6 +135,7 @@ struct SoaTimes {
     minimum: Ttl,
 }
 
+#[allow(clippy::arithmetic_side_effects)] // instants and spans saturate
 fn check_validity(policy: &SigningPolicy) -> Result<(), SignError> {
     let length = policy.expiration.since(policy.inception);
     let lasting = policy.inception <= policy.now

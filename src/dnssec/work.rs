@@ -161,6 +161,7 @@ impl<'a> Bench<'a> {
     }
 
     /// The end of signatures at `owner`: all of one owner end together, and always at the same distance.
+    #[allow(clippy::arithmetic_side_effects)] // instants and spans saturate
     fn expiration(&self, owner: &Name) -> Instant {
         let Some(modulus) = self.policy.jitter.as_seconds().checked_add(1) else {
             return self.policy.expiration;
