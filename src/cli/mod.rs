@@ -6,6 +6,7 @@
 mod dane;
 mod exit;
 mod record;
+mod tlsa_lines;
 mod zone;
 
 pub use exit::{Exit, Failure};
