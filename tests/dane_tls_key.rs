@@ -46,11 +46,11 @@ fn both_kinds_are_made_as_openssl_wants_them() {
         let bench = Bench::new();
         let made = ensure(&bench, kind).unwrap();
         assert!(!made.adopted);
-        let mode = fs::metadata(bench.path("next.key"))
+        let permissions = fs::metadata(bench.path("next.key"))
             .unwrap()
             .permissions()
             .mode();
-        assert_eq!(mode & 0o7777, 0o600);
+        assert_eq!(permissions & 0o7777, 0o600);
         let certificate = &made.certificate;
         assert_eq!(certificate.dns_names(), hosts());
         assert_eq!(certificate.common_name(), Some("mx1.example.com"));
@@ -120,9 +120,12 @@ fn what_is_there_is_adopted_and_what_a_crash_left_out_is_made_from_the_key() {
     assert_eq!(names.len(), 3, "nothing is left beside them: {names:?}");
 }
 
+/// Spoils one of the three files.
+type Spoil = fn(&Bench);
+
 #[test]
 fn what_does_not_fit_is_refused_and_left_alone() {
-    let spoil: [(&str, fn(&Bench), &str); 7] = [
+    let spoil: [(&str, Spoil, &str); 7] = [
         (
             "readable key",
             |b| {

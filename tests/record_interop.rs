@@ -110,7 +110,7 @@ fn check_same(bench: &Bench, key: &str, files: &[&str]) {
     );
 }
 
-/// The octets of the SPKI as they stand in a certificate, cut out by hand: the seventh element of the TBSCertificate.
+/// The octets of the SPKI as they stand in a certificate, cut out by hand: the seventh element of the `TBSCertificate`.
 fn cut_spki(certificate: &[u8]) -> Vec<u8> {
     fn element(octets: &[u8]) -> (usize, usize) {
         let first = usize::from(octets[1]);

@@ -1,10 +1,11 @@
 //! `dane verify`: a TLSA RRset and a chain, both from files, judged as a sender would (RFC 7671, RFC 7672).
 
 use super::record::{host, read_bounded, shown};
+use super::tlsa_lines::{self, TlsaLine};
 use super::{Exit, Failure, Format, Global};
 use crate::dane::certificate::Certificate;
 use crate::dane::judge::{self, Finding, Judgement, Rules, Verdict};
-use crate::dane::{rrset_text, subject};
+use crate::dane::subject;
 use crate::rotation::association::Association;
 use crate::rotation::timing::Instant;
 use crate::zone::name::Name;
@@ -99,8 +100,7 @@ fn rrset(file: &Path, host: &str, port: Option<u16>) -> Result<Vec<Association>,
     if octets.len() > subject::MAX_OCTETS {
         return Err(wrong(&"larger than 1 MiB").hint("give the TLSA records of the host only"));
     }
-    let text = std::str::from_utf8(&octets).map_err(|_| wrong(&"not UTF-8 text"))?;
-    let lines = rrset_text::read(text).map_err(|e| wrong(&e))?;
+    let lines = tlsa_lines::read(&octets).map_err(|e| wrong(&e))?;
     if lines.is_empty() {
         return Err(wrong(&"no TLSA record in it"));
     }
@@ -111,10 +111,15 @@ fn rrset(file: &Path, host: &str, port: Option<u16>) -> Result<Vec<Association>,
             .strip_suffix(&suffix)
             .is_some_and(|l| l.starts_with('_')),
     };
-    let owners: BTreeSet<&str> = lines.iter().filter_map(|l| l.owner.as_deref()).collect();
+    let owner = |line: &TlsaLine| {
+        line.owner
+            .as_ref()
+            .map(|o| o.to_string().to_ascii_lowercase())
+    };
+    let owners: BTreeSet<String> = lines.iter().filter_map(owner).collect();
     let ours: Vec<&str> = owners
         .iter()
-        .copied()
+        .map(String::as_str)
         .filter(|owner| wanted(owner))
         .collect();
     if ours.len() > 1 {
@@ -124,11 +129,11 @@ fn rrset(file: &Path, host: &str, port: Option<u16>) -> Result<Vec<Association>,
     }
     let kept: Vec<Association> = lines
         .iter()
-        .filter(|line| line.owner.as_deref().is_none_or(wanted))
+        .filter(|line| owner(line).is_none_or(|owner| wanted(&owner)))
         .map(|line| line.association.clone())
         .collect();
     if kept.is_empty() {
-        let owners: Vec<&str> = owners.into_iter().collect();
+        let owners: Vec<String> = owners.into_iter().collect();
         return Err(wrong(&format_args!(
             "no TLSA record of {host}; it has those of {}",
             owners.join(", ")

@@ -16,6 +16,7 @@ mod serve;
 mod standing;
 mod start;
 mod status;
+mod tlsa_lines;
 mod zone;
 mod zone_sign;
 

@@ -8,5 +8,4 @@ pub mod key;
 mod name_check;
 mod path;
 mod pem;
-pub mod rrset_text;
 pub mod subject;

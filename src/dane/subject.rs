@@ -307,9 +307,13 @@ fn issued(issuer: &Certificate, certificate: &Certificate) -> bool {
 }
 
 fn without_known_keys(subjects: Vec<Subject>) -> Result<Vec<Subject>, SubjectError> {
+    let is_private = |subject: &Subject| matches!(subject, Subject::PrivateKey(_));
+    if !subjects.iter().any(is_private) {
+        return Ok(subjects);
+    }
     let mut others = Vec::new();
     for subject in &subjects {
-        if !matches!(subject, Subject::PrivateKey(_)) {
+        if !is_private(subject) {
             others.push(subject.public_key()?);
         }
     }

@@ -226,7 +226,7 @@ pub fn apply(
 
 /// The table itself: which step follows.
 fn successor(step: Step, event: &Event) -> Option<Step> {
-    use Step as S;
+    use self::Step as S;
     Some(match (step, event) {
         (S::Started, Event::KeyAdmitted { .. }) => S::Generated,
         (S::Generated, Event::AssociationsComputed { .. }) => S::Hashed,

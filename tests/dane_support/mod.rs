@@ -138,7 +138,7 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// An RSA certificate whose AlgorithmIdentifier lacks the NULL that RFC 3279 §2.3.1 asks for: some issuers write it so.
+/// An RSA certificate whose `AlgorithmIdentifier` lacks the NULL that RFC 3279 §2.3.1 asks for: some issuers write it so.
 pub(crate) fn rsa_spki_without_null(certificate: &[u8]) -> Vec<u8> {
     const WITH: &[u8] = &[
         0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
