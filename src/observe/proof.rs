@@ -1,0 +1,240 @@
+//! Whether an authoritative answer proves what it says: TLSA records, or their absence (RFC 4035 §5, RFC 6840 §4).
+//!
+//! Pure: octets and an instant in, a value or a reason for people out.
+
+use super::denial;
+use super::dns::{Reply, rcode_name};
+use crate::dnssec::dnskey::{DigestType, Dnskey};
+use crate::dnssec::verify::{verify_dnskeys, verify_rrset};
+use crate::rotation::observation::{ServedRrset, SignatureWindow};
+use crate::rotation::timing::{Instant, Ttl};
+use crate::zone::content::Rrset;
+use crate::zone::name::Name;
+use crate::zone::rdata::Soa;
+use crate::zone::record::{Rdata, Record, Rtype};
+use std::collections::BTreeSet;
+
+/// Signatures over one RRset that are tried: one per algorithm, two while a key is exchanged (CVE-2023-50387).
+const SIGNATURES: usize = 8;
+
+/// What the zone's keys are measured by: DS records of the zone, from configuration or key files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trust {
+    ds: Vec<Rdata>,
+}
+
+impl Trust {
+    /// Trust in DS records, and in DNSKEY records as if each had a DS. RDATA that are neither are worth nothing.
+    pub fn new(apex: &Name, ds: Vec<Rdata>, dnskeys: &[Rdata]) -> Self {
+        let mut ds = ds;
+        let keys = dnskeys.iter().filter_map(Dnskey::parse);
+        ds.extend(keys.map(|key| key.ds(apex, DigestType::Sha256)));
+        Self { ds }
+    }
+}
+
+/// The keys of a zone as one server serves them, checked against the trust anchor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Keys(Vec<Rdata>);
+
+/// An RRset with a signature that holds.
+pub(super) struct Signed {
+    pub(super) rrset: Rrset,
+    pub(super) window: SignatureWindow,
+    /// The wildcard it was made from.
+    pub(super) wildcard: Option<Name>,
+}
+
+/// The view from one zone at one instant.
+#[derive(Clone, Copy)]
+pub(super) struct Judge<'a> {
+    pub(super) apex: &'a Name,
+    pub(super) keys: &'a Keys,
+    pub(super) at: Instant,
+}
+
+/// The SOA serial.
+pub(super) fn serial(reply: &Reply, apex: &Name) -> Result<u32, String> {
+    speaks_for_the_zone(reply)?;
+    let soa = rrset(&reply.answers, apex, Rtype::SOA);
+    soa.and_then(|rrset| Soa::from_rdata(rrset.rdatas.first()?).map(|soa| soa.serial))
+        .ok_or_else(|| format!("no SOA record of {apex} in the answer"))
+}
+
+/// The DNSKEY RRset, if a key that the trust anchor names has signed it.
+pub(super) fn keys(reply: &Reply, apex: &Name, trust: &Trust, at: Instant) -> Result<Keys, String> {
+    speaks_for_the_zone(reply)?;
+    let mut keys = rrset(&reply.answers, apex, Rtype::DNSKEY).ok_or_else(|| {
+        format!("{apex} has no DNSKEY records there: the zone is served unsigned")
+    })?;
+    let signatures = signatures(&reply.answers, apex, Rtype::DNSKEY);
+    verify_dnskeys(apex, &keys, &signatures, &trust.ds, at)
+        .map_err(|why| format!("the zone's keys are not those trusted: {why}"))?;
+    keys.rdatas.sort();
+    Ok(Keys(keys.rdatas))
+}
+
+/// The TLSA RRset at `name`, or the proof that there is none.
+pub(super) fn tlsa(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<ServedRrset, String> {
+    speaks_for_the_zone(reply)?;
+    if rrset(&reply.answers, name, Rtype::CNAME).is_some() {
+        return Err(format!(
+            "{name} is an alias (CNAME): TLSA behind a CNAME is not followed yet"
+        ));
+    }
+    let Some(signed) = judge.signed(&reply.answers, name, Rtype::TLSA)? else {
+        return absent(reply, name, judge);
+    };
+    let mut window = signed.window;
+    if let Some(wildcard) = &signed.wildcard {
+        window = both(
+            window,
+            denial::of_closer_match(reply, name, wildcard, judge)?,
+        );
+    }
+    let read = |rdata: &Rdata| {
+        let short = || format!("a TLSA record at {name} is too short");
+        rdata.association().ok_or_else(short)
+    };
+    Ok(ServedRrset {
+        associations: signed
+            .rrset
+            .rdatas
+            .iter()
+            .map(read)
+            .collect::<Result<_, _>>()?,
+        ttl: signed.rrset.ttl,
+        signature: window,
+    })
+}
+
+/// A negative answer counts only with its SOA and a proof, all signed (RFC 2308 §5, RFC 4035 §5.4).
+fn absent(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<ServedRrset, String> {
+    let soa = judge
+        .signed(&reply.authorities, judge.apex, Rtype::SOA)?
+        .ok_or_else(|| format!("neither TLSA records at {name} nor a negative answer with SOA"))?;
+    let fields = soa.rrset.rdatas.first().and_then(Soa::from_rdata);
+    let fields = fields.ok_or("the SOA record of the negative answer cannot be read")?;
+    let proof = denial::of_type(reply, name, Rtype::TLSA, judge)?;
+    Ok(ServedRrset {
+        associations: BTreeSet::new(),
+        ttl: soa.rrset.ttl.min(fields.minimum),
+        signature: both(soa.window, proof),
+    })
+}
+
+/// What counts when UDP and TCP say the same: the narrower of the two windows, for signatures may be made on the fly.
+pub(super) fn one_of_both(udp: &ServedRrset, tcp: &ServedRrset) -> Option<ServedRrset> {
+    (udp.associations == tcp.associations && udp.ttl == tcp.ttl).then(|| ServedRrset {
+        signature: both(udp.signature, tcp.signature),
+        ..tcp.clone()
+    })
+}
+
+/// The time in which both windows are open.
+pub(super) fn both(one: SignatureWindow, other: SignatureWindow) -> SignatureWindow {
+    SignatureWindow {
+        inception: one.inception.max(other.inception),
+        expiration: one.expiration.min(other.expiration),
+    }
+}
+
+fn speaks_for_the_zone(reply: &Reply) -> Result<(), String> {
+    if !matches!(reply.rcode, 0 | 3) {
+        let name = rcode_name(reply.rcode);
+        return Err(match &reply.explanation {
+            Some(explanation) => format!("the server answers {name} ({explanation})"),
+            None => format!("the server answers {name}"),
+        });
+    }
+    if reply.authoritative {
+        Ok(())
+    } else {
+        Err(
+            "the answer is not authoritative (AA is missing): the server does not serve the zone"
+                .to_owned(),
+        )
+    }
+}
+
+impl Judge<'_> {
+    /// The RRset at `owner` with a signature that holds; `None` if there is no such RRset.
+    pub(super) fn signed(
+        self,
+        section: &[Record],
+        owner: &Name,
+        rtype: Rtype,
+    ) -> Result<Option<Signed>, String> {
+        let Some(rrset) = rrset(section, owner, rtype) else {
+            return Ok(None);
+        };
+        let signatures = signatures(section, owner, rtype);
+        let mut refusals = BTreeSet::new();
+        let mut signed: Option<Signed> = None;
+        for signature in signatures.iter().take(SIGNATURES) {
+            match verify_rrset(
+                owner,
+                rtype,
+                &rrset,
+                signature,
+                &self.keys.0,
+                self.apex,
+                self.at,
+            ) {
+                Ok(verified) => {
+                    let window =
+                        signed.map_or(verified.window, |s| both(s.window, verified.window));
+                    signed = Some(Signed {
+                        rrset: rrset.clone(),
+                        window,
+                        wildcard: verified.wildcard,
+                    });
+                }
+                Err(invalid) => {
+                    refusals.insert(invalid.to_string());
+                }
+            }
+        }
+        if signed.is_some() {
+            return Ok(signed);
+        }
+        Err(if signatures.is_empty() {
+            format!("the {rtype} RRset at {owner} is not signed")
+        } else {
+            let refusals: Vec<String> = refusals.into_iter().collect();
+            format!(
+                "no valid signature over the {rtype} RRset at {owner}: {}",
+                refusals.join("; ")
+            )
+        })
+    }
+}
+
+/// The records of one owner and type in a section; the TTL is the largest that any of them carries.
+fn rrset(section: &[Record], owner: &Name, rtype: Rtype) -> Option<Rrset> {
+    let mut rdatas = Vec::new();
+    let mut ttl = Ttl(0);
+    for record in section
+        .iter()
+        .filter(|r| r.rtype == rtype && r.owner == *owner)
+    {
+        ttl = ttl.max(record.ttl);
+        if !rdatas.contains(&record.rdata) {
+            rdatas.push(record.rdata.clone());
+        }
+    }
+    (!rdatas.is_empty()).then_some(Rrset { ttl, rdatas })
+}
+
+fn signatures(section: &[Record], owner: &Name, covered: Rtype) -> Vec<Rdata> {
+    let over = |r: &&Record| {
+        r.rtype == Rtype::RRSIG
+            && r.owner == *owner
+            && r.rdata.0.starts_with(&covered.0.to_be_bytes())
+    };
+    section
+        .iter()
+        .filter(over)
+        .map(|r| r.rdata.clone())
+        .collect()
+}
