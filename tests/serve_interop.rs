@@ -5,6 +5,8 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::similar_names,
+    clippy::too_many_lines, // tables
     missing_docs
 )]
 

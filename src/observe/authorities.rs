@@ -3,30 +3,21 @@
 //! No resolver and no cache stands between: each address is asked over UDP and over TCP. Every server has its own
 //! deadline and nobody waits for another: a silent or hostile one costs its own answer and nothing else.
 
+use super::addresses::AuthorityAddress;
 use super::dns::{self, Reply, Silence, Transport};
 use super::proof;
 pub use super::proof::Trust;
 use crate::rotation::observation::{Authority, Seen, ServedRrset, TlsaName};
 use crate::rotation::timing::Instant;
-use crate::zone::content::Zone;
 use crate::zone::name::Name;
-use crate::zone::record::{Rdata, Rtype};
+use crate::zone::record::Rtype;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant as Tick;
-
-/// One address of one authoritative server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuthorityAddress {
-    /// The server's name, where it is known.
-    pub server: Option<Name>,
-    /// Where it is asked.
-    pub address: SocketAddr,
-}
 
 /// How long and how much at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,122 +50,6 @@ pub struct Served {
     pub tlsa: BTreeMap<TlsaName, BTreeMap<Authority, Seen<ServedRrset>>>,
     /// The SOA serial at each address: who lags.
     pub serials: BTreeMap<Authority, Seen<u32>>,
-}
-
-/// The servers of a zone cannot be told.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoAddress {
-    /// Servers outside of the zone have their addresses elsewhere.
-    #[error(
-        "no address of {} is known from the zone {apex} itself; set `servers = [\"192.0.2.53\", …]` for the zone, every address of every server",
-        list(.servers)
-    )]
-    Elsewhere {
-        /// The zone.
-        apex: Name,
-        /// The servers without an address.
-        servers: Vec<Name>,
-    },
-    /// No NS record at the apex.
-    #[error("the zone {apex} has no NS record at its apex, and no `servers` are set for it")]
-    NoServer {
-        /// The zone.
-        apex: Name,
-    },
-    /// Not an address.
-    #[error(
-        "`{text}` is not a server address: expected 192.0.2.53, 192.0.2.53:5353, 2001:db8::53 or [2001:db8::53]:5353"
-    )]
-    Unreadable {
-        /// What was written.
-        text: String,
-    },
-}
-
-fn list(names: &[Name]) -> String {
-    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-    names.join(", ")
-}
-
-/// The addresses to ask: `configured` if there are any, else those of the zone's NS names as the zone itself gives them.
-pub fn addresses(zone: &Zone, configured: &[String]) -> Result<Vec<AuthorityAddress>, NoAddress> {
-    let apex = &zone.apex;
-    let ns = zone.rrset(apex, Rtype::NS).map(|ns| ns.rdatas.as_slice());
-    let mut known = Vec::new();
-    let mut elsewhere = Vec::new();
-    for rdata in ns.unwrap_or_default() {
-        let Ok((server, _)) = Name::split_wire(&rdata.0) else {
-            continue;
-        };
-        let found = in_zone(zone, &server);
-        if found.is_empty() {
-            elsewhere.push(server.clone());
-        }
-        known.extend(found.into_iter().map(|ip| AuthorityAddress {
-            server: Some(server.clone()),
-            address: SocketAddr::new(ip, 53),
-        }));
-    }
-    if !configured.is_empty() {
-        let named = |address: SocketAddr| AuthorityAddress {
-            server: known
-                .iter()
-                .find(|k| k.address.ip() == address.ip())
-                .and_then(|k| k.server.clone()),
-            address,
-        };
-        return configured
-            .iter()
-            .map(|text| parse(text).map(named))
-            .collect();
-    }
-    if !elsewhere.is_empty() {
-        return Err(NoAddress::Elsewhere {
-            apex: apex.clone(),
-            servers: elsewhere,
-        });
-    }
-    if known.is_empty() {
-        return Err(NoAddress::NoServer { apex: apex.clone() });
-    }
-    Ok(known)
-}
-
-fn in_zone(zone: &Zone, server: &Name) -> Vec<IpAddr> {
-    let rdatas = |rtype| {
-        zone.rrset(server, rtype)
-            .map(|r| r.rdatas.as_slice())
-            .unwrap_or_default()
-    };
-    let v4 = |rdata: &Rdata| Some(Ipv4Addr::from(<[u8; 4]>::try_from(&*rdata.0).ok()?).into());
-    let v6 = |rdata: &Rdata| Some(Ipv6Addr::from(<[u8; 16]>::try_from(&*rdata.0).ok()?).into());
-    let four = rdatas(Rtype::A).iter().filter_map(v4);
-    four.chain(rdatas(Rtype::AAAA).iter().filter_map(v6))
-        .collect()
-}
-
-/// An address with or without a port; 53 without.
-fn parse(text: &str) -> Result<SocketAddr, NoAddress> {
-    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
-    text.parse::<SocketAddr>()
-        .or_else(|_| {
-            bare.unwrap_or(text)
-                .parse()
-                .map(|ip| SocketAddr::new(ip, 53))
-        })
-        .map_err(|_| NoAddress::Unreadable {
-            text: text.to_owned(),
-        })
-}
-
-impl AuthorityAddress {
-    /// As a person would name it: `ns1.example.com. 192.0.2.53:53`.
-    pub fn authority(&self) -> Authority {
-        Authority(match &self.server {
-            Some(server) => format!("{server} {}", self.address),
-            None => self.address.to_string(),
-        })
-    }
 }
 
 /// What every question needs to know.
@@ -217,21 +92,19 @@ pub async fn see(
             seen.insert(authority, server);
         }
     }
+    // Only a question whose task was killed is lost: it must not look like an answer.
+    let lost = everything_unknown(&run, &Seen::Unknown(LOST.to_owned()), LOST);
     let mut served = Served::default();
     for server in servers {
         let authority = server.authority();
-        let (serial, mut tlsa) = seen.remove(&authority).unwrap_or_else(|| lost(&run));
-        served.serials.insert(authority.clone(), serial);
+        let (serial, tlsa) = seen.get(&authority).unwrap_or(&lost);
+        served.serials.insert(authority.clone(), serial.clone());
         for name in names {
-            let rrset = tlsa
-                .remove(name)
-                .unwrap_or_else(|| Seen::Unknown(LOST.to_owned()));
+            let rrset = tlsa.get(name).cloned();
+            let rrset = rrset.unwrap_or_else(|| Seen::Unknown(LOST.to_owned()));
             let name = TlsaName::new(&name.to_string());
-            served
-                .tlsa
-                .entry(name)
-                .or_default()
-                .insert(authority.clone(), rrset);
+            let servers = served.tlsa.entry(name).or_default();
+            servers.insert(authority.clone(), rrset);
         }
     }
     served
@@ -240,10 +113,6 @@ pub async fn see(
 const LOST: &str = "the question was abandoned";
 
 type ServerSeen = (Seen<u32>, BTreeMap<Name, Seen<ServedRrset>>);
-
-fn lost(run: &Run) -> ServerSeen {
-    everything_unknown(run, &Seen::Unknown(LOST.to_owned()), LOST)
-}
 
 fn everything_unknown(run: &Run, serial: &Seen<u32>, why: &str) -> ServerSeen {
     let unknown = |name: &Name| (name.clone(), Seen::Unknown(why.to_owned()));

@@ -49,18 +49,25 @@ pub(super) fn of_type(
     Ok(window)
 }
 
-/// Proves that nothing closer to `name` than the wildcard that stood for it exists.
+/// Proves that nothing closer to `name` than the wildcard that stood for it exists (RFC 4035 §5.3.4, RFC 5155 §8.8).
 pub(super) fn of_closer_match(
     reply: &Reply,
     name: &Name,
+    wildcard: &Name,
     judge: Judge<'_>,
 ) -> Result<SignatureWindow, String> {
     let (chain, window) = Chain::of(reply, judge)?;
-    if chain.denies(name, judge.apex) {
+    let mut closer = name.clone();
+    while closer.label_count() > wildcard.label_count()
+        && let Some(parent) = closer.parent()
+    {
+        closer = parent;
+    }
+    if chain.denies(&closer, judge.apex) {
         Ok(window)
     } else {
         Err(format!(
-            "the answer was made from a wildcard, and nothing proves that {name} itself does not exist"
+            "the answer was made from the wildcard {wildcard}, and nothing proves that {closer} does not exist"
         ))
     }
 }
@@ -156,13 +163,14 @@ impl Chain {
         }
     }
 
-    /// Whether they prove that `name` does not exist, wildcards aside.
+    /// Whether a record spans `name`: nothing stands at it or below it.
     fn denies(&self, name: &Name, apex: &Name) -> bool {
         match self {
-            Self::Nsec(records) => records
-                .iter()
-                .any(|r| r.spans(name, apex) && !r.next.is_at_or_below(name)),
-            Self::Nsec3(records) => closest_encloser(records, name, apex).is_ok(),
+            Self::Nsec(records) => {
+                let spans = |r: &Nsec| r.spans(name, apex) && !r.next.is_at_or_below(name);
+                records.iter().any(spans)
+            }
+            Self::Nsec3(records) => records.iter().any(|r| r.spans(name)),
         }
     }
 }
@@ -308,3 +316,7 @@ impl Hashed {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "denial_tests.rs"]
+mod tests;

@@ -304,7 +304,7 @@ fn name(decoder: &mut BinDecoder<'_>) -> Result<Name, Silence> {
     let bad = Silence::Garbage("a name cannot be read");
     let read = WireName::read(decoder).map_err(|_| bad.clone())?;
     let mut wire = Vec::with_capacity(read.len());
-    for label in read.iter() {
+    for label in &read {
         wire.push(u8::try_from(label.len()).map_err(|_| bad.clone())?);
         wire.extend_from_slice(label);
     }

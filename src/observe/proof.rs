@@ -85,8 +85,12 @@ pub(super) fn tlsa(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<Serve
     let Some(signed) = judge.signed(&reply.answers, name, Rtype::TLSA)? else {
         return absent(reply, name, judge);
     };
-    if signed.wildcard.is_some() {
-        denial::of_closer_match(reply, name, judge)?;
+    let mut window = signed.window;
+    if let Some(wildcard) = &signed.wildcard {
+        window = both(
+            window,
+            denial::of_closer_match(reply, name, wildcard, judge)?,
+        );
     }
     let read = |rdata: &Rdata| {
         let short = || format!("a TLSA record at {name} is too short");
@@ -100,7 +104,7 @@ pub(super) fn tlsa(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<Serve
             .map(read)
             .collect::<Result<_, _>>()?,
         ttl: signed.rrset.ttl,
-        signature: signed.window,
+        signature: window,
     })
 }
 
@@ -195,12 +199,11 @@ impl Judge<'_> {
             return Ok(signed);
         }
         Err(if signatures.is_empty() {
-            format!("the {} RRset at {owner} is not signed", rtype)
+            format!("the {rtype} RRset at {owner} is not signed")
         } else {
             let refusals: Vec<String> = refusals.into_iter().collect();
             format!(
-                "no valid signature over the {} RRset at {owner}: {}",
-                rtype,
+                "no valid signature over the {rtype} RRset at {owner}: {}",
                 refusals.join("; ")
             )
         })
