@@ -3,7 +3,7 @@
 use crate::zone::diagnostic::{Finding, Findings, Kind, Severity, Source};
 use crate::zone::form::Form;
 use crate::zone::lexer::Lexer;
-use crate::zone::name::{Name, write_name};
+use crate::zone::name::{Name, is_below, write_name};
 use crate::zone::record::Rtype;
 use crate::zone::records::{Records, Run, Stored};
 use std::ops::Range;
@@ -80,7 +80,7 @@ impl Check<'_> {
         };
         let owner = records.owner(first);
         let at_apex = owner.eq_ignore_ascii_case(self.apex.wire());
-        if !at_apex && !ends_with_name(owner, self.apex.wire()) {
+        if !at_apex && !is_below(owner, self.apex.wire()) {
             for (_, record) in &stored {
                 let message = format!("{} lies outside of the zone {}", text(owner), self.apex);
                 self.say(record, Severity::Error, message, Some("is a dot missing or one too many at the end of the name, or is $ORIGIN wrong?"));
@@ -215,14 +215,4 @@ fn text(owner: &[u8]) -> String {
     // Writing to a String cannot fail.
     let _ = write_name(owner, &mut text);
     text
-}
-
-/// Whether the wire name `name` lies below `apex`.
-fn ends_with_name(name: &[u8], apex: &[u8]) -> bool {
-    let mut rest = name;
-    while rest.len() > apex.len() {
-        let label = usize::from(rest.first().copied().unwrap_or(0)).saturating_add(1);
-        rest = rest.get(label..).unwrap_or_default();
-    }
-    rest.eq_ignore_ascii_case(apex)
 }

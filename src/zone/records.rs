@@ -3,7 +3,7 @@
 //! A zone of a million records costs two allocations that grow, not millions.
 
 use crate::rotation::timing::Ttl;
-use crate::zone::name::{Name, compare_wire, split_name};
+use crate::zone::name::{Name, compare_wire, count_labels, is_below, sort_prefix, split_name};
 use crate::zone::rdata;
 use crate::zone::record::{Rdata, Record, Rtype};
 use std::cmp::Ordering;
@@ -123,13 +123,87 @@ impl Records {
     }
 
     /// Numbers of the records in canonical order of owner, type and data (RFC 4034 §6); equal ones stay as in the text.
+    ///
+    /// Owners are ranked first, each once, by sixteen octets of their order; records then fall into place by rank.
     pub(crate) fn sorted(&self) -> Vec<usize> {
-        let mut sorted: Vec<usize> = (0..self.stored.len()).collect();
-        sorted.sort_by(|a, b| match (self.stored.get(*a), self.stored.get(*b)) {
-            (Some(a), Some(b)) => self.compare(a, b),
-            _ => Ordering::Equal,
-        });
+        let (ranks, owners) = self.owner_ranks();
+        let mut ends = vec![0_usize; owners];
+        for rank in &ranks {
+            if let Some(count) = ends.get_mut(*rank) {
+                *count = count.saturating_add(1);
+            }
+        }
+        let mut filled: Vec<usize> = ends
+            .iter_mut()
+            .scan(0_usize, |sum, count| {
+                let start = *sum;
+                *sum = sum.saturating_add(*count);
+                *count = *sum;
+                Some(start)
+            })
+            .collect();
+        let mut sorted = vec![0; ranks.len()];
+        for (number, rank) in ranks.iter().enumerate() {
+            if let Some(next) = filled.get_mut(*rank) {
+                if let Some(slot) = sorted.get_mut(*next) {
+                    *slot = number;
+                }
+                *next = next.saturating_add(1);
+            }
+        }
+        let mut rest = sorted.as_mut_slice();
+        let mut start = 0;
+        for end in ends {
+            let Some((node, after)) = rest.split_at_mut_checked(end.saturating_sub(start)) else {
+                break;
+            };
+            node.sort_by(|a, b| match (self.stored.get(*a), self.stored.get(*b)) {
+                (Some(a), Some(b)) => self.compare_in_node(a, b),
+                _ => Ordering::Equal,
+            });
+            (rest, start) = (after, end);
+        }
         sorted
+    }
+
+    /// For each record the rank of its owner among all owners, and how many ranks there are.
+    fn owner_ranks(&self) -> (Vec<usize>, usize) {
+        // Lines of one owner mostly stand together and share one copy of it.
+        let mut owners: Vec<(u128, usize, usize)> = Vec::new();
+        let mut ranks = Vec::with_capacity(self.stored.len());
+        let top = self.stored.first().map_or(&[][..], |r| self.owner(r));
+        let in_zone = self.stored.iter().all(|r| is_below(self.owner(r), top));
+        let skipped = if in_zone { count_labels(top) } else { 0 };
+        for record in &self.stored {
+            if owners.last().is_none_or(|(_, at, _)| *at != record.owner) {
+                let prefix = sort_prefix(self.owner(record), skipped);
+                owners.push((prefix, record.owner, owners.len()));
+            }
+            ranks.push(owners.len().saturating_sub(1));
+        }
+        owners.sort_unstable_by(|(a, a_at, _), (b, b_at, _)| {
+            a.cmp(b)
+                .then_with(|| compare_wire(self.name_at(*a_at), self.name_at(*b_at)))
+        });
+        let mut rank_of = vec![0; owners.len()];
+        let (mut rank, mut previous): (usize, Option<(u128, usize)>) = (0, None);
+        for (prefix, at, number) in owners {
+            if let Some((other, other_at)) = previous {
+                let same = other == prefix
+                    && self
+                        .name_at(other_at)
+                        .eq_ignore_ascii_case(self.name_at(at));
+                rank = rank.saturating_add(usize::from(!same));
+            }
+            previous = Some((prefix, at));
+            if let Some(slot) = rank_of.get_mut(number) {
+                *slot = rank;
+            }
+        }
+        for number in &mut ranks {
+            *number = rank_of.get(*number).copied().unwrap_or(0);
+        }
+        (ranks, rank.saturating_add(1))
     }
 
     /// Where the runs of lines of one owner begin, whose records are `node`; empty when all of them have the same TTL.
@@ -170,14 +244,9 @@ impl Records {
         a.owner == b.owner || self.owner(a).eq_ignore_ascii_case(self.owner(b))
     }
 
-    /// Canonical order of two records, TTLs apart.
-    pub(crate) fn compare(&self, a: &Stored, b: &Stored) -> Ordering {
-        let owners = if a.owner == b.owner {
-            Ordering::Equal
-        } else {
-            compare_wire(self.owner(a), self.owner(b))
-        };
-        owners.then(a.rtype.cmp(&b.rtype)).then_with(|| {
+    /// Canonical order of two records of one owner, TTLs apart.
+    fn compare_in_node(&self, a: &Stored, b: &Stored) -> Ordering {
+        a.rtype.cmp(&b.rtype).then_with(|| {
             let (mine, theirs) = (self.data(a), self.data(b));
             if mine == theirs {
                 return Ordering::Equal;

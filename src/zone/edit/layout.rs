@@ -331,14 +331,6 @@ pub(super) fn owner_text(owner: &Name, origin: Option<&Name>, absolute: bool) ->
     full.get(..length).unwrap_or(&full).as_bytes().to_vec()
 }
 
-/// How many labels two names share, from the top.
-pub(super) fn shared_labels(a: &Name, b: &Name) -> usize {
-    let mine: Vec<&[u8]> = a.labels().collect();
-    let theirs: Vec<&[u8]> = b.labels().collect();
-    let pairs = mine.iter().rev().zip(theirs.iter().rev());
-    pairs.take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count()
-}
-
 /// Writes an owner in front of a line that had none, its fields staying in their columns.
 pub(super) fn give_owner(
     source: usize,

@@ -6,7 +6,7 @@ use crate::rotation::timing::Instant;
 use crate::zone::file::ZoneFile;
 use crate::zone::form::Form;
 use crate::zone::lexer::{Lexer, Line, Token};
-use crate::zone::name::Name;
+use crate::zone::name::{Name, count_labels, shared_labels};
 use crate::zone::rdata::Soa;
 use crate::zone::record::{Rdata, Record, Rtype};
 use crate::zone::records::{Place, Stored};
@@ -106,9 +106,9 @@ fn nearest<'z>(file: &'z ZoneFile, record: &Record) -> Option<&'z Stored> {
     let written = records.all().iter().filter(|r| !r.place.generated);
     let depth = record.owner.label_count();
     written.max_by_key(|r| {
-        let owner = Name::from_checked_wire(records.owner(r));
-        let distance = owner.label_count().abs_diff(depth);
-        let shared = layout::shared_labels(&owner, &record.owner);
+        let owner = records.owner(r);
+        let distance = count_labels(owner).abs_diff(depth);
+        let shared = shared_labels(owner, record.owner.wire());
         (shared, std::cmp::Reverse(distance), r.rtype == record.rtype)
     })
 }
