@@ -35,14 +35,6 @@ pub enum NoAddress {
         /// The zone.
         apex: Name,
     },
-    /// Not an address.
-    #[error(
-        "`{text}` is not a server address: expected 192.0.2.53, 192.0.2.53:5353, 2001:db8::53 or [2001:db8::53]:5353"
-    )]
-    Unreadable {
-        /// What was written.
-        text: String,
-    },
 }
 
 fn list(names: &[Name]) -> String {
@@ -51,7 +43,10 @@ fn list(names: &[Name]) -> String {
 }
 
 /// The addresses to ask: `configured` if there are any, else those of the zone's NS names as the zone itself gives them.
-pub fn addresses(zone: &Zone, configured: &[String]) -> Result<Vec<AuthorityAddress>, NoAddress> {
+pub fn addresses(
+    zone: &Zone,
+    configured: &[SocketAddr],
+) -> Result<Vec<AuthorityAddress>, NoAddress> {
     let apex = &zone.apex;
     let ns = zone.rrset(apex, Rtype::NS).map(|ns| ns.rdatas.as_slice());
     let mut known = Vec::new();
@@ -77,10 +72,7 @@ pub fn addresses(zone: &Zone, configured: &[String]) -> Result<Vec<AuthorityAddr
                 .and_then(|k| k.server.clone()),
             address,
         };
-        return configured
-            .iter()
-            .map(|text| parse(text).map(named))
-            .collect();
+        return Ok(configured.iter().copied().map(named).collect());
     }
     if !elsewhere.is_empty() {
         return Err(NoAddress::Elsewhere {
@@ -94,7 +86,8 @@ pub fn addresses(zone: &Zone, configured: &[String]) -> Result<Vec<AuthorityAddr
     Ok(known)
 }
 
-fn in_zone(zone: &Zone, server: &Name) -> Vec<IpAddr> {
+/// The A and AAAA addresses of a host as the zone itself gives them.
+pub fn in_zone(zone: &Zone, server: &Name) -> Vec<IpAddr> {
     let rdatas = |rtype| {
         zone.rrset(server, rtype)
             .map(|r| r.rdatas.as_slice())
@@ -105,20 +98,6 @@ fn in_zone(zone: &Zone, server: &Name) -> Vec<IpAddr> {
     let four = rdatas(Rtype::A).iter().filter_map(v4);
     four.chain(rdatas(Rtype::AAAA).iter().filter_map(v6))
         .collect()
-}
-
-/// An address with or without a port; 53 without.
-fn parse(text: &str) -> Result<SocketAddr, NoAddress> {
-    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
-    text.parse::<SocketAddr>()
-        .or_else(|_| {
-            bare.unwrap_or(text)
-                .parse()
-                .map(|ip| SocketAddr::new(ip, 53))
-        })
-        .map_err(|_| NoAddress::Unreadable {
-            text: text.to_owned(),
-        })
 }
 
 impl AuthorityAddress {
@@ -156,41 +135,40 @@ mod tests {
     fn servers_are_those_of_the_zone_or_those_configured() {
         let inside = "@ NS n\nn A 192.0.2.53\nn AAAA 2001:db8::53\n";
         let outside = "@ NS n\n@ NS ns.example.net.\nn A 192.0.2.53\n";
-        let table: [(&str, &[&str], &str); 5] = [
+        let table: [(&str, &[&str], &str); 4] = [
             (inside, &[], "n.e. 192.0.2.53:53, n.e. [2001:db8::53]:53"),
             (
                 inside,
-                &["192.0.2.53:5353", "198.51.100.1"],
+                &["192.0.2.53:5353", "198.51.100.1:53"],
                 "n.e. 192.0.2.53:5353, 198.51.100.1:53",
             ),
             (
                 outside,
-                &["2001:db8::1", "[2001:db8::2]", "[2001:db8::3]:54"],
-                "[2001:db8::1]:53, [2001:db8::2]:53, [2001:db8::3]:54",
+                &["[2001:db8::1]:53", "[2001:db8::3]:54"],
+                "[2001:db8::1]:53, [2001:db8::3]:54",
             ),
             (
                 outside,
                 &[],
                 "no address of ns.example.net. is known from the zone e. itself; set `servers",
             ),
-            (
-                inside,
-                &["ns1.example.com"],
-                "`ns1.example.com` is not a server address",
-            ),
         ];
         for (records, configured, expected) in table {
-            let configured: Vec<String> = configured.iter().map(ToString::to_string).collect();
+            let configured: Vec<SocketAddr> = configured
+                .iter()
+                .map(|text| text.parse().unwrap())
+                .collect();
             let found = shown(addresses(&zone(records), &configured));
             assert!(found.contains(expected), "{found} instead of {expected}");
         }
     }
+
     #[test]
     fn a_zone_without_servers_has_no_address() {
         let zone = Zone::empty(Name::parse(b"e.", None).unwrap());
         assert!(shown(addresses(&zone, &[])).contains("has no NS record"));
         assert_eq!(
-            shown(addresses(&zone, &["192.0.2.1".to_owned()])),
+            shown(addresses(&zone, &["192.0.2.1:53".parse().unwrap()])),
             "192.0.2.1:53"
         );
     }

@@ -1,10 +1,11 @@
 //! The live world as observations: what servers answer and what hosts present. Bounded and cancellable.
 
+pub mod addresses;
 pub mod authorities;
 mod denial;
 pub mod dns;
 pub mod probe;
-pub mod proof;
+mod proof;
 pub mod smtp;
 pub mod tls;
 

@@ -5,9 +5,9 @@
 use super::head::{self, Head};
 use crate::dnssec::keys::SigningKey;
 use crate::dnssec::keystore::load_keys;
-use crate::observe::authorities::{self, AuthorityAddress, Limits};
+use crate::observe::addresses::{self, AuthorityAddress};
+use crate::observe::authorities::{self, Limits, Trust};
 use crate::observe::probe::{self, Bounds, Target};
-use crate::observe::proof::Trust;
 use crate::observe::smtp::Caller;
 use crate::rotation::association::Association;
 use crate::rotation::observation::{Authority, Endpoint, Observation, Seen, TlsaName};
@@ -19,7 +19,7 @@ use crate::zone::content::Zone;
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Rtype};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 /// What was seen, and what the user should know about the looking itself.
 pub(super) struct Sight {
@@ -158,8 +158,7 @@ pub(super) fn servers(
 ) -> Result<Vec<AuthorityAddress>, String> {
     let empty = Zone::empty(zone.name.clone());
     let content = head.map_or(&empty, |head| &head.content);
-    let configured: Vec<String> = zone.servers.iter().map(ToString::to_string).collect();
-    authorities::addresses(content, &configured).map_err(|e| e.to_string())
+    addresses::addresses(content, &zone.servers).map_err(|e| e.to_string())
 }
 
 /// What the zone's keys are measured by: our own key files, or the anchor the operator gave.
@@ -216,23 +215,8 @@ fn addresses_at_head(places: &[Place<'_>], endpoint: &Endpoint) -> Vec<SocketAdd
     let Some(Ok(head)) = place.map(|place| &place.head) else {
         return vec![];
     };
-    let rdatas = |rtype| {
-        let rrset = head.content.rrset(&host, rtype);
-        rrset
-            .map(|rrset| rrset.rdatas.as_slice())
-            .unwrap_or_default()
-    };
-    let v4 = |r: &Rdata| {
-        <[u8; 4]>::try_from(&*r.0)
-            .ok()
-            .map(|o| IpAddr::from(Ipv4Addr::from(o)))
-    };
-    let v6 = |r: &Rdata| {
-        <[u8; 16]>::try_from(&*r.0)
-            .ok()
-            .map(|o| IpAddr::from(Ipv6Addr::from(o)))
-    };
-    let four = rdatas(Rtype::A).iter().filter_map(v4);
-    let all = four.chain(rdatas(Rtype::AAAA).iter().filter_map(v6));
-    all.map(|ip| SocketAddr::new(ip, endpoint.port)).collect()
+    addresses::in_zone(&head.content, &host)
+        .into_iter()
+        .map(|ip| SocketAddr::new(ip, endpoint.port))
+        .collect()
 }
