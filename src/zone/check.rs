@@ -3,7 +3,8 @@
 use crate::zone::diagnostic::{Finding, Findings, Kind, Severity, Source};
 use crate::zone::form::Form;
 use crate::zone::lexer::Lexer;
-use crate::zone::name::{Name, is_below, write_name};
+use crate::zone::name::{Name, write_name};
+use crate::zone::order::is_below;
 use crate::zone::record::Rtype;
 use crate::zone::records::{Records, Run, Stored};
 use std::ops::Range;

@@ -1,5 +1,6 @@
 //! Domain names in wire form with the text form of master files (RFC 1035 §3.1, §5.1; canonical order RFC 4034 §6.1).
 
+use crate::zone::order::{compare_wire, is_below};
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -215,112 +216,6 @@ pub(crate) fn split_name(octets: &[u8]) -> Result<(&[u8], &[u8]), NameError> {
     octets.split_at_checked(length).ok_or(NameError::BadWire)
 }
 
-/// Canonical order of two names in wire form (RFC 4034 §6.1): by labels from the right, absent labels first.
-pub(crate) fn compare_wire(mine: &[u8], theirs: &[u8]) -> Ordering {
-    let (my_starts, my_count) = label_starts(mine);
-    let (their_starts, their_count) = label_starts(theirs);
-    let my_labels = my_starts.get(..my_count).unwrap_or_default();
-    let their_labels = their_starts.get(..their_count).unwrap_or_default();
-    for (a, b) in my_labels.iter().rev().zip(their_labels.iter().rev()) {
-        let (a, b) = (label_at(mine, *a), label_at(theirs, *b));
-        // Most labels that are compared are equal, and in the same case.
-        if a != b {
-            let (a, b) = (a.iter(), b.iter());
-            let order = a
-                .map(u8::to_ascii_lowercase)
-                .cmp(b.map(u8::to_ascii_lowercase));
-            if order != Ordering::Equal {
-                return order;
-            }
-        }
-    }
-    my_count.cmp(&their_count)
-}
-
-/// Where the labels of a wire name begin, without an allocation: a name has at most 127, within 255 octets.
-fn label_starts(wire: &[u8]) -> ([u8; 128], usize) {
-    let mut starts = [0; 128];
-    let (mut count, mut at) = (0_usize, 0_u8);
-    while let (Some(length @ 1..), Some(slot)) =
-        (wire.get(usize::from(at)).copied(), starts.get_mut(count))
-    {
-        *slot = at;
-        count = count.saturating_add(1);
-        at = at.saturating_add(length).saturating_add(1);
-    }
-    (starts, count)
-}
-
-/// The label that begins at an offset of a wire name, without its length.
-fn label_at(wire: &[u8], at: u8) -> &[u8] {
-    let start = usize::from(at).saturating_add(1);
-    let length = usize::from(wire.get(usize::from(at)).copied().unwrap_or(0));
-    wire.get(start..start.saturating_add(length))
-        .unwrap_or_default()
-}
-
-/// The first 16 octets of a form of the name whose plain order is the canonical order, `skipped` labels at the top left out.
-///
-/// Names whose prefixes are equal may still differ. Names are comparable when the labels left out are the same.
-pub(crate) fn sort_prefix(wire: &[u8], skipped: usize) -> u128 {
-    let (starts, count) = label_starts(wire);
-    let kept = starts
-        .get(..count.saturating_sub(skipped))
-        .unwrap_or_default();
-    let mut prefix = [0; 16];
-    let mut slots = prefix.iter_mut();
-    'full: for start in kept.iter().rev() {
-        for octet in label_at(wire, *start) {
-            // 0 ends a label: 0 and 1 within one become two octets each.
-            let (first, second) = match octet.to_ascii_lowercase() {
-                octet @ (0 | 1) => (1, Some(octet.saturating_add(1))),
-                octet => (octet, None),
-            };
-            for octet in [Some(first), second].into_iter().flatten() {
-                match slots.next() {
-                    Some(slot) => *slot = octet,
-                    None => break 'full,
-                }
-            }
-        }
-        if slots.next().is_none() {
-            break;
-        }
-    }
-    u128::from_be_bytes(prefix)
-}
-
-/// Whether the wire name `name` is `apex` or lies below it.
-pub(crate) fn is_below(name: &[u8], apex: &[u8]) -> bool {
-    let mut rest = name;
-    while rest.len() > apex.len() {
-        let label = usize::from(rest.first().copied().unwrap_or(0)).saturating_add(1);
-        rest = rest.get(label..).unwrap_or_default();
-    }
-    rest.eq_ignore_ascii_case(apex)
-}
-
-/// How many labels two wire names share, from the top.
-pub(crate) fn shared_labels(mine: &[u8], theirs: &[u8]) -> usize {
-    let (my_starts, my_count) = label_starts(mine);
-    let (their_starts, their_count) = label_starts(theirs);
-    let my_labels = my_starts.get(..my_count).unwrap_or_default().iter().rev();
-    let their_labels = their_starts
-        .get(..their_count)
-        .unwrap_or_default()
-        .iter()
-        .rev();
-    my_labels
-        .zip(their_labels)
-        .take_while(|(a, b)| label_at(mine, **a).eq_ignore_ascii_case(label_at(theirs, **b)))
-        .count()
-}
-
-/// How many labels a wire name has, the root not counted.
-pub(crate) fn count_labels(wire: &[u8]) -> usize {
-    label_starts(wire).1
-}
-
 /// The octet that follows a `\`: `DDD` as a number, anything else as itself (RFC 1035 §5.1).
 pub(crate) fn unescape(after: &[u8]) -> Result<(u8, &[u8]), NameError> {
     match after {
@@ -462,40 +357,5 @@ mod tests {
             Err(NameError::BadWire)
         );
         assert!(!name("xexample.com.").is_at_or_below(&name("example.com.")));
-    }
-
-    #[test]
-    fn sort_prefixes_never_contradict_the_canonical_order() {
-        let labels = [
-            "",
-            "a.",
-            "A.",
-            "b.",
-            "\\000.",
-            "\\001.",
-            "\\002.",
-            "a\\000.",
-            "a\\001.",
-            "*.",
-            "_25._tcp.",
-            "\\200.",
-            "abcdefghijklmnop.",
-            "abcdefghijklmnopq.",
-            "z.a.",
-            "\\000.a.",
-            "a.\\000.",
-        ];
-        let names: Vec<Name> = labels
-            .iter()
-            .flat_map(|l| labels.iter().map(move |m| name(&format!("{m}{l}example."))))
-            .collect();
-        for (a, b) in names.iter().flat_map(|a| names.iter().map(move |b| (a, b))) {
-            let prefixes = sort_prefix(a.wire(), 1).cmp(&sort_prefix(b.wire(), 1));
-            let full = a.cmp(b);
-            assert!(
-                prefixes == full || prefixes.is_eq(),
-                "{a} {b}: {prefixes:?}, {full:?}"
-            );
-        }
     }
 }

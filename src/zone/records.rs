@@ -3,7 +3,8 @@
 //! A zone of a million records costs two allocations that grow, not millions.
 
 use crate::rotation::timing::Ttl;
-use crate::zone::name::{Name, compare_wire, count_labels, is_below, sort_prefix, split_name};
+use crate::zone::name::{Name, split_name};
+use crate::zone::order::{compare_wire, count_labels, is_below, sort_prefix};
 use crate::zone::rdata;
 use crate::zone::record::{Rdata, Record, Rtype};
 use std::cmp::Ordering;
