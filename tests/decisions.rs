@@ -1,5 +1,12 @@
 //! The machine's decisions as a table: situation, what is decided, why; and plans as snapshots.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use tlsa_rotate::rotation::association::Association;

@@ -11,7 +11,6 @@ use serde::Serialize;
 use std::fmt;
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -77,8 +76,7 @@ fn read(zone: &ZoneArgument, unsigned: bool, now: Instant) -> Result<Arc<ServedZ
     let served = if unsigned {
         ServedZone::unverified(content)
     } else {
-        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        ServedZone::verified(content, now, threads)
+        ServedZone::verified(content, now)
     };
     served.map(Arc::new).map_err(|why| {
         let failure = Failure::wrong(format_args!("{shown}: {why}"));

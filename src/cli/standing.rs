@@ -69,7 +69,9 @@ fn code(tick: &Tick) -> Exit {
         Exit::DeliveryAtRisk
     } else if tick.failed.is_some() {
         Exit::Wrong
-    } else if decision.and_then(|decision| decision.who_acts()) == Some(Who::You) {
+    } else if decision.and_then(super::super::rotation::decide::Decision::who_acts)
+        == Some(Who::You)
+    {
         Exit::PersonNeeded
     } else {
         Exit::Done

@@ -224,7 +224,8 @@ pub fn apply(
     Ok(after)
 }
 
-/// The table itself: which step follows.
+/// The table itself: which step follows. One line for each transition, in the order of a rotation.
+#[allow(clippy::match_same_arms)]
 fn successor(step: Step, event: &Event) -> Option<Step> {
     use self::Step as S;
     Some(match (step, event) {

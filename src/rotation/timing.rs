@@ -157,8 +157,9 @@ impl fmt::Display for Span {
         let mut rest = self.0;
         for (unit, seconds) in [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)] {
             if rest >= seconds {
-                write!(f, "{}{unit}", rest / seconds)?;
-                rest %= seconds;
+                let whole = rest.checked_div(seconds).unwrap_or_default();
+                write!(f, "{whole}{unit}")?;
+                rest = rest.saturating_sub(whole.saturating_mul(seconds));
             }
         }
         Ok(())

@@ -99,7 +99,8 @@ pub(super) fn carry_out(
     let mut changed = false;
     for action in actions {
         match action {
-            Action::AdmitKey | Action::ComputeAssociations => {}
+            // Key steps are done before deciding; putting a certificate back is for the operator.
+            Action::AdmitKey | Action::ComputeAssociations | Action::RollBack => {}
             Action::ChangeZone(requirement) => {
                 let policy = &case.certificate.policy;
                 let context = propose::Context {
@@ -123,7 +124,6 @@ pub(super) fn carry_out(
                     changed = true;
                 }
             }
-            Action::RollBack => {}
         }
     }
     Ok(changed)

@@ -130,7 +130,9 @@ fn without_dots(path: &Path) -> PathBuf {
 pub(super) fn associations(content: &Zone, name: &Name) -> BTreeSet<Association> {
     let rrset = content.rrset(name, Rtype::TLSA);
     let rdatas = rrset.into_iter().flat_map(|rrset| &rrset.rdatas);
-    rdatas.filter_map(|rdata| rdata.association()).collect()
+    rdatas
+        .filter_map(super::super::zone::record::Rdata::association)
+        .collect()
 }
 
 /// The zones that the names of a rotation lie in, each once.

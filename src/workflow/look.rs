@@ -3,8 +3,7 @@
 //! Nothing here fails: what could not be looked at is `Unknown` with its reason, and a note for the user.
 
 use super::head::{self, Head};
-use crate::dnssec::keys::SigningKey;
-use crate::dnssec::keystore::load_keys;
+use crate::dnssec::keystore::{entry_points, load_keys};
 use crate::observe::addresses::{self, AuthorityAddress};
 use crate::observe::authorities::{self, Limits, Trust};
 use crate::observe::probe::{self, Bounds, Target};
@@ -165,13 +164,9 @@ pub(super) fn servers(
 fn trust(zone: &ZoneConfig, now: Instant) -> Result<Trust, String> {
     match &zone.signing {
         Signing::Here { keys, .. } => {
-            let mut keys = load_keys(keys, &zone.name).map_err(|e| e.to_string())?;
-            keys.retain(|key| key.is_published(now));
-            // A zone with a single kind of key signs its keys with that one, whatever its flags.
-            if keys.iter().any(SigningKey::is_secure_entry_point) {
-                keys.retain(SigningKey::is_secure_entry_point);
-            }
-            let dnskeys: Vec<Rdata> = keys.iter().map(|key| key.dnskey().clone()).collect();
+            let keys = load_keys(keys, &zone.name).map_err(|e| e.to_string())?;
+            let trusted = entry_points(&keys, now).into_iter();
+            let dnskeys: Vec<Rdata> = trusted.map(|key| key.dnskey().clone()).collect();
             Ok(Trust::new(&zone.name, Vec::new(), &dnskeys))
         }
         Signing::External { anchor } => {

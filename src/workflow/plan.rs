@@ -64,13 +64,12 @@ pub fn plan(
 fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, WorkflowError> {
     let case = Case::open(workspace, name, now)?;
     let certificate = case.certificate;
-    let (id, state, is_started) = match case.under_way() {
-        Some((id, state)) => (id.clone(), state.clone(), true),
-        None => {
-            let (begin, _) = start::beginning(workspace, certificate)?;
-            let state = apply(None, now, &begin).map_err(WorkflowError::Illegal)?;
-            (case.next_id(), state, false)
-        }
+    let (id, state, is_started) = if let Some((id, state)) = case.under_way() {
+        (id.clone(), state.clone(), true)
+    } else {
+        let (begin, _) = start::beginning(workspace, certificate)?;
+        let state = apply(None, now, &begin).map_err(WorkflowError::Illegal)?;
+        (case.next_id(), state, false)
     };
     let timeline = look_ahead(&state, now, &certificate.policy, &placeholder(&state))
         .map_err(WorkflowError::Illegal)?;

@@ -6,11 +6,11 @@
 use super::WorkflowError;
 use super::head::Head;
 use crate::dnssec::Earlier;
-use crate::dnssec::audit::verify_zone;
 use crate::dnssec::delta::Delta;
 use crate::dnssec::denial::Denial;
 use crate::dnssec::keystore::load_keys;
 use crate::dnssec::sign::{Signed, SigningPolicy, sign};
+use crate::dnssec::verify::verify_zone;
 use crate::publish::command::Invocation;
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;

@@ -7,7 +7,6 @@ use crate::rotation::timing::{Instant, Span, Ttl};
 use crate::zone::content::{Node, Rrset, Zone};
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
-use std::num::NonZeroUsize;
 use std::ops::Bound::{Excluded, Unbounded};
 
 /// A zone with its SOA, its serial and its chain of denial.
@@ -81,8 +80,8 @@ impl Refused {
 impl ServedZone {
     /// Makes a signed zone ready, if every signature in it and its chain of denial hold at `now` (RFC 4035 §2).
     ///
-    /// Of an NSEC3 chain the signatures are checked and not that it is closed. `threads` check signatures at once.
-    pub fn verified(zone: Zone, now: Instant, threads: NonZeroUsize) -> Result<Self, Refused> {
+    /// Of an NSEC3 chain the signatures are checked and not that it is closed.
+    pub fn verified(zone: Zone, now: Instant) -> Result<Self, Refused> {
         let faults: Vec<Finding> = verify_zone(&zone, now, Span::ZERO, None)
             .err()
             .unwrap_or_default()

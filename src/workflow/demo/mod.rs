@@ -156,7 +156,7 @@ impl Demo<'_> {
             &format!("{} begins: a new key is made, and not deployed", self.id),
         );
         let mut tick: u64 = 0;
-        let mut rounds_after_the_end = 0;
+        let mut rounds_after_the_end: u64 = 0;
         while self.now < BEGIN + END && rounds_after_the_end < 2 * CRON {
             for loaded in self.stage.load(self.now)? {
                 self.say("dns", &loaded);
@@ -168,7 +168,7 @@ impl Demo<'_> {
             self.operate()?;
             self.mail();
             if self.state.is_over() {
-                rounds_after_the_end += 1;
+                rounds_after_the_end = rounds_after_the_end.saturating_add(1);
             }
             tick = tick.saturating_add(1);
             self.now = self.now + TICK;

@@ -9,7 +9,7 @@ use crate::publish::command::Invocation;
 use crate::publish::serve::served::ServedZone;
 use crate::publish::serve::server::{Server, Transfers};
 use crate::rotation::association::Association;
-use crate::rotation::timing::{Instant, Span, Ttl};
+use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
 use crate::workspace::durable;
 use crate::workspace::tls_key::{self, KeyFiles, KeyKind};
@@ -277,7 +277,7 @@ fn zone_with(certificate: &[u8], now: Instant) -> Result<Vec<u8>, String> {
     let subjects = crate::dane::subject::read_chain(certificate).map_err(|e| e.to_string())?;
     let live: Association = subjects
         .first()
-        .map(|leaf| leaf.spki_association())
+        .map(crate::dane::certificate::Certificate::spki_association)
         .ok_or("there is no live certificate")?;
     let apex = Name::parse(ZONE.as_bytes(), None).map_err(|e| e.to_string())?;
     let file = ZoneFile::read("example.com.zone", ZONE_TEXT.into(), Some(&apex), &NoFiles);
@@ -316,6 +316,3 @@ fn git(root: &Path, arguments: &[&str]) -> Result<String, DemoError> {
         .map_err(|e| DemoError::new("run git", &e))?;
     Ok(String::from_utf8_lossy(&finished.stdout).trim().to_owned())
 }
-
-/// The TTL of the zone's TLSA RRsets, for the sentence that explains the demo.
-pub(super) const TLSA_TTL: Ttl = Ttl(3600);
