@@ -286,7 +286,7 @@ fn every_mistake_is_told_with_its_line() {
         (
             "{ keys = \"keys\" }",
             "{ keys = \"keys\", denial = \"nsec5\" }",
-            &["8: `denial` must be \"nsec\" or \"nsec3\", not `nsec5`"],
+            &["8: `denial` must be \"nsec\", the only one signed so far, not `nsec5`"],
         ),
         (
             "{ keys = \"keys\" }",

@@ -56,7 +56,7 @@ fn next_commands(directory: &Path) -> Vec<String> {
     vec![
         format!("{enter}${{EDITOR:-vi}} tlsa-rotate.toml zones/example.com.zone"),
         "tlsa-rotate key generate example.com --keys keys".to_owned(),
-        "tlsa-rotate check".to_owned(),
+        "tlsa-rotate plan".to_owned(),
     ]
 }
 

@@ -94,16 +94,8 @@ pub(crate) enum Format {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print the TLSA data of certificates, chains, requests and keys
-    Record(record::RecordArgs),
-    /// DANE offline: judge a chain by a TLSA RRset
-    Dane(dane::DaneArgs),
     /// Write a new workspace, every key explained
     Init(init::Args),
-    /// Serve signed zones over DNS
-    Serve(serve::Args),
-    /// A whole rotation in under a minute on loopback, nothing to install
-    Demo(demo::Demo),
     /// Begin a rotation: generate or admit the next key; publishes nothing
     Start(start::Start),
     /// The runbook: seven steps, earliest dates, zone diffs, how to check and to undo
@@ -114,11 +106,18 @@ enum Command {
     Status(status::Status),
     /// Give a rotation up by the safe way back
     Abort(abort::Abort),
-    /// Check, normalize and compare master files
-    /// Make and show DNSSEC keys, and print DS records for the registrar
-    Key(key::Args),
+    /// Print the TLSA data of certificates, chains, requests and keys
+    Record(record::RecordArgs),
+    /// DANE offline: judge a chain by a TLSA RRset
+    Dane(dane::DaneArgs),
     /// Check, normalize, compare, sign and verify master files
     Zone(zone::Args),
+    /// Make and show DNSSEC keys, and print DS records for the registrar
+    Key(key::Args),
+    /// Serve signed zones over DNS
+    Serve(serve::Args),
+    /// A whole rotation in under a minute on loopback, nothing to install
+    Demo(demo::Demo),
 }
 
 /// Runs the command line; returns the process's exit code.

@@ -5,7 +5,8 @@
 //! (see [`Rotation::requirement`]). When it is safe to move is not decided here but in `decide`.
 
 use super::association::Association;
-use super::observation::{Authority, Endpoint, TlsaName};
+pub use super::event::Event;
+use super::observation::{Endpoint, TlsaName};
 use super::timing::{Instant, Ttl};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,83 +42,6 @@ pub enum Step {
     Withdrawing,
     /// The rotation was given up safely. An end.
     Aborted,
-}
-
-/// A fact that moves a rotation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "fact", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Event {
-    /// A rotation was started for these endpoints.
-    Started {
-        /// Every host and port that presents the certificate.
-        endpoints: BTreeSet<Endpoint>,
-        /// The associations of the keys in use.
-        current: BTreeSet<Association>,
-        /// The TLSA RRset of each name as it was found.
-        base: BTreeMap<TlsaName, BTreeSet<Association>>,
-        /// The largest TTL known of each name's RRset (of its absence: the negative TTL).
-        ttl: BTreeMap<TlsaName, Ttl>,
-    },
-    /// The next key and certificate exist, belong together and are strong enough.
-    KeyAdmitted {
-        /// The earliest end of validity among the incoming certificates.
-        not_after: Instant,
-    },
-    /// The incoming associations were computed.
-    AssociationsComputed {
-        /// One for each incoming key.
-        incoming: BTreeSet<Association>,
-    },
-    /// It was decided to publish the incoming associations beside the old ones.
-    PrepublishDecided,
-    /// An RRset without the incoming associations was seen under a larger TTL than any before.
-    HigherTtlSeen {
-        /// Where.
-        name: TlsaName,
-        /// The larger TTL.
-        ttl: Ttl,
-    },
-    /// In one run, every authoritative server was seen serving the full set: this is `T_all`.
-    PrepublishServed {
-        /// The largest TTL under which it was served.
-        ttl: Ttl,
-    },
-    /// Git HEAD no longer holds the full set; the clock starts anew.
-    MergeReverted {
-        /// Which RRset.
-        name: TlsaName,
-    },
-    /// A server was seen without the full set; the clock starts anew.
-    ServerRegressed {
-        /// Which RRset.
-        name: TlsaName,
-        /// Which server.
-        authority: Authority,
-    },
-    /// No cache can lack the incoming associations any more.
-    SwapOpened,
-    /// In one run, every host presented an incoming key on every address and for every algorithm.
-    HostsPresentedIncoming,
-    /// A host was seen with an old key again; the soak starts anew.
-    HostRegressed {
-        /// Which host and port.
-        endpoint: Endpoint,
-    },
-    /// The soak passed and every host still verified.
-    SoakPassed,
-    /// It was decided to take the old associations out.
-    RetireDecided,
-    /// In one run, every authoritative server was seen serving the set without the old associations.
-    RetireServed,
-    /// A person asked to give the rotation up.
-    AbortRequested {
-        /// In the person's words.
-        reason: String,
-    },
-    /// In one run, every host presented an old key; it was decided to take the incoming associations out.
-    WithdrawalDecided,
-    /// In one run, every authoritative server was seen serving the set without the incoming associations.
-    WithdrawalServed,
 }
 
 /// One rotation of one certificate: the fold of its events.
@@ -415,31 +339,6 @@ impl Step {
             Self::RollingBack => "RollingBack",
             Self::Withdrawing => "Withdrawing",
             Self::Aborted => "Aborted",
-        }
-    }
-}
-
-impl Event {
-    /// The event's name in one word.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Started { .. } => "Started",
-            Self::KeyAdmitted { .. } => "KeyAdmitted",
-            Self::AssociationsComputed { .. } => "AssociationsComputed",
-            Self::PrepublishDecided => "PrepublishDecided",
-            Self::HigherTtlSeen { .. } => "HigherTtlSeen",
-            Self::PrepublishServed { .. } => "PrepublishServed",
-            Self::MergeReverted { .. } => "MergeReverted",
-            Self::ServerRegressed { .. } => "ServerRegressed",
-            Self::SwapOpened => "SwapOpened",
-            Self::HostsPresentedIncoming => "HostsPresentedIncoming",
-            Self::HostRegressed { .. } => "HostRegressed",
-            Self::SoakPassed => "SoakPassed",
-            Self::RetireDecided => "RetireDecided",
-            Self::RetireServed => "RetireServed",
-            Self::AbortRequested { .. } => "AbortRequested",
-            Self::WithdrawalDecided => "WithdrawalDecided",
-            Self::WithdrawalServed => "WithdrawalServed",
         }
     }
 }

@@ -66,8 +66,6 @@ pub enum Signing {
 pub enum Denial {
     /// RFC 4034 §4.
     Nsec,
-    /// RFC 5155, with the parameters of RFC 9276.
-    Nsec3,
 }
 
 /// How a change of a zone file is made.
@@ -179,11 +177,10 @@ fn read_signing_here<'t>(
         None => Denial::Nsec,
         Some(text) => match text.value.as_str() {
             "nsec" => Denial::Nsec,
-            "nsec3" => Denial::Nsec3,
             other => {
                 findings.wrong(
                     text.line,
-                    format!("`denial` must be \"nsec\" or \"nsec3\", not `{other}`"),
+                    format!("`denial` must be \"nsec\", the only one signed so far, not `{other}`"),
                 );
                 return None;
             }

@@ -1,6 +1,6 @@
 //! RDATA of every type: text, wire and canonical form from one table of fields (RFC 1035 §3.3 and the RFC of each type).
 //!
-//! [`schema`](mod@schema) says which fields a type has; reading, printing, checking and lower-casing follow from it. A type that
+//! `schema` says which fields a type has; reading, printing, checking and lower-casing follow from it. A type that
 //! is not in the table is read and printed in the generic form of RFC 3597 only.
 
 mod apl;

@@ -1,0 +1,168 @@
+//! The facts that move a rotation, in the past tense: what the journal holds, and nothing else does.
+
+use super::association::Association;
+use super::observation::{Authority, Endpoint, TlsaName};
+use super::timing::{Instant, Ttl};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A fact that moves a rotation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Event {
+    /// A rotation was started for these endpoints.
+    Started {
+        /// Every host and port that presents the certificate.
+        endpoints: BTreeSet<Endpoint>,
+        /// The associations of the keys in use.
+        current: BTreeSet<Association>,
+        /// The TLSA RRset of each name as it was found.
+        base: BTreeMap<TlsaName, BTreeSet<Association>>,
+        /// The largest TTL known of each name's RRset (of its absence: the negative TTL).
+        ttl: BTreeMap<TlsaName, Ttl>,
+    },
+    /// The next key and certificate exist, belong together and are strong enough.
+    KeyAdmitted {
+        /// The earliest end of validity among the incoming certificates.
+        not_after: Instant,
+    },
+    /// The incoming associations were computed.
+    AssociationsComputed {
+        /// One for each incoming key.
+        incoming: BTreeSet<Association>,
+    },
+    /// It was decided to publish the incoming associations beside the old ones.
+    PrepublishDecided,
+    /// An RRset without the incoming associations was seen under a larger TTL than any before.
+    HigherTtlSeen {
+        /// Where.
+        name: TlsaName,
+        /// The larger TTL.
+        ttl: Ttl,
+    },
+    /// In one run, every authoritative server was seen serving the full set: this is `T_all`.
+    PrepublishServed {
+        /// The largest TTL under which it was served.
+        ttl: Ttl,
+    },
+    /// Git HEAD no longer holds the full set; the clock starts anew.
+    MergeReverted {
+        /// Which RRset.
+        name: TlsaName,
+    },
+    /// A server was seen without the full set; the clock starts anew.
+    ServerRegressed {
+        /// Which RRset.
+        name: TlsaName,
+        /// Which server.
+        authority: Authority,
+    },
+    /// No cache can lack the incoming associations any more.
+    SwapOpened,
+    /// In one run, every host presented an incoming key on every address and for every algorithm.
+    HostsPresentedIncoming,
+    /// A host was seen with an old key again; the soak starts anew.
+    HostRegressed {
+        /// Which host and port.
+        endpoint: Endpoint,
+    },
+    /// The soak passed and every host still verified.
+    SoakPassed,
+    /// It was decided to take the old associations out.
+    RetireDecided,
+    /// In one run, every authoritative server was seen serving the set without the old associations.
+    RetireServed,
+    /// A person asked to give the rotation up.
+    AbortRequested {
+        /// In the person's words.
+        reason: String,
+    },
+    /// In one run, every host presented an old key; it was decided to take the incoming associations out.
+    WithdrawalDecided,
+    /// In one run, every authoritative server was seen serving the set without the incoming associations.
+    WithdrawalServed,
+}
+
+impl Event {
+    /// The event's name in one word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "Started",
+            Self::KeyAdmitted { .. } => "KeyAdmitted",
+            Self::AssociationsComputed { .. } => "AssociationsComputed",
+            Self::PrepublishDecided => "PrepublishDecided",
+            Self::HigherTtlSeen { .. } => "HigherTtlSeen",
+            Self::PrepublishServed { .. } => "PrepublishServed",
+            Self::MergeReverted { .. } => "MergeReverted",
+            Self::ServerRegressed { .. } => "ServerRegressed",
+            Self::SwapOpened => "SwapOpened",
+            Self::HostsPresentedIncoming => "HostsPresentedIncoming",
+            Self::HostRegressed { .. } => "HostRegressed",
+            Self::SoakPassed => "SoakPassed",
+            Self::RetireDecided => "RetireDecided",
+            Self::RetireServed => "RetireServed",
+            Self::AbortRequested { .. } => "AbortRequested",
+            Self::WithdrawalDecided => "WithdrawalDecided",
+            Self::WithdrawalServed => "WithdrawalServed",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The journal's text is read by later versions: a change here is a change of the format.
+    #[test]
+    fn facts_are_written_as_they_always_were() {
+        let endpoint = Endpoint {
+            host: "mx.example.com".into(),
+            port: 25,
+        };
+        let key = Association::dane_ee_spki_sha256([0xab; 32]);
+        let name = endpoint.tlsa_name();
+        let hex = "ab".repeat(32);
+        let table = [
+            (
+                Event::Started {
+                    endpoints: BTreeSet::from([endpoint.clone()]),
+                    current: BTreeSet::from([key.clone()]),
+                    base: BTreeMap::from([(name.clone(), BTreeSet::from([key.clone()]))]),
+                    ttl: BTreeMap::from([(name.clone(), Ttl(3600))]),
+                },
+                format!(r#"{{"started":{{"endpoints":[{{"host":"mx.example.com","port":25}}],"current":["3 1 1 {hex}"],"base":{{"_25._tcp.mx.example.com.":["3 1 1 {hex}"]}},"ttl":{{"_25._tcp.mx.example.com.":3600}}}}}}"#),
+            ),
+            (
+                Event::KeyAdmitted { not_after: Instant::from_unix(7) },
+                r#"{"key-admitted":{"not_after":7}}"#.to_owned(),
+            ),
+            (
+                Event::AssociationsComputed { incoming: BTreeSet::from([key]) },
+                format!(r#"{{"associations-computed":{{"incoming":["3 1 1 {hex}"]}}}}"#),
+            ),
+            (Event::PrepublishDecided, r#""prepublish-decided""#.to_owned()),
+            (
+                Event::HigherTtlSeen { name: name.clone(), ttl: Ttl(9) },
+                r#"{"higher-ttl-seen":{"name":"_25._tcp.mx.example.com.","ttl":9}}"#.to_owned(),
+            ),
+            (Event::PrepublishServed { ttl: Ttl(9) }, r#"{"prepublish-served":{"ttl":9}}"#.to_owned()),
+            (
+                Event::ServerRegressed { name, authority: Authority("ns1 192.0.2.1:53".into()) },
+                r#"{"server-regressed":{"name":"_25._tcp.mx.example.com.","authority":"ns1 192.0.2.1:53"}}"#.to_owned(),
+            ),
+            (
+                Event::HostRegressed { endpoint },
+                r#"{"host-regressed":{"endpoint":{"host":"mx.example.com","port":25}}}"#.to_owned(),
+            ),
+        ];
+        for (event, text) in table {
+            assert_eq!(serde_json::to_string(&event).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+        }
+        let stranger = r#"{"prepublish-served":{"ttl":9,"by":"nobody"}}"#;
+        assert!(
+            serde_json::from_str::<Event>(stranger).is_err(),
+            "unknown fields are refused"
+        );
+    }
+}
