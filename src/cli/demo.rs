@@ -9,7 +9,7 @@ use std::io::Write as _;
 /// A whole rotation on loopback under a fast clock: real DNS, real SMTP STARTTLS, validating senders.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Demo {
-    /// Deploy as soon as the records are merged, without step 4, to see what goes wrong
+    /// Deploy as soon as one server has the records, without step 4, to see what goes wrong
     #[arg(long)]
     skip_wait: bool,
 }

@@ -22,6 +22,9 @@ pub(crate) fn run(args: &Plan, global: &Global) -> Result<Exit, Failure> {
     let mut out = super::stdout();
     let mut documents = Vec::new();
     for (position, plan) in plans.iter().enumerate() {
+        for note in &plan.notes {
+            eprintln!("note: {}: {note}", plan.id);
+        }
         let id = plan.id.to_string();
         let [publish, retire] = &plan.diffs;
         let runbook = Runbook {

@@ -34,6 +34,8 @@ pub struct Plan {
     pub authorities: Vec<Authority>,
     /// How the certificate gets to the hosts.
     pub deployment: String,
+    /// What is odd about the zone as it stands.
+    pub notes: Vec<String>,
 }
 
 /// Plans the certificates named, or all of them.
@@ -64,12 +66,12 @@ pub fn plan(
 fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, WorkflowError> {
     let case = Case::open(workspace, name, now)?;
     let certificate = case.certificate;
-    let (id, state, is_started) = if let Some((id, state)) = case.under_way() {
-        (id.clone(), state.clone(), true)
+    let (id, state, is_started, notes) = if let Some((id, state)) = case.under_way() {
+        (id.clone(), state.clone(), true, Vec::new())
     } else {
-        let (begin, _) = start::beginning(workspace, certificate)?;
+        let (begin, notes) = start::beginning(workspace, certificate)?;
         let state = apply(None, now, &begin).map_err(WorkflowError::Illegal)?;
-        (case.next_id(), state, false)
+        (case.next_id(), state, false, notes)
     };
     let timeline = look_ahead(&state, now, &certificate.policy, &placeholder(&state))
         .map_err(WorkflowError::Illegal)?;
@@ -96,6 +98,7 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
         diffs,
         authorities,
         deployment,
+        notes,
     })
 }
 

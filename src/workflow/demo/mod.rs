@@ -1,7 +1,7 @@
 //! A whole rotation on loopback under a clock that jumps: real DNS, real SMTP with STARTTLS, real git, the real machine.
 //!
 //! Two authoritative servers (one lags by three hours), a mail host for each MX, a reviewer who merges after two hours, an
-//! operator who deploys when told to (or, without the wait, as soon as the records are published), and senders that
+//! operator who deploys when told to (or, without the wait, as soon as one server answers with both), and senders that
 //! validate, cache, and judge by RFC 7672 with no knowledge of the machine.
 
 pub mod delivery;
@@ -103,7 +103,7 @@ struct Demo<'t> {
     last_word: String,
 }
 
-/// Stages a rotation; `skip_wait` makes the operator deploy as soon as the records are in the zone. Tells what happens.
+/// Stages a rotation; `skip_wait` makes the operator deploy as soon as the first server serves both records. Tells what happens.
 pub fn run(skip_wait: bool, tell: &mut dyn FnMut(&Line)) -> Result<Report, DemoError> {
     let mut stage = Stage::set(BEGIN)?;
     let first = advance::advance(&stage.workspace, &[], BEGIN, Mode::Act);
@@ -152,8 +152,8 @@ fn senders(stage: &Stage) -> Vec<Sender> {
 impl Demo<'_> {
     fn play(&mut self) -> Result<Report, DemoError> {
         self.say(
-            "start",
-            &format!("{} begins: a new key is made, and not deployed", self.id),
+            "operator",
+            &format!("starts {}: a new key is made, and not deployed", self.id),
         );
         let mut tick: u64 = 0;
         let mut rounds_after_the_end: u64 = 0;
@@ -203,8 +203,7 @@ impl Demo<'_> {
         let before = self.state.step;
         self.state = state;
         for event in &tick.events {
-            self.say("machine", event.name());
-            self.note_step(event);
+            self.tell_event(event);
         }
         for deed in &tick.deeds {
             self.say("machine", deed);
@@ -216,8 +215,9 @@ impl Demo<'_> {
         Ok(())
     }
 
-    fn note_step(&mut self, event: &Event) {
-        let step = match event {
+    /// A fact, told as the step that it reaches.
+    fn tell_event(&mut self, event: &Event) {
+        let reached = match event {
             Event::PrepublishDecided => Step::Prepublishing,
             Event::PrepublishServed { .. } => Step::Waiting,
             Event::SwapOpened => Step::SwapOpen,
@@ -225,9 +225,10 @@ impl Demo<'_> {
             Event::SoakPassed => Step::Verified,
             Event::RetireDecided => Step::Retiring,
             Event::RetireServed => Step::Retired,
-            _ => return,
+            other => return self.say("machine", other.name()),
         };
-        self.report.timeline.push((self.now, step));
+        self.report.timeline.push((self.now, reached));
+        self.say("machine", &format!("{reached}: {}", reached.sentence()));
     }
 
     /// Why it goes no further, if that has changed; and every warning.
@@ -280,11 +281,13 @@ impl Demo<'_> {
         Ok(())
     }
 
-    /// The operator deploys one host after the other, once the swap is open: or, without the wait, once it is published.
+    /// The operator deploys one host after the other once the swap is open; without the wait, once one server has both.
     fn operate(&mut self) -> Result<(), DemoError> {
         let may = match self.state.step {
             Step::SwapOpen => true,
-            Step::Waiting | Step::Prepublishing => self.skip_wait && self.is_merged()?,
+            Step::Prepublishing | Step::Waiting => {
+                self.skip_wait && self.stage.is_served_by_first(&self.state.incoming)
+            }
             _ => false,
         };
         if !may || self.deployed >= HOSTS.len() {
@@ -318,13 +321,6 @@ impl Demo<'_> {
                 },
         );
         Ok(())
-    }
-
-    fn is_merged(&self) -> Result<bool, DemoError> {
-        let merged = self.stage.git(&["log", "--format=%s", "main"])?;
-        Ok(merged
-            .lines()
-            .any(|subject| subject.starts_with(&self.id.to_string())))
     }
 
     /// Every sender sends one mail.

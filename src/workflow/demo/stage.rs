@@ -19,6 +19,7 @@ use crate::zone::file::ZoneFile;
 use crate::zone::include::NoFiles;
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Record, Rtype};
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -150,6 +151,18 @@ impl Stage {
             loaded.push(format!("{} serves serial {serial}", authority.name));
         }
         Ok(loaded)
+    }
+
+    /// Whether the first server, the one that a naive operator asks, serves these associations.
+    pub(super) fn is_served_by_first(&self, associations: &BTreeSet<Association>) -> bool {
+        let text = self
+            .authorities
+            .first()
+            .map(|first| String::from_utf8_lossy(&first.loaded));
+        let text = text.unwrap_or_default().to_ascii_lowercase();
+        associations
+            .iter()
+            .all(|association| text.contains(&association.to_string()))
     }
 
     /// Where the servers answer.
