@@ -46,7 +46,12 @@ pub(super) fn print(ticks: &[Tick], style: Style) -> Result<Exit, Failure> {
             }
         }
         match style {
-            Style::Line => writeln!(out, "{}", standing.line())?,
+            Style::Line => {
+                for deed in &tick.deeds {
+                    eprintln!("{}: {deed}", tick.certificate);
+                }
+                writeln!(out, "{}", standing.line())?;
+            }
             Style::Paragraph => write!(out, "{}", standing.text())?,
             Style::Json(_) => documents.push(standing.json()),
         }

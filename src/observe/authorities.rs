@@ -137,7 +137,7 @@ async fn see_server(run: &Arc<Run>, address: SocketAddr) -> ServerSeen {
     // The set of keys, or why there is none: what follows from it is the same for each name.
     let keys = dnskey.agree(
         |reply| proof::keys(reply, &run.apex, &run.trust, run.now),
-        |a, b| (a == b).then(|| a.clone()),
+        proof::Keys::one_of_both,
     );
     let keys = match keys {
         Ok(keys) => Arc::new(keys),
@@ -207,7 +207,7 @@ impl Line {
 
 impl Both {
     /// What both transports say, each judged by itself; a truncated datagram leaves the word to TCP.
-    fn agree<T: std::fmt::Debug>(
+    fn agree<T: proof::Told>(
         &self,
         judge: impl Fn(&Reply) -> Result<T, String>,
         merge: impl Fn(&T, &T) -> Option<T>,
@@ -220,8 +220,13 @@ impl Both {
         match (judged(&self.udp), judged(&self.tcp)) {
             (_, Ok(tcp)) if truncated => Ok(tcp),
             (_, Err(tcp)) if truncated => Err(format!("TCP: {tcp}")),
-            (Ok(udp), Ok(tcp)) => merge(&udp, &tcp)
-                .ok_or_else(|| format!("UDP and TCP disagree: UDP {udp:?}, TCP {tcp:?}")),
+            (Ok(udp), Ok(tcp)) => merge(&udp, &tcp).ok_or_else(|| {
+                format!(
+                    "UDP and TCP disagree: UDP says {}, TCP {}",
+                    udp.told(),
+                    tcp.told()
+                )
+            }),
             (Err(udp), Err(tcp)) if udp == tcp => Err(format!("{udp} (UDP and TCP)")),
             (Err(udp), Err(tcp)) => Err(format!("UDP: {udp}; TCP: {tcp}")),
             (Err(udp), Ok(_)) => Err(format!("UDP: {udp} (TCP is fine)")),

@@ -6,6 +6,7 @@ use super::denial;
 use super::dns::{Reply, rcode_name};
 use crate::dnssec::dnskey::{DigestType, Dnskey};
 use crate::dnssec::verify::{verify_dnskeys, verify_rrset};
+use crate::rotation::association::Association;
 use crate::rotation::observation::{ServedRrset, SignatureWindow};
 use crate::rotation::timing::{Instant, Ttl};
 use crate::zone::content::Rrset;
@@ -35,7 +36,56 @@ impl Trust {
 
 /// The keys of a zone as one server serves them, checked against the trust anchor.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Keys(Vec<Rdata>);
+pub(super) struct Keys {
+    dnskeys: Vec<Rdata>,
+    /// How long the signature over them holds: nothing that they sign holds longer.
+    window: SignatureWindow,
+}
+
+impl Keys {
+    /// What counts when UDP and TCP show the same keys.
+    pub(super) fn one_of_both(udp: &Self, tcp: &Self) -> Option<Self> {
+        (udp.dnskeys == tcp.dnskeys).then(|| Self {
+            dnskeys: tcp.dnskeys.clone(),
+            window: both(udp.window, tcp.window),
+        })
+    }
+}
+
+/// An answer in words, for people who must find out which of two to believe.
+pub(super) trait Told {
+    /// The words.
+    fn told(&self) -> String;
+}
+
+impl Told for u32 {
+    fn told(&self) -> String {
+        format!("serial {self}")
+    }
+}
+
+impl Told for Keys {
+    fn told(&self) -> String {
+        let tags = self
+            .dnskeys
+            .iter()
+            .filter_map(Dnskey::parse)
+            .map(|key| key.id().to_string());
+        format!("keys {}", tags.collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl Told for ServedRrset {
+    fn told(&self) -> String {
+        let records: Vec<String> = self.associations.iter().map(Association::short).collect();
+        let records = if records.is_empty() {
+            "no record".to_owned()
+        } else {
+            records.join(", ")
+        };
+        format!("{records} with TTL {}", self.ttl)
+    }
+}
 
 /// An RRset with a signature that holds.
 pub(super) struct Signed {
@@ -68,10 +118,13 @@ pub(super) fn keys(reply: &Reply, apex: &Name, trust: &Trust, at: Instant) -> Re
         format!("{apex} has no DNSKEY records there: the zone is served unsigned")
     })?;
     let signatures = signatures(&reply.answers, apex, Rtype::DNSKEY);
-    verify_dnskeys(apex, &keys, &signatures, &trust.ds, at)
+    let verified = verify_dnskeys(apex, &keys, &signatures, &trust.ds, at)
         .map_err(|why| format!("the zone's keys are not those trusted: {why}"))?;
     keys.rdatas.sort();
-    Ok(Keys(keys.rdatas))
+    Ok(Keys {
+        dnskeys: keys.rdatas,
+        window: verified.window,
+    })
 }
 
 /// The TLSA RRset at `name`, or the proof that there is none.
@@ -177,13 +230,13 @@ impl Judge<'_> {
                 rtype,
                 &rrset,
                 signature,
-                &self.keys.0,
+                &self.keys.dnskeys,
                 self.apex,
                 self.at,
             ) {
                 Ok(verified) => {
-                    let window =
-                        signed.map_or(verified.window, |s| both(s.window, verified.window));
+                    let so_far = signed.map_or(self.keys.window, |s| s.window);
+                    let window = both(so_far, verified.window);
                     signed = Some(Signed {
                         rrset: rrset.clone(),
                         window,

@@ -73,7 +73,8 @@ impl Destination {
             port: Some(socket.port()),
         };
         let plain = text.parse().map(|ip| Self { ip, port: None });
-        plain.or_else(|_| text.parse().map(moved)).ok()
+        let found = plain.or_else(|_| text.parse().map(moved)).ok();
+        found.filter(|destination| destination.port != Some(0))
     }
 }
 
