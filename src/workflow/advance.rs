@@ -3,12 +3,12 @@
 //! Idempotent: run every minute or once a week, it comes to the same. One broken rotation never stops another.
 
 use super::WorkflowError;
-use super::act;
 use super::case::Case;
 use super::look::{self, Sight};
+use super::{act, admit};
 use crate::rotation::decide::{Decision, decide};
 use crate::rotation::observation::Observation;
-use crate::rotation::step::{Event, Rotation};
+use crate::rotation::step::{Event, Rotation, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::journal::RotationId;
@@ -102,22 +102,39 @@ fn act_on(
     tick.notes.extend(case.torn_end());
     tick.rotation.clone_from(&case.rotation);
     for _ in 0..MOST_ROUNDS {
-        // The signed zone follows git HEAD before anything is asked: what is merged is on its way to the servers.
-        let published = act::publish_merged(workspace, lock, case.certificate, now)?;
-        tick.deeds.extend(published);
+        // The signed zone follows git HEAD before anything is asked: what is merged is on its way to the servers. If that
+        // fails, the world is looked at all the same: a delivery at risk must be said whatever else is broken.
+        let published = act::publish_merged(workspace, lock, case.certificate, now);
+        let failed = published.map(|deeds| tick.deeds.extend(deeds)).err();
         // A rotation that is over is still looked at: what goes back after the end is said loudly, too.
         if case.rotation.is_none() {
-            return Ok(());
+            return failed.map_or(Ok(()), Err);
         }
         act::finish_key_steps(workspace, lock, &mut case, now, tick)?;
         let decision = establish(workspace, lock, &mut case, now, tick)?;
-        let again = act::carry_out(workspace, lock, &case, &decision.actions, now, tick)?;
+        let actions = decision.actions.clone();
         tick.decision = Some(decision);
-        if !again {
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if !act::carry_out(workspace, lock, &case, &actions, now, tick)? {
             break;
         }
     }
+    tick.notes.extend(deployment(workspace, tick));
     Ok(())
+}
+
+/// Where the files lie that a person is to deploy.
+fn deployment(workspace: &Workspace, tick: &Tick) -> Option<String> {
+    let (id, state) = tick.rotation.as_ref()?;
+    let directory = admit::directory(workspace, id);
+    (state.step == Step::SwapOpen).then(|| {
+        format!(
+            "the incoming certificate and key lie in {}",
+            directory.display()
+        )
+    })
 }
 
 /// Looks once and records facts until none follows.
@@ -180,6 +197,7 @@ fn look_at(
     tick.rotation = Some((id, state));
     tick.decision = Some(decision);
     tick.observation = Some(observation);
+    tick.notes.extend(deployment(workspace, tick));
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use crate::rotation::step::{Event, Rotation, apply};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::config::CertificateConfig;
-use crate::workspace::journal::{Journal, RotationId};
+use crate::workspace::journal::{Entry, Journal, RotationId};
 use crate::workspace::lock::WorkspaceLock;
 
 /// A certificate with its journal and the rotation that the journal folds into.
@@ -76,6 +76,26 @@ impl<'w> Case<'w> {
                 }
                 _ => false,
             })
+    }
+
+    /// The rotation that retired a key, if one did.
+    pub(super) fn retired(&self, key: &Association) -> Option<RotationId> {
+        let holds = |entry: &&Entry<Event>| matches!(&entry.event, Event::Started { current, .. } if current.contains(key));
+        let is_retired = |id: &RotationId| {
+            let mut of_it = self
+                .journal
+                .entries()
+                .iter()
+                .filter(|entry| entry.rotation == *id);
+            of_it.any(|entry| entry.event == Event::RetireServed)
+        };
+        let started = self
+            .journal
+            .entries()
+            .iter()
+            .filter(holds)
+            .map(|entry| entry.rotation.clone());
+        started.filter(is_retired).last()
     }
 
     /// The name of the rotation that would be started next.

@@ -121,6 +121,14 @@ pub enum WorkflowError {
         /// Its association.
         association: Association,
     },
+    /// The live certificate of the configuration is not the one that hosts have.
+    #[error("the live certificate has the key {} that {id} retired", association.short())]
+    StaleLive {
+        /// The key.
+        association: Association,
+        /// The rotation that retired it.
+        id: RotationId,
+    },
     /// Another key is in the place of this one.
     #[error("{} is there already and is another key", path.display())]
     OtherKeyThere {
@@ -221,6 +229,9 @@ impl WorkflowError {
             Self::KeyUsedBefore { .. } => vec![
                 "with selector 1 a renewal that keeps its key needs no rotation; for a rotation make a new key".to_owned(),
             ],
+            Self::StaleLive { id, .. } => vec![format!(
+                "put the certificate that {id} brought to the hosts where `live` in the configuration points"
+            )],
             Self::OtherKeyThere { path } => vec![format!(
                 "if it is not needed any more, move {} and its neighbours away",
                 path.display()

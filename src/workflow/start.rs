@@ -55,6 +55,16 @@ pub fn start(
         });
     }
     let (begin, notes) = beginning(workspace, case.certificate)?;
+    if let Event::Started { current, .. } = &begin
+        && let Some((key, id)) = current
+            .iter()
+            .find_map(|key| Some((key, case.retired(key)?)))
+    {
+        return Err(WorkflowError::StaleLive {
+            association: key.clone(),
+            id,
+        });
+    }
     let admitted = admit::admit(workspace, &case, &case.next_id(), offered, now)?;
     case.begin(&lock, now, begin)?;
     case.record(
