@@ -3,6 +3,7 @@
 //! ring makes the elliptic ones; it makes no RSA keys, so the `rsa` crate does.
 
 use crate::dnssec::algorithm::{Algorithm, join_rsa};
+use crate::dnssec::randomness::Randomness;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
@@ -10,8 +11,6 @@ use ring::signature::{
 };
 use rsa::pkcs1::{self, EncodeRsaPrivateKey as _};
 use rsa::pkcs8::{PrivateKeyInfoRef, der::Decode as _};
-use rsa::rand_core::{TryCryptoRng, TryRng};
-use std::fmt;
 
 /// Modulus bits of new RSA keys (RFC 6781 §3.4.2).
 const RSA_BITS: usize = 2048;
@@ -78,7 +77,7 @@ fn ec_private_scalar(der: &[u8], octets: usize) -> Option<&[u8]> {
 }
 
 fn draw_rsa() -> Result<Drawn, &'static str> {
-    let key = rsa::PrivateKey::new(&mut System(SystemRandom::new()), RSA_BITS)
+    let key = rsa::PrivateKey::new(&mut Randomness(&SystemRandom::new()), RSA_BITS)
         .map_err(|_| NO_RANDOMNESS)?;
     let document = key.to_pkcs1_der().map_err(|_| UNEXPECTED)?;
     let key = pkcs1::RsaPrivateKeyRef::from_der(document.as_bytes()).map_err(|_| UNEXPECTED)?;
@@ -97,39 +96,3 @@ fn draw_rsa() -> Result<Drawn, &'static str> {
         ],
     })
 }
-
-/// ring's view of the system's randomness, in the words of the `rsa` crate.
-struct System(SystemRandom);
-
-#[derive(Debug)]
-struct NoRandomness;
-
-impl fmt::Display for NoRandomness {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(NO_RANDOMNESS)
-    }
-}
-
-impl std::error::Error for NoRandomness {}
-
-impl TryRng for System {
-    type Error = NoRandomness;
-
-    fn try_next_u32(&mut self) -> Result<u32, NoRandomness> {
-        let mut octets = [0; 4];
-        self.try_fill_bytes(&mut octets)?;
-        Ok(u32::from_ne_bytes(octets))
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, NoRandomness> {
-        let mut octets = [0; 8];
-        self.try_fill_bytes(&mut octets)?;
-        Ok(u64::from_ne_bytes(octets))
-    }
-
-    fn try_fill_bytes(&mut self, octets: &mut [u8]) -> Result<(), NoRandomness> {
-        self.0.fill(octets).map_err(|_| NoRandomness)
-    }
-}
-
-impl TryCryptoRng for System {}

@@ -20,6 +20,7 @@ pub mod keys;
 pub mod keystore;
 mod line;
 pub mod nsec3;
+pub mod randomness;
 mod reuse;
 pub mod rrsig;
 pub mod sign;

@@ -62,19 +62,7 @@ pub fn advance(
         Mode::Act => Some(workspace.lock()?),
         Mode::Rehearse | Mode::Look => None,
     };
-    let all = || {
-        workspace
-            .config
-            .certificates
-            .iter()
-            .map(|c| c.name.clone())
-            .collect()
-    };
-    let names: Vec<String> = if names.is_empty() {
-        all()
-    } else {
-        names.to_vec()
-    };
+    let names = workspace.config.named_or_all(names);
     let mut ticks = Vec::with_capacity(names.len());
     for name in names {
         let mut tick = Tick {

@@ -44,19 +44,7 @@ pub fn plan(
     names: &[String],
     now: Instant,
 ) -> Result<Vec<Plan>, WorkflowError> {
-    let all = || {
-        workspace
-            .config
-            .certificates
-            .iter()
-            .map(|c| c.name.clone())
-            .collect()
-    };
-    let names: Vec<String> = if names.is_empty() {
-        all()
-    } else {
-        names.to_vec()
-    };
+    let names = workspace.config.named_or_all(names);
     names
         .iter()
         .map(|name| plan_one(workspace, name, now))

@@ -6,6 +6,7 @@
 use crate::dane::certificate::{Certificate, CertificateError};
 use crate::dane::key::Strength;
 use crate::dane::subject::{self, Subject, SubjectError};
+use crate::dnssec::randomness::Randomness;
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::durable::{self, WriteError};
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
@@ -358,32 +359,3 @@ impl From<CertificateError> for TlsKeyError {
         Self::Generation(error.to_string())
     }
 }
-
-/// ring's randomness in the shape the RSA generator takes.
-struct Randomness<'a>(&'a dyn SecureRandom);
-
-#[derive(Debug, thiserror::Error)]
-#[error("the system has no randomness")]
-struct NoRandomness;
-
-impl rsa::rand_core::TryRng for Randomness<'_> {
-    type Error = NoRandomness;
-
-    fn try_next_u32(&mut self) -> Result<u32, NoRandomness> {
-        let mut octets = [0; 4];
-        self.try_fill_bytes(&mut octets)?;
-        Ok(u32::from_ne_bytes(octets))
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, NoRandomness> {
-        let mut octets = [0; 8];
-        self.try_fill_bytes(&mut octets)?;
-        Ok(u64::from_ne_bytes(octets))
-    }
-
-    fn try_fill_bytes(&mut self, into: &mut [u8]) -> Result<(), NoRandomness> {
-        self.0.fill(into).map_err(|_| NoRandomness)
-    }
-}
-
-impl rsa::rand_core::TryCryptoRng for Randomness<'_> {}

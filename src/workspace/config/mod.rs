@@ -122,6 +122,15 @@ impl Config {
         self.certificates.iter().find(|c| c.name == name)
     }
 
+    /// The certificates that a command is about: those named, or all where none is.
+    pub fn named_or_all(&self, names: &[String]) -> Vec<String> {
+        if names.is_empty() {
+            self.certificates.iter().map(|c| c.name.clone()).collect()
+        } else {
+            names.to_vec()
+        }
+    }
+
     /// The zone that `name` lies in: the deepest one at or above it.
     pub fn zone_of(&self, name: &Name) -> Option<&ZoneConfig> {
         let zones = self.zones.iter().filter(|z| name.is_at_or_below(&z.name));
