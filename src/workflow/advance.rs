@@ -6,6 +6,7 @@ use super::WorkflowError;
 use super::act;
 use super::case::Case;
 use super::look::{self, Sight};
+use super::propose;
 use crate::rotation::decide::{Decision, decide};
 use crate::rotation::observation::Observation;
 use crate::rotation::step::{Event, Rotation};
@@ -46,6 +47,15 @@ pub struct Tick {
     pub failed: Option<WorkflowError>,
 }
 
+impl Tick {
+    fn of(certificate: &str) -> Self {
+        Self {
+            certificate: certificate.to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
 /// More rounds of deed and second look than any run needs; a bound, so that a run always ends.
 const MOST_ROUNDS: usize = 4;
 /// More facts than one look can establish.
@@ -77,18 +87,23 @@ pub fn advance(
     };
     let mut ticks = Vec::with_capacity(names.len());
     for name in names {
-        let mut tick = Tick {
-            certificate: name.clone(),
-            ..Tick::default()
-        };
-        let failed = match &lock {
-            Some(lock) => act_on(workspace, lock, &name, now, &mut tick),
-            None => look_at(workspace, &name, now, mode, &mut tick),
-        };
-        tick.failed = failed.err();
-        ticks.push(tick);
+        ticks.push(match &lock {
+            Some(lock) => tick(workspace, lock, &name, now),
+            None => {
+                let mut tick = Tick::of(&name);
+                tick.failed = look_at(workspace, &name, now, mode, &mut tick).err();
+                tick
+            }
+        });
     }
     Ok(ticks)
+}
+
+/// One run over one certificate under a lock that is held already.
+pub(super) fn tick(workspace: &Workspace, lock: &WorkspaceLock, name: &str, now: Instant) -> Tick {
+    let mut tick = Tick::of(name);
+    tick.failed = act_on(workspace, lock, name, now, &mut tick).err();
+    tick
 }
 
 fn act_on(
@@ -112,6 +127,7 @@ fn act_on(
         act::finish_key_steps(workspace, lock, &mut case, now, tick)?;
         let decision = establish(workspace, lock, &mut case, now, tick)?;
         let again = act::carry_out(workspace, lock, &case, &decision.actions, now, tick)?;
+        tick.deeds.extend(propose::retract(workspace, lock, &case)?);
         tick.decision = Some(decision);
         if !again {
             break;
