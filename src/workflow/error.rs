@@ -258,7 +258,7 @@ impl WorkflowError {
                 "correct the zone file, commit it where it is in git, and run again; `tlsa-rotate zone check` shows every finding".to_owned(),
             ],
             Self::Edit { .. } => {
-                vec!["write the TLSA records of this name one to a line, commit, and run again".to_owned()]
+                vec!["change the zone file as said, commit it where it is in git, and run again".to_owned()]
             }
             Self::Sign { zone, .. } => vec![format!(
                 "see which keys there are: tlsa-rotate key list {zone} --keys DIRECTORY; nothing was written"

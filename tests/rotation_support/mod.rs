@@ -382,7 +382,7 @@ impl World {
         assert!(zone.nodes.values().any(of));
         let text = self.read(SIGNED);
         text.lines()
-            .filter(|line| line.contains("RRSIG"))
+            .filter(|line| line.contains(" IN RRSIG "))
             .map(str::to_owned)
             .collect()
     }
