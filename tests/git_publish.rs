@@ -83,6 +83,7 @@ impl Home {
         vec![Change {
             path: self.path("zones/zone"),
             contents: contents.into(),
+            generated: false,
         }]
     }
 
@@ -174,6 +175,7 @@ fn a_file_that_git_has_never_seen_is_committed_too_and_forgotten_when_a_hook_ref
     let change = vec![Change {
         path: home.path("zones/deep/new"),
         contents: NEW.into(),
+        generated: false,
     }];
     home.hook("pre-commit", "echo no such zone >&2; exit 1");
     let commit = || {
@@ -574,6 +576,7 @@ fn stage() {
     let change = [Change {
         path: root.join("zones/zone"),
         contents: NEW.into(),
+        generated: false,
     }];
     let scratch = root.join(".git/scratch");
     let target = match std::env::var(STAGE).unwrap().as_str() {

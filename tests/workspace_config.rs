@@ -70,7 +70,7 @@ fn everything_written_is_meant() {
             denial: Denial::Nsec,
             signed: "/workspace/zones/example.com.zone.signed".into(),
             validity: Span::days(14),
-            refresh: Span::days(5),
+            refresh: Span::days(8),
         }
     );
     let servers: Vec<String> = zone.servers.iter().map(ToString::to_string).collect();
@@ -297,7 +297,7 @@ fn every_mistake_is_told_with_its_line() {
             "{ keys = \"keys\" }",
             "{ keys = \"keys\", validity = \"5d\" }",
             &[
-                "8: `refresh` must be more than nothing and less than `validity`: signatures hold 5d and are made anew when less than 5d is left",
+                "8: `refresh` must be more than nothing and less than `validity`: signatures hold 5d and are made anew when less than 8d is left",
             ],
         ),
         (

@@ -1,7 +1,7 @@
 //! Use case `abort`: record that a person gives the rotation up, then take whatever step back is safe already.
 
 use super::WorkflowError;
-use super::advance::{self, Mode, Tick};
+use super::advance::{self, Tick};
 use super::case::Case;
 use crate::rotation::step::Event;
 use crate::rotation::timing::Instant;
@@ -14,24 +14,20 @@ pub fn abort(
     reason: &str,
     now: Instant,
 ) -> Result<Tick, WorkflowError> {
-    {
-        let lock = workspace.lock()?;
-        let mut case = Case::open(workspace, name, now)?;
-        if case.under_way().is_none() {
-            return Err(WorkflowError::NothingUnderWay {
-                name: name.to_owned(),
-            });
-        }
-        case.record(
-            &lock,
-            now,
-            Event::AbortRequested {
-                reason: reason.to_owned(),
-            },
-        )?;
+    // Held to the end: the wish and the first step back belong to one run.
+    let lock = workspace.lock()?;
+    let mut case = Case::open(workspace, name, now)?;
+    if case.under_way().is_none() {
+        return Err(WorkflowError::NothingUnderWay {
+            name: name.to_owned(),
+        });
     }
-    let mut ticks = advance::advance(workspace, &[name.to_owned()], now, Mode::Act)?;
-    ticks.pop().ok_or_else(|| WorkflowError::NothingUnderWay {
-        name: name.to_owned(),
-    })
+    case.record(
+        &lock,
+        now,
+        Event::AbortRequested {
+            reason: reason.to_owned(),
+        },
+    )?;
+    Ok(advance::tick(workspace, &lock, name, now))
 }

@@ -5,7 +5,7 @@
 use super::WorkflowError;
 use super::case::Case;
 use super::look::{self, Sight};
-use super::{act, admit};
+use super::{act, admit, propose};
 use crate::rotation::decide::{Decision, decide};
 use crate::rotation::observation::Observation;
 use crate::rotation::step::{Event, Rotation, Step};
@@ -46,6 +46,15 @@ pub struct Tick {
     pub failed: Option<WorkflowError>,
 }
 
+impl Tick {
+    fn of(certificate: &str) -> Self {
+        Self {
+            certificate: certificate.to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
 /// More rounds of deed and second look than any run needs; a bound, so that a run always ends.
 const MOST_ROUNDS: usize = 4;
 /// More facts than one look can establish.
@@ -65,18 +74,23 @@ pub fn advance(
     let names = workspace.config.named_or_all(names);
     let mut ticks = Vec::with_capacity(names.len());
     for name in names {
-        let mut tick = Tick {
-            certificate: name.clone(),
-            ..Tick::default()
-        };
-        let failed = match &lock {
-            Some(lock) => act_on(workspace, lock, &name, now, &mut tick),
-            None => look_at(workspace, &name, now, mode, &mut tick),
-        };
-        tick.failed = failed.err();
-        ticks.push(tick);
+        ticks.push(match &lock {
+            Some(lock) => tick(workspace, lock, &name, now),
+            None => {
+                let mut tick = Tick::of(&name);
+                tick.failed = look_at(workspace, &name, now, mode, &mut tick).err();
+                tick
+            }
+        });
     }
     Ok(ticks)
+}
+
+/// One run over one certificate under a lock that is held already.
+pub(super) fn tick(workspace: &Workspace, lock: &WorkspaceLock, name: &str, now: Instant) -> Tick {
+    let mut tick = Tick::of(name);
+    tick.failed = act_on(workspace, lock, name, now, &mut tick).err();
+    tick
 }
 
 fn act_on(
@@ -105,7 +119,9 @@ fn act_on(
         if let Some(error) = failed {
             return Err(error);
         }
-        if !act::carry_out(workspace, lock, &case, &actions, now, tick)? {
+        let again = act::carry_out(workspace, lock, &case, &actions, now, tick)?;
+        tick.deeds.extend(propose::retract(workspace, lock, &case)?);
+        if !again {
             break;
         }
     }

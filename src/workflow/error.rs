@@ -248,7 +248,39 @@ impl WorkflowError {
             Self::Journal(error) => error.hints(),
             Self::Write(error) => error.hints(),
             Self::Git(error) => error.hints(),
-            _ => vec![],
+            Self::Command(error) => error.hints(),
+            Self::Unreadable { path, source } => vec![match source.kind() {
+                io::ErrorKind::NotFound => format!(
+                    "put the file back, or correct its path in tlsa-rotate.toml: {}",
+                    path.display()
+                ),
+                _ => format!("make it readable: ls -ld {}", path.display()),
+            }],
+            Self::NotACertificate { .. } => {
+                vec!["name a PEM file with the certificate first in tlsa-rotate.toml or with --certificate".to_owned()]
+            }
+            Self::NotAKey { .. } | Self::Mismatched { .. } => {
+                vec!["name the PEM file of the certificate's own private key".to_owned()]
+            }
+            Self::NotAnAnchor { .. } => {
+                vec!["put the DS lines of the parent zone into it: dig +short DS ZONE".to_owned()]
+            }
+            Self::Zone(_) => vec![
+                "correct the zone file, commit it where it is in git, and run again; `tlsa-rotate zone check` shows every finding".to_owned(),
+            ],
+            Self::Edit { .. } => {
+                vec!["change the zone file as said, commit it where it is in git, and run again".to_owned()]
+            }
+            Self::Sign { zone, .. } => vec![format!(
+                "see which keys there are: tlsa-rotate key list {zone} --keys DIRECTORY; nothing was written"
+            )],
+            Self::Unverified { .. } => {
+                vec!["the signed zone is as it was; correct the keys or the zone and run again".to_owned()]
+            }
+            Self::Illegal(_) => {
+                vec!["nothing was recorded; `tlsa-rotate status` says where the rotation stands".to_owned()]
+            }
+            Self::Key(_) => vec![],
         }
     }
 }

@@ -3,13 +3,14 @@
 //! A proposal that still says the same on the same base is left standing, so that a run every minute makes one commit.
 
 use super::WorkflowError;
+use super::case::Case;
 use super::head::{self, Head};
 use super::sign;
 use crate::change::message::{Purpose, Subject, message};
 use crate::publish::git::{Change as FileChange, Message, Outcome, Repository, Target};
 use crate::rotation::observation::TlsaName;
 use crate::rotation::policy::Policy;
-use crate::rotation::step::{Requirement, Rotation};
+use crate::rotation::step::{Requirement, Rotation, Step};
 use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::Workspace;
 use crate::workspace::config::{Publication, ZoneConfig};
@@ -65,13 +66,42 @@ pub(super) fn propose(
     now: Instant,
 ) -> Result<Vec<Proposed>, WorkflowError> {
     let mut proposed = Vec::new();
+    // The serial takes the day of the step, not of the run: a run that resumes another's work the day after writes the
+    // same bytes, and knows the other's half-done work by them.
+    let day = context.state.since;
     for zone in head::zones_of(context.workspace, context.state) {
         let head = head::head(context.workspace, zone)?;
-        if let Some(draft) = draft(context.state, zone, head, requirement, now)? {
+        if let Some(draft) = draft(context.state, zone, head, requirement, day)? {
             proposed.push(publish(lock, context, requirement, &draft, now)?);
         }
     }
     Ok(proposed)
+}
+
+/// Takes back the unmerged proposal to publish of a rotation that was given up: merged later, it would put a key into
+/// the zone that no host will ever present. Says what was done.
+pub(super) fn retract(
+    workspace: &Workspace,
+    _lock: &WorkspaceLock,
+    case: &Case<'_>,
+) -> Result<Vec<String>, WorkflowError> {
+    let mut deeds = Vec::new();
+    let given_up = |state: &Rotation| matches!(state.step, Step::Withdrawing | Step::Aborted);
+    let Some((id, state)) = case.rotation.as_ref().filter(|(_, state)| given_up(state)) else {
+        return Ok(deeds);
+    };
+    for zone in head::zones_of(workspace, state) {
+        let Some(branch) = zone.publication.branch(&id.to_string()) else {
+            continue;
+        };
+        let step = format!("{id}/{}", Purpose::Publish);
+        if Repository::discover(&zone.file)?.retract(&branch, &step)? {
+            deeds.push(format!(
+                "deleted branch {branch}: {id} was given up before it was merged"
+            ));
+        }
+    }
+    Ok(deeds)
 }
 
 /// The unified diff of the zone files that `requirement` would lead to, on top of `after` where that is not met yet.
@@ -263,6 +293,7 @@ fn zone_files(draft: &Draft<'_>) -> Vec<FileChange> {
         .map(|source| FileChange {
             path: PathBuf::from(&*source.path),
             contents: source.bytes.to_vec(),
+            generated: false,
         })
         .collect()
 }
@@ -286,11 +317,13 @@ fn review_files(
     let mut files = vec![FileChange {
         path: place("diff"),
         contents: records.into_bytes(),
+        generated: true,
     }];
     if let Some(delta) = sign::ahead(lock, draft.zone, &target, now)? {
         files.push(FileChange {
             path: place("delta"),
             contents: delta.to_string().into_bytes(),
+            generated: true,
         });
     }
     Ok(files)

@@ -19,6 +19,8 @@ pub struct Change {
     pub path: PathBuf,
     /// All its bytes.
     pub contents: Vec<u8>,
+    /// Whether nobody but this program writes it, so that what a killed run left of it may be overwritten.
+    pub generated: bool,
 }
 
 /// What the commit says.
@@ -195,6 +197,9 @@ impl Repository {
             Err(e) if e.kind() == ErrorKind::NotFound => None,
             Err(source) => return Err(GitError::Unreadable { path, source }),
         };
+        if change.generated {
+            return self.file_at("HEAD", &path);
+        }
         let status = self.status(&path)?;
         let left_over = present.as_ref() == Some(&change.contents)
             && [&b" M"[..], b"??", b" A"].contains(&&*status);

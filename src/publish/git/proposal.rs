@@ -39,6 +39,30 @@ impl Repository {
         }))
     }
 
+    /// Deletes `branch` if it holds the unmerged proposal of `step` and nothing else; whether it did.
+    pub fn retract(&self, branch: &str, step: &str) -> Result<bool, GitError> {
+        let Some(Proposal {
+            commit,
+            step: stands,
+            ..
+        }) = self.proposal(branch)?
+        else {
+            return Ok(false);
+        };
+        let set = self.commit_of(&format!("refs/tlsa-rotate/{branch}"))?;
+        if stands.as_deref() != Some(step)
+            || set.as_ref() != Some(&commit)
+            || self.is_ancestor(&commit, &self.head()?.commit)?
+        {
+            return Ok(false);
+        }
+        self.not_checked_out(branch)?;
+        let [heads, ours] = ["refs/heads", "refs/tlsa-rotate"]
+            .map(|place| format!("delete {place}/{branch} {commit}"));
+        self.update(branch, &[heads, ours])?;
+        Ok(true)
+    }
+
     pub(super) fn commit_on_branch(
         &self,
         changes: &[Change],
@@ -243,11 +267,15 @@ impl Repository {
     fn move_branch(&self, branch: &str, was: Option<&str>, commit: &str) -> Result<(), GitError> {
         let nothing = "0".repeat(commit.len());
         let was = was.unwrap_or(&nothing);
+        let heads = format!("update refs/heads/{branch} {commit} {was}");
+        let ours = format!("update refs/tlsa-rotate/{branch} {commit}");
+        self.update(branch, &[heads, ours])
+    }
+
+    /// Changes what `branch` and our memory of it name, in one transaction.
+    fn update(&self, branch: &str, changes: &[String]) -> Result<(), GitError> {
         let mut update = self.invocation(["update-ref", "-m", "tlsa-rotate: propose", "--stdin"]);
-        update.input = format!(
-            "start\nupdate refs/heads/{branch} {commit} {was}\nupdate refs/tlsa-rotate/{branch} {commit}\nprepare\ncommit\n"
-        )
-        .into_bytes();
+        update.input = format!("start\n{}\nprepare\ncommit\n", changes.join("\n")).into_bytes();
         let updated = update.run_to_end()?;
         if updated.status.success() {
             return Ok(());

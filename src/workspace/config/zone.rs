@@ -201,7 +201,8 @@ fn read_signing_here<'t>(
         );
     }
     let validity = duration_of(&mut sign, "validity", findings).unwrap_or(Span::days(14));
-    let refresh = duration_of(&mut sign, "refresh", findings).unwrap_or(Span::days(5));
+    // More than a week, so that signatures never run out where the program runs once a week.
+    let refresh = duration_of(&mut sign, "refresh", findings).unwrap_or(Span::days(8));
     if refresh == Span::ZERO || refresh >= validity {
         let message = "`refresh` must be more than nothing and less than `validity`";
         findings.wrong(line, format!("{message}: signatures hold {validity} and are made anew when less than {refresh} is left"));

@@ -1,0 +1,366 @@
+//! Killed anywhere: runs of the real program die at a system call, and the next run comes to the same as if nothing had been.
+//!
+//! SIGKILL is injected by strace on entry of the n-th call of each kind that writes, and of `pipe2`, which comes before
+//! each git that is started.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
+
+mod rotation_support;
+
+use rotation_support::{BEGIN, BRANCH, HOSTS, PROGRAM, Publish, Run, SIGNED, World, hours};
+use std::fs;
+use std::process::{Command, Stdio};
+use tlsa_rotate::dnssec::verify::verify_zone;
+use tlsa_rotate::rotation::timing::{Instant, Span};
+
+const CALLS: [&str; 13] = [
+    "rename",
+    "renameat",
+    "renameat2",
+    "link",
+    "fsync",
+    "fdatasync",
+    "ftruncate",
+    "unlink",
+    "unlinkat",
+    "mkdir",
+    "write",
+    "flock",
+    "pipe2",
+];
+/// At most so many places of one scenario are tried, evenly spread.
+const PLACES: usize = 30;
+/// What the server reads, as of the last reload; ignored by git as every signed zone.
+const RELOADED: &str = "reloaded.signed";
+
+struct Scenario<'s> {
+    world: World,
+    arguments: &'s [&'s str],
+    now: Instant,
+    /// When the next run comes.
+    resumed: Instant,
+    /// What the operator runs after the kill.
+    again: &'s dyn Fn(&World, Instant) -> Run,
+}
+
+/// What there is to compare when all is done.
+#[derive(Debug, PartialEq, Eq)]
+struct End {
+    facts: Vec<&'static str>,
+    zone: Vec<String>,
+    serial: u32,
+    commits: usize,
+    proposed: Option<String>,
+}
+
+fn world(publish: Publish) -> World {
+    World::with(publish, |config| {
+        let reload = format!("[[zone]]\nreload = [\"cp\", \"{SIGNED}\", \"{RELOADED}\"]");
+        config.replace("[[zone]]", &reload)
+    })
+}
+
+fn advance(world: &World, now: Instant) -> Run {
+    world.advance(now)
+}
+
+fn strace(world: &World, scenario: &Scenario<'_>, options: &[&str]) -> bool {
+    Command::new("strace")
+        .current_dir(world.path(""))
+        .arg("-qq")
+        .args(options)
+        .arg(PROGRAM)
+        .args(["--now", &scenario.now.to_string()])
+        .args(scenario.arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .expect("strace")
+        .code()
+        .is_some_and(|code| code < 100)
+}
+
+/// Every call that the uninterrupted run makes, with its number among those of its kind.
+fn places(scenario: &Scenario<'_>) -> (World, Vec<(&'static str, usize)>) {
+    let world = scenario.world.copy();
+    let notes = tempfile::NamedTempFile::new().unwrap();
+    let trace = format!("trace={}", CALLS.join(","));
+    let options = ["-o", notes.path().to_str().unwrap(), "-e", &trace];
+    assert!(strace(&world, scenario, &options), "the uninterrupted run");
+    let text = fs::read_to_string(notes.path()).unwrap();
+    let mut places = Vec::new();
+    for call in CALLS {
+        let count = text
+            .lines()
+            .filter(|line| line.starts_with(&format!("{call}(")))
+            .count();
+        places.extend((1..=count).map(|number| (call, number)));
+    }
+    let step = places.len().div_ceil(PLACES).max(1);
+    let chosen: Vec<_> = places.iter().copied().step_by(step).collect();
+    println!("{} of {} places", chosen.len(), places.len());
+    (world, chosen)
+}
+
+fn end(world: &World, now: Instant) -> End {
+    let signed = world.signed();
+    verify_zone(&signed, now, Span::ZERO, None).unwrap();
+    assert_eq!(
+        world.read(RELOADED),
+        world.read(SIGNED),
+        "the server has what was signed"
+    );
+    world.is_tidy();
+    let git = world.publish != Publish::File;
+    let is_proposed = git && !world.git(&format!("branch --list {BRANCH}")).is_empty();
+    End {
+        facts: world.facts(),
+        zone: world.zone(),
+        serial: signed.soa().unwrap().serial,
+        commits: if git { world.commits() } else { 0 },
+        proposed: is_proposed
+            .then(|| world.git(&format!("diff main {BRANCH} -- example.com.zone"))),
+    }
+}
+
+/// Kills the scenario's run at every place and compares what the next run leads to; how many were killed.
+#[track_caller]
+fn survives(scenario: &Scenario<'_>, same: impl Fn(&End, &End, &str)) {
+    let (world, places) = places(scenario);
+    let wanted = end(&world, scenario.resumed);
+    assert!(places.len() >= 10, "only {places:?}");
+    let mut killed = 0;
+    for (call, number) in places {
+        let place = format!("{call} {number}");
+        let world = scenario.world.copy();
+        let inject = format!("inject={call}:signal=KILL:when={number}");
+        let trace = format!("trace={call}");
+        if strace(
+            &world,
+            scenario,
+            &["-o", "/dev/null", "-e", &trace, "-e", &inject],
+        ) {
+            continue;
+        }
+        killed += 1;
+        let run = (scenario.again)(&world, scenario.resumed);
+        assert!(matches!(run.code, Some(0 | 3)), "{place}: {run:#?}");
+        let before = world.files();
+        let again = world.advance(scenario.resumed);
+        assert!(matches!(again.code, Some(0 | 3)), "{place}: {again:#?}");
+        assert!(
+            before == world.files(),
+            "{place}: one run did not do: {run:#?} {again:#?}"
+        );
+        same(&end(&world, scenario.resumed), &wanted, &place);
+    }
+    assert!(killed >= 8, "only {killed}");
+}
+
+fn all_the_same(found: &End, wanted: &End, place: &str) {
+    assert_eq!(found, wanted, "killed at {place}");
+}
+
+/// A step that was not recorded before the kill is taken on the next day, and its serial is of that day.
+fn the_same_but_for_the_serial(found: &End, wanted: &End, place: &str) {
+    let without = |end: &End| {
+        let diff = end.proposed.clone().unwrap_or_default();
+        let lines = diff.lines();
+        let lines = lines.filter(|l| !l.contains("; serial: ") && !l.starts_with("index "));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(without(found), without(wanted), "killed at {place}");
+    let (found, wanted) = (
+        (&found.facts, &found.zone, found.commits),
+        (&wanted.facts, &wanted.zone, wanted.commits),
+    );
+    assert_eq!(found, wanted, "killed at {place}");
+}
+
+#[test]
+fn a_start_is_finished_by_a_second_start_or_by_the_next_run() {
+    let scenario = Scenario {
+        world: world(Publish::File),
+        arguments: &["start", "mail"],
+        now: BEGIN,
+        resumed: BEGIN,
+        again: &|world, now| {
+            let run = world.start(now);
+            assert!(
+                run.code == Some(0) || run.stderr.contains("rotation mail.1 is under way"),
+                "{run:#?}"
+            );
+            assert_eq!(world.facts()[0], "Started");
+            world.advance(now)
+        },
+    };
+    survives(&scenario, |found, started, place| {
+        let mut facts = started.facts.clone();
+        facts.push("PrepublishDecided");
+        assert_eq!(found.facts, facts, "killed at {place}");
+        // Each start makes a key of its own: one record more for each host is what can be compared.
+        assert_eq!(
+            found.zone.len(),
+            started.zone.len() + HOSTS.len(),
+            "killed at {place}"
+        );
+    });
+}
+
+#[test]
+fn a_proposal_is_made_once() {
+    let world = world(Publish::Branch);
+    world.start(BEGIN).ends(0);
+    let scenario = Scenario {
+        world,
+        arguments: &["advance"],
+        now: BEGIN,
+        resumed: BEGIN,
+        again: &advance,
+    };
+    survives(&scenario, all_the_same);
+}
+
+#[test]
+fn a_proposal_is_made_once_also_on_the_day_after() {
+    let world = world(Publish::Branch);
+    world.start(BEGIN).ends(0);
+    let scenario = Scenario {
+        world,
+        arguments: &["advance"],
+        now: BEGIN,
+        resumed: hours(20),
+        again: &advance,
+    };
+    survives(&scenario, the_same_but_for_the_serial);
+}
+
+#[test]
+fn what_is_merged_is_signed_and_handed_over() {
+    let world = world(Publish::Branch);
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN).ends(3);
+    world.merge();
+    let scenario = Scenario {
+        world,
+        arguments: &["advance"],
+        now: hours(1),
+        resumed: hours(1),
+        again: &advance,
+    };
+    survives(&scenario, all_the_same);
+}
+
+#[test]
+fn a_fact_is_recorded_once() {
+    let world = world(Publish::Branch);
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN).ends(3);
+    world.merge();
+    world.advance(hours(1)).ends(0);
+    world.load();
+    let scenario = Scenario {
+        world,
+        arguments: &["advance"],
+        now: hours(2),
+        resumed: hours(2),
+        again: &advance,
+    };
+    survives(&scenario, all_the_same);
+}
+
+#[test]
+fn the_old_key_is_retired_once() {
+    let world = world(Publish::Branch);
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN).ends(3);
+    world.merge();
+    world.advance(hours(1)).ends(0);
+    world.load();
+    world.advance(hours(2)).ends(0);
+    world.advance(hours(27)).ends(3);
+    HOSTS
+        .iter()
+        .enumerate()
+        .for_each(|(host, _)| world.deploy(host));
+    world.advance(hours(28)).ends(0);
+    let scenario = Scenario {
+        world,
+        arguments: &["advance"],
+        now: hours(52),
+        resumed: hours(52),
+        again: &advance,
+    };
+    survives(&scenario, all_the_same);
+}
+
+#[test]
+fn a_commit_on_the_current_branch_is_made_once() {
+    let world = world(Publish::Current);
+    world.start(BEGIN).ends(0);
+    let scenario = Scenario {
+        world,
+        arguments: &["advance"],
+        now: BEGIN,
+        resumed: BEGIN,
+        again: &advance,
+    };
+    survives(&scenario, all_the_same);
+}
+
+#[test]
+fn a_commit_on_the_current_branch_is_made_once_also_on_the_day_after() {
+    let world = world(Publish::Current);
+    world.start(BEGIN).ends(0);
+    let scenario = Scenario {
+        world,
+        arguments: &["advance"],
+        now: BEGIN,
+        resumed: hours(20),
+        again: &advance,
+    };
+    survives(&scenario, the_same_but_for_the_serial);
+}
+
+#[test]
+fn a_file_without_git_is_written_once() {
+    let world = world(Publish::File);
+    world.start(BEGIN).ends(0);
+    let scenario = Scenario {
+        world,
+        arguments: &["advance"],
+        now: BEGIN,
+        resumed: BEGIN,
+        again: &advance,
+    };
+    survives(&scenario, all_the_same);
+}
+
+#[test]
+fn an_abort_takes_its_proposal_back() {
+    let world = world(Publish::Branch);
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN).ends(3);
+    let scenario = Scenario {
+        world,
+        arguments: &["abort", "mail"],
+        now: BEGIN,
+        resumed: BEGIN,
+        again: &|world, now| {
+            if world.facts().contains(&"AbortRequested") {
+                return world.advance(now);
+            }
+            world.run(now, &["abort", "mail"])
+        },
+    };
+    survives(&scenario, |found, wanted, place| {
+        assert_eq!(found, wanted, "killed at {place}");
+        assert_eq!(found.proposed, None);
+    });
+}
