@@ -149,7 +149,7 @@ fn a_clock_behind_the_journal_is_refused() {
     ] {
         let run = world
             .run(
-                rotation_support::BEGIN - tlsa_rotate::rotation::timing::Span::hours(1),
+                BEGIN - tlsa_rotate::rotation::timing::Span::hours(1),
                 arguments,
             )
             .ends(1);
@@ -195,7 +195,7 @@ fn a_zone_that_cannot_be_read_is_told_by_line_and_column() {
         .position(|line| line.contains("192.0.2.800"))
         .unwrap()
         + 1;
-    let place = format!("{ZONE_FILE}:{line}:23");
+    let place = format!("{ZONE_FILE}:{line}:25");
     refused(&world, &commit(broken), &["advance"], &place);
     refused(&world, &commit("\n".to_owned()), &["advance"], ZONE_FILE);
     let gone = |world: &World| {

@@ -136,7 +136,13 @@ impl Standing<'_> {
             (Step::Retired | Step::Aborted, _) => "nothing, it is over".to_owned(),
             (_, [first, ..]) => match (first.who(), first.until()) {
                 (Who::Clock, Some(until)) => format!("the clock, on {until}"),
-                (who, _) => format!("{who}: {first}"),
+                // A finding about a zone file shows the file's line below: the next step fits on one.
+                (who, _) => {
+                    format!(
+                        "{who}: {}",
+                        first.to_string().lines().next().unwrap_or_default()
+                    )
+                }
             },
             (_, []) => "the next run".to_owned(),
         }
@@ -182,7 +188,7 @@ impl Standing<'_> {
         vec![
             ("merged", count(merged)),
             ("served", count(served)),
-            ("presented", count(keys)),
+            ("deployed", count(keys)),
         ]
     }
 }

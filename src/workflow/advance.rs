@@ -74,13 +74,12 @@ pub fn advance(
     let names = workspace.config.named_or_all(names);
     let mut ticks = Vec::with_capacity(names.len());
     for name in names {
-        ticks.push(match &lock {
-            Some(lock) => tick(workspace, lock, &name, now),
-            None => {
-                let mut tick = Tick::of(&name);
-                tick.failed = look_at(workspace, &name, now, mode, &mut tick).err();
-                tick
-            }
+        ticks.push(if let Some(lock) = &lock {
+            tick(workspace, lock, &name, now)
+        } else {
+            let mut tick = Tick::of(&name);
+            tick.failed = look_at(workspace, &name, now, mode, &mut tick).err();
+            tick
         });
     }
     Ok(ticks)

@@ -95,7 +95,7 @@ impl<'w> Case<'w> {
             .iter()
             .filter(holds)
             .map(|entry| entry.rotation.clone());
-        started.filter(is_retired).last()
+        started.rev().find(is_retired)
     }
 
     /// The name of the rotation that would be started next.
