@@ -8,6 +8,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::print_stdout, // how many places were tried, for who runs it with --no-capture
     missing_docs
 )]
 

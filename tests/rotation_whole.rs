@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::too_many_lines, // a rotation is a story
     missing_docs
 )]
 
@@ -30,10 +31,9 @@ fn brought_to(publish: Publish, step: &str) -> (World, u64) {
         (2, &|| world.load()),
         (27, &|| ()),
         (28, &|| {
-            HOSTS
-                .iter()
-                .enumerate()
-                .for_each(|(host, _)| world.deploy(host))
+            for host in 0..HOSTS.len() {
+                world.deploy(host);
+            }
         }),
     ];
     for (at, deed) in way {
@@ -470,4 +470,55 @@ fn a_key_that_others_can_read_is_refused() {
     let run = world.advance(hours(hour)).ends(1);
     run.complains_of(&private);
     assert_eq!(world.read(SIGNED), signed, "nothing is signed with it");
+}
+
+#[test]
+fn the_deployment_runs_once_a_run_when_the_swap_is_open_and_not_before() {
+    let command = r#"deploy = { command = ["sh", "-c", "echo $TLSA_ROTATE_ROTATION $TLSA_ROTATE_HOSTS $TLSA_ROTATE_DIRECTORY >> deployments"] }"#;
+    let world = World::with(Publish::Current, |config| {
+        assert!(config.contains("deploy = { manual = true }"));
+        config.replace("deploy = { manual = true }", command)
+    });
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN);
+    world.load();
+    world.advance(hours(1)).ends(0);
+    world.advance(hours(25)).ends(0);
+    assert!(!world.path("deployments").exists(), "the wait is not over");
+    world.advance(hours(27)).ends(3);
+    let directory = world.path("keys/tls/mail.1");
+    let line = format!(
+        "mail.1 mx1.example.com mx2.example.com {}\n",
+        directory.display()
+    );
+    assert_eq!(world.read("deployments"), line);
+    world.advance(hours(28)).ends(3);
+    assert_eq!(
+        world.read("deployments"),
+        line.repeat(2),
+        "asked again until the hosts have it"
+    );
+    world.deploy(0);
+    world.deploy(1);
+    world.advance(hours(29)).ends(0);
+    assert_eq!(world.read("deployments"), line.repeat(2));
+    assert_eq!(world.step(hours(29)), "Deployed");
+}
+
+#[test]
+fn a_live_certificate_whose_key_was_retired_is_no_key_in_use() {
+    let (world, hour) = brought_to(Publish::Current, "Deployed");
+    world.advance(hours(hour + 25));
+    world.load();
+    world.advance(hours(hour + 26)).ends(0);
+    assert_eq!(world.step(hours(hour + 26)), "Retired");
+    let again = world.start(hours(hour + 27)).ends(1);
+    again.complains_of("that mail.1 retired");
+    fs::copy(
+        world.path("keys/tls/mail.1/ecdsa-p256.cert.pem"),
+        world.path("live/fullchain.pem"),
+    )
+    .unwrap();
+    let next = world.start(hours(hour + 27)).ends(0);
+    assert_eq!(line(&next, "mail.2"), "mail.2: Hashed");
 }

@@ -118,7 +118,11 @@ pub(super) fn carry_out(
                 }
             }
             Action::Deploy => {
-                if let Deploy::Command(command) = &case.certificate.deploy {
+                if let Deploy::Command(command) = &case.certificate.deploy
+                    && !tick.deployed
+                {
+                    // Once a run: a host that takes its time is looked at again in the next one.
+                    tick.deployed = true;
                     deploy(workspace, case, command)?;
                     tick.deeds.push(format!("ran {}", command.join(" ")));
                     changed = true;

@@ -40,6 +40,8 @@ pub struct Tick {
     pub observation: Option<Observation>,
     /// What was done, one sentence each.
     pub deeds: Vec<String>,
+    /// Whether the deployment was run.
+    pub deployed: bool,
     /// What the user should know beside it.
     pub notes: Vec<String>,
     /// Why the run could not finish with this certificate.
