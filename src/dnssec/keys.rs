@@ -186,7 +186,9 @@ impl Secret {
                 };
                 let random = SystemRandom::new();
                 let point = uncompressed_point(public_key);
-                EcdsaKeyPair::from_private_key_and_public_key(curve, single()?, &point, &random)
+                // The point holds two numbers as long as the scalar.
+                let scalar = full_length(single()?, public_key.len() / 2).ok_or(mismatch)?;
+                EcdsaKeyPair::from_private_key_and_public_key(curve, &scalar, &point, &random)
                     .map(|pair| Self::Ecdsa(pair, random))
                     .map_err(|_| mismatch)
             }
@@ -195,6 +197,16 @@ impl Secret {
                 .map_err(|_| mismatch),
         }
     }
+}
+
+/// A big-endian number in exactly `octets` octets: BIND writes scalars without the zeros in front, which one key in
+/// 256 has.
+fn full_length(number: &[u8], octets: usize) -> Option<Vec<u8>> {
+    let number = without_zeros(number);
+    let zeros = octets.checked_sub(number.len())?;
+    let mut padded = vec![0; zeros];
+    padded.extend_from_slice(number);
+    Some(padded)
 }
 
 fn rsa_secret(public_key: &[u8], private: &PrivateText) -> Result<Box<RsaKeyPair>, &'static str> {
@@ -222,4 +234,36 @@ fn rsa_secret(public_key: &[u8], private: &PrivateText) -> Result<Box<RsaKeyPair
     RsaKeyPair::from_components(&components)
         .map(Box::new)
         .map_err(|_| "the RSA key is damaged, or not of 2048 to 4096 bits with an exponent of 65537 or more")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::dnssec::generate::draw;
+    use crate::dnssec::keyfile::private_text;
+
+    #[test]
+    fn a_scalar_written_without_its_leading_zeros_is_the_same_key() {
+        for algorithm in [Algorithm::EcdsaP256Sha256, Algorithm::EcdsaP384Sha384] {
+            let short = |scalar: &[u8]| without_zeros(scalar).len() < scalar.len();
+            let (public_key, scalar) = (0..20_000)
+                .map(|_| draw(algorithm).unwrap())
+                .find_map(|drawn| {
+                    let (_, scalar) = drawn.fields.into_iter().next()?;
+                    short(&scalar).then_some((drawn.public_key, scalar))
+                })
+                .unwrap();
+            for written in [scalar.clone(), without_zeros(&scalar).to_vec()] {
+                let fields = [("PrivateKey", written)];
+                let text = private_text(algorithm, &fields, &Timing::default());
+                let private = PrivateText::parse(&text).ok().unwrap();
+                assert!(Secret::new(algorithm, &public_key, &private).is_ok());
+            }
+            let fields = [("PrivateKey", [vec![1], scalar].concat())];
+            let text = private_text(algorithm, &fields, &Timing::default());
+            let private = PrivateText::parse(&text).ok().unwrap();
+            assert!(Secret::new(algorithm, &public_key, &private).is_err());
+        }
+    }
 }
