@@ -1,16 +1,16 @@
 //! A master file with everything it includes: its text, entry by entry and byte for byte, and what it means (RFC 1035 §5).
 
 use crate::zone::check;
-use crate::zone::content::{Node, Rrset, Zone};
+use crate::zone::content::Zone;
 use crate::zone::diagnostic::{Diagnostic, Diagnostics, Severity, Source};
 use crate::zone::include::{Files, Included};
 use crate::zone::lexer::{Lexer, Token};
 use crate::zone::name::Name;
+use crate::zone::nodes::{self, NodeView};
 use crate::zone::rdata::Soa;
 use crate::zone::reader::{self, Inclusion, Reading};
 use crate::zone::record::{Rdata, Rtype};
 use crate::zone::records::{InOrder, Records};
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -213,42 +213,18 @@ impl ZoneFile {
     }
 
     fn content(&self, apex: &Name) -> Zone {
-        let records = &self.records;
-        let stored = |number: &usize| records.all().get(*number);
-        let mut nodes: Vec<(Name, Node)> = Vec::new();
-        let same_owner = |a: &usize, b: &usize| match (stored(a), stored(b)) {
-            (Some(a), Some(b)) => records.same_owner(a, b),
-            _ => false,
-        };
-        for node in self.sorted.chunk_by(same_owner) {
-            let Some(first) = node.first().and_then(stored) else {
-                continue;
-            };
-            let owner = Name::from_checked_wire(records.owner(first));
-            let runs = records.runs(node);
-            let same_type =
-                |a: &usize, b: &usize| stored(a).map(|r| r.rtype) == stored(b).map(|r| r.rtype);
-            let rrsets = node.chunk_by(same_type).filter_map(|rrset| {
-                let rtype = rrset.first().and_then(stored)?.rtype;
-                let mut rdatas: Vec<&[u8]> = rrset
-                    .iter()
-                    .filter_map(stored)
-                    .map(|r| records.data(r))
-                    .collect();
-                let canonical =
-                    |data: &&[u8]| crate::zone::rdata::canonical(rtype, data).into_owned();
-                rdatas.dedup_by(|a, b| a == b || canonical(a) == canonical(b));
-                let rrset = Rrset {
-                    ttl: records.ttl_of(&runs, rrset.iter().copied()),
-                    rdatas: rdatas.into_iter().map(|data| Rdata(data.into())).collect(),
-                };
-                Some((rtype, rrset))
-            });
-            nodes.push((owner, rrsets.collect()));
-        }
+        let nodes = self.nodes().map(|node| {
+            let owner = Name::from_checked_wire(node.owner());
+            (owner, node.to_node())
+        });
         Zone {
             apex: apex.clone(),
-            nodes: nodes.into_iter().collect::<BTreeMap<_, _>>(),
+            nodes: nodes.collect(),
         }
+    }
+
+    /// The owners in canonical order with their RRsets: what [`ZoneFile::zone`] gives where there are no errors, not copied.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = NodeView<'_>> {
+        nodes::nodes(&self.records, &self.sorted)
     }
 }

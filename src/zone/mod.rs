@@ -11,6 +11,7 @@ mod generate;
 pub mod include;
 pub mod lexer;
 pub mod name;
+pub(crate) mod nodes;
 mod order;
 pub mod rdata;
 mod reader;

@@ -171,6 +171,11 @@ pub(crate) fn canonical(rtype: Rtype, octets: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(folded)
 }
 
+/// Whether two data of one type are the same record (RFC 2181 §5, RFC 4034 §6.2).
+pub(crate) fn same(rtype: Rtype, a: &[u8], b: &[u8]) -> bool {
+    a == b || (a.eq_ignore_ascii_case(b) && canonical(rtype, a) == canonical(rtype, b))
+}
+
 /// For types that end in hexadecimal digits: how many words stand before them.
 pub(crate) fn words_before_hex(rtype: Rtype) -> Option<usize> {
     match schema::fields(rtype)?.split_last()? {

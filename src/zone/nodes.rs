@@ -1,0 +1,105 @@
+//! What a reading means, owner by owner in canonical order, without a copy of anything (RFC 2181 §5, RFC 4034 §6).
+
+use crate::rotation::timing::Ttl;
+use crate::zone::content::{Node, Rrset};
+use crate::zone::rdata;
+use crate::zone::record::{Rdata, Rtype};
+use crate::zone::records::{Records, Run};
+
+/// One owner and its records: what [`Node`] is for one that is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeView<'a> {
+    records: &'a Records,
+    /// The numbers of its records, by type and then by data.
+    numbers: &'a [usize],
+    /// Empty where all its records have one TTL.
+    runs: Vec<Run>,
+}
+
+/// One RRset of a [`NodeView`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RrsetView<'a> {
+    records: &'a Records,
+    numbers: &'a [usize],
+    rtype: Rtype,
+    ttl: Ttl,
+}
+
+/// The owners of `records`, whose numbers in canonical order are `sorted`.
+pub(crate) fn nodes<'a>(
+    records: &'a Records,
+    sorted: &'a [usize],
+) -> impl Iterator<Item = NodeView<'a>> {
+    let stored = |number: &usize| records.all().get(*number);
+    let same_owner = move |a: &usize, b: &usize| match (stored(a), stored(b)) {
+        (Some(a), Some(b)) => records.same_owner(a, b),
+        _ => false,
+    };
+    sorted.chunk_by(same_owner).map(|numbers| NodeView {
+        records,
+        numbers,
+        runs: records.runs(numbers),
+    })
+}
+
+impl<'a> NodeView<'a> {
+    /// The owner in wire form, in the case in which its first record is written.
+    pub(crate) fn owner(&self) -> &'a [u8] {
+        let first = self.numbers.first();
+        let first = first.and_then(|number| self.records.all().get(*number));
+        first.map_or(&[], |record| self.records.owner(record))
+    }
+
+    /// Its RRsets in ascending order of their types.
+    pub(crate) fn rrsets(&self) -> impl Iterator<Item = RrsetView<'a>> {
+        let records = self.records;
+        let rtype = |number: &usize| records.all().get(*number).map(|r| r.rtype);
+        let same_type = move |a: &usize, b: &usize| rtype(a) == rtype(b);
+        self.numbers.chunk_by(same_type).filter_map(move |numbers| {
+            Some(RrsetView {
+                records,
+                numbers,
+                rtype: numbers.first().and_then(rtype)?,
+                ttl: records.ttl_of(&self.runs, numbers.iter().copied()),
+            })
+        })
+    }
+
+    /// A copy that stands alone.
+    pub(crate) fn to_node(&self) -> Node {
+        let rrsets = self.rrsets();
+        rrsets.map(|r| (r.rtype(), r.to_rrset())).collect()
+    }
+}
+
+impl<'a> RrsetView<'a> {
+    /// The type.
+    pub(crate) fn rtype(self) -> Rtype {
+        self.rtype
+    }
+
+    /// The TTL that counts for all its records (RFC 2181 §5.2).
+    pub(crate) fn ttl(self) -> Ttl {
+        self.ttl
+    }
+
+    /// The data in canonical order, each once, as written (RFC 4034 §6.3).
+    pub(crate) fn rdatas(self) -> impl Iterator<Item = &'a [u8]> {
+        let (records, rtype) = (self.records, self.rtype);
+        let stored = self.numbers.iter().filter_map(|n| records.all().get(*n));
+        let mut previous: Option<&[u8]> = None;
+        stored.map(|r| records.data(r)).filter(move |data| {
+            let repeated = previous.is_some_and(|p| rdata::same(rtype, p, data));
+            previous = Some(data);
+            !repeated
+        })
+    }
+
+    /// A copy that stands alone.
+    pub(crate) fn to_rrset(self) -> Rrset {
+        Rrset {
+            ttl: self.ttl(),
+            rdatas: self.rdatas().map(|data| Rdata(data.into())).collect(),
+        }
+    }
+}
