@@ -3,7 +3,7 @@
 use super::{Exit, Failure, Format, Global, zone_sign};
 use crate::rotation::timing::Ttl;
 use crate::zone::content::Zone;
-use crate::zone::diagnostic::{Diagnostic, Diagnostics, Kind, Severity};
+use crate::zone::diagnostic::{Diagnostic, Kind, Severity};
 use crate::zone::diff::{ZoneDiff, diff};
 use crate::zone::file::ZoneFile;
 use crate::zone::include::Directory;
@@ -94,6 +94,11 @@ impl Input {
     pub(crate) fn zone(&self) -> Result<Zone, Failure> {
         self.reading.zone(&self.file)
     }
+
+    /// As [`Input::zone`], but the file itself.
+    pub(crate) fn sound(&self) -> Result<ZoneFile, Failure> {
+        self.reading.sound(&self.file)
+    }
 }
 
 impl Reading {
@@ -118,21 +123,25 @@ impl Reading {
 
     /// Reads a file; warnings go to stderr, errors are a failure.
     pub(crate) fn zone(&self, file: &Path) -> Result<Zone, Failure> {
+        self.sound(file)?.zone().map_err(Failure::wrong)
+    }
+
+    /// As [`Reading::zone`], but the file itself.
+    pub(crate) fn sound(&self, file: &Path) -> Result<ZoneFile, Failure> {
         let read = self.read(file)?;
         for diagnostic in read.diagnostics() {
             eprintln!("{diagnostic}");
         }
-        read.zone().map_err(|Diagnostics(found)| {
-            let errors = found
-                .iter()
-                .filter(|d| d.severity == Severity::Error)
-                .count();
-            let file = file.display();
-            Failure::wrong(format_args!(
-                "{file} is not a sound zone: {}",
-                counted(errors, "error")
-            ))
-        })
+        let is_error = |d: &&Diagnostic| d.severity == Severity::Error;
+        let errors = read.diagnostics().iter().filter(is_error).count();
+        if errors == 0 {
+            return Ok(read);
+        }
+        let file = file.display();
+        Err(Failure::wrong(format_args!(
+            "{file} is not a sound zone: {}",
+            counted(errors, "error")
+        )))
     }
 }
 

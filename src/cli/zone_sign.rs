@@ -3,16 +3,19 @@
 use super::zone::Input;
 use super::{Exit, Failure, Format, Global, instant, key};
 use crate::dnssec::audit::{Summary, verify_zone};
+use crate::dnssec::carry::{NotCarried, Serials, resign};
 use crate::dnssec::delta::{Delta, NoDelta};
 use crate::dnssec::finding::Finding;
+use crate::dnssec::keys::SigningKey;
 use crate::dnssec::sign::{Signed, SigningPolicy, sign};
 use crate::dnssec::{Earlier, read_ds};
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::config::duration;
-use crate::workspace::durable;
-use crate::zone::content::Zone;
+use crate::workspace::durable::{self, WriteError};
+use crate::workspace::signed::{SignedFile, write_verified};
+use crate::zone::file::ZoneFile;
 use crate::zone::name::Name;
-use crate::zone::record::{Record, Rtype};
+use crate::zone::record::Rtype;
 use crate::zone::serial;
 use serde::Serialize;
 use std::io::Write;
@@ -79,14 +82,19 @@ pub(crate) fn sign_zone(
             "with `--format json` the summary goes to standard output, and so would the zone";
         return Err(Failure::wrong(both).hint("say where the zone goes with `--output FILE`"));
     }
-    let unsigned = args.input.zone()?;
-    let keys = key::load(&args.keys, &unsigned.apex)?;
+    let file = args.input.sound()?;
+    let apex = file.apex().cloned().unwrap_or_else(Name::root);
+    let keys = key::load(&args.keys, &apex)?;
+    let policy = policy(args, global.now());
+    if let Some(exit) = carry(args, global, &file, &keys, &policy, out)? {
+        return Ok(exit);
+    }
+    let unsigned = file.zone().map_err(Failure::wrong)?;
     let read_previous = |file: &PathBuf| {
         let read = args.input.reading.zone(file);
         read.map_err(|e| e.hint("leave `--previous` out the first time"))
     };
     let previous = args.previous.as_ref().map(read_previous).transpose()?;
-    let policy = policy(args, global.now());
     let earlier = Earlier {
         zone: previous.as_ref(),
         ..Earlier::default()
@@ -96,7 +104,8 @@ pub(crate) fn sign_zone(
     if let Some(previous) = &previous {
         delta = match Delta::between(previous, &signed.zone) {
             Err(NoDelta::Serial { old, .. }) if args.raise_serial => {
-                let raised = with_serial(unsigned, serial::next(old, policy.now).to);
+                let mut raised = unsigned;
+                raised.set_serial(serial::next(old, policy.now).to);
                 // What was just made need not be made, or checked, again.
                 let earlier = Earlier {
                     zone: Some(&signed.zone),
@@ -111,8 +120,64 @@ pub(crate) fn sign_zone(
         }
         .map_err(|e| no_delta(&e))?;
     }
-    write_results(args, global, &signed, delta.as_ref(), out)?;
+    match &args.output {
+        None => write!(out, "{}", signed.zone)?,
+        Some(file) => {
+            write_verified(file, &signed.zone, &keys, policy.now).map_err(|e| cannot_write(&e))?;
+        }
+    }
+    let told = Told {
+        zone: &signed.zone.apex,
+        serial: signed.zone.soa().map(|soa| soa.serial),
+        made: signed.made.len(),
+        kept: signed.kept as u64,
+        delta: delta.as_ref(),
+    };
+    tell(args, global, &told, out)?;
     Ok(Exit::Done)
+}
+
+/// Signs what differs from `--previous`, if that file is known to be as it was when it was verified.
+fn carry(
+    args: &SignArgs,
+    global: &Global,
+    file: &ZoneFile,
+    keys: &[SigningKey],
+    policy: &SigningPolicy,
+    out: &mut impl Write,
+) -> Result<Option<Exit>, Failure> {
+    let (Some(previous), Some(output)) = (&args.previous, &args.output) else {
+        return Ok(None);
+    };
+    let opened = SignedFile::open(previous).map_err(|e| cannot_read(previous, &e))?;
+    let Some(previous) = opened else {
+        return Ok(None);
+    };
+    let old = previous.sealed().seal.serial;
+    let serials = Serials {
+        instead: None,
+        if_stuck: args.raise_serial.then(|| serial::next(old, policy.now).to),
+    };
+    let carried = match resign(previous.sealed(), file, keys, policy, serials) {
+        Err(e) if e.wants_the_whole() => {
+            eprintln!("note: signing the whole zone: {e}");
+            return Ok(None);
+        }
+        Err(NotCarried::Delta(e)) => return Err(no_delta(&e)),
+        other => other.map_err(Failure::wrong)?,
+    };
+    previous
+        .write_next(output, &carried)
+        .map_err(|e| cannot_write(&e))?;
+    let told = Told {
+        zone: &carried.seal.zone,
+        serial: Some(carried.serial),
+        made: carried.made.len(),
+        kept: carried.kept,
+        delta: carried.delta.as_ref(),
+    };
+    tell(args, global, &told, out)?;
+    Ok(Some(Exit::Done))
 }
 
 #[allow(clippy::arithmetic_side_effects)] // instants and spans saturate
@@ -126,23 +191,6 @@ fn policy(args: &SignArgs, now: Instant) -> SigningPolicy {
         refresh: args.refresh.unwrap_or(half),
         ..SigningPolicy::default()
     }
-}
-
-/// The zone with another serial.
-fn with_serial(mut zone: Zone, serial: u32) -> Zone {
-    let ttl = zone.rrset(&zone.apex, Rtype::SOA).map(|rrset| rrset.ttl);
-    if let (Some(mut soa), Some(ttl)) = (zone.soa(), ttl) {
-        let owner = zone.apex.clone();
-        zone.remove(&owner, Rtype::SOA, &soa.to_rdata());
-        soa.serial = serial;
-        zone.insert(Record {
-            owner,
-            ttl,
-            rtype: Rtype::SOA,
-            rdata: soa.to_rdata(),
-        });
-    }
-    zone
 }
 
 /// Two runs told as one: the second only signed the SOA again.
@@ -179,33 +227,38 @@ struct SignSummary {
     zone: String,
     serial: Option<u32>,
     signatures_made: usize,
-    signatures_kept: usize,
+    signatures_kept: u64,
     changed: bool,
 }
 
-fn write_results(
+/// What was done.
+struct Told<'a> {
+    zone: &'a Name,
+    serial: Option<u32>,
+    made: usize,
+    kept: u64,
+    delta: Option<&'a Delta>,
+}
+
+/// Writes the delta, and says what was done.
+fn tell(
     args: &SignArgs,
     global: &Global,
-    signed: &Signed,
-    delta: Option<&Delta>,
+    told: &Told<'_>,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
-    match &args.output {
-        None => write!(out, "{}", signed.zone)?,
-        Some(file) => replace(file, &signed.zone.to_string())?,
-    }
     if let Some(file) = &args.delta {
         // A delta of nothing is an empty file: whoever reads it next finds none left over from the run before.
-        let text = delta.map(ToString::to_string).unwrap_or_default();
+        let text = told.delta.map(ToString::to_string).unwrap_or_default();
         replace(file, &text)?;
     }
     let summary = SignSummary {
         schema: "tlsa-rotate/zone-sign/v1",
-        zone: signed.zone.apex.to_string(),
-        serial: signed.zone.soa().map(|soa| soa.serial),
-        signatures_made: signed.made.len(),
-        signatures_kept: signed.kept,
-        changed: args.previous.is_none() || delta.is_some(),
+        zone: told.zone.to_string(),
+        serial: told.serial,
+        signatures_made: told.made,
+        signatures_kept: told.kept,
+        changed: args.previous.is_none() || told.delta.is_some(),
     };
     if global.format == Format::Json {
         write_json(out, &summary)?;
@@ -365,10 +418,11 @@ fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
 }
 
 fn replace(path: &Path, text: &str) -> Result<(), Failure> {
-    durable::replace(path, text.as_bytes())
-        .map(|_| ())
-        .map_err(|e| {
-            let hints = e.hints();
-            hints.into_iter().fold(Failure::wrong(&e), Failure::hint)
-        })
+    let replaced = durable::replace(path, text.as_bytes());
+    replaced.map(|_| ()).map_err(|e| cannot_write(&e))
+}
+
+fn cannot_write(error: &WriteError) -> Failure {
+    let hints = error.hints();
+    hints.into_iter().fold(Failure::wrong(error), Failure::hint)
 }

@@ -100,7 +100,7 @@ pub fn verify_zone(
 }
 
 /// An RRset that must be signed, and its signatures.
-struct Claim<'z> {
+pub(super) struct Claim<'z> {
     owner: &'z Name,
     rtype: Rtype,
     rrset: &'z Rrset,
@@ -137,7 +137,7 @@ fn must_be_signed(place: Place, rtype: Rtype) -> bool {
     }
 }
 
-fn collect_claims<'z>(
+pub(super) fn collect_claims<'z>(
     zone: &Zone,
     owner: &'z Name,
     node: &'z Node,
@@ -181,14 +181,14 @@ fn collect_claims<'z>(
 
 /// What a thread found.
 #[derive(Default)]
-struct Tally {
-    findings: Vec<Finding>,
+pub(super) struct Tally {
+    pub(super) findings: Vec<Finding>,
     signatures: usize,
     keys: BTreeSet<KeyId>,
     window: Option<SignatureWindow>,
 }
 
-fn check_claims(
+pub(super) fn check_claims(
     claims: &[Claim<'_>],
     keys: &KeySet<'_>,
     zone: &Zone,

@@ -15,6 +15,11 @@ pub(super) fn check_chain(zone: &Zone, findings: &mut Vec<Finding>) -> usize {
         findings.push(Finding::new(&zone.apex, Rtype::NSEC3PARAM, Fault::Nsec3));
         return 0;
     }
+    check_links(zone, &zone.apex, findings)
+}
+
+/// Checks the NSEC records of a zone, or of a run of its owners that ends before `next`; returns how many there are.
+pub(super) fn check_links(zone: &Zone, next: &Name, findings: &mut Vec<Finding>) -> usize {
     let mut linked: Vec<(&Name, &Node, Place)> = Vec::new();
     for (owner, node) in &zone.nodes {
         let place = place(zone, owner);
@@ -28,7 +33,7 @@ pub(super) fn check_chain(zone: &Zone, findings: &mut Vec<Finding>) -> usize {
         }
     }
     let nexts = linked.iter().skip(1).map(|(owner, ..)| *owner);
-    let nexts = nexts.chain(std::iter::once(&zone.apex));
+    let nexts = nexts.chain(std::iter::once(next));
     for ((owner, node, place), next) in linked.iter().zip(nexts) {
         let faults = match node.get(&Rtype::NSEC) {
             None => vec![Fault::NoNsec],

@@ -30,20 +30,36 @@ impl Standing {
 
 /// Every owner with its RRsets and its standing, in canonical order.
 pub(super) fn standings(zone: &Zone) -> impl Iterator<Item = (&Name, &Node, Standing)> {
-    // In canonical order whatever lies below a name follows it directly.
-    let mut occluder: Option<&Name> = None;
-    zone.nodes.iter().map(move |(owner, node)| {
-        let standing = if occluder.is_some_and(|above| owner.is_at_or_below(above)) {
-            Standing::Occluded
-        } else if *owner != zone.apex && node.contains_key(&Rtype::NS) {
-            occluder = Some(owner);
-            Standing::Cut
-        } else {
-            if node.contains_key(&Rtype::DNAME) {
-                occluder = Some(owner);
-            }
-            Standing::Authoritative
-        };
-        (owner, node, standing)
-    })
+    let mut occluder = None;
+    let nodes = zone.nodes.iter();
+    nodes.map(move |(owner, node)| (owner, node, standing(zone, owner, node, &mut occluder)))
+}
+
+/// The last owner that occludes what lies below it, if a further owner behind the last could lie there.
+pub(super) fn occluder_at_end(zone: &Zone) -> Option<&Name> {
+    let mut occluder = None;
+    for (owner, node) in &zone.nodes {
+        standing(zone, owner, node, &mut occluder);
+    }
+    occluder
+}
+
+/// The standing of the owner that comes next in canonical order, where whatever lies below a name follows it directly.
+fn standing<'z>(
+    zone: &Zone,
+    owner: &'z Name,
+    node: &Node,
+    occluder: &mut Option<&'z Name>,
+) -> Standing {
+    if occluder.is_some_and(|above| owner.is_at_or_below(above)) {
+        Standing::Occluded
+    } else if *owner != zone.apex && node.contains_key(&Rtype::NS) {
+        *occluder = Some(owner);
+        Standing::Cut
+    } else {
+        if node.contains_key(&Rtype::DNAME) {
+            *occluder = Some(owner);
+        }
+        Standing::Authoritative
+    }
 }

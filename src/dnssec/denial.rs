@@ -15,19 +15,18 @@ pub enum Denial {
     Nsec,
 }
 
-/// Adds the NSEC chain to a zone that has none; `ttl` is the negative TTL (RFC 9077 §3).
+/// Adds the NSEC records to a zone that has none, or to a run of its owners; `next` is the owner that the last one
+/// points at, `ttl` the negative TTL (RFC 9077 §3).
 ///
 /// Every name that owns data of the zone gets one record, delegations too. Empty non-terminals own nothing and get
 /// none: the record of the name before them spans them. Glue and names below a DNAME get none.
-pub(super) fn add_nsec_chain(zone: &mut Zone, ttl: Ttl) {
+pub(super) fn link_nsec(zone: &mut Zone, next: &Name, ttl: Ttl) {
     let mut chain: Vec<(Name, Vec<u16>)> = standings(zone)
         .filter(|(_, _, standing)| *standing != Standing::Occluded)
         .map(|(owner, node, standing)| (owner.clone(), types_proven(node, standing)))
         .collect();
-    // The last name points back at the first, the apex (RFC 4034 §4.1.1).
-    let apex = zone.apex.canonical();
     let mut nexts: Vec<Vec<u8>> = chain.iter().skip(1).map(|(n, _)| n.canonical()).collect();
-    nexts.push(apex);
+    nexts.push(next.canonical());
     for ((owner, types), mut rdata) in chain.iter_mut().zip(nexts) {
         bitmap::append(types, &mut rdata);
         if let Some(node) = zone.nodes.get_mut(owner) {

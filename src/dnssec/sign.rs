@@ -114,19 +114,37 @@ pub fn sign(
 ) -> Result<Signed, SignError> {
     check_validity(policy)?;
     let mut zone = without_signatures(unsigned)?;
-    let soa = soa(&zone)?;
-    let negative_ttl = Ttl(soa.minimum.0.min(soa.ttl.0));
-    add_dnskeys(&mut zone, keys, soa.ttl, policy.now);
+    let negative_ttl = add_dnskeys(&mut zone, keys, policy.now)?;
     let signers = Signers::choose(&zone, keys, policy.now)?;
+    let apex = zone.apex.clone();
     match policy.denial {
-        Denial::Nsec => denial::add_nsec_chain(&mut zone, negative_ttl),
+        // The last name points back at the first, the apex (RFC 4034 §4.1.1).
+        Denial::Nsec => denial::link_nsec(&mut zone, &apex, negative_ttl),
     }
+    sign_linked(zone, &signers, &earlier, policy)
+}
+
+/// Signs a zone, or a part of one without the names above it, that has its DNSKEY and denial records already.
+pub(super) fn sign_linked(
+    zone: Zone,
+    signers: &Signers<'_>,
+    earlier: &Earlier<'_>,
+    policy: &SigningPolicy,
+) -> Result<Signed, SignError> {
     let signatures = {
-        let pool = Pool::new(&earlier);
-        let jobs = jobs(&zone, &signers, &pool)?;
+        let pool = Pool::new(earlier);
+        let jobs = jobs(&zone, signers, &pool)?;
         work::run(&zone.apex, &jobs, policy)?
     };
     Ok(with_signatures(zone, signatures))
+}
+
+/// Whether records of this type are made by signing, and replaced by it.
+pub(super) fn is_made(rtype: Rtype) -> bool {
+    matches!(
+        rtype,
+        Rtype::RRSIG | Rtype::NSEC | Rtype::NSEC3 | Rtype::NSEC3PARAM
+    )
 }
 
 /// What signing needs to know of the SOA.
@@ -136,7 +154,7 @@ struct SoaTimes {
 }
 
 #[allow(clippy::arithmetic_side_effects)] // instants and spans saturate
-fn check_validity(policy: &SigningPolicy) -> Result<(), SignError> {
+pub(super) fn check_validity(policy: &SigningPolicy) -> Result<(), SignError> {
     let length = policy.expiration.since(policy.inception);
     let lasting = policy.inception <= policy.now
         && policy.now < policy.expiration - policy.jitter
@@ -153,7 +171,7 @@ fn check_validity(policy: &SigningPolicy) -> Result<(), SignError> {
 }
 
 /// A copy without what signing makes, and without owners that held nothing else.
-fn without_signatures(unsigned: &Zone) -> Result<Zone, SignError> {
+pub(super) fn without_signatures(unsigned: &Zone) -> Result<Zone, SignError> {
     let mut zone = Zone::empty(unsigned.apex.clone());
     for (owner, node) in &unsigned.nodes {
         if !owner.is_at_or_below(&unsigned.apex) {
@@ -163,9 +181,7 @@ fn without_signatures(unsigned: &Zone) -> Result<Zone, SignError> {
             });
         }
         let mut kept = node.clone();
-        for made in [Rtype::RRSIG, Rtype::NSEC, Rtype::NSEC3, Rtype::NSEC3PARAM] {
-            kept.remove(&made);
-        }
+        kept.retain(|rtype, _| !is_made(*rtype));
         if !kept.is_empty() {
             zone.nodes.insert(owner.clone(), kept);
         }
@@ -187,11 +203,17 @@ fn soa(zone: &Zone) -> Result<SoaTimes, SignError> {
         .ok_or_else(|| SignError::Soa(zone.apex.clone()))
 }
 
-/// Puts the DNSKEYs of published keys beside those that the zone has.
-fn add_dnskeys(zone: &mut Zone, keys: &[SigningKey], soa_ttl: Ttl, now: Instant) {
+/// Puts the DNSKEYs of published keys beside those that the zone has; returns the negative TTL (RFC 2308 §5).
+pub(super) fn add_dnskeys(
+    zone: &mut Zone,
+    keys: &[SigningKey],
+    now: Instant,
+) -> Result<Ttl, SignError> {
+    let soa = soa(zone)?;
+    let negative_ttl = soa.minimum.min(soa.ttl);
     let published: Vec<&SigningKey> = keys.iter().filter(|key| key.is_published(now)).collect();
     if published.is_empty() {
-        return;
+        return Ok(negative_ttl);
     }
     // The smallest TTL that a key file asks for; the zone's own word counts more.
     let ttl = published.iter().filter_map(|key| key.ttl()).min();
@@ -201,7 +223,7 @@ fn add_dnskeys(zone: &mut Zone, keys: &[SigningKey], soa_ttl: Ttl, now: Instant)
         .or_default()
         .entry(Rtype::DNSKEY)
         .or_insert_with(|| Rrset {
-            ttl: ttl.unwrap_or(soa_ttl),
+            ttl: ttl.unwrap_or(soa.ttl),
             rdatas: Vec::new(),
         });
     rrset
@@ -209,6 +231,7 @@ fn add_dnskeys(zone: &mut Zone, keys: &[SigningKey], soa_ttl: Ttl, now: Instant)
         .extend(published.iter().map(|key| key.dnskey().clone()));
     rrset.rdatas.sort_unstable();
     rrset.rdatas.dedup();
+    Ok(negative_ttl)
 }
 
 /// One job for each RRset that the zone signs, in canonical order.

@@ -1,5 +1,6 @@
 //! Which keys sign what: key-signing and zone-signing keys, for every algorithm of the DNSKEY RRset (RFC 4035 §2.2, RFC 6840 §5.11).
 
+use crate::dnssec::carry::SignerIds;
 use crate::dnssec::dnskey::{Dnskey, KeyId};
 use crate::dnssec::keys::SigningKey;
 use crate::rotation::timing::Instant;
@@ -79,6 +80,20 @@ impl<'k> Signers<'k> {
             }
         }
         Ok(chosen)
+    }
+
+    /// Which keys they are.
+    pub(super) fn ids(&self) -> SignerIds {
+        let ids = |keys: &[&SigningKey]| keys.iter().map(|key| key.id()).collect();
+        SignerIds {
+            key_set: ids(&self.key_set),
+            data: ids(&self.data),
+        }
+    }
+
+    /// Every key that signs anything, some twice.
+    pub(super) fn all(&self) -> impl Iterator<Item = &'k SigningKey> {
+        self.key_set.iter().chain(&self.data).copied()
     }
 
     /// The keys that sign RRsets of this type. CDS and CDNSKEY speak to the parent, as the key set does (RFC 7344 §4.1).

@@ -120,12 +120,7 @@ pub fn replace(path: &Path, contents: &[u8]) -> Result<Replaced, WriteError> {
 }
 
 fn replace_real(target: &Path, contents: &[u8]) -> io::Result<Replaced> {
-    let old = match fs::metadata(target) {
-        Ok(old) if !old.is_file() => return Err(io::Error::other("it is not a regular file")),
-        Ok(old) => Some(old),
-        Err(e) if e.kind() == ErrorKind::NotFound => None,
-        Err(e) => return Err(e),
-    };
+    let old = present(target)?;
     // Opened first: a directory that cannot be flushed shall be found before anything has changed.
     let directory = Directory::open(directory_of(target))?;
     if old
@@ -137,17 +132,60 @@ fn replace_real(target: &Path, contents: &[u8]) -> io::Result<Replaced> {
         return Ok(Replaced::Unchanged);
     }
     sweep_beside(target);
-    let mode = old.as_ref().map_or(0o666, |_| 0o600);
-    let temporary = write_temporary(target, contents, mode, |file| match &old {
-        None => Ok(()),
-        Some(old) => {
+    persist_over(target, old.as_ref(), &directory, |mut file| {
+        file.write_all(contents)
+    })?;
+    Ok(Replaced::Changed)
+}
+
+/// Makes the file at `path` hold what `fill` writes into a new one, at once or not at all.
+///
+/// For contents that are too large to be held in memory; otherwise as [`replace`].
+pub fn replace_with(
+    path: &Path,
+    fill: impl FnOnce(&File) -> io::Result<()>,
+) -> Result<(), WriteError> {
+    let replace = || {
+        let target = follow(path)?;
+        let old = present(&target)?;
+        let directory = Directory::open(directory_of(&target))?;
+        sweep_beside(&target);
+        persist_over(&target, old.as_ref(), &directory, fill)
+    };
+    replace().map_err(|source| WriteError {
+        operation: Operation::Replace,
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Puts a new file, filled by `fill`, in the place of `target`, with the mode and the owner of what is there.
+fn persist_over(
+    target: &Path,
+    old: Option<&fs::Metadata>,
+    directory: &Directory,
+    fill: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
+    let mode = old.map_or(0o666, |_| 0o600);
+    let temporary = write_temporary(target, mode, |file| {
+        if let Some(old) = old {
             keep_owner(file, old)?;
-            file.set_permissions(Permissions::from_mode(old.mode() & 0o7777))
+            file.set_permissions(Permissions::from_mode(old.mode() & 0o7777))?;
         }
+        fill(file)
     })?;
     temporary.persist(target).map_err(|e| e.error)?;
-    directory.flush()?;
-    Ok(Replaced::Changed)
+    directory.flush()
+}
+
+/// What is known of the regular file at `target`, if there is one.
+fn present(target: &Path) -> io::Result<Option<fs::Metadata>> {
+    match fs::metadata(target) {
+        Ok(old) if !old.is_file() => Err(io::Error::other("it is not a regular file")),
+        Ok(old) => Ok(Some(old)),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
 }
 
 /// Creates the file at `path` with `contents` and exactly the permission bits `mode`; refuses if anything is there.
@@ -161,8 +199,9 @@ pub fn create(path: &Path, contents: &[u8], mode: u32) -> Result<(), WriteError>
         }
         let directory = Directory::open(directory_of(path))?;
         sweep_beside(path);
-        let temporary = write_temporary(path, contents, 0o600, |file| {
-            file.set_permissions(Permissions::from_mode(mode))
+        let temporary = write_temporary(path, 0o600, |mut file| {
+            file.set_permissions(Permissions::from_mode(mode))?;
+            file.write_all(contents)
         })?;
         temporary.persist_noclobber(path).map_err(|e| e.error)?;
         directory.flush()
@@ -299,13 +338,11 @@ fn holds(path: &Path, contents: &[u8]) -> io::Result<bool> {
     Ok(same)
 }
 
-/// A flushed temporary file beside `target`, made ready by `prepare` before it gets its contents, and locked until
-/// it is closed.
+/// A flushed temporary file beside `target` with what `write` puts into it, locked until it is closed.
 fn write_temporary(
     target: &Path,
-    contents: &[u8],
     mode: u32,
-    prepare: impl FnOnce(&File) -> io::Result<()>,
+    write: impl FnOnce(&File) -> io::Result<()>,
 ) -> io::Result<NamedTempFile<File>> {
     let temporary = tempfile::Builder::new()
         .prefix(&temporary_prefix(target)?)
@@ -323,9 +360,8 @@ fn write_temporary(
             }
             Ok(file)
         })?;
-    let mut file = temporary.as_file();
-    prepare(file)?;
-    file.write_all(contents)?;
+    let file = temporary.as_file();
+    write(file)?;
     file.sync_all()?;
     Ok(temporary)
 }

@@ -4,6 +4,7 @@ pub mod config;
 pub mod durable;
 pub mod journal;
 pub mod lock;
+pub mod signed;
 pub mod template;
 pub mod tls_key;
 

@@ -66,6 +66,16 @@ impl Zone {
         Soa::from_rdata(soa.rdatas.first()?)
     }
 
+    /// Gives the SOA another serial; a zone without one stays as it is.
+    pub fn set_serial(&mut self, serial: u32) {
+        let Some(mut soa) = self.soa() else { return };
+        soa.serial = serial;
+        let apex = self.nodes.get_mut(&self.apex);
+        if let Some(rrset) = apex.and_then(|node| node.get_mut(&Rtype::SOA)) {
+            rrset.rdatas = vec![soa.to_rdata()];
+        }
+    }
+
     /// Adds a record; its TTL becomes that of the whole RRset. Returns whether the data is new.
     pub fn insert(&mut self, record: Record) -> bool {
         let Record {
@@ -145,12 +155,23 @@ impl Rrset {
 impl fmt::Display for Zone {
     /// One absolute record a line, the SOA first, then in canonical order: what `named-compilezone -s full` means.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let soa = |r: &Record| r.rtype == Rtype::SOA && r.owner == self.apex;
-        if let Some(first) = self.records().find(soa) {
-            writeln!(f, "{first}")?;
-        }
-        self.records()
-            .filter(|r| !soa(r))
-            .try_for_each(|record| writeln!(f, "{record}"))
+        // The apex is the first of all owners.
+        let mut nodes = self.nodes.iter();
+        nodes.try_for_each(|(owner, node)| write_node(owner, node, f))
     }
+}
+
+/// Prints the records of one owner as a [`Zone`] does.
+pub(crate) fn write_node(owner: &Name, node: &Node, out: &mut impl fmt::Write) -> fmt::Result {
+    // The type of the SOA is smaller than those of most records at an apex, but not than that of NS.
+    let soa = node.get_key_value(&Rtype::SOA);
+    let others = node.iter().filter(|(rtype, _)| **rtype != Rtype::SOA);
+    for (&rtype, rrset) in soa.into_iter().chain(others) {
+        for rdata in &rrset.rdatas {
+            let ttl = covered_ttl(node, rtype, rdata).unwrap_or(rrset.ttl);
+            let data = rdata.to_text(rtype);
+            writeln!(out, "{owner} {ttl} IN {rtype} {data}")?;
+        }
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::zone::check;
 use crate::zone::content::Zone;
-use crate::zone::diagnostic::{Diagnostic, Diagnostics, Severity, Source};
+use crate::zone::diagnostic::{Diagnostic, Diagnostics, Kind, Severity, Source};
 use crate::zone::include::{Files, Included};
 use crate::zone::lexer::{Lexer, Token};
 use crate::zone::name::Name;
@@ -210,6 +210,12 @@ impl ZoneFile {
             Some(apex) if !self.has_errors() => Ok(self.content(apex)),
             _ => Err(Diagnostics(self.diagnostics.clone())),
         }
+    }
+
+    /// What the records mean, whatever a whole zone would have to hold besides; `None` if a line cannot be read.
+    pub(crate) fn part_of(&self, apex: &Name) -> Option<Zone> {
+        let unreadable = |d: &Diagnostic| d.kind == Kind::Syntax;
+        (!self.diagnostics.iter().any(unreadable)).then(|| self.content(apex))
     }
 
     fn content(&self, apex: &Name) -> Zone {

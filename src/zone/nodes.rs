@@ -2,9 +2,12 @@
 
 use crate::rotation::timing::Ttl;
 use crate::zone::content::{Node, Rrset};
+use crate::zone::name::Name;
+use crate::zone::order::compare_wire;
 use crate::zone::rdata;
 use crate::zone::record::{Rdata, Rtype};
 use crate::zone::records::{Records, Run};
+use std::cmp::Ordering;
 
 /// One owner and its records: what [`Node`] is for one that is kept.
 #[derive(Clone, Debug)]
@@ -48,6 +51,11 @@ impl<'a> NodeView<'a> {
         let first = self.numbers.first();
         let first = first.and_then(|number| self.records.all().get(*number));
         first.map_or(&[], |record| self.records.owner(record))
+    }
+
+    /// Whether the owner stands before `name` in canonical order.
+    pub(crate) fn is_before(&self, name: &Name) -> bool {
+        compare_wire(self.owner(), name.wire()) == Ordering::Less
     }
 
     /// Its RRsets in ascending order of their types.
@@ -98,7 +106,7 @@ impl<'a> RrsetView<'a> {
     /// A copy that stands alone.
     pub(crate) fn to_rrset(self) -> Rrset {
         Rrset {
-            ttl: self.ttl(),
+            ttl: self.ttl,
             rdatas: self.rdatas().map(|data| Rdata(data.into())).collect(),
         }
     }
