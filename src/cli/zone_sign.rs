@@ -12,7 +12,7 @@ use crate::dnssec::{Earlier, read_ds};
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::config::duration;
 use crate::workspace::durable::{self, WriteError};
-use crate::workspace::signed::{SignedFile, write_verified};
+use crate::workspace::signed::{SignedFile, seal_beside, write_verified};
 use crate::zone::file::ZoneFile;
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
@@ -123,7 +123,8 @@ pub(crate) fn sign_zone(
     match &args.output {
         None => write!(out, "{}", signed.zone)?,
         Some(file) => {
-            write_verified(file, &signed.zone, &keys, policy.now).map_err(|e| cannot_write(&e))?;
+            write_verified(file, &seal_beside(file), &signed.zone, &keys, policy.now)
+                .map_err(|e| cannot_write(&e))?;
         }
     }
     let told = Told {
@@ -149,7 +150,8 @@ fn carry(
     let (Some(previous), Some(output)) = (&args.previous, &args.output) else {
         return Ok(None);
     };
-    let opened = SignedFile::open(previous).map_err(|e| cannot_read(previous, &e))?;
+    let opened = SignedFile::open(previous, &seal_beside(previous))
+        .map_err(|e| cannot_read(previous, &e))?;
     let Some(previous) = opened else {
         return Ok(None);
     };
@@ -167,7 +169,7 @@ fn carry(
         other => other.map_err(Failure::wrong)?,
     };
     previous
-        .write_next(output, &carried)
+        .write_next(output, &seal_beside(output), &carried)
         .map_err(|e| cannot_write(&e))?;
     let told = Told {
         zone: &carried.seal.zone,

@@ -319,7 +319,8 @@ fn review_files(
         contents: records.into_bytes(),
         generated: true,
     }];
-    if let Some(delta) = sign::ahead(lock, draft.zone, &target, now)? {
+    if let Some(delta) = sign::ahead(context.workspace, lock, draft.zone, &draft.edited.file, now)?
+    {
         files.push(FileChange {
             path: place("delta"),
             contents: delta.to_string().into_bytes(),

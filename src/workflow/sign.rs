@@ -6,25 +6,29 @@
 use super::WorkflowError;
 use super::head::Head;
 use crate::dnssec::Earlier;
+use crate::dnssec::audit::verify_zone;
+use crate::dnssec::carry::{Carried, NotCarried, Serials, resign};
 use crate::dnssec::delta::Delta;
 use crate::dnssec::denial::Denial;
+use crate::dnssec::finding::Finding;
+use crate::dnssec::keys::SigningKey;
 use crate::dnssec::keystore::load_keys;
 use crate::dnssec::sign::{Signed, SigningPolicy, sign};
-use crate::dnssec::verify::verify_zone;
 use crate::publish::command::Invocation;
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
 use crate::workspace::config::{Signing, ZoneConfig};
-use crate::workspace::durable;
+use crate::workspace::durable::{self, WriteError};
 use crate::workspace::lock::WorkspaceLock;
+use crate::workspace::signed::{SignedFile, seal_verified, write_verified};
 use crate::zone::content::Zone;
-use crate::zone::record::Rtype;
+use crate::zone::file::ZoneFile;
 use crate::zone::serial;
 use std::cmp::Ordering;
 use std::fs;
 use std::io::ErrorKind;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long a server may take to reload.
@@ -44,23 +48,21 @@ pub(super) fn publish(
     let mut deeds = Vec::new();
     let owed = workspace.state().join("reload").join(zone.name.to_string());
     if let Signing::Here { signed: path, .. } = &zone.signing {
-        let before = read_signed(path, zone)?;
-        if let Some(signed) = bring_up_to(zone, &head.content, before.as_ref(), now)? {
+        let seal = seal(workspace, zone);
+        if let Some(directory) = seal.parent() {
+            durable::create_directory(directory, 0o777)?;
+        }
+        let next = next(zone, path, &seal, &head.file, now)?;
+        if let Some(deed) = next.deed(zone) {
             if zone.reload.is_some() {
                 if let Some(directory) = owed.parent() {
                     durable::create_directory(directory, 0o777)?;
                 }
                 durable::replace(&owed, b"")?;
             }
-            durable::replace(path, signed.zone.to_string().as_bytes())?;
-            deeds.push(format!(
-                "signed {} with serial {}: {} signatures made, {} kept",
-                zone.name,
-                signed.zone.soa().map_or(0, |soa| soa.serial),
-                signed.made.len(),
-                signed.kept
-            ));
+            deeds.push(deed);
         }
+        next.write(path, &seal, now)?;
     }
     if let Some(command) = zone.reload.as_ref().filter(|_| owed.exists()) {
         Invocation::new(command, &workspace.root, RELOAD).run()?;
@@ -70,32 +72,84 @@ pub(super) fn publish(
     Ok(deeds)
 }
 
-/// The signed delta from what is served now to `target`; `None` where somebody else signs.
+/// The signed delta from what is served now to `target`; `None` where somebody else signs, or nothing was signed yet.
 pub(super) fn ahead(
+    workspace: &Workspace,
     _lock: &WorkspaceLock,
     zone: &ZoneConfig,
-    target: &Zone,
+    target: &ZoneFile,
     now: Instant,
 ) -> Result<Option<Delta>, WorkflowError> {
-    let Signing::Here { signed: path, .. } = &zone.signing else {
-        return Ok(None);
-    };
-    let Some(before) = read_signed(path, zone)? else {
-        return Ok(None);
-    };
-    let Some(after) = bring_up_to(zone, target, Some(&before), now)? else {
-        return Ok(None);
-    };
-    Delta::between(&before, &after.zone).map_err(|e| cannot_sign(zone, &e))
+    match &zone.signing {
+        Signing::Here { signed: path, .. } => {
+            let next = next(zone, path, &seal(workspace, zone), target, now)?;
+            Ok(next.delta().cloned())
+        }
+        Signing::External { .. } => Ok(None),
+    }
 }
 
-/// `content`, signed and verified; `None` if what is there says the same under signatures that last.
-fn bring_up_to(
+/// Where the seal of a signed zone lies.
+fn seal(workspace: &Workspace, zone: &ZoneConfig) -> PathBuf {
+    let seals = workspace.state().join("seals");
+    seals.join(zone.name.to_string())
+}
+
+/// The next version of a signed zone, verified.
+enum Next {
+    /// What is there says the same, under signatures that last.
+    Same,
+    /// Likewise, but it was not known to; now it is.
+    Unsealed(Signed, Vec<SigningKey>),
+    /// Most of it is in the present file.
+    Carried(SignedFile, Box<Carried>),
+    /// All of it, by these keys.
+    Whole(Signed, Vec<SigningKey>, Option<Delta>),
+}
+
+impl Next {
+    fn delta(&self) -> Option<&Delta> {
+        match self {
+            Self::Same | Self::Unsealed(..) => None,
+            Self::Carried(_, carried) => carried.delta.as_ref(),
+            Self::Whole(_, _, delta) => delta.as_ref(),
+        }
+    }
+
+    fn write(&self, path: &Path, seal: &Path, now: Instant) -> Result<(), WriteError> {
+        match self {
+            Self::Same => Ok(()),
+            Self::Unsealed(signed, keys) => seal_verified(path, seal, &signed.zone, keys, now),
+            Self::Carried(present, carried) => present.write_next(path, seal, carried),
+            Self::Whole(signed, keys, _) => write_verified(path, seal, &signed.zone, keys, now),
+        }
+    }
+
+    /// What a new version is told as.
+    fn deed(&self, zone: &ZoneConfig) -> Option<String> {
+        let (serial, made, kept) = match self {
+            Self::Same | Self::Unsealed(..) => return None,
+            Self::Carried(_, carried) => (carried.serial, carried.made.len(), carried.kept),
+            Self::Whole(signed, ..) => {
+                let serial = signed.zone.soa().map_or(0, |soa| soa.serial);
+                (serial, signed.made.len(), signed.kept as u64)
+            }
+        };
+        let zone = &zone.name;
+        Some(format!(
+            "signed {zone} with serial {serial}: {made} signatures made, {kept} kept"
+        ))
+    }
+}
+
+/// `file`, signed and verified, after what lies at `path`.
+fn next(
     zone: &ZoneConfig,
-    content: &Zone,
-    before: Option<&Zone>,
+    path: &Path,
+    seal: &Path,
+    file: &ZoneFile,
     now: Instant,
-) -> Result<Option<Signed>, WorkflowError> {
+) -> Result<Next, WorkflowError> {
     let Signing::Here {
         keys,
         validity,
@@ -103,7 +157,7 @@ fn bring_up_to(
         ..
     } = &zone.signing
     else {
-        return Ok(None);
+        return Ok(Next::Same);
     };
     let keys = load_keys(keys, &zone.name).map_err(|e| cannot_sign(zone, &e))?;
     let policy = SigningPolicy {
@@ -115,57 +169,88 @@ fn bring_up_to(
         denial: Denial::Nsec,
         threads: threads(),
     };
-    let attempt = |serial: u32| {
-        let unsigned = with_serial(content, serial);
+    let unreadable = |source| WorkflowError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    if let Some(present) = SignedFile::open(path, seal).map_err(unreadable)? {
+        let serials = serials(file, present.sealed().seal.serial);
+        match resign(present.sealed(), file, &keys, &policy, serials) {
+            Ok(carried) if carried.delta.is_none() => return Ok(Next::Same),
+            Ok(carried) => return Ok(Next::Carried(present, Box::new(carried))),
+            Err(e) if e.wants_the_whole() => {}
+            Err(NotCarried::Unverified(findings)) => return Err(unverified(zone, &findings)),
+            Err(NotCarried::Io(source)) => return Err(unreadable(source)),
+            Err(e) => return Err(cannot_sign(zone, &e)),
+        }
+    }
+    let before = read_signed(path, zone)?;
+    whole(zone, file, before.as_ref(), keys, &policy)
+}
+
+/// A signed zone's serial never goes back, and moves with its content.
+fn serials(file: &ZoneFile, present: u32) -> Serials {
+    let ahead = |wanted| serial::compare(wanted, present) == Some(Ordering::Greater);
+    if file.serial().is_some_and(ahead) {
+        return Serials::default();
+    }
+    Serials {
+        instead: Some(present),
+        if_stuck: Some(present.wrapping_add(1)),
+    }
+}
+
+fn whole(
+    zone: &ZoneConfig,
+    file: &ZoneFile,
+    before: Option<&Zone>,
+    keys: Vec<SigningKey>,
+    policy: &SigningPolicy,
+) -> Result<Next, WorkflowError> {
+    let mut unsigned = file
+        .zone()
+        .map_err(|findings| WorkflowError::Zone(findings.to_string()))?;
+    let present = before.and_then(Zone::soa).map(|soa| soa.serial);
+    let serials = present.map_or_else(Serials::default, |present| serials(file, present));
+    let mut attempt = |serial: Option<u32>| {
+        if let Some(serial) = serial {
+            unsigned.set_serial(serial);
+        }
         let earlier = Earlier {
             zone: before,
             ..Earlier::default()
         };
-        sign(&unsigned, &keys, earlier, &policy).map_err(|e| cannot_sign(zone, &e))
+        sign(&unsigned, &keys, earlier, policy).map_err(|e| cannot_sign(zone, &e))
     };
-    let wanted = content.soa().map_or(0, |soa| soa.serial);
-    let present = before.and_then(Zone::soa).map(|soa| soa.serial);
-    let mut signed = match present {
-        Some(present) if serial::compare(wanted, present) != Some(Ordering::Greater) => {
-            let same = attempt(present)?;
-            if before == Some(&same.zone) {
-                return Ok(None);
-            }
-            attempt(present.wrapping_add(1))?
-        }
-        _ => attempt(wanted)?,
-    };
+    let mut signed = attempt(serials.instead)?;
+    let is_same = before == Some(&signed.zone);
+    if !is_same && serials.if_stuck.is_some() {
+        signed = attempt(serials.if_stuck)?;
+    }
     signed.made.sort();
-    verify_zone(&signed.zone, now, Span::ZERO, None).map_err(|findings| {
-        let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
-        WorkflowError::Unverified {
-            zone: zone.name.clone(),
-            findings: findings.join("\n"),
+    verify_zone(&signed.zone, policy.now, Span::ZERO, None)
+        .map_err(|findings| unverified(zone, &findings))?;
+    match before {
+        Some(_) if is_same => Ok(Next::Unsealed(signed, keys)),
+        None => Ok(Next::Whole(signed, keys, None)),
+        Some(before) => {
+            let delta = Delta::between(before, &signed.zone).map_err(|e| cannot_sign(zone, &e))?;
+            Ok(Next::Whole(signed, keys, delta))
         }
-    })?;
-    Ok(Some(signed))
+    }
+}
+
+fn unverified(zone: &ZoneConfig, findings: &[Finding]) -> WorkflowError {
+    let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    WorkflowError::Unverified {
+        zone: zone.name.clone(),
+        findings: findings.join("\n"),
+    }
 }
 
 /// As many threads as there are processors.
 fn threads() -> NonZeroUsize {
     std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
-}
-
-fn with_serial(content: &Zone, serial: u32) -> Zone {
-    let mut zone = content.clone();
-    let Some(mut soa) = zone.soa() else {
-        return zone;
-    };
-    soa.serial = serial;
-    let apex = zone.apex.clone();
-    if let Some(rrset) = zone
-        .nodes
-        .get_mut(&apex)
-        .and_then(|node| node.get_mut(&Rtype::SOA))
-    {
-        rrset.rdatas = vec![soa.to_rdata()];
-    }
-    zone
 }
 
 /// The signed zone as it lies on disk. It can be made again, but not silently: its serial is what secondaries have.

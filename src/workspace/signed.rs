@@ -1,4 +1,4 @@
-//! A signed zone file and its seal beside it: `example.com.signed` and `example.com.signed.seal`.
+//! A signed zone file and its seal on disk.
 //!
 //! The file is written first. Whoever is interrupted in between leaves a seal that does not fit the file, and the next
 //! run verifies the whole zone again.
@@ -21,9 +21,9 @@ pub struct SignedFile {
 }
 
 impl SignedFile {
-    /// Opens the file at `path`; `None` if there is no file, or no seal of it that can be read.
-    pub fn open(path: &Path) -> io::Result<Option<Self>> {
-        let text = match fs::read_to_string(seal_path(path)) {
+    /// Opens the file at `path`, whose seal is at `seal`; `None` if there is no file, or no seal that can be read.
+    pub fn open(path: &Path, seal: &Path) -> io::Result<Option<Self>> {
+        let text = match fs::read_to_string(seal) {
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::InvalidData) => {
                 return Ok(None);
             }
@@ -49,35 +49,56 @@ impl SignedFile {
         }
     }
 
-    /// Makes the file at `path` the next version of this one.
-    pub fn write_next(&self, path: &Path, next: &Carried) -> Result<(), WriteError> {
+    /// Makes the file at `path` the next version of this one, and that at `seal` its seal.
+    pub fn write_next(&self, path: &Path, seal: &Path, next: &Carried) -> Result<(), WriteError> {
         durable::replace_with(path, |out| write_pieces(next, &self.file, out))?;
-        write_seal(path, &next.seal)
+        write_seal(seal, &next.seal)
     }
 }
 
-/// Makes the file at `path` hold `zone`, which has been verified at `now`, and seals it.
+/// Makes the file at `path` hold `zone`, which has been verified at `now`, and that at `seal` its seal.
 pub fn write_verified(
     path: &Path,
+    seal: &Path,
     zone: &Zone,
     keys: &[SigningKey],
     now: Instant,
 ) -> Result<(), WriteError> {
-    let mut seal = None;
+    let mut made = None;
     durable::replace_with(path, |out| {
         let mut out = BufWriter::with_capacity(1 << 20, out);
-        seal = Some(write_sealed(zone, keys, BLOCK, now, &mut out)?);
+        made = Some(write_sealed(zone, keys, BLOCK, now, &mut out)?);
         out.flush()
     })?;
-    seal.map_or(Ok(()), |seal| write_seal(path, &seal))
+    made.map_or(Ok(()), |made| write_seal(seal, &made))
 }
 
-fn write_seal(path: &Path, seal: &Seal) -> Result<(), WriteError> {
-    durable::replace(&seal_path(path), seal.to_string().as_bytes()).map(|_| ())
+/// Seals the file at `path`, which holds `zone`, verified at `now`; writes it anew if its text is not as it is written here.
+pub fn seal_verified(
+    path: &Path,
+    seal: &Path,
+    zone: &Zone,
+    keys: &[SigningKey],
+    now: Instant,
+) -> Result<(), WriteError> {
+    let made = write_sealed(zone, keys, BLOCK, now, &mut io::sink());
+    let intact = made.ok().zip(File::open(path).ok()).filter(|(made, file)| {
+        let sealed = Sealed { file, seal: made };
+        sealed.is_intact()
+    });
+    match intact {
+        Some((made, _)) => write_seal(seal, &made),
+        None => write_verified(path, seal, zone, keys, now),
+    }
 }
 
-fn seal_path(path: &Path) -> PathBuf {
+/// Where the seal of a file lies if it lies beside it: `example.com.signed.seal`.
+pub fn seal_beside(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".seal");
     name.into()
+}
+
+fn write_seal(path: &Path, seal: &Seal) -> Result<(), WriteError> {
+    durable::replace(path, seal.to_string().as_bytes()).map(|_| ())
 }

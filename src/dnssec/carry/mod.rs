@@ -44,6 +44,13 @@ pub struct Sealed<'a> {
     pub seal: &'a Seal,
 }
 
+impl Sealed<'_> {
+    /// Whether the file is, octet for octet, what was sealed.
+    pub fn is_intact(self) -> bool {
+        pieces::check_text(self).is_ok()
+    }
+}
+
 /// Which serial the signed zone gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Serials {
