@@ -69,6 +69,11 @@ impl<'a> NodeView<'a> {
         })
     }
 
+    /// Whether both hold the same RRsets, to the octet.
+    pub(crate) fn same_rrsets(&self, other: &Self) -> bool {
+        self.rrsets().eq(other.rrsets())
+    }
+
     /// A copy that stands alone.
     pub(crate) fn to_node(&self) -> Node {
         let rrsets = self.rrsets();
@@ -105,5 +110,11 @@ impl<'a> RrsetView<'a> {
             ttl: self.ttl,
             rdatas: self.rdatas().map(|data| Rdata(data.into())).collect(),
         }
+    }
+}
+
+impl PartialEq for RrsetView<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.rtype, self.ttl) == (other.rtype, other.ttl) && self.rdatas().eq(other.rdatas())
     }
 }
