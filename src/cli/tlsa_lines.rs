@@ -66,6 +66,7 @@ fn said(fault: Fault) -> &'static str {
         Fault::OpenQuote(_) => "a quote that is never closed",
         Fault::OpenParenthesis(_) => "a parenthesis that is never closed",
         Fault::StrayParenthesis(_) => "a `)` without its `(`",
+        Fault::TooManyWords(_) => "more words than any record has",
     }
 }
 

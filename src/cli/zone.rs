@@ -3,8 +3,8 @@
 use super::{Exit, Failure, Format, Global, zone_sign};
 use crate::rotation::timing::Ttl;
 use crate::zone::content::Zone;
-use crate::zone::diagnostic::{Diagnostic, Kind, Severity};
-use crate::zone::diff::{ZoneDiff, diff};
+use crate::zone::diagnostic::{Diagnostic, Diagnostics, Kind, Severity};
+use crate::zone::diff::{ZoneDiff, diff_files};
 use crate::zone::file::ZoneFile;
 use crate::zone::include::Directory;
 use crate::zone::name::Name;
@@ -129,20 +129,21 @@ impl Reading {
     /// As [`Reading::zone`], but the file itself.
     pub(crate) fn sound(&self, file: &Path) -> Result<ZoneFile, Failure> {
         let read = self.read(file)?;
-        for diagnostic in read.diagnostics() {
-            eprintln!("{diagnostic}");
-        }
-        let is_error = |d: &&Diagnostic| d.severity == Severity::Error;
-        let errors = read.diagnostics().iter().filter(is_error).count();
-        if errors == 0 {
-            return Ok(read);
-        }
-        let file = file.display();
-        Err(Failure::wrong(format_args!(
-            "{file} is not a sound zone: {}",
-            counted(errors, "error")
-        )))
+        sound_apex(file, &read)?;
+        Ok(read)
     }
+}
+
+/// The apex of a file that was read; warnings go to stderr, errors are a failure.
+fn sound_apex<'z>(path: &Path, file: &'z ZoneFile) -> Result<&'z Name, Failure> {
+    for diagnostic in file.diagnostics() {
+        eprintln!("{diagnostic}");
+    }
+    file.sound().map_err(|Diagnostics(found)| {
+        let errors = found.iter().filter(|d| d.severity == Severity::Error);
+        let (path, errors) = (path.display(), counted(errors.count(), "error"));
+        Failure::wrong(format_args!("{path} is not a sound zone: {errors}"))
+    })
 }
 
 /// Runs the command.
@@ -240,7 +241,7 @@ fn normalize(args: &NormalizeArgs, format: Format, out: &mut impl Write) -> Resu
         });
         writeln!(out, "{report:#}")?;
     } else {
-        write!(out, "{zone}")?;
+        zone.write_to(out)?;
     }
     Ok(Exit::Done)
 }
@@ -255,26 +256,36 @@ fn record(record: &Record) -> Value {
 }
 
 fn difference(args: &DiffArgs, format: Format, out: &mut impl Write) -> Result<Exit, Failure> {
-    let (old, new) = (args.reading.zone(&args.old)?, args.reading.zone(&args.new)?);
-    if old.apex != new.apex {
-        let (old, new) = (old.apex, new.apex);
+    // Reading is most of the work, and each file can be read without the other.
+    let (old, new) = std::thread::scope(|scope| {
+        let old = scope.spawn(|| args.reading.read(&args.old));
+        let new = args.reading.read(&args.new);
+        let old = old
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (old, new)
+    });
+    let (old, new) = (old?, new?);
+    let before = sound_apex(&args.old, &old)?;
+    let after = sound_apex(&args.new, &new)?;
+    if before != after {
         return Err(Failure::wrong(format_args!(
-            "{old} and {new} are not the same zone"
+            "{before} and {after} are not the same zone"
         )));
     }
-    let changes = diff(&old, &new);
+    let changes = diff_files(&old, &new).map_err(Failure::wrong)?;
     match format {
         Format::Text => write!(out, "{changes}")?,
-        Format::Json => writeln!(out, "{:#}", diff_value(&new, &changes))?,
+        Format::Json => writeln!(out, "{:#}", diff_value(after, &changes))?,
         Format::Markdown if changes.is_empty() => {
-            writeln!(out, "No record of `{}` changes.", new.apex)?;
+            writeln!(out, "No record of `{after}` changes.")?;
         }
-        Format::Markdown => writeln!(out, "Changes of `{}`:\n\n```diff\n{changes}```", new.apex)?,
+        Format::Markdown => writeln!(out, "Changes of `{after}`:\n\n```diff\n{changes}```")?,
     }
     Ok(Exit::Done)
 }
 
-fn diff_value(zone: &Zone, changes: &ZoneDiff) -> Value {
+fn diff_value(apex: &Name, changes: &ZoneDiff) -> Value {
     let ttl = changes
         .rrsets
         .iter()
@@ -287,7 +298,7 @@ fn diff_value(zone: &Zone, changes: &ZoneDiff) -> Value {
     };
     json!({
         "schema": "tlsa-rotate/zone-diff/v1",
-        "zone": zone.apex.to_string(),
+        "zone": apex.to_string(),
         "soa": changes.soa.as_ref().map(|(old, new)| json!({ "old": soa(old.as_ref()), "new": soa(new.as_ref()) })),
         "removed": changes.removed().map(|r| record(&r)).collect::<Vec<_>>(),
         "added": changes.added().map(|r| record(&r)).collect::<Vec<_>>(),

@@ -7,13 +7,14 @@ use crate::zone::name::{Name, write_name};
 use crate::zone::order::is_below;
 use crate::zone::record::Rtype;
 use crate::zone::records::{Records, Run, Stored};
+use crate::zone::sorted::Sorted;
 use std::ops::Range;
 
 /// Checks records, given in canonical order by number, against the rules of a zone at `apex`.
 pub(crate) fn check(
     apex: &Name,
     records: &Records,
-    sorted: &[usize],
+    sorted: &Sorted,
     sources: &[Source],
     findings: &mut Findings,
 ) {
@@ -23,18 +24,19 @@ pub(crate) fn check(
         sources,
         findings,
     };
-    let stored = |number: &usize| records.all().get(*number);
-    let mut apex_types = Vec::new();
-    for node in sorted.chunk_by(|a, b| match (stored(a), stored(b)) {
-        (Some(a), Some(b)) => records.same_owner(a, b),
-        _ => false,
-    }) {
-        check.node(node, &mut apex_types);
+    for node in sorted.nodes() {
+        if sorted.has_outsiders() || !is_plain(node, records) {
+            check.node(node);
+        }
     }
     if check.findings.has_syntax_errors() {
         // What is missing may only be unread.
         return;
     }
+    let at_apex = sorted.find(records, apex.wire()).iter();
+    let apex_types: Vec<Rtype> = at_apex
+        .filter_map(|n| Some(records.get(*n)?.rtype))
+        .collect();
     if !apex_types.contains(&Rtype::SOA) {
         check.nowhere(
             format!("the zone {apex} has no SOA record"),
@@ -47,6 +49,21 @@ pub(crate) fn check(
             "name its authoritative servers: `@ NS ns1`",
         );
     }
+}
+
+/// Whether the types and TTLs of an owner in the zone are such that no rule can be broken: true of nearly all.
+fn is_plain(node: &[u32], records: &Records) -> bool {
+    let mut stored = node.iter().filter_map(|number| records.get(*number));
+    let Some(first) = stored.next() else {
+        return true;
+    };
+    let alone = node.len() == 1;
+    let plain = |r: &Stored| match r.rtype {
+        Rtype::SOA => false,
+        Rtype::CNAME | Rtype::DNAME => alone,
+        _ => r.ttl == first.ttl,
+    };
+    plain(first) && stored.all(plain)
 }
 
 /// The finding for a file that does not say which zone it is.
@@ -70,11 +87,11 @@ struct Check<'a> {
 
 impl Check<'_> {
     /// All records of one owner.
-    fn node(&mut self, node: &[usize], apex_types: &mut Vec<Rtype>) {
+    fn node(&mut self, node: &[u32]) {
         let records = self.records;
-        let stored: Vec<(usize, &Stored)> = node
+        let stored: Vec<(u32, &Stored)> = node
             .iter()
-            .filter_map(|n| Some((*n, records.all().get(*n)?)))
+            .filter_map(|n| Some((*n, records.get(*n)?)))
             .collect();
         let Some((_, first)) = stored.first() else {
             return;
@@ -91,15 +108,12 @@ impl Check<'_> {
         let runs = records.runs(node);
         for rrset in stored.chunk_by(|(_, a), (_, b)| a.rtype == b.rtype) {
             self.rrset(&runs, rrset, owner, at_apex);
-            if at_apex {
-                apex_types.extend(rrset.first().map(|(_, r)| r.rtype));
-            }
         }
         self.alone(&stored, owner);
     }
 
     /// One RRset: types of which there is one, and TTLs that differ.
-    fn rrset(&mut self, runs: &[Run], rrset: &[(usize, &Stored)], owner: &[u8], at_apex: bool) {
+    fn rrset(&mut self, runs: &[Run], rrset: &[(u32, &Stored)], owner: &[u8], at_apex: bool) {
         let Some((_, earliest)) = rrset.iter().min_by_key(|(number, _)| *number) else {
             return;
         };
@@ -117,7 +131,7 @@ impl Check<'_> {
                 Some("a SOA record belongs to the apex only"),
             );
         }
-        let mut in_text: Vec<&(usize, &Stored)> = rrset.iter().collect();
+        let mut in_text: Vec<&(u32, &Stored)> = rrset.iter().collect();
         in_text.sort_by_key(|(number, _)| *number);
         let ttl = self.records.ttl_of(runs, rrset.iter().map(|(n, _)| *n));
         for (_, record) in in_text {
@@ -139,7 +153,7 @@ impl Check<'_> {
     }
 
     /// A CNAME shares its owner with nothing but what DNSSEC adds (RFC 2181 §10.1, RFC 4034 §3).
-    fn alone(&mut self, stored: &[(usize, &Stored)], owner: &[u8]) {
+    fn alone(&mut self, stored: &[(u32, &Stored)], owner: &[u8]) {
         if !stored.iter().any(|(_, r)| r.rtype == Rtype::CNAME) {
             return;
         }
@@ -171,9 +185,15 @@ impl Check<'_> {
     }
 
     fn say(&mut self, record: &Stored, severity: Severity, message: String, help: Option<&str>) {
+        // Looking for the place reads the line again, which may be one `$GENERATE` for a million records.
+        let span = if self.findings.is_full() {
+            0..0
+        } else {
+            self.span(record)
+        };
         self.findings.push(Finding {
-            source: record.place.source,
-            span: self.span(record),
+            source: self.records.place(record).source,
+            span,
             severity,
             kind: Kind::Content,
             message,
@@ -195,7 +215,7 @@ impl Check<'_> {
 
     /// The owner field of a record, or its type where the owner is left out.
     fn span(&self, record: &Stored) -> Range<usize> {
-        let place = record.place;
+        let place = self.records.place(record);
         let Some(source) = self.sources.get(place.source) else {
             return place.line..place.line;
         };

@@ -4,11 +4,12 @@ use crate::rotation::timing::Ttl;
 use crate::zone::diagnostic::Diagnostics;
 use crate::zone::file::ZoneFile;
 use crate::zone::include::NoFiles;
-use crate::zone::name::Name;
+use crate::zone::name::{Name, write_name};
 use crate::zone::rdata::Soa;
-use crate::zone::record::{Rdata, Record, Rtype};
+use crate::zone::record::{Rdata, Record, Rtype, append_line};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 
 /// The records of one owner and type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,16 +162,33 @@ impl fmt::Display for Zone {
     }
 }
 
+impl Zone {
+    /// Writes what [`Zone`] prints, an owner at a time.
+    pub fn write_to(&self, out: &mut impl io::Write) -> io::Result<()> {
+        let mut text = String::new();
+        for (owner, node) in &self.nodes {
+            text.clear();
+            write_node(owner, node, &mut text).map_err(io::Error::other)?;
+            out.write_all(text.as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
 /// Prints the records of one owner as a [`Zone`] does.
 pub(crate) fn write_node(owner: &Name, node: &Node, out: &mut impl fmt::Write) -> fmt::Result {
     // The type of the SOA is smaller than those of most records at an apex, but not than that of NS.
     let soa = node.get_key_value(&Rtype::SOA);
     let others = node.iter().filter(|(rtype, _)| **rtype != Rtype::SOA);
+    let (mut owner_text, mut line) = (String::new(), String::new());
+    write_name(owner.wire(), &mut owner_text)?;
     for (&rtype, rrset) in soa.into_iter().chain(others) {
         for rdata in &rrset.rdatas {
             let ttl = covered_ttl(node, rtype, rdata).unwrap_or(rrset.ttl);
-            let data = rdata.to_text(rtype);
-            writeln!(out, "{owner} {ttl} IN {rtype} {data}")?;
+            line.clear();
+            append_line(&owner_text, ttl, rtype, &rdata.0, &mut line);
+            line.push('\n');
+            out.write_str(&line)?;
         }
     }
     Ok(())

@@ -117,11 +117,16 @@ pub(crate) struct Findings {
 impl Findings {
     pub(crate) fn push(&mut self, finding: Finding) {
         self.syntax_errors |= finding.kind == Kind::Syntax && finding.severity == Severity::Error;
-        if self.kept.len() < ENOUGH {
-            self.kept.push(finding);
-        } else {
+        if self.is_full() {
             self.dropped = self.dropped.saturating_add(1);
+        } else {
+            self.kept.push(finding);
         }
+    }
+
+    /// Whether further findings are only counted: their place need not be looked for.
+    pub(crate) fn is_full(&self) -> bool {
+        self.kept.len() >= ENOUGH
     }
 
     /// Whether a part of the text could not be read.

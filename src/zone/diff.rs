@@ -2,7 +2,11 @@
 
 use crate::rotation::timing::Ttl;
 use crate::zone::content::{Node, Rrset, Zone};
+use crate::zone::diagnostic::Diagnostics;
+use crate::zone::file::ZoneFile;
 use crate::zone::name::Name;
+use crate::zone::nodes::NodeView;
+use crate::zone::order::{compare_wire, side_by_side};
 use crate::zone::rdata::Soa;
 use crate::zone::record::{Rdata, Record, Rtype};
 use std::collections::BTreeSet;
@@ -76,19 +80,43 @@ impl ZoneDiff {
 
 /// Compares two versions of a zone.
 pub fn diff(old: &Zone, new: &Zone) -> ZoneDiff {
-    let (before, after) = (old.soa(), new.soa());
+    let pairs = side_by_side(old.nodes.iter(), new.nodes.iter(), |a, b| a.0.cmp(b.0));
+    let changed = pairs.filter(|(a, b)| a.map(|a| a.1) != b.map(|b| b.1));
+    let changed = changed.filter_map(|(a, b)| {
+        let node = |n: Option<(&Name, &Node)>| n.map(|(_, node)| node.clone()).unwrap_or_default();
+        Some((a.or(b)?.0.clone(), node(a), node(b)))
+    });
+    told(&old.apex, (old.soa(), new.soa()), changed)
+}
+
+/// Compares two versions of a zone without making a [`Zone`] of either; an error where one of them has errors.
+pub fn diff_files(old: &ZoneFile, new: &ZoneFile) -> Result<ZoneDiff, Diagnostics> {
+    let (apex, _) = (old.sound()?, new.sound()?);
+    let pairs = side_by_side(old.nodes(), new.nodes(), |a, b| {
+        compare_wire(a.owner(), b.owner())
+    });
+    let same = |a: &NodeView<'_>, b: &NodeView<'_>| a.same_rrsets(b);
+    let changed = pairs.filter(|pair| !matches!(pair, (Some(a), Some(b)) if same(a, b)));
+    let changed = changed.filter_map(|(a, b)| {
+        let node = |n: &Option<NodeView<'_>>| n.as_ref().map(NodeView::to_node).unwrap_or_default();
+        let owner = a.as_ref().or(b.as_ref())?.owner();
+        Some((Name::from_checked_wire(owner), node(&a), node(&b)))
+    });
+    Ok(told(apex, (old.soa(), new.soa()), changed))
+}
+
+/// The difference of two zones at `apex`, by their SOAs and by the owners at which something changed, before and after.
+fn told(
+    apex: &Name,
+    (before, after): (Option<Soa>, Option<Soa>),
+    changed: impl Iterator<Item = (Name, Node, Node)>,
+) -> ZoneDiff {
     let mut rrsets = Vec::new();
-    let none = Node::new();
-    let owners: BTreeSet<&Name> = old.nodes.keys().chain(new.nodes.keys()).collect();
-    for owner in owners {
-        let nodes = (
-            old.nodes.get(owner).unwrap_or(&none),
-            new.nodes.get(owner).unwrap_or(&none),
-        );
-        let types: BTreeSet<Rtype> = nodes.0.keys().chain(nodes.1.keys()).copied().collect();
+    for (owner, old, new) in changed {
+        let types: BTreeSet<Rtype> = old.keys().chain(new.keys()).copied().collect();
         for rtype in types {
-            let mut changed = compare(owner, rtype, nodes.0.get(&rtype), nodes.1.get(&rtype));
-            if rtype == Rtype::SOA && *owner == old.apex {
+            let mut changed = compare(&owner, rtype, old.get(&rtype), new.get(&rtype));
+            if rtype == Rtype::SOA && owner == *apex {
                 changed.removed.clear();
                 changed.added.clear();
             }

@@ -10,7 +10,8 @@ use crate::zone::nodes::{self, NodeView};
 use crate::zone::rdata::Soa;
 use crate::zone::reader::{self, Inclusion, Reading};
 use crate::zone::record::{Rdata, Rtype};
-use crate::zone::records::{InOrder, Records};
+use crate::zone::records::{InOrder, Place, Records, Stored};
+use crate::zone::sorted::Sorted;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ pub struct ZoneFile {
     origin: Option<Name>,
     apex: Option<Name>,
     records: Records,
-    sorted: Vec<usize>,
+    sorted: Sorted,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -121,10 +122,10 @@ impl ZoneFile {
             records,
             mut findings,
         } = reader::read(path, bytes, origin, files);
-        let sorted = records.sorted();
         let soa = records.all().iter().find(|r| r.rtype == Rtype::SOA);
         let apex = origin.cloned();
         let apex = apex.or_else(|| soa.map(|r| Name::from_checked_wire(records.owner(r))));
+        let sorted = Sorted::of(&records, apex.as_ref().map_or(&[], Name::wire));
         match &apex {
             Some(apex) => check::check(apex, &records, &sorted, &sources, &mut findings),
             // With lines that could not be read, what is missing may only be unread.
@@ -174,21 +175,30 @@ impl ZoneFile {
         self.records.all().len()
     }
 
+    /// The data of the zone's SOA record.
+    pub fn soa(&self) -> Option<Soa> {
+        let soa = self.records.all().iter().find(|r| r.rtype == Rtype::SOA)?;
+        Soa::from_rdata(&Rdata(self.records.data(soa).into()))
+    }
+
     /// The serial of the zone's SOA record.
     pub fn serial(&self) -> Option<u32> {
-        let soa = self.records.all().iter().find(|r| r.rtype == Rtype::SOA)?;
-        let soa = Soa::from_rdata(&Rdata(self.records.data(soa).into()))?;
-        Some(soa.serial)
+        Some(self.soa()?.serial)
     }
 
     pub(crate) fn records(&self) -> &Records {
         &self.records
     }
 
+    /// Where the text of a record stands.
+    pub(crate) fn place(&self, record: &Stored) -> Place {
+        self.records.place(record)
+    }
+
     /// The records in canonical order, repetitions included.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = InOrder<'_>> {
-        let stored = |number: &usize| self.records.all().get(*number);
-        let sorted = self.sorted.iter().filter_map(stored);
+        let numbers = self.sorted.numbers().iter();
+        let sorted = numbers.filter_map(|number| self.records.get(*number));
         sorted.map(|record| InOrder::new(&self.records, record))
     }
 
@@ -206,10 +216,7 @@ impl ZoneFile {
 
     /// What the file means; when it has errors, all findings.
     pub fn zone(&self) -> Result<Zone, Diagnostics> {
-        match &self.apex {
-            Some(apex) if !self.has_errors() => Ok(self.content(apex)),
-            _ => Err(Diagnostics(self.diagnostics.clone())),
-        }
+        Ok(self.content(self.sound()?))
     }
 
     /// What the records mean, whatever a whole zone would have to hold besides; `None` if a line cannot be read.
@@ -226,6 +233,14 @@ impl ZoneFile {
         Zone {
             apex: apex.clone(),
             nodes: nodes.collect(),
+        }
+    }
+
+    /// The apex of a zone without errors; else all findings.
+    pub(crate) fn sound(&self) -> Result<&Name, Diagnostics> {
+        match &self.apex {
+            Some(apex) if !self.has_errors() => Ok(apex),
+            _ => Err(Diagnostics(self.diagnostics.clone())),
         }
     }
 

@@ -11,6 +11,9 @@ use std::ops::Range;
 /// How many records `$GENERATE` may make in one zone.
 pub(crate) const MOST: u64 = 1_000_000;
 
+/// How much text `$GENERATE` may make in one zone, in octets.
+pub(crate) const MOST_TEXT: u64 = 1 << 28;
+
 /// A `$GENERATE` line, taken apart.
 #[derive(Clone, Debug)]
 pub(crate) struct Template<'t> {

@@ -19,4 +19,5 @@ pub mod record;
 mod records;
 mod rtype;
 pub mod serial;
+mod sorted;
 mod ttl;

@@ -157,21 +157,26 @@ pub(crate) fn append_wire(
     let mut length_at = start;
     out.push(0);
     let mut rest = text;
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        match byte {
-            b'.' => {
+    loop {
+        let plain = rest.iter().position(|b| matches!(b, b'.' | b'\\'));
+        let (plain, after) = rest
+            .split_at_checked(plain.unwrap_or(rest.len()))
+            .unwrap_or_default();
+        out.extend_from_slice(plain);
+        rest = match after {
+            [] => break,
+            [b'.', after @ ..] => {
                 close_label(out, length_at)?;
                 length_at = out.len();
                 out.push(0);
+                after
             }
-            b'\\' => {
-                let (octet, after) = unescape(rest)?;
-                rest = after;
+            [_, after @ ..] => {
+                let (octet, after) = unescape(after)?;
                 out.push(octet);
+                after
             }
-            _ => out.push(byte),
-        }
+        };
     }
     // After a final dot the label under way is empty: its length octet is the root's.
     if length_at.saturating_add(1) != out.len() {
@@ -263,19 +268,24 @@ pub(crate) fn write_name(wire: &[u8], out: &mut impl fmt::Write) -> fmt::Result 
     let mut empty = true;
     for label in (Labels { rest: wire }) {
         empty = false;
-        for &byte in label {
-            match byte {
-                b'.' | b'\\' | b'"' | b';' | b'(' | b')' | b'@' | b'$' => {
-                    out.write_char('\\')?;
-                    out.write_char(char::from(byte))?;
+        for chunk in label.chunk_by(|a, b| is_plain(*a) && is_plain(*b)) {
+            match (chunk, std::str::from_utf8(chunk)) {
+                ([octet], _) if !is_plain(*octet) && octet.is_ascii_graphic() => {
+                    write!(out, "\\{}", char::from(*octet))?;
                 }
-                0x21..=0x7e => out.write_char(char::from(byte))?,
-                _ => write!(out, "\\{byte:03}")?,
+                ([octet], _) if !is_plain(*octet) => write!(out, "\\{octet:03}")?,
+                (_, Ok(plain)) => out.write_str(plain)?,
+                _ => {}
             }
         }
         out.write_char('.')?;
     }
     if empty { out.write_char('.') } else { Ok(()) }
+}
+
+/// Whether an octet of a label stands for itself in master files.
+fn is_plain(octet: u8) -> bool {
+    octet.is_ascii_graphic() && !br#".\";()@$"#.contains(&octet)
 }
 
 impl PartialEq for Name {

@@ -7,6 +7,7 @@ use crate::zone::order::compare_wire;
 use crate::zone::rdata;
 use crate::zone::record::{Rdata, Rtype};
 use crate::zone::records::{Records, Run};
+use crate::zone::sorted::Sorted;
 use std::cmp::Ordering;
 
 /// One owner and its records: what [`Node`] is for one that is kept.
@@ -14,7 +15,7 @@ use std::cmp::Ordering;
 pub(crate) struct NodeView<'a> {
     records: &'a Records,
     /// The numbers of its records, by type and then by data.
-    numbers: &'a [usize],
+    numbers: &'a [u32],
     /// Empty where all its records have one TTL.
     runs: Vec<Run>,
 }
@@ -23,22 +24,17 @@ pub(crate) struct NodeView<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RrsetView<'a> {
     records: &'a Records,
-    numbers: &'a [usize],
+    numbers: &'a [u32],
     rtype: Rtype,
     ttl: Ttl,
 }
 
-/// The owners of `records`, whose numbers in canonical order are `sorted`.
+/// The owners of `records`, whose canonical order is `sorted`.
 pub(crate) fn nodes<'a>(
     records: &'a Records,
-    sorted: &'a [usize],
+    sorted: &'a Sorted,
 ) -> impl Iterator<Item = NodeView<'a>> {
-    let stored = |number: &usize| records.all().get(*number);
-    let same_owner = move |a: &usize, b: &usize| match (stored(a), stored(b)) {
-        (Some(a), Some(b)) => records.same_owner(a, b),
-        _ => false,
-    };
-    sorted.chunk_by(same_owner).map(|numbers| NodeView {
+    sorted.nodes().map(|numbers| NodeView {
         records,
         numbers,
         runs: records.runs(numbers),
@@ -49,7 +45,7 @@ impl<'a> NodeView<'a> {
     /// The owner in wire form, in the case in which its first record is written.
     pub(crate) fn owner(&self) -> &'a [u8] {
         let first = self.numbers.first();
-        let first = first.and_then(|number| self.records.all().get(*number));
+        let first = first.and_then(|number| self.records.get(*number));
         first.map_or(&[], |record| self.records.owner(record))
     }
 
@@ -61,8 +57,8 @@ impl<'a> NodeView<'a> {
     /// Its RRsets in ascending order of their types.
     pub(crate) fn rrsets(&self) -> impl Iterator<Item = RrsetView<'a>> {
         let records = self.records;
-        let rtype = |number: &usize| records.all().get(*number).map(|r| r.rtype);
-        let same_type = move |a: &usize, b: &usize| rtype(a) == rtype(b);
+        let rtype = |number: &u32| records.get(*number).map(|r| r.rtype);
+        let same_type = move |a: &u32, b: &u32| rtype(a) == rtype(b);
         self.numbers.chunk_by(same_type).filter_map(move |numbers| {
             Some(RrsetView {
                 records,
@@ -71,6 +67,11 @@ impl<'a> NodeView<'a> {
                 ttl: records.ttl_of(&self.runs, numbers.iter().copied()),
             })
         })
+    }
+
+    /// Whether both hold the same RRsets, to the octet.
+    pub(crate) fn same_rrsets(&self, other: &Self) -> bool {
+        self.rrsets().eq(other.rrsets())
     }
 
     /// A copy that stands alone.
@@ -94,7 +95,7 @@ impl<'a> RrsetView<'a> {
     /// The data in canonical order, each once, as written (RFC 4034 §6.3).
     pub(crate) fn rdatas(self) -> impl Iterator<Item = &'a [u8]> {
         let (records, rtype) = (self.records, self.rtype);
-        let stored = self.numbers.iter().filter_map(|n| records.all().get(*n));
+        let stored = self.numbers.iter().filter_map(|n| records.get(*n));
         let mut previous: Option<&[u8]> = None;
         stored.map(|r| records.data(r)).filter(move |data| {
             let repeated = previous.is_some_and(|p| rdata::same(rtype, p, data));
@@ -109,5 +110,11 @@ impl<'a> RrsetView<'a> {
             ttl: self.ttl,
             rdatas: self.rdatas().map(|data| Rdata(data.into())).collect(),
         }
+    }
+}
+
+impl PartialEq for RrsetView<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.rtype, self.ttl) == (other.rtype, other.ttl) && self.rdatas().eq(other.rdatas())
     }
 }

@@ -4,6 +4,9 @@ use std::cmp::Ordering;
 
 /// Canonical order of two names in wire form (RFC 4034 §6.1): by labels from the right, absent labels first.
 pub(crate) fn compare_wire(mine: &[u8], theirs: &[u8]) -> Ordering {
+    if mine == theirs {
+        return Ordering::Equal;
+    }
     let (my_starts, my_count) = label_starts(mine);
     let (their_starts, their_count) = label_starts(theirs);
     let my_labels = my_starts.get(..my_count).unwrap_or_default();
@@ -49,32 +52,57 @@ fn label_at(wire: &[u8], at: u8) -> &[u8] {
 /// The first 16 octets of a form of the name whose plain order is the canonical order, `skipped` labels at the top left out.
 ///
 /// Names whose prefixes are equal may still differ. Names are comparable when the labels left out are the same.
-pub(crate) fn sort_prefix(wire: &[u8], skipped: usize) -> u128 {
+pub(crate) fn sort_prefix(wire: &[u8], skipped: usize) -> [u64; 2] {
     let (starts, count) = label_starts(wire);
-    let kept = starts
-        .get(..count.saturating_sub(skipped))
-        .unwrap_or_default();
-    let mut prefix = [0; 16];
-    let mut slots = prefix.iter_mut();
-    'full: for start in kept.iter().rev() {
+    let kept = starts.get(..count.saturating_sub(skipped));
+    let mut prefix = 0_u128;
+    let mut room = 16_u32;
+    let mut push = |octet: u8| {
+        if room > 0 {
+            prefix = prefix << 8 | u128::from(octet);
+            room = room.saturating_sub(1);
+        }
+        room > 0
+    };
+    'full: for start in kept.unwrap_or_default().iter().rev() {
         for octet in label_at(wire, *start) {
             // 0 ends a label: 0 and 1 within one become two octets each.
-            let (first, second) = match octet.to_ascii_lowercase() {
-                octet @ (0 | 1) => (1, Some(octet.saturating_add(1))),
-                octet => (octet, None),
+            let more = match octet.to_ascii_lowercase() {
+                octet @ (0 | 1) => push(1) && push(octet.saturating_add(1)),
+                octet => push(octet),
             };
-            for octet in [Some(first), second].into_iter().flatten() {
-                match slots.next() {
-                    Some(slot) => *slot = octet,
-                    None => break 'full,
-                }
+            if !more {
+                break 'full;
             }
         }
-        if slots.next().is_none() {
+        if !push(0) {
             break;
         }
     }
-    u128::from_be_bytes(prefix)
+    let prefix = prefix.checked_shl(room.saturating_mul(8)).unwrap_or(0);
+    match prefix.to_be_bytes().as_chunks() {
+        ([high, low], _) => [u64::from_be_bytes(*high), u64::from_be_bytes(*low)],
+        _ => [0; 2],
+    }
+}
+
+/// Walks two ascending sequences side by side: what is equal comes as a pair, what one of them lacks comes alone.
+pub(crate) fn side_by_side<T>(
+    old: impl Iterator<Item = T>,
+    new: impl Iterator<Item = T>,
+    compare: impl Fn(&T, &T) -> Ordering,
+) -> impl Iterator<Item = (Option<T>, Option<T>)> {
+    let (mut old, mut new) = (old.peekable(), new.peekable());
+    std::iter::from_fn(move || {
+        let order = match (old.peek(), new.peek()) {
+            (None, None) => return None,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(a), Some(b)) => compare(a, b),
+        };
+        let a = old.next_if(|_| order.is_le());
+        Some((a, new.next_if(|_| order.is_ge())))
+    })
 }
 
 /// Whether the wire name `name` is `apex` or lies below it.

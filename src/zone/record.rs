@@ -3,8 +3,9 @@
 //! Every type, known or not, is held as wire octets: one shape to compare, to sort, to sign and to serve.
 
 use crate::rotation::timing::Ttl;
-use crate::zone::name::Name;
-use std::fmt;
+use crate::zone::name::{Name, write_name};
+use crate::zone::rdata;
+use std::fmt::{self, Write as _};
 
 pub use crate::zone::rtype::{NotAType, Rtype};
 
@@ -29,7 +30,18 @@ pub struct Record {
 
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let data = self.rdata.to_text(self.rtype);
-        write!(f, "{} {} IN {} {data}", self.owner, self.ttl, self.rtype)
+        let (mut owner, mut line) = (String::new(), String::new());
+        // Writing to a String cannot fail.
+        let _ = write_name(self.owner.wire(), &mut owner);
+        append_line(&owner, self.ttl, self.rtype, &self.rdata.0, &mut line);
+        f.write_str(&line)
     }
+}
+
+/// Appends a record as one line of a master file, without its line end; `owner` is the owner as text.
+pub(crate) fn append_line(owner: &str, ttl: Ttl, rtype: Rtype, data: &[u8], line: &mut String) {
+    line.push_str(owner);
+    // Writing to a String cannot fail.
+    let _ = write!(line, " {ttl} IN {rtype} ");
+    rdata::write_text(rtype, data, line);
 }

@@ -4,21 +4,27 @@
 
 use crate::rotation::timing::Ttl;
 use crate::zone::name::{Name, split_name};
-use crate::zone::order::{compare_wire, count_labels, is_below, sort_prefix};
+use crate::zone::order::compare_wire;
 use crate::zone::rdata;
 use crate::zone::record::{Rdata, Record, Rtype};
 use std::cmp::Ordering;
 
-/// One record: where its octets lie and where its text stands.
+/// One record in 24 octets: where its octets lie and where its text stands. Offsets have 32 bits: see [`MOST_OCTETS`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stored {
-    owner: usize,
-    data: usize,
+    owner: u32,
+    data: u32,
+    /// Offset of the logical line in its file.
+    line: u32,
+    /// What else [`Records::place`] says.
+    surroundings: u32,
+    pub(crate) ttl: Ttl,
     data_length: u16,
     pub(crate) rtype: Rtype,
-    pub(crate) ttl: Ttl,
-    pub(crate) place: Place,
 }
+
+/// How long a file may be, and how much memory the records of one zone may take: what 32 bits count.
+pub(crate) const MOST_OCTETS: usize = u32::MAX as usize;
 
 /// Where the text of a record stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,11 +39,19 @@ pub(crate) struct Place {
     pub(crate) generated: bool,
 }
 
+/// What the places of neighbouring records have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Surroundings {
+    source: u32,
+    origin: u32,
+    generated: bool,
+}
+
 /// One record of an owner and the first of those that stand with it in one run of lines.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run {
-    number: usize,
-    start: usize,
+    number: u32,
+    start: u32,
 }
 
 /// Records in the order of the text.
@@ -45,7 +59,24 @@ pub(crate) struct Run {
 pub(crate) struct Records {
     octets: Vec<u8>,
     stored: Vec<Stored>,
+    surroundings: Vec<Surroundings>,
     origins: Vec<Name>,
+}
+
+/// A number below [`MOST_OCTETS`], which the reader sees to.
+fn narrow(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn wide(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+impl Stored {
+    /// Whether two records have one copy of their owner, as records that follow one another mostly do.
+    pub(crate) fn shares_owner(&self, other: &Self) -> bool {
+        self.owner == other.owner
+    }
 }
 
 impl Records {
@@ -54,20 +85,33 @@ impl Records {
         &self.stored
     }
 
-    /// The owner in wire form.
-    pub(crate) fn owner(&self, record: &Stored) -> &[u8] {
-        self.name_at(record.owner)
+    /// The record with this number, in the order of the text.
+    pub(crate) fn get(&self, number: u32) -> Option<&Stored> {
+        self.stored.get(wide(number))
     }
 
-    fn name_at(&self, at: usize) -> &[u8] {
-        let rest = self.octets.get(at..).unwrap_or_default();
+    /// The owner in wire form.
+    pub(crate) fn owner(&self, record: &Stored) -> &[u8] {
+        let rest = self.octets.get(wide(record.owner)..).unwrap_or_default();
         split_name(rest).map_or(&[], |(name, _)| name)
     }
 
     /// The data octets.
     pub(crate) fn data(&self, record: &Stored) -> &[u8] {
-        let end = record.data.saturating_add(usize::from(record.data_length));
-        self.octets.get(record.data..end).unwrap_or_default()
+        let start = wide(record.data);
+        let end = start.saturating_add(usize::from(record.data_length));
+        self.octets.get(start..end).unwrap_or_default()
+    }
+
+    /// Where the text of a record stands.
+    pub(crate) fn place(&self, record: &Stored) -> Place {
+        let around = self.surroundings.get(wide(record.surroundings));
+        Place {
+            source: around.map_or(usize::MAX, |a| wide(a.source)),
+            line: wide(record.line),
+            origin: around.map_or(usize::MAX, |a| wide(a.origin)),
+            generated: around.is_some_and(|a| a.generated),
+        }
     }
 
     /// The origin that was in force at a place; `None` when there was none yet.
@@ -77,16 +121,26 @@ impl Records {
 
     /// Remembers an origin; returns its number for [`Place::origin`].
     pub(crate) fn add_origin(&mut self, origin: &Name) -> usize {
-        let known = self.origins.iter().rposition(|o| o.wire() == origin.wire());
-        known.unwrap_or_else(|| {
+        // Only the last one is looked at: a file may have as many origins as lines.
+        if self
+            .origins
+            .last()
+            .is_none_or(|o| o.wire() != origin.wire())
+        {
             self.origins.push(origin.clone());
-            self.origins.len().saturating_sub(1)
-        })
+        }
+        self.origins.len().saturating_sub(1)
     }
 
     /// The buffer that owner and data of the next record are appended to.
     pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.octets
+    }
+
+    /// How many octets of memory the records take.
+    pub(crate) fn size(&self) -> usize {
+        let places = self.stored.len().saturating_mul(size_of::<Stored>());
+        self.octets.len().saturating_add(places)
     }
 
     /// How far the buffer is filled.
@@ -102,14 +156,23 @@ impl Records {
     /// Adds the record whose owner begins at `owner` and whose data begins at `data` and ends with the buffer.
     pub(crate) fn push(&mut self, owner: usize, data: usize, rtype: Rtype, ttl: Ttl, place: Place) {
         let length = self.octets.len().saturating_sub(data);
+        let around = Surroundings {
+            source: narrow(place.source),
+            origin: narrow(place.origin),
+            generated: place.generated,
+        };
+        if self.surroundings.last() != Some(&around) {
+            self.surroundings.push(around);
+        }
         self.stored.push(Stored {
-            owner,
-            data,
+            owner: narrow(owner),
+            data: narrow(data),
+            line: narrow(place.line),
+            surroundings: narrow(self.surroundings.len().saturating_sub(1)),
+            ttl,
             // Data is checked against this limit when it is read.
             data_length: u16::try_from(length).unwrap_or(u16::MAX),
             rtype,
-            ttl,
-            place,
         });
     }
 
@@ -123,93 +186,9 @@ impl Records {
         }
     }
 
-    /// Numbers of the records in canonical order of owner, type and data (RFC 4034 §6); equal ones stay as in the text.
-    ///
-    /// Owners are ranked first, each once, by sixteen octets of their order; records then fall into place by rank.
-    pub(crate) fn sorted(&self) -> Vec<usize> {
-        let (ranks, owners) = self.owner_ranks();
-        let mut ends = vec![0_usize; owners];
-        for rank in &ranks {
-            if let Some(count) = ends.get_mut(*rank) {
-                *count = count.saturating_add(1);
-            }
-        }
-        let mut filled: Vec<usize> = ends
-            .iter_mut()
-            .scan(0_usize, |sum, count| {
-                let start = *sum;
-                *sum = sum.saturating_add(*count);
-                *count = *sum;
-                Some(start)
-            })
-            .collect();
-        let mut sorted = vec![0; ranks.len()];
-        for (number, rank) in ranks.iter().enumerate() {
-            if let Some(next) = filled.get_mut(*rank) {
-                if let Some(slot) = sorted.get_mut(*next) {
-                    *slot = number;
-                }
-                *next = next.saturating_add(1);
-            }
-        }
-        let mut rest = sorted.as_mut_slice();
-        let mut start = 0;
-        for end in ends {
-            let Some((node, after)) = rest.split_at_mut_checked(end.saturating_sub(start)) else {
-                break;
-            };
-            node.sort_by(|a, b| match (self.stored.get(*a), self.stored.get(*b)) {
-                (Some(a), Some(b)) => self.compare_in_node(a, b),
-                _ => Ordering::Equal,
-            });
-            (rest, start) = (after, end);
-        }
-        sorted
-    }
-
-    /// For each record the rank of its owner among all owners, and how many ranks there are.
-    fn owner_ranks(&self) -> (Vec<usize>, usize) {
-        // Lines of one owner mostly stand together and share one copy of it.
-        let mut owners: Vec<(u128, usize, usize)> = Vec::new();
-        let mut ranks = Vec::with_capacity(self.stored.len());
-        let top = self.stored.first().map_or(&[][..], |r| self.owner(r));
-        let in_zone = self.stored.iter().all(|r| is_below(self.owner(r), top));
-        let skipped = if in_zone { count_labels(top) } else { 0 };
-        for record in &self.stored {
-            if owners.last().is_none_or(|(_, at, _)| *at != record.owner) {
-                let prefix = sort_prefix(self.owner(record), skipped);
-                owners.push((prefix, record.owner, owners.len()));
-            }
-            ranks.push(owners.len().saturating_sub(1));
-        }
-        owners.sort_unstable_by(|(a, a_at, _), (b, b_at, _)| {
-            a.cmp(b)
-                .then_with(|| compare_wire(self.name_at(*a_at), self.name_at(*b_at)))
-        });
-        let mut rank_of = vec![0; owners.len()];
-        let (mut rank, mut previous): (usize, Option<(u128, usize)>) = (0, None);
-        for (prefix, at, number) in owners {
-            if let Some((other, other_at)) = previous {
-                let same = other == prefix
-                    && self
-                        .name_at(other_at)
-                        .eq_ignore_ascii_case(self.name_at(at));
-                rank = rank.saturating_add(usize::from(!same));
-            }
-            previous = Some((prefix, at));
-            if let Some(slot) = rank_of.get_mut(number) {
-                *slot = rank;
-            }
-        }
-        for number in &mut ranks {
-            *number = rank_of.get(*number).copied().unwrap_or(0);
-        }
-        (ranks, rank.saturating_add(1))
-    }
-
     /// Where the runs of lines of one owner begin, whose records are `node`; empty when all of them have the same TTL.
-    pub(crate) fn runs(&self, node: &[usize]) -> Vec<Run> {
-        let ttl = |number: &usize| self.stored.get(*number).map(|r| r.ttl);
+    pub(crate) fn runs(&self, node: &[u32]) -> Vec<Run> {
+        let ttl = |number: &u32| self.get(*number).map(|r| r.ttl);
         if node.windows(2).all(|pair| match pair {
             [a, b] => ttl(a) == ttl(b),
             _ => true,
@@ -231,8 +210,8 @@ impl Records {
 
     /// The TTL of an RRset. RFC 2181 §5.2 gives no sense to records that differ in theirs: as BIND does, the first one in the
     /// last run of lines of that owner counts.
-    pub(crate) fn ttl_of(&self, runs: &[Run], rrset: impl Iterator<Item = usize> + Clone) -> Ttl {
-        let ttl = |number: usize| self.stored.get(number).map_or(Ttl(0), |r| r.ttl);
+    pub(crate) fn ttl_of(&self, runs: &[Run], rrset: impl Iterator<Item = u32> + Clone) -> Ttl {
+        let ttl = |number: u32| self.get(number).map_or(Ttl(0), |r| r.ttl);
         let last = rrset.clone().max().unwrap_or(0);
         let run = runs.binary_search_by_key(&last, |r| r.number).ok();
         let start = run.and_then(|at| runs.get(at)).map_or(last, |r| r.start);
@@ -246,7 +225,7 @@ impl Records {
     }
 
     /// Canonical order of two records of one owner, TTLs apart.
-    fn compare_in_node(&self, a: &Stored, b: &Stored) -> Ordering {
+    pub(crate) fn compare_in_node(&self, a: &Stored, b: &Stored) -> Ordering {
         a.rtype.cmp(&b.rtype).then_with(|| {
             let (mine, theirs) = (self.data(a), self.data(b));
             if mine == theirs {

@@ -31,9 +31,9 @@ macro_rules! types {
                 }
             }
 
-            fn from_upper(text: &str) -> Option<Self> {
+            fn from_upper(text: &[u8]) -> Option<Self> {
                 match text {
-                    $($text => Some(Self($number)),)*
+                    $(known if known == $text.as_bytes() => Some(Self($number)),)*
                     _ => None,
                 }
             }
@@ -67,9 +67,8 @@ impl Rtype {
         let folded = upper.get_mut(..text.len())?;
         folded.copy_from_slice(text);
         folded.make_ascii_uppercase();
-        let folded = std::str::from_utf8(folded).ok()?;
         Self::from_upper(folded).or_else(|| {
-            let digits = folded.strip_prefix("TYPE")?;
+            let digits = std::str::from_utf8(folded.strip_prefix(b"TYPE")?).ok()?;
             let all_digits = digits.bytes().all(|b| b.is_ascii_digit());
             digits.parse().ok().filter(|_| all_digits).map(Self)
         })

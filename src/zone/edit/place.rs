@@ -52,9 +52,13 @@ pub(super) fn add(file: &ZoneFile, record: &Record) -> Result<(Outcome, Vec<Patc
             wanted: record.ttl,
         });
     }
-    let in_rrset = rrset.iter().rev().find(|r| !r.place.generated).copied();
+    let in_rrset = rrset
+        .iter()
+        .rev()
+        .find(|r| !file.place(r).generated)
+        .copied();
     let anchor = in_rrset.or_else(|| nearest(file, record));
-    let Some((anchor, neighbour)) = anchor.and_then(|a| Some((a, neighbour(file, a.place)?)))
+    let Some((anchor, neighbour)) = anchor.and_then(|a| Some((a, neighbour(file, file.place(a))?)))
     else {
         return Err(EditError::Unproven("no line to follow".to_owned()));
     };
@@ -65,7 +69,7 @@ pub(super) fn add(file: &ZoneFile, record: &Record) -> Result<(Outcome, Vec<Patc
         let absolute = governing_owner(file, anchor).is_some_and(layout::is_absolute);
         Some(layout::owner_text(
             &record.owner,
-            records.origin(anchor.place),
+            records.origin(file.place(anchor)),
             absolute,
         ))
     };
@@ -81,7 +85,7 @@ pub(super) fn add(file: &ZoneFile, record: &Record) -> Result<(Outcome, Vec<Patc
         template.as_ref(),
     );
     let span = neighbour.line.end..neighbour.line.end;
-    let source = anchor.place.source;
+    let source = file.place(anchor).source;
     Ok((Outcome::Added, vec![Patch { source, span, text }]))
 }
 
@@ -104,7 +108,7 @@ fn neighbour(file: &ZoneFile, place: Place) -> Option<Neighbour<'_>> {
 /// The last record of the owner that shares most with the new one's; of equal ones the one nearest in depth, then in type.
 fn nearest<'z>(file: &'z ZoneFile, record: &Record) -> Option<&'z Stored> {
     let records = file.records();
-    let written = records.all().iter().filter(|r| !r.place.generated);
+    let written = records.all().iter().filter(|r| !file.place(r).generated);
     let depth = record.owner.label_count();
     written.max_by_key(|r| {
         let owner = records.owner(r);
@@ -117,9 +121,9 @@ fn nearest<'z>(file: &'z ZoneFile, record: &Record) -> Option<&'z Stored> {
 /// Whether a record of the anchor's owner, put behind it, is written without the owner.
 fn leaves_owner_out(file: &ZoneFile, anchor: &Stored, members: usize) -> bool {
     let blank = |r: &Stored| {
-        let source = file.sources().get(r.place.source);
+        let source = file.sources().get(file.place(r).source);
         source
-            .and_then(|s| s.bytes.get(r.place.line))
+            .and_then(|s| s.bytes.get(file.place(r).line))
             .is_some_and(|b| matches!(b, b' ' | b'\t'))
     };
     if blank(anchor) {
@@ -132,8 +136,8 @@ fn leaves_owner_out(file: &ZoneFile, anchor: &Stored, members: usize) -> bool {
     let records = file.records();
     let pairs = records.all().windows(2).filter_map(|pair| match pair {
         [a, b]
-            if a.place.source == b.place.source
-                && a.place.line != b.place.line
+            if file.place(a).source == file.place(b).source
+                && file.place(a).line != file.place(b).line
                 && records.same_owner(a, b) =>
         {
             Some(b)
@@ -153,14 +157,14 @@ fn leaves_owner_out(file: &ZoneFile, anchor: &Stored, members: usize) -> bool {
 fn governing_owner<'z>(file: &'z ZoneFile, record: &Stored) -> Option<&'z [u8]> {
     let records = file.records();
     let same = |r: &&Stored| {
-        r.place.source == record.place.source
-            && r.place <= record.place
+        file.place(r).source == file.place(record).source
+            && file.place(r) <= file.place(record)
             && records.same_owner(r, record)
     };
     records.all().iter().filter(same).rev().find_map(|r| {
-        let neighbour = neighbour(file, r.place)?;
+        let neighbour = neighbour(file, file.place(r))?;
         let owner = neighbour.form()?.owner?;
-        let bytes = file.sources().get(r.place.source)?.bytes.as_slice();
+        let bytes = file.sources().get(file.place(r).source)?.bytes.as_slice();
         Some(owner.text(bytes))
     })
 }
@@ -168,13 +172,15 @@ fn governing_owner<'z>(file: &'z ZoneFile, record: &Stored) -> Option<&'z [u8]> 
 /// A record of the same type in the same file whose data shows how such data is laid out there.
 fn template<'z>(file: &'z ZoneFile, anchor: &Stored, rtype: Rtype) -> Option<Neighbour<'z>> {
     if anchor.rtype == rtype {
-        return neighbour(file, anchor.place);
+        return neighbour(file, file.place(anchor));
     }
     let fits = |r: &&Stored| {
-        r.rtype == rtype && !r.place.generated && r.place.source == anchor.place.source
+        r.rtype == rtype
+            && !file.place(r).generated
+            && file.place(r).source == file.place(anchor).source
     };
     let found = file.records().all().iter().rev().find(fits)?;
-    neighbour(file, found.place)
+    neighbour(file, file.place(found))
 }
 
 /// The patches that remove data, none if it is not there.
@@ -195,16 +201,16 @@ pub(super) fn remove(
     });
     let found: Vec<&Stored> = found.collect();
     let mut patches = Vec::new();
+    let also_gone: Vec<Place> = found.iter().map(|r| file.place(r)).collect();
     for record in &found {
-        if record.place.generated {
+        if file.place(record).generated {
             return Err(EditError::Generated {
-                file: path(file, record.place),
-                line: line_number(file, record.place),
+                file: path(file, file.place(record)),
+                line: line_number(file, file.place(record)),
                 owner: owner.clone(),
                 rtype,
             });
         }
-        let also_gone: Vec<Place> = found.iter().map(|r| r.place).collect();
         patches.extend(removal(file, record, &also_gone));
     }
     let outcome = if patches.is_empty() {
@@ -217,10 +223,10 @@ pub(super) fn remove(
 
 /// Removes the record's line; the record below that took its owner from it gets the owner.
 fn removal(file: &ZoneFile, record: &Stored, also_gone: &[Place]) -> Vec<Patch> {
-    let Some(removed) = neighbour(file, record.place) else {
+    let Some(removed) = neighbour(file, file.place(record)) else {
         return Vec::new();
     };
-    let source = record.place.source;
+    let source = file.place(record).source;
     let mut span = removed.line.start..removed.line.end;
     let ends_file = span.end == removed.file.len() && !removed.file.ends_with(b"\n");
     if ends_file {
@@ -245,7 +251,7 @@ fn removal(file: &ZoneFile, record: &Stored, also_gone: &[Place]) -> Vec<Patch> 
             .records()
             .all()
             .iter()
-            .map(|r| r.place)
+            .map(|r| file.place(r))
             .find(|p| p.source == source && p.line == line.start);
         let owner = Name::from_checked_wire(file.records().owner(record));
         let absolute = removed
@@ -289,7 +295,7 @@ pub(super) fn raise_serial(
     now: Instant,
 ) -> Result<(NextSerial, Patch), EditError> {
     let records = file.records();
-    let at_apex = |r: &&Stored| r.rtype == Rtype::SOA && !r.place.generated;
+    let at_apex = |r: &&Stored| r.rtype == Rtype::SOA && !file.place(r).generated;
     let Some(soa) = records.all().iter().find(at_apex) else {
         return Err(EditError::NoSerial {
             file: String::new(),
@@ -297,13 +303,13 @@ pub(super) fn raise_serial(
         });
     };
     let no_serial = || EditError::NoSerial {
-        file: path(file, soa.place),
-        line: line_number(file, soa.place),
+        file: path(file, file.place(soa)),
+        line: line_number(file, file.place(soa)),
     };
     let present = Soa::from_rdata(&Rdata(records.data(soa).into()))
         .ok_or_else(no_serial)?
         .serial;
-    let line = neighbour(file, soa.place).ok_or_else(no_serial)?;
+    let line = neighbour(file, file.place(soa)).ok_or_else(no_serial)?;
     let form: Form<'_> = line.form().ok_or_else(no_serial)?;
     let field = form.data.get(2).ok_or_else(no_serial)?;
     if field.text(line.file) != present.to_string().as_bytes() {
@@ -311,7 +317,7 @@ pub(super) fn raise_serial(
     }
     let next = serial::next(present, now);
     let patch = Patch {
-        source: soa.place.source,
+        source: file.place(soa).source,
         span: field.span(),
         text: next.to.to_string().into_bytes(),
     };

@@ -3,11 +3,11 @@
 use super::{Change, EditError};
 use crate::zone::diagnostic::Diagnostics;
 use crate::zone::file::ZoneFile;
+use crate::zone::order::side_by_side;
 use crate::zone::rdata::Soa;
 use crate::zone::record::{Record, Rtype};
 use crate::zone::records::InOrder;
 use crate::zone::serial::NextSerial;
-use std::cmp::Ordering;
 
 /// Refuses an edit that does anything but what was asked for.
 pub(super) fn prove(
@@ -78,16 +78,7 @@ fn take(records: &mut Vec<Record>, wanted: impl Fn(&Record) -> bool) -> Option<(
 /// The records only the old file has, and those only the new one has, TTLs and the case of names included.
 fn difference(old: &ZoneFile, new: &ZoneFile) -> (Vec<Record>, Vec<Record>) {
     let (mut gone, mut come) = (Vec::new(), Vec::new());
-    let (mut before, mut after) = (old.in_order().peekable(), new.in_order().peekable());
-    loop {
-        let order = match (before.peek(), after.peek()) {
-            (None, None) => return (gone, come),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (Some(a), Some(b)) => a.compare(*b),
-        };
-        let a = if order.is_le() { before.next() } else { None };
-        let b = if order.is_ge() { after.next() } else { None };
+    for (a, b) in side_by_side(old.in_order(), new.in_order(), |a, b| a.compare(*b)) {
         let equal =
             matches!((a, b), (Some(a), Some(b)) if a.ttl() == b.ttl() && a.data() == b.data());
         if !equal {
@@ -95,4 +86,5 @@ fn difference(old: &ZoneFile, new: &ZoneFile) -> (Vec<Record>, Vec<Record>) {
             come.extend(b.map(InOrder::to_record));
         }
     }
+    (gone, come)
 }

@@ -3,7 +3,6 @@
 use super::RdataError;
 use super::words::{Run, shown};
 use crate::zone::lexer::Token;
-use std::fmt::Write as _;
 
 /// Reads hexadecimal digits that blanks may cut anywhere.
 pub(super) fn hex(run: &Run<'_>, out: &mut Vec<u8>) -> Result<(), RdataError> {
@@ -11,17 +10,21 @@ pub(super) fn hex(run: &Run<'_>, out: &mut Vec<u8>) -> Result<(), RdataError> {
     let mut last = None;
     for (token, text) in run.parts() {
         last = Some(token);
-        for &character in text {
-            let digit = hex_digit(character)
-                .filter(|_| !token.quoted)
-                .ok_or_else(|| refused(token, text, "hexadecimal digits"))?;
-            high = match high {
-                None => Some(digit),
-                Some(high) => {
-                    out.push(high << 4 | digit);
-                    None
-                }
-            };
+        let digit = |character: u8| {
+            let digit = hex_digit(character).filter(|_| !token.quoted);
+            digit.ok_or_else(|| refused(token, text, "hexadecimal digits"))
+        };
+        let mut rest = text;
+        if let (Some(begun), Some((first, after))) = (high, text.split_first()) {
+            out.push(begun << 4 | digit(*first)?);
+            (high, rest) = (None, after);
+        }
+        let (pairs, odd) = rest.as_chunks();
+        for [first, second] in pairs {
+            out.push(digit(*first)? << 4 | digit(*second)?);
+        }
+        if let [begun] = odd {
+            high = Some(digit(*begun)?);
         }
     }
     match (high, last) {
@@ -34,13 +37,48 @@ pub(super) fn hex(run: &Run<'_>, out: &mut Vec<u8>) -> Result<(), RdataError> {
     }
 }
 
-fn hex_digit(character: u8) -> Option<u8> {
-    match character {
-        b'0'..=b'9' => Some(character.wrapping_sub(b'0')),
-        b'a'..=b'f' => Some(character.wrapping_sub(b'a').wrapping_add(10)),
-        b'A'..=b'F' => Some(character.wrapping_sub(b'A').wrapping_add(10)),
-        _ => None,
+/// The value of a hexadecimal digit in any case.
+pub(super) fn hex_digit(character: u8) -> Option<u8> {
+    digit_in(&HEX_VALUES, character)
+}
+
+/// What no digit is worth: the tables below hold it for characters that are none.
+const NO_DIGIT: u8 = 0xff;
+const HEX_VALUES: [u8; 256] = values(b"0123456789abcdef", b"0123456789ABCDEF");
+const BASE64_DIGITS: &[u8; 64] =
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const BASE64_VALUES: [u8; 256] = values(BASE64_DIGITS, BASE64_DIGITS);
+
+fn digit_in(values: &[u8; 256], character: u8) -> Option<u8> {
+    let value = values.get(usize::from(character)).copied();
+    value.filter(|value| *value != NO_DIGIT)
+}
+
+/// For each byte the place it has in one of the two lists of digits.
+const fn values(digits: &[u8], or: &[u8]) -> [u8; 256] {
+    const fn place(byte: u8, mut digits: &[u8]) -> u8 {
+        let mut place = 0_u8;
+        while let [digit, rest @ ..] = digits {
+            if *digit == byte {
+                return place;
+            }
+            place = place.wrapping_add(1);
+            digits = rest;
+        }
+        NO_DIGIT
     }
+    let mut table = [NO_DIGIT; 256];
+    let mut slots: &mut [u8] = &mut table;
+    let mut byte = 0_u8;
+    while let Some((slot, rest)) = slots.split_first_mut() {
+        *slot = match place(byte, digits) {
+            NO_DIGIT => place(byte, or),
+            place => place,
+        };
+        byte = byte.wrapping_add(1);
+        slots = rest;
+    }
+    table
 }
 
 fn refused(token: Token, text: &[u8], expected: &str) -> RdataError {
@@ -57,12 +95,17 @@ pub(super) fn base64(run: &Run<'_>, out: &mut Vec<u8>) -> Result<(), RdataError>
     let mut last = None;
     for (token, text) in run.parts() {
         last = Some(token);
-        for &character in text {
+        let whole = if bits == 0 && padding == 0 && !token.quoted {
+            base64_quads(text, out)
+        } else {
+            0
+        };
+        for &character in text.get(whole..).unwrap_or_default() {
             if character == b'=' {
                 padding = padding.saturating_add(1);
                 continue;
             }
-            let value = base64_value(character)
+            let value = digit_in(&BASE64_VALUES, character)
                 .filter(|_| padding == 0 && !token.quoted)
                 .ok_or_else(|| refused(token, text, "base64"))?;
             held = held << 6 | u32::from(value);
@@ -86,15 +129,25 @@ pub(super) fn base64(run: &Run<'_>, out: &mut Vec<u8>) -> Result<(), RdataError>
     }
 }
 
-fn base64_value(character: u8) -> Option<u8> {
-    match character {
-        b'A'..=b'Z' => Some(character.wrapping_sub(b'A')),
-        b'a'..=b'z' => Some(character.wrapping_sub(b'a').wrapping_add(26)),
-        b'0'..=b'9' => Some(character.wrapping_sub(b'0').wrapping_add(52)),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
+/// Reads groups of four digits as far as they go; says how many characters they are.
+fn base64_quads(text: &[u8], out: &mut Vec<u8>) -> usize {
+    let (quads, _) = text.as_chunks::<4>();
+    let mut read = 0_usize;
+    for quad in quads {
+        let mut bits = 0_u32;
+        let mut digits = 0_u8;
+        for value in quad.map(|c| digit_in(&BASE64_VALUES, c).unwrap_or(NO_DIGIT)) {
+            bits = bits << 6 | u32::from(value & 63);
+            digits |= value;
+        }
+        if digits == NO_DIGIT {
+            break;
+        }
+        let [_, octets @ ..] = bits.to_be_bytes();
+        out.extend_from_slice(&octets);
+        read = read.saturating_add(4);
     }
+    read
 }
 
 /// Reads one word of base32hex without padding; `None` when it is not.
@@ -119,23 +172,38 @@ pub(super) fn base32hex(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
 
 /// Prints lower-case hexadecimal.
 pub(super) fn write_hex(octets: &[u8], out: &mut String) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit =
+        |value: u8| char::from(DIGITS.get(usize::from(value & 15)).copied().unwrap_or(b'0'));
+    out.reserve(octets.len().saturating_mul(2));
     for octet in octets {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{octet:02x}");
+        out.push(digit(octet >> 4));
+        out.push(digit(*octet));
     }
 }
 
 /// Prints base64 with padding.
 pub(super) fn write_base64(octets: &[u8], out: &mut String) {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for group in octets.chunks(3) {
-        let octet = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));
-        let bits = octet(0) << 16 | octet(1) << 8 | octet(2);
-        for (at, shift) in [18, 12, 6, 0].into_iter().enumerate() {
-            let digit = DIGITS.get((bits >> shift & 63) as usize).copied();
-            let digit = digit.filter(|_| at <= group.len()).unwrap_or(b'=');
-            out.push(char::from(digit));
+    let digit = |bits: u32| {
+        let digit = BASE64_DIGITS.get((bits & 63) as usize).copied();
+        char::from(digit.unwrap_or(b'='))
+    };
+    out.reserve(octets.len().div_ceil(3).saturating_mul(4));
+    let (groups, rest) = octets.as_chunks();
+    for [a, b, c] in groups {
+        let bits = u32::from_be_bytes([0, *a, *b, *c]);
+        out.extend([18, 12, 6, 0].map(|shift| digit(bits >> shift)));
+    }
+    match rest {
+        [a] => {
+            let bits = u32::from_be_bytes([0, *a, 0, 0]);
+            out.extend([digit(bits >> 18), digit(bits >> 12), '=', '=']);
         }
+        [a, b] => {
+            let bits = u32::from_be_bytes([0, *a, *b, 0]);
+            out.extend([digit(bits >> 18), digit(bits >> 12), digit(bits >> 6), '=']);
+        }
+        _ => {}
     }
 }
 

@@ -3,6 +3,7 @@
 //! `schema` says which fields a type has; reading, printing, checking and lower-casing follow from it. A type that
 //! is not in the table is read and printed in the generic form of RFC 3597 only.
 
+mod address;
 mod apl;
 pub(crate) mod bitmap;
 mod codec;

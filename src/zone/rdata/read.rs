@@ -3,7 +3,7 @@
 use super::mnemonics::{ALGORITHMS, CERTIFICATES, DIGESTS, number};
 use super::schema::Field;
 use super::words::Words;
-use super::{RdataError, apl, bitmap, check, codec, gateway, hip, loc, nsap, svcb, wks};
+use super::{RdataError, address, apl, bitmap, check, codec, gateway, hip, loc, nsap, svcb, wks};
 use crate::zone::lexer::Token;
 use crate::zone::record::Rtype;
 use crate::zone::ttl;
@@ -142,15 +142,11 @@ fn named<N: Copy + TryFrom<u32>>(
 }
 
 pub(super) fn ipv4(words: &mut Words<'_>) -> Result<Ipv4Addr, RdataError> {
-    parsed(words, "an IPv4 address such as 192.0.2.1", |text| {
-        std::str::from_utf8(text).ok()?.parse().ok()
-    })
+    parsed(words, "an IPv4 address such as 192.0.2.1", address::ipv4)
 }
 
 pub(super) fn ipv6(words: &mut Words<'_>) -> Result<Ipv6Addr, RdataError> {
-    parsed(words, "an IPv6 address such as 2001:db8::1", |text| {
-        std::str::from_utf8(text).ok()?.parse().ok()
-    })
+    parsed(words, "an IPv6 address such as 2001:db8::1", address::ipv6)
 }
 
 /// `YYYYMMDDHHmmSS`, or seconds since 1970 (RFC 4034 §3.2); both modulo 2^32.
@@ -159,8 +155,12 @@ fn time(words: &mut Words<'_>) -> Result<u32, RdataError> {
         if text.len() != 14 {
             return decimal(text);
         }
-        let text = std::str::from_utf8(text).ok()?;
-        let time = chrono::NaiveDateTime::parse_from_str(text, "%Y%m%d%H%M%S").ok()?;
+        let digits = |range: std::ops::Range<usize>| decimal(text.get(range)?);
+        let year = i32::try_from(digits(0..4)?).ok()?;
+        let date = chrono::NaiveDate::from_ymd_opt(year, digits(4..6)?, digits(6..8)?)?;
+        // A leap second has no number of its own: it is the second before it.
+        let second = digits(12..14).filter(|s| *s <= 60)?.min(59);
+        let time = date.and_hms_opt(digits(8..10)?, digits(10..12)?, second)?;
         u32::try_from(time.and_utc().timestamp().rem_euclid(1 << 32)).ok()
     })
 }

@@ -4,6 +4,7 @@ use super::schema::{self, Field};
 use super::{apl, bitmap, codec, gateway, hip, loc, svcb, wks};
 use crate::zone::name::write_name;
 use crate::zone::record::Rtype;
+use chrono::{Datelike as _, Timelike as _};
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -87,7 +88,10 @@ fn write(field: Field, octets: &[u8], out: &mut String) -> Option<()> {
         Field::HashedOwner => codec::write_base32hex(octets.get(1..)?, out),
         Field::Types | Field::TypesMaybe => {
             let types = bitmap::types(octets)?;
-            joined(types.iter().map(ToString::to_string), " ", out);
+            for (at, rtype) in types.iter().enumerate() {
+                let between = if at > 0 { " " } else { "" };
+                let _ = write!(out, "{between}{rtype}");
+            }
         }
         Field::Location => loc::write(octets, out)?,
         Field::Prefixes => apl::write(octets, out)?,
@@ -121,8 +125,23 @@ pub(super) fn joined(items: impl Iterator<Item = String>, between: &str, out: &m
 }
 
 fn time(seconds: u32, out: &mut String) {
-    if let Some(time) = chrono::DateTime::from_timestamp(i64::from(seconds), 0) {
-        let _ = write!(out, "{}", time.format("%Y%m%d%H%M%S"));
+    let Some(time) = chrono::DateTime::from_timestamp(i64::from(seconds), 0) else {
+        return;
+    };
+    // 32 bits of seconds end in 2106.
+    let (_, year) = time.year_ce();
+    for pair in [
+        year / 100,
+        year % 100,
+        time.month(),
+        time.day(),
+        time.hour(),
+        time.minute(),
+        time.second(),
+    ] {
+        for digit in [pair / 10, pair % 10] {
+            out.push(char::from_digit(digit, 10).unwrap_or('0'));
+        }
     }
 }
 
@@ -143,17 +162,24 @@ fn texts(mut octets: &[u8], out: &mut String) -> Option<()> {
 /// A string in quotes (RFC 1035 §5.1).
 pub(super) fn quoted(octets: &[u8], out: &mut String) {
     out.push('"');
-    for &octet in octets {
-        match octet {
-            b'"' | b'\\' => {
-                out.push('\\');
-                out.push(char::from(octet));
+    for chunk in octets.chunk_by(|a, b| is_plain(*a) && is_plain(*b)) {
+        match (chunk, std::str::from_utf8(chunk)) {
+            ([octet], _) if !is_plain(*octet) => {
+                let escaped = matches!(octet, b'"' | b'\\');
+                let _ = if escaped {
+                    write!(out, "\\{}", char::from(*octet))
+                } else {
+                    write!(out, "\\{octet:03}")
+                };
             }
-            b' '..=b'~' => out.push(char::from(octet)),
-            _ => {
-                let _ = write!(out, "\\{octet:03}");
-            }
+            (_, Ok(plain)) => out.push_str(plain),
+            _ => {}
         }
     }
     out.push('"');
+}
+
+/// Whether an octet stands for itself within quotes.
+fn is_plain(octet: u8) -> bool {
+    matches!(octet, b' '..=b'~') && !matches!(octet, b'"' | b'\\')
 }

@@ -154,6 +154,19 @@ impl Reader<'_> {
                 format!("$GENERATE makes more than {} records", generate::MOST),
             ));
         }
+        let length = line.end.saturating_sub(line.start);
+        let length = u64::try_from(length).unwrap_or(u64::MAX);
+        let text = template.count().saturating_mul(length);
+        self.generated_text = self.generated_text.saturating_add(text);
+        if self.generated_text > generate::MOST_TEXT {
+            return Err(wrong(
+                template.range,
+                format!(
+                    "$GENERATE makes more than {} octets of text",
+                    generate::MOST_TEXT
+                ),
+            ));
+        }
         let owner_above = self.owner;
         for value in template.values() {
             let text = template.line(value, file)?;

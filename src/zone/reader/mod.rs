@@ -9,11 +9,11 @@ use crate::rotation::timing::Ttl;
 use crate::zone::diagnostic::{Finding, Findings, Kind, Severity, Source};
 use crate::zone::form::{Form, MAX_TTL, class_number, ttl_value, wrong};
 use crate::zone::include::Files;
-use crate::zone::lexer::{Fault, Lexer, Line, Token};
+use crate::zone::lexer::{Lexer, Line, Token};
 use crate::zone::name::{Name, append_wire};
 use crate::zone::rdata::{self, RdataError, Soa, Words, shown};
 use crate::zone::record::{Rdata, Rtype};
-use crate::zone::records::{Place, Records};
+use crate::zone::records::{MOST_OCTETS, Place, Records};
 use std::sync::Arc;
 
 /// What a reading of one file and all it includes gives.
@@ -40,8 +40,21 @@ pub(crate) fn read(
     origin: Option<&Name>,
     files: &dyn Files,
 ) -> Reading {
+    read_at_most(MOST_OCTETS, path, bytes, origin, files)
+}
+
+/// The same with another limit of what is read: octets of one file, and octets that the records take.
+fn read_at_most(
+    most_octets: usize,
+    path: &str,
+    bytes: Arc<Vec<u8>>,
+    origin: Option<&Name>,
+    files: &dyn Files,
+) -> Reading {
     let mut reader = Reader {
         files,
+        most_octets,
+        full: false,
         sources: Vec::new(),
         included: Vec::new(),
         records: Records::default(),
@@ -54,6 +67,7 @@ pub(crate) fn read(
         open: Vec::new(),
         includes: 0,
         generated: 0,
+        generated_text: 0,
     };
     if let Some(origin) = origin {
         reader.origin_number = reader.records.add_origin(origin);
@@ -73,6 +87,9 @@ pub(crate) fn read(
 
 struct Reader<'f> {
     files: &'f dyn Files,
+    most_octets: usize,
+    /// Whether the records take as much as they may: nothing more is read then.
+    full: bool,
     sources: Vec<Source>,
     included: Vec<Inclusion>,
     records: Records,
@@ -88,6 +105,8 @@ struct Reader<'f> {
     includes: usize,
     /// How many records `$GENERATE` made.
     generated: u64,
+    /// How many octets of text those records are made of, about.
+    generated_text: u64,
 }
 
 impl Reader<'_> {
@@ -95,10 +114,19 @@ impl Reader<'_> {
         let Some(bytes) = self.sources.get(source).map(|s| Arc::clone(&s.bytes)) else {
             return;
         };
+        if bytes.len() > self.most_octets {
+            let (length, most) = (bytes.len(), self.most_octets);
+            let message =
+                format!("the file has {length} octets; one of more than {most} is not read");
+            self.refuse(source, Kind::Syntax, wrong(0..0, message));
+            return;
+        }
         self.open.push(source);
         let mut lexer = Lexer::new(&bytes);
         let mut tokens = Vec::new();
-        while let Some(line) = lexer.next_line(&mut tokens) {
+        while !self.full
+            && let Some(line) = lexer.next_line(&mut tokens)
+        {
             if let Err(error) = self.line(source, &bytes, &line, &tokens) {
                 self.refuse(source, Kind::Syntax, error);
             }
@@ -124,26 +152,9 @@ impl Reader<'_> {
         line: &Line,
         tokens: &[Token],
     ) -> Result<(), RdataError> {
-        match line.fault {
-            None => {}
-            Some(Fault::OpenQuote(at)) => {
-                return Err(wrong(
-                    at..at.saturating_add(1),
-                    "this quote is not closed on its line",
-                ));
-            }
-            Some(Fault::OpenParenthesis(at)) => {
-                return Err(wrong(
-                    at..at.saturating_add(1),
-                    "this parenthesis is never closed",
-                ));
-            }
-            Some(Fault::StrayParenthesis(at)) => {
-                return Err(wrong(
-                    at..at.saturating_add(1),
-                    "nothing was opened that this parenthesis could close",
-                ));
-            }
+        if let Some(fault) = line.fault {
+            let at = fault.at();
+            return Err(wrong(at..at.saturating_add(1), fault.to_string()));
         }
         let Some(first) = tokens.first() else {
             return Ok(());
@@ -272,6 +283,15 @@ impl Reader<'_> {
             self.records.truncate(data);
             return Err(error);
         }
+        if self.records.size() > self.most_octets {
+            self.records.truncate(data);
+            self.full = true;
+            let message = format!(
+                "the records up to here take {} octets of memory; what follows is not read",
+                self.most_octets
+            );
+            return Err(wrong(form.type_field.span(), message));
+        }
         let ttl = self.ttl_of(explicit, form, data)?;
         self.last_ttl = Some(ttl);
         let fault = self.tlsa_fault(form, data);
@@ -314,5 +334,40 @@ impl Reader<'_> {
         let fault = rdata::tlsa_fault(octets)?;
         let (first, last) = form.data.first().zip(form.data.last())?;
         Some(wrong(first.start..last.end, fault.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zone::include::NoFiles;
+
+    #[test]
+    fn what_is_too_long_is_refused_at_the_line_and_nothing_more_is_read() {
+        let mut file = b"$ORIGIN example.\n$TTL 1\n".to_vec();
+        for number in 0..100 {
+            file.extend(format!("h{number} TXT a-text-of-some-length\n").bytes());
+        }
+        let read = |most: usize| {
+            let reading = read_at_most(most, "z", Arc::new(file.clone()), None, &NoFiles);
+            let findings = reading.findings.resolve(&reading.sources);
+            let first = findings.first().map(|d| (d.line, d.message.clone()));
+            (reading.records.all().len(), findings.len(), first)
+        };
+        assert_eq!(read(1 << 20), (100, 0, None));
+        let (records, findings, first) = read(file.len());
+        let refusal = format!(
+            "the records up to here take {} octets of memory; what follows is not read",
+            file.len()
+        );
+        assert!((20..80).contains(&records), "{records}");
+        assert_eq!((findings, first), (1, Some((records + 3, refusal))));
+        let (records, findings, first) = read(file.len() - 1);
+        let refusal = format!(
+            "the file has {} octets; one of more than {} is not read",
+            file.len(),
+            file.len() - 1
+        );
+        assert_eq!((records, findings, first), (0, 1, Some((1, refusal))));
     }
 }
