@@ -217,7 +217,7 @@ mod tests {
             content: Digest::of(b"content"),
             window: SignatureWindow {
                 inception: Instant::from_unix(number),
-                expiration: Instant::from_unix(2 * number),
+                expiration: Instant::from_unix(number << 1),
             },
         };
         Seal {
