@@ -13,6 +13,7 @@ mod key;
 mod plan;
 mod record;
 mod serve;
+mod sign_policy;
 mod standing;
 mod start;
 mod status;
