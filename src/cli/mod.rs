@@ -20,6 +20,7 @@ mod status;
 mod tlsa_lines;
 mod zone;
 mod zone_sign;
+mod zone_verify;
 
 pub use exit::{Exit, Failure};
 
