@@ -11,148 +11,14 @@
     missing_docs
 )]
 
+mod dnssec_support;
+
+use dnssec_support::{ALGORITHMS, Lab, ZONE, told};
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use tempfile::TempDir;
-
-const ZONE: &str = include_str!("dnssec/example.com.zone");
-
-/// A directory of its own with the unsigned zone in it.
-struct Lab {
-    directory: TempDir,
-}
-
-impl Lab {
-    fn new() -> Self {
-        let directory = TempDir::new().unwrap();
-        let lab = Self { directory };
-        fs::create_dir(lab.path().join("keys")).unwrap();
-        lab.write("zone", ZONE);
-        lab
-    }
-
-    fn path(&self) -> &Path {
-        self.directory.path()
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.path().join(name), text).unwrap();
-    }
-
-    fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path().join(name)).unwrap()
-    }
-
-    fn command(&self, program: &str, arguments: &[&str]) -> Output {
-        Command::new(program)
-            .args(arguments)
-            .current_dir(self.path())
-            .env_remove("TLSA_ROTATE_CONFIG")
-            .output()
-            .unwrap_or_else(|e| panic!("{program} must be installed for this test: {e}"))
-    }
-
-    /// Runs a program that must succeed; gives its standard output.
-    fn run(&self, program: &str, arguments: &[&str]) -> String {
-        let output = self.command(program, arguments);
-        assert!(
-            output.status.success(),
-            "{program} {arguments:?}: {}",
-            told(&output)
-        );
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn ours(&self, arguments: &[&str]) -> String {
-        self.run(env!("CARGO_BIN_EXE_tlsa-rotate"), arguments)
-    }
-
-    /// Runs our program, which must refuse with exit code 1; gives what it said.
-    fn ours_refuses(&self, arguments: &[&str]) -> String {
-        let output = self.command(env!("CARGO_BIN_EXE_tlsa-rotate"), arguments);
-        assert_eq!(
-            output.status.code(),
-            Some(1),
-            "{arguments:?}: {}",
-            told(&output)
-        );
-        told(&output)
-    }
-
-    fn generate(&self, algorithm: &str, role: &str) -> String {
-        let arguments = [
-            "key",
-            "generate",
-            "example.com",
-            "--keys",
-            "keys",
-            "--algorithm",
-            algorithm,
-            "--role",
-            role,
-        ];
-        self.ours(&arguments).trim().to_owned()
-    }
-
-    fn sign(&self, output: &str, more: &[&str]) {
-        let plain = [
-            "zone",
-            "sign",
-            "zone",
-            "--origin",
-            "example.com",
-            "--keys",
-            "keys",
-            "--output",
-            output,
-        ];
-        self.ours(&[&plain[..], more].concat());
-    }
-
-    fn verify(&self, file: &str, more: &[&str]) -> String {
-        let plain = ["zone", "verify", file, "--origin", "example.com"];
-        self.ours(&[&plain[..], more].concat())
-    }
-
-    /// The zone in `file` passes all three peers. `-z`: BIND is told not to insist on a KSK apart from the ZSK.
-    fn peers_accept(&self, file: &str) {
-        self.run("dnssec-verify", &["-z", "-o", "example.com", file]);
-        self.run("ldns-verify-zone", &[file]);
-        self.run("kzonecheck", &["-d", "on", "-o", "example.com", file]);
-    }
-
-    fn keys(&self, ending: &str) -> Vec<String> {
-        let entries = fs::read_dir(self.path().join("keys")).unwrap();
-        let mut names: Vec<String> = entries
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .filter_map(|name| name.strip_suffix(ending).map(|stem| format!("keys/{stem}")))
-            .collect();
-        names.sort();
-        names
-    }
-}
-
-fn told(output: &Output) -> String {
-    let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
-    format!(
-        "{}\n{}\n{}",
-        output.status,
-        text(&output.stdout),
-        text(&output.stderr)
-    )
-}
-
-/// (number, our name, BIND's name)
-const ALGORITHMS: [(&str, &str, &str); 5] = [
-    ("013", "ecdsap256sha256", "ECDSAP256SHA256"),
-    ("015", "ed25519", "ED25519"),
-    ("008", "rsasha256", "RSASHA256"),
-    ("014", "ecdsap384sha384", "ECDSAP384SHA384"),
-    ("010", "rsasha512", "RSASHA512"),
-];
+use std::process::{Command, Stdio};
 
 #[test]
 fn what_we_sign_passes_bind_ldns_and_knot() {
@@ -550,4 +416,152 @@ fn a_zone_that_is_not_signed_well_is_refused_with_reasons() {
     assert_eq!(document["schema"], "tlsa-rotate/zone-verify/v1");
     assert_eq!(document["valid"], false);
     assert!(document["faults"].as_array().unwrap().len() > 10);
+}
+
+#[test]
+fn what_would_not_be_valid_is_not_written() {
+    let lab = Lab::new();
+    // A key-signing key that is in the zone and does not sign: validators that enter by it find nothing.
+    let plain = ["-q", "-K", "keys", "-a", "13"];
+    let standby = ["-f", "KSK", "-P", "now", "-A", "+30d", "example.com"];
+    lab.run("dnssec-keygen", &[&plain[..], &standby].concat());
+    lab.generate("ecdsap256sha256", "zsk");
+    let sign = [
+        "zone",
+        "sign",
+        "zone",
+        "--origin",
+        "example.com",
+        "--keys",
+        "keys",
+        "--output",
+        "signed",
+    ];
+    let said = lab.ours_refuses(&sign);
+    assert!(
+        said.contains("nothing is written") && said.contains("SEP flag"),
+        "{said}"
+    );
+    assert!(!lab.path().join("signed").exists());
+    lab.ours(&[&sign[..], &["--no-verify"]].concat());
+    assert!(lab.path().join("signed").exists());
+}
+
+#[test]
+fn a_damaged_signature_is_made_anew_whether_verified_or_not() {
+    let lab = Lab::new();
+    lab.generate("ecdsap256sha256", "csk");
+    lab.sign("first", &[]);
+    let damaged: String = lab
+        .read("first")
+        .lines()
+        .map(|line| match line.rsplit_once(' ') {
+            Some((front, signature)) if line.contains(" IN RRSIG MX ") => {
+                let (start, end) = signature.split_at(80);
+                let turned: String = start.chars().rev().collect();
+                format!("{front} {turned}{end}\n")
+            }
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    lab.write("damaged", &damaged);
+    for more in [&[][..], &["--no-verify"], &["--threads", "1"]] {
+        let plain = ["--previous", "damaged", "--raise-serial"];
+        lab.sign("second", &[&plain[..], more].concat());
+        lab.verify("second", &["--threads", "3"]);
+        lab.peers_accept("second");
+    }
+}
+
+#[test]
+fn cds_and_cdnskey_are_kept_and_signed_with_the_key_set() {
+    let lab = Lab::new();
+    let ksk = lab.generate("ecdsap256sha256", "ksk");
+    let zsk = lab.generate("ecdsap256sha256", "zsk");
+    let data = |file: &str, rtype: &str| {
+        let text = lab.read(file);
+        let line = text
+            .lines()
+            .find(|l| !l.starts_with(';'))
+            .unwrap()
+            .to_owned();
+        line.split_once(rtype).unwrap().1.to_owned()
+    };
+    lab.write(
+        "ds",
+        &lab.ours(&["key", "ds", "example.com", "--keys", "keys"]),
+    );
+    let (ds, key) = (
+        data("ds", " DS "),
+        data(&format!("keys/{ksk}.key"), "DNSKEY "),
+    );
+    lab.write("zone", &format!("{ZONE}@ CDS {ds}\n@ CDNSKEY {key}\n"));
+    for denial in [&[][..], &["--nsec3"]] {
+        lab.sign("signed", denial);
+        lab.peers_accept("signed");
+        lab.run("dnssec-verify", &["-o", "example.com", "signed"]);
+        lab.verify("signed", &["--ds", "ds"]);
+        let tag = |stem: &str| {
+            stem.rsplit('+')
+                .next()
+                .unwrap()
+                .trim_start_matches('0')
+                .to_owned()
+        };
+        let signed = lab.read("signed");
+        for (rtype, stem) in [
+            ("CDS", &ksk),
+            ("CDNSKEY", &ksk),
+            ("DNSKEY", &ksk),
+            ("SOA", &zsk),
+        ] {
+            let over = format!(" IN RRSIG {rtype} ");
+            let signers: Vec<&str> = signed.lines().filter(|l| l.contains(&over)).collect();
+            assert_eq!(signers.len(), 1, "{rtype}");
+            assert!(
+                signers[0].contains(&format!(" {} example.com. ", tag(stem))),
+                "{}",
+                signers[0]
+            );
+        }
+    }
+}
+
+#[test]
+fn cds_and_cdnskey_come_and_go_with_the_times_of_bind() {
+    let lab = Lab::new();
+    let plain = ["-q", "-K", "keys", "-a", "13", "-f", "KSK"];
+    let times = ["-P", "sync", "+5d", "-D", "sync", "+10d", "example.com"];
+    let keygen = [&plain[..], &["-P", "now", "-A", "now"], &times].concat();
+    let stem = lab.run("dnssec-keygen", &keygen).trim().to_owned();
+    lab.generate("ecdsap256sha256", "zsk");
+    let at = |days: i64| {
+        let at = chrono::Utc::now() + chrono::Duration::days(days);
+        at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+    };
+    for (days, count) in [(0, 0), (6, 1), (11, 0)] {
+        let now = at(days);
+        // What was there before does not stay either.
+        if days == 11 {
+            lab.write("zone", &lab.read("signed"));
+        }
+        lab.sign("signed", &["--now", &now]);
+        lab.verify("signed", &["--now", &now]);
+        let signed = lab.read("signed");
+        for rtype in [" IN CDS ", " IN CDNSKEY ", " RRSIG CDS ", " RRSIG CDNSKEY "] {
+            assert_eq!(
+                signed.matches(rtype).count(),
+                count,
+                "in {days} days:{rtype}"
+            );
+        }
+        if count == 1 {
+            let ds = lab.run(
+                "dnssec-dsfromkey",
+                &["-a", "SHA-256", &format!("keys/{stem}.key")],
+            );
+            let digest = ds.trim().rsplit(' ').next().unwrap().to_lowercase();
+            assert!(signed.to_lowercase().contains(&digest), "{ds}");
+        }
+    }
 }

@@ -13,75 +13,29 @@
     missing_docs
 )]
 
+mod dnssec_support;
+
+use dnssec_support::signed::{
+    NOW, example, judged, judged_at, key, name, policy, rrset_mut, sign_one, signed, without,
+};
 use std::num::NonZeroUsize;
 use tlsa_rotate::dnssec::Earlier;
 use tlsa_rotate::dnssec::algorithm::Algorithm;
-use tlsa_rotate::dnssec::audit::{Summary, verify_zone};
+use tlsa_rotate::dnssec::audit::verify_zone;
 use tlsa_rotate::dnssec::delta::{Delta, Mismatch, NoDelta};
 use tlsa_rotate::dnssec::denial::Denial;
 use tlsa_rotate::dnssec::dnskey::{DigestType, Dnskey};
 use tlsa_rotate::dnssec::finding::{Fault, Finding};
 use tlsa_rotate::dnssec::keys::SigningKey;
 use tlsa_rotate::dnssec::keystore::{Role, new_key};
-use tlsa_rotate::dnssec::rrsig::{CanonicalRrset, Rrsig, Timestamp, labels_field};
-use tlsa_rotate::dnssec::sign::{SignError, Signed, SigningPolicy, sign};
+use tlsa_rotate::dnssec::nsec3::Hashing;
+use tlsa_rotate::dnssec::rrsig::Rrsig;
+use tlsa_rotate::dnssec::sign::{SignError, SigningPolicy, sign, usual_jitter};
 use tlsa_rotate::dnssec::verify::Invalid;
-use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
+use tlsa_rotate::rotation::timing::{Span, Ttl};
 use tlsa_rotate::zone::content::Zone;
 use tlsa_rotate::zone::name::Name;
 use tlsa_rotate::zone::record::{Rdata, Record, Rtype};
-
-const NOW: Instant = Instant::from_unix(1_800_000_000);
-
-fn name(text: &str) -> Name {
-    Name::parse(text.as_bytes(), None).unwrap()
-}
-
-fn example() -> Zone {
-    let text = include_bytes!("dnssec/example.com.zone");
-    Zone::parse(text, Some(&name("example.com."))).unwrap()
-}
-
-fn key(algorithm: Algorithm, role: Role) -> SigningKey {
-    new_key(&name("example.com."), algorithm, role, &[], NOW)
-        .unwrap()
-        .key
-}
-
-fn policy() -> SigningPolicy {
-    SigningPolicy {
-        now: NOW,
-        inception: NOW - Span::hours(1),
-        expiration: NOW + Span::days(14),
-        refresh: Span::days(7),
-        jitter: Span::ZERO,
-        denial: Denial::Nsec,
-        threads: NonZeroUsize::MIN,
-    }
-}
-
-fn signed(zone: &Zone, keys: &[SigningKey]) -> Signed {
-    sign(zone, keys, Earlier::default(), &policy()).unwrap()
-}
-
-fn judged_at(zone: &Zone, at: Instant, ds: Option<&[Rdata]>) -> Result<Summary, Vec<Finding>> {
-    verify_zone(zone, at, Span::ZERO, ds)
-}
-
-fn judged(zone: &Zone) -> Result<Summary, Vec<Finding>> {
-    judged_at(zone, NOW, None)
-}
-
-fn rrset_mut<'z>(zone: &'z mut Zone, owner: &str, rtype: Rtype) -> &'z mut Vec<Rdata> {
-    let node = zone.nodes.get_mut(&name(owner)).unwrap();
-    &mut node.get_mut(&rtype).unwrap().rdatas
-}
-
-fn without(zone: &Zone, record: &Record) -> Zone {
-    let mut zone = zone.clone();
-    assert!(zone.remove(&record.owner, record.rtype, &record.rdata));
-    zone
-}
 
 #[test]
 fn dropping_any_record_that_is_signed_or_needed_is_noticed() {
@@ -302,38 +256,6 @@ fn every_kind_of_fault_is_told_by_its_name() {
             .count()
             > 30
     );
-}
-
-/// Adds a signature that holds, where there may be none.
-fn sign_one(zone: &mut Zone, key: &SigningKey, owner: &str, rtype: Rtype) {
-    let owner = name(owner);
-    let rrset = zone.rrset(&owner, rtype).unwrap().clone();
-    let template = Rrsig {
-        covered: rtype,
-        key: key.id(),
-        labels: labels_field(&owner),
-        original_ttl: rrset.ttl,
-        expiration: Timestamp::of(NOW + Span::days(1)),
-        inception: Timestamp::of(NOW),
-        signer: zone.apex.clone(),
-        signature: &[],
-    };
-    let mut message = Vec::new();
-    template.append_front(&mut message);
-    let mut rdata = message.clone();
-    CanonicalRrset::new(rtype, &rrset).append_records(
-        &owner.canonical(),
-        rtype,
-        rrset.ttl,
-        &mut message,
-    );
-    key.sign(&message, &mut rdata).unwrap();
-    zone.insert(Record {
-        owner,
-        ttl: rrset.ttl,
-        rtype: Rtype::RRSIG,
-        rdata: Rdata(rdata.into()),
-    });
 }
 
 #[test]
@@ -568,24 +490,34 @@ fn signatures_are_kept_only_while_they_last_and_hold() {
 
 #[test]
 fn the_result_does_not_depend_on_threads_or_on_what_was_signed_before() {
-    let keys = [
-        key(Algorithm::Ed25519, Role::Ksk),
-        key(Algorithm::Ed25519, Role::Zsk),
-    ];
-    let one = signed(&example(), &keys);
-    let three = SigningPolicy {
-        threads: NonZeroUsize::new(3).unwrap(),
-        ..policy()
+    let hashed = Denial::Nsec3 {
+        hashing: Hashing::default(),
+        opt_out: false,
     };
-    assert_eq!(
-        sign(&example(), &keys, Earlier::default(), &three).unwrap(),
-        one
-    );
-    // Signing a signed zone gives the same zone.
-    assert_eq!(signed(&one.zone, &keys), one);
-    // And what is printed reads back as what it was.
-    let text = one.zone.to_string();
-    assert_eq!(Zone::parse(text.as_bytes(), None).unwrap(), one.zone);
+    for algorithm in [
+        Algorithm::RsaSha256,
+        Algorithm::RsaSha512,
+        Algorithm::Ed25519,
+    ] {
+        let keys = [key(algorithm, Role::Ksk), key(algorithm, Role::Zsk)];
+        for denial in [Denial::Nsec, hashed.clone()] {
+            let with = |zone: &Zone, threads| {
+                let policy = SigningPolicy {
+                    threads: NonZeroUsize::new(threads).unwrap(),
+                    denial: denial.clone(),
+                    ..policy()
+                };
+                sign(zone, &keys, Earlier::default(), &policy).unwrap()
+            };
+            let one = with(&example(), 1);
+            assert_eq!(with(&example(), 3), one);
+            // Signing a signed zone gives the same zone.
+            assert_eq!(with(&one.zone, 2), one);
+            // And what is printed reads back as what it was.
+            let text = one.zone.to_string();
+            assert_eq!(Zone::parse(text.as_bytes(), None).unwrap(), one.zone);
+        }
+    }
 }
 
 #[test]
@@ -603,6 +535,61 @@ fn jitter_spreads_the_end_and_stays_within_bounds() {
         .unwrap()
         .zone;
     assert_eq!(again, zone);
+}
+
+#[test]
+fn jittered_signatures_are_due_in_several_runs_and_never_at_once() {
+    let keys = [key(Algorithm::Ed25519, Role::Csk)];
+    let jittered = |now, jitter| SigningPolicy {
+        now,
+        inception: now - Span::hours(1),
+        expiration: now + Span::days(14),
+        jitter,
+        ..policy()
+    };
+    let run = |before: &Zone, now, jitter| {
+        let earlier = Earlier {
+            zone: Some(before),
+            ..Earlier::default()
+        };
+        sign(&example(), &keys, earlier, &jittered(now, jitter)).unwrap()
+    };
+    let mut zone = signed(&example(), &keys).zone;
+    let total = judged(&zone).unwrap().signatures;
+    // All were made to end together; from the second round on they do not.
+    let mut made = Vec::new();
+    for day in 0..28 {
+        let now = NOW + Span::days(day);
+        let after = run(&zone, now, Span::days(3));
+        zone = after.zone;
+        let summary = verify_zone(&zone, now, Span::days(7), None).unwrap();
+        assert!(summary.window.expiration > now + Span::days(7));
+        made.push(after.made.len());
+    }
+    assert_eq!(made[..7], [0; 7]);
+    assert_eq!(made[7], total);
+    assert!(made[8..].iter().all(|count| *count < total), "{made:?}");
+    assert!(
+        made[8..].iter().filter(|count| **count > 0).count() > 6,
+        "{made:?}"
+    );
+    // With so much jitter that a new signature is due at once, every run would sign again.
+    let refused = |jitter| {
+        sign(
+            &example(),
+            &keys,
+            Earlier::default(),
+            &jittered(NOW, jitter),
+        )
+    };
+    assert!(refused(Span::seconds(7 * 86400 - 1)).is_ok());
+    assert!(matches!(
+        refused(Span::days(7)),
+        Err(SignError::Jitter { .. })
+    ));
+    assert_eq!(usual_jitter(Span::days(14), Span::days(7)), Span::hours(12));
+    assert_eq!(usual_jitter(Span::hours(4), Span::hours(2)), Span::hours(1));
+    assert_eq!(usual_jitter(Span::days(1), Span::days(2)), Span::ZERO);
 }
 
 #[test]

@@ -84,6 +84,15 @@ fn delv_validates_every_kind_of_answer_with_nsec3() {
     assert_validated(ours.address, &keys, "NSEC3");
 }
 
+#[test]
+fn delv_validates_every_kind_of_answer_from_a_zone_that_we_signed() {
+    let keys = Keys::generate();
+    let ours = serve(&keys.sign_ourselves(ZONE, &[]), &[]);
+    assert_validated(ours.address, &keys, "our NSEC");
+    let ours = serve(&keys.sign_ourselves(ZONE, &["--nsec3"]), &[]);
+    assert_validated(ours.address, &keys, "our NSEC3");
+}
+
 /// The flags, RCODE and records of an answer, in an order that does not depend on the server.
 fn essence(server: SocketAddr, name: &str, rtype: &str, more: &[&str]) -> String {
     let mut arguments = vec![

@@ -71,6 +71,7 @@ fn everything_written_is_meant() {
             signed: "/workspace/zones/example.com.zone.signed".into(),
             validity: Span::days(14),
             refresh: Span::days(8),
+            jitter: Span::hours(12),
         }
     );
     let servers: Vec<String> = zone.servers.iter().map(ToString::to_string).collect();
@@ -286,7 +287,7 @@ fn every_mistake_is_told_with_its_line() {
         (
             "{ keys = \"keys\" }",
             "{ keys = \"keys\", denial = \"nsec5\" }",
-            &["8: `denial` must be \"nsec\", the only one signed so far, not `nsec5`"],
+            &["8: `denial` must be \"nsec\" or \"nsec3\", not `nsec5`"],
         ),
         (
             "{ keys = \"keys\" }",

@@ -13,12 +13,14 @@ mod key;
 mod plan;
 mod record;
 mod serve;
+mod sign_policy;
 mod standing;
 mod start;
 mod status;
 mod tlsa_lines;
 mod zone;
 mod zone_sign;
+mod zone_verify;
 
 pub use exit::{Exit, Failure};
 

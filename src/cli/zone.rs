@@ -1,6 +1,6 @@
 //! `zone`: master files checked, written out in canonical form, and compared; signing is in its own file.
 
-use super::{Exit, Failure, Format, Global, zone_sign};
+use super::{Exit, Failure, Format, Global, zone_sign, zone_verify};
 use crate::rotation::timing::Ttl;
 use crate::zone::content::Zone;
 use crate::zone::diagnostic::{Diagnostic, Diagnostics, Kind, Severity};
@@ -28,10 +28,10 @@ enum Action {
     Normalize(NormalizeArgs),
     /// Show which records differ between two versions of a zone
     Diff(DiffArgs),
-    /// Sign a zone: DNSKEY, NSEC and RRSIG records, one record a line
+    /// Sign a zone: DNSKEY, NSEC or NSEC3, and RRSIG records, one record a line
     Sign(zone_sign::SignArgs),
     /// Say whether a signed zone is complete and holds, whoever signed it
-    Verify(zone_sign::VerifyArgs),
+    Verify(zone_verify::VerifyArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -154,7 +154,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         Action::Normalize(args) => normalize(args, global.format, &mut out)?,
         Action::Diff(args) => difference(args, global.format, &mut out)?,
         Action::Sign(args) => zone_sign::sign_zone(args, global, &mut out)?,
-        Action::Verify(args) => zone_sign::verify(args, global, &mut out)?,
+        Action::Verify(args) => zone_verify::verify(args, global, &mut out)?,
     };
     out.flush()?;
     Ok(exit)

@@ -1,18 +1,17 @@
-//! `zone sign` and `zone verify`: a master file signed with a directory of keys, and the independent check of a signed one.
+//! `zone sign`: a master file signed with a directory of keys, and verified before it is written.
 
+use super::sign_policy::PolicyArgs;
 use super::zone::Input;
-use super::{Exit, Failure, Format, Global, instant, key};
-use crate::dnssec::audit::{Summary, verify_zone};
+use super::{Exit, Failure, Format, Global, key};
+use crate::dnssec::Earlier;
+use crate::dnssec::audit::{Expectation, judge_zone};
 use crate::dnssec::carry::{NotCarried, Serials, resign};
 use crate::dnssec::delta::{Delta, NoDelta};
-use crate::dnssec::finding::Finding;
 use crate::dnssec::keys::SigningKey;
 use crate::dnssec::sign::{Signed, SigningPolicy, sign};
-use crate::dnssec::{Earlier, read_ds};
-use crate::rotation::timing::{Instant, Span};
-use crate::workspace::config::duration;
 use crate::workspace::durable::{self, WriteError};
 use crate::workspace::signed::{SignedFile, seal_beside, write_verified};
+use crate::zone::content::Zone;
 use crate::zone::file::ZoneFile;
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
@@ -21,13 +20,10 @@ use serde::Serialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// How long signatures hold if nothing else is said.
-const VALIDITY: Span = Span::days(14);
+/// Faults of a zone of our own that are told; the first ones say what went wrong.
+const TOLD: usize = 20;
 
-/// How far back they begin, for validators whose clocks are behind.
-const CLOCK_SKEW: Span = Span::hours(1);
-
-/// Signs a zone: DNSKEY, NSEC and RRSIG records, in canonical order, one record a line.
+/// Signs a zone: DNSKEY, NSEC or NSEC3, and RRSIG records, in canonical order, one record a line.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SignArgs {
     #[command(flatten)]
@@ -47,28 +43,11 @@ pub(crate) struct SignArgs {
     /// If anything changes, give the signed zone the serial that follows the previous one
     #[arg(long, requires = "previous")]
     raise_serial: bool,
-    /// Begin of new signatures [default: an hour ago]
-    #[arg(long, value_name = "TIME", value_parser = instant)]
-    inception: Option<Instant>,
-    /// End of new signatures [default: in 14 days]
-    #[arg(long, value_name = "TIME", value_parser = instant)]
-    expiration: Option<Instant>,
-    /// Signatures with this much time left, or less, are made anew [default: half of what new ones have]
-    #[arg(long, value_name = "SPAN", value_parser = duration::parse)]
-    refresh: Option<Span>,
-}
-
-/// Checks that a signed zone is complete and holds, without asking how it was signed.
-#[derive(Debug, clap::Args)]
-pub(crate) struct VerifyArgs {
     #[command(flatten)]
-    input: Input,
-    /// The DS records of the parent, one a line, to be matched with the keys
-    #[arg(long, value_name = "FILE")]
-    ds: Option<PathBuf>,
-    /// How long every signature must still hold
-    #[arg(long, value_name = "SPAN", default_value = "0s", value_parser = duration::parse)]
-    horizon: Span,
+    policy: PolicyArgs,
+    /// Write what was signed without verifying it first: for bulk work that is verified elsewhere
+    #[arg(long)]
+    no_verify: bool,
 }
 
 /// Runs `zone sign`.
@@ -85,7 +64,7 @@ pub(crate) fn sign_zone(
     let file = args.input.sound()?;
     let apex = file.apex().cloned().unwrap_or_else(Name::root);
     let keys = key::load(&args.keys, &apex)?;
-    let policy = policy(args, global.now());
+    let policy = args.policy.policy(global.now());
     if let Some(exit) = carry(args, global, &file, &keys, &policy, out)? {
         return Ok(exit);
     }
@@ -95,33 +74,34 @@ pub(crate) fn sign_zone(
         read.map_err(|e| e.hint("leave `--previous` out the first time"))
     };
     let previous = args.previous.as_ref().map(read_previous).transpose()?;
-    let earlier = Earlier {
-        zone: previous.as_ref(),
-        ..Earlier::default()
+    let produce = |trusted| {
+        let earlier = Earlier {
+            zone: previous.as_ref(),
+            trusted,
+            extra: &[],
+        };
+        produce(args, &unsigned, &keys, earlier, &policy)
     };
-    let mut signed = sign(&unsigned, &keys, earlier, &policy).map_err(Failure::wrong)?;
-    let mut delta = None;
-    if let Some(previous) = &previous {
-        delta = match Delta::between(previous, &signed.zone) {
-            Err(NoDelta::Serial { old, .. }) if args.raise_serial => {
-                let mut raised = unsigned;
-                raised.set_serial(serial::next(old, policy.now).to);
-                // What was just made need not be made, or checked, again.
-                let earlier = Earlier {
-                    zone: Some(&signed.zone),
-                    trusted: true,
-                    extra: &[],
-                };
-                let again = sign(&raised, &keys, earlier, &policy).map_err(Failure::wrong)?;
-                signed = joined(signed, again);
-                Delta::between(previous, &signed.zone)
+    let (signed, delta) = if args.no_verify {
+        produce(false)?
+    } else {
+        // What is kept is checked by the verification, and need not be checked before. Only if something in it does
+        // not hold is each signature checked before it is kept.
+        let first = produce(true)?;
+        match verified(&first.0.zone, &policy) {
+            Ok(()) => first,
+            Err(_) if previous.is_some() => {
+                let second = produce(false)?;
+                verified(&second.0.zone, &policy)?;
+                second
             }
-            other => other,
+            Err(failure) => return Err(failure),
         }
-        .map_err(|e| no_delta(&e))?;
-    }
+    };
     match &args.output {
         None => write!(out, "{}", signed.zone)?,
+        // A seal says that a file was verified.
+        Some(file) if args.no_verify => replace(file, &signed.zone.to_string())?,
         Some(file) => {
             write_verified(file, &seal_beside(file), &signed.zone, &keys, policy.now)
                 .map_err(|e| cannot_write(&e))?;
@@ -136,6 +116,60 @@ pub(crate) fn sign_zone(
     };
     tell(args, global, &told, out)?;
     Ok(Exit::Done)
+}
+
+/// Signs; gives what was signed and how it differs from what was signed before.
+fn produce(
+    args: &SignArgs,
+    unsigned: &Zone,
+    keys: &[SigningKey],
+    earlier: Earlier<'_>,
+    policy: &SigningPolicy,
+) -> Result<(Signed, Option<Delta>), Failure> {
+    let mut signed = sign(unsigned, keys, earlier, policy).map_err(Failure::wrong)?;
+    let Some(previous) = earlier.zone else {
+        return Ok((signed, None));
+    };
+    let delta = match Delta::between(previous, &signed.zone) {
+        Err(NoDelta::Serial { old, .. }) if args.raise_serial => {
+            let mut raised = unsigned.clone();
+            raised.set_serial(serial::next(old, policy.now).to);
+            // What was just made need not be made, or checked, again.
+            let earlier = Earlier {
+                zone: Some(&signed.zone),
+                trusted: true,
+                extra: &[],
+            };
+            let again = sign(&raised, keys, earlier, policy).map_err(Failure::wrong)?;
+            signed = joined(signed, again);
+            Delta::between(previous, &signed.zone)
+        }
+        other => other,
+    };
+    Ok((signed, delta.map_err(|e| no_delta(&e))?))
+}
+
+/// Judges what is about to be written as `zone verify` would.
+fn verified(signed: &Zone, policy: &SigningPolicy) -> Result<(), Failure> {
+    let expectation = Expectation {
+        threads: policy.threads,
+        ..Expectation::at(policy.now)
+    };
+    let Err(findings) = judge_zone(signed, &expectation) else {
+        return Ok(());
+    };
+    let told: Vec<String> = findings
+        .iter()
+        .take(TOLD)
+        .map(ToString::to_string)
+        .collect();
+    let message = format!(
+        "nothing is written: {} as signed with these keys would not be valid ({} faults):\n{}",
+        signed.apex,
+        findings.len(),
+        told.join("\n")
+    );
+    Err(Failure::wrong(message).hint("see which keys are active with `tlsa-rotate key list`"))
 }
 
 /// Signs what differs from `--previous`, if that file is known to be as it was when it was verified.
@@ -180,19 +214,6 @@ fn carry(
     };
     tell(args, global, &told, out)?;
     Ok(Some(Exit::Done))
-}
-
-#[allow(clippy::arithmetic_side_effects)] // instants and spans saturate
-fn policy(args: &SignArgs, now: Instant) -> SigningPolicy {
-    let expiration = args.expiration.unwrap_or(now + VALIDITY);
-    let half = Span::seconds(expiration.since(now).as_seconds() / 2);
-    SigningPolicy {
-        now,
-        inception: args.inception.unwrap_or(now - CLOCK_SKEW),
-        expiration,
-        refresh: args.refresh.unwrap_or(half),
-        ..SigningPolicy::default()
-    }
 }
 
 /// Two runs told as one: the second only signed the SOA again.
@@ -280,142 +301,14 @@ fn tell(
     Ok(())
 }
 
-/// Runs `zone verify`.
-pub(crate) fn verify(
-    args: &VerifyArgs,
-    global: &Global,
-    out: &mut impl Write,
-) -> Result<Exit, Failure> {
-    let zone = args.input.zone()?;
-    let ds = match &args.ds {
-        None => None,
-        Some(file) => {
-            let text = std::fs::read_to_string(file).map_err(|e| cannot_read(file, &e))?;
-            let records = read_ds(&text, &zone.apex)
-                .map_err(|e| Failure::wrong(format_args!("{}: {e}", file.display())))?;
-            Some(records)
-        }
-    };
-    let judged = verify_zone(&zone, global.now(), args.horizon, ds.as_deref());
-    if global.format == Format::Json {
-        write_json(out, &verdict_json(&zone.apex, &judged))?;
-    } else {
-        write_verdict(out, &judged)?;
-    }
-    Ok(match judged {
-        Ok(_) => Exit::Done,
-        Err(findings) => {
-            eprintln!(
-                "error: {} is not validly signed: {} faults",
-                zone.apex,
-                findings.len()
-            );
-            Exit::Wrong
-        }
-    })
-}
-
-fn write_verdict(
-    out: &mut impl Write,
-    judged: &Result<Summary, Vec<Finding>>,
-) -> Result<(), Failure> {
-    match judged {
-        Ok(summary) => {
-            let keys: Vec<String> = summary.keys.iter().map(ToString::to_string).collect();
-            writeln!(
-                out,
-                "{} serial {} is completely signed",
-                summary.apex, summary.serial
-            )?;
-            writeln!(
-                out,
-                "{} RRsets, {} signatures, {} names in the denial chain",
-                summary.rrsets, summary.signatures, summary.chain
-            )?;
-            writeln!(out, "signed by {}", keys.join(", "))?;
-            let window = summary.window;
-            writeln!(
-                out,
-                "valid from {} to {}",
-                window.inception, window.expiration
-            )?;
-            for number in &summary.unchecked {
-                writeln!(out, "not checked: signatures of algorithm {number}")?;
-            }
-        }
-        Err(findings) => {
-            for finding in findings {
-                writeln!(out, "{finding}")?;
-            }
-        }
-    }
-    Ok(())
-}
-
-#[derive(Serialize)]
-struct Verdict {
-    schema: &'static str,
-    zone: String,
-    valid: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    summary: Option<VerdictSummary>,
-    faults: Vec<VerdictFault>,
-}
-
-#[derive(Serialize)]
-struct VerdictSummary {
-    serial: u32,
-    rrsets: usize,
-    signatures: usize,
-    chain: usize,
-    keys: Vec<String>,
-    unchecked_algorithms: Vec<u8>,
-    inception: String,
-    expiration: String,
-}
-
-#[derive(Serialize)]
-struct VerdictFault {
-    owner: String,
-    #[serde(rename = "type")]
-    rtype: String,
-    fault: String,
-}
-
-fn verdict_json(apex: &Name, judged: &Result<Summary, Vec<Finding>>) -> Verdict {
-    let faults = judged.as_ref().err().into_iter().flatten();
-    Verdict {
-        schema: "tlsa-rotate/zone-verify/v1",
-        zone: apex.to_string(),
-        valid: judged.is_ok(),
-        summary: judged.as_ref().ok().map(|summary| VerdictSummary {
-            serial: summary.serial,
-            rrsets: summary.rrsets,
-            signatures: summary.signatures,
-            chain: summary.chain,
-            keys: summary.keys.iter().map(ToString::to_string).collect(),
-            unchecked_algorithms: summary.unchecked.iter().copied().collect(),
-            inception: summary.window.inception.to_string(),
-            expiration: summary.window.expiration.to_string(),
-        }),
-        faults: faults
-            .map(|finding| VerdictFault {
-                owner: finding.owner.to_string(),
-                rtype: finding.rtype.to_string(),
-                fault: finding.fault.to_string(),
-            })
-            .collect(),
-    }
-}
-
-fn write_json(out: &mut impl Write, value: &impl Serialize) -> Result<(), Failure> {
+pub(super) fn write_json(out: &mut impl Write, value: &impl Serialize) -> Result<(), Failure> {
     serde_json::to_writer_pretty(&mut *out, value)
         .map_err(|e| Failure::wrong(format_args!("cannot write the output: {e}")))?;
     writeln!(out)?;
     Ok(())
 }
 
-fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
+pub(super) fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
     Failure::wrong(format_args!("cannot read {}: {error}", path.display()))
 }
 

@@ -4,19 +4,20 @@
 //! what cannot be judged is a finding.
 
 use crate::dnssec::audit_chain::check_chain;
-use crate::dnssec::audit_keys::{Expectation, KeySet, check_entry};
+pub use crate::dnssec::audit_keys::Expectation;
+use crate::dnssec::audit_keys::{KeySet, check_entry};
+use crate::dnssec::audit_place::{Place, Spot, survey};
 use crate::dnssec::dnskey::KeyId;
 use crate::dnssec::finding::{Fault, Finding};
 use crate::dnssec::rrsig::{Rrsig, labels_field};
-use crate::dnssec::verify::{Verified, verify_rrset};
+use crate::dnssec::share::in_blocks;
+use crate::dnssec::verify::{Judge, KeyRing, Verified};
 use crate::rotation::observation::SignatureWindow;
 use crate::rotation::timing::{Instant, Span};
-use crate::zone::content::{Node, Rrset, Zone};
+use crate::zone::content::{Rrset, Zone};
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Rtype};
 use std::collections::BTreeSet;
-use std::num::NonZeroUsize;
-use std::thread;
 
 /// What a zone without fault holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct Summary {
     pub signatures: usize,
     /// Names in the denial chain.
     pub chain: usize,
+    /// Whether the chain is one of NSEC3 records that leaves out delegations without DS (RFC 5155 §6).
+    pub opt_out: bool,
     /// The keys that signed, and what of.
     pub keys: BTreeSet<KeyId>,
     /// Algorithms of DNSKEYs that cannot be checked here; their signatures were passed over.
@@ -39,31 +42,28 @@ pub struct Summary {
     pub window: SignatureWindow,
 }
 
-/// How the zone stands to a name, as the verifier sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// The zone's own.
-    Own,
-    /// A delegation point.
-    Delegation,
-    /// Below a delegation or a DNAME, or not in the zone at all.
-    Beyond,
-}
-
-/// Checks the whole zone at the instant `at`; on failure, every fault in canonical order of owners.
-///
-/// Every RRset of the zone's own must carry a signature that holds by every algorithm of the DNSKEY RRset; a signature
-/// that does not hold is a fault even beside one that does. The DNSKEY RRset must be signed by a key with the SEP flag,
-/// if there is one, and by a key of every algorithm that the parent's `ds` names, if they are given. A signature that
-/// ends within `horizon` is a fault. The work is shared among the machine's processors.
+/// Checks the whole zone at the instant `at`; see [`judge_zone`].
 pub fn verify_zone(
     zone: &Zone,
     at: Instant,
     horizon: Span,
     ds: Option<&[Rdata]>,
 ) -> Result<Summary, Vec<Finding>> {
-    let expectation = Expectation { at, horizon, ds };
-    let expectation = &expectation;
+    let expectation = Expectation {
+        horizon,
+        ds,
+        ..Expectation::at(at)
+    };
+    judge_zone(zone, &expectation)
+}
+
+/// Checks the whole zone; on failure, every fault in canonical order of owners.
+///
+/// Every RRset of the zone's own must carry a signature that holds by every algorithm of the DNSKEY RRset; a signature
+/// that does not hold is a fault even beside one that does. The DNSKEY RRset must be signed by a key with the SEP flag,
+/// if there is one, and by a key of every algorithm that the parent's DS records name, if they are given. The chain of
+/// denial, NSEC or NSEC3, must be closed and say of every name what is there.
+pub fn judge_zone(zone: &Zone, expectation: &Expectation<'_>) -> Result<Summary, Vec<Finding>> {
     let mut findings = Vec::new();
     let serial = zone.soa().map(|soa| soa.serial);
     if serial.is_none() {
@@ -71,13 +71,14 @@ pub fn verify_zone(
     }
     let keys = KeySet::read(zone, &mut findings);
     let mut claims = Vec::new();
-    for (owner, node) in &zone.nodes {
-        collect_claims(zone, owner, node, &mut claims, &mut findings);
+    let spots = survey(zone);
+    for spot in &spots {
+        collect_claims(zone, spot, &mut claims, &mut findings);
     }
     let mut tally = check_claims(&claims, &keys, zone, expectation);
     findings.append(&mut tally.findings);
     check_entry(zone, &keys, expectation, &mut findings);
-    let chain = check_chain(zone, &mut findings);
+    let chain = check_chain(zone, &spots, &mut findings);
     findings.sort_by(|a, b| a.owner.cmp(&b.owner).then(a.rtype.cmp(&b.rtype)));
     match (serial, tally.window) {
         (Some(serial), Some(window)) if findings.is_empty() => Ok(Summary {
@@ -85,7 +86,8 @@ pub fn verify_zone(
             serial,
             rrsets: claims.len(),
             signatures: tally.signatures,
-            chain,
+            chain: chain.names,
+            opt_out: chain.opt_out,
             keys: tally.keys,
             unchecked: keys.unchecked,
             window,
@@ -107,48 +109,28 @@ pub(super) struct Claim<'z> {
     rrsigs: Vec<&'z Rdata>,
 }
 
-/// Where a name lies, told from what stands at the names above it.
-pub(super) fn place(zone: &Zone, owner: &Name) -> Place {
-    if !owner.is_at_or_below(&zone.apex) {
-        return Place::Beyond;
-    }
-    let holds = |name: &Name, rtype| zone.rrset(name, rtype).is_some();
-    let mut above = owner.parent();
-    while let Some(name) = above.filter(|name| name.is_at_or_below(&zone.apex)) {
-        let is_apex = name == zone.apex;
-        if holds(&name, Rtype::DNAME) || (!is_apex && holds(&name, Rtype::NS)) {
-            return Place::Beyond;
-        }
-        above = if is_apex { None } else { name.parent() };
-    }
-    if *owner != zone.apex && holds(owner, Rtype::NS) {
-        Place::Delegation
-    } else {
-        Place::Own
-    }
-}
-
 /// Whether the RRset must be signed; if not, it must not be.
 fn must_be_signed(place: Place, rtype: Rtype) -> bool {
-    match place {
-        Place::Own => rtype != Rtype::RRSIG,
-        Place::Delegation => matches!(rtype, Rtype::DS | Rtype::NSEC),
-        Place::Beyond => false,
+    match (rtype, place) {
+        (Rtype::RRSIG, _) => false,
+        // NSEC3 records are the zone's own even below a DNAME at the apex.
+        (Rtype::NSEC3, _) | (_, Place::Own) => true,
+        (_, Place::Delegation) => matches!(rtype, Rtype::DS | Rtype::NSEC),
+        (_, Place::Beyond) => false,
     }
 }
 
 pub(super) fn collect_claims<'z>(
     zone: &Zone,
-    owner: &'z Name,
-    node: &'z Node,
+    spot: &Spot<'z>,
     claims: &mut Vec<Claim<'z>>,
     findings: &mut Vec<Finding>,
 ) {
+    let Spot { owner, node, place } = *spot;
     let mut fault = |rtype, fault| findings.push(Finding::new(owner, rtype, fault));
     if !owner.is_at_or_below(&zone.apex) {
         return fault(Rtype::ANY, Fault::OutOfZone);
     }
-    let place = place(zone, owner);
     if node.contains_key(&Rtype::DS) && (place != Place::Delegation) {
         fault(Rtype::DS, Fault::StrayDs);
     }
@@ -188,36 +170,31 @@ pub(super) struct Tally {
     window: Option<SignatureWindow>,
 }
 
+/// Claims that a thread takes at a time.
+const BLOCK: usize = 64;
+
 pub(super) fn check_claims(
     claims: &[Claim<'_>],
     keys: &KeySet<'_>,
     zone: &Zone,
     expectation: &Expectation<'_>,
 ) -> Tally {
-    let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let share = claims.len().div_ceil(threads.get()).max(1);
-    let check = |claims: &[Claim<'_>]| {
-        let mut tally = Tally::default();
-        for claim in claims {
-            tally.check(claim, keys, &zone.apex, expectation);
-        }
-        tally
-    };
-    thread::scope(|scope| {
-        let check = &check;
-        let threads: Vec<_> = claims
-            .chunks(share)
-            .map(|part| scope.spawn(move || check(part)))
-            .collect();
-        let mut whole = Tally::default();
-        for thread in threads {
-            match thread.join() {
-                Ok(tally) => whole.add(tally),
-                Err(panic) => std::panic::resume_unwind(panic),
+    let ring = KeyRing::read(keys.rdatas);
+    let tallies = in_blocks(claims, BLOCK, expectation.threads, || {
+        let mut judge = Judge::new(&ring, &zone.apex, expectation.at);
+        move |claims: &[Claim<'_>]| {
+            let mut tally = Tally::default();
+            for claim in claims {
+                tally.check(claim, keys, &zone.apex, &mut judge, expectation);
             }
+            tally
         }
-        whole
-    })
+    });
+    let mut whole = Tally::default();
+    for tally in tallies {
+        whole.add(tally);
+    }
+    whole
 }
 
 impl Tally {
@@ -226,9 +203,10 @@ impl Tally {
         claim: &Claim<'_>,
         keys: &KeySet<'_>,
         apex: &Name,
+        judge: &mut Judge<'_>,
         expectation: &Expectation<'_>,
     ) {
-        let mut signed_by = BTreeSet::new();
+        let mut unmet = keys.required.clone();
         for rdata in &claim.rrsigs {
             let Ok(rrsig) = Rrsig::parse(rdata) else {
                 self.fault(claim, Fault::BrokenSignature);
@@ -239,28 +217,14 @@ impl Tally {
             if !known && rrsig.signer == *apex {
                 continue;
             }
-            signed_by.insert(rrsig.key.algorithm);
-            let Claim {
-                owner,
-                rtype,
-                rrset,
-                ..
-            } = claim;
-            match verify_rrset(
-                owner,
-                *rtype,
-                rrset,
-                rdata,
-                keys.rdatas,
-                apex,
-                expectation.at,
-            ) {
+            unmet.remove(&rrsig.key.algorithm);
+            match judge.judge(claim.owner, claim.rtype, claim.rrset, &rrsig) {
                 Err(invalid) => self.fault(claim, Fault::Invalid(rrsig.key, invalid)),
                 Ok(verified) => self.count(claim, &rrsig, &verified, expectation),
             }
         }
-        for algorithm in keys.required.difference(&signed_by) {
-            self.fault(claim, Fault::NotSignedBy(*algorithm));
+        for algorithm in unmet {
+            self.fault(claim, Fault::NotSignedBy(algorithm));
         }
     }
 

@@ -8,12 +8,31 @@ use crate::rotation::timing::{Instant, Span};
 use crate::zone::content::Zone;
 use crate::zone::record::{Rdata, Rtype};
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 
-/// What the zone must stand up to: see [`verify_zone`].
-pub(super) struct Expectation<'a> {
-    pub(super) at: Instant,
-    pub(super) horizon: Span,
-    pub(super) ds: Option<&'a [Rdata]>,
+/// What a zone must stand up to.
+#[derive(Clone, Debug)]
+pub struct Expectation<'a> {
+    /// The instant at which signatures must hold.
+    pub at: Instant,
+    /// A signature that ends within this span is a fault.
+    pub horizon: Span,
+    /// The parent's DS records, if they are known.
+    pub ds: Option<&'a [Rdata]>,
+    /// Threads that check signatures.
+    pub threads: NonZeroUsize,
+}
+
+impl Expectation<'_> {
+    /// That the zone holds at an instant, checked with all the processors there are.
+    pub fn at(at: Instant) -> Self {
+        Self {
+            at,
+            horizon: Span::ZERO,
+            ds: None,
+            threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        }
+    }
 }
 
 /// What the DNSKEY RRset demands.

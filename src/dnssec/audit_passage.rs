@@ -3,10 +3,12 @@
 use crate::dnssec::audit::{check_claims, collect_claims};
 use crate::dnssec::audit_chain::check_links;
 use crate::dnssec::audit_keys::{Expectation, KeySet, check_entry};
+use crate::dnssec::audit_place::survey;
 use crate::dnssec::finding::Finding;
 use crate::rotation::timing::{Instant, Span};
 use crate::zone::content::Zone;
 use crate::zone::name::Name;
+use std::num::NonZeroUsize;
 
 /// A run of owners of a zone, and what of the zone its signatures depend on. Its first owner is the zone's own.
 pub(super) struct Passage<'a> {
@@ -26,19 +28,22 @@ pub(super) fn verify_passage(passage: &Passage<'_>, at: Instant) -> Vec<Finding>
         at,
         horizon: Span::ZERO,
         ds: None,
+        // A passage is short.
+        threads: NonZeroUsize::MIN,
     };
     let zone = passage.now;
     let mut findings = Vec::new();
     let keys = KeySet::read(passage.top, &mut findings);
     let mut claims = Vec::new();
-    for (owner, node) in &zone.nodes {
-        if passage.before.nodes.get(owner) != Some(node) {
-            collect_claims(zone, owner, node, &mut claims, &mut findings);
+    let spots = survey(zone);
+    for spot in &spots {
+        if passage.before.nodes.get(spot.owner) != Some(spot.node) {
+            collect_claims(zone, spot, &mut claims, &mut findings);
         }
     }
     let tally = check_claims(&claims, &keys, zone, &expectation);
     findings.extend(tally.findings);
     check_entry(zone, &keys, &expectation, &mut findings);
-    check_links(zone, passage.next, &mut findings);
+    check_links(&spots, passage.next, &mut findings);
     findings
 }

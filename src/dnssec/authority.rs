@@ -18,12 +18,13 @@ pub(super) enum Standing {
 }
 
 impl Standing {
-    /// Whether the zone signs an RRset of this type here. RRSIGs are never signed.
+    /// Whether the zone signs an RRset of this type here. RRSIGs are never signed, NSEC3 records always: below a DNAME at
+    /// the apex, too, where nothing else may stand (RFC 6672 §2.4).
     pub(super) fn signs(self, rtype: Rtype) -> bool {
         match self {
             Self::Authoritative => rtype != Rtype::RRSIG,
             Self::Cut => rtype == Rtype::DS || rtype == Rtype::NSEC,
-            Self::Occluded => false,
+            Self::Occluded => rtype == Rtype::NSEC3,
         }
     }
 }

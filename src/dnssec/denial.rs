@@ -1,6 +1,9 @@
-//! Authenticated denial of existence: the chain of NSEC records (RFC 4034 §4, RFC 4035 §2.3, RFC 9077).
+//! Authenticated denial of existence: its kinds, and the chain of NSEC records (RFC 4034 §4, RFC 4035 §2.3, RFC 9077).
+//!
+//! The chain of NSEC3 records is made in [`crate::dnssec::hashed_denial`].
 
 use crate::dnssec::authority::{Standing, standings};
+use crate::dnssec::nsec3::Hashing;
 use crate::rotation::timing::Ttl;
 use crate::zone::content::{Node, Rrset, Zone};
 use crate::zone::name::Name;
@@ -8,11 +11,18 @@ use crate::zone::rdata::bitmap;
 use crate::zone::record::{Rdata, Rtype};
 
 /// How a zone proves that something does not exist.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Denial {
     /// NSEC: each name points at the next (RFC 4034 §4).
     #[default]
     Nsec,
+    /// NSEC3: each hash of a name points at the next hash (RFC 5155).
+    Nsec3 {
+        /// How names are hashed.
+        hashing: Hashing,
+        /// Leave delegations without DS out of the chain (RFC 5155 §6); refused for zones that hold TLSA records.
+        opt_out: bool,
+    },
 }
 
 /// Adds the NSEC records to a zone that has none, or to a run of its owners; `next` is the owner that the last one
@@ -38,11 +48,16 @@ pub(super) fn link_nsec(zone: &mut Zone, next: &Name, ttl: Ttl) {
 
 /// The types whose presence the NSEC at this node states: all of the zone's own, itself, and its RRSIG.
 fn types_proven(node: &Node, standing: Standing) -> Vec<u16> {
-    let own = node.keys().filter(|rtype| match standing {
+    let mut types = types_shown(node, standing);
+    types.extend([Rtype::NSEC.0, Rtype::RRSIG.0]);
+    types
+}
+
+/// The types that a server of the zone shows at this node, before it is signed.
+pub(super) fn types_shown(node: &Node, standing: Standing) -> Vec<u16> {
+    let shown = node.keys().filter(|rtype| match standing {
         Standing::Cut => **rtype == Rtype::NS || **rtype == Rtype::DS,
         _ => true,
     });
-    let mut types: Vec<u16> = own.map(|rtype| rtype.0).collect();
-    types.extend([Rtype::NSEC.0, Rtype::RRSIG.0]);
-    types
+    shown.map(|rtype| rtype.0).collect()
 }

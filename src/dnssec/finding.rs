@@ -2,10 +2,12 @@
 
 use crate::dnssec::algorithm::Algorithm;
 use crate::dnssec::dnskey::KeyId;
+use crate::dnssec::nsec3::MOST_ITERATIONS;
 use crate::dnssec::verify::Invalid;
 use crate::rotation::timing::{Instant, Ttl};
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// One fault of a zone. Prints as `mx.example.com. TLSA: the signature expired at …`.
@@ -69,8 +71,22 @@ pub enum Fault {
     WrongNext(Name, Name),
     /// Types that the bitmap leaves out, and types that it has too many.
     WrongTypes(Vec<Rtype>, Vec<Rtype>),
-    /// The zone denies by NSEC3.
-    Nsec3,
+    /// There are NSEC3 records, but no NSEC3PARAM says how they are to be found.
+    NoNsec3Param,
+    /// NSEC3PARAM that is malformed, of an unknown hash, or with flags: servers pass over it.
+    BrokenNsec3Param,
+    /// More additional iterations than validators accept.
+    Iterations(u16),
+    /// The name exists and its hash has no NSEC3 record.
+    NoNsec3,
+    /// An NSEC3 record for a hash that no name has, or not directly below the apex.
+    StrayNsec3,
+    /// Two NSEC3 records of one hash and chain, or one that cannot be read, or one that validators pass over.
+    BrokenNsec3,
+    /// NSEC3 with other parameters than any NSEC3PARAM.
+    Nsec3OfNoChain,
+    /// The record does not point at the next hash.
+    WrongNextHash,
 }
 
 impl Finding {
@@ -80,6 +96,14 @@ impl Finding {
             rtype,
             fault,
         }
+    }
+}
+
+impl Fault {
+    /// What is wrong with the types of a link in the chain of denial, if they are not those expected.
+    pub(super) fn of_types(found: &BTreeSet<Rtype>, expected: &BTreeSet<Rtype>) -> Option<Self> {
+        let only = |a: &BTreeSet<Rtype>, b| a.difference(b).copied().collect();
+        (found != expected).then(|| Self::WrongTypes(only(expected, found), only(found, expected)))
     }
 }
 
@@ -129,7 +153,7 @@ impl fmt::Display for Fault {
                 write!(f, "NSEC points at {found}, but the next name is {expected}")
             }
             Self::WrongTypes(missing, surplus) => {
-                f.write_str("the NSEC types are wrong:")?;
+                f.write_str("the types it is said to have are wrong:")?;
                 missing
                     .iter()
                     .try_for_each(|t| write!(f, " {t} is missing"))?;
@@ -137,7 +161,23 @@ impl fmt::Display for Fault {
                     .iter()
                     .try_for_each(|t| write!(f, " {t} is not there"))
             }
-            Self::Nsec3 => f.write_str("the zone denies by NSEC3, which is not checked here"),
+            Self::NoNsec3Param => f.write_str("there are NSEC3 records, but no NSEC3PARAM record"),
+            Self::BrokenNsec3Param => {
+                f.write_str("malformed, of an unknown hash algorithm, or with flags")
+            }
+            Self::Iterations(number) => write!(
+                f,
+                "{number} additional iterations, more than the {MOST_ITERATIONS} that validators accept"
+            ),
+            Self::NoNsec3 => f.write_str("there is no NSEC3 record for the hash of this name"),
+            Self::StrayNsec3 => f.write_str("an NSEC3 record for a hash that no name here has"),
+            Self::BrokenNsec3 => f.write_str(
+                "two NSEC3 records of one chain, or one that is malformed or has unknown flags",
+            ),
+            Self::Nsec3OfNoChain => {
+                f.write_str("an NSEC3 record whose parameters are not those of NSEC3PARAM")
+            }
+            Self::WrongNextHash => f.write_str("it does not point at the next hash of the chain"),
         }
     }
 }

@@ -17,6 +17,10 @@ pub struct Timing {
     pub delete: Option<Instant>,
     /// From when it is marked revoked (RFC 5011); we do not do that and refuse such keys.
     pub revoke: Option<Instant>,
+    /// From when CDS and CDNSKEY records ask the parent for a DS of it (RFC 7344 §4).
+    pub sync_publish: Option<Instant>,
+    /// From when they ask no more.
+    pub sync_delete: Option<Instant>,
 }
 
 impl Timing {
@@ -32,6 +36,17 @@ impl Timing {
         (self.says_no_start() || begun(self.activate))
             && !begun(self.inactive)
             && !begun(self.delete)
+    }
+
+    /// Whether CDS and CDNSKEY records of the key belong in the zone; without a word about it they do not.
+    pub fn is_synced(&self, now: Instant) -> bool {
+        let begun = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        begun(self.sync_publish) && !self.is_unsynced(now)
+    }
+
+    /// Whether CDS and CDNSKEY records of the key have had their time.
+    pub fn is_unsynced(&self, now: Instant) -> bool {
+        self.sync_delete.is_some_and(|at| at <= now)
     }
 
     /// Old key files carry no times at all: such keys are in use.
@@ -148,6 +163,22 @@ mod tests {
         for (timing, published, active, why) in table {
             assert_eq!(timing.is_published(now), published, "published: {why}");
             assert_eq!(timing.is_active(now), active, "active: {why}");
+        }
+        for (sync_publish, sync_delete, synced, unsynced) in [
+            (None, None, false, false),
+            (future, None, false, false),
+            (past, None, true, false),
+            (past, future, true, false),
+            (past, past, false, true),
+            (None, past, false, true),
+        ] {
+            let timing = Timing {
+                sync_publish,
+                sync_delete,
+                ..none
+            };
+            assert_eq!(timing.is_synced(now), synced, "{timing:?}");
+            assert_eq!(timing.is_unsynced(now), unsynced, "{timing:?}");
         }
     }
 }

@@ -71,9 +71,10 @@ impl PrivateText {
             "Inactive" => &mut timing.inactive,
             "Delete" => &mut timing.delete,
             "Revoke" => &mut timing.revoke,
-            // When CDS records come and go is not ours to do; the successor is a tag.
-            "SyncPublish" | "SyncDelete" | "DSPublish" | "DSDelete" | "Predecessor"
-            | "Successor" => return Ok(()),
+            "SyncPublish" => &mut timing.sync_publish,
+            "SyncDelete" => &mut timing.sync_delete,
+            // When the parent's DS was seen changes nothing here; the successor is a tag.
+            "DSPublish" | "DSDelete" | "Predecessor" | "Successor" => return Ok(()),
             secret => {
                 let octets = from_base64(value).ok_or("the value is not base64")?;
                 self.fields.push((secret.to_owned(), octets));
@@ -142,6 +143,8 @@ fn times(timing: &Timing) -> impl Iterator<Item = (&'static str, Instant)> {
         ("Inactive", timing.inactive),
         ("Delete", timing.delete),
         ("Revoke", timing.revoke),
+        ("SyncPublish", timing.sync_publish),
+        ("SyncDelete", timing.sync_delete),
     ]
     .into_iter()
     .filter_map(|(name, at)| Some((name, at?)))

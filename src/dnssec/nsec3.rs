@@ -1,15 +1,22 @@
 //! Hashed denial of existence: the hash, its parameters and the fields of NSEC3 records (RFC 5155 §3, §4, §5).
 
 use crate::zone::name::Name;
+use crate::zone::rdata::write_base32hex;
 use crate::zone::record::Rdata;
-use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 
 /// The one hash algorithm there is: SHA-1 (RFC 5155 §11).
 const SHA1: u8 = 1;
 const OPT_OUT: u8 = 1;
 
-/// How names of a zone are hashed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// More additional iterations than this, and validators answer SERVFAIL or take the zone for unsigned (RFC 9276 §3.2).
+pub const MOST_ITERATIONS: u16 = 50;
+
+/// A hash: the octets of a SHA-1 digest.
+pub type Hash = [u8; 20];
+
+/// How names of a zone are hashed. The default is what RFC 9276 §3.1 wants: no additional iterations, no salt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hashing {
     /// Additional iterations.
     pub iterations: u16,
@@ -31,12 +38,35 @@ pub struct Nsec3 {
 impl Hashing {
     /// The hash of a name (RFC 5155 §5).
     pub fn hash(&self, name: &Name) -> Vec<u8> {
-        let mut octets = name.canonical();
-        for _ in 0..=self.iterations {
-            octets.extend_from_slice(&self.salt);
-            octets = digest(&SHA1_FOR_LEGACY_USE_ONLY, &octets).as_ref().to_vec();
-        }
-        octets
+        self.hash_canonical(&name.canonical()).to_vec()
+    }
+
+    /// The hash of a name in canonical wire form.
+    pub fn hash_canonical(&self, wire: &[u8]) -> Hash {
+        let once = |octets: &[u8]| {
+            let mut context = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
+            context.update(octets);
+            context.update(&self.salt);
+            let digest = context.finish();
+            // A SHA-1 digest has these 20 octets.
+            digest.as_ref().first_chunk().copied().unwrap_or_default()
+        };
+        (0..self.iterations).fold(once(wire), |hash: Hash, _| once(&hash))
+    }
+
+    /// The NSEC3PARAM data that says so (RFC 5155 §4.2).
+    pub fn to_nsec3param(&self) -> Rdata {
+        let mut octets = Vec::new();
+        self.append_front(0, &mut octets);
+        Rdata(octets.into())
+    }
+
+    /// What NSEC3 and NSEC3PARAM begin with. A salt is at most 255 octets long.
+    fn append_front(&self, flags: u8, out: &mut Vec<u8>) {
+        out.extend([SHA1, flags]);
+        out.extend(self.iterations.to_be_bytes());
+        out.push(u8::try_from(self.salt.len()).unwrap_or(u8::MAX));
+        out.extend(self.salt.iter().take(usize::from(u8::MAX)));
     }
 
     /// From NSEC3PARAM data; `None` if it is malformed, of another algorithm, or not in force (RFC 5155 §4.1.2).
@@ -59,6 +89,21 @@ impl Nsec3 {
         };
         Some((fields, bitmap))
     }
+
+    /// Appends the data up to the type bitmap (RFC 5155 §3.2).
+    pub fn append_front(&self, out: &mut Vec<u8>) {
+        let flags = if self.opt_out { OPT_OUT } else { 0 };
+        self.hashing.append_front(flags, out);
+        out.push(u8::try_from(self.next.len()).unwrap_or(u8::MAX));
+        out.extend_from_slice(&self.next);
+    }
+}
+
+/// The label that stands for a hash in the owner of an NSEC3 record (RFC 5155 §3.3).
+pub fn label_of_hash(hash: &Hash) -> String {
+    let mut label = String::with_capacity(32);
+    write_base32hex(hash, &mut label);
+    label
 }
 
 /// What NSEC3 and NSEC3PARAM begin with, and what follows it.
@@ -118,6 +163,10 @@ mod tests {
             );
         }
         assert_eq!(hash_of_owner(&name("w.example.")), None);
+        let (plain, owner) = table[2];
+        let hash = hashing.hash_canonical(&name(plain).canonical());
+        let label = label_of_hash(&hash);
+        assert!(owner.starts_with(&label.to_ascii_lowercase()), "{label}");
     }
 
     #[test]
@@ -132,6 +181,12 @@ mod tests {
             (true, b"abc".as_slice())
         );
         assert_eq!(bitmap, b"\x00\x01\x40");
+        let mut written = Vec::new();
+        fields.append_front(&mut written);
+        assert_eq!([&written, bitmap].concat(), octets);
+        let hashing = Some(fields.hashing);
+        let param = hashing.as_ref().map(Hashing::to_nsec3param);
+        assert_eq!(param.as_ref().and_then(Hashing::from_nsec3param), hashing);
         for end in 0..11 {
             let cut = Rdata(octets.get(..end).unwrap().into());
             assert_eq!(Nsec3::parse(&cut), None, "{end} octets");

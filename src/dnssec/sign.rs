@@ -5,6 +5,8 @@
 
 use crate::dnssec::authority::standings;
 use crate::dnssec::denial::{self, Denial};
+use crate::dnssec::hashed_denial::{self, Undeniable};
+use crate::dnssec::key_records;
 use crate::dnssec::keys::{CannotSign, SigningKey};
 pub use crate::dnssec::reuse::Earlier;
 use crate::dnssec::reuse::Pool;
@@ -53,10 +55,20 @@ impl Default for SigningPolicy {
     }
 }
 
+/// Long enough for signatures to fall due in several nights, short enough to matter little to how long they hold.
+const USUAL_JITTER: Span = Span::hours(12);
+
+/// The jitter to take if nothing is said, for signatures that hold for `validity` from now and are made anew when
+/// `refresh` or less is left: 12 hours, but at most half of the time until new ones are due.
+pub fn usual_jitter(validity: Span, refresh: Span) -> Span {
+    let until_due = validity.as_seconds().saturating_sub(refresh.as_seconds());
+    USUAL_JITTER.min(Span::seconds(until_due / 2))
+}
+
 /// A signed zone, and what was done for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
-    /// The zone with DNSKEY, NSEC and RRSIG records.
+    /// The zone with DNSKEY, NSEC or NSEC3, and RRSIG records.
     pub zone: Zone,
     /// Owner and covered type of every signature that was made, one entry for each, in canonical order.
     pub made: Vec<(Name, Rtype)>,
@@ -96,6 +108,22 @@ pub enum SignError {
         /// The present.
         now: Instant,
     },
+    /// New signatures that would be due at once.
+    #[error(
+        "with a jitter of {jitter} some signatures hold for {shortest} only, but they are made anew when {refresh} or \
+         less is left: every run would make them again; use less jitter, a shorter refresh, or a later expiration"
+    )]
+    Jitter {
+        /// The spread asked for.
+        jitter: Span,
+        /// How long the first signatures to end would hold.
+        shortest: Span,
+        /// When signatures are due.
+        refresh: Span,
+    },
+    /// NSEC3 as asked for cannot be.
+    #[error(transparent)]
+    Denial(#[from] Undeniable),
     /// A key failed.
     #[error(transparent)]
     Failed(#[from] CannotSign),
@@ -103,8 +131,8 @@ pub enum SignError {
 
 /// Signs `unsigned` with those of `keys` that are active, keeping what fits of `earlier`.
 ///
-/// RRSIG, NSEC, NSEC3 and NSEC3PARAM records in the input are replaced; DNSKEY records in it stay, beside those of the
-/// published keys. The serial is left as it is. The result is the same, byte for byte, for the same input, except
+/// RRSIG, NSEC, NSEC3 and NSEC3PARAM records in the input are replaced; DNSKEY, CDS and CDNSKEY records in it stay,
+/// beside those that the times of the keys ask for. The serial is left as it is. The result is the same, byte for byte, for the same input, except
 /// that ECDSA signatures never repeat.
 pub fn sign(
     unsigned: &Zone,
@@ -114,12 +142,15 @@ pub fn sign(
 ) -> Result<Signed, SignError> {
     check_validity(policy)?;
     let mut zone = without_signatures(unsigned)?;
-    let negative_ttl = add_dnskeys(&mut zone, keys, policy.now)?;
+    let negative_ttl = add_key_records(&mut zone, keys, policy.now)?;
     let signers = Signers::choose(&zone, keys, policy.now)?;
     let apex = zone.apex.clone();
-    match policy.denial {
+    match &policy.denial {
         // The last name points back at the first, the apex (RFC 4034 §4.1.1).
         Denial::Nsec => denial::link_nsec(&mut zone, &apex, negative_ttl),
+        Denial::Nsec3 { hashing, opt_out } => {
+            hashed_denial::add_nsec3_chain(&mut zone, hashing, *opt_out, negative_ttl)?;
+        }
     }
     sign_linked(zone, &signers, &earlier, policy)
 }
@@ -159,15 +190,22 @@ pub(super) fn check_validity(policy: &SigningPolicy) -> Result<(), SignError> {
     let lasting = policy.inception <= policy.now
         && policy.now < policy.expiration - policy.jitter
         && length.as_seconds() < 1 << 31;
-    if lasting {
-        Ok(())
-    } else {
-        Err(SignError::Validity {
+    if !lasting {
+        return Err(SignError::Validity {
             inception: policy.inception,
             expiration: policy.expiration,
             now: policy.now,
-        })
+        });
     }
+    let shortest = (policy.expiration - policy.jitter).since(policy.now);
+    if policy.jitter > Span::ZERO && shortest <= policy.refresh {
+        return Err(SignError::Jitter {
+            jitter: policy.jitter,
+            shortest,
+            refresh: policy.refresh,
+        });
+    }
+    Ok(())
 }
 
 /// A copy without what signing makes, and without owners that held nothing else.
@@ -203,35 +241,15 @@ fn soa(zone: &Zone) -> Result<SoaTimes, SignError> {
         .ok_or_else(|| SignError::Soa(zone.apex.clone()))
 }
 
-/// Puts the DNSKEYs of published keys beside those that the zone has; returns the negative TTL (RFC 2308 §5).
-pub(super) fn add_dnskeys(
+/// Puts in what the times of the keys ask for, DNSKEYs first of all; returns the negative TTL (RFC 2308 §5).
+pub(super) fn add_key_records(
     zone: &mut Zone,
     keys: &[SigningKey],
     now: Instant,
 ) -> Result<Ttl, SignError> {
     let soa = soa(zone)?;
-    let negative_ttl = soa.minimum.min(soa.ttl);
-    let published: Vec<&SigningKey> = keys.iter().filter(|key| key.is_published(now)).collect();
-    if published.is_empty() {
-        return Ok(negative_ttl);
-    }
-    // The smallest TTL that a key file asks for; the zone's own word counts more.
-    let ttl = published.iter().filter_map(|key| key.ttl()).min();
-    let rrset = zone
-        .nodes
-        .entry(zone.apex.clone())
-        .or_default()
-        .entry(Rtype::DNSKEY)
-        .or_insert_with(|| Rrset {
-            ttl: ttl.unwrap_or(soa.ttl),
-            rdatas: Vec::new(),
-        });
-    rrset
-        .rdatas
-        .extend(published.iter().map(|key| key.dnskey().clone()));
-    rrset.rdatas.sort_unstable();
-    rrset.rdatas.dedup();
-    Ok(negative_ttl)
+    key_records::add(zone, keys, soa.ttl, now);
+    Ok(soa.minimum.min(soa.ttl))
 }
 
 /// One job for each RRset that the zone signs, in canonical order.

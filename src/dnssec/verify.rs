@@ -86,35 +86,99 @@ pub fn verify_rrset(
     at: Instant,
 ) -> Result<Verified, Invalid> {
     let rrsig = Rrsig::parse(rrsig).map_err(|_| Invalid::Malformed)?;
-    if rrsig.covered != rtype {
-        return Err(Invalid::CoversOther(rrsig.covered));
+    let ring = KeyRing::read(dnskeys);
+    Judge::new(&ring, apex, at).judge(owner, rtype, rrset, &rrsig)
+}
+
+/// The keys of a DNSKEY RRset, read once for any number of signatures.
+pub(super) struct KeyRing<'k> {
+    keys: Vec<(KeyId, Dnskey<'k>)>,
+}
+
+impl<'k> KeyRing<'k> {
+    pub(super) fn read(dnskeys: &'k [Rdata]) -> Self {
+        let keys = dnskeys.iter().filter_map(Dnskey::parse);
+        Self {
+            keys: keys.map(|key| (key.id(), key)).collect(),
+        }
     }
-    if rrsig.signer != *apex {
-        return Err(Invalid::ForeignSigner(rrsig.signer));
+
+    /// Whether a key that the signature names made it over the message.
+    fn vouches_for(&self, rrsig: &Rrsig<'_>, message: &[u8]) -> Result<(), Invalid> {
+        if Algorithm::from_number(rrsig.key.algorithm).is_none() {
+            return Err(Invalid::Unsupported(rrsig.key));
+        }
+        let mut refusal = Invalid::NoSuchKey(rrsig.key);
+        let named = self.keys.iter().filter(|(id, _)| *id == rrsig.key);
+        for (_, key) in named.take(KEYS_TRIED) {
+            if !key.may_sign_zone_data() {
+                if matches!(refusal, Invalid::NoSuchKey(_)) {
+                    refusal = Invalid::NotAZoneKey(rrsig.key);
+                }
+            } else if key.verifies(message, rrsig.signature) {
+                return Ok(());
+            } else {
+                refusal = Invalid::Bogus(rrsig.key);
+            }
+        }
+        Err(refusal)
     }
-    if !owner.is_at_or_below(apex) {
-        return Err(Invalid::OwnerOutside);
+}
+
+/// Who judges signatures of one zone at one instant, with a buffer that serves for all of them.
+pub(super) struct Judge<'a> {
+    ring: &'a KeyRing<'a>,
+    apex: &'a Name,
+    at: Instant,
+    message: Vec<u8>,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(ring: &'a KeyRing<'a>, apex: &'a Name, at: Instant) -> Self {
+        Self {
+            ring,
+            apex,
+            at,
+            message: Vec::with_capacity(512),
+        }
     }
-    let signed_owner = signed_owner(owner, &rrsig, apex)?;
-    let window = window(&rrsig, at)?;
-    let keys = matching_keys(&rrsig, dnskeys)?;
-    let mut message = Vec::with_capacity(512);
-    rrsig.append_front(&mut message);
-    CanonicalRrset::new(rtype, rrset).append_records(
-        &signed_owner.canonical(),
-        rtype,
-        rrsig.original_ttl,
-        &mut message,
-    );
-    if !keys.iter().any(|k| k.verifies(&message, rrsig.signature)) {
-        return Err(Invalid::Bogus(rrsig.key));
+
+    /// See [`verify_rrset`].
+    pub(super) fn judge(
+        &mut self,
+        owner: &Name,
+        rtype: Rtype,
+        rrset: &Rrset,
+        rrsig: &Rrsig<'_>,
+    ) -> Result<Verified, Invalid> {
+        if rrsig.covered != rtype {
+            return Err(Invalid::CoversOther(rrsig.covered));
+        }
+        if rrsig.signer != *self.apex {
+            return Err(Invalid::ForeignSigner(rrsig.signer.clone()));
+        }
+        if !owner.is_at_or_below(self.apex) {
+            return Err(Invalid::OwnerOutside);
+        }
+        let wildcard = wildcard_signed(owner, rrsig, self.apex)?;
+        let window = window(rrsig, self.at)?;
+        let signed_owner = wildcard.as_ref().unwrap_or(owner);
+        self.message.clear();
+        rrsig.append_front(&mut self.message);
+        CanonicalRrset::new(rtype, rrset).append_records(
+            &signed_owner.canonical(),
+            rtype,
+            rrsig.original_ttl,
+            &mut self.message,
+        );
+        self.ring.vouches_for(rrsig, &self.message)?;
+        Ok(Verified {
+            key: rrsig.key,
+            window,
+            original_ttl: rrsig.original_ttl,
+            wildcard,
+        })
     }
-    Ok(Verified {
-        key: rrsig.key,
-        window,
-        original_ttl: rrsig.original_ttl,
-        wildcard: (signed_owner != *owner).then_some(signed_owner),
-    })
 }
 
 /// Checks a DNSKEY RRset against the parent's DS RRset (RFC 4035 §5.2): a key that a DS stands for must have signed it.
@@ -174,8 +238,8 @@ pub(super) fn entry_points(apex: &Name, dnskeys: &[Rdata], ds: &[Rdata]) -> Vec<
         .collect()
 }
 
-/// The owner that was signed: the answer's own, or the wildcard that the labels field points at (RFC 4035 §5.3.2).
-fn signed_owner(owner: &Name, rrsig: &Rrsig<'_>, apex: &Name) -> Result<Name, Invalid> {
+/// The wildcard that the labels field points at; `None` if the answer's own owner was signed (RFC 4035 §5.3.2).
+fn wildcard_signed(owner: &Name, rrsig: &Rrsig<'_>, apex: &Name) -> Result<Option<Name>, Invalid> {
     let labels = usize::from(rrsig.labels);
     let own = owner
         .label_count()
@@ -184,14 +248,15 @@ fn signed_owner(owner: &Name, rrsig: &Rrsig<'_>, apex: &Name) -> Result<Name, In
         return Err(Invalid::Labels(rrsig.labels));
     }
     if labels == own {
-        return Ok(owner.clone());
+        return Ok(None);
     }
     let mut encloser = owner.clone();
     while encloser.label_count() > labels {
         encloser = encloser.parent().ok_or(Invalid::Labels(rrsig.labels))?;
     }
-    encloser
-        .child(b"*")
+    let wildcard = encloser.child(b"*");
+    wildcard
+        .map(Some)
         .map_err(|_| Invalid::Labels(rrsig.labels))
 }
 
@@ -219,29 +284,6 @@ fn window(rrsig: &Rrsig<'_>, at: Instant) -> Result<SignatureWindow, Invalid> {
         return Err(Invalid::Expired(window.expiration));
     }
     Ok(window)
-}
-
-fn matching_keys<'k>(rrsig: &Rrsig<'_>, dnskeys: &'k [Rdata]) -> Result<Vec<Dnskey<'k>>, Invalid> {
-    if Algorithm::from_number(rrsig.key.algorithm).is_none() {
-        return Err(Invalid::Unsupported(rrsig.key));
-    }
-    let named: Vec<_> = dnskeys
-        .iter()
-        .filter_map(Dnskey::parse)
-        .filter(|key| key.id() == rrsig.key)
-        .take(KEYS_TRIED)
-        .collect();
-    if named.is_empty() {
-        return Err(Invalid::NoSuchKey(rrsig.key));
-    }
-    let usable: Vec<_> = named
-        .into_iter()
-        .filter(Dnskey::may_sign_zone_data)
-        .collect();
-    if usable.is_empty() {
-        return Err(Invalid::NotAZoneKey(rrsig.key));
-    }
-    Ok(usable)
 }
 
 #[cfg(test)]

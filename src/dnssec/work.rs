@@ -3,14 +3,13 @@
 use crate::dnssec::keys::{CannotSign, SigningKey};
 use crate::dnssec::reuse::Candidates;
 use crate::dnssec::rrsig::{CanonicalRrset, Rrsig, Timestamp, labels_field};
+use crate::dnssec::share::in_blocks;
 use crate::dnssec::sign::SigningPolicy;
 use crate::rotation::timing::{Instant, Span, Ttl};
 use crate::zone::content::Rrset;
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Rtype};
 use ring::digest::{SHA256, digest};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 /// Jobs that a thread takes at a time: enough that taking costs nothing, few enough that all end together.
 const BLOCK: usize = 32;
@@ -40,34 +39,14 @@ pub(super) fn run(
     jobs: &[Job<'_>],
     policy: &SigningPolicy,
 ) -> Result<Vec<Outcome>, CannotSign> {
-    let blocks: Vec<&[Job<'_>]> = jobs.chunks(BLOCK).collect();
-    let next = AtomicUsize::new(0);
-    let take_until_done = || -> Vec<(usize, Result<Vec<Outcome>, CannotSign>)> {
+    let blocks = in_blocks(jobs, BLOCK, policy.threads, || {
         let mut bench = Bench::new(apex, policy);
-        let mut done = Vec::new();
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(block) = blocks.get(at) else {
-                return done;
-            };
-            done.push((at, block.iter().map(|job| bench.work(job)).collect()));
+        move |block: &[Job<'_>]| -> Result<Vec<Outcome>, CannotSign> {
+            block.iter().map(|job| bench.work(job)).collect()
         }
-    };
-    let threads = policy.threads.get().min(blocks.len());
-    let mut done = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(take_until_done)).collect();
-        let mut done = take_until_done();
-        for other in others {
-            match other.join() {
-                Ok(more) => done.extend(more),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        done
     });
-    done.sort_unstable_by_key(|(at, _)| *at);
     let mut outcomes = Vec::with_capacity(jobs.len());
-    for (_, block) in done {
+    for block in blocks {
         outcomes.extend(block?);
     }
     Ok(outcomes)

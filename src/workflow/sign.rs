@@ -9,7 +9,6 @@ use crate::dnssec::Earlier;
 use crate::dnssec::audit::verify_zone;
 use crate::dnssec::carry::{Carried, NotCarried, Serials, resign};
 use crate::dnssec::delta::Delta;
-use crate::dnssec::denial::Denial;
 use crate::dnssec::finding::Finding;
 use crate::dnssec::keys::SigningKey;
 use crate::dnssec::keystore::load_keys;
@@ -27,7 +26,6 @@ use crate::zone::serial;
 use std::cmp::Ordering;
 use std::fs;
 use std::io::ErrorKind;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -154,6 +152,8 @@ fn next(
         keys,
         validity,
         refresh,
+        jitter,
+        denial,
         ..
     } = &zone.signing
     else {
@@ -165,9 +165,9 @@ fn next(
         inception: now - BACKDATED,
         expiration: now + *validity,
         refresh: *refresh,
-        jitter: Span::ZERO,
-        denial: Denial::Nsec,
-        threads: threads(),
+        jitter: *jitter,
+        denial: denial.clone(),
+        ..SigningPolicy::default()
     };
     let unreadable = |source| WorkflowError::Unreadable {
         path: path.to_owned(),
@@ -246,11 +246,6 @@ fn unverified(zone: &ZoneConfig, findings: &[Finding]) -> WorkflowError {
         zone: zone.name.clone(),
         findings: findings.join("\n"),
     }
-}
-
-/// As many threads as there are processors.
-fn threads() -> NonZeroUsize {
-    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 /// The signed zone as it lies on disk. It can be made again, but not silently: its serial is what secondaries have.

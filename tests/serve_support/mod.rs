@@ -143,6 +143,19 @@ impl Keys {
         stdout_of("dnssec-signzone", &arguments);
         signed
     }
+
+    /// Signs `zone` with our signer; `more` are its options.
+    pub fn sign_ourselves(&self, zone: &str, more: &[&str]) -> PathBuf {
+        let (unsigned, signed) = (self.path("zone"), self.path("signed-by-us"));
+        fs::write(&unsigned, zone).unwrap();
+        let path = |path: &Path| path.to_str().unwrap().to_owned();
+        let (keys, from, to) = (path(self.directory.path()), path(&unsigned), path(&signed));
+        let plain = [
+            "zone", "sign", &from, "--origin", APEX, "--keys", &keys, "--output", &to,
+        ];
+        stdout_of(env!("CARGO_BIN_EXE_tlsa-rotate"), &[&plain, more].concat());
+        signed
+    }
 }
 
 /// A process that is killed with the value, and what it says on stderr.

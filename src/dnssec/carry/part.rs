@@ -118,7 +118,7 @@ impl<'a> Job<'a> {
         if let Some(serial) = serial {
             top.set_serial(serial);
         }
-        let negative_ttl = sign::add_dnskeys(&mut top, self.keys, self.policy.now)?;
+        let negative_ttl = sign::add_key_records(&mut top, self.keys, self.policy.now)?;
         let signers =
             Signers::choose(&top, self.keys, self.policy.now).map_err(sign::SignError::from)?;
         let present = first.old.rrset(self.apex(), Rtype::DNSKEY);
@@ -126,7 +126,7 @@ impl<'a> Job<'a> {
         if signers.ids() != self.seal.signers || !signers.all().all(known) {
             return Err(NotCarried::Whole("other keys sign"));
         }
-        check_chain(&first.old, negative_ttl, self.policy.denial)?;
+        check_chain(&first.old, negative_ttl, &self.policy.denial)?;
         let mut top = Some(top);
         let sign_one = |part: &Part| {
             let zone = top.take().unwrap_or_else(|| part.unsigned.clone());
@@ -144,6 +144,7 @@ impl<'a> Job<'a> {
     ) -> Result<Signed, NotCarried> {
         match &self.policy.denial {
             Denial::Nsec => denial::link_nsec(&mut zone, self.after(part), negative_ttl),
+            Denial::Nsec3 { .. } => return Err(HASHED),
         }
         let earlier = Earlier {
             zone: Some(&part.old),
@@ -226,8 +227,11 @@ impl<'a> Job<'a> {
     }
 }
 
+/// A name's hash lies anywhere: its neighbours in the chain are not in the blocks next to it.
+const HASHED: NotCarried = NotCarried::Whole("absence is proven by NSEC3");
+
 /// Whether the proofs of absence of the whole zone stay as they are.
-fn check_chain(old: &Zone, negative_ttl: Ttl, denial: Denial) -> Result<(), NotCarried> {
+fn check_chain(old: &Zone, negative_ttl: Ttl, denial: &Denial) -> Result<(), NotCarried> {
     let apex = old.nodes.get(&old.apex);
     let linked_by = |rtype| apex.and_then(|node| node.get(&rtype));
     match denial {
@@ -236,5 +240,6 @@ fn check_chain(old: &Zone, negative_ttl: Ttl, denial: Denial) -> Result<(), NotC
             Some(_) => Err(NotCarried::Whole("the negative TTL changes")),
             None => Err(NotCarried::Whole("absence is to be proven by NSEC")),
         },
+        Denial::Nsec3 { .. } => Err(HASHED),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::denial::Denial;
 use crate::dnssec::audit::verify_zone;
-use crate::dnssec::finding::{Fault, Finding};
+use crate::dnssec::finding::Finding;
 use crate::rotation::timing::{Instant, Span, Ttl};
 use crate::zone::content::{Node, Rrset, Zone};
 use crate::zone::name::Name;
@@ -79,19 +79,10 @@ impl Refused {
 
 impl ServedZone {
     /// Makes a signed zone ready, if every signature in it and its chain of denial hold at `now` (RFC 4035 §2).
-    ///
-    /// Of an NSEC3 chain the signatures are checked and not that it is closed.
     pub fn verified(zone: Zone, now: Instant) -> Result<Self, Refused> {
-        let faults: Vec<Finding> = verify_zone(&zone, now, Span::ZERO, None)
-            .err()
-            .unwrap_or_default()
-            .into_iter()
-            .filter(|finding| finding.fault != Fault::Nsec3)
-            .collect();
-        if faults.is_empty() {
-            Self::unverified(zone)
-        } else {
-            Err(Refused::Unproven { faults })
+        match verify_zone(&zone, now, Span::ZERO, None) {
+            Ok(_) => Self::unverified(zone),
+            Err(faults) => Err(Refused::Unproven { faults }),
         }
     }
 

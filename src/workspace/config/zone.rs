@@ -2,6 +2,9 @@
 
 use super::document::{Findings, Located, Section};
 use super::{command_of, domain_name, duration_of};
+pub use crate::dnssec::denial::Denial;
+use crate::dnssec::nsec3::Hashing;
+use crate::dnssec::sign::usual_jitter;
 use crate::rotation::timing::Span;
 use crate::zone::name::Name;
 use std::net::{IpAddr, SocketAddr};
@@ -11,7 +14,7 @@ use toml::de::DeValue;
 pub(super) const ZONE: &[&str] = &[
     "name", "file", "sign", "anchor", "servers", "publish", "reload",
 ];
-pub(super) const SIGN: &[&str] = &["keys", "denial", "signed", "validity", "refresh"];
+pub(super) const SIGN: &[&str] = &["keys", "denial", "signed", "validity", "refresh", "jitter"];
 pub(super) const PUBLISH: &[&str] = &["git", "file"];
 pub(super) const GIT: &[&str] = &["branch"];
 
@@ -53,19 +56,14 @@ pub enum Signing {
         validity: Span,
         /// A signature with less than this left is made anew.
         refresh: Span,
+        /// How much earlier than `validity` says some signatures end, so that not all fall due at once.
+        jitter: Span,
     },
     /// BIND, Knot, `PowerDNS` or a provider does.
     External {
         /// A file of DS or DNSKEY lines that answers are validated against.
         anchor: PathBuf,
     },
-}
-
-/// How the absence of a name is proven.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denial {
-    /// RFC 4034 §4.
-    Nsec,
 }
 
 /// How a change of a zone file is made.
@@ -177,10 +175,15 @@ fn read_signing_here<'t>(
         None => Denial::Nsec,
         Some(text) => match text.value.as_str() {
             "nsec" => Denial::Nsec,
+            // Zones that hold TLSA records want no opt-out, and nobody wants iterations or a salt (RFC 9276).
+            "nsec3" => Denial::Nsec3 {
+                hashing: Hashing::default(),
+                opt_out: false,
+            },
             other => {
                 findings.wrong(
                     text.line,
-                    format!("`denial` must be \"nsec\", the only one signed so far, not `{other}`"),
+                    format!("`denial` must be \"nsec\" or \"nsec3\", not `{other}`"),
                 );
                 return None;
             }
@@ -207,12 +210,20 @@ fn read_signing_here<'t>(
         let message = "`refresh` must be more than nothing and less than `validity`";
         findings.wrong(line, format!("{message}: signatures hold {validity} and are made anew when less than {refresh} is left"));
     }
+    let usual = usual_jitter(validity, refresh);
+    let jitter = duration_of(&mut sign, "jitter", findings).unwrap_or(usual);
+    let until_due = validity.as_seconds().saturating_sub(refresh.as_seconds());
+    if jitter > Span::ZERO && jitter.as_seconds() >= until_due {
+        let message = "`jitter` must be less than `validity` without `refresh`";
+        findings.wrong(line, format!("{message}: signatures that hold {validity} less {jitter} would be due at once, as {refresh} or less is left"));
+    }
     Some(Signing::Here {
         keys: root.join(keys?.value),
         denial,
         signed,
         validity,
         refresh,
+        jitter,
     })
 }
 

@@ -208,7 +208,7 @@ pub(super) fn write_base64(octets: &[u8], out: &mut String) {
 }
 
 /// Prints base32hex without padding, in upper case as the examples of RFC 5155 are.
-pub(super) fn write_base32hex(octets: &[u8], out: &mut String) {
+pub(crate) fn write_base32hex(octets: &[u8], out: &mut String) {
     const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHIJKLMNOPQRSTUV";
     let (mut held, mut bits) = (0_u32, 0_u32);
     let mut digit = |value: u32| {

@@ -21,6 +21,7 @@ mod wks;
 mod words;
 mod write;
 
+pub(crate) use codec::write_base32hex;
 pub use soa::Soa;
 pub use tlsa::TlsaFault;
 pub(crate) use tlsa::fault as tlsa_fault;
