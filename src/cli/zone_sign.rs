@@ -17,7 +17,7 @@ use crate::zone::name::Name;
 use crate::zone::record::Rtype;
 use crate::zone::serial;
 use serde::Serialize;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Faults of a zone of our own that are told; the first ones say what went wrong.
@@ -101,7 +101,15 @@ pub(crate) fn sign_zone(
     match &args.output {
         None => write!(out, "{}", signed.zone)?,
         // A seal says that a file was verified.
-        Some(file) if args.no_verify => replace(file, &signed.zone.to_string())?,
+        Some(file) if args.no_verify => {
+            durable::remove(&seal_beside(file)).map_err(|e| cannot_write(&e))?;
+            let written = durable::replace_with(file, |mut out| {
+                let mut buffered = BufWriter::with_capacity(1 << 20, &mut out);
+                signed.zone.write_to(&mut buffered)?;
+                buffered.flush()
+            });
+            written.map_err(|e| cannot_write(&e))?;
+        }
         Some(file) => {
             write_verified(file, &seal_beside(file), &signed.zone, &keys, policy.now)
                 .map_err(|e| cannot_write(&e))?;

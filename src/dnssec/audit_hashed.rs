@@ -144,7 +144,7 @@ pub(super) fn holds_data(node: &Node) -> bool {
 }
 
 /// The types that are to be found when the zone's servers are asked for this name.
-fn present(spot: &Spot<'_>) -> BTreeSet<Rtype> {
+pub(super) fn present(spot: &Spot<'_>) -> BTreeSet<Rtype> {
     let own = spot.place == Place::Own;
     let answered = |rtype: &&Rtype| match **rtype {
         Rtype::NSEC3 | Rtype::RRSIG => false,

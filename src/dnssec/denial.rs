@@ -3,7 +3,7 @@
 //! The chain of NSEC3 records is made in [`crate::dnssec::hashed_denial`].
 
 use crate::dnssec::authority::{Standing, standings};
-use crate::dnssec::nsec3::Hashing;
+use crate::dnssec::nsec3::{Hashing, Nsec3};
 use crate::rotation::timing::Ttl;
 use crate::zone::content::{Node, Rrset, Zone};
 use crate::zone::name::Name;
@@ -23,6 +23,25 @@ pub enum Denial {
         /// Leave delegations without DS out of the chain (RFC 5155 §6); refused for zones that hold TLSA records.
         opt_out: bool,
     },
+}
+
+impl Denial {
+    /// How a signed zone proves it.
+    pub(super) fn of(signed: &Zone) -> Self {
+        let parameters = signed.rrset(&signed.apex, Rtype::NSEC3PARAM);
+        let hashing = parameters.and_then(|rrset| Hashing::from_nsec3param(rrset.rdatas.first()?));
+        let Some(hashing) = hashing else {
+            return Self::Nsec;
+        };
+        // All records of a chain that we make have the flag, or none.
+        let mut links = signed
+            .nodes
+            .values()
+            .filter_map(|node| node.get(&Rtype::NSEC3));
+        let link = links.find_map(|rrset| Nsec3::parse(rrset.rdatas.first()?));
+        let opt_out = link.is_some_and(|(link, _)| link.opt_out);
+        Self::Nsec3 { hashing, opt_out }
+    }
 }
 
 /// Adds the NSEC records to a zone that has none, or to a run of its owners; `next` is the owner that the last one

@@ -249,6 +249,12 @@ pub(super) fn add_key_records(
 ) -> Result<Ttl, SignError> {
     let soa = soa(zone)?;
     key_records::add(zone, keys, soa.ttl, now);
+    negative_ttl(zone)
+}
+
+/// How long an absence may be cached (RFC 2308 §5, RFC 9077 §3).
+pub(super) fn negative_ttl(zone: &Zone) -> Result<Ttl, SignError> {
+    let soa = soa(zone)?;
     Ok(soa.minimum.min(soa.ttl))
 }
 

@@ -10,6 +10,7 @@
 
 mod content;
 mod cut;
+mod hashed;
 mod part;
 mod pieces;
 mod seal;
@@ -18,6 +19,7 @@ pub use pieces::{Piece, write_pieces};
 pub use seal::{BadSeal, Block, Digest, Seal, SignerIds};
 
 use crate::dnssec::delta::{Delta, NoDelta};
+use crate::dnssec::denial::Denial;
 use crate::dnssec::finding::Finding;
 use crate::dnssec::keys::SigningKey;
 use crate::dnssec::sign::{SignError, SigningPolicy};
@@ -126,6 +128,7 @@ pub fn write_sealed(
         zone: zone.apex.clone(),
         serial: zone.soa().map_or(0, |soa| soa.serial),
         signers: signers.ids(),
+        denial: Denial::of(zone),
         block,
         blocks: cut::write_blocks(zone, block, now, out)?,
     })

@@ -1,6 +1,7 @@
 //! A run of neighbouring blocks as a small zone: signed with the rules of the whole, verified on its own, linked to what stays.
 
 use super::cut::write_blocks;
+use super::hashed::keep_hashed;
 use super::pieces::{Piece, Stamp, text_of};
 use super::{Carried, NotCarried, Seal, Sealed};
 use crate::dnssec::audit_passage::{Passage, verify_passage};
@@ -126,7 +127,12 @@ impl<'a> Job<'a> {
         if signers.ids() != self.seal.signers || !signers.all().all(known) {
             return Err(NotCarried::Whole("other keys sign"));
         }
-        check_chain(&first.old, negative_ttl, &self.policy.denial)?;
+        if self.policy.denial != self.seal.denial {
+            return Err(NotCarried::Whole("absence is to be proven in another way"));
+        }
+        if sign::negative_ttl(&first.old)? != negative_ttl {
+            return Err(NotCarried::Whole("the negative TTL changes"));
+        }
         let mut top = Some(top);
         let sign_one = |part: &Part| {
             let zone = top.take().unwrap_or_else(|| part.unsigned.clone());
@@ -144,7 +150,9 @@ impl<'a> Job<'a> {
     ) -> Result<Signed, NotCarried> {
         match &self.policy.denial {
             Denial::Nsec => denial::link_nsec(&mut zone, self.after(part), negative_ttl),
-            Denial::Nsec3 { .. } => return Err(HASHED),
+            Denial::Nsec3 { .. } => keep_hashed(&part.old, &mut zone).ok_or(NotCarried::Whole(
+                "a name or a type comes or goes, and NSEC3 proves absence",
+            ))?,
         }
         let earlier = Earlier {
             zone: Some(&part.old),
@@ -224,22 +232,5 @@ impl<'a> Job<'a> {
         let signatures: u64 = kept.iter().map(|block| block.signatures).sum();
         carried.kept = carried.kept.saturating_add(signatures);
         carried.seal.blocks.extend_from_slice(kept);
-    }
-}
-
-/// A name's hash lies anywhere: its neighbours in the chain are not in the blocks next to it.
-const HASHED: NotCarried = NotCarried::Whole("absence is proven by NSEC3");
-
-/// Whether the proofs of absence of the whole zone stay as they are.
-fn check_chain(old: &Zone, negative_ttl: Ttl, denial: &Denial) -> Result<(), NotCarried> {
-    let apex = old.nodes.get(&old.apex);
-    let linked_by = |rtype| apex.and_then(|node| node.get(&rtype));
-    match denial {
-        Denial::Nsec => match linked_by(Rtype::NSEC) {
-            Some(nsec) if nsec.ttl == negative_ttl => Ok(()),
-            Some(_) => Err(NotCarried::Whole("the negative TTL changes")),
-            None => Err(NotCarried::Whole("absence is to be proven by NSEC")),
-        },
-        Denial::Nsec3 { .. } => Err(HASHED),
     }
 }

@@ -3,10 +3,13 @@
 //! The text form is a digest of the rest on the first line, then JSON. It is no secret and protects against damage and
 //! foreign edits of the signed file, not against somebody who may write both files.
 
+use crate::dnssec::denial::Denial;
 use crate::dnssec::dnskey::KeyId;
+use crate::dnssec::nsec3::Hashing;
 use crate::rotation::observation::SignatureWindow;
 use crate::rotation::timing::Instant;
 use crate::zone::name::Name;
+use data_encoding::HEXLOWER;
 use ring::digest::{Context, SHA256, digest};
 use serde::{Deserialize, Serialize};
 use std::fmt::{self, Write as _};
@@ -23,6 +26,8 @@ pub struct Seal {
     pub serial: u32,
     /// Which keys made its signatures.
     pub signers: SignerIds,
+    /// How it proves absence.
+    pub denial: Denial,
     /// How many octets a block has at least, but for the last.
     pub block: u64,
     /// Its blocks; laid end to end they are the file.
@@ -82,14 +87,14 @@ impl Digest {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let octets = data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?;
+        let octets = HEXLOWER.decode(text.as_bytes()).ok()?;
         octets.try_into().ok().map(Self)
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+        f.write_str(&HEXLOWER.encode(&self.0))
     }
 }
 
@@ -101,6 +106,8 @@ struct Text {
     /// Pairs of algorithm and tag.
     key_set: Vec<(u8, u16)>,
     data: Vec<(u8, u16)>,
+    /// Iterations, salt in hexadecimal, and opt-out.
+    nsec3: Option<(u16, String, bool)>,
     block: u64,
     blocks: Vec<BlockText>,
 }
@@ -129,6 +136,9 @@ impl Seal {
                 key_set: ids(text.key_set),
                 data: ids(text.data),
             },
+            denial: text
+                .nsec3
+                .map_or(Ok(Denial::Nsec), |nsec3| hashed(&nsec3))?,
             block: text.block,
             blocks: text
                 .blocks
@@ -148,6 +158,13 @@ impl fmt::Display for Seal {
             serial: self.serial,
             key_set: pairs(&self.signers.key_set),
             data: pairs(&self.signers.data),
+            nsec3: match &self.denial {
+                Denial::Nsec => None,
+                Denial::Nsec3 { hashing, opt_out } => {
+                    let salt = HEXLOWER.encode(&hashing.salt);
+                    Some((hashing.iterations, salt, *opt_out))
+                }
+            },
             block: self.block,
             blocks: Vec::new(),
         };
@@ -199,6 +216,15 @@ impl Block {
     }
 }
 
+fn hashed((iterations, salt, opt_out): &(u16, String, bool)) -> Result<Denial, BadSeal> {
+    let hashing = Hashing {
+        iterations: *iterations,
+        salt: HEXLOWER.decode(salt.as_bytes()).map_err(|_| BadSeal)?,
+    };
+    let opt_out = *opt_out;
+    Ok(Denial::Nsec3 { hashing, opt_out })
+}
+
 fn name(text: &str) -> Result<Name, BadSeal> {
     Name::parse(text.as_bytes(), None).map_err(|_| BadSeal)
 }
@@ -229,6 +255,13 @@ mod tests {
                     tag: 1,
                 }],
                 data: Vec::new(),
+            },
+            denial: Denial::Nsec3 {
+                hashing: Hashing {
+                    iterations: 1,
+                    salt: vec![0xab, 0xcd],
+                },
+                opt_out: true,
             },
             block: 9,
             blocks: (0..blocks).map(block).collect(),
