@@ -15,6 +15,7 @@
 
 use proptest::prelude::*;
 use std::path::Path;
+use tlsa_rotate::zone::diagnostic::{Counts, Severity};
 use tlsa_rotate::zone::file::{ZoneFile, entries};
 use tlsa_rotate::zone::include::{Directory, NoFiles};
 use tlsa_rotate::zone::name::Name;
@@ -231,6 +232,101 @@ fn all_errors_come_in_one_run_and_not_without_end() {
         found[999].help.as_deref(),
         Some("4000 more findings are not shown")
     );
+    assert_eq!(hopeless.counts().errors, 5_000);
+}
+
+#[test]
+fn warnings_without_end_do_not_hide_an_error() {
+    let ttls: String = (0..3_000)
+        .map(|n| format!("a {n} A 10.0.{}.{}\n", n / 256, n % 256))
+        .collect();
+    let file = read(format!("{HEAD}{ttls}z CNAME a\nz A 192.0.2.1\n").as_bytes());
+    assert_eq!(
+        file.counts(),
+        Counts {
+            errors: 1,
+            warnings: 2_999
+        }
+    );
+    let found = file.diagnostics();
+    assert_eq!(found.len(), 1_001);
+    assert_eq!(found[1_000].severity, Severity::Error);
+    let help = found[1_000].help.as_deref().unwrap();
+    assert!(help.ends_with("1999 more findings are not shown"), "{help}");
+    assert!(file.zone().is_err());
+}
+
+#[test]
+fn what_grows_without_end_takes_one_pass_and_is_read_or_refused() {
+    const MANY: usize = 200_000;
+    let each = |line: &dyn Fn(usize) -> String| (0..MANY).map(line).collect::<String>();
+    let table: &[(String, usize, &str)] = &[
+        (
+            format!("a {}A 192.0.2.1{}\n", "(".repeat(MANY), ")".repeat(MANY)),
+            0,
+            "nested parentheses",
+        ),
+        ("(".repeat(MANY), 1, "open parentheses"),
+        (")".repeat(MANY), 1, "stray parentheses"),
+        (
+            each(&|n| format!("$ORIGIN o{n}.example.com.\na A 192.0.2.1\n")),
+            0,
+            "an origin a line",
+        ),
+        (
+            each(&|n| format!("$ORIGIN o{}.example.com.\n", n % 2)),
+            0,
+            "two origins in turn",
+        ),
+        (
+            format!("a TXT {}\n", "x ".repeat(2 * MANY)),
+            1,
+            "more words than any record has",
+        ),
+        (
+            format!("a TXT {}\n", "x".repeat(65_536)),
+            1,
+            "a long string",
+        ),
+        (
+            format!("a TXT \"{}", "x".repeat(MANY)),
+            1,
+            "a string without an end",
+        ),
+        (
+            format!("{} A 192.0.2.1\n", "a.".repeat(MANY)),
+            1,
+            "a long name",
+        ),
+        ("\0 A \0\n".repeat(MANY), MANY, "NULs"),
+        (
+            each(&|n| format!("a CNAME b{n}\n")),
+            MANY - 1,
+            "CNAMEs at one owner",
+        ),
+        ("$INCLUDE nowhere\n".repeat(MANY), MANY, "files"),
+        (
+            format!("$GENERATE 1-{MANY} h$ TLSA 3 1 1 00\n"),
+            MANY,
+            "wrong data from one line",
+        ),
+        (
+            format!("$GENERATE 1-{MANY} h$ TXT {}\n", "x".repeat(2_000)),
+            1,
+            "a long line many times",
+        ),
+    ];
+    for (text, errors, what) in table {
+        let file = read(format!("{HEAD}{text}").as_bytes());
+        assert_eq!(file.counts().errors, *errors, "{what}");
+        assert!(file.diagnostics().len() <= 1_000, "{what}");
+        assert!(
+            file.diagnostics()
+                .iter()
+                .all(|d| d.to_string().len() < 2_000),
+            "{what}"
+        );
+    }
 }
 
 #[test]

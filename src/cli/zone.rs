@@ -3,7 +3,7 @@
 use super::{Exit, Failure, Format, Global, zone_sign, zone_verify};
 use crate::rotation::timing::Ttl;
 use crate::zone::content::Zone;
-use crate::zone::diagnostic::{Diagnostic, Diagnostics, Kind, Severity};
+use crate::zone::diagnostic::{Counts, Diagnostic, Kind, Severity};
 use crate::zone::diff::{ZoneDiff, diff_files};
 use crate::zone::file::ZoneFile;
 use crate::zone::include::Directory;
@@ -139,9 +139,8 @@ fn sound_apex<'z>(path: &Path, file: &'z ZoneFile) -> Result<&'z Name, Failure> 
     for diagnostic in file.diagnostics() {
         eprintln!("{diagnostic}");
     }
-    file.sound().map_err(|Diagnostics(found)| {
-        let errors = found.iter().filter(|d| d.severity == Severity::Error);
-        let (path, errors) = (path.display(), counted(errors.count(), "error"));
+    file.sound().map_err(|_| {
+        let (path, errors) = (path.display(), counted(file.counts().errors, "error"));
         Failure::wrong(format_args!("{path} is not a sound zone: {errors}"))
     })
 }
@@ -162,13 +161,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 
 fn check(args: &CheckArgs, format: Format, out: &mut impl Write) -> Result<Exit, Failure> {
     let file = args.input.read()?;
-    let count = |severity| {
-        file.diagnostics()
-            .iter()
-            .filter(|d| d.severity == severity)
-            .count()
-    };
-    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    let Counts { errors, warnings } = file.counts();
     let zone = file.apex().map(ToString::to_string);
     let serial = file.serial();
     if format == Format::Json {
@@ -231,8 +224,9 @@ fn finding(found: &Diagnostic) -> Value {
 }
 
 fn normalize(args: &NormalizeArgs, format: Format, out: &mut impl Write) -> Result<Exit, Failure> {
-    let zone = args.input.zone()?;
+    let file = args.input.sound()?;
     if format == Format::Json {
+        let zone = file.zone().map_err(Failure::wrong)?;
         let records: Vec<Value> = zone.records().map(|r| record(&r)).collect();
         let report = json!({
             "schema": "tlsa-rotate/zone-normalize/v1",
@@ -241,7 +235,7 @@ fn normalize(args: &NormalizeArgs, format: Format, out: &mut impl Write) -> Resu
         });
         writeln!(out, "{report:#}")?;
     } else {
-        zone.write_to(out)?;
+        file.write_to(out)?;
     }
     Ok(Exit::Done)
 }

@@ -186,10 +186,10 @@ impl Check<'_> {
 
     fn say(&mut self, record: &Stored, severity: Severity, message: String, help: Option<&str>) {
         // Looking for the place reads the line again, which may be one `$GENERATE` for a million records.
-        let span = if self.findings.is_full() {
-            0..0
-        } else {
+        let span = if self.findings.keeps(severity) {
             self.span(record)
+        } else {
+            0..0
         };
         self.findings.push(Finding {
             source: self.records.place(record).source,

@@ -7,6 +7,7 @@ use crate::zone::include::NoFiles;
 use crate::zone::name::{Name, write_name};
 use crate::zone::rdata::Soa;
 use crate::zone::record::{Rdata, Record, Rtype, append_line};
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -165,14 +166,22 @@ impl fmt::Display for Zone {
 impl Zone {
     /// Writes what [`Zone`] prints, an owner at a time.
     pub fn write_to(&self, out: &mut impl io::Write) -> io::Result<()> {
-        let mut text = String::new();
-        for (owner, node) in &self.nodes {
-            text.clear();
-            write_node(owner, node, &mut text).map_err(io::Error::other)?;
-            out.write_all(text.as_bytes())?;
-        }
-        Ok(())
+        write_nodes(self.nodes.iter(), out)
     }
+}
+
+/// Writes owners, in canonical order, as a [`Zone`] does.
+pub(crate) fn write_nodes(
+    nodes: impl Iterator<Item = (impl Borrow<Name>, impl Borrow<Node>)>,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    let mut text = String::new();
+    for (owner, node) in nodes {
+        text.clear();
+        write_node(owner.borrow(), node.borrow(), &mut text).map_err(io::Error::other)?;
+        out.write_all(text.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Prints the records of one owner as a [`Zone`] does.

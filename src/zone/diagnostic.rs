@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// How many findings one reading keeps: a file that is no zone at all would otherwise give one for each line.
+/// How many errors one reading keeps, and how many warnings: a file that is no zone at all would give one for each line.
 pub(crate) const ENOUGH: usize = 1_000;
 
 /// Whether a zone with this finding can be used.
@@ -106,27 +106,51 @@ pub(crate) struct Finding {
     pub(crate) help: Option<String>,
 }
 
-/// Findings as they come up, at most [`ENOUGH`].
+/// Findings as they come up, at most [`ENOUGH`] of each severity; warnings never crowd out an error.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Findings {
     kept: Vec<Finding>,
-    dropped: usize,
+    counts: Counts,
     syntax_errors: bool,
+}
+
+/// How much was found, what is not kept included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Findings with which the zone cannot be used.
+    pub errors: usize,
+    /// Findings that somebody should look at.
+    pub warnings: usize,
+}
+
+impl Counts {
+    fn of(&mut self, severity: Severity) -> &mut usize {
+        match severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        }
+    }
 }
 
 impl Findings {
     pub(crate) fn push(&mut self, finding: Finding) {
         self.syntax_errors |= finding.kind == Kind::Syntax && finding.severity == Severity::Error;
-        if self.is_full() {
-            self.dropped = self.dropped.saturating_add(1);
-        } else {
+        let keeps = self.keeps(finding.severity);
+        let count = self.counts.of(finding.severity);
+        *count = count.saturating_add(1);
+        if keeps {
             self.kept.push(finding);
         }
     }
 
-    /// Whether further findings are only counted: their place need not be looked for.
-    pub(crate) fn is_full(&self) -> bool {
-        self.kept.len() >= ENOUGH
+    /// Whether another finding would be kept. If not it is only counted, and its place need not be looked for.
+    pub(crate) fn keeps(&mut self, severity: Severity) -> bool {
+        *self.counts.of(severity) < ENOUGH
+    }
+
+    /// How much was found.
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
     }
 
     /// Whether a part of the text could not be read.
@@ -144,8 +168,10 @@ impl Findings {
                 diagnostics.push(lines.resolve(finding, source));
             }
         }
-        if let (Some(last), 1..) = (diagnostics.last_mut(), self.dropped) {
-            let more = format!("{} more findings are not shown", self.dropped);
+        let all = self.counts.errors.saturating_add(self.counts.warnings);
+        let dropped = all.saturating_sub(diagnostics.len());
+        if let (Some(last), 1..) = (diagnostics.last_mut(), dropped) {
+            let more = format!("{dropped} more findings are not shown");
             last.help = Some(match last.help.take() {
                 Some(help) => format!("{help}; {more}"),
                 None => more,

@@ -99,8 +99,8 @@ pub fn diff_files(old: &ZoneFile, new: &ZoneFile) -> Result<ZoneDiff, Diagnostic
     let changed = pairs.filter(|pair| !matches!(pair, (Some(a), Some(b)) if same(a, b)));
     let changed = changed.filter_map(|(a, b)| {
         let node = |n: &Option<NodeView<'_>>| n.as_ref().map(NodeView::to_node).unwrap_or_default();
-        let owner = a.as_ref().or(b.as_ref())?.owner();
-        Some((Name::from_checked_wire(owner), node(&a), node(&b)))
+        let owner = a.as_ref().or(b.as_ref())?.to_owner();
+        Some((owner, node(&a), node(&b)))
     });
     Ok(told(apex, (old.soa(), new.soa()), changed))
 }

@@ -1,8 +1,8 @@
 //! A master file with everything it includes: its text, entry by entry and byte for byte, and what it means (RFC 1035 §5).
 
 use crate::zone::check;
-use crate::zone::content::Zone;
-use crate::zone::diagnostic::{Diagnostic, Diagnostics, Kind, Severity, Source};
+use crate::zone::content::{Zone, write_nodes};
+use crate::zone::diagnostic::{Counts, Diagnostic, Diagnostics, Source};
 use crate::zone::include::{Files, Included};
 use crate::zone::lexer::{Lexer, Token};
 use crate::zone::name::Name;
@@ -12,6 +12,7 @@ use crate::zone::reader::{self, Inclusion, Reading};
 use crate::zone::record::{Rdata, Rtype};
 use crate::zone::records::{InOrder, Place, Records, Stored};
 use crate::zone::sorted::Sorted;
+use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -25,6 +26,9 @@ pub struct ZoneFile {
     records: Records,
     sorted: Sorted,
     diagnostics: Vec<Diagnostic>,
+    counts: Counts,
+    /// Whether a line could not be read.
+    unreadable: bool,
 }
 
 /// Answers `$INCLUDE` with what an earlier reading got.
@@ -132,6 +136,8 @@ impl ZoneFile {
             None if findings.has_syntax_errors() => {}
             None => findings.push(check::no_apex()),
         }
+        let counts = findings.counts();
+        let unreadable = findings.has_syntax_errors();
         let diagnostics = findings.resolve(&sources);
         Self {
             sources,
@@ -141,18 +147,24 @@ impl ZoneFile {
             records,
             sorted,
             diagnostics,
+            counts,
+            unreadable,
         }
     }
 
-    /// Everything that was found, in the order of the text.
+    /// What was found, in the order of the text; of very many findings the first of each severity.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
     }
 
+    /// How much was found in all.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
     /// Whether a finding is an error.
     pub fn has_errors(&self) -> bool {
-        let error = |d: &Diagnostic| d.severity == Severity::Error;
-        self.diagnostics.iter().any(error)
+        self.counts.errors > 0
     }
 
     /// The files that were read, the outermost first.
@@ -221,19 +233,20 @@ impl ZoneFile {
 
     /// What the records mean, whatever a whole zone would have to hold besides; `None` if a line cannot be read.
     pub(crate) fn part_of(&self, apex: &Name) -> Option<Zone> {
-        let unreadable = |d: &Diagnostic| d.kind == Kind::Syntax;
-        (!self.diagnostics.iter().any(unreadable)).then(|| self.content(apex))
+        (!self.unreadable).then(|| self.content(apex))
     }
 
     fn content(&self, apex: &Name) -> Zone {
-        let nodes = self.nodes().map(|node| {
-            let owner = Name::from_checked_wire(node.owner());
-            (owner, node.to_node())
-        });
+        let nodes = self.nodes().map(|n| (n.to_owner(), n.to_node()));
         Zone {
             apex: apex.clone(),
             nodes: nodes.collect(),
         }
+    }
+
+    /// Writes what [`ZoneFile::zone`] prints, without making it: what a file with errors holds, as far as it was read.
+    pub fn write_to(&self, out: &mut impl io::Write) -> io::Result<()> {
+        write_nodes(self.nodes().map(|n| (n.to_owner(), n.to_node())), out)
     }
 
     /// The apex of a zone without errors; else all findings.

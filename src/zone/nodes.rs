@@ -74,6 +74,11 @@ impl<'a> NodeView<'a> {
         self.rrsets().eq(other.rrsets())
     }
 
+    /// A copy of the owner that stands alone.
+    pub(crate) fn to_owner(&self) -> Name {
+        Name::from_checked_wire(self.owner())
+    }
+
     /// A copy that stands alone.
     pub(crate) fn to_node(&self) -> Node {
         let rrsets = self.rrsets();
