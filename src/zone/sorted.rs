@@ -116,3 +116,82 @@ fn stretches(records: &Records, apex: &[u8]) -> (Vec<Stretch>, bool) {
     });
     (stretches.collect(), outsiders)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zone::include::NoFiles;
+    use crate::zone::name::Name;
+    use crate::zone::reader::{self, Reading};
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    fn names() -> impl Strategy<Value = String> {
+        const LABELS: &[&str] = &[
+            "a",
+            "A",
+            "b",
+            "\\000",
+            "\\001",
+            "*",
+            "_25._tcp",
+            "abcdefghijklmnop",
+            "abcdefghijklmnopq",
+            "abcdefghijklmnoPr",
+        ];
+        let label = prop::sample::select(LABELS);
+        let ends =
+            prop::sample::select(["", ".example.com.", ".", ".com.", ".xexample.com."].as_slice());
+        (proptest::collection::vec(label, 1..4), ends)
+            .prop_map(|(labels, end)| labels.join(".") + end)
+    }
+
+    fn lines() -> impl Strategy<Value = Vec<String>> {
+        let data = prop::sample::select(
+            [
+                "A 192.0.2.2",
+                "A 192.0.2.1",
+                "MX 1 B.",
+                "MX 1 b.",
+                "MX 1 a.",
+                "TXT x",
+                "NS a",
+            ]
+            .as_slice(),
+        );
+        let owner = prop_oneof![names(), Just("@".to_owned()), Just(String::new())];
+        proptest::collection::vec(
+            (owner, data).prop_map(|(owner, data)| format!("{owner} {data}\n")),
+            0..40,
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_is_that_of_all_records_compared_with_one_another(lines in lines(), absent in names()) {
+            let apex = Name::parse(b"example.com.", None).unwrap();
+            let text = format!("$TTL 1\n@ SOA a b 1 2 3 4 5\n{}", lines.concat());
+            let Reading { records, .. } = reader::read("z", Arc::new(text.into()), Some(&apex), &NoFiles);
+            let sorted = Sorted::of(&records, apex.wire());
+            let stored = |number: &u32| records.get(*number).unwrap();
+            let owner = |number: &u32| records.owner(stored(number));
+            let mut expected: Vec<u32> = (0..).take(records.all().len()).collect();
+            expected.sort_by(|a, b| {
+                compare_wire(owner(a), owner(b)).then_with(|| records.compare_in_node(stored(a), stored(b)))
+            });
+            prop_assert_eq!(sorted.numbers(), &expected);
+            let nodes: Vec<&[u32]> = sorted.nodes().collect();
+            let chunks: Vec<&[u32]> = expected.chunk_by(|a, b| records.same_owner(stored(a), stored(b))).collect();
+            prop_assert_eq!(&nodes, &chunks);
+            for node in nodes {
+                prop_assert_eq!(sorted.find(&records, owner(&node[0])), node);
+            }
+            let absent = Name::parse(absent.as_bytes(), Some(&apex)).unwrap();
+            let found = sorted.find(&records, absent.wire());
+            prop_assert!(found.iter().all(|n| owner(n).eq_ignore_ascii_case(absent.wire())));
+            prop_assert_eq!(found.is_empty(), !expected.iter().any(|n| owner(n).eq_ignore_ascii_case(absent.wire())));
+            let outside = expected.iter().any(|n| !is_below(owner(n), apex.wire()));
+            prop_assert_eq!(sorted.has_outsiders(), outside);
+        }
+    }
+}
