@@ -267,6 +267,13 @@ impl Reader<'_> {
                 ),
             ));
         }
+        if matches!(form.rtype, Rtype::MD | Rtype::MF) {
+            return Err(RdataError {
+                span: form.type_field.span(),
+                message: format!("{} is obsolete and no longer served", form.rtype),
+                help: Some("mail goes where MX records say (RFC 973)"),
+            });
+        }
         let explicit = match form.ttl {
             Some(token) => Some(ttl_value(token, file)?),
             None => None,
