@@ -8,16 +8,20 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects
 )]
-#![allow(clippy::format_collect, clippy::format_push_string)]
+#![allow(
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::print_stdout
+)]
 
 mod corpus_support;
 
-use corpus_support::files::{Sample, root, samples};
+use corpus_support::files::{Sample, on_all, root, samples};
 use corpus_support::known::{How, KNOWN, Known};
 use corpus_support::peers::{Answer, PEERS, Peer};
-use corpus_support::{only, rows};
+use corpus_support::{Rows, only, rows};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use tlsa_rotate::zone::diagnostic::{Diagnostic, Severity};
 
 /// One difference between a peer and us.
 #[derive(Debug)]
@@ -28,29 +32,12 @@ struct Difference {
     says: String,
 }
 
-/// Runs a question on every sample, on all cores; the answers in the order of the samples.
-fn on_all<T: Send>(samples: &[Sample], ask: impl Fn(&Sample) -> T + Sync) -> Vec<T> {
-    let next = AtomicUsize::new(0);
-    let workers = std::thread::available_parallelism().map_or(2, usize::from);
-    let mut answers: Vec<(usize, T)> = std::thread::scope(|scope| {
-        let work = || {
-            let mut mine = Vec::new();
-            while let Some((at, sample)) = {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                samples.get(at).map(|s| (at, s))
-            } {
-                mine.push((at, ask(sample)));
-            }
-            mine
-        };
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        workers
-            .into_iter()
-            .flat_map(|w| w.join().unwrap())
-            .collect()
-    });
-    answers.sort_by_key(|(at, _)| *at);
-    answers.into_iter().map(|(_, answer)| answer).collect()
+/// Every error, one a line, in the order of the text.
+fn errors(found: &[Diagnostic]) -> String {
+    let errors = found.iter().filter(|d| d.severity == Severity::Error);
+    errors
+        .map(|d| format!("{}: {}\n", d.line, d.message))
+        .collect()
 }
 
 fn differences(sample: &Sample) -> Vec<Difference> {
@@ -58,18 +45,28 @@ fn differences(sample: &Sample) -> Vec<Difference> {
     let ours = file.zone().map(|z| rows(&z));
     let compare = |peer: Peer| {
         let (how, says) = match (peer.ask(sample), &ours) {
-            (Answer::Refused(_), Err(_)) => return None,
+            (Answer::Refused(_), Err(_)) | (Answer::Zone(None), Ok(_)) => return None,
             (Answer::Refused(says), Ok(_)) => (How::PeerRefuses, says),
-            (Answer::Zone(_), Err(found)) => (How::PeerAccepts, found.to_string()),
-            (Answer::Zone(None), Ok(_)) => return None,
+            (Answer::Zone(_), Err(found)) => (How::PeerAccepts, errors(&found.0)),
             (Answer::Zone(Some(theirs)), Ok(ours)) => {
-                if theirs == *ours {
+                let (theirs, ours) = (peer.sees(&theirs), peer.sees(ours));
+                if theirs == ours {
                     return None;
                 }
-                let (missing, extra) = (only(&theirs, ours), only(ours, &theirs));
+                let (missing, extra) = (only(&theirs, &ours), only(&ours, &theirs));
+                let timeless = |rows: &Rows| -> Rows {
+                    let rows = rows.iter().cloned();
+                    rows.map(|(owner, rtype, _, data)| (owner, rtype, 0, data))
+                        .collect()
+                };
+                let what = if timeless(&theirs) == timeless(&ours) {
+                    "only TTLs differ"
+                } else {
+                    "records differ"
+                };
                 (
                     How::OtherRecords,
-                    format!("only the peer has\n{missing}only we have\n{extra}"),
+                    format!("{what}\nonly the peer has\n{missing}only we have\n{extra}"),
                 )
             }
         };
@@ -84,11 +81,10 @@ fn differences(sample: &Sample) -> Vec<Difference> {
     PEERS.into_iter().filter_map(compare).collect()
 }
 
-fn explains(known: &Known, found: &Difference) -> bool {
-    known.peer == found.peer
-        && known.how == found.how
-        && found.says.contains(known.says)
-        && found.file.contains(known.files)
+fn explains(Known(peer, how, says, files, _): &Known, found: &Difference) -> bool {
+    (*peer, *how) == (found.peer, found.how)
+        && found.says.contains(says)
+        && found.file.contains(files)
 }
 
 #[test]
@@ -120,13 +116,13 @@ fn every_master_file_means_to_us_what_it_means_to_others() {
     }
     let mut wrong = String::new();
     for known in KNOWN {
+        let Known(peer, how, says, files, why) = known;
         let count = found.iter().filter(|d| explains(known, d)).count();
-        println!(
-            "{count:5} {:?} {:?} {}: {}",
-            known.peer, known.how, known.says, known.why
-        );
+        println!("{count:5} {peer:?} {how:?} `{says}` {files}: {why}");
         if count == 0 {
-            wrong.push_str(&format!("no longer differs: {known:?}\n"));
+            wrong.push_str(&format!(
+                "no longer differs: {peer:?} {how:?} `{says}` {files}\n"
+            ));
         }
     }
     for new in found

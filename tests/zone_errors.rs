@@ -28,7 +28,7 @@ fn read(text: &[u8]) -> ZoneFile {
     ZoneFile::read("z", text.to_vec(), Some(&origin()), &NoFiles)
 }
 
-const HEAD: &str = "$TTL 1h\n@ SOA ns1 host 1 2 3 4 5\n@ NS ns1\n";
+const HEAD: &str = "$TTL 1h\n@ SOA ns1 host 1 2 3 4 5\n@ NS ns1.example.net.\n";
 
 #[test]
 fn every_error_says_where_and_what_to_do() {

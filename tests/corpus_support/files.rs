@@ -1,6 +1,7 @@
 //! The master files in the source packages of other name servers, found below one directory a package.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tlsa_rotate::zone::file::ZoneFile;
 use tlsa_rotate::zone::include::{Directory, NoFiles};
 use tlsa_rotate::zone::name::Name;
@@ -32,6 +33,31 @@ pub(crate) fn root() -> Option<PathBuf> {
     let named = std::env::var_os("TLSA_ROTATE_CORPUS").map(PathBuf::from);
     let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/corpus");
     named.or_else(|| fetched.is_dir().then_some(fetched))
+}
+
+/// Runs a question on every sample, on all cores; the answers in the order of the samples.
+pub(crate) fn on_all<T: Send>(samples: &[Sample], ask: impl Fn(&Sample) -> T + Sync) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    let mut answers: Vec<(usize, T)> = std::thread::scope(|scope| {
+        let work = || {
+            let mut mine = Vec::new();
+            while let Some((at, sample)) = {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                samples.get(at).map(|s| (at, s))
+            } {
+                mine.push((at, ask(sample)));
+            }
+            mine
+        };
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        workers
+            .into_iter()
+            .flat_map(|w| w.join().unwrap())
+            .collect()
+    });
+    answers.sort_by_key(|(at, _)| *at);
+    answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
 /// Files that speak of SOA records and are no zones.

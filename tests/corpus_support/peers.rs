@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use tlsa_rotate::zone::content::Zone;
 use tlsa_rotate::zone::name::Name;
+use tlsa_rotate::zone::record::{Rdata, Rtype};
 
 /// Another reader of master files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,7 +18,7 @@ pub(crate) enum Peer {
     BindCheck,
     /// `ldns-read-zone`.
     Ldns,
-    /// `kzonecheck`; it says yes or no.
+    /// `kzonecheck` without its DNSSEC checks; it says yes or no.
     Knot,
     /// `nsd-checkzone -p`.
     Nsd,
@@ -68,12 +69,20 @@ impl Peer {
                     &sample.path,
                     &["ldns-read-zone", file.path().to_str().unwrap()],
                 );
-                answer(&run, |out| printed(out, &sample.origin))
+                answer(&run, |out| Some(printed(out, &sample.origin)))
             }
             Self::Knot => {
                 let run = run(
                     &sample.path,
-                    &["kzonecheck", "-o", &origin, name(&sample.path)],
+                    &[
+                        "kzonecheck",
+                        "-v",
+                        "-d",
+                        "off",
+                        "-o",
+                        &origin,
+                        name(&sample.path),
+                    ],
                 );
                 answer(&run, |_| None)
             }
@@ -82,9 +91,21 @@ impl Peer {
                     &sample.path,
                     &["nsd-checkzone", "-p", &origin, name(&sample.path)],
                 );
-                answer(&run, |out| printed(out, &sample.origin))
+                answer(&run, |out| Some(printed(out, &sample.origin)))
             }
         }
+    }
+
+    /// The records as the peer can tell them apart: NSD prints names in data in lower case.
+    pub(crate) fn sees(self, rows: &Rows) -> Rows {
+        let folded = |data: &[u8], rtype| Rdata(data.into()).canonical(Rtype(rtype)).into_owned();
+        rows.iter()
+            .cloned()
+            .map(|(owner, rtype, ttl, data)| match self {
+                Self::Nsd => (owner, rtype, ttl, folded(&data, rtype)),
+                _ => (owner, rtype, ttl, data),
+            })
+            .collect()
     }
 }
 
@@ -134,9 +155,9 @@ pub(crate) fn compiled(path: &Path, origin: &str) -> Answer {
 }
 
 /// The records of the text that a peer prints, one a line.
-fn printed(text: &[u8], origin: &Name) -> Option<Rows> {
-    Some(match Zone::parse(text, Some(origin)) {
+fn printed(text: &[u8], origin: &Name) -> Rows {
+    match Zone::parse(text, Some(origin)) {
         Ok(zone) => rows(&zone),
         Err(found) => Rows::from([(format!("its output: {found}"), 0, 0, Vec::new())]),
-    })
+    }
 }

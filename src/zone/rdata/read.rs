@@ -3,7 +3,9 @@
 use super::mnemonics::{ALGORITHMS, CERTIFICATES, DIGESTS, SCHEMES, number};
 use super::schema::Field;
 use super::words::Words;
-use super::{RdataError, address, apl, bitmap, check, codec, gateway, hip, historic, loc, nsap, svcb, wks};
+use super::{
+    RdataError, address, apl, bitmap, check, codec, gateway, hip, historic, loc, nsap, svcb, wks,
+};
 use crate::zone::lexer::Token;
 use crate::zone::record::Rtype;
 use crate::zone::ttl;

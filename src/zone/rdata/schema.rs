@@ -208,7 +208,7 @@ pub(super) fn split_name_maybe(octets: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// How many octets a digest must have that stands in these octets, and how many it has; `None` where any number is right.
 ///
-/// RFC 3658 §2.4, RFC 4509, RFC 6605 and RFC 5933 for DS, RFC 4255 and RFC 6594 for SSHFP, RFC 8976 §2.2 for ZONEMD.
+/// RFC 3658 §2.4, RFC 4509 and RFC 6605 for DS, RFC 4255 and RFC 6594 for SSHFP, RFC 8976 §2.2 for ZONEMD.
 pub(super) fn digest_lengths(rtype: Rtype, octets: &[u8]) -> Option<(usize, usize)> {
     let (kind, digest) = match (rtype, octets) {
         (Rtype::DS | Rtype::CDS | Rtype::TA | Rtype::DLV, [_, _, _, kind, digest @ ..])
@@ -223,7 +223,7 @@ pub(super) fn digest_lengths(rtype: Rtype, octets: &[u8]) -> Option<(usize, usiz
         (_, 1) => 20,
         (Rtype::SSHFP, 2) => 32,
         (Rtype::SSHFP, _) => return None,
-        (_, 2 | 3) => 32,
+        (_, 2) => 32,
         (_, 4) => 48,
         _ => return None,
     };
