@@ -85,6 +85,9 @@ fn added_and_removed(sample: &Sample) -> Result<&'static str, String> {
     let Some(record) = wished(&zone) else {
         return Ok("no host");
     };
+    if zone.rrset(&record.owner, Rtype::CNAME).is_some() {
+        return Ok("refused: the owner is an alias");
+    }
     let added = match edit(&file, &[Change::Add(record.clone())], NOW) {
         Ok(added) => added,
         Err(EditError::NoSerial { .. }) => return Ok("refused: serial in generic form"),
@@ -130,13 +133,24 @@ fn added_and_removed(sample: &Sample) -> Result<&'static str, String> {
     )
     .map_err(|e| format!("cannot remove it again: {e}"))?;
     for (old, new) in texts(&file).iter().zip(texts(&removed.file)) {
-        let (old, new) = differing(old, &new);
-        if !old.iter().chain(new).all(u8::is_ascii_digit) {
-            return Err(format!(
-                "`{}` became `{}`",
-                old.escape_ascii(),
-                new.escape_ascii()
-            ));
+        let lines = |text: &[u8]| {
+            text.split(|b| *b == b'\n')
+                .map(<[u8]>::to_vec)
+                .collect::<Vec<_>>()
+        };
+        let (old, new) = (lines(old), lines(&new));
+        if old.len() != new.len() {
+            return Err(format!("{} lines became {}", old.len(), new.len()));
+        }
+        for (old, new) in old.iter().zip(&new) {
+            let (old, new) = differing(old, new);
+            if !old.iter().chain(new).all(u8::is_ascii_digit) {
+                return Err(format!(
+                    "`{}` became `{}`",
+                    old.escape_ascii(),
+                    new.escape_ascii()
+                ));
+            }
         }
     }
     Ok("added and removed")
