@@ -51,7 +51,7 @@ fn now() -> Instant {
 /// Trust in the key-signing key alone.
 fn trust(keys: &Keys) -> Trust {
     let text = format!(
-        "{APEX} 60 SOA n h 1 2 3 4 5\n{APEX} 60 NS n\n{}\n",
+        "{APEX} 60 SOA n h 1 2 3 4 5\n{APEX} 60 NS n.example.net.\n{}\n",
         keys.anchor().replace("IN DNSKEY", "60 IN DNSKEY")
     );
     let zone = Zone::parse(text.as_bytes(), Some(&name(APEX))).unwrap();

@@ -321,7 +321,7 @@ fn what_one_line_cannot_do_is_refused_with_the_reason() {
             "example.com.zone:2: the serial of the SOA record is not written as a number that could be raised",
         ),
         (
-            "@ 3600 SOA ns1 host 1 1 1 1 1\n NS ns1\nns1 7200 A 192.0.2.1\nns2 A 192.0.2.1\n",
+            "@ 3600 SOA ns1 host 1 1 1 1 1\n NS ns1.example.net.\nns1 7200 A 192.0.2.1\nns2 A 192.0.2.1\n",
             remove("ns1.example.com.", "A", "192.0.2.1"),
             "the edit would also change other records (ns2.example.com. 7200 IN A 192.0.2.1): make it by hand",
         ),

@@ -8,6 +8,7 @@ use crate::zone::order::is_below;
 use crate::zone::record::Rtype;
 use crate::zone::records::{Records, Run, Stored};
 use crate::zone::sorted::Sorted;
+use crate::zone::{parent, targets};
 use std::ops::Range;
 
 /// Checks records, given in canonical order by number, against the rules of a zone at `apex`.
@@ -33,6 +34,7 @@ pub(crate) fn check(
         // What is missing may only be unread.
         return;
     }
+    targets::check(&mut check, sorted);
     let at_apex = sorted.find(records, apex.wire()).iter();
     let apex_types: Vec<Rtype> = at_apex
         .filter_map(|n| Some(records.get(*n)?.rtype))
@@ -61,9 +63,27 @@ fn is_plain(node: &[u32], records: &Records) -> bool {
     let plain = |r: &Stored| match r.rtype {
         Rtype::SOA => false,
         Rtype::CNAME | Rtype::DNAME => alone,
+        Rtype::NSEC3 => is_hashed(records.owner(r)),
         _ => r.ttl == first.ttl,
     };
-    plain(first) && stored.all(plain)
+    plain(first) && stored.all(plain) && !has_inner_wildcard(records.owner(first))
+}
+
+/// A wire name's first label, its length in front, and the rest.
+fn split_label(owner: &[u8]) -> (&[u8], &[u8]) {
+    let label = usize::from(owner.first().copied().unwrap_or(0)).saturating_add(1);
+    owner.split_at_checked(label).unwrap_or((owner, &[]))
+}
+
+/// Whether the first label can be a hash in base32hex (RFC 5155 §3).
+fn is_hashed(owner: &[u8]) -> bool {
+    let is_hash = |digit: &u8| matches!(digit.to_ascii_uppercase(), b'0'..=b'9' | b'A'..=b'V');
+    split_label(owner).0.iter().skip(1).all(is_hash)
+}
+
+/// Whether a label of one octet, which is `*`, stands behind the first label.
+fn has_inner_wildcard(owner: &[u8]) -> bool {
+    owner.contains(&b'*') && split_label(owner).1.windows(2).any(|pair| pair == b"\x01*")
 }
 
 /// The finding for a file that does not say which zone it is.
@@ -78,9 +98,19 @@ pub(crate) fn no_apex() -> Finding {
     }
 }
 
-struct Check<'a> {
-    apex: &'a Name,
-    records: &'a Records,
+/// What a finding about a record points at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The owner field, or the type where the owner is left out.
+    Owner,
+    /// The last field of the data.
+    LastField,
+}
+
+/// A check under way.
+pub(super) struct Check<'a> {
+    pub(super) apex: &'a Name,
+    pub(super) records: &'a Records,
     sources: &'a [Source],
     findings: &'a mut Findings,
 }
@@ -101,7 +131,7 @@ impl Check<'_> {
         if !at_apex && !is_below(owner, self.apex.wire()) {
             for (_, record) in &stored {
                 let message = format!("{} lies outside of the zone {}", text(owner), self.apex);
-                self.say(record, Severity::Error, message, Some("is a dot missing or one too many at the end of the name, or is $ORIGIN wrong?"));
+                self.say(record, Part::Owner, Severity::Error, message, Some("is a dot missing or one too many at the end of the name, or is $ORIGIN wrong?"));
             }
             return;
         }
@@ -110,6 +140,52 @@ impl Check<'_> {
             self.rrset(&runs, rrset, owner, at_apex);
         }
         self.alone(&stored, owner);
+        if !runs.is_empty() {
+            self.signatures(&runs, &stored);
+        }
+        if at_apex {
+            parent::check(self, &stored);
+        }
+        self.name(&stored, owner);
+    }
+
+    /// An RRSIG has the TTL of what it signs (RFC 4034 §3).
+    fn signatures(&mut self, runs: &[Run], stored: &[(u32, &Stored)]) {
+        for (_, record) in stored.iter().filter(|(_, r)| r.rtype == Rtype::RRSIG) {
+            let covered = self.records.data(record).first_chunk().copied();
+            let covered = Rtype(covered.map_or(0, u16::from_be_bytes));
+            let signed = stored.iter().filter(|(_, r)| r.rtype == covered);
+            let mut signed = signed.map(|(number, _)| *number).peekable();
+            if signed.peek().is_none() {
+                continue;
+            }
+            let ttl = self.records.ttl_of(runs, signed);
+            if record.ttl != ttl {
+                let message = format!(
+                    "the TTL {} is not used: the {covered} records that this signs have {ttl}",
+                    record.ttl
+                );
+                let help = "a signature has the TTL of what it signs (RFC 4034 §3)";
+                self.say(record, Part::Owner, Severity::Warning, message, Some(help));
+            }
+        }
+    }
+
+    /// Owners that cannot mean what they seem to.
+    fn name(&mut self, stored: &[(u32, &Stored)], owner: &[u8]) {
+        let hashed = stored.iter().find(|(_, r)| r.rtype == Rtype::NSEC3);
+        if let Some((_, record)) = hashed.filter(|_| !is_hashed(owner)) {
+            let message = format!("{} is no hashed name", text(owner));
+            let help = "the first label of an NSEC3 record is a hash in base32hex without padding (RFC 5155 §3)";
+            self.say(record, Part::Owner, Severity::Error, message, Some(help));
+        }
+        if has_inner_wildcard(owner)
+            && let Some((_, record)) = stored.first()
+        {
+            let message = format!("the `*` within {} stands for itself only", text(owner));
+            let help = "a wildcard is the first label of a name (RFC 4592 §2.1.1)";
+            self.say(record, Part::Owner, Severity::Warning, message, Some(help));
+        }
     }
 
     /// One RRset: types of which there is one, and TTLs that differ.
@@ -126,6 +202,7 @@ impl Check<'_> {
             );
             self.say(
                 earliest,
+                Part::Owner,
                 Severity::Error,
                 message,
                 Some("a SOA record belongs to the apex only"),
@@ -139,7 +216,7 @@ impl Check<'_> {
             let repeated = self.records.data(record) == self.records.data(earliest);
             if singleton && !repeated {
                 let message = format!("{} has a second {rtype} record", text(owner));
-                self.say(record, Severity::Error, message, None);
+                self.say(record, Part::Owner, Severity::Error, message, None);
             } else if record.ttl != ttl && !matches!(rtype, Rtype::RRSIG | Rtype::SIG) {
                 let message = format!(
                     "the TTL {} is not used: {} {rtype} has {ttl} in another line",
@@ -147,7 +224,7 @@ impl Check<'_> {
                     text(owner)
                 );
                 let help = "the records of one owner and type share one TTL (RFC 2181 §5.2)";
-                self.say(record, Severity::Warning, message, Some(help));
+                self.say(record, Part::Owner, Severity::Warning, message, Some(help));
             }
         }
     }
@@ -160,13 +237,7 @@ impl Check<'_> {
         let allowed = |t: Rtype| {
             matches!(
                 t,
-                Rtype::CNAME
-                    | Rtype::RRSIG
-                    | Rtype::NSEC
-                    | Rtype::NSEC3
-                    | Rtype::KEY
-                    | Rtype::SIG
-                    | Rtype::NXT
+                Rtype::CNAME | Rtype::RRSIG | Rtype::NSEC | Rtype::NSEC3 | Rtype::KEY | Rtype::SIG
             )
         };
         for (_, record) in stored.iter().filter(|(_, r)| !allowed(r.rtype)) {
@@ -177,6 +248,7 @@ impl Check<'_> {
             );
             self.say(
                 record,
+                Part::Owner,
                 Severity::Error,
                 message,
                 Some("remove one of the two (RFC 2181 §10.1)"),
@@ -184,10 +256,17 @@ impl Check<'_> {
         }
     }
 
-    fn say(&mut self, record: &Stored, severity: Severity, message: String, help: Option<&str>) {
+    pub(super) fn say(
+        &mut self,
+        record: &Stored,
+        part: Part,
+        severity: Severity,
+        message: String,
+        help: Option<&str>,
+    ) {
         // Looking for the place reads the line again, which may be one `$GENERATE` for a million records.
         let span = if self.findings.keeps(severity) {
-            self.span(record)
+            self.span(record, part)
         } else {
             0..0
         };
@@ -213,8 +292,8 @@ impl Check<'_> {
         });
     }
 
-    /// The owner field of a record, or its type where the owner is left out.
-    fn span(&self, record: &Stored) -> Range<usize> {
+    /// Where a part of a record stands.
+    fn span(&self, record: &Stored, part: Part) -> Range<usize> {
         let place = self.records.place(record);
         let Some(source) = self.sources.get(place.source) else {
             return place.line..place.line;
@@ -224,6 +303,9 @@ impl Check<'_> {
             return place.line..place.line;
         };
         match (Form::of(&line, &tokens, &source.bytes), tokens.first()) {
+            (Ok(form), _) if part == Part::LastField && !form.data.is_empty() => {
+                form.data.last().map_or(0..0, |t| t.span())
+            }
             (Ok(form), _) if form.owner.is_none() => form.type_field.span(),
             (_, Some(first)) => first.span(),
             _ => place.line..place.line,
@@ -231,7 +313,8 @@ impl Check<'_> {
     }
 }
 
-fn text(owner: &[u8]) -> String {
+/// A wire name as messages show it.
+pub(super) fn text(owner: &[u8]) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     let _ = write_name(owner, &mut text);

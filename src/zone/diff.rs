@@ -209,7 +209,7 @@ mod tests {
 
     fn zone(serial: u32, rest: &str) -> Zone {
         let text = format!(
-            "$ORIGIN example.com.\n$TTL 60\n@ SOA ns1 host {serial} 2 3 4 5\n NS ns1\n{rest}"
+            "$ORIGIN example.com.\n$TTL 60\n@ SOA ns1 host {serial} 2 3 4 5\n NS ns1.example.net.\n{rest}"
         );
         Zone::parse(text.as_bytes(), None).unwrap()
     }

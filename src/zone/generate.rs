@@ -87,6 +87,9 @@ impl<'t> Template<'t> {
     }
 }
 
+/// How wide a number may be padded; BIND has room for no more.
+const WIDEST: usize = 127;
+
 fn parse_range(text: &str) -> Option<(u32, u32, u32)> {
     let number = |text: &str| {
         let plain = text.bytes().all(|b| b.is_ascii_digit());
@@ -137,15 +140,17 @@ fn substitute(mut text: &[u8], value: u32, line: &mut Vec<u8>) -> Result<(), &'s
 fn formatted(modifier: &[u8], value: u32, line: &mut Vec<u8>) -> Option<()> {
     let modifier = std::str::from_utf8(modifier).ok()?;
     let mut parts = modifier.split(',');
-    let offset: i64 = parts.next()?.parse().ok()?;
+    let offset: i32 = parts.next()?.parse().ok()?;
     let width: usize = parts.next().map_or(Some(0), |w| w.parse().ok())?;
     let base = parts.next().unwrap_or("d");
-    if parts.next().is_some() || width > 255 {
+    if parts.next().is_some() || width > WIDEST {
         return None;
     }
-    let number = u64::try_from(i64::from(value).checked_add(offset)?).ok()?;
+    let signed = i32::try_from(value).ok()?.checked_add(offset)?;
+    // Below zero only decimal has a sign; in the other bases it is the number modulo 2^32.
+    let number = signed.cast_unsigned();
     let text = match base {
-        "d" => format!("{number:0width$}"),
+        "d" => format!("{signed:0width$}"),
         "o" => format!("{number:0width$o}"),
         "x" => format!("{number:0width$x}"),
         "X" => format!("{number:0width$X}"),

@@ -63,11 +63,16 @@ impl Files for Directory {
                 root
             };
             let inside = root.canonicalize().map_err(failed)?;
-            if !path.canonicalize().map_err(failed)?.starts_with(&inside) {
+            let real = path.canonicalize().map_err(failed)?;
+            if !real.starts_with(&inside) {
                 let root = root.display();
                 return Err(format!(
                     "{shown} lies outside of {root}, where included files must be"
                 ));
+            }
+            // A pipe or a device may never end.
+            if !real.metadata().map_err(failed)?.is_file() {
+                return Err(format!("{shown} is no regular file"));
             }
         }
         let bytes = std::fs::read(&path).map_err(failed)?;
@@ -117,6 +122,20 @@ mod tests {
         );
         let refused = files.open(&including, "../../secret").unwrap_err();
         assert!(refused.contains("lies outside of"), "{refused}");
+        let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, zones.join(name)).unwrap();
+        link("sub/a", "inside");
+        link("../secret", "outside");
+        link("..", "up");
+        assert!(files.open(&including, "../inside").is_ok());
+        for wanted in ["../outside", "../up/secret", "/etc/passwd"] {
+            let refused = files.open(&including, wanted).unwrap_err();
+            assert!(refused.contains("lies outside of"), "{refused}");
+        }
+        let directory_wanted = files.open(&including, "../sub").unwrap_err();
+        assert!(
+            directory_wanted.contains("no regular file"),
+            "{directory_wanted}"
+        );
         let absent = files.open(&including, "b").unwrap_err();
         assert!(absent.contains("No such file"), "{absent}");
         assert!(

@@ -52,8 +52,9 @@ types! {
     31 EID "EID", 32 NIMLOC "NIMLOC", 34 ATMA "ATMA", 35 NAPTR "NAPTR", 36 KX "KX", 37 CERT "CERT", 38 A6 "A6",
     39 DNAME "DNAME", 40 SINK "SINK", 41 OPT "OPT", 42 APL "APL", 44 SSHFP "SSHFP", 45 IPSECKEY "IPSECKEY",
     49 DHCID "DHCID", 53 SMIMEA "SMIMEA", 55 HIP "HIP", 56 NINFO "NINFO", 57 RKEY "RKEY", 58 TALINK "TALINK",
-    59 CDS "CDS", 60 CDNSKEY "CDNSKEY", 61 OPENPGPKEY "OPENPGPKEY", 62 CSYNC "CSYNC", 63 ZONEMD "ZONEMD",
-    99 SPF "SPF", 104 NID "NID", 105 L32 "L32", 106 L64 "L64", 107 LP "LP", 108 EUI48 "EUI48", 109 EUI64 "EUI64",
+    59 CDS "CDS", 60 CDNSKEY "CDNSKEY", 61 OPENPGPKEY "OPENPGPKEY", 62 CSYNC "CSYNC", 63 ZONEMD "ZONEMD", 66 DSYNC "DSYNC",
+    67 HHIT "HHIT", 68 BRID "BRID",
+    99 SPF "SPF", 100 UINFO "UINFO", 101 UID "UID", 102 GID "GID", 103 UNSPEC "UNSPEC", 104 NID "NID", 105 L32 "L32", 106 L64 "L64", 107 LP "LP", 108 EUI48 "EUI48", 109 EUI64 "EUI64",
     249 TKEY "TKEY", 250 TSIG "TSIG", 251 IXFR "IXFR", 252 AXFR "AXFR", 253 MAILB "MAILB", 254 MAILA "MAILA",
     255 ANY "ANY", 256 URI "URI", 258 AVC "AVC", 259 DOA "DOA", 260 AMTRELAY "AMTRELAY", 261 RESINFO "RESINFO",
     262 WALLET "WALLET", 32768 TA "TA", 32769 DLV "DLV",
@@ -72,6 +73,20 @@ impl Rtype {
             let all_digits = digits.bytes().all(|b| b.is_ascii_digit());
             digits.parse().ok().filter(|_| all_digits).map(Self)
         })
+    }
+
+    /// Reads a mnemonic, `TYPEnn` or a plain number, as some data allows.
+    pub(crate) fn parse_or_number(text: &[u8]) -> Option<Self> {
+        let plain = text.iter().all(u8::is_ascii_digit);
+        let number = || {
+            std::str::from_utf8(text)
+                .ok()?
+                .parse()
+                .ok()
+                .filter(|_| plain)
+                .map(Self)
+        };
+        Self::parse(text).or_else(number)
     }
 
     /// Whether the type belongs to queries and messages and can never be zone data (RFC 6895 §3.1).

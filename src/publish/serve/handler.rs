@@ -303,7 +303,7 @@ mod tests {
         let name = |text: &str| Name::parse(text.as_bytes(), None).unwrap();
         let zones = Zones::default();
         for apex in ["e.", "s.e."] {
-            let text = format!("{apex} 60 SOA n h 1 2 3 4 5\n{apex} 60 NS n\n");
+            let text = format!("{apex} 60 SOA n h 1 2 3 4 5\n{apex} 60 NS n.example.net.\n");
             let zone = crate::zone::content::Zone::parse(text.as_bytes(), Some(&name(apex)));
             zones.publish(Arc::new(ServedZone::unverified(zone.unwrap()).unwrap()));
         }

@@ -127,6 +127,18 @@ fn ended(line: &[u8], neighbour: &Neighbour<'_>) -> Vec<u8> {
     }
 }
 
+/// A line that [`line`] laid out like `neighbour`, for the end of the file, which ends with a line end afterwards if it did before.
+pub(super) fn at_end(line: &[u8], neighbour: &Neighbour<'_>) -> Vec<u8> {
+    let end = neighbour.line_end();
+    let bare = line.strip_prefix(end).unwrap_or(line);
+    let bare = bare.strip_suffix(end).unwrap_or(bare);
+    if neighbour.file.ends_with(b"\n") {
+        [bare, end].concat()
+    } else {
+        [end, bare].concat()
+    }
+}
+
 /// Blanks up to the column in which the neighbour's next field stands, in its kind of blanks; at least one.
 fn pad(line: &mut Vec<u8>, neighbour: &Neighbour<'_>, previous: usize, next: usize) {
     let gap = neighbour.between(previous..next);

@@ -7,7 +7,7 @@ mod place;
 mod proof;
 
 use crate::rotation::timing::{Instant, Ttl};
-use crate::zone::diagnostic::{Diagnostics, Source};
+use crate::zone::diagnostic::{Diagnostics, Severity, Source};
 use crate::zone::file::ZoneFile;
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Record, Rtype};
@@ -127,19 +127,48 @@ struct Patch {
     text: Vec<u8>,
 }
 
+/// Where new lines go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Placement {
+    /// Behind the record that they have most in common with.
+    Beside,
+    /// At the end of the outermost file, where no line follows that would take owner or TTL from them (RFC 1035 §5.1).
+    AtEnd,
+}
+
 /// Makes the changes, one after the other, and raises the serial if there was anything to do.
 pub fn edit(file: &ZoneFile, changes: &[Change], now: Instant) -> Result<Edited, EditError> {
     if file.has_errors() {
-        return Err(EditError::HasErrors(Diagnostics(
-            file.diagnostics().to_vec(),
-        )));
+        return Err(EditError::HasErrors(errors(file)));
     }
+    match attempt(file, changes, now, Placement::Beside) {
+        Err(EditError::Unproven(other)) => {
+            let at_end = attempt(file, changes, now, Placement::AtEnd);
+            at_end.map_err(|_| EditError::Unproven(other))
+        }
+        done => done,
+    }
+}
+
+/// The errors of a file, without what is only worth a look.
+fn errors(file: &ZoneFile) -> Diagnostics {
+    let found = file.diagnostics().iter();
+    let errors = found.filter(|d| d.severity == Severity::Error);
+    Diagnostics(errors.cloned().collect())
+}
+
+fn attempt(
+    file: &ZoneFile,
+    changes: &[Change],
+    now: Instant,
+    placement: Placement,
+) -> Result<Edited, EditError> {
     let mut edited = file.clone();
     let mut outcomes = Vec::new();
     let mut wanted = Vec::new();
     for change in changes {
         let (outcome, patches) = match change {
-            Change::Add(record) => place::add(&edited, record)?,
+            Change::Add(record) => place::add(&edited, record, placement)?,
             Change::Remove {
                 owner,
                 rtype,
@@ -154,8 +183,8 @@ pub fn edit(file: &ZoneFile, changes: &[Change], now: Instant) -> Result<Edited,
     }
     let mut serial = None;
     if !wanted.is_empty() {
-        let (next, patch) = place::raise_serial(&edited, now)?;
-        edited = patched(&edited, vec![patch]);
+        let (next, patches) = place::raise_serial(&edited, now)?;
+        edited = patched(&edited, patches);
         proof::prove(file, &edited, &wanted, next)?;
         serial = Some(next);
     }

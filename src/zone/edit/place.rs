@@ -1,10 +1,9 @@
 //! Where an edit happens: the line behind which a record goes, the lines that hold one, the serial.
 
 use super::layout::{self, Neighbour};
-use super::{EditError, Outcome, Patch};
+use super::{EditError, Outcome, Patch, Placement};
 use crate::rotation::timing::Instant;
 use crate::zone::file::ZoneFile;
-use crate::zone::form::Form;
 use crate::zone::lexer::{Lexer, Line, Token};
 use crate::zone::name::Name;
 use crate::zone::order::{count_labels, shared_labels};
@@ -14,7 +13,11 @@ use crate::zone::records::{Place, Stored};
 use crate::zone::serial::{self, NextSerial};
 
 /// The patch that adds a record, none if it is there already.
-pub(super) fn add(file: &ZoneFile, record: &Record) -> Result<(Outcome, Vec<Patch>), EditError> {
+pub(super) fn add(
+    file: &ZoneFile,
+    record: &Record,
+    placement: Placement,
+) -> Result<(Outcome, Vec<Patch>), EditError> {
     if record.rtype == Rtype::SOA {
         return Err(EditError::Soa);
     }
@@ -52,6 +55,9 @@ pub(super) fn add(file: &ZoneFile, record: &Record) -> Result<(Outcome, Vec<Patc
             wanted: record.ttl,
         });
     }
+    if placement == Placement::AtEnd {
+        return at_end(file, record);
+    }
     let in_rrset = rrset
         .iter()
         .rev()
@@ -87,6 +93,30 @@ pub(super) fn add(file: &ZoneFile, record: &Record) -> Result<(Outcome, Vec<Patc
     let span = neighbour.line.end..neighbour.line.end;
     let source = file.place(anchor).source;
     Ok((Outcome::Added, vec![Patch { source, span, text }]))
+}
+
+/// The patch that adds a record at the end of the outermost file, with everything written out.
+fn at_end(file: &ZoneFile, record: &Record) -> Result<(Outcome, Vec<Patch>), EditError> {
+    let written = |r: &&Stored| {
+        let place = file.place(r);
+        place.source == 0 && !place.generated
+    };
+    let last = file.records().all().iter().filter(written).next_back();
+    let Some((last, neighbour)) = last.and_then(|l| Some((l, neighbour(file, file.place(l))?)))
+    else {
+        return Err(EditError::Unproven("no line to follow".to_owned()));
+    };
+    let owner = layout::owner_text(&record.owner, None, true);
+    let ttl = Some((record.ttl, last.ttl == record.ttl));
+    let template = template(file, last, record.rtype);
+    let line = layout::line(record, Some(&owner), ttl, &neighbour, template.as_ref());
+    let end = neighbour.file.len();
+    let patch = Patch {
+        source: 0,
+        span: end..end,
+        text: layout::at_end(&line, &neighbour),
+    };
+    Ok((Outcome::Added, vec![patch]))
 }
 
 fn holds(file: &ZoneFile, stored: &Stored, rtype: Rtype, rdata: &Rdata) -> bool {
@@ -289,39 +319,49 @@ fn heir(file: &[u8], after: usize, gone: impl Fn(usize) -> bool) -> Option<(Line
     }
 }
 
-/// The patch that replaces the serial by the next one.
+/// The patches that replace the serial by the next one, in every copy of the SOA record: what a transfer prints has two.
 pub(super) fn raise_serial(
     file: &ZoneFile,
     now: Instant,
-) -> Result<(NextSerial, Patch), EditError> {
+) -> Result<(NextSerial, Vec<Patch>), EditError> {
     let records = file.records();
-    let at_apex = |r: &&Stored| r.rtype == Rtype::SOA && !file.place(r).generated;
-    let Some(soa) = records.all().iter().find(at_apex) else {
+    let all = records.all().iter();
+    let copies: Vec<&Stored> = all.filter(|r| r.rtype == Rtype::SOA).collect();
+    let Some(first) = copies.first() else {
         return Err(EditError::NoSerial {
             file: String::new(),
             line: 0,
         });
     };
-    let no_serial = || EditError::NoSerial {
+    let soa = Soa::from_rdata(&Rdata(records.data(first).into()));
+    let present = soa
+        .map(|s| s.serial)
+        .ok_or_else(|| no_serial(file, first))?;
+    let next = serial::next(present, now);
+    let patches = copies
+        .into_iter()
+        .map(|soa| serial_patch(file, soa, next).ok_or_else(|| no_serial(file, soa)));
+    Ok((next, patches.collect::<Result<_, _>>()?))
+}
+
+fn no_serial(file: &ZoneFile, soa: &Stored) -> EditError {
+    EditError::NoSerial {
         file: path(file, file.place(soa)),
         line: line_number(file, file.place(soa)),
-    };
-    let present = Soa::from_rdata(&Rdata(records.data(soa).into()))
-        .ok_or_else(no_serial)?
-        .serial;
-    let line = neighbour(file, file.place(soa)).ok_or_else(no_serial)?;
-    let form: Form<'_> = line.form().ok_or_else(no_serial)?;
-    let field = form.data.get(2).ok_or_else(no_serial)?;
-    if field.text(line.file) != present.to_string().as_bytes() {
-        return Err(no_serial());
     }
-    let next = serial::next(present, now);
-    let patch = Patch {
-        source: file.place(soa).source,
+}
+
+/// The patch of one SOA record; `None` when its serial is not written as the number it is.
+fn serial_patch(file: &ZoneFile, soa: &Stored, next: NextSerial) -> Option<Patch> {
+    let place = file.place(soa);
+    let line = neighbour(file, place).filter(|_| !place.generated)?;
+    let field = *line.form()?.data.get(2)?;
+    let written = field.text(line.file) == next.from.to_string().as_bytes();
+    written.then(|| Patch {
+        source: place.source,
         span: field.span(),
         text: next.to.to_string().into_bytes(),
-    };
-    Ok((next, patch))
+    })
 }
 
 fn path(file: &ZoneFile, place: Place) -> String {

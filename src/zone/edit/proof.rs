@@ -1,7 +1,6 @@
 //! The proof of an edit: old records, changes and serial make exactly the new records.
 
-use super::{Change, EditError};
-use crate::zone::diagnostic::Diagnostics;
+use super::{Change, EditError, errors};
 use crate::zone::file::ZoneFile;
 use crate::zone::order::side_by_side;
 use crate::zone::rdata::Soa;
@@ -17,7 +16,7 @@ pub(super) fn prove(
     serial: NextSerial,
 ) -> Result<(), EditError> {
     if new.has_errors() {
-        return Err(EditError::Breaks(Diagnostics(new.diagnostics().to_vec())));
+        return Err(EditError::Breaks(errors(new)));
     }
     let (mut gone, mut come) = difference(old, new);
     for change in changes {
@@ -86,5 +85,8 @@ fn difference(old: &ZoneFile, new: &ZoneFile) -> (Vec<Record>, Vec<Record>) {
             come.extend(b.map(InOrder::to_record));
         }
     }
+    // A record that stands twice is one record.
+    gone.dedup();
+    come.dedup();
     (gone, come)
 }

@@ -112,7 +112,12 @@ fn amtrelay(octets: &[u8]) -> Option<(u8, u8, u8, &[u8])> {
         return None;
     };
     let (discovery, kind) = (discovery_and_kind >> 7, discovery_and_kind & 0x7f);
-    let (relay, rest) = split_gateway(kind, rest)?;
+    // What a relay of a type yet to come looks like, nobody knows (RFC 8777 §4.2.3).
+    let (relay, rest) = if kind > 3 {
+        (rest, &[][..])
+    } else {
+        split_gateway(kind, rest)?
+    };
     rest.is_empty()
         .then_some((*precedence, discovery, kind, relay))
 }
@@ -138,7 +143,8 @@ pub(super) fn read_amtrelay(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<
 
 /// Prints AMTRELAY data.
 pub(super) fn write_amtrelay(octets: &[u8], out: &mut String) -> Option<()> {
-    let (precedence, discovery, kind, relay) = amtrelay(octets)?;
+    let (precedence, discovery, kind, relay) =
+        amtrelay(octets).filter(|(_, _, kind, _)| *kind <= 3)?;
     let _ = write!(out, "{precedence} {discovery} {kind} ");
     write_gateway(kind, relay, out)
 }

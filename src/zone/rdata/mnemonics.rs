@@ -46,6 +46,9 @@ pub(super) const CERTIFICATES: &[(u16, &str)] = &[
     (254, "OID"),
 ];
 
+/// Schemes of DSYNC (RFC 9859 §6.2).
+pub(super) const SCHEMES: &[(u8, &str)] = &[(1, "NOTIFY")];
+
 /// The number behind a word, in any case.
 pub(super) fn number<N: Copy>(table: &[(N, &str)], word: &[u8]) -> Option<N> {
     let found = table

@@ -9,6 +9,7 @@ pub(crate) mod bitmap;
 mod codec;
 mod gateway;
 mod hip;
+mod historic;
 mod loc;
 mod mnemonics;
 mod nsap;
@@ -104,7 +105,7 @@ pub(crate) fn encode(
     words: &mut Words<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), RdataError> {
-    if words.is_generic() {
+    if words.is_generic(rtype) {
         return read::generic(rtype, words, out);
     }
     let Some(fields) = schema::fields(rtype) else {
@@ -113,15 +114,21 @@ pub(crate) fn encode(
         ));
     };
     let start = out.len();
+    let whole = words.clone();
     for field in fields {
         read::field(*field, words, out)?;
     }
     words.finish()?;
     let length = out.len().saturating_sub(start);
     if length > usize::from(u16::MAX) {
-        return Err(words.whole("the data is longer than 65535 octets"));
+        return Err(whole.whole("the data is longer than 65535 octets"));
     }
-    Ok(())
+    match schema::digest_lengths(rtype, out.get(start..).unwrap_or_default()) {
+        Some((wanted, found)) if wanted != found => Err(whole.whole(&format!(
+            "the digest has {found} octets, one of its type has {wanted}"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Prints RDATA; falls back to the generic form of RFC 3597 §5.
@@ -142,7 +149,9 @@ pub(crate) fn check(rtype: Rtype, octets: &[u8]) -> Result<(), Malformed> {
     for field in fields {
         (_, rest) = schema::split(*field, rest).ok_or(Malformed(rtype))?;
     }
-    if rest.is_empty() {
+    let digest_fits =
+        schema::digest_lengths(rtype, octets).is_none_or(|(wanted, found)| wanted == found);
+    if rest.is_empty() && digest_fits {
         Ok(())
     } else {
         Err(Malformed(rtype))
@@ -152,7 +161,7 @@ pub(crate) fn check(rtype: Rtype, octets: &[u8]) -> Result<(), Malformed> {
 /// See [`Rdata::canonical`].
 pub(crate) fn canonical(rtype: Rtype, octets: &[u8]) -> Cow<'_, [u8]> {
     let fields = schema::fields(rtype).unwrap_or_default();
-    let folds = |f: &Field| matches!(f, Field::Name);
+    let folds = |f: &Field| matches!(f, Field::Name | Field::NameMaybe);
     if !fields.iter().any(folds) || !octets.iter().any(u8::is_ascii_uppercase) {
         return Cow::Borrowed(octets);
     }

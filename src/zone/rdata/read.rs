@@ -1,9 +1,11 @@
 //! RDATA from text, field by field.
 
-use super::mnemonics::{ALGORITHMS, CERTIFICATES, DIGESTS, number};
+use super::mnemonics::{ALGORITHMS, CERTIFICATES, DIGESTS, SCHEMES, number};
 use super::schema::Field;
 use super::words::Words;
-use super::{RdataError, address, apl, bitmap, check, codec, gateway, hip, loc, nsap, svcb, wks};
+use super::{
+    RdataError, address, apl, bitmap, check, codec, gateway, hip, historic, loc, nsap, svcb, wks,
+};
 use crate::zone::lexer::Token;
 use crate::zone::record::Rtype;
 use crate::zone::ttl;
@@ -16,7 +18,8 @@ pub(super) fn field(
     out: &mut Vec<u8>,
 ) -> Result<(), RdataError> {
     match field {
-        Field::Name | Field::NameAsIs => words.name("a name", out)?,
+        Field::NameMaybe | Field::TextMaybe if words.is_empty() => {}
+        Field::Name | Field::NameAsIs | Field::NameMaybe => words.name("a name", out)?,
         Field::U8 => out.push(u8(words, "a number up to 255")?),
         Field::U16 => out.extend(u16(words, "a number up to 65535")?.to_be_bytes()),
         Field::U32 => out.extend(u32(words, "a number up to 4294967295")?.to_be_bytes()),
@@ -24,11 +27,12 @@ pub(super) fn field(
         Field::Time => out.extend(time(words)?.to_be_bytes()),
         Field::Algorithm => out.push(named(words, ALGORITHMS, "a DNSSEC algorithm")?),
         Field::Digest => out.push(named(words, DIGESTS, "a digest type")?),
+        Field::Scheme => out.push(named(words, SCHEMES, "a scheme such as NOTIFY")?),
         Field::CertType => {
             out.extend(named(words, CERTIFICATES, "a certificate type")?.to_be_bytes());
         }
         Field::Type => {
-            let rtype = parsed(words, "a record type", Rtype::parse)?;
+            let rtype = parsed(words, "a record type", Rtype::parse_or_number)?;
             out.extend(rtype.0.to_be_bytes());
         }
         Field::Ipv4 => out.extend(ipv4(words)?.octets()),
@@ -42,7 +46,6 @@ pub(super) fn field(
             out,
         )?,
         Field::Locator => groups(words, 4, 2, b':', "64 bits such as 2001:db8:1:2", out)?,
-        Field::TextMaybe if words.is_empty() => {}
         Field::Text | Field::TextMaybe => words.string("a string", out)?,
         Field::Texts => {
             words.string("a string", out)?;
@@ -70,6 +73,9 @@ pub(super) fn field(
         Field::HostIdentity => hip::read(words, out)?,
         Field::IpsecKey => gateway::read_ipseckey(words, out)?,
         Field::Relay => gateway::read_amtrelay(words, out)?,
+        Field::Suffix => historic::read_suffix(words, out)?,
+        Field::EarlyTypes => historic::read_early_types(words, out)?,
+        Field::AtmAddress => historic::read_atm_address(words, out)?,
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Which fields the RDATA of each type has, in order, and how many octets each takes (the RFC of each type).
 
-use super::{apl, bitmap, gateway, hip, loc, svcb, wks};
+use super::{apl, bitmap, gateway, hip, historic, loc, svcb, wks};
 use crate::zone::name::split_name;
 use crate::zone::record::Rtype;
 
@@ -11,6 +11,8 @@ pub(super) enum Field {
     Name,
     /// A name that canonical form leaves alone.
     NameAsIs,
+    /// A name or none, lower-cased in canonical form (A6's prefix).
+    NameMaybe,
     U8,
     U16,
     U32,
@@ -22,6 +24,8 @@ pub(super) enum Field {
     Algorithm,
     /// A digest type of DS: a number or its mnemonic.
     Digest,
+    /// A scheme of DSYNC (RFC 9859 §2.3): a number or its mnemonic.
+    Scheme,
     /// A certificate type (RFC 4398 §2.1): a number or its mnemonic.
     CertType,
     /// A record type.
@@ -74,15 +78,21 @@ pub(super) enum Field {
     IpsecKey,
     /// AMTRELAY's relay (RFC 8777).
     Relay,
+    /// Prefix length and suffix of an IPv6 address (RFC 2874).
+    Suffix,
+    /// Types up to 127 present at a name, possibly none (RFC 2535 §5.2).
+    EarlyTypes,
+    /// ATM address.
+    AtmAddress,
 }
 
 /// The fields of a type; `None` for types that have only the generic form here.
 pub(super) fn fields(rtype: Rtype) -> Option<&'static [Field]> {
     use Field::{
-        Algorithm, Base64, Base64Maybe, CertType, Digest, Eui, HashedOwner, Hex, HostIdentity,
-        IpsecKey, Ipv4, Ipv6, Location, Locator, Name, NameAsIs, Nsap, Ports, Prefixes, Relay,
-        Salt, Seconds, Services, Tag, Target, Text, TextMaybe, Texts, Time, Type, Types,
-        TypesMaybe, U8, U16, U32, Value,
+        Algorithm, AtmAddress, Base64, Base64Maybe, CertType, Digest, EarlyTypes, Eui, HashedOwner,
+        Hex, HostIdentity, IpsecKey, Ipv4, Ipv6, Location, Locator, Name, NameAsIs, NameMaybe,
+        Nsap, Ports, Prefixes, Relay, Salt, Scheme, Seconds, Services, Suffix, Tag, Target, Text,
+        TextMaybe, Texts, Time, Type, Types, TypesMaybe, U8, U16, U32, Value,
     };
     Some(match rtype {
         Rtype::A => &[Ipv4],
@@ -114,7 +124,7 @@ pub(super) fn fields(rtype: Rtype) -> Option<&'static [Field]> {
         Rtype::CAA => &[U8, Tag, Value],
         Rtype::SVCB | Rtype::HTTPS => &[U16, NameAsIs, Services],
         Rtype::SSHFP => &[U8, U8, Hex],
-        Rtype::OPENPGPKEY | Rtype::DHCID => &[Base64],
+        Rtype::OPENPGPKEY | Rtype::DHCID | Rtype::HHIT | Rtype::BRID => &[Base64],
         Rtype::NAPTR => &[U16, U16, Text, Text, Text, Name],
         Rtype::HINFO => &[Text, Text],
         Rtype::MINFO | Rtype::RP => &[Name, Name],
@@ -143,6 +153,10 @@ pub(super) fn fields(rtype: Rtype) -> Option<&'static [Field]> {
         Rtype::TALINK => &[NameAsIs, NameAsIs],
         Rtype::DOA => &[U32, U32, U8, Text, Base64Maybe],
         Rtype::EID | Rtype::NIMLOC => &[Hex],
+        Rtype::A6 => &[Suffix, NameMaybe],
+        Rtype::NXT => &[Name, EarlyTypes],
+        Rtype::ATMA => &[AtmAddress],
+        Rtype::DSYNC => &[Type, Scheme, U16, NameAsIs],
         _ => return None,
     })
 }
@@ -151,7 +165,8 @@ pub(super) fn fields(rtype: Rtype) -> Option<&'static [Field]> {
 pub(super) fn split(field: Field, octets: &[u8]) -> Option<(&[u8], &[u8])> {
     match field {
         Field::Name | Field::NameAsIs => split_name(octets).ok(),
-        Field::U8 | Field::Algorithm | Field::Digest => octets.split_at_checked(1),
+        Field::NameMaybe => split_name_maybe(octets),
+        Field::U8 | Field::Algorithm | Field::Digest | Field::Scheme => octets.split_at_checked(1),
         Field::U16 | Field::Type | Field::CertType => octets.split_at_checked(2),
         Field::U32 | Field::Seconds | Field::Time | Field::Ipv4 => octets.split_at_checked(4),
         Field::Locator => octets.split_at_checked(8),
@@ -177,7 +192,42 @@ pub(super) fn split(field: Field, octets: &[u8]) -> Option<(&[u8], &[u8])> {
         Field::HostIdentity => rest_if(octets, hip::is_well_formed(octets)),
         Field::IpsecKey => rest_if(octets, gateway::is_ipseckey(octets)),
         Field::Relay => rest_if(octets, gateway::is_amtrelay(octets)),
+        Field::Suffix => historic::split_suffix(octets),
+        Field::EarlyTypes => rest_if(octets, historic::are_early_types(octets)),
+        Field::AtmAddress => rest_if(octets, historic::is_atm_address(octets)),
     }
+}
+
+/// A name off the front, none where there is nothing.
+pub(super) fn split_name_maybe(octets: &[u8]) -> Option<(&[u8], &[u8])> {
+    match octets {
+        [] => Some((octets, octets)),
+        _ => split_name(octets).ok(),
+    }
+}
+
+/// How many octets a digest must have that stands in these octets, and how many it has; `None` where any number is right.
+///
+/// RFC 3658 §2.4, RFC 4509 and RFC 6605 for DS, RFC 4255 and RFC 6594 for SSHFP, RFC 8976 §2.2 for ZONEMD.
+pub(super) fn digest_lengths(rtype: Rtype, octets: &[u8]) -> Option<(usize, usize)> {
+    let (kind, digest) = match (rtype, octets) {
+        (Rtype::DS | Rtype::CDS | Rtype::TA | Rtype::DLV, [_, _, _, kind, digest @ ..])
+        | (Rtype::SSHFP, [_, kind, digest @ ..])
+        | (Rtype::ZONEMD, [_, _, _, _, _, kind, digest @ ..]) => (*kind, digest.len()),
+        _ => return None,
+    };
+    let wanted = match (rtype, kind) {
+        (Rtype::ZONEMD, 1) => 48,
+        (Rtype::ZONEMD, 2) => 64,
+        (Rtype::ZONEMD, _) => digest.max(12),
+        (_, 1) => 20,
+        (Rtype::SSHFP, 2) => 32,
+        (Rtype::SSHFP, _) => return None,
+        (_, 2) => 32,
+        (_, 4) => 48,
+        _ => return None,
+    };
+    Some((wanted, digest))
 }
 
 fn rest_if(octets: &[u8], well_formed: bool) -> Option<(&[u8], &[u8])> {

@@ -3,6 +3,7 @@
 use super::RdataError;
 use crate::zone::lexer::Token;
 use crate::zone::name::{append_wire, unescape};
+use crate::zone::record::Rtype;
 
 /// What is left to read of a record's RDATA.
 #[derive(Clone, Debug)]
@@ -37,9 +38,13 @@ impl<'a> Words<'a> {
     }
 
     /// Whether the data is written in the generic form (RFC 3597 §5).
-    pub(super) fn is_generic(&self) -> bool {
-        let first = self.tokens.first();
-        first.is_some_and(|t| !t.quoted && t.text(self.file) == b"\\#")
+    ///
+    /// In TXT `\#` is also a way to write `#`: there a number must follow, as in BIND.
+    pub(super) fn is_generic(&self, rtype: Rtype) -> bool {
+        let generic = |t: &Token| !t.quoted && t.text(self.file) == b"\\#";
+        let number = |t: &Token| !t.quoted && t.text(self.file).iter().all(u8::is_ascii_digit);
+        self.tokens.first().is_some_and(generic)
+            && (rtype != Rtype::TXT || self.tokens.get(1).is_some_and(number))
     }
 
     /// The next token without taking it.

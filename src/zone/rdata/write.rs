@@ -1,7 +1,7 @@
 //! RDATA as text on one line, field by field; what it prints reads back to the same octets.
 
 use super::schema::{self, Field};
-use super::{apl, bitmap, codec, gateway, hip, loc, svcb, wks};
+use super::{apl, bitmap, codec, gateway, hip, historic, loc, svcb, wks};
 use crate::zone::name::write_name;
 use crate::zone::record::Rtype;
 use chrono::{Datelike as _, Timelike as _};
@@ -39,7 +39,8 @@ pub(super) fn generic(octets: &[u8], out: &mut String) {
 // Writing to a String cannot fail: the results of `write!` below are dropped for that reason.
 fn write(field: Field, octets: &[u8], out: &mut String) -> Option<()> {
     match field {
-        Field::Name | Field::NameAsIs => {
+        Field::NameMaybe | Field::TextMaybe if octets.is_empty() => {}
+        Field::Name | Field::NameAsIs | Field::NameMaybe => {
             let _ = write_name(octets, out);
         }
         Field::U8
@@ -48,6 +49,7 @@ fn write(field: Field, octets: &[u8], out: &mut String) -> Option<()> {
         | Field::Seconds
         | Field::Algorithm
         | Field::Digest
+        | Field::Scheme
         | Field::CertType => {
             let _ = write!(out, "{}", number(octets));
         }
@@ -74,7 +76,6 @@ fn write(field: Field, octets: &[u8], out: &mut String) -> Option<()> {
             let groups = octets.chunks(2).map(number);
             joined(groups.map(|group| format!("{group:04x}")), ":", out);
         }
-        Field::TextMaybe if octets.is_empty() => {}
         Field::Text | Field::TextMaybe => quoted(octets.get(1..)?, out),
         Field::Texts => texts(octets, out)?,
         Field::Tag => out.push_str(std::str::from_utf8(octets.get(1..)?).ok()?),
@@ -104,6 +105,9 @@ fn write(field: Field, octets: &[u8], out: &mut String) -> Option<()> {
         Field::HostIdentity => hip::write(octets, out)?,
         Field::IpsecKey => gateway::write_ipseckey(octets, out)?,
         Field::Relay => gateway::write_amtrelay(octets, out)?,
+        Field::Suffix => historic::write_suffix(octets, out)?,
+        Field::EarlyTypes => historic::write_early_types(octets, out),
+        Field::AtmAddress => historic::write_atm_address(octets, out)?,
     }
     Some(())
 }

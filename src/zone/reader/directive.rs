@@ -15,6 +15,22 @@ const DEEPEST: usize = 16;
 /// How many `$INCLUDE`s one zone may hold: nesting alone would allow exponentially many.
 const MOST_INCLUDES: usize = 1_000;
 
+/// Refuses what is no time as `YYYYMMDDHHmmSS`.
+fn date(token: Token, file: &[u8]) -> Result<(), RdataError> {
+    let text = std::str::from_utf8(token.text(file)).ok();
+    let time = text.and_then(|t| chrono::NaiveDateTime::parse_from_str(t, "%Y%m%d%H%M%S").ok());
+    match time.filter(|_| !token.quoted && token.span().len() == 14) {
+        Some(_) => Ok(()),
+        None => Err(wrong(
+            token.span(),
+            format!(
+                "expected a time as YYYYMMDDHHmmSS, found `{}`",
+                shown(token.text(file))
+            ),
+        )),
+    }
+}
+
 impl Reader<'_> {
     pub(super) fn directive(
         &mut self,
@@ -39,6 +55,12 @@ impl Reader<'_> {
                 nothing_after(rest, file)?;
                 self.default_ttl = Some(ttl_value(token, file)?);
                 Ok(())
+            }
+            // Dumps of caches say when their TTLs began to run; those of zones do not run.
+            b"$DATE" => {
+                let (token, rest) = argument(*name, arguments, "a time as YYYYMMDDHHmmSS")?;
+                nothing_after(rest, file)?;
+                date(token, file)
             }
             b"$INCLUDE" => self.include(source, file, *name, arguments),
             b"$GENERATE" => self.generate(source, file, line, *name, arguments),

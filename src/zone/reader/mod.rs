@@ -10,7 +10,7 @@ use crate::zone::diagnostic::{Finding, Findings, Kind, Severity, Source};
 use crate::zone::form::{Form, MAX_TTL, class_number, ttl_value, wrong};
 use crate::zone::include::Files;
 use crate::zone::lexer::{Lexer, Line, Token};
-use crate::zone::name::{Name, append_wire};
+use crate::zone::name::{Name, append_wire, split_name};
 use crate::zone::rdata::{self, RdataError, Soa, Words, shown};
 use crate::zone::record::{Rdata, Rtype};
 use crate::zone::records::{MOST_OCTETS, Place, Records};
@@ -267,6 +267,13 @@ impl Reader<'_> {
                 ),
             ));
         }
+        if matches!(form.rtype, Rtype::MD | Rtype::MF) {
+            return Err(RdataError {
+                span: form.type_field.span(),
+                message: format!("{} is obsolete and no longer served", form.rtype),
+                help: Some("mail goes where MX records say (RFC 973)"),
+            });
+        }
         let explicit = match form.ttl {
             Some(token) => Some(ttl_value(token, file)?),
             None => None,
@@ -292,11 +299,30 @@ impl Reader<'_> {
             );
             return Err(wrong(form.type_field.span(), message));
         }
+        if self.is_too_long(owner, data) {
+            self.records.truncate(data);
+            let message =
+                "the record is too long for any DNS message (65535 octets, RFC 1035 §4.2.2)";
+            return Err(wrong(form.type_field.start..end, message));
+        }
         let ttl = self.ttl_of(explicit, form, data)?;
         self.last_ttl = Some(ttl);
         let fault = self.tlsa_fault(form, data);
         self.records.push(owner, data, form.rtype, Ttl(ttl), place);
         Ok(fault)
+    }
+
+    /// Whether header, owner, fixed fields and data exceed a message.
+    fn is_too_long(&mut self, owner: usize, data: usize) -> bool {
+        const HEADER_AND_FIELDS: usize = 12 + 10;
+        let length = self.records.filled().saturating_sub(data);
+        let room = usize::from(u16::MAX).saturating_sub(HEADER_AND_FIELDS);
+        if length.saturating_add(Name::MAX) <= room {
+            return false;
+        }
+        let rest = self.records.buffer().get(owner..).unwrap_or_default();
+        let owner = split_name(rest).map_or(0, |(name, _)| name.len());
+        length.saturating_add(owner) > room
     }
 
     /// The TTL written, else `$TTL`, else the SOA's minimum, else that of the record before (RFC 1035 §5.1, RFC 2308 §4).

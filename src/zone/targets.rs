@@ -1,0 +1,217 @@
+//! Where NS, MX and SRV records point, and what delegations and DNAME records hide (RFC 1912 §2.4, RFC 2181 §10.3, RFC 6672 §2.4).
+//!
+//! What `named-checkzone` refuses is an error here, what it complains of is a warning. Names of other zones are not looked up.
+
+use crate::zone::check::{Check, Part, text};
+use crate::zone::diagnostic::Severity;
+use crate::zone::order::{compare_wire, is_below};
+use crate::zone::record::Rtype;
+use crate::zone::records::{Records, Stored};
+use crate::zone::sorted::Sorted;
+use std::collections::HashMap;
+
+/// What a zone has at a name that a record points at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// Addresses, or a delegation that has them elsewhere.
+    Address,
+    /// The name lies in a delegated zone, and there is no glue.
+    NoGlue,
+    /// No addresses.
+    Nothing,
+    /// A CNAME record.
+    Alias,
+    /// A DNAME record further up.
+    BelowDname,
+}
+
+/// Looks at every record that points somewhere and is served from here.
+pub(super) fn check(check: &mut Check<'_>, sorted: &Sorted) {
+    let zone = Contents {
+        apex: check.apex.wire(),
+        records: check.records,
+        sorted,
+    };
+    let mut known: HashMap<&[u8], Found> = HashMap::new();
+    // The owner that hides what lies below it, and the type that does.
+    let mut cut: Option<(&[u8], Rtype)> = None;
+    for number in sorted.numbers() {
+        let Some(record) = zone.records.get(*number) else {
+            continue;
+        };
+        let matters = matches!(record.rtype, Rtype::NS | Rtype::DNAME | Rtype::MX | Rtype::SRV);
+        if cut.is_none() && !matters {
+            continue;
+        }
+        let owner = zone.records.owner(record);
+        if let Some((top, by)) = cut {
+            if owner.len() > top.len() && is_below(owner, top) {
+                hidden(check, record, top, by);
+                continue;
+            } else if owner.len() != top.len() || !owner.eq_ignore_ascii_case(top) {
+                // What a name hides follows it at once.
+                cut = None;
+            }
+        }
+        let at_apex = record.rtype == Rtype::NS && owner.eq_ignore_ascii_case(zone.apex);
+        match record.rtype {
+            Rtype::NS if !at_apex => cut = Some((owner, Rtype::NS)),
+            Rtype::DNAME if cut.is_none() => cut = Some((owner, Rtype::DNAME)),
+            _ => {}
+        }
+        let Some(target) = target(record, zone.records.data(record)) else {
+            continue;
+        };
+        if is_below(target, zone.apex) {
+            let own_glue = record.rtype == Rtype::NS && !at_apex && is_below(target, owner);
+            let look = || {
+                if own_glue {
+                    zone.glue(target)
+                } else {
+                    zone.find(target)
+                }
+            };
+            let found = *known.entry(target).or_insert_with(look);
+            pointed(check, record, at_apex, target, found);
+        }
+    }
+}
+
+/// The name that a record points at; `None` for `.`, which means that there is no such service.
+fn target<'a>(record: &Stored, data: &'a [u8]) -> Option<&'a [u8]> {
+    let before = match record.rtype {
+        Rtype::NS => 0,
+        Rtype::MX => 2,
+        Rtype::SRV => 6,
+        _ => return None,
+    };
+    data.get(before..).filter(|name| *name != [0])
+}
+
+fn pointed(check: &mut Check<'_>, record: &Stored, at_apex: bool, target: &[u8], found: Found) {
+    let own_servers = at_apex;
+    let name = text(target);
+    let (message, help) = match found {
+        Found::Address => return,
+        // Who asks for a name in a delegated zone is led there; only the delegation itself needs glue.
+        Found::NoGlue if record.rtype != Rtype::NS || own_servers => return,
+        Found::NoGlue => (
+            format!("{name} has no A or AAAA record here, and nobody can find it without"),
+            "add its addresses as glue: the delegation leads to it only through them",
+        ),
+        Found::Nothing => (
+            format!("{name} has no A or AAAA record"),
+            "add its addresses, or correct the name: is a dot missing at its end?",
+        ),
+        Found::Alias => (
+            format!(
+                "{name} is an alias (CNAME), where {} needs a name with addresses",
+                record.rtype
+            ),
+            "name the host that the alias leads to (RFC 2181 §10.3)",
+        ),
+        Found::BelowDname => (
+            format!("{name} lies below a DNAME record, which sends everything there elsewhere"),
+            "name a host that has addresses of its own (RFC 6672 §2.4)",
+        ),
+    };
+    let severity = if own_servers {
+        Severity::Error
+    } else {
+        Severity::Warning
+    };
+    check.say(record, Part::LastField, severity, message, Some(help));
+}
+
+/// A record that no query reaches, because the names there are served elsewhere.
+fn hidden(check: &mut Check<'_>, record: &Stored, top: &[u8], by: Rtype) {
+    let glue = matches!(record.rtype, Rtype::A | Rtype::AAAA);
+    let denial = matches!(record.rtype, Rtype::RRSIG | Rtype::NSEC | Rtype::NSEC3);
+    if denial || (by == Rtype::NS && glue) {
+        return;
+    }
+    let (rtype, top) = (record.rtype, text(top));
+    let (message, help) = if by == Rtype::NS {
+        (
+            format!("this {rtype} record is never served: {top} is delegated by its NS records"),
+            "put it in the zone that is served there, or remove the delegation",
+        )
+    } else {
+        (
+            format!("this {rtype} record is never served: {top} has a DNAME record"),
+            "put it where the DNAME leads, or remove the DNAME (RFC 6672 §2.4)",
+        )
+    };
+    check.say(record, Part::Owner, Severity::Warning, message, Some(help));
+}
+
+/// The zone as somebody asks it for a name.
+struct Contents<'a> {
+    apex: &'a [u8],
+    records: &'a Records,
+    sorted: &'a Sorted,
+}
+
+impl Contents<'_> {
+    fn has(&self, name: &[u8], wanted: &[Rtype]) -> bool {
+        let mut here = self.sorted.find(self.records, name).iter();
+        here.any(|number| {
+            self.records
+                .get(*number)
+                .is_some_and(|r| wanted.contains(&r.rtype))
+        })
+    }
+
+    /// Whether the name or one below it has records.
+    fn exists(&self, name: &[u8]) -> bool {
+        let numbers = self.sorted.numbers();
+        let owner = |number: &u32| self.records.get(*number).map(|r| self.records.owner(r));
+        let before = |number: &u32| owner(number).is_some_and(|o| compare_wire(o, name).is_lt());
+        let next = numbers.get(numbers.partition_point(before));
+        next.and_then(owner).is_some_and(|o| is_below(o, name))
+    }
+
+    /// What a query for the addresses of a name at or below the apex gets.
+    fn find(&self, name: &[u8]) -> Found {
+        const ADDRESSES: &[Rtype] = &[Rtype::A, Rtype::AAAA];
+        let mut ancestors = Vec::new();
+        let mut rest = name;
+        while rest.len() > self.apex.len() {
+            let label = usize::from(rest.first().copied().unwrap_or(0)).saturating_add(1);
+            rest = rest.get(label..).unwrap_or_default();
+            ancestors.push(rest);
+        }
+        let delegated = |n: &[u8]| n.len() > self.apex.len() && self.has(n, &[Rtype::NS]);
+        for above in ancestors.iter().rev() {
+            if delegated(above) {
+                return self.glue(name);
+            } else if self.has(above, &[Rtype::DNAME]) {
+                return Found::BelowDname;
+            }
+        }
+        if delegated(name) {
+            return self.glue(name);
+        }
+        let mut answer = name.to_vec();
+        if !self.exists(name) {
+            // The wildcard below the closest name that exists answers (RFC 4592 §3.3.1).
+            let encloser = ancestors.iter().find(|a| self.exists(a)).copied();
+            answer = [b"\x01*", encloser.unwrap_or(self.apex)].concat();
+        }
+        if self.has(&answer, ADDRESSES) {
+            Found::Address
+        } else if self.has(&answer, &[Rtype::CNAME]) {
+            Found::Alias
+        } else {
+            Found::Nothing
+        }
+    }
+
+    fn glue(&self, name: &[u8]) -> Found {
+        if self.has(name, &[Rtype::A, Rtype::AAAA]) {
+            Found::Address
+        } else {
+            Found::NoGlue
+        }
+    }
+}
