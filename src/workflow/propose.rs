@@ -6,6 +6,7 @@ use super::WorkflowError;
 use super::case::Case;
 use super::head::{self, Head};
 use super::sign;
+use crate::change::changes::{Changes, Detail};
 use crate::change::message::{Purpose, Subject, message};
 use crate::publish::git::{Change as FileChange, Message, Outcome, Repository, Target};
 use crate::rotation::observation::TlsaName;
@@ -313,7 +314,8 @@ fn review_files(
         .join(context.id.to_string());
     let place = |ending: &str| directory.join(format!("{purpose}.{}{ending}", draft.zone.name));
     let target = content(&draft.edited)?;
-    let records = diff::diff(&draft.head.content, &target).to_string();
+    let records = diff::diff(&draft.head.content, &target);
+    let records = Changes::of(&records, Detail::Meaning).to_string();
     let mut files = vec![FileChange {
         path: place("diff"),
         contents: records.into_bytes(),
