@@ -98,13 +98,15 @@ impl Delta {
         }
         let soa = |zone: &Zone| soa_record(zone).ok_or_else(|| NoDelta::Soa(zone.apex.clone()));
         let (old_soa, new_soa) = (soa(old)?, soa(new)?);
+        // In the case that the records have, not the caller: the text form knows no other.
+        let apex = old_soa.owner.clone();
         let (mut removed, mut added) = (vec![old_soa], vec![new_soa]);
         difference(old, new, &mut removed, &mut added);
         if removed.len() == 1 && added.len() == 1 && removed == added {
             return Ok(None);
         }
         let delta = Self {
-            apex: old.apex.clone(),
+            apex,
             removed,
             added,
         };
