@@ -55,7 +55,7 @@ use crate::change::changes::{Changes, Detail};
 use crate::change::digest::ZoneDigest;
 use crate::change::ssh_key::BadSignature;
 use crate::change::sshsig::{BEGIN, NotASignature, Signature};
-use crate::dnssec::delta::{Delta, NoDelta};
+use crate::dnssec::delta::{Delta, Mismatch, NoDelta};
 use crate::rotation::timing::Instant;
 use crate::zone::content::Zone;
 use std::fmt;
@@ -147,6 +147,27 @@ impl Proposal {
             expires,
             delta,
         }))
+    }
+
+    /// The change that a delta makes of a zone.
+    pub fn of(
+        base: Zone,
+        delta: Delta,
+        (rotation, step): (Option<Label>, Option<Label>),
+        (created, expires): (Instant, Instant),
+    ) -> Result<Self, Mismatch> {
+        let mut zone = base;
+        let base = ZoneDigest::of(&zone);
+        delta.apply_to(&mut zone)?;
+        Ok(Self {
+            rotation,
+            step,
+            base,
+            target: ZoneDigest::of(&zone),
+            created,
+            expires,
+            delta,
+        })
     }
 
     /// What changes, for people.

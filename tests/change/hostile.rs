@@ -166,10 +166,11 @@ fn zone(serial: u32, sets: &[(usize, u32, Vec<u8>)]) -> Zone {
     for (owner, ttl, hosts) in sets {
         if seen.insert(*owner) {
             for host in hosts {
-                text += &format!(
-                    "h{owner} {ttl} A 192.0.2.{host}\nh{owner} {ttl} DS {host} 13 2 {}\n",
-                    "ab".repeat(32)
+                let digest = "ab".repeat(32);
+                let records = format!(
+                    "h{owner} {ttl} A 192.0.2.{host}\nh{owner} {ttl} DS {host} 13 2 {digest}\n"
                 );
+                text.push_str(&records);
             }
         }
     }

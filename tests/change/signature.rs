@@ -206,6 +206,8 @@ fn one_changed_octet_is_refused_by_both() {
     }
 }
 
+type Sign<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+
 fn string(out: &mut Vec<u8>, octets: &[u8]) {
     out.extend(u32::try_from(octets.len()).unwrap().to_be_bytes());
     out.extend(octets);
@@ -249,7 +251,6 @@ fn signatures_of_security_tokens_are_judged_as_ssh_keygen_does() {
         both
     };
     let by_ed25519 = |message: &[u8]| ed25519.sign(message).as_ref().to_vec();
-    type Sign<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
     let kinds: [(&str, Vec<&[u8]>, Sign<'_>); 2] = [
         (
             "sk-ssh-ed25519@openssh.com",
@@ -265,7 +266,9 @@ fn signatures_of_security_tokens_are_judged_as_ssh_keygen_does() {
     for (kind, fields, sign) in kinds {
         let mut key = Vec::new();
         string(&mut key, kind.as_bytes());
-        fields.iter().for_each(|field| string(&mut key, field));
+        for field in fields {
+            string(&mut key, field);
+        }
         string(&mut key, b"ssh:");
         lab.write("list", &format!("a {kind} {}\n", BASE64.encode(&key)));
         let sealed = |flags: u8| {

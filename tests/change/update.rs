@@ -130,7 +130,7 @@ fn named_takes_the_script_once_and_has_the_target() {
             "IXFR=2026112301",
         ],
     );
-    let sent: Vec<_> = sent.lines().map(|line| parsed_line(line)).collect();
+    let sent: Vec<_> = sent.lines().map(parsed_line).collect();
     let soas: Vec<usize> = (0..sent.len())
         .filter(|i| sent[*i].contains(" SOA "))
         .collect();
