@@ -262,7 +262,7 @@ fn a_proposal_is_signed_where_a_key_is_configured() {
         "--allowed-signers",
         "allowed",
         "--base",
-        "zones/example.com.zone.signed",
+        SIGNED,
     ];
     let verified = world.run(BEGIN, &verify).ends(0);
     assert!(

@@ -427,3 +427,6 @@ fn serial_of(side: &[Record]) -> u32 {
 fn advances(old: u32, new: u32) -> bool {
     serial::compare(new, old) == Some(Ordering::Greater)
 }
+
+#[cfg(test)]
+mod tests;

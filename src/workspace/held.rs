@@ -12,10 +12,15 @@ use std::path::{Path, PathBuf};
 /// A file that is held, and what was in it.
 #[derive(Debug)]
 pub struct HeldFile {
-    file: File,
+    /// Open as long as it is held.
+    _file: File,
+    seen: Identity,
     path: PathBuf,
     contents: Vec<u8>,
 }
+
+/// What tells one version of a file from another: device, file, length, time of the last change.
+type Identity = (u64, u64, u64, i64, i64);
 
 /// Why a file is not held, or not any more.
 #[derive(Debug, thiserror::Error)]
@@ -51,9 +56,12 @@ impl HeldFile {
             return Err(HoldError::Held(path.to_owned()));
         }
         let mut contents = Vec::new();
+        // Before it is read: what comes later is a change.
+        let seen = identity(&file.metadata().map_err(unreadable)?);
         file.read_to_end(&mut contents).map_err(unreadable)?;
         let held = Self {
-            file,
+            _file: file,
+            seen,
             path: path.to_owned(),
             contents,
         };
@@ -75,16 +83,19 @@ impl HeldFile {
     }
 
     fn unchanged(&self) -> Result<(), HoldError> {
-        let changed = |_| HoldError::Changed(self.path.clone());
-        let ours = self.file.metadata().map_err(changed)?;
-        let there = fs::metadata(&self.path).map_err(changed)?;
-        let same = ours.ino() == there.ino()
-            && ours.dev() == there.dev()
-            && ours.len() == self.contents.len() as u64;
-        if same {
-            Ok(())
-        } else {
-            Err(HoldError::Changed(self.path.clone()))
+        match fs::metadata(&self.path) {
+            Ok(there) if identity(&there) == self.seen => Ok(()),
+            _ => Err(HoldError::Changed(self.path.clone())),
         }
     }
+}
+
+fn identity(file: &fs::Metadata) -> Identity {
+    (
+        file.dev(),
+        file.ino(),
+        file.len(),
+        file.mtime(),
+        file.mtime_nsec(),
+    )
 }

@@ -3,6 +3,7 @@
 use crate::lab::{EDITS, Lab, edited};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
+use tlsa_rotate::workspace::held::{HeldFile, HoldError};
 
 const APPLY: [&str; 7] = [
     "change",
@@ -256,6 +257,49 @@ fn two_runs_never_work_on_one_zone() {
     );
     drop(held);
     assert_eq!(lab.attempt(&APPLY).0, 0);
+}
+
+#[test]
+fn a_file_that_somebody_changes_meanwhile_is_not_replaced() {
+    let lab = Lab::unsigned();
+    let cases: [&dyn Fn(); 3] = [
+        &|| {
+            lab.write("next", "other");
+            fs::rename(lab.path("next"), lab.path("held")).unwrap();
+        },
+        &|| lab.write("held", "longer than before"),
+        &|| fs::remove_file(lab.path("held")).unwrap(),
+    ];
+    for meanwhile in cases {
+        lab.write("held", "zone");
+        let held = HeldFile::open(&lab.path("held")).unwrap();
+        assert_eq!(held.contents(), b"zone");
+        meanwhile();
+        let refused = held.replace(b"mine");
+        assert!(matches!(refused, Err(HoldError::Changed(_))), "{refused:?}");
+        assert_ne!(fs::read(lab.path("held")).unwrap_or_default(), b"mine");
+    }
+}
+
+#[test]
+fn a_signer_who_names_another_target_is_found_out() {
+    let lab = Lab::new();
+    lab.ours(&["change", "make", "old", "new", "--output", "text"]);
+    let honest = lab.read("text");
+    let digest_of = |key: &str| honest.lines().find_map(|l| l.strip_prefix(key)).unwrap();
+    let lie = honest.replace(digest_of("target-digest: "), digest_of("base-digest: "));
+    lab.write("text", &lie);
+    let key = ["-f", "op", "-n", "tlsa-rotate-change@tlsa-rotate", "text"];
+    lab.run("ssh-keygen", &[&["-q", "-Y", "sign"], &key[..]].concat());
+    lab.write("proposal", &(lie + &lab.read("text.sig")));
+    lab.write("zone.signed", &lab.read("old"));
+    let (code, said) = lab.attempt(&APPLY);
+    assert_eq!(
+        (code, said.contains("its records lead to another zone")),
+        (1, true),
+        "{said}"
+    );
+    assert_eq!(lab.read("zone.signed"), lab.read("old"));
 }
 
 #[test]

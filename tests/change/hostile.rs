@@ -34,7 +34,16 @@ fn a_proposal_has_one_spelling() {
         refused(&sound.as_bytes()[..length]);
     }
     let twice = format!("{sound}{}", &sound[sound.find(BEGIN).unwrap()..]);
-    let table: [(String, &str); 19] = [
+    let begin = sound.find(BEGIN).unwrap();
+    let one_line = sound[begin..]
+        .replace('\n', "")
+        .replace(BEGIN, &format!("{BEGIN}\n"));
+    let one_line = one_line.replace(END, &format!("\n{END}\n"));
+    let table: [(String, &str); 20] = [
+        (
+            format!("{}{one_line}", &sound[..begin]),
+            "lines of Base64 of 70 letters",
+        ),
         (sound.replace('\n', "\r\n"), "line 1: a carriage return"),
         (
             sound.replace("mail.1", "m\u{e4}il.1"),
@@ -134,6 +143,21 @@ fn one_changed_octet_is_never_the_same_proposal() {
             assert!(!(holds && same_namespace), "octet {at}");
         }
     }
+}
+
+#[test]
+fn a_signature_comes_with_the_ttl_of_what_it_covers() {
+    let lab = Lab::new();
+    let zone = |name: &str| parsed(&lab.read(name));
+    let delta = Delta::between(&zone("old"), &zone("new")).unwrap().unwrap();
+    let text = delta.to_string();
+    let signature = text
+        .lines()
+        .find(|l| l.starts_with("+web") && l.contains("RRSIG"))
+        .unwrap();
+    let bent = text.replace(signature, &signature.replacen(" 3600 ", " 3601 ", 1));
+    let applied = Delta::parse(&bent).unwrap().apply(&zone("old"));
+    assert!(matches!(applied, Err(Mismatch::Ttl(_))), "{applied:?}");
 }
 
 #[test]
