@@ -2,6 +2,8 @@
 //!
 //! The update happens as a whole or not at all, and only if the server still has the SOA record that the delta starts
 //! from (RFC 2136 §2.4.2). Signatures and denial records are left out: such a server makes its own.
+//!
+//! `nsupdate` itself refuses addresses at names that no host may have; a line `check-names off` in front lets them pass.
 
 use crate::dnssec::delta::Delta;
 use crate::zone::record::{Record, Rtype};
