@@ -361,7 +361,8 @@ fn nsupdate_reads_our_scripts() {
         .replace("2026112301", "2026112302")
         .replace("192.0.2.80", "192.0.2.81");
     let after = Zone::parse(text.as_bytes(), Some(&before.apex)).unwrap();
-    let script = Delta::between(&before, &after).unwrap().unwrap().nsupdate();
+    let script =
+        tlsa_rotate::change::nsupdate::script(&Delta::between(&before, &after).unwrap().unwrap());
     let mut nsupdate = Command::new("nsupdate")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -228,6 +228,55 @@ fn without_review_a_run_publishes_by_itself() {
 }
 
 #[test]
+fn a_proposal_is_signed_where_a_key_is_configured() {
+    let world = World::with(Publish::Branch, |config| {
+        let publish = "publish = {";
+        assert!(config.contains(publish), "{config}");
+        config.replacen(
+            publish,
+            "proposals = { sign_with = \"op\" }\npublish = {",
+            1,
+        )
+    });
+    let ssh_keygen = |arguments: &[&str]| {
+        let run = std::process::Command::new("ssh-keygen")
+            .args(arguments)
+            .current_dir(world.path(""))
+            .status();
+        assert!(run.unwrap().success());
+    };
+    world.run(BEGIN, &["start", "mail"]).ends(0);
+    let refused = world.run(BEGIN, &["advance"]);
+    refused.complains_of("there is no key");
+    ssh_keygen(&["-q", "-t", "ed25519", "-N", "", "-f", "op"]);
+    world.run(BEGIN, &["advance"]).ends(3);
+    let file = "changes/mail.1/publish.example.com.proposal";
+    let proposal = world.git(&format!("show {BRANCH}:{file}"));
+    fs::write(world.path("proposal"), proposal + "\n").unwrap();
+    let key = fs::read_to_string(world.path("op.pub")).unwrap();
+    fs::write(world.path("allowed"), format!("me {key}")).unwrap();
+    let verify = [
+        "change",
+        "verify",
+        "proposal",
+        "--allowed-signers",
+        "allowed",
+        "--base",
+        SIGNED,
+    ];
+    let verified = world.run(BEGIN, &verify).ends(0);
+    assert!(
+        verified.stdout.starts_with("signed by me with SHA256:"),
+        "{verified:#?}"
+    );
+    assert!(
+        !world
+            .git(&format!("ls-tree -r --name-only {BRANCH}"))
+            .contains("op")
+    );
+}
+
+#[test]
 fn the_plan_says_what_follows_in_three_forms() {
     let world = World::new(Publish::Branch);
     let before = world.run(BEGIN, &["plan"]).ends(0);

@@ -117,7 +117,7 @@ fn diff_tells_records_not_lines() {
         written(directory.path(), "new", &new),
     );
     let expected =
-        "~ SOA serial 2026112301 -> 2026112302\n+ extra.example.com. 300 IN A 192.0.2.99\n";
+        "~ SOA serial 2026112301 -> 2026112302\n+ add     extra.example.com. 300 IN A 192.0.2.99\n";
     assert_eq!(
         run(&["diff", &old, &new]),
         (Some(0), expected.to_owned(), String::new())
@@ -129,7 +129,9 @@ fn diff_tells_records_not_lines() {
     let (_, markdown, _) = run(&["diff", &old, &new, "--format", "markdown"]);
     assert_eq!(
         markdown,
-        format!("Changes of `example.com.`:\n\n```diff\n{expected}```\n")
+        format!(
+            "Zone `example.com.`: 1 added, serial 2026112301 -> 2026112302.\n\n```diff\n{expected}```\n"
+        )
     );
     let (_, json, _) = run(&["diff", &old, &new, "--format", "json"]);
     let report: Value = serde_json::from_str(&json).unwrap();

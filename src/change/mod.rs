@@ -1,3 +1,18 @@
-//! A proposed zone change: why it is made, what a reviewer must know to decide, and what exactly differs.
+//! A proposed zone change: why it is made, what a reviewer must know to decide, what exactly differs, and who signed it.
+//!
+//! [`changes`] says in a person's verbs what differs between two zones, and [`listing`] prints it; [`message`] is the
+//! commit message around it. [`nsupdate`] is the same difference for a server that signs by itself.
+//!
+//! [`proposal`] puts all of it into one file that names its base and its target by their [`digest`] and is signed
+//! ([`sshsig`], [`ssh_key`]); [`judgement`] says whether it may be applied, and [`allowed_signers`] who may sign.
 
+pub mod allowed_signers;
+pub mod changes;
+pub mod digest;
+pub mod judgement;
+pub mod listing;
 pub mod message;
+pub mod nsupdate;
+pub mod proposal;
+pub mod ssh_key;
+pub mod sshsig;

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Advance, global: &Global) -> Result<Exit, Failure> {
     let ticks = advance::advance(&workspace, &args.names, global.now(), mode)?;
     let style = match global.format {
         Format::Json => standing::Style::Json("advance"),
-        Format::Text | Format::Markdown => standing::Style::Line,
+        _ => standing::Style::Line,
     };
     standing::print(&ticks, style)
 }

@@ -5,12 +5,14 @@
 
 mod abort;
 mod advance;
+mod change;
 mod dane;
 mod demo;
 mod exit;
 mod init;
 mod key;
 mod plan;
+mod proposal_view;
 mod record;
 mod serve;
 mod sign_policy;
@@ -26,7 +28,8 @@ pub use exit::{Exit, Failure};
 
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use std::io::{BufWriter, StdoutLock};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -92,6 +95,12 @@ pub(crate) enum Format {
     Json,
     /// For runbooks and reviews, where a command has it.
     Markdown,
+    /// A script for `nsupdate`; only `change show` has it.
+    #[value(hide = true)]
+    Nsupdate,
+    /// Records that go and come; only `change show` has it.
+    #[value(hide = true)]
+    Delta,
 }
 
 #[derive(Debug, Subcommand)]
@@ -114,6 +123,8 @@ enum Command {
     Dane(dane::DaneArgs),
     /// Check, normalize, compare, sign and verify master files
     Zone(zone::Args),
+    /// Make, show, verify and apply signed proposals of zone changes
+    Change(change::Args),
     /// Make and show DNSSEC keys, and print DS records for the registrar
     Key(key::Args),
     /// Serve signed zones over DNS
@@ -139,7 +150,15 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let global = &arguments.global;
+    let of_changes = matches!(global.format, Format::Nsupdate | Format::Delta);
+    if of_changes && !matches!(arguments.command, Command::Change(_)) {
+        let message = "only `change show` has the formats nsupdate and delta";
+        Arguments::command()
+            .error(ErrorKind::InvalidValue, message)
+            .exit();
+    }
     match &arguments.command {
+        Command::Change(args) => change::run(args, global),
         Command::Record(args) => record::run(args, global),
         Command::Dane(args) => dane::run(args, global),
         Command::Init(args) => init::run(args, global),

@@ -40,9 +40,9 @@ pub(crate) fn run(args: &Plan, global: &Global) -> Result<Exit, Failure> {
             writeln!(out)?;
         }
         match global.format {
-            Format::Text => write!(out, "{}", runbook.text())?,
             Format::Markdown => write!(out, "{}", runbook.markdown())?,
             Format::Json => documents.push(runbook.json()),
+            _ => write!(out, "{}", runbook.text())?,
         }
     }
     if global.format == Format::Json {

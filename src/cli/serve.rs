@@ -145,7 +145,7 @@ fn announce(address: SocketAddr, format: Format) -> Result<(), Failure> {
             let line = serde_json::to_string(&listening).map_err(Failure::wrong)?;
             writeln!(out, "{line}")?;
         }
-        Format::Text | Format::Markdown => writeln!(out, "listening on {address}")?,
+        _ => writeln!(out, "listening on {address}")?,
     }
     Ok(out.flush()?)
 }

@@ -18,7 +18,7 @@ pub(crate) fn run(args: &Status, global: &Global) -> Result<Exit, Failure> {
     let ticks = advance::advance(&workspace, &args.names, global.now(), Mode::Look)?;
     let style = match global.format {
         Format::Json => standing::Style::Json("status"),
-        Format::Text | Format::Markdown => standing::Style::Paragraph,
+        _ => standing::Style::Paragraph,
     };
     standing::print(&ticks, style)
 }

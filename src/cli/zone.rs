@@ -1,6 +1,7 @@
 //! `zone`: master files checked, written out in canonical form, and compared; signing is in its own file.
 
 use super::{Exit, Failure, Format, Global, zone_sign, zone_verify};
+use crate::change::changes::{Change, Changes, Detail};
 use crate::rotation::timing::Ttl;
 use crate::zone::content::Zone;
 use crate::zone::diagnostic::{Counts, Diagnostic, Kind, Severity};
@@ -8,7 +9,8 @@ use crate::zone::diff::{ZoneDiff, diff_files};
 use crate::zone::file::ZoneFile;
 use crate::zone::include::Directory;
 use crate::zone::name::Name;
-use crate::zone::record::Record;
+use crate::zone::rdata::Soa;
+use crate::zone::record::{Record, Rtype};
 use serde_json::{Value, json};
 use std::io::{self, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
@@ -26,7 +28,7 @@ enum Action {
     Check(CheckArgs),
     /// Write a zone with one absolute record a line, in canonical order
     Normalize(NormalizeArgs),
-    /// Show which records differ between two versions of a zone
+    /// Show which records differ between two versions of a zone; exit code 0 either way, no output if none does
     Diff(DiffArgs),
     /// Sign a zone: DNSKEY, NSEC or NSEC3, and RRSIG records, one record a line
     Sign(zone_sign::SignArgs),
@@ -54,6 +56,9 @@ struct DiffArgs {
     /// The version after
     #[arg(value_name = "NEW")]
     new: PathBuf,
+    /// List signatures and denial records too, instead of counting them
+    #[arg(long)]
+    all: bool,
     #[command(flatten)]
     reading: Reading,
 }
@@ -102,6 +107,7 @@ impl Input {
 }
 
 impl Reading {
+    /// Reads a file, whatever is wrong with it.
     fn read(&self, file: &Path) -> Result<ZoneFile, Failure> {
         let mut bytes = Vec::new();
         let (path, read) = if file == Path::new("-") {
@@ -115,10 +121,14 @@ impl Reading {
             (file.display().to_string(), read)
         };
         read.map_err(|error| Failure::wrong(format_args!("cannot read {path}: {error}")))?;
-        let beside = Path::new(&path).parent().unwrap_or(Path::new(""));
+        Ok(self.read_in(&path, bytes))
+    }
+
+    fn read_in(&self, path: &str, bytes: Vec<u8>) -> ZoneFile {
+        let beside = Path::new(path).parent().unwrap_or(Path::new(""));
         let root = self.include_below.as_deref().unwrap_or(beside);
         let files = Directory::below(root);
-        Ok(ZoneFile::read(&path, bytes, self.origin.as_ref(), &files))
+        ZoneFile::read(path, bytes, self.origin.as_ref(), &files)
     }
 
     /// Reads a file; warnings go to stderr, errors are a failure.
@@ -131,6 +141,13 @@ impl Reading {
         let read = self.read(file)?;
         sound_apex(file, &read)?;
         Ok(read)
+    }
+
+    /// As [`Reading::zone`], for a file whose contents have been read already.
+    pub(crate) fn zone_in(&self, file: &Path, contents: Vec<u8>) -> Result<Zone, Failure> {
+        let read = self.read_in(&file.display().to_string(), contents);
+        sound_apex(file, &read)?;
+        read.zone().map_err(Failure::wrong)
     }
 }
 
@@ -240,7 +257,7 @@ fn normalize(args: &NormalizeArgs, format: Format, out: &mut impl Write) -> Resu
     Ok(Exit::Done)
 }
 
-fn record(record: &Record) -> Value {
+pub(super) fn record(record: &Record) -> Value {
     json!({
         "owner": record.owner.to_string(),
         "ttl": record.ttl.0,
@@ -267,35 +284,80 @@ fn difference(args: &DiffArgs, format: Format, out: &mut impl Write) -> Result<E
             "{before} and {after} are not the same zone"
         )));
     }
-    let changes = diff_files(&old, &new).map_err(Failure::wrong)?;
+    let diff = diff_files(&old, &new).map_err(Failure::wrong)?;
+    let detail = if args.all {
+        Detail::Everything
+    } else {
+        Detail::Meaning
+    };
+    let changes = Changes::of(&diff, detail);
     match format {
-        Format::Text => write!(out, "{changes}")?,
-        Format::Json => writeln!(out, "{:#}", diff_value(after, &changes))?,
-        Format::Markdown if changes.is_empty() => {
-            writeln!(out, "No record of `{after}` changes.")?;
-        }
-        Format::Markdown => writeln!(out, "Changes of `{after}`:\n\n```diff\n{changes}```")?,
+        Format::Json => writeln!(out, "{:#}", diff_value(after, &diff, &changes))?,
+        Format::Markdown => write!(out, "Zone `{after}`: {}", changes.markdown())?,
+        _ => write!(out, "{changes}")?,
     }
     Ok(Exit::Done)
 }
 
-fn diff_value(apex: &Name, changes: &ZoneDiff) -> Value {
-    let ttl = changes
+fn diff_value(apex: &Name, diff: &ZoneDiff, changes: &Changes) -> Value {
+    let ttl = diff
         .rrsets
         .iter()
         .filter_map(|r| Some((r, r.ttl_change()?)));
     let ttl = ttl.map(|(r, (Ttl(old), Ttl(new)))| {
         json!({ "owner": r.owner.to_string(), "type": r.rtype.to_string(), "old": old, "new": new })
     });
-    let soa = |soa: Option<&crate::zone::rdata::Soa>| {
-        soa.map(|s| s.to_rdata().to_text(crate::zone::record::Rtype::SOA))
-    };
     json!({
         "schema": "tlsa-rotate/zone-diff/v1",
         "zone": apex.to_string(),
-        "soa": changes.soa.as_ref().map(|(old, new)| json!({ "old": soa(old.as_ref()), "new": soa(new.as_ref()) })),
-        "removed": changes.removed().map(|r| record(&r)).collect::<Vec<_>>(),
-        "added": changes.added().map(|r| record(&r)).collect::<Vec<_>>(),
+        "soa": soa_value(changes),
+        "removed": diff.removed().map(|r| record(&r)).collect::<Vec<_>>(),
+        "added": diff.added().map(|r| record(&r)).collect::<Vec<_>>(),
         "ttl": ttl.collect::<Vec<_>>(),
+        "changes": changes_value(changes),
+        "counted": counted_value(changes),
     })
+}
+
+/// The SOA data before and after, for programs.
+pub(super) fn soa_value(changes: &Changes) -> Value {
+    let text = |soa: Option<&Soa>| soa.map(|s| s.to_rdata().to_text(Rtype::SOA));
+    changes.soa.as_ref().map_or(
+        Value::Null,
+        |(old, new)| json!({ "old": text(old.as_ref()), "new": text(new.as_ref()) }),
+    )
+}
+
+/// What is listed, for programs: the verb and the records.
+pub(super) fn changes_value(changes: &Changes) -> Vec<Value> {
+    let value = |change: &Change| match change {
+        Change::Add(r) | Change::Remove(r) => {
+            json!({ "verb": change.verb(), "record": record(r) })
+        }
+        Change::Replace { old, new } => {
+            json!({ "verb": change.verb(), "old": record(old), "new": record(new) })
+        }
+        Change::Ttl {
+            owner,
+            rtype,
+            old,
+            new,
+        } => json!({
+            "verb": change.verb(),
+            "owner": owner.to_string(),
+            "type": rtype.to_string(),
+            "old": old.0,
+            "new": new.0,
+        }),
+    };
+    changes.listed.iter().map(value).collect()
+}
+
+/// What is only counted, for programs, by type.
+pub(super) fn counted_value(changes: &Changes) -> Value {
+    let count = changes.counted.iter().map(|(rtype, count)| {
+        let value = json!({ "removed": count.removed, "added": count.added });
+        (rtype.to_string(), value)
+    });
+    Value::Object(count.collect())
 }

@@ -166,7 +166,7 @@ pub(super) fn join_rsa(exponent: &[u8], modulus: &[u8]) -> Vec<u8> {
 }
 
 /// A big-endian number without its leading zero octets.
-pub(super) fn without_zeros(number: &[u8]) -> &[u8] {
+pub(crate) fn without_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|octet| **octet == 0).count();
     number.get(zeros..).unwrap_or_default()
 }

@@ -4,14 +4,14 @@
 //! the old SOA first on the one side and the new SOA first on the other.
 
 use crate::dnssec::line::{LineError, RecordLine};
-use crate::zone::content::Zone;
+use crate::zone::content::{Node, Zone, ttl_in};
 use crate::zone::name::Name;
 use crate::zone::rdata::Soa;
-use crate::zone::record::{Record, Rtype};
+use crate::zone::record::{Rdata, Record, Rtype};
 use crate::zone::serial;
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fmt;
-use std::fmt::Write as _;
 
 /// The first line of the text form; a number for a form that can change.
 const HEADER: &str = "; tlsa-rotate delta 1";
@@ -72,6 +72,9 @@ pub enum Mismatch {
     /// A record that should come is there already.
     #[error("the zone already holds the record to be added: {0}")]
     Present(Box<Record>),
+    /// A record that should come would have another TTL than the rest of its RRset, or than what it covers.
+    #[error("the TTL of the record to be added does not fit the records beside it: {0}")]
+    Ttl(Box<Record>),
     /// What comes out is not what should.
     #[error("the result differs from the target")]
     Result,
@@ -95,13 +98,15 @@ impl Delta {
         }
         let soa = |zone: &Zone| soa_record(zone).ok_or_else(|| NoDelta::Soa(zone.apex.clone()));
         let (old_soa, new_soa) = (soa(old)?, soa(new)?);
+        // In the case that the records have, not the caller: the text form knows no other.
+        let apex = old_soa.owner.clone();
         let (mut removed, mut added) = (vec![old_soa], vec![new_soa]);
         difference(old, new, &mut removed, &mut added);
         if removed.len() == 1 && added.len() == 1 && removed == added {
             return Ok(None);
         }
         let delta = Self {
-            apex: old.apex.clone(),
+            apex,
             removed,
             added,
         };
@@ -113,10 +118,7 @@ impl Delta {
                 new: after,
             });
         }
-        let reached = delta.apply(old).map_err(NoDelta::DoesNotLead)?;
-        if !reached.records().eq(new.records()) {
-            return Err(NoDelta::DoesNotLead(Mismatch::Result));
-        }
+        delta.prove(old, new).map_err(NoDelta::DoesNotLead)?;
         Ok(Some(delta))
     }
 
@@ -153,32 +155,79 @@ impl Delta {
     /// The zone that comes out when the delta is applied to `base`, which must be exactly the one it was made from in
     /// everything that the delta touches.
     pub fn apply(&self, base: &Zone) -> Result<Zone, Mismatch> {
-        if base.apex != self.apex {
+        let mut zone = base.clone();
+        self.apply_to(&mut zone)?;
+        Ok(zone)
+    }
+
+    /// The same without a copy. On an error some records may be changed already: the zone is of no use any more.
+    pub fn apply_to(&self, zone: &mut Zone) -> Result<(), Mismatch> {
+        if zone.apex != self.apex {
             return Err(Mismatch::OtherZone(self.apex.clone()));
         }
-        if soa_record(base).as_ref() != self.removed.first() {
+        if soa_record(zone).as_ref() != self.removed.first() {
             return Err(Mismatch::Serial {
                 expected: self.old_serial(),
-                found: base.soa().map(|soa| soa.serial),
+                found: zone.soa().map(|soa| soa.serial),
             });
         }
-        // Asked of the untouched base, where an RRSIG's TTL can still be told from what it covers.
-        if let Some(record) = self.removed.iter().find(|record| !holds(base, record)) {
+        // Asked while nothing is gone yet: an RRSIG has the TTL of what it covers, which may go too.
+        if let Some(record) = self.removed.iter().find(|record| !holds(zone, record)) {
             return Err(Mismatch::Missing(Box::new(record.clone())));
         }
-        let mut zone = base.clone();
         for record in &self.removed {
-            zone.remove(&record.owner, record.rtype, &record.rdata);
+            if !zone.remove(&record.owner, record.rtype, &record.rdata) {
+                // There once, to be removed twice.
+                return Err(Mismatch::Missing(Box::new(record.clone())));
+            }
         }
         for record in &self.added {
+            let beside = zone.rrset(&record.owner, record.rtype).map(|r| r.ttl);
+            if record.rtype != Rtype::RRSIG && beside.is_some_and(|ttl| ttl != record.ttl) {
+                return Err(Mismatch::Ttl(Box::new(record.clone())));
+            }
             if !zone.insert(record.clone()) {
                 return Err(Mismatch::Present(Box::new(record.clone())));
             }
         }
-        // A record left in its RRset must have the TTL of those that joined it.
-        match self.added.iter().find(|record| !holds(&zone, record)) {
-            Some(record) => Err(Mismatch::Missing(Box::new(record.clone()))),
-            None => Ok(zone),
+        // And asked once all has come, for the same reason.
+        match self.added.iter().find(|record| !holds(zone, record)) {
+            Some(record) => Err(Mismatch::Ttl(Box::new(record.clone()))),
+            None => Ok(()),
+        }
+    }
+
+    /// That the delta, applied to `old`, gives exactly `new`.
+    ///
+    /// Owners that the delta names are taken out of `old`, changed by [`Delta::apply_to`] as any zone would be, and
+    /// compared with those of `new`; all others must be the same in both. So nothing but what changes is copied.
+    fn prove(&self, old: &Zone, new: &Zone) -> Result<(), Mismatch> {
+        let touched: BTreeSet<&Name> = self.in_transfer_order().map(|r| &r.owner).collect();
+        let part = |zone: &Zone| Zone {
+            apex: zone.apex.clone(),
+            nodes: touched
+                .iter()
+                .filter_map(|owner| zone.nodes.get_key_value(*owner))
+                .map(|(owner, node)| (owner.clone(), node.clone()))
+                .collect(),
+        };
+        let mut reached = part(old);
+        self.apply_to(&mut reached)?;
+        let rest = |zone: &'_ Zone| {
+            let nodes = zone.nodes.iter();
+            nodes.filter(|(owner, _)| !touched.contains(owner)).count()
+        };
+        let others_stay = || {
+            let others = |(owner, _): &(&Name, &Node)| !touched.contains(owner);
+            let (a, b) = (old.nodes.iter(), new.nodes.iter());
+            let mut pairs = a.filter(others).zip(b.filter(others));
+            pairs.all(|((a, mine), (b, theirs))| a == b && same_node(mine, theirs))
+        };
+        let as_wanted = reached.records().eq(part(new).records());
+        if as_wanted && rest(old) == rest(new) && others_stay() {
+            Ok(())
+        } else {
+            Err(Mismatch::Result)
         }
     }
 
@@ -243,39 +292,6 @@ impl Delta {
             added,
         })
     }
-
-    /// A script for `nsupdate`: the same change, refused by the server unless it still has the old SOA.
-    ///
-    /// Signatures and denial records are left out: a server that takes updates makes its own (RFC 3007 §4.3).
-    pub fn nsupdate(&self) -> String {
-        let mut script = format!("zone {}\n", self.apex);
-        let told = |record: &&Record| {
-            !matches!(
-                record.rtype,
-                Rtype::SOA | Rtype::RRSIG | Rtype::NSEC | Rtype::NSEC3 | Rtype::NSEC3PARAM
-            )
-        };
-        // Writing to a String cannot fail.
-        if let Some(soa) = self.removed.first() {
-            let _ = writeln!(
-                script,
-                "prereq yxrrset {} IN SOA {}",
-                soa.owner,
-                soa.rdata.to_text(Rtype::SOA)
-            );
-        }
-        for record in self.removed.iter().filter(told) {
-            let (owner, rtype) = (&record.owner, record.rtype);
-            let data = record.rdata.to_text(rtype);
-            let _ = writeln!(script, "update delete {owner} IN {rtype} {data}");
-        }
-        let soa = self.added.iter().take(1);
-        for record in self.added.iter().filter(told).chain(soa) {
-            let _ = writeln!(script, "update add {record}");
-        }
-        script.push_str("send\n");
-        script
-    }
 }
 
 impl fmt::Display for Delta {
@@ -294,37 +310,84 @@ impl fmt::Display for Delta {
     }
 }
 
-/// Collects the records of only one of the zones, the SOAs left out; both come in canonical order.
+/// Collects the records of only one of the zones, the SOAs left out, in canonical order. Copies only what differs.
 fn difference(old: &Zone, new: &Zone, removed: &mut Vec<Record>, added: &mut Vec<Record>) {
-    let apart = |a: &Record, b: &Record| {
-        let names = a.owner.cmp(&b.owner).then(a.rtype.cmp(&b.rtype));
-        names
-            .then_with(|| a.rdata.canonical(a.rtype).cmp(&b.rdata.canonical(b.rtype)))
-            .then_with(|| a.rdata.cmp(&b.rdata))
-    };
-    let rest = |zone: &Zone| {
-        let apex = zone.apex.clone();
-        zone.records()
-            .filter(move |r| !(r.rtype == Rtype::SOA && r.owner == apex))
-            .collect::<Vec<_>>()
-    };
-    let (old, new) = (rest(old), rest(new));
-    let (mut old, mut new) = (old.into_iter().peekable(), new.into_iter().peekable());
+    let none = Node::new();
+    let (mut olds, mut news) = (old.nodes.iter().peekable(), new.nodes.iter().peekable());
     loop {
-        let order = match (old.peek(), new.peek()) {
+        let order = match (olds.peek(), news.peek()) {
+            (Some((mine, _)), Some((theirs, _))) => mine.cmp(theirs),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return,
+        };
+        let mine = if order.is_le() { olds.next() } else { None };
+        let theirs = if order.is_ge() { news.next() } else { None };
+        let Some((owner, _)) = mine.or(theirs) else {
+            return;
+        };
+        let nodes = (
+            mine.map_or(&none, |(_, n)| n),
+            theirs.map_or(&none, |(_, n)| n),
+        );
+        if !same_node(nodes.0, nodes.1) {
+            node_difference(owner, nodes, *owner == old.apex, removed, added);
+        }
+    }
+}
+
+fn node_difference(
+    owner: &Name,
+    (old, new): (&Node, &Node),
+    at_apex: bool,
+    removed: &mut Vec<Record>,
+    added: &mut Vec<Record>,
+) {
+    let apart = |(a, data): &Single<'_>, (b, other): &Single<'_>| {
+        let canonical = || data.canonical(*a).cmp(&other.canonical(*b));
+        a.cmp(b).then_with(canonical).then_with(|| data.cmp(other))
+    };
+    let rest = |node| singles(node).filter(move |(t, _)| !(at_apex && *t == Rtype::SOA));
+    let (mut olds, mut news) = (rest(old).peekable(), rest(new).peekable());
+    let record = |node: &Node, (rtype, rdata): Single<'_>| Record {
+        owner: owner.clone(),
+        ttl: ttl_in(node, rtype, rdata).unwrap_or_default(),
+        rtype,
+        rdata: rdata.clone(),
+    };
+    loop {
+        let order = match (olds.peek(), news.peek()) {
             (Some(gone), Some(come)) => apart(gone, come),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (None, None) => return,
         };
-        let gone = if order.is_le() { old.next() } else { None };
-        let come = if order.is_ge() { new.next() } else { None };
+        let gone = if order.is_le() { olds.next() } else { None };
+        let come = if order.is_ge() { news.next() } else { None };
+        let (gone, come) = (gone.map(|s| record(old, s)), come.map(|s| record(new, s)));
         // Equal but for the TTL: the one goes, the other comes.
         if gone != come {
             removed.extend(gone);
             added.extend(come);
         }
     }
+}
+
+/// One record of a node.
+type Single<'a> = (Rtype, &'a Rdata);
+
+/// The records of a node in canonical order.
+fn singles(node: &Node) -> impl Iterator<Item = Single<'_>> {
+    node.iter()
+        .flat_map(|(rtype, rrset)| rrset.rdatas.iter().map(|rdata| (*rtype, rdata)))
+}
+
+/// Whether two nodes hold the same records. What is kept as the TTL of an RRset of RRSIGs means nothing (RFC 4034 §3)
+/// unless it covers what is not there.
+fn same_node(a: &Node, b: &Node) -> bool {
+    a == b
+        || singles(a).eq(singles(b))
+            && singles(a).all(|(t, data)| ttl_in(a, t, data) == ttl_in(b, t, data))
 }
 
 /// Whether the zone holds the record, TTL included.
@@ -335,8 +398,7 @@ fn holds(zone: &Zone, record: &Record) -> bool {
     let Some(rrset) = node.get(&record.rtype) else {
         return false;
     };
-    // An RRSIG's own TTL is that of the RRset it covers (RFC 4034 §3), which another line of the delta holds.
-    (record.rtype == Rtype::RRSIG || rrset.ttl == record.ttl)
+    ttl_in(node, record.rtype, &record.rdata) == Some(record.ttl)
         && rrset.rdatas.contains(&record.rdata)
 }
 
@@ -365,3 +427,6 @@ fn serial_of(side: &[Record]) -> u32 {
 fn advances(old: u32, new: u32) -> bool {
     serial::compare(new, old) == Some(Ordering::Greater)
 }
+
+#[cfg(test)]
+mod tests;

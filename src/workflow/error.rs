@@ -1,7 +1,9 @@
 //! Why a use case could not be carried out: one type, each with its ways out.
 
+use crate::change::proposal::Unsealed;
 use crate::publish::command::CommandError;
 use crate::publish::git::GitError;
+use crate::publish::ssh_sign::SigningError;
 use crate::rotation::association::Association;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::step::{IllegalEvent, Step};
@@ -135,6 +137,12 @@ pub enum WorkflowError {
         /// Which file.
         path: PathBuf,
     },
+    /// A proposal that could not be signed.
+    #[error("the proposed change cannot be signed: {0}")]
+    Proposal(#[from] SigningError),
+    /// A signature that does not fit the proposal.
+    #[error("the proposed change cannot be signed: {0}")]
+    Unsealed(#[from] Unsealed),
     /// A zone file that HEAD does not hold.
     #[error("{} is not committed: git HEAD does not hold it", path.display())]
     NotCommitted {
@@ -248,6 +256,10 @@ impl WorkflowError {
             Self::Journal(error) => error.hints(),
             Self::Write(error) => error.hints(),
             Self::Git(error) => error.hints(),
+            Self::Proposal(error) => error.hints(),
+            Self::Unsealed(_) => {
+                vec!["see that `sign_with` in tlsa-rotate.toml names your own key, and that `ssh-keygen` is OpenSSH's".to_owned()]
+            }
             Self::Command(error) => error.hints(),
             Self::Unreadable { path, source } => vec![match source.kind() {
                 io::ErrorKind::NotFound => format!(

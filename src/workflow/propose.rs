@@ -6,8 +6,11 @@ use super::WorkflowError;
 use super::case::Case;
 use super::head::{self, Head};
 use super::sign;
+use crate::change::changes::{Changes, Detail};
 use crate::change::message::{Purpose, Subject, message};
+use crate::change::proposal::{Label, NAMESPACE};
 use crate::publish::git::{Change as FileChange, Message, Outcome, Repository, Target};
+use crate::publish::ssh_sign;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::policy::Policy;
 use crate::rotation::step::{Requirement, Rotation, Step};
@@ -298,7 +301,8 @@ fn zone_files(draft: &Draft<'_>) -> Vec<FileChange> {
         .collect()
 }
 
-/// What stands beside the zone for review: the record diff for people, and the signed delta.
+/// What stands beside the zone for review: the record diff for people, the delta of the signed zones, and where a key is
+/// configured the signed proposal that `change apply` takes.
 fn review_files(
     lock: &WorkspaceLock,
     context: &Context<'_>,
@@ -313,7 +317,8 @@ fn review_files(
         .join(context.id.to_string());
     let place = |ending: &str| directory.join(format!("{purpose}.{}{ending}", draft.zone.name));
     let target = content(&draft.edited)?;
-    let records = diff::diff(&draft.head.content, &target).to_string();
+    let records = diff::diff(&draft.head.content, &target);
+    let records = Changes::of(&records, Detail::Meaning).to_string();
     let mut files = vec![FileChange {
         path: place("diff"),
         contents: records.into_bytes(),
@@ -326,6 +331,16 @@ fn review_files(
             contents: delta.to_string().into_bytes(),
             generated: true,
         });
+        if let Some(key) = &draft.zone.proposal_key {
+            let what = [context.id.to_string(), purpose.to_string()].map(|text| Label::new(&text));
+            let proposal = sign::proposal(draft.zone, delta, what.into(), now)?;
+            let armoured = ssh_sign::sign(&proposal.to_string(), key, NAMESPACE)?;
+            files.push(FileChange {
+                path: place("proposal"),
+                contents: proposal.sealed(&armoured)?.to_string().into_bytes(),
+                generated: true,
+            });
+        }
     }
     Ok(files)
 }

@@ -5,6 +5,7 @@
 
 use super::WorkflowError;
 use super::head::Head;
+use crate::change::proposal::{Label, Proposal};
 use crate::dnssec::Earlier;
 use crate::dnssec::audit::verify_zone;
 use crate::dnssec::carry::{Carried, NotCarried, Serials, resign};
@@ -31,6 +32,9 @@ use std::time::Duration;
 
 /// How long a server may take to reload.
 const RELOAD: Duration = Duration::from_secs(60);
+
+/// How long a proposal may be applied after it was made.
+const APPLICABLE: Span = Span::days(7);
 
 /// New signatures begin a little in the past, for resolvers whose clocks are behind.
 const BACKDATED: Span = Span::hours(1);
@@ -85,6 +89,21 @@ pub(super) fn ahead(
         }
         Signing::External { .. } => Ok(None),
     }
+}
+
+/// The proposal that `delta` is to the signed zone as it lies on disk; `what` is the rotation and the step.
+pub(super) fn proposal(
+    zone: &ZoneConfig,
+    delta: Delta,
+    what: (Option<Label>, Option<Label>),
+    now: Instant,
+) -> Result<Proposal, WorkflowError> {
+    let before = match &zone.signing {
+        Signing::Here { signed: path, .. } => read_signed(path, zone)?,
+        Signing::External { .. } => None,
+    };
+    let before = before.unwrap_or_else(|| Zone::empty(zone.name.clone()));
+    Proposal::of(before, delta, what, (now, now + APPLICABLE)).map_err(|e| cannot_sign(zone, &e))
 }
 
 /// Where the seal of a signed zone lies.

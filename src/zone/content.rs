@@ -135,6 +135,11 @@ impl Zone {
     }
 }
 
+/// The TTL of a record of a node: that of its RRset, or for an RRSIG that of the RRset it covers (RFC 4034 §3).
+pub(crate) fn ttl_in(node: &Node, rtype: Rtype, rdata: &Rdata) -> Option<Ttl> {
+    covered_ttl(node, rtype, rdata).or_else(|| node.get(&rtype).map(|rrset| rrset.ttl))
+}
+
 /// The TTL of the RRset that an RRSIG covers.
 fn covered_ttl(node: &Node, rtype: Rtype, rdata: &Rdata) -> Option<Ttl> {
     let covered = rdata

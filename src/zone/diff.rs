@@ -9,10 +9,9 @@ use crate::zone::nodes::NodeView;
 use crate::zone::order::{compare_wire, side_by_side};
 use crate::zone::rdata::Soa;
 use crate::zone::record::{Rdata, Record, Rtype};
-use std::collections::BTreeSet;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The difference of two zones. Prints as lines that begin with `-`, `+` or, where only the TTL changed, `~`.
+/// The difference of two zones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZoneDiff {
     /// The SOA data before and after, when it differs.
@@ -45,10 +44,26 @@ impl RrsetDiff {
         both.filter(|(old, new)| old != new)
     }
 
+    /// A record that is gone, with the TTL it had.
+    pub fn old_record(&self, rdata: &Rdata) -> Record {
+        self.record(self.old_ttl, rdata)
+    }
+
+    /// A record that is new, with its TTL.
+    pub fn new_record(&self, rdata: &Rdata) -> Record {
+        self.record(self.new_ttl, rdata)
+    }
+
     fn record(&self, ttl: Option<Ttl>, rdata: &Rdata) -> Record {
+        // An RRSIG has the TTL of what it covers and repeats it in its data (RFC 4034 §3.1.4).
+        let original = match *rdata.0 {
+            [_, _, _, _, a, b, c, d, ..] => Some(Ttl(u32::from_be_bytes([a, b, c, d]))),
+            _ => None,
+        };
+        let original = original.filter(|_| self.rtype == Rtype::RRSIG);
         Record {
             owner: self.owner.clone(),
-            ttl: ttl.unwrap_or_default(),
+            ttl: original.or(ttl).unwrap_or_default(),
             rtype: self.rtype,
             rdata: rdata.clone(),
         }
@@ -56,6 +71,45 @@ impl RrsetDiff {
 }
 
 impl ZoneDiff {
+    /// The difference that these records make: what goes and what comes, each with the TTL it has.
+    ///
+    /// Equal to [`diff`] of the zones in everything but the TTLs of RRsets that keep theirs, which the records cannot tell.
+    pub fn of_records(removed: &[Record], added: &[Record]) -> Self {
+        type Sides<'r> = (Vec<&'r Record>, Vec<&'r Record>);
+        let mut rrsets: BTreeMap<(&Name, Rtype), Sides<'_>> = BTreeMap::new();
+        for record in removed {
+            let sides = rrsets.entry((&record.owner, record.rtype)).or_default();
+            sides.0.push(record);
+        }
+        for record in added {
+            let sides = rrsets.entry((&record.owner, record.rtype)).or_default();
+            sides.1.push(record);
+        }
+        let soa = |side: &[Record]| {
+            let mut soas = side.iter().filter(|r| r.rtype == Rtype::SOA);
+            Soa::from_rdata(&soas.next()?.rdata)
+        };
+        let (before, after) = (soa(removed), soa(added));
+        let rrset = |side: &[&Record]| {
+            let ttl = side.first()?.ttl;
+            let rdatas = side.iter().map(|r| r.rdata.clone()).collect();
+            Some(Rrset { ttl, rdatas })
+        };
+        let compared = rrsets.into_iter().filter_map(|((owner, rtype), sides)| {
+            let (old, new) = (rrset(&sides.0), rrset(&sides.1));
+            rrset_change(
+                owner,
+                rtype,
+                (old.as_ref(), new.as_ref()),
+                rtype == Rtype::SOA,
+            )
+        });
+        Self {
+            rrsets: compared.collect(),
+            soa: (before != after).then_some((before, after)),
+        }
+    }
+
     /// Whether nothing differs.
     pub fn is_empty(&self) -> bool {
         self.soa.is_none() && self.rrsets.is_empty()
@@ -64,16 +118,15 @@ impl ZoneDiff {
     /// The records that are gone, with their old TTL, the SOA apart.
     pub fn removed(&self) -> impl Iterator<Item = Record> + '_ {
         let gone = |r: &'_ RrsetDiff| -> Vec<Record> {
-            r.removed.iter().map(|d| r.record(r.old_ttl, d)).collect()
+            r.removed.iter().map(|d| r.old_record(d)).collect()
         };
         self.rrsets.iter().flat_map(gone)
     }
 
     /// The records that are new, with their TTL, the SOA apart.
     pub fn added(&self) -> impl Iterator<Item = Record> + '_ {
-        let come = |r: &'_ RrsetDiff| -> Vec<Record> {
-            r.added.iter().map(|d| r.record(r.new_ttl, d)).collect()
-        };
+        let come =
+            |r: &'_ RrsetDiff| -> Vec<Record> { r.added.iter().map(|d| r.new_record(d)).collect() };
         self.rrsets.iter().flat_map(come)
     }
 }
@@ -115,21 +168,32 @@ fn told(
     for (owner, old, new) in changed {
         let types: BTreeSet<Rtype> = old.keys().chain(new.keys()).copied().collect();
         for rtype in types {
-            let mut changed = compare(&owner, rtype, old.get(&rtype), new.get(&rtype));
-            if rtype == Rtype::SOA && owner == *apex {
-                changed.removed.clear();
-                changed.added.clear();
-            }
-            let differs = !changed.removed.is_empty()
-                || !changed.added.is_empty()
-                || changed.ttl_change().is_some();
-            rrsets.extend(differs.then_some(changed));
+            let both = (old.get(&rtype), new.get(&rtype));
+            let is_soa = rtype == Rtype::SOA && owner == *apex;
+            rrsets.extend(rrset_change(&owner, rtype, both, is_soa));
         }
     }
     ZoneDiff {
         soa: (before != after).then_some((before, after)),
         rrsets,
     }
+}
+
+/// What changed in an RRset, if anything; of the SOA only the TTL.
+fn rrset_change(
+    owner: &Name,
+    rtype: Rtype,
+    (old, new): (Option<&Rrset>, Option<&Rrset>),
+    is_soa: bool,
+) -> Option<RrsetDiff> {
+    let mut changed = compare(owner, rtype, old, new);
+    if is_soa {
+        changed.removed.clear();
+        changed.added.clear();
+    }
+    let differs =
+        !changed.removed.is_empty() || !changed.added.is_empty() || changed.ttl_change().is_some();
+    differs.then_some(changed)
 }
 
 fn compare(owner: &Name, rtype: Rtype, old: Option<&Rrset>, new: Option<&Rrset>) -> RrsetDiff {
@@ -157,51 +221,6 @@ fn compare(owner: &Name, rtype: Rtype, old: Option<&Rrset>, new: Option<&Rrset>)
     }
 }
 
-impl fmt::Display for ZoneDiff {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some((old, new)) = &self.soa {
-            write_soa(old.as_ref(), new.as_ref(), f)?;
-        }
-        for rrset in &self.rrsets {
-            for rdata in &rrset.removed {
-                writeln!(f, "- {}", rrset.record(rrset.old_ttl, rdata))?;
-            }
-            for rdata in &rrset.added {
-                writeln!(f, "+ {}", rrset.record(rrset.new_ttl, rdata))?;
-            }
-            if let Some((old, new)) = rrset.ttl_change() {
-                writeln!(f, "~ {} {} TTL {old} -> {new}", rrset.owner, rrset.rtype)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The fields of the SOA that differ, the serial first.
-fn write_soa(old: Option<&Soa>, new: Option<&Soa>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let (Some(old), Some(new)) = (old, new) else {
-        let what = if new.is_some() {
-            "+ SOA appears"
-        } else {
-            "- SOA disappears"
-        };
-        return writeln!(f, "{what}");
-    };
-    let fields = [
-        ("serial", old.serial.to_string(), new.serial.to_string()),
-        ("primary", old.primary.to_string(), new.primary.to_string()),
-        ("mailbox", old.mailbox.to_string(), new.mailbox.to_string()),
-        ("refresh", old.refresh.to_string(), new.refresh.to_string()),
-        ("retry", old.retry.to_string(), new.retry.to_string()),
-        ("expire", old.expire.to_string(), new.expire.to_string()),
-        ("minimum", old.minimum.to_string(), new.minimum.to_string()),
-    ];
-    for (field, old, new) in fields.into_iter().filter(|(_, old, new)| old != new) {
-        writeln!(f, "~ SOA {field} {old} -> {new}")?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -224,16 +243,27 @@ mod tests {
             2,
             "a A 192.0.2.1\n A 192.0.2.4\nb 300 A 192.0.2.3\nm MX 1 a.EXAMPLE.\nc TXT x\n",
         );
-        let expected = "~ SOA serial 1 -> 2\n- a.example.com. 60 IN A 192.0.2.2\n+ a.example.com. 60 IN A 192.0.2.4\n\
-            ~ b.example.com. A TTL 60 -> 300\n+ c.example.com. 60 IN TXT \"x\"\n";
-        assert_eq!(diff(&old, &new).to_string(), expected);
+        let found = diff(&old, &new);
+        let (before, after) = found.soa.clone().unwrap();
+        assert_eq!((before.unwrap().serial, after.unwrap().serial), (1, 2));
+        let told = |records: Vec<Record>| -> Vec<String> {
+            records.iter().map(ToString::to_string).collect()
+        };
         assert_eq!(
-            (
-                diff(&old, &new).removed().count(),
-                diff(&old, &new).added().count()
-            ),
-            (1, 2)
+            told(found.removed().collect()),
+            ["a.example.com. 60 IN A 192.0.2.2"]
         );
+        let added = [
+            "a.example.com. 60 IN A 192.0.2.4",
+            "c.example.com. 60 IN TXT \"x\"",
+        ];
+        assert_eq!(told(found.added().collect()), added);
+        let ttls: Vec<_> = found
+            .rrsets
+            .iter()
+            .filter_map(RrsetDiff::ttl_change)
+            .collect();
+        assert_eq!(ttls, [(Ttl(60), Ttl(300))]);
         assert!(diff(&old, &old).is_empty());
     }
 }

@@ -33,6 +33,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("`sign`", zone::SIGN),
     ("`publish`", zone::PUBLISH),
     ("`git`", zone::GIT),
+    ("`proposals`", zone::PROPOSALS),
     ("[[certificate]]", certificate::CERTIFICATE),
     ("`live`", certificate::FILES),
     ("`next`", certificate::NEXT),

@@ -12,9 +12,17 @@ use std::path::{Component, Path, PathBuf};
 use toml::de::DeValue;
 
 pub(super) const ZONE: &[&str] = &[
-    "name", "file", "sign", "anchor", "servers", "publish", "reload",
+    "name",
+    "file",
+    "sign",
+    "anchor",
+    "servers",
+    "publish",
+    "proposals",
+    "reload",
 ];
 pub(super) const SIGN: &[&str] = &["keys", "denial", "signed", "validity", "refresh", "jitter"];
+pub(super) const PROPOSALS: &[&str] = &["sign_with"];
 pub(super) const PUBLISH: &[&str] = &["git", "file"];
 pub(super) const GIT: &[&str] = &["branch"];
 
@@ -37,6 +45,8 @@ pub struct ZoneConfig {
     pub servers: Vec<SocketAddr>,
     /// How a change of the file is made.
     pub publication: Publication,
+    /// The SSH key that proposals are signed with, if they are.
+    pub proposal_key: Option<PathBuf>,
     /// Run after the file that the server reads has changed: the program and its arguments.
     pub reload: Option<Vec<String>>,
 }
@@ -118,6 +128,18 @@ pub(super) fn read<'t>(
             let read = |text: Located<String>| server(&text, findings);
             texts.value.into_iter().filter_map(read).collect()
         });
+    let proposals = section.take("proposals", findings);
+    let proposal_key = proposals.and_then(|(line, value)| {
+        let wants_it = matches!(signing, Some(Signing::Here { .. }) | None)
+            && publication != Some(Publication::File);
+        if !wants_it {
+            findings.wrong(
+                line,
+                "`proposals` goes with sign = { keys = … } and publish = { git = … }: nothing is proposed, or nothing signed, otherwise",
+            );
+        }
+        read_proposals(line, value, root, findings)
+    });
     let reload = command_of(&mut section, "reload", findings);
     Some(ZoneConfig {
         name: name?,
@@ -125,8 +147,28 @@ pub(super) fn read<'t>(
         signing: signing?,
         servers,
         publication: publication?,
+        proposal_key,
         reload,
     })
+}
+
+fn read_proposals<'t>(
+    line: usize,
+    value: toml::Spanned<DeValue<'t>>,
+    root: &Path,
+    findings: &mut Findings<'t>,
+) -> Option<PathBuf> {
+    if !value.get_ref().is_table() {
+        findings.wrong(
+            line,
+            "`proposals` must be { sign_with = \"/home/me/.ssh/id_ed25519\" }",
+        );
+        return None;
+    }
+    let mut proposals = Section::open("`proposals`", value, PROPOSALS, findings)?;
+    let example = "sign_with = \"/home/me/.ssh/id_ed25519\"";
+    let key = proposals.required_text("sign_with", example, findings)?;
+    Some(root.join(key.value))
 }
 
 fn reviewed() -> Publication {

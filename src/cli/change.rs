@@ -1,0 +1,322 @@
+//! `change`: signed proposals made, shown, judged and applied.
+
+use super::proposal_view as view;
+use super::record::shown;
+use super::zone::Reading;
+use super::{Exit, Failure, Format, Global, instant, stdout};
+use crate::change::allowed_signers::AllowedSigners;
+use crate::change::judgement::{Refusal, applied, authenticate};
+use crate::change::nsupdate;
+use crate::change::proposal::{LONGEST, Label, NAMESPACE, Proposal, Signed};
+use crate::publish::ssh_sign;
+use crate::rotation::timing::{Instant, Span};
+use crate::workspace::durable;
+use crate::workspace::held::{HeldFile, HoldError};
+use clap::Subcommand;
+use std::fs::File;
+use std::io::{self, Read as _, Write};
+use std::path::{Path, PathBuf};
+
+/// How long a proposal may be applied if nothing else is said.
+const VALIDITY: Span = Span::days(7);
+
+/// Make, show, verify and apply signed proposals of zone changes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Make a proposal of what leads from one signed zone to another, and sign it with an SSH key
+    Make(Make),
+    /// Show what a proposal changes, whoever signed it; also as nsupdate script or record delta
+    Show(Show),
+    /// Say whether a proposal is signed by somebody who may, is in time, and fits a zone
+    Verify(Verify),
+    /// Apply a proposal to the signed zone that it was made from
+    Apply(Apply),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Without --sign-with the text to be signed is written. Sign it elsewhere and put both together:
+  ssh-keygen -Y sign -f KEY -n tlsa-rotate-change@tlsa-rotate text && cat text text.sig > FILE")]
+struct Make {
+    /// The signed zone as it is
+    #[arg(value_name = "OLD")]
+    old: PathBuf,
+    /// The signed zone as it shall be
+    #[arg(value_name = "NEW")]
+    new: PathBuf,
+    /// The SSH key: a private key, or the .pub file of one in the agent or on a token
+    #[arg(long, value_name = "KEY")]
+    sign_with: Option<PathBuf>,
+    /// Where the proposal goes [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The rotation it belongs to, such as mail.1
+    #[arg(long, value_name = "NAME", value_parser = label)]
+    rotation: Option<Label>,
+    /// The step, such as publish
+    #[arg(long, value_name = "NAME", value_parser = label)]
+    step: Option<Label>,
+    /// Until when it may be applied [default: in 7 days]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    expires: Option<Instant>,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+--format is text, json, markdown, nsupdate (a script for a server that signs by itself) or delta (every record).")]
+struct Show {
+    /// The proposal; `-` is standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// A proposal and those who may sign it.
+#[derive(Debug, clap::Args)]
+struct Trust {
+    /// The proposal; `-` is standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Who may sign, as for `ssh-keygen -Y verify -f`: lines of `principals [options] type base64`
+    #[arg(long, value_name = "FILE")]
+    allowed_signers: PathBuf,
+    /// Who must have signed [default: anybody on the list]
+    #[arg(long, value_name = "WHO")]
+    signer: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Verify {
+    #[command(flatten)]
+    trust: Trust,
+    /// The signed zone: try the change on it, without writing anything
+    #[arg(long, value_name = "ZONE")]
+    base: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit code 0: applied. 1: refused: tampered with, not signed by somebody who may, applied before, for another zone. \
+3: refused, somebody must make and review it anew: expired, or the zone has changed. 5: another run is at it.")]
+struct Apply {
+    #[command(flatten)]
+    trust: Trust,
+    /// The signed zone
+    #[arg(long, value_name = "SIGNED")]
+    zone: PathBuf,
+    /// Where the new zone goes [default: it takes the place of the old one]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+fn label(text: &str) -> Result<Label, String> {
+    Label::new(text)
+        .ok_or_else(|| "expected letters, digits, `.`, `_` and `-`, at most 64".to_owned())
+}
+
+pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let mut out = stdout();
+    let exit = match &args.action {
+        Action::Make(args) => make(args, global, &mut out)?,
+        Action::Show(args) => show(args, global.format, &mut out)?,
+        Action::Verify(args) => verify(args, global, &mut out)?,
+        Action::Apply(args) => apply(args, global, &mut out)?,
+    };
+    out.flush()?;
+    Ok(exit)
+}
+
+fn make(args: &Make, global: &Global, out: &mut impl Write) -> Result<Exit, Failure> {
+    let (old, new) = (args.reading.zone(&args.old)?, args.reading.zone(&args.new)?);
+    let now = global.now();
+    let expires = args.expires.unwrap_or(now + VALIDITY);
+    if expires <= now {
+        return Err(Failure::wrong(format_args!(
+            "it would expire at {expires}, and it is {now}"
+        ))
+        .hint("name a later time with `--expires`"));
+    }
+    let labels = (args.rotation.clone(), args.step.clone());
+    let proposal = Proposal::between(&old, &new, labels, (now, expires))
+        .map_err(|e| Failure::wrong(&e))?
+        .ok_or_else(|| Failure::wrong("nothing changes from the one zone to the other"))?;
+    if let Err(refusal) = applied(&proposal, old, now) {
+        eprintln!("warning: `change apply` will refuse it: {refusal}");
+    }
+    let text = match &args.sign_with {
+        None => proposal.to_string(),
+        Some(key) => signed(proposal, key)?.to_string(),
+    };
+    match &args.output {
+        None => write!(out, "{text}")?,
+        Some(file) => write_new(file, &text)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn signed(proposal: Proposal, key: &Path) -> Result<Signed, Failure> {
+    let armoured = ssh_sign::sign(&proposal.to_string(), key, NAMESPACE)
+        .map_err(|e| Failure::wrong(&e).hints(e.hints()))?;
+    proposal.sealed(&armoured).map_err(Failure::wrong)
+}
+
+fn show(args: &Show, format: Format, out: &mut impl Write) -> Result<Exit, Failure> {
+    let signed = read_proposal(&args.file)?;
+    match format {
+        Format::Text => write!(out, "{}", view::text(&signed))?,
+        Format::Markdown => write!(out, "{}", view::markdown(&signed))?,
+        Format::Json => writeln!(out, "{:#}", view::json(&signed))?,
+        Format::Nsupdate => write!(out, "{}", nsupdate::script(&signed.proposal.delta))?,
+        Format::Delta => write!(out, "{}", signed.proposal.delta)?,
+    }
+    Ok(Exit::Done)
+}
+
+fn verify(args: &Verify, global: &Global, out: &mut impl Write) -> Result<Exit, Failure> {
+    let now = global.now();
+    let (signed, who) = trusted(&args.trust, now)?;
+    let judged = match &args.base {
+        None => None,
+        Some(file) => {
+            let base = args.reading.zone(file)?;
+            let (_, summary) = applied(&signed.proposal, base, now)
+                .map_err(|refusal| refused(&refusal, &shown(&args.trust.file)))?;
+            Some(summary)
+        }
+    };
+    if global.format == Format::Json {
+        writeln!(
+            out,
+            "{:#}",
+            view::verdict(
+                "tlsa-rotate/change-verify/v1",
+                &signed,
+                &who,
+                judged.as_ref()
+            )
+        )?;
+        return Ok(Exit::Done);
+    }
+    writeln!(
+        out,
+        "signed by {who} with {}",
+        signed.signature.key.fingerprint()
+    )?;
+    writeln!(out, "may be applied until {}", signed.proposal.expires)?;
+    if let (Some(summary), Some(file)) = (judged, &args.base) {
+        writeln!(
+            out,
+            "fits {}: the zone that comes out is completely signed until {}",
+            file.display(),
+            summary.window.expiration
+        )?;
+    }
+    Ok(Exit::Done)
+}
+
+fn apply(args: &Apply, global: &Global, out: &mut impl Write) -> Result<Exit, Failure> {
+    let now = global.now();
+    let (signed, who) = trusted(&args.trust, now)?;
+    let held = HeldFile::open(&args.zone).map_err(|e| not_held(&e))?;
+    let base = args.reading.zone_in(&args.zone, held.contents().to_vec())?;
+    if args.output.is_none() && base.to_string().as_bytes() != held.contents() {
+        return Err(Failure::wrong(format_args!(
+            "{} is not written as `tlsa-rotate` writes signed zones; comments and order would be lost",
+            args.zone.display()
+        ))
+        .hint("say where the new zone goes with `--output FILE`"));
+    }
+    let (zone, summary) = applied(&signed.proposal, base, now)
+        .map_err(|refusal| refused(&refusal, &shown(&args.trust.file)))?;
+    let text = zone.to_string();
+    match &args.output {
+        None => held.replace(text.as_bytes()).map_err(|e| not_held(&e))?,
+        Some(file) => write_new(file, &text)?,
+    }
+    if global.format == Format::Json {
+        writeln!(
+            out,
+            "{:#}",
+            view::verdict("tlsa-rotate/change-apply/v1", &signed, &who, Some(&summary))
+        )?;
+    }
+    eprintln!(
+        "applied to {}: {}; signed by {who}",
+        zone.apex,
+        signed.proposal.changes().summary()
+    );
+    Ok(Exit::Done)
+}
+
+/// The proposal, and who signed it.
+fn trusted(args: &Trust, now: Instant) -> Result<(Signed, String), Failure> {
+    let file = &args.allowed_signers;
+    let list = std::fs::read_to_string(file).map_err(|e| {
+        Failure::wrong(format_args!("cannot read {}: {e}", file.display())).hint(
+            "it holds a line for each person who may sign: `alice@example.com ssh-ed25519 AAAA…`",
+        )
+    })?;
+    let list = AllowedSigners::parse(&list)
+        .map_err(|e| Failure::wrong(format_args!("{}: {e}", file.display())))?;
+    let signed = read_proposal(&args.file)?;
+    let who = authenticate(&signed, &list, args.signer.as_deref(), now)
+        .map_err(|refusal| refused(&refusal, &shown(&args.file)))?
+        .principals
+        .clone();
+    Ok((signed, who))
+}
+
+fn read_proposal(file: &Path) -> Result<Signed, Failure> {
+    let limit = u64::try_from(LONGEST).unwrap_or(u64::MAX).saturating_add(1);
+    let mut octets = Vec::new();
+    let read = if file == Path::new("-") {
+        io::stdin().lock().take(limit).read_to_end(&mut octets)
+    } else {
+        File::open(file).and_then(|f| f.take(limit).read_to_end(&mut octets))
+    };
+    read.map_err(|e| Failure::wrong(format_args!("cannot read {}: {e}", shown(file))))?;
+    Signed::parse(&octets).map_err(|e| {
+        Failure::wrong(format_args!("{}: {e}", shown(file)))
+            .hint("a proposal counts only as it was made, octet for octet: fetch it again")
+    })
+}
+
+fn refused(refusal: &Refusal, file: &str) -> Failure {
+    let mut failure = Failure::wrong(format_args!("{file}: {refusal}")).hint(refusal.hint());
+    if refusal.needs_review() {
+        failure.exit = Exit::PersonNeeded;
+    }
+    failure
+}
+
+fn not_held(error: &HoldError) -> Failure {
+    match error {
+        HoldError::Held(_) => Failure {
+            exit: Exit::Locked,
+            ..Failure::wrong(error)
+                .hint("nothing was changed; run the command again when the other run has ended")
+        },
+        HoldError::Changed(_) => {
+            Failure::wrong(error).hint("nothing was written; run the command again")
+        }
+        HoldError::Write(write) => Failure::wrong(write).hints(write.hints()),
+        HoldError::Unreadable { .. } => Failure::wrong(error),
+    }
+}
+
+fn write_new(file: &Path, text: &str) -> Result<(), Failure> {
+    durable::replace(file, text.as_bytes())
+        .map(|_| ())
+        .map_err(|e| Failure::wrong(&e).hints(e.hints()))
+}
