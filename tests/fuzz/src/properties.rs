@@ -38,7 +38,7 @@ pub(crate) fn hold(bytes: &[u8]) {
     };
     printed_reads_back(&file, &zone, &origin);
     let same = diff_files(&file, &file).unwrap();
-    assert!(same.is_empty(), "a file differs from itself by {same}");
+    assert!(same.is_empty(), "a file differs from itself by {same:?}");
     add_and_remove(&file, &zone);
 }
 
