@@ -101,7 +101,7 @@ fn at_end(file: &ZoneFile, record: &Record) -> Result<(Outcome, Vec<Patch>), Edi
         let place = file.place(r);
         place.source == 0 && !place.generated
     };
-    let last = file.records().all().iter().filter(written).next_back();
+    let last = file.records().all().iter().rfind(written);
     let Some((last, neighbour)) = last.and_then(|l| Some((l, neighbour(file, file.place(l))?)))
     else {
         return Err(EditError::Unproven("no line to follow".to_owned()));
