@@ -92,8 +92,7 @@ fn transferred(server: SocketAddr) -> Zone {
 
 #[test]
 fn named_takes_the_script_once_and_has_the_target() {
-    let tricky =
-        "tricky IN TXT \"a;b\" \"q\\\"uote\" \"\\195\\164\\000\"\nst\\;range IN TXT \"192.0.2.7\"\n";
+    let tricky = "tricky IN TXT \"a;b\" \"q\\\"uote\" \"\\195\\164\\000\"\nst\\;range IN TXT \"192.0.2.7\"\n";
     let base = format!("{ZONE}{tricky}name IN CNAME www\nhost IN A 192.0.2.90\n");
     // What updates get wrong easily: the last NS goes, a CNAME and an address change places, a TTL alone changes.
     let target = edited(&EDITS).replace(
