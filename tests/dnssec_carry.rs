@@ -57,7 +57,6 @@ fn denying(now: Instant, denial: &Denial) -> SigningPolicy {
         refresh: Span::days(5),
         jitter: Span::days(4),
         threads: NonZeroUsize::MIN,
-        ..SigningPolicy::default()
     }
 }
 
