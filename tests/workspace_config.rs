@@ -59,6 +59,25 @@ fn root() -> &'static Path {
 }
 
 #[test]
+fn absence_is_proven_by_nsec3_where_the_zone_says_so() {
+    let wanted = "{ keys = \"keys\", denial = \"nsec3\", jitter = \"0s\" }";
+    let text = GOOD.replace("{ keys = \"keys\" }", wanted);
+    let config = Config::parse(&text, root()).unwrap();
+    let Signing::Here { denial, jitter, .. } = &config.zones[0].signing else {
+        panic!("{:?}", config.zones[0].signing);
+    };
+    let Denial::Nsec3 { hashing, opt_out } = denial else {
+        panic!("{denial:?}");
+    };
+    // RFC 9276 §3.1, and no opt-out where TLSA records are.
+    assert_eq!(
+        (hashing.iterations, hashing.salt.len(), *opt_out),
+        (0, 0, false)
+    );
+    assert_eq!(*jitter, Span::ZERO);
+}
+
+#[test]
 fn everything_written_is_meant() {
     let config = Config::parse(GOOD, root()).unwrap();
     let (zone, sub) = (&config.zones[0], &config.zones[1]);
@@ -299,6 +318,13 @@ fn every_mistake_is_told_with_its_line() {
             "{ keys = \"keys\", validity = \"5d\" }",
             &[
                 "8: `refresh` must be more than nothing and less than `validity`: signatures hold 5d and are made anew when less than 8d is left",
+            ],
+        ),
+        (
+            "{ keys = \"keys\" }",
+            "{ keys = \"keys\", jitter = \"6d\" }",
+            &[
+                "8: `jitter` must be less than `validity` without `refresh`: signatures that hold 14d less 6d would be due at once, as 8d or less is left",
             ],
         ),
         (

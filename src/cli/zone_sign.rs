@@ -18,6 +18,7 @@ use crate::zone::record::Rtype;
 use crate::zone::serial;
 use serde::Serialize;
 use std::io::{BufWriter, Write};
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 
 /// Faults of a zone of our own that are told; the first ones say what went wrong.
@@ -68,7 +69,9 @@ pub(crate) fn sign_zone(
     if let Some(exit) = carry(args, global, &file, &keys, &policy, out)? {
         return Ok(exit);
     }
-    let unsigned = file.zone().map_err(Failure::wrong)?;
+    // The process ends with this command: taking large zones apart would be for nothing.
+    let file = ManuallyDrop::new(file);
+    let unsigned = ManuallyDrop::new(file.zone().map_err(Failure::wrong)?);
     let read_previous = |file: &PathBuf| {
         let read = args.input.reading.zone(file);
         read.map_err(|e| e.hint("leave `--previous` out the first time"))
@@ -98,9 +101,10 @@ pub(crate) fn sign_zone(
             Err(failure) => return Err(failure),
         }
     };
+    let signed = ManuallyDrop::new(signed);
     match &args.output {
-        None => write!(out, "{}", signed.zone)?,
-        // A seal says that a file was verified.
+        None => signed.zone.write_to(out)?,
+        // A seal would say that the file was verified.
         Some(file) if args.no_verify => {
             durable::remove(&seal_beside(file)).map_err(|e| cannot_write(&e))?;
             let written = durable::replace_with(file, |mut out| {

@@ -50,18 +50,22 @@ impl Denial {
 /// Every name that owns data of the zone gets one record, delegations too. Empty non-terminals own nothing and get
 /// none: the record of the name before them spans them. Glue and names below a DNAME get none.
 pub(super) fn link_nsec(zone: &mut Zone, next: &Name, ttl: Ttl) {
-    let mut chain: Vec<(Name, Vec<u16>)> = standings(zone)
-        .filter(|(_, _, standing)| *standing != Standing::Occluded)
-        .map(|(owner, node, standing)| (owner.clone(), types_proven(node, standing)))
+    let linked = |standing: Standing| standing != Standing::Occluded;
+    let links: Vec<Option<Vec<u16>>> = standings(zone)
+        .map(|(_, node, standing)| linked(standing).then(|| types_proven(node, standing)))
         .collect();
-    let mut nexts: Vec<Vec<u8>> = chain.iter().skip(1).map(|(n, _)| n.canonical()).collect();
+    let owners = standings(zone).filter(|(.., standing)| linked(*standing));
+    let mut nexts: Vec<Vec<u8>> = owners
+        .skip(1)
+        .map(|(owner, ..)| owner.canonical())
+        .collect();
     nexts.push(next.canonical());
-    for ((owner, types), mut rdata) in chain.iter_mut().zip(nexts) {
-        bitmap::append(types, &mut rdata);
-        if let Some(node) = zone.nodes.get_mut(owner) {
-            let rdatas = vec![Rdata(rdata.into())];
-            node.insert(Rtype::NSEC, Rrset { ttl, rdatas });
-        }
+    let with_types = zone.nodes.values_mut().zip(links);
+    let linked = with_types.filter_map(|(node, types)| Some((node, types?)));
+    for ((node, mut types), mut rdata) in linked.zip(nexts) {
+        bitmap::append(&mut types, &mut rdata);
+        let rdatas = vec![Rdata(rdata.into())];
+        node.insert(Rtype::NSEC, Rrset { ttl, rdatas });
     }
 }
 

@@ -13,7 +13,7 @@ use crate::dnssec::reuse::Pool;
 use crate::dnssec::signers::{Signers, Unsignable};
 use crate::dnssec::work::{self, Job};
 use crate::rotation::timing::{Instant, Span, Ttl};
-use crate::zone::content::{Rrset, Zone};
+use crate::zone::content::{Node, Rrset, Zone};
 use crate::zone::name::Name;
 use crate::zone::rdata::Soa;
 use crate::zone::record::{Rdata, Rtype};
@@ -162,12 +162,12 @@ pub(super) fn sign_linked(
     earlier: &Earlier<'_>,
     policy: &SigningPolicy,
 ) -> Result<Signed, SignError> {
-    let signatures = {
+    let (signatures, counts) = {
         let pool = Pool::new(earlier);
-        let jobs = jobs(&zone, signers, &pool)?;
-        work::run(&zone.apex, &jobs, policy)?
+        let (jobs, counts) = jobs(&zone, signers, &pool)?;
+        (work::run(&zone.apex, &jobs, policy)?, counts)
     };
-    Ok(with_signatures(zone, signatures))
+    Ok(with_signatures(zone, signatures, &counts))
 }
 
 /// Whether records of this type are made by signing, and replaced by it.
@@ -210,21 +210,25 @@ pub(super) fn check_validity(policy: &SigningPolicy) -> Result<(), SignError> {
 
 /// A copy without what signing makes, and without owners that held nothing else.
 pub(super) fn without_signatures(unsigned: &Zone) -> Result<Zone, SignError> {
-    let mut zone = Zone::empty(unsigned.apex.clone());
-    for (owner, node) in &unsigned.nodes {
+    let kept = |(owner, node): (&Name, &Node)| {
         if !owner.is_at_or_below(&unsigned.apex) {
-            return Err(SignError::OutOfZone {
+            return Some(Err(SignError::OutOfZone {
                 owner: owner.clone(),
                 apex: unsigned.apex.clone(),
-            });
+            }));
         }
-        let mut kept = node.clone();
-        kept.retain(|rtype, _| !is_made(*rtype));
-        if !kept.is_empty() {
-            zone.nodes.insert(owner.clone(), kept);
-        }
-    }
-    Ok(zone)
+        let kept = node.iter().filter(|(rtype, _)| !is_made(**rtype));
+        let kept: Node = kept.map(|(rtype, rrset)| (*rtype, rrset.clone())).collect();
+        (!kept.is_empty()).then(|| Ok((owner.clone(), kept)))
+    };
+    Ok(Zone {
+        apex: unsigned.apex.clone(),
+        nodes: unsigned
+            .nodes
+            .iter()
+            .filter_map(kept)
+            .collect::<Result<_, _>>()?,
+    })
 }
 
 fn soa(zone: &Zone) -> Result<SoaTimes, SignError> {
@@ -258,16 +262,18 @@ pub(super) fn negative_ttl(zone: &Zone) -> Result<Ttl, SignError> {
     Ok(soa.minimum.min(soa.ttl))
 }
 
-/// One job for each RRset that the zone signs, in canonical order.
+/// One job for each RRset that the zone signs, in canonical order, and how many there are at each owner.
 fn jobs<'a>(
     zone: &'a Zone,
     signers: &'a Signers<'a>,
     pool: &'a Pool<'a>,
-) -> Result<Vec<Job<'a>>, SignError> {
+) -> Result<(Vec<Job<'a>>, Vec<usize>), SignError> {
     let mut candidates = pool.walk();
+    let mut counts = Vec::with_capacity(zone.nodes.len());
     let mut jobs = Vec::with_capacity(zone.nodes.len().saturating_mul(2));
     for (owner, node, standing) in standings(zone) {
         let candidates = candidates.at(owner);
+        let before = jobs.len();
         for (&rtype, rrset) in node {
             let delegated = node.contains_key(&Rtype::NS) && *owner != zone.apex;
             if rtype == Rtype::DS && !delegated {
@@ -283,19 +289,21 @@ fn jobs<'a>(
                 });
             }
         }
+        counts.push(jobs.len().saturating_sub(before));
     }
-    Ok(jobs)
+    Ok((jobs, counts))
 }
 
-/// Puts the signatures into the zone; they come in the order of the jobs.
-fn with_signatures(mut zone: Zone, signatures: Vec<work::Outcome>) -> Signed {
-    let (mut made, mut kept) = (Vec::new(), 0_usize);
-    let mut signatures = signatures.into_iter().peekable();
-    for (owner, node) in &mut zone.nodes {
-        let mut rrsigs: Vec<(Rdata, Ttl)> = Vec::new();
-        while let Some(outcome) = signatures.next_if(|outcome| outcome.owner == *owner) {
+/// Puts the signatures into the zone; they come in the order of the jobs, `counts` of them at each owner.
+fn with_signatures(mut zone: Zone, signatures: Vec<work::Outcome>, counts: &[usize]) -> Signed {
+    let (mut made, mut kept) = (Vec::with_capacity(signatures.len()), 0_usize);
+    let mut signatures = signatures.into_iter();
+    for ((owner, node), count) in zone.nodes.iter_mut().zip(counts) {
+        let mut rrsigs: Vec<(Rdata, Ttl)> = Vec::with_capacity(*count);
+        for outcome in signatures.by_ref().take(*count) {
             kept = kept.saturating_add(outcome.kept);
-            made.extend(vec![(owner.clone(), outcome.rtype); outcome.made]);
+            let each_made = || (owner.clone(), outcome.rtype);
+            made.extend(std::iter::repeat_with(each_made).take(outcome.made));
             rrsigs.extend(outcome.rrsigs.into_iter().map(|rrsig| (rrsig, outcome.ttl)));
         }
         rrsigs.sort_unstable();

@@ -25,7 +25,6 @@ pub(super) struct Job<'a> {
 
 /// The signatures over one RRset.
 pub(super) struct Outcome {
-    pub(super) owner: Name,
     pub(super) rtype: Rtype,
     pub(super) ttl: Ttl,
     pub(super) rrsigs: Vec<Rdata>,
@@ -59,6 +58,8 @@ struct Bench<'a> {
     /// The octets to be signed: the front of the RRSIG, whose length never changes, then the records.
     message: Vec<u8>,
     front: Vec<u8>,
+    /// When new signatures over the RRset under way end.
+    expiration: Timestamp,
 }
 
 impl<'a> Bench<'a> {
@@ -68,12 +69,12 @@ impl<'a> Bench<'a> {
             policy,
             message: Vec::with_capacity(1024),
             front: Vec::with_capacity(Name::MAX),
+            expiration: Timestamp::of(policy.expiration),
         }
     }
 
     fn work(&mut self, job: &Job<'_>) -> Result<Outcome, CannotSign> {
         let mut outcome = Outcome {
-            owner: job.owner.clone(),
             rtype: job.rtype,
             ttl: job.rrset.ttl,
             rrsigs: Vec::with_capacity(job.keys.len()),
@@ -82,6 +83,7 @@ impl<'a> Bench<'a> {
         };
         // The records are laid out when the first signature needs them; often none does.
         self.message.clear();
+        self.expiration = Timestamp::of(self.expiration(job.owner));
         for key in job.keys {
             let rrsig = if let Some(kept) = self.keep(job, key) {
                 outcome.kept = outcome.kept.saturating_add(1);
@@ -120,7 +122,8 @@ impl<'a> Bench<'a> {
     fn make(&mut self, job: &Job<'_>, key: &SigningKey) -> Result<Rdata, CannotSign> {
         let template = self.template(job, key);
         self.message(job, &template);
-        let mut rdata = self.front.clone();
+        let mut rdata = Vec::with_capacity(self.front.len().saturating_add(64));
+        rdata.extend_from_slice(&self.front);
         key.sign(&self.message, &mut rdata)?;
         Ok(Rdata(rdata.into()))
     }
@@ -132,7 +135,7 @@ impl<'a> Bench<'a> {
             key: key.id(),
             labels: labels_field(job.owner),
             original_ttl: job.rrset.ttl,
-            expiration: Timestamp::of(self.expiration(job.owner)),
+            expiration: self.expiration,
             inception: Timestamp::of(self.policy.inception),
             signer: self.apex.clone(),
             signature: &[],
