@@ -333,6 +333,22 @@ fn all_errors_come_in_one_run_and_not_without_end() {
 }
 
 #[test]
+fn a_line_of_too_many_words_is_refused_for_that() {
+    let file = read(format!("{HEAD}a TXT {}\n", "x ".repeat(300_000)).as_bytes());
+    let messages: Vec<&str> = file
+        .diagnostics()
+        .iter()
+        .map(|d| d.message.as_str())
+        .collect();
+    assert_eq!(
+        messages,
+        ["no record has more than 262144 words, this is one more"]
+    );
+    // The owner and the type are words too.
+    assert_eq!(file.diagnostics()[0].column, 7 + 2 * 262_142);
+}
+
+#[test]
 fn warnings_without_end_do_not_hide_an_error() {
     let ttls: String = (0..3_000)
         .map(|n| format!("a {n} A 10.0.{}.{}\n", n / 256, n % 256))
@@ -408,7 +424,10 @@ fn what_grows_without_end_takes_one_pass_and_is_read_or_refused() {
             "wrong data from one line",
         ),
         (
-            format!("$GENERATE 1-{MANY} h$ TXT {}\n", "x".repeat(2_000)),
+            format!(
+                "$GENERATE 1-{MANY} h$ TXT {}\n",
+                format!("{} ", "x".repeat(199)).repeat(7)
+            ),
             1,
             "a long line many times",
         ),

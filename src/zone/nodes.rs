@@ -123,3 +123,23 @@ impl PartialEq for RrsetView<'_> {
         (self.rtype, self.ttl) == (other.rtype, other.ttl) && self.rdatas().eq(other.rdatas())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::zone::content::Zone;
+
+    #[test]
+    fn data_written_twice_counts_once_whatever_the_case_of_its_names() {
+        let text = "$ORIGIN example.com.\n$TTL 60\n@ SOA ns1 host 1 2 3 4 5\n NS ns1\n\
+            a MX 1 Mail\nb TXT x\nA MX 1 mail\na MX 1 mail\nb TXT X\nb TXT x\n";
+        let zone = Zone::parse(text.as_bytes(), None).unwrap();
+        let printed = zone.to_string();
+        let below: Vec<&str> = printed.lines().skip(2).collect();
+        let expected = [
+            "a.example.com. 60 IN MX 1 Mail.example.com.",
+            "b.example.com. 60 IN TXT \"X\"",
+            "b.example.com. 60 IN TXT \"x\"",
+        ];
+        assert_eq!(below, expected);
+    }
+}

@@ -233,3 +233,33 @@ pub(crate) fn write_base32hex(octets: &[u8], out: &mut String) {
 fn below(bits: u32) -> u32 {
     (1_u32 << bits).wrapping_sub(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::zone::record::{Rdata, Rtype};
+
+    #[test]
+    fn digits_may_be_cut_anywhere_but_not_be_odd() {
+        let read = |text: &str| Rdata::from_text(Rtype::SSHFP, text.as_bytes(), None);
+        for text in [
+            "1 1 abcdef",
+            "1 1 a bcde f",
+            "1 1 a b c D E F",
+            "1 1 abc def",
+        ] {
+            let octets: &[u8] = &[1, 1, 0xab, 0xcd, 0xef];
+            assert_eq!(read(text).unwrap().0.as_ref(), octets, "{text}");
+        }
+        for text in [
+            "1 1 abc",
+            "1 1 a b c",
+            "1 1 a",
+            "1 1 ag",
+            "1 1 ga",
+            "1 1 a g",
+            "1 1 \"ab\"",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
+}

@@ -124,6 +124,11 @@ fn add_and_remove(file: &ZoneFile, zone: &Zone) {
         diff(&expected, &content).rrsets.is_empty(),
         "an edit means what was asked for"
     );
+    assert_eq!(
+        diff_files(file, &added.file).unwrap(),
+        diff(zone, &content),
+        "files differ as their zones do"
+    );
     if !new {
         assert!(added.touched.is_empty());
         return;
