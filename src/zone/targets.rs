@@ -39,7 +39,10 @@ pub(super) fn check(check: &mut Check<'_>, sorted: &Sorted) {
         let Some(record) = zone.records.get(*number) else {
             continue;
         };
-        let matters = matches!(record.rtype, Rtype::NS | Rtype::DNAME | Rtype::MX | Rtype::SRV);
+        let matters = matches!(
+            record.rtype,
+            Rtype::NS | Rtype::DNAME | Rtype::MX | Rtype::SRV
+        );
         if cut.is_none() && !matters {
             continue;
         }
