@@ -185,7 +185,7 @@ fn a_delta_never_changes_what_it_does_not_name() {
 
 /// A few owners and addresses, so that zones overlap; each RRset with its TTL.
 fn zone(serial: u32, sets: &[(usize, u32, Vec<u8>)]) -> Zone {
-    let mut text = format!("$ORIGIN example.com.\n@ 60 SOA ns h {serial} 1 2 3 4\n@ 60 NS ns\n");
+    let mut text = format!("$ORIGIN example.com.\n@ 60 SOA ns h {serial} 1 2 3 4\n@ 60 NS ns.x.\n");
     let mut seen = std::collections::BTreeSet::new();
     for (owner, ttl, hosts) in sets {
         if seen.insert(*owner) {

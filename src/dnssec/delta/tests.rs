@@ -5,7 +5,7 @@ use super::*;
 
 fn zone(serial: u32, rest: &str) -> Zone {
     let text =
-        format!("$ORIGIN example.com.\n$TTL 60\n@ SOA ns h {serial} 2 3 4 5\n NS ns\n{rest}");
+        format!("$ORIGIN example.com.\n$TTL 60\n@ SOA ns h {serial} 2 3 4 5\n NS ns.x.\n{rest}");
     Zone::parse(text.as_bytes(), None).unwrap()
 }
 

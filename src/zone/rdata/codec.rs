@@ -242,22 +242,22 @@ mod tests {
     fn digits_may_be_cut_anywhere_but_not_be_odd() {
         let read = |text: &str| Rdata::from_text(Rtype::SSHFP, text.as_bytes(), None);
         for text in [
-            "1 1 abcdef",
-            "1 1 a bcde f",
-            "1 1 a b c D E F",
-            "1 1 abc def",
+            "1 9 abcdef",
+            "1 9 a bcde f",
+            "1 9 a b c D E F",
+            "1 9 abc def",
         ] {
-            let octets: &[u8] = &[1, 1, 0xab, 0xcd, 0xef];
+            let octets: &[u8] = &[1, 9, 0xab, 0xcd, 0xef];
             assert_eq!(read(text).unwrap().0.as_ref(), octets, "{text}");
         }
         for text in [
-            "1 1 abc",
-            "1 1 a b c",
-            "1 1 a",
-            "1 1 ag",
-            "1 1 ga",
-            "1 1 a g",
-            "1 1 \"ab\"",
+            "1 9 abc",
+            "1 9 a b c",
+            "1 9 a",
+            "1 9 ag",
+            "1 9 ga",
+            "1 9 a g",
+            "1 9 \"ab\"",
         ] {
             assert!(read(text).is_err(), "{text}");
         }
