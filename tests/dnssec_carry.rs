@@ -106,7 +106,7 @@ impl OnDisk {
             file: &self.file,
             seal: &self.seal,
         };
-        resign(sealed, zone, keys, policy, Serials::default())
+        resign(sealed.intact()?, zone, keys, policy, Serials::default())
     }
 
     fn next(&self, carried: &Carried) -> Self {
@@ -303,6 +303,7 @@ fn the_whole_is_signed_when_keys_or_negative_ttl_change_and_never_under_a_used_s
         instead: None,
         if_stuck: Some(9),
     };
-    let raised = resign(sealed, &stuck, &both[..1], &policy(START), serials).unwrap();
+    let intact = sealed.intact().unwrap();
+    let raised = resign(intact, &stuck, &both[..1], &policy(START), serials).unwrap();
     assert_eq!((raised.serial, raised.seal.serial), (9, 9));
 }

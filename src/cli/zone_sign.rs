@@ -5,8 +5,9 @@ use super::zone::Input;
 use super::{Exit, Failure, Format, Global, key};
 use crate::dnssec::Earlier;
 use crate::dnssec::audit::{Expectation, judge_zone};
-use crate::dnssec::carry::{NotCarried, Serials, resign};
+use crate::dnssec::carry::{Carried, Intact, NotCarried, Serials, resign};
 use crate::dnssec::delta::{Delta, NoDelta};
+use crate::dnssec::finding::Finding;
 use crate::dnssec::keys::SigningKey;
 use crate::dnssec::sign::{Signed, SigningPolicy, sign};
 use crate::workspace::durable::{self, WriteError};
@@ -19,7 +20,9 @@ use crate::zone::serial;
 use serde::Serialize;
 use std::io::{BufWriter, Write};
 use std::mem::ManuallyDrop;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread::{self, ScopedJoinHandle};
 
 /// Faults of a zone of our own that are told; the first ones say what went wrong.
 const TOLD: usize = 20;
@@ -62,12 +65,25 @@ pub(crate) fn sign_zone(
             "with `--format json` the summary goes to standard output, and so would the zone";
         return Err(Failure::wrong(both).hint("say where the zone goes with `--output FILE`"));
     }
-    let file = args.input.sound()?;
+    let previous = sealed_previous(args)?;
+    // The digest of a large signed zone takes as long as reading the unsigned one.
+    let (file, intact) = thread::scope(|scope| {
+        let sealed = previous.as_ref().map(SignedFile::sealed);
+        let check = sealed.map(|sealed| scope.spawn(move || sealed.intact()));
+        let file = args.input.sound();
+        let intact = check.map(ScopedJoinHandle::join);
+        (file, intact)
+    });
+    let intact = intact.map(|joined| joined.unwrap_or_else(|panic| resume_unwind(panic)));
+    let file = file?;
     let apex = file.apex().cloned().unwrap_or_else(Name::root);
     let keys = key::load(&args.keys, &apex)?;
     let policy = args.policy.policy(global.now());
-    if let Some(exit) = carry(args, global, &file, &keys, &policy, out)? {
-        return Ok(exit);
+    if let (Some(previous), Some(intact)) = (&previous, intact) {
+        let carried = carry(args, intact, &file, &keys, &policy)?;
+        if let Some(carried) = carried {
+            return write_carried(args, global, previous, &carried, out);
+        }
     }
     // The process ends with this command: taking large zones apart would be for nothing.
     let file = ManuallyDrop::new(file);
@@ -167,56 +183,75 @@ fn verified(signed: &Zone, policy: &SigningPolicy) -> Result<(), Failure> {
         threads: policy.threads,
         ..Expectation::at(policy.now)
     };
-    let Err(findings) = judge_zone(signed, &expectation) else {
-        return Ok(());
-    };
+    judge_zone(signed, &expectation)
+        .map(|_| ())
+        .map_err(|findings| invalid(&signed.apex, &findings))
+}
+
+fn invalid(apex: &Name, findings: &[Finding]) -> Failure {
     let told: Vec<String> = findings
         .iter()
         .take(TOLD)
         .map(ToString::to_string)
         .collect();
     let message = format!(
-        "nothing is written: {} as signed with these keys would not be valid ({} faults):\n{}",
-        signed.apex,
+        "nothing is written: {apex} as signed with these keys would not be valid ({} faults):\n{}",
         findings.len(),
         told.join("\n")
     );
-    Err(Failure::wrong(message).hint("see which keys are active with `tlsa-rotate key list`"))
+    Failure::wrong(message).hint("see which keys are active with `tlsa-rotate key list`")
 }
 
-/// Signs what differs from `--previous`, if that file is known to be as it was when it was verified.
+/// The file of `--previous` with its seal, if it has one and there is a file to be written.
+fn sealed_previous(args: &SignArgs) -> Result<Option<SignedFile>, Failure> {
+    match (&args.previous, &args.output) {
+        (Some(previous), Some(_)) => SignedFile::open(previous, &seal_beside(previous))
+            .map_err(|e| cannot_read(previous, &e)),
+        _ => Ok(None),
+    }
+}
+
+/// Signs what differs from `--previous`; `None` if the whole zone is to be signed.
 fn carry(
     args: &SignArgs,
-    global: &Global,
+    intact: Result<Intact<'_>, NotCarried>,
     file: &ZoneFile,
     keys: &[SigningKey],
     policy: &SigningPolicy,
-    out: &mut impl Write,
-) -> Result<Option<Exit>, Failure> {
-    let (Some(previous), Some(output)) = (&args.previous, &args.output) else {
-        return Ok(None);
-    };
-    let opened = SignedFile::open(previous, &seal_beside(previous))
-        .map_err(|e| cannot_read(previous, &e))?;
-    let Some(previous) = opened else {
-        return Ok(None);
-    };
-    let old = previous.sealed().seal.serial;
-    let serials = Serials {
-        instead: None,
-        if_stuck: args.raise_serial.then(|| serial::next(old, policy.now).to),
-    };
-    let carried = match resign(previous.sealed(), file, keys, policy, serials) {
+) -> Result<Option<Carried>, Failure> {
+    let carried = intact.and_then(|intact| {
+        let old = intact.seal().serial;
+        let serials = Serials {
+            instead: None,
+            if_stuck: args.raise_serial.then(|| serial::next(old, policy.now).to),
+        };
+        resign(intact, file, keys, policy, serials)
+    });
+    match carried {
         Err(e) if e.wants_the_whole() => {
             eprintln!("note: signing the whole zone: {e}");
-            return Ok(None);
+            Ok(None)
         }
-        Err(NotCarried::Delta(e)) => return Err(no_delta(&e)),
-        other => other.map_err(Failure::wrong)?,
-    };
-    previous
-        .write_next(output, &seal_beside(output), &carried)
-        .map_err(|e| cannot_write(&e))?;
+        Err(NotCarried::Delta(e)) => Err(no_delta(&e)),
+        Err(NotCarried::Unverified(findings)) => {
+            Err(invalid(file.apex().unwrap_or(&Name::root()), &findings))
+        }
+        other => other.map(Some).map_err(Failure::wrong),
+    }
+}
+
+fn write_carried(
+    args: &SignArgs,
+    global: &Global,
+    previous: &SignedFile,
+    carried: &Carried,
+    out: &mut impl Write,
+) -> Result<Exit, Failure> {
+    if let Some(output) = &args.output {
+        previous
+            .write_next(output, &seal_beside(output), carried)
+            .map_err(|e| cannot_write(&e))?;
+    }
     let told = Told {
         zone: &carried.seal.zone,
         serial: Some(carried.serial),
@@ -225,7 +260,7 @@ fn carry(
         delta: carried.delta.as_ref(),
     };
     tell(args, global, &told, out)?;
-    Ok(Some(Exit::Done))
+    Ok(Exit::Done)
 }
 
 /// Two runs told as one: the second only signed the SOA again.

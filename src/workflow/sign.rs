@@ -194,7 +194,9 @@ fn next(
     };
     if let Some(present) = SignedFile::open(path, seal).map_err(unreadable)? {
         let serials = serials(file, present.sealed().seal.serial);
-        match resign(present.sealed(), file, &keys, &policy, serials) {
+        let sealed = present.sealed();
+        let carried = sealed.intact();
+        match carried.and_then(|intact| resign(intact, file, &keys, &policy, serials)) {
             Ok(carried) if carried.delta.is_none() => return Ok(Next::Same),
             Ok(carried) => return Ok(Next::Carried(present, Box::new(carried))),
             Err(e) if e.wants_the_whole() => {}

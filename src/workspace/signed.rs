@@ -84,7 +84,7 @@ pub fn seal_verified(
     let made = write_sealed(zone, keys, BLOCK, now, &mut io::sink());
     let intact = made.ok().zip(File::open(path).ok()).filter(|(made, file)| {
         let sealed = Sealed { file, seal: made };
-        sealed.is_intact()
+        sealed.intact().is_ok()
     });
     match intact {
         Some((made, _)) => write_seal(seal, &made),

@@ -25,8 +25,9 @@ pub(crate) fn check(
         sources,
         findings,
     };
+    let outsiders = sorted.has_outsiders(apex.wire());
     for node in sorted.nodes() {
-        if sorted.has_outsiders() || !is_plain(node, records) {
+        if outsiders || !is_plain(node, records) {
             check.node(node);
         }
     }

@@ -10,7 +10,10 @@ pub(crate) struct Sorted {
     numbers: Vec<u32>,
     /// How many numbers there are up to the end of each owner's.
     ends: Vec<u32>,
-    outsiders: bool,
+    /// What each owner sorts like, the labels of `above` left out.
+    prefixes: Vec<[u64; 2]>,
+    /// The name that all owners lie at or below: the apex, or the root.
+    above: Vec<u8>,
 }
 
 /// Records that follow one another in the text and share one copy of their owner: what is sorted, rather than records.
@@ -25,7 +28,7 @@ impl Sorted {
     /// Sorts the records of a zone at `apex`.
     pub(crate) fn of(records: &Records, apex: &[u8]) -> Self {
         let owner = |number: u32| records.get(number).map_or(&[][..], |r| records.owner(r));
-        let (mut stretches, outsiders) = stretches(records, apex);
+        let (mut stretches, above) = stretches(records, apex);
         stretches.sort_unstable_by(|a, b| {
             let owners = a.prefix.cmp(&b.prefix);
             let owners = owners.then_with(|| compare_wire(owner(a.first), owner(b.first)));
@@ -34,7 +37,8 @@ impl Sorted {
         let mut sorted = Self {
             numbers: Vec::with_capacity(records.all().len()),
             ends: Vec::with_capacity(stretches.len()),
-            outsiders,
+            prefixes: Vec::with_capacity(stretches.len()),
+            above: above.to_vec(),
         };
         let same = |a: &Stretch, b: &Stretch| {
             a.prefix == b.prefix && owner(a.first).eq_ignore_ascii_case(owner(b.first))
@@ -54,6 +58,7 @@ impl Sorted {
             // The reader stores fewer records than 32 bits can number.
             let end = u32::try_from(sorted.numbers.len()).unwrap_or(u32::MAX);
             sorted.ends.push(end);
+            sorted.prefixes.extend(node.first().map(|s| s.prefix));
         }
         sorted
     }
@@ -63,9 +68,9 @@ impl Sorted {
         &self.numbers
     }
 
-    /// Whether an owner lies outside of the zone.
-    pub(crate) fn has_outsiders(&self) -> bool {
-        self.outsiders
+    /// Whether an owner lies outside of the zone at `apex`, for which these were sorted.
+    pub(crate) fn has_outsiders(&self, apex: &[u8]) -> bool {
+        self.above.len() != apex.len()
     }
 
     /// The numbers of each owner's records, by type and then by data.
@@ -75,13 +80,25 @@ impl Sorted {
 
     /// The numbers of the records of `owner`; none where it has none.
     pub(crate) fn find(&self, records: &Records, owner: &[u8]) -> &[u32] {
-        let compare = |end: &u32| {
-            let last = self.slice(end.saturating_sub(1), *end).first();
-            let last = last.and_then(|n| records.get(*n));
-            last.map_or(Ordering::Greater, |r| compare_wire(records.owner(r), owner))
-        };
-        let found = self.ends.binary_search_by(compare).ok();
-        found.and_then(|at| self.node(at)).unwrap_or_default()
+        if !is_below(owner, &self.above) {
+            return &[];
+        }
+        let prefix = sort_prefix(owner, count_labels(&self.above));
+        let start = self.prefixes.partition_point(|other| *other < prefix);
+        let end = self.prefixes.partition_point(|other| *other <= prefix);
+        // Nearly always one at most; but all hosts of a zone may begin alike.
+        let (mut low, mut high) = (start, end);
+        while low < high {
+            let middle = low.midpoint(high);
+            let node = self.node(middle).unwrap_or_default();
+            let first = node.first().and_then(|number| records.get(*number));
+            match first.map(|r| compare_wire(records.owner(r), owner)) {
+                Some(Ordering::Equal) => return node,
+                Some(Ordering::Less) => low = middle.saturating_add(1),
+                _ => high = middle,
+            }
+        }
+        &[]
     }
 
     fn node(&self, at: usize) -> Option<&[u32]> {
@@ -97,13 +114,14 @@ impl Sorted {
     }
 }
 
-/// The stretches in the order of the text, and whether an owner of them does not lie in the zone at `apex`.
-fn stretches(records: &Records, apex: &[u8]) -> (Vec<Stretch>, bool) {
+/// The stretches in the order of the text, and the name that all owners lie at or below: `apex`, or else the root.
+fn stretches<'a>(records: &Records, apex: &'a [u8]) -> (Vec<Stretch>, &'a [u8]) {
     let shares = |a: &Stored, b: &Stored| a.shares_owner(b);
     let chunks = || records.all().chunk_by(shares);
     let owner = |chunk: &[Stored]| chunk.first().map_or(&[][..], |r| records.owner(r));
     let outsiders = chunks().any(|chunk| !is_below(owner(chunk), apex));
-    let skipped = if outsiders { 0 } else { count_labels(apex) };
+    let above = if outsiders { &[0] } else { apex };
+    let skipped = count_labels(above);
     let mut first = 0_u32;
     let stretches = chunks().map(|chunk| {
         let start = first;
@@ -114,7 +132,7 @@ fn stretches(records: &Records, apex: &[u8]) -> (Vec<Stretch>, bool) {
             end: first,
         }
     });
-    (stretches.collect(), outsiders)
+    (stretches.collect(), above)
 }
 
 #[cfg(test)]
@@ -191,7 +209,7 @@ mod tests {
             prop_assert!(found.iter().all(|n| owner(n).eq_ignore_ascii_case(absent.wire())));
             prop_assert_eq!(found.is_empty(), !expected.iter().any(|n| owner(n).eq_ignore_ascii_case(absent.wire())));
             let outside = expected.iter().any(|n| !is_below(owner(n), apex.wire()));
-            prop_assert_eq!(sorted.has_outsiders(), outside);
+            prop_assert_eq!(sorted.has_outsiders(apex.wire()), outside);
         }
     }
 }

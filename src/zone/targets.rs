@@ -31,6 +31,7 @@ pub(super) fn check(check: &mut Check<'_>, sorted: &Sorted) {
         apex: check.apex.wire(),
         records: check.records,
         sorted,
+        has_cuts: has_cuts(check.records, check.apex.wire()),
     };
     let mut known: HashMap<&[u8], Found> = HashMap::new();
     // The owner that hides what lies below it, and the type that does.
@@ -148,11 +149,21 @@ fn hidden(check: &mut Check<'_>, record: &Stored, top: &[u8], by: Rtype) {
     check.say(record, Part::Owner, Severity::Warning, message, Some(help));
 }
 
+/// Whether something in the zone hides what lies below it.
+fn has_cuts(records: &Records, apex: &[u8]) -> bool {
+    records.all().iter().any(|r| match r.rtype {
+        Rtype::DNAME => true,
+        Rtype::NS => !records.owner(r).eq_ignore_ascii_case(apex),
+        _ => false,
+    })
+}
+
 /// The zone as somebody asks it for a name.
 struct Contents<'a> {
     apex: &'a [u8],
     records: &'a Records,
     sorted: &'a Sorted,
+    has_cuts: bool,
 }
 
 impl Contents<'_> {
@@ -177,6 +188,10 @@ impl Contents<'_> {
     /// What a query for the addresses of a name at or below the apex gets.
     fn find(&self, name: &[u8]) -> Found {
         const ADDRESSES: &[Rtype] = &[Rtype::A, Rtype::AAAA];
+        // What nearly every name is found by.
+        if !self.has_cuts && self.has(name, ADDRESSES) {
+            return Found::Address;
+        }
         let mut ancestors = Vec::new();
         let mut rest = name;
         while rest.len() > self.apex.len() {

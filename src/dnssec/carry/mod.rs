@@ -35,7 +35,6 @@ use part::Part;
 use pieces::Stamp;
 use std::fs::File;
 use std::io::{self, Write};
-use std::thread;
 
 /// A signed zone file and its seal.
 #[derive(Clone, Copy, Debug)]
@@ -46,10 +45,29 @@ pub struct Sealed<'a> {
     pub seal: &'a Seal,
 }
 
-impl Sealed<'_> {
-    /// Whether the file is, octet for octet, what was sealed.
-    pub fn is_intact(self) -> bool {
-        pieces::check_text(self).is_ok()
+/// A signed zone file that has been found to be, octet for octet, what was sealed.
+#[derive(Clone, Copy, Debug)]
+pub struct Intact<'a> {
+    sealed: Sealed<'a>,
+    stamp: Stamp,
+}
+
+impl<'a> Sealed<'a> {
+    /// Checks the file against its seal. It takes as long as reading it; the unsigned zone can be read meanwhile.
+    pub fn intact(self) -> Result<Intact<'a>, NotCarried> {
+        let stamp = Stamp::of(self.file)?;
+        pieces::check_text(self)?;
+        Ok(Intact {
+            sealed: self,
+            stamp,
+        })
+    }
+}
+
+impl Intact<'_> {
+    /// What the file is known to hold.
+    pub fn seal(&self) -> &Seal {
+        self.sealed.seal
     }
 }
 
@@ -134,29 +152,20 @@ pub fn write_sealed(
     })
 }
 
-/// Signs what of `zone`, a file without errors, differs from what `sealed` was made from.
+/// Signs what of `zone`, a file without errors, differs from what `intact` was made from.
 pub fn resign(
-    sealed: Sealed<'_>,
+    intact: Intact<'_>,
     zone: &ZoneFile,
     keys: &[SigningKey],
     policy: &SigningPolicy,
     serials: Serials,
 ) -> Result<Carried, NotCarried> {
+    let Intact { sealed, stamp } = intact;
     let seal = sealed.seal;
     if zone.apex() != Some(&seal.zone) || seal.blocks.first().map(|b| &b.first) != zone.apex() {
         return Err(NotCarried::Foreign);
     }
-    let stamp = Stamp::of(sealed.file)?;
-    let (text, contents) = thread::scope(|scope| {
-        let text = scope.spawn(|| pieces::check_text(sealed));
-        let contents = contents(zone, seal);
-        let text = text.join();
-        (
-            text.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            contents,
-        )
-    });
-    text?;
+    let contents = contents(zone, seal);
     let due = |block: &Block| {
         let left = block.window.expiration.since(policy.now);
         left <= policy.refresh || block.window.inception > policy.now

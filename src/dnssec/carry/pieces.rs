@@ -9,14 +9,9 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 /// How much is read at a time.
 const CHUNK: usize = 256 << 10;
-
-/// How much is copied at a time.
-const LONGEST_COPY: u64 = 16 << 20;
 
 /// A stretch of the new file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,30 +99,21 @@ impl Stamp {
     }
 }
 
-/// Writes the next version to `out`, which is empty. The kernel copies what is kept of `old`, the file that was carried
-/// over, for as many threads as there are processors.
+/// Writes the next version to `out`, which is empty. The kernel copies what is kept of `old`, the file that was carried over.
 pub fn write_pieces(carried: &Carried, old: &File, out: &File) -> io::Result<()> {
-    let errands = errands(&carried.pieces);
-    let next = AtomicUsize::new(0);
-    let run_until_done = || -> io::Result<()> {
-        while let Some(errand) = errands.get(next.fetch_add(1, Ordering::Relaxed)) {
-            match errand {
-                Errand::Copy(range, to) => copy(old, range.clone(), out, *to)?,
-                Errand::Write(text, to) => out.write_all_at(text, *to)?,
+    let mut to = 0_u64;
+    for piece in &carried.pieces {
+        match piece {
+            Piece::Made(text) => {
+                out.write_all_at(text, to)?;
+                to = to.saturating_add(text.len() as u64);
+            }
+            Piece::Kept(range) => {
+                copy(old, range.clone(), out, to)?;
+                to = to.saturating_add(range.end.saturating_sub(range.start));
             }
         }
-        Ok(())
-    };
-    let threads = thread::available_parallelism()?.get().min(errands.len());
-    thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(run_until_done)).collect();
-        let own = run_until_done();
-        let joined = others.into_iter().map(|other| match other.join() {
-            Ok(written) => written,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        joined.fold(own, io::Result::and)
-    })?;
+    }
     // The digests were those of what was read; what was copied must be the same.
     if Stamp::of(old)? == carried.stamp {
         Ok(())
@@ -136,36 +122,6 @@ pub fn write_pieces(carried: &Carried, old: &File, out: &File) -> io::Result<()>
             "the signed zone was written to while it was being copied",
         ))
     }
-}
-
-/// A copy or a write to one place of the new file.
-enum Errand<'a> {
-    Copy(Range<u64>, u64),
-    Write(&'a [u8], u64),
-}
-
-/// What is to be done for these pieces; long copies are split, so that threads can share them.
-fn errands(pieces: &[Piece]) -> Vec<Errand<'_>> {
-    let mut errands = Vec::new();
-    let mut to = 0_u64;
-    for piece in pieces {
-        match piece {
-            Piece::Made(text) => {
-                errands.push(Errand::Write(text, to));
-                to = to.saturating_add(text.len() as u64);
-            }
-            Piece::Kept(range) => {
-                let mut from = range.start;
-                while from < range.end {
-                    let end = from.saturating_add(LONGEST_COPY).min(range.end);
-                    errands.push(Errand::Copy(from..end, to));
-                    to = to.saturating_add(end.saturating_sub(from));
-                    from = end;
-                }
-            }
-        }
-    }
-    errands
 }
 
 fn copy(old: &File, range: Range<u64>, out: &File, mut to: u64) -> io::Result<()> {
