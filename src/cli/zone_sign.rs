@@ -75,7 +75,8 @@ pub(crate) fn sign_zone(
         (file, intact)
     });
     let intact = intact.map(|joined| joined.unwrap_or_else(|panic| resume_unwind(panic)));
-    let file = file?;
+    // The process ends with this command: taking large zones apart would be for nothing.
+    let file = ManuallyDrop::new(file?);
     let apex = file.apex().cloned().unwrap_or_else(Name::root);
     let keys = key::load(&args.keys, &apex)?;
     let policy = args.policy.policy(global.now());
@@ -85,8 +86,6 @@ pub(crate) fn sign_zone(
             return write_carried(args, global, previous, &carried, out);
         }
     }
-    // The process ends with this command: taking large zones apart would be for nothing.
-    let file = ManuallyDrop::new(file);
     let unsigned = ManuallyDrop::new(file.zone().map_err(Failure::wrong)?);
     let read_previous = |file: &PathBuf| {
         let read = args.input.reading.zone(file);

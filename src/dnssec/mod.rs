@@ -1,7 +1,8 @@
 //! DNSSEC signing and its independent check (RFC 4033 to 4035, 5155, 9364).
 //!
 //! Data meets these modules in this order: [`keystore`] loads [`keys`], [`sign`] makes a signed zone with a denial
-//! chain ([`denial`]), [`audit`] judges the result on its own with [`verify`], and [`delta`] says what changed.
+//! chain ([`denial`]), [`audit`] judges the result on its own with [`verify`], and [`delta`] says what changed. For a small
+//! change to a large zone [`carry`] does all of that to a few blocks of the file and leaves the rest as it lies.
 //! [`dnskey`], [`rrsig`] and [`algorithm`] are the records and the arithmetic that both sides need.
 
 pub mod algorithm;
