@@ -148,6 +148,8 @@ fn lines() -> Vec<String> {
         lines.push(format!("ns.{owner} A 192.0.2.9"));
         lines.push(format!("ns.{owner} AAAA 2001:db8::9"));
     }
+    lines.push("t 60 A 192.0.2.1".to_owned());
+    lines.push("t 120 A 192.0.2.1".to_owned());
     lines.push("a.b DNAME elsewhere.".to_owned());
     lines.push("@ DNAME elsewhere.".to_owned());
     lines.push("@ MX 10 a".to_owned());
@@ -288,6 +290,12 @@ fn the_whole_is_signed_when_keys_or_negative_ttl_change_and_never_under_a_used_s
     assert!(whole(disk.resign(&next, &[key(Role::Csk)], START)));
     let both: Vec<SigningKey> = keys.into_iter().chain([key(Role::Zsk)]).collect();
     assert!(whole(disk.resign(&next, &both, START)));
+    // Both keys are in the DNSKEY RRset, but one of them signs no longer.
+    let unsigned = next.zone().unwrap();
+    let signed = sign(&unsigned, &both, Earlier::default(), &policy(START)).unwrap();
+    let by_both = OnDisk::write(&signed.zone, &both, 700, START);
+    assert!(by_both.resign(&next, &both, START).is_ok());
+    assert!(whole(by_both.resign(&next, &both[..1], START)));
     let text = "$ORIGIN example.com.\n$TTL 1h\n@ SOA ns.x. host 2 1d 2h 4w 9m\n NS ns.x.\n";
     let other = ZoneFile::read("zone", text.into(), Some(&apex()), &NoFiles);
     assert!(whole(disk.resign(&other, &both[..1], START)));

@@ -104,3 +104,81 @@ impl<'z> Proven<'z> {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::dnssec::Earlier;
+    use crate::dnssec::algorithm::Algorithm;
+    use crate::dnssec::denial::Denial;
+    use crate::dnssec::keystore::{Role, new_key};
+    use crate::dnssec::nsec3::Hashing;
+    use crate::dnssec::sign::{SigningPolicy, sign};
+    use crate::zone::record::Rdata;
+
+    const NOW: Instant = Instant::from_unix(1_800_000_000);
+
+    fn zone(more: &str, denial: Denial) -> Zone {
+        let text = format!(
+            "$ORIGIN example.com.\n$TTL 60\n@ SOA ns.x. h 1 2 3 4 5\n NS ns.x.\na A 192.0.2.1\nz A 192.0.2.1\n{more}"
+        );
+        let zone = Zone::parse(text.as_bytes(), None).unwrap();
+        let key = new_key(&zone.apex, Algorithm::Ed25519, Role::Csk, &[], NOW);
+        let policy = SigningPolicy {
+            now: NOW,
+            inception: NOW,
+            expiration: Instant::from_unix(1_900_000_000),
+            denial,
+            ..SigningPolicy::default()
+        };
+        let keys = [key.unwrap().key];
+        sign(&zone, &keys, Earlier::default(), &policy)
+            .unwrap()
+            .zone
+    }
+
+    fn faults(before: &Zone, now: &Zone) -> usize {
+        let passage = Passage {
+            before,
+            now,
+            next: &now.apex,
+            top: now,
+        };
+        verify_passage(&passage, NOW).len()
+    }
+
+    #[test]
+    fn a_wrong_signature_link_or_type_at_a_changed_owner_is_found() {
+        let hashed = Denial::Nsec3 {
+            hashing: Hashing::default(),
+            opt_out: false,
+        };
+        for denial in [Denial::Nsec, hashed] {
+            let old = zone("b A 192.0.2.1\n", denial.clone());
+            assert_eq!(faults(&old, &old), 0);
+            for (at, node) in old.nodes.values().enumerate() {
+                for (&rtype, rrset) in node {
+                    let mut now = old.clone();
+                    let node = now.nodes.values_mut().nth(at).unwrap();
+                    let mut octets = rrset.rdatas.first().unwrap().0.to_vec();
+                    *octets.last_mut().unwrap() ^= 1;
+                    let changed = Rdata(octets.into());
+                    node.get_mut(&rtype).unwrap().rdatas = vec![changed];
+                    assert_ne!(faults(&old, &now), 0, "{rtype} {denial:?}");
+                }
+            }
+        }
+        let hashed = Denial::Nsec3 {
+            hashing: Hashing::default(),
+            opt_out: false,
+        };
+        // A name more, which the chain that is kept does not speak of.
+        let old = zone("", hashed);
+        let mut now = old.clone();
+        let host = old.nodes.iter().find(|(name, _)| name.label_count() == 3);
+        let more = old.apex.child(b"b").unwrap();
+        now.nodes.insert(more, host.unwrap().1.clone());
+        assert_ne!(faults(&old, &now), 0);
+    }
+}

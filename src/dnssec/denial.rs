@@ -1,6 +1,6 @@
 //! Authenticated denial of existence: its kinds, and the chain of NSEC records (RFC 4034 §4, RFC 4035 §2.3, RFC 9077).
 //!
-//! The chain of NSEC3 records is made in [`crate::dnssec::hashed_denial`].
+//! The chain of NSEC3 records is made in `hashed_denial`.
 
 use crate::dnssec::authority::{Standing, standings};
 use crate::dnssec::nsec3::{Hashing, Nsec3};

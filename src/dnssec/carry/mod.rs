@@ -3,7 +3,7 @@
 //! A verified signed file has a [`Seal`] beside it, which knows the file as a row of blocks: runs of whole owners, each
 //! with the digest of its text and the digest of the records it was made from. A new version of the unsigned zone is
 //! compared with those digests; blocks that differ, or whose signatures fall due, are read, signed and verified again,
-//! each as a small zone of its own ([`part`]); all others are copied ([`pieces`]). The result is the same, octet for
+//! each as a small zone of its own (`part`); all others are copied (`pieces`). The result is the same, octet for
 //! octet, as signing the whole zone with the signatures of the earlier one.
 //!
 //! Where that does not hold, or is not worth its rules, [`NotCarried`] says why, and the whole zone has to be signed.
