@@ -163,8 +163,20 @@ fn allowed(error: &EditError) {
     assert!(!matches!(error, EditError::HasErrors(_)), "{error}");
 }
 
-/// The serial has grown; nothing else is another.
+/// The serial has grown, in every copy of the SOA record; nothing else is another.
 fn only_digits_differ(before: &[u8], after: &[u8]) {
+    let lines = |text: &[u8]| -> Vec<Vec<u8>> {
+        let lines = text.split(|octet| *octet == b'\n');
+        lines.map(<[u8]>::to_vec).collect()
+    };
+    let (before, after) = (lines(before), lines(after));
+    assert_eq!(before.len(), after.len(), "no line more or less");
+    for (before, after) in before.iter().zip(&after) {
+        only_digits_differ_in_line(before, after);
+    }
+}
+
+fn only_digits_differ_in_line(before: &[u8], after: &[u8]) {
     let start = before.iter().zip(after).take_while(|(a, b)| a == b).count();
     let (before, after) = (&before[start..], &after[start..]);
     let tail = before
