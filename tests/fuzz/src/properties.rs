@@ -168,9 +168,11 @@ fn allowed(error: &EditError) {
 }
 
 fn has_mixed_line_ends(text: &[u8]) -> bool {
-    let returns = text.iter().filter(|octet| **octet == b'\r').count();
-    let lines = text.iter().filter(|octet| **octet == b'\n').count();
-    returns != 0 && returns != lines
+    let count = |octets: &[u8]| {
+        let found = text.windows(octets.len());
+        found.filter(|window| *window == octets).count()
+    };
+    count(b"\r") != 0 && (count(b"\r") != count(b"\n") || count(b"\r\n") != count(b"\n"))
 }
 
 /// The serial has grown, in every copy of the SOA record; nothing else is another.
