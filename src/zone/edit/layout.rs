@@ -34,21 +34,23 @@ impl Neighbour<'_> {
         width(line)
     }
 
-    /// The line end of this line, or of the file if this line has none.
+    /// The line end of this line, or of the one before it if this line has none.
     fn line_end(&self) -> &'static [u8] {
         let line = self.between(self.line.start..self.line.end);
-        let sample = if line.ends_with(b"\n") {
-            line
-        } else {
-            self.file
-        };
-        let at = sample.iter().position(|b| *b == b'\n').unwrap_or(0);
-        if at > 0 && sample.get(at.saturating_sub(1)) == Some(&b'\r') {
-            b"\r\n"
-        } else {
-            b"\n"
+        let before = self.file.get(..self.line.start).unwrap_or_default();
+        match (end_of(line), end_of(before)) {
+            (b"", b"") => b"\n",
+            (b"", before) => before,
+            (own, _) => own,
         }
     }
+}
+
+/// The line end that a text ends with, as the lexer sees it; empty if there is none.
+pub(super) fn end_of(text: &[u8]) -> &'static [u8] {
+    let ends: [&[u8]; 3] = [b"\r\n", b"\n", b"\r"];
+    let end = ends.into_iter().find(|end| text.ends_with(end));
+    end.unwrap_or_default()
 }
 
 fn width(text: &[u8]) -> usize {
@@ -120,10 +122,10 @@ fn plain(record: &Record, neighbour: &Neighbour<'_>) -> Vec<u8> {
 fn ended(line: &[u8], neighbour: &Neighbour<'_>) -> Vec<u8> {
     let end = neighbour.line_end();
     let last = neighbour.between(neighbour.line.start..neighbour.line.end);
-    if last.ends_with(b"\n") {
-        [line, end].concat()
-    } else {
+    if end_of(last).is_empty() {
         [end, line].concat()
+    } else {
+        [line, end].concat()
     }
 }
 
@@ -132,10 +134,10 @@ pub(super) fn at_end(line: &[u8], neighbour: &Neighbour<'_>) -> Vec<u8> {
     let end = neighbour.line_end();
     let bare = line.strip_prefix(end).unwrap_or(line);
     let bare = bare.strip_suffix(end).unwrap_or(bare);
-    if neighbour.file.ends_with(b"\n") {
-        [bare, end].concat()
-    } else {
+    if end_of(neighbour.file).is_empty() {
         [end, bare].concat()
+    } else {
+        [bare, end].concat()
     }
 }
 
@@ -364,6 +366,5 @@ pub(super) fn give_owner(
 /// The offset in front of the line end that stands before `start`.
 pub(super) fn without_line_end(file: &[u8], start: usize) -> usize {
     let before = file.get(..start).unwrap_or_default();
-    let before = before.strip_suffix(b"\n").unwrap_or(before);
-    before.strip_suffix(b"\r").unwrap_or(before).len()
+    start.saturating_sub(end_of(before).len())
 }

@@ -258,7 +258,7 @@ fn removal(file: &ZoneFile, record: &Stored, also_gone: &[Place]) -> Vec<Patch> 
     };
     let source = file.place(record).source;
     let mut span = removed.line.start..removed.line.end;
-    let ends_file = span.end == removed.file.len() && !removed.file.ends_with(b"\n");
+    let ends_file = span.end == removed.file.len() && layout::end_of(removed.file).is_empty();
     if ends_file {
         // A last line without a line end: the line end before it goes, so that the file still has none.
         span.start = layout::without_line_end(removed.file, span.start);
