@@ -39,17 +39,7 @@ impl<'w> Case<'w> {
         })?;
         let journal = Journal::<Event>::read(&workspace.journal(name), name)?;
         journal.not_behind(now)?;
-        let mut rotation: Option<(RotationId, Rotation)> = None;
-        for entry in journal.entries() {
-            let before = rotation.as_ref().filter(|(id, _)| *id == entry.rotation);
-            let after = apply(before.map(|(_, state)| state), entry.at, &entry.event);
-            let after = after.map_err(|illegal| WorkflowError::IllegalHistory {
-                path: journal.path().to_owned(),
-                entry: entry.seq,
-                illegal,
-            })?;
-            rotation = Some((entry.rotation.clone(), after));
-        }
+        let rotation = replay(&journal)?;
         Ok(Self {
             certificate,
             rotation,
@@ -145,4 +135,22 @@ impl<'w> Case<'w> {
         self.rotation = Some((id, after));
         Ok(())
     }
+}
+
+/// The latest rotation and its state, as a journal tells them.
+pub(super) fn replay(
+    journal: &Journal<Event>,
+) -> Result<Option<(RotationId, Rotation)>, WorkflowError> {
+    let mut rotation: Option<(RotationId, Rotation)> = None;
+    for entry in journal.entries() {
+        let before = rotation.as_ref().filter(|(id, _)| *id == entry.rotation);
+        let after = apply(before.map(|(_, state)| state), entry.at, &entry.event);
+        let after = after.map_err(|illegal| WorkflowError::IllegalHistory {
+            path: journal.path().to_owned(),
+            entry: entry.seq,
+            illegal,
+        })?;
+        rotation = Some((entry.rotation.clone(), after));
+    }
+    Ok(rotation)
 }

@@ -149,6 +149,22 @@ pub enum WorkflowError {
         /// Which file.
         path: PathBuf,
     },
+    /// No journals where they should be.
+    #[error("there are no journals in {}: what rotations require cannot be told", path.display())]
+    NoJournals {
+        /// Where they were looked for.
+        path: PathBuf,
+    },
+    /// A configuration in git that cannot be used.
+    #[error("{} in commit {commit}: {reason}", path.display())]
+    ConfigAt {
+        /// The commit.
+        commit: String,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A trust anchor that cannot be used.
     #[error("{}: {reason}", path.display())]
     NotAnAnchor {
@@ -273,6 +289,12 @@ impl WorkflowError {
             }
             Self::NotAKey { .. } | Self::Mismatched { .. } => {
                 vec!["name the PEM file of the certificate's own private key".to_owned()]
+            }
+            Self::NoJournals { .. } => vec![
+                "run this where `advance` runs, or share the journals over git: publish = { git = { …, remote = \"origin\" } }".to_owned(),
+            ],
+            Self::ConfigAt { .. } => {
+                vec!["correct the configuration in that commit; nothing was judged".to_owned()]
             }
             Self::NotAnAnchor { .. } => {
                 vec!["put the DS lines of the parent zone into it: dig +short DS ZONE".to_owned()]

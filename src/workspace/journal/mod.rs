@@ -60,15 +60,7 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
             path: path.to_owned(),
             source,
         };
-        let mut journal = Self {
-            path: path.to_owned(),
-            certificate: certificate.to_owned(),
-            entries: Vec::new(),
-            torn: None,
-            sound: 0,
-            length: None,
-            last: None,
-        };
+        let mut journal = Self::empty(path, certificate);
         let file = match File::open(path) {
             Ok(file) => file,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(journal),
@@ -79,13 +71,36 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
         file.take(limit)
             .read_to_end(&mut bytes)
             .map_err(unreadable)?;
-        let length = bytes.len() as u64;
-        journal.length = Some(length);
-        if length > MAX_SIZE {
-            return Err(journal.corrupt(1, Corruption::TooLarge));
-        }
-        journal.fold(&bytes)?;
+        journal.take_up(&bytes)?;
         Ok(journal)
+    }
+
+    /// Reads the journal of `certificate` from its octets; `path` says where they are from.
+    pub fn parse(path: &Path, certificate: &str, bytes: &[u8]) -> Result<Self, JournalError> {
+        let mut journal = Self::empty(path, certificate);
+        journal.take_up(bytes)?;
+        Ok(journal)
+    }
+
+    fn empty(path: &Path, certificate: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            certificate: certificate.to_owned(),
+            entries: Vec::new(),
+            torn: None,
+            sound: 0,
+            length: None,
+            last: None,
+        }
+    }
+
+    fn take_up(&mut self, bytes: &[u8]) -> Result<(), JournalError> {
+        let length = bytes.len() as u64;
+        self.length = Some(length);
+        if length > MAX_SIZE {
+            return Err(self.corrupt(1, Corruption::TooLarge));
+        }
+        self.fold(bytes)
     }
 
     fn fold(&mut self, bytes: &[u8]) -> Result<(), JournalError> {
