@@ -94,21 +94,6 @@ impl Upstream {
     }
 }
 
-/// Fetches from every remote that the configuration names, each once.
-pub(super) fn refresh(workspace: &Workspace) -> Result<(), WorkflowError> {
-    let mut done: Vec<(Repository, &str)> = Vec::new();
-    for zone in &workspace.config.zones {
-        let Some(remote) = &zone.remote else { continue };
-        let repository = Repository::discover(&zone.file)?;
-        let place = (repository, remote.as_str());
-        if !done.contains(&place) {
-            place.0.fetch(remote)?;
-            done.push(place);
-        }
-    }
-    Ok(())
-}
-
 /// The zone as HEAD holds it.
 pub(super) fn head(workspace: &Workspace, zone: &ZoneConfig) -> Result<Head, WorkflowError> {
     match zone.publication {

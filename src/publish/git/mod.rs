@@ -6,12 +6,14 @@
 mod commit;
 mod error;
 mod history;
+mod ledger;
 mod proposal;
 mod remote;
 
 pub use commit::{Change, Message, Outcome, Target};
 pub use error::GitError;
 pub use history::StepCommit;
+pub use ledger::LEDGER;
 pub use proposal::Proposal;
 pub use remote::Site;
 

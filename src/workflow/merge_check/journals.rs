@@ -1,13 +1,11 @@
-//! Where the requirements are from: the journals, in the repository or beside it, replayed by the machine's own table.
+//! Where the requirements are from: the journals, on the remote or beside the zones, replayed by the machine's own table.
 
-use crate::publish::git::Repository;
 use crate::rotation::step::{Event, Rotation};
 use crate::workflow::WorkflowError;
 use crate::workflow::case::replay;
+use crate::workflow::shared::{self, Shared};
 use crate::workspace::Workspace;
 use crate::workspace::journal::{Journal, RotationId};
-use std::fs;
-use std::io::ErrorKind;
 
 /// The latest rotation of every certificate, and where that is from.
 pub(super) struct Told {
@@ -16,42 +14,32 @@ pub(super) struct Told {
 }
 
 /// The latest rotation of every certificate that has a journal, also of those that the configuration names no more.
-pub(super) fn rotations(
-    workspace: &Workspace,
-    repository: &Repository,
-) -> Result<Told, WorkflowError> {
-    let _ = repository;
-    here(workspace)
+///
+/// Where runners share their journals, those on the remote count, fetched now: a pipeline has no others.
+pub(super) fn rotations(workspace: &Workspace) -> Result<Told, WorkflowError> {
+    let path = workspace.journals();
+    let (journals, source) = match Shared::of(workspace)? {
+        Some(shared) => {
+            shared.fetch(workspace)?;
+            // It was asked: where it has none, no rotation was ever recorded.
+            (shared.journals()?.unwrap_or_default(), shared.place())
+        }
+        None if path.exists() => (here(workspace)?, "the journals beside the zones".to_owned()),
+        None => return Err(WorkflowError::NoJournals { path }),
+    };
+    let mut rotations = Vec::new();
+    for journal in journals {
+        rotations.extend(replay(&journal)?);
+    }
+    Ok(Told { rotations, source })
 }
 
 /// From the directory beside the zones.
-fn here(workspace: &Workspace) -> Result<Told, WorkflowError> {
-    let directory = workspace.journals();
-    let unreadable = |source| WorkflowError::Unreadable {
-        path: directory.clone(),
-        source,
-    };
-    let entries = match fs::read_dir(&directory) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == ErrorKind::NotFound => {
-            return Err(WorkflowError::NoJournals { path: directory });
-        }
-        Err(e) => return Err(unreadable(e)),
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        let file = entry.map_err(unreadable)?.file_name();
-        let name = file.to_str().and_then(|file| file.strip_suffix(".jsonl"));
-        names.extend(name.map(str::to_owned));
+fn here(workspace: &Workspace) -> Result<Vec<Journal<Event>>, WorkflowError> {
+    let mut journals = Vec::new();
+    for name in shared::names(workspace)? {
+        let path = workspace.journal(&name);
+        journals.push(Journal::read(&path, &name)?);
     }
-    names.sort();
-    let mut rotations = Vec::new();
-    for name in names {
-        let journal = Journal::<Event>::read(&workspace.journal(&name), &name)?;
-        rotations.extend(replay(&journal)?);
-    }
-    Ok(Told {
-        rotations,
-        source: "the journals beside the zones".to_owned(),
-    })
+    Ok(journals)
 }

@@ -65,8 +65,9 @@ pub fn merge_check(
     now: Instant,
 ) -> Result<Verdict, WorkflowError> {
     let repository = Repository::discover(&workspace.config_path)?;
+    // First, because it fetches: the base is then what it is now.
+    let journals::Told { rotations, source } = journals::rotations(workspace)?;
     let (base, head) = (repository.resolve(base)?, repository.resolve(head)?);
-    let journals::Told { rotations, source } = journals::rotations(workspace, &repository)?;
     let fork = repository.merge_base(&base, &head)?;
     let request = Request {
         changed: repository.differing(fork.as_deref().unwrap_or(&base), &head)?,
