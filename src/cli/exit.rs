@@ -66,6 +66,7 @@ impl From<WorkflowError> for Failure {
     fn from(error: WorkflowError) -> Self {
         let exit = match &error {
             WorkflowError::Lock(LockError::Held { .. }) => Exit::Locked,
+            error if error.wants_a_person() => Exit::PersonNeeded,
             _ => Exit::Wrong,
         };
         Self {

@@ -6,6 +6,7 @@
 mod abort;
 mod advance;
 mod change;
+mod check;
 mod dane;
 mod demo;
 mod exit;
@@ -115,6 +116,8 @@ enum Command {
     Advance(advance::Advance),
     /// Where each rotation stands and why not further
     Status(status::Status),
+    /// Gates for other programs: may this be merged, may the next certificate be deployed
+    Check(check::Check),
     /// Give a rotation up by the safe way back
     Abort(abort::Abort),
     /// Print the TLSA data of certificates, chains, requests and keys
@@ -168,6 +171,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::run(args, global),
         Command::Advance(args) => advance::run(args, global),
         Command::Status(args) => status::run(args, global),
+        Command::Check(args) => check::run(args, global),
         Command::Abort(args) => abort::run(args, global),
         Command::Key(args) => key::run(args, global),
         Command::Zone(args) => zone::run(args, global),
