@@ -17,5 +17,6 @@ pub mod plan;
 mod propose;
 mod sign;
 pub mod start;
+pub mod verify;
 
 pub use error::WorkflowError;
