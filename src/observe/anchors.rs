@@ -2,7 +2,7 @@
 //! tracker keeps (RFC 4033 §2, RFC 5011 §4, RFC 7958).
 
 use super::proof::Trust;
-use crate::zone::diagnostic::Kind;
+use crate::zone::diagnostic::{Diagnostic, Kind};
 use crate::zone::file::ZoneFile;
 use crate::zone::include::NoFiles;
 use crate::zone::name::Name;
@@ -60,11 +60,12 @@ impl Anchors {
         if octets.len() > MAX_OCTETS {
             return Err(NoAnchor::TooLarge);
         }
-        let octets = without_untrusted(octets);
-        let parsed = ZoneFile::read(file, octets, Some(&Name::root()), &NoFiles);
+        let parsed = ZoneFile::read(file, readable(octets), Some(&Name::root()), &NoFiles);
         // An anchor is no zone: what a zone would lack is no fault here, what is no master file is.
-        if let Some(fault) = parsed.diagnostics().iter().find(|d| d.kind == Kind::Syntax) {
-            return Err(NoAnchor::Syntax(fault.to_string()));
+        let fault = parsed.diagnostics().iter().find(|d| d.kind == Kind::Syntax);
+        if let Some(fault) = fault.cloned() {
+            let line = fault.line.saturating_sub(1);
+            return Err(NoAnchor::Syntax(Diagnostic { line, ..fault }.to_string()));
         }
         let mut found: BTreeMap<Name, (Vec<Rdata>, Vec<Rdata>)> = BTreeMap::new();
         for stored in parsed.records().all() {
@@ -104,23 +105,24 @@ fn is_revoked(dnskey: &Rdata) -> bool {
     Dnskey::parse(dnskey).is_none_or(|key| key.flags & REVOKE != 0)
 }
 
-/// Leaves out the lines that a tracker marks with a state in which a key is not trusted (RFC 5011 §4.2): all but
-/// valid (2) and missing (3).
-fn without_untrusted(octets: &[u8]) -> Vec<u8> {
-    let trusted = |line: &&[u8]| {
-        let mark = b";;state=";
+/// A master file of the same lines, one further down: key files carry no TTL, and an anchor needs none.
+///
+/// Lines that a tracker marks with a state in which a key is not trusted (all but valid, 2, and missing, 3) are emptied
+/// (RFC 5011 §4.2).
+fn readable(octets: &[u8]) -> Vec<u8> {
+    let mark = b";;state=";
+    let trusted = |line: &[u8]| {
         let state = line.windows(mark.len()).position(|w| w == mark);
         state.is_none_or(|at| {
             let digit = line.get(at.saturating_add(mark.len()));
             matches!(digit, Some(b'2' | b'3'))
         })
     };
-    octets
-        .split_inclusive(|octet| *octet == b'\n')
-        .filter(trusted)
-        .flatten()
-        .copied()
-        .collect()
+    let mut readable = b"$TTL 0\n".to_vec();
+    for line in octets.split_inclusive(|octet| *octet == b'\n') {
+        readable.extend_from_slice(if trusted(line) { line } else { b"\n" });
+    }
+    readable
 }
 
 #[cfg(test)]
@@ -154,7 +156,7 @@ mod tests {
         let ds = format!(". IN DS {}", ds.to_text(Rtype::DS));
         let elsewhere = key.replacen('.', "example.com.", 1);
         let revoked = key.replacen("257", "385", 1);
-        let table: [(&str, String, Result<&[&[u8]], &str>); 9] = [
+        let table: [(&str, String, Result<&[&[u8]], &str>); 10] = [
             ("a DS line", ds.clone(), Ok(&[b"."])),
             ("a DNSKEY line", key.to_owned(), Ok(&[b"."])),
             (
@@ -174,7 +176,8 @@ mod tests {
             ),
             ("the REVOKE flag", revoked, Err("no DS or DNSKEY")),
             ("empty", String::new(), Err("no DS or DNSKEY")),
-            ("not a master file", "( \"".to_owned(), Err("")),
+            ("not a master file", "\n. IN DS x".to_owned(), Err("f:2:")),
+            ("a BIND key file", format!("; made by\n{}\n", key.replace(" 172800", "")), Ok(&[b"."])),
             ("huge", " ".repeat(MAX_OCTETS + 1), Err("larger than 1 MiB")),
         ];
         for (what, text, expected) in table {
