@@ -21,6 +21,8 @@ mod standing;
 mod start;
 mod status;
 mod tlsa_lines;
+mod verify;
+mod verify_view;
 mod zone;
 mod zone_sign;
 mod zone_verify;
@@ -102,6 +104,9 @@ pub(crate) enum Format {
     /// Records that go and come; only `change show` has it.
     #[value(hide = true)]
     Delta,
+    /// One line and an exit code for Nagios and its kin; only `verify` has it.
+    #[value(hide = true)]
+    Nagios,
 }
 
 #[derive(Debug, Subcommand)]
@@ -120,6 +125,8 @@ enum Command {
     Check(check::Check),
     /// Give a rotation up by the safe way back
     Abort(abort::Abort),
+    /// See mail hosts as a DANE-validating sender does, live: DNSSEC, STARTTLS, every address and algorithm
+    Verify(verify::VerifyArgs),
     /// Print the TLSA data of certificates, chains, requests and keys
     Record(record::RecordArgs),
     /// DANE offline: judge a chain by a TLSA RRset
@@ -160,8 +167,15 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             .error(ErrorKind::InvalidValue, message)
             .exit();
     }
+    if global.format == Format::Nagios && !matches!(arguments.command, Command::Verify(_)) {
+        let message = "only `verify` has the format nagios";
+        Arguments::command()
+            .error(ErrorKind::InvalidValue, message)
+            .exit();
+    }
     match &arguments.command {
         Command::Change(args) => change::run(args, global),
+        Command::Verify(args) => verify::run(args, global),
         Command::Record(args) => record::run(args, global),
         Command::Dane(args) => dane::run(args, global),
         Command::Init(args) => init::run(args, global),

@@ -21,5 +21,6 @@ mod propose;
 mod shared;
 mod sign;
 pub mod start;
+pub mod verify;
 
 pub use error::WorkflowError;
