@@ -8,6 +8,7 @@ pub mod probe;
 mod proof;
 pub mod smtp;
 pub mod tls;
+pub mod tlsrpt;
 
 use std::io;
 
