@@ -21,6 +21,7 @@ mod standing;
 mod start;
 mod status;
 mod tlsa_lines;
+mod tlsrpt;
 mod verify;
 mod verify_view;
 mod zone;
@@ -131,6 +132,8 @@ enum Command {
     Record(record::RecordArgs),
     /// DANE offline: judge a chain by a TLSA RRset
     Dane(dane::DaneArgs),
+    /// Read what other senders report about their TLS sessions with you
+    Tlsrpt(tlsrpt::TlsrptArgs),
     /// Check, normalize, compare, sign and verify master files
     Zone(zone::Args),
     /// Make, show, verify and apply signed proposals of zone changes
@@ -178,6 +181,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Verify(args) => verify::run(args, global),
         Command::Record(args) => record::run(args, global),
         Command::Dane(args) => dane::run(args, global),
+        Command::Tlsrpt(args) => tlsrpt::run(args, global),
         Command::Init(args) => init::run(args, global),
         Command::Serve(args) => serve::run(args, global),
         Command::Demo(args) => demo::run(args, global),

@@ -13,6 +13,7 @@ pub mod resolver;
 pub mod senders_view;
 pub mod smtp;
 pub mod tls;
+pub mod tlsrpt;
 
 use std::io;
 
