@@ -402,6 +402,27 @@ fn every_mistake_is_told_with_its_line() {
             &["10: `branch`: git does not allow `-{rotation}` as the name of a branch"],
         ),
         (
+            "{ git = { branch = \"tlsa-rotate/{rotation}\" } }",
+            "{ git = { branch = \"journal/{rotation}\" } }",
+            &[
+                "10: `branch`: what begins with `journal/` would be in the way of the journals that runners share",
+            ],
+        ),
+        (
+            "{ git = { branch = \"tlsa-rotate/{rotation}\" } }",
+            "{ git = { remote = \"https://example.com/zones.git\" } }",
+            &[
+                "10: `remote`: `https://example.com/zones.git` is not the name of a remote as `git remote` lists them, such as origin",
+            ],
+        ),
+        (
+            "{ git = { branch = \"tlsa-rotate/{rotation}\" } }",
+            "{ git = { remote = \"--upload-pack=evil\" } }",
+            &[
+                "10: `remote`: `--upload-pack=evil` is not the name of a remote as `git remote` lists them, such as origin",
+            ],
+        ),
+        (
             "[\"rndc\", \"reload\", \"example.com\"]",
             "\"rndc reload\"",
             &["11: `reload` must be an array in square brackets, this is a TOML string"],

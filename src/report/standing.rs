@@ -133,7 +133,7 @@ impl Standing<'_> {
             return "you".to_owned();
         };
         match (state.step, self.blockers()) {
-            (Step::Retired | Step::Aborted, _) => "nothing, it is over".to_owned(),
+            (Step::Retired | Step::Aborted, []) => "nothing, it is over".to_owned(),
             (_, [first, ..]) => match (first.who(), first.until()) {
                 (Who::Clock, Some(until)) => format!("the clock, on {until}"),
                 // A finding about a zone file shows the file's line below: the next step fits on one.

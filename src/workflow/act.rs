@@ -110,13 +110,8 @@ pub(super) fn carry_out(
                     state,
                     policy,
                 };
-                for proposed in propose::propose(lock, &context, requirement, now)? {
-                    changed |= matches!(proposed, Proposed::Merged(_));
-                    match proposed {
-                        Proposed::Merged(deed) | Proposed::ForReview(deed) => tick.deeds.push(deed),
-                        Proposed::Standing(note) => tick.notes.push(note),
-                    }
-                }
+                let proposed = propose::propose(lock, &context, requirement, now)?;
+                changed |= tell(proposed, tick);
             }
             Action::Deploy => {
                 if let Deploy::Command(command) = &case.certificate.deploy
@@ -139,6 +134,19 @@ pub(super) fn carry_out(
         }
     }
     Ok(changed)
+}
+
+/// Tells what became of proposals; whether the world may have changed by one.
+pub(super) fn tell(proposed: Vec<Proposed>, tick: &mut Tick) -> bool {
+    let mut changed = false;
+    for proposed in proposed {
+        changed |= matches!(proposed, Proposed::Merged(_));
+        match proposed {
+            Proposed::Merged(deed) | Proposed::ForReview(deed) => tick.deeds.push(deed),
+            Proposed::Standing(note) => tick.notes.push(note),
+        }
+    }
+    changed
 }
 
 fn deploy(workspace: &Workspace, case: &Case<'_>, command: &[String]) -> Result<(), WorkflowError> {

@@ -5,7 +5,7 @@
 use super::WorkflowError;
 use super::case::Case;
 use super::look::{self, Sight};
-use super::{act, admit, propose, shared};
+use super::{act, admit, afterwards, propose, shared};
 use crate::rotation::decide::{Decision, decide};
 use crate::rotation::observation::Observation;
 use crate::rotation::step::{Event, Rotation, Step};
@@ -164,7 +164,12 @@ fn act_on(
         if let Some(error) = failed {
             return Err(error);
         }
-        let again = act::carry_out(workspace, lock, &case, &actions, now, tick)?;
+        let mut again = act::carry_out(workspace, lock, &case, &actions, now, tick)?;
+        if let (Some(observation), Some(decision)) = (&tick.observation, &tick.decision) {
+            let seen = (observation, decision);
+            let restored = afterwards::restore(workspace, lock, &case, seen, now)?;
+            again |= act::tell(restored, tick);
+        }
         tick.deeds.extend(propose::retract(workspace, lock, &case)?);
         if !again {
             break;
@@ -212,6 +217,9 @@ fn establish(
         case.note(now, event.clone())?;
         noted.push(event);
     }
+    if let Some((_, state)) = &case.rotation {
+        afterwards::notice(state, &observation, &mut decision);
+    }
     // They are of one look, and are kept together.
     case.keep(lock)?;
     tick.events.extend(noted);
@@ -247,6 +255,7 @@ fn look_at(
         tick.events.push(event);
         decision = decide(&state, now, &observation, policy);
     }
+    afterwards::notice(&state, &observation, &mut decision);
     tick.rotation = Some((id, state));
     tick.decision = Some(decision);
     tick.observation = Some(observation);

@@ -1,7 +1,7 @@
 //! One file per use case: observe, decide, record, render.
 //!
 //! `start`, `advance`, `abort` and `plan` are the use cases; `case` is a certificate's rotation as the journal tells it,
-//! `head` a zone as git holds it, `draft` its edit, `look` one look at the world; `shared` is what several runners have in common; `act`, `admit`, `propose` and `sign` do what a decision
+//! `head` a zone as git holds it, `draft` its edit, `look` one look at the world; `shared` is what several runners have in common; `afterwards` watches over rotations that are over; `act`, `admit`, `propose` and `sign` do what a decision
 //! asks for. `merge_check`
 //! judges pull requests. `demo` stages a whole rotation on loopback.
 
@@ -9,6 +9,7 @@ pub mod abort;
 mod act;
 mod admit;
 pub mod advance;
+mod afterwards;
 mod case;
 pub mod demo;
 mod draft;

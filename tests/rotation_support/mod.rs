@@ -457,6 +457,29 @@ pub(crate) fn apex() -> Name {
     Name::parse(b"example.com.", None).unwrap()
 }
 
+/// A zone file in pieces that are records: lines belong together while a parenthesis is open.
+pub(crate) fn pieces(zone: &str) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut open = 0;
+    for line in zone.split_inclusive('\n') {
+        let text = line.split(';').next().unwrap();
+        open += text.matches('(').count();
+        open -= text.matches(')').count();
+        pieces.last_mut().unwrap().push_str(line);
+        if open == 0 {
+            pieces.push(String::new());
+        }
+    }
+    pieces
+}
+
+/// The zone file without the TLSA records that name `owner`.
+pub(crate) fn without_tlsa(zone: &str, owner: &str) -> String {
+    let mut pieces = pieces(zone);
+    pieces.retain(|piece| !piece.contains("TLSA") || !piece.contains(owner));
+    pieces.concat()
+}
+
 pub(crate) fn hours(count: u64) -> Instant {
     BEGIN + Span::hours(count)
 }

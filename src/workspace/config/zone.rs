@@ -319,8 +319,13 @@ fn branch_template(text: Located<String>, findings: &mut Findings<'_>) -> Option
         findings.wrong(line, format!("`branch` must contain {PLACEHOLDER}, so that two rotations never share a branch; `{template}` does not"));
         return None;
     }
-    if template.starts_with("journal/") || !is_branch_name(&template.replace(PLACEHOLDER, "mail.1"))
-    {
+    if template.starts_with("journal/") {
+        let message =
+            "what begins with `journal/` would be in the way of the journals that runners share";
+        findings.wrong(line, format!("`branch`: {message}"));
+        return None;
+    }
+    if !is_branch_name(&template.replace(PLACEHOLDER, "mail.1")) {
         findings.wrong(
             line,
             format!("`branch`: git does not allow `{template}` as the name of a branch"),
@@ -402,6 +407,18 @@ fn inside(root: &Path, text: &Located<String>, findings: &mut Findings<'_>) -> O
 
 /// What no zone can see alone: two of one name, or two that write one file.
 pub(super) fn check_together(zones: &[(usize, ZoneConfig)], findings: &mut Findings<'_>) {
+    // The journals of all certificates are shared over one.
+    let mut remotes = zones
+        .iter()
+        .filter_map(|(line, zone)| Some((*line, zone.remote.as_ref()?)));
+    if let Some((_, first)) = remotes.next() {
+        for (line, _) in remotes.filter(|(_, other)| *other != first) {
+            findings.wrong(
+                line,
+                format!("`remote`: another zone names `{first}`; runners share their journals over one remote"),
+            );
+        }
+    }
     let mut files: Vec<&Path> = Vec::new();
     for (at, (line, zone)) in zones.iter().enumerate() {
         if zones
