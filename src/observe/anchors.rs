@@ -177,7 +177,11 @@ mod tests {
             ("the REVOKE flag", revoked, Err("no DS or DNSKEY")),
             ("empty", String::new(), Err("no DS or DNSKEY")),
             ("not a master file", "\n. IN DS x".to_owned(), Err("f:2:")),
-            ("a BIND key file", format!("; made by\n{}\n", key.replace(" 172800", "")), Ok(&[b"."])),
+            (
+                "a BIND key file",
+                format!("; made by\n{}\n", key.replace(" 172800", "")),
+                Ok(&[b"."]),
+            ),
             ("huge", " ".repeat(MAX_OCTETS + 1), Err("larger than 1 MiB")),
         ];
         for (what, text, expected) in table {
