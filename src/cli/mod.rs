@@ -21,6 +21,7 @@ mod start;
 mod status;
 mod tlsa_lines;
 mod verify;
+mod verify_json;
 mod verify_view;
 mod zone;
 mod zone_sign;

@@ -17,6 +17,7 @@ pub mod plan;
 mod propose;
 mod sign;
 pub mod start;
+pub mod verdict;
 pub mod verify;
 
 pub use error::WorkflowError;

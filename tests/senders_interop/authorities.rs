@@ -241,7 +241,10 @@ fn daemons(world: &mut World) {
         ),
     );
     // BIND listens on addresses that an interface has, and on no other of the loopback network.
-    world.run("ip", &["address", "add", &format!("{BIND}/32"), "dev", "lo"]);
+    world.run(
+        "ip",
+        &["address", "add", &format!("{BIND}/32"), "dev", "lo"],
+    );
     world.start("nsd", "nsd", &["-d", "-c", &format!("{at}nsd.conf")]);
     world.start(
         "named",
