@@ -23,6 +23,7 @@ mod status;
 mod tlsa_lines;
 mod tlsrpt;
 mod verify;
+mod verify_json;
 mod verify_view;
 mod zone;
 mod zone_sign;

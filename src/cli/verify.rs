@@ -1,14 +1,15 @@
 //! `verify`: a destination as a DANE-validating sender sees it now, one verdict for each host, address and algorithm.
 
 use super::record::{host, read_bounded, shown};
-use super::{Exit, Failure, Format, Global, verify_view};
+use super::{Exit, Failure, Format, Global, verify_json, verify_view};
 use crate::observe::anchors::Anchors;
 use crate::observe::chain::Validator;
 use crate::observe::resolver::{self, Resolvers};
 use crate::observe::senders_view::{Families, Overrides, Sender};
 use crate::observe::smtp::Caller;
 use crate::observe::wait_for;
-use crate::workflow::verify::{self, Bounds, Question, Standing};
+use crate::workflow::verdict::Standing;
+use crate::workflow::verify::{self, Bounds, Question};
 use crate::workspace::config::duration;
 use crate::zone::name::Name;
 use clap::Args;
@@ -100,7 +101,7 @@ pub(crate) fn run(args: &VerifyArgs, global: &Global) -> Result<Exit, Failure> {
     let standing = found.iter().map(verify::Verification::standing).max();
     let standing = standing.unwrap_or(Standing::Unknown);
     match global.format {
-        Format::Json => verify_view::json(&found, standing, &mut out)?,
+        Format::Json => verify_json::json(&found, standing, &mut out)?,
         Format::Nagios => verify_view::nagios(&found, standing, &mut out)?,
         _ => verify_view::text(&found, &mut out)?,
     }

@@ -22,6 +22,7 @@ mod propose;
 mod shared;
 mod sign;
 pub mod start;
+pub mod verdict;
 pub mod verify;
 
 pub use error::WorkflowError;
