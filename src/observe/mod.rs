@@ -4,11 +4,13 @@ pub mod addresses;
 pub mod authorities;
 mod denial;
 pub mod dns;
+pub mod mta_sts;
 pub mod probe;
 mod proof;
 pub mod smtp;
 pub mod tls;
 pub mod tlsrpt;
+pub mod web_roots;
 
 use std::io;
 

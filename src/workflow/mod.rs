@@ -1,7 +1,7 @@
 //! One file per use case: observe, decide, record, render.
 //!
 //! `start`, `advance`, `abort` and `plan` are the use cases; `case` is a certificate's rotation as the journal tells it,
-//! `head` a zone as git holds it, `look` one look at the world; `act`, `admit`, `propose` and `sign` do what a decision
+//! `head` a zone as git holds it, `look` one look at the world, `witness` what others say of it, `web_pki` among them; `act`, `admit`, `propose` and `sign` do what a decision
 //! asks for. `demo` stages a whole rotation on loopback.
 
 pub mod abort;
@@ -17,5 +17,7 @@ pub mod plan;
 mod propose;
 mod sign;
 pub mod start;
+mod web_pki;
+mod witness;
 
 pub use error::WorkflowError;
