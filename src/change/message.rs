@@ -29,12 +29,10 @@ pub struct Subject<'a> {
     pub state: &'a Rotation,
     /// What the state demands.
     pub requirement: &'a Requirement,
-    /// The zone's name without a final dot.
-    pub zone: String,
+    /// The zones that change: their names without a final dot, and their serials before and after.
+    pub zones: Vec<(String, (u32, u32))>,
     /// The RRsets as they stand in the zone now.
     pub now: BTreeMap<TlsaName, BTreeSet<Association>>,
-    /// Serials before and after.
-    pub serials: (u32, u32),
     /// The operator's patience, for what comes next.
     pub policy: &'a Policy,
 }
@@ -132,11 +130,13 @@ pub fn message(purpose: Purpose, subject: &Subject<'_>) -> String {
         .iter()
         .map(Endpoint::to_string)
         .collect::<Vec<_>>();
+    let zones: Vec<&str> = subject.zones.iter().map(|(zone, _)| &**zone).collect();
     let mut text = format!("{}: {}\n\n", subject.rotation, purpose.headline());
     let _ = writeln!(
         text,
-        "Zone {}, presented by {}.\n",
-        subject.zone,
+        "Zone{} {}, presented by {}.\n",
+        if zones.len() == 1 { "" } else { "s" },
+        zones.join(" and "),
         hosts.join(", ")
     );
     text.push_str("What changes:\n");
@@ -153,12 +153,10 @@ pub fn message(purpose: Purpose, subject: &Subject<'_>) -> String {
             let _ = writeln!(text, "  {sign} {name} TLSA {association}");
         }
     }
-    let (before, after) = subject.serials;
-    let _ = writeln!(
-        text,
-        "  ~ {}. SOA serial {before} -> {after}\n",
-        subject.zone
-    );
+    for (zone, (before, after)) in &subject.zones {
+        let _ = writeln!(text, "  ~ {zone}. SOA serial {before} -> {after}");
+    }
+    text.push('\n');
     let _ = writeln!(
         text,
         "Why it is safe now:\n{}\n",

@@ -6,6 +6,7 @@
 mod abort;
 mod advance;
 mod change;
+mod check;
 mod dane;
 mod demo;
 mod exit;
@@ -21,6 +22,8 @@ mod start;
 mod status;
 mod tlsa_lines;
 mod tlsrpt;
+mod verify;
+mod verify_view;
 mod zone;
 mod zone_sign;
 mod zone_verify;
@@ -102,6 +105,9 @@ pub(crate) enum Format {
     /// Records that go and come; only `change show` has it.
     #[value(hide = true)]
     Delta,
+    /// One line and an exit code for Nagios and its kin; only `verify` has it.
+    #[value(hide = true)]
+    Nagios,
 }
 
 #[derive(Debug, Subcommand)]
@@ -116,8 +122,12 @@ enum Command {
     Advance(advance::Advance),
     /// Where each rotation stands and why not further
     Status(status::Status),
+    /// Gates for other programs: may this be merged, may the next certificate be deployed
+    Check(check::Check),
     /// Give a rotation up by the safe way back
     Abort(abort::Abort),
+    /// See mail hosts as a DANE-validating sender does, live: DNSSEC, STARTTLS, every address and algorithm
+    Verify(verify::VerifyArgs),
     /// Print the TLSA data of certificates, chains, requests and keys
     Record(record::RecordArgs),
     /// DANE offline: judge a chain by a TLSA RRset
@@ -160,8 +170,15 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             .error(ErrorKind::InvalidValue, message)
             .exit();
     }
+    if global.format == Format::Nagios && !matches!(arguments.command, Command::Verify(_)) {
+        let message = "only `verify` has the format nagios";
+        Arguments::command()
+            .error(ErrorKind::InvalidValue, message)
+            .exit();
+    }
     match &arguments.command {
         Command::Change(args) => change::run(args, global),
+        Command::Verify(args) => verify::run(args, global),
         Command::Record(args) => record::run(args, global),
         Command::Dane(args) => dane::run(args, global),
         Command::Tlsrpt(args) => tlsrpt::run(args, global),
@@ -172,6 +189,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::run(args, global),
         Command::Advance(args) => advance::run(args, global),
         Command::Status(args) => status::run(args, global),
+        Command::Check(args) => check::run(args, global),
         Command::Abort(args) => abort::run(args, global),
         Command::Key(args) => key::run(args, global),
         Command::Zone(args) => zone::run(args, global),

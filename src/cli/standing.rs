@@ -72,8 +72,12 @@ fn code(tick: &Tick) -> Exit {
     let decision = tick.decision.as_ref();
     if decision.is_some_and(|decision| !decision.alarms.is_empty()) {
         Exit::DeliveryAtRisk
-    } else if tick.failed.is_some() {
-        Exit::Wrong
+    } else if let Some(error) = &tick.failed {
+        if error.wants_a_person() {
+            Exit::PersonNeeded
+        } else {
+            Exit::Wrong
+        }
     } else if decision.and_then(super::super::rotation::decide::Decision::who_acts)
         == Some(Who::You)
     {

@@ -1,12 +1,17 @@
 //! The live world as observations: what servers answer and what hosts present. Bounded and cancellable.
 
 pub mod addresses;
+pub mod anchors;
 pub mod authorities;
+pub mod chain;
 mod denial;
 pub mod dns;
+pub mod extended_error;
 pub mod mta_sts;
 pub mod probe;
 mod proof;
+pub mod resolver;
+pub mod senders_view;
 pub mod smtp;
 pub mod tls;
 pub mod tlsrpt;

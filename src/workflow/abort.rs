@@ -3,6 +3,7 @@
 use super::WorkflowError;
 use super::advance::{self, Tick};
 use super::case::Case;
+use super::shared;
 use crate::rotation::step::Event;
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
@@ -16,6 +17,7 @@ pub fn abort(
 ) -> Result<Tick, WorkflowError> {
     // Held to the end: the wish and the first step back belong to one run.
     let lock = workspace.lock()?;
+    shared::synchronise(workspace, &lock)?;
     let mut case = Case::open(workspace, name, now)?;
     if case.under_way().is_none() {
         return Err(WorkflowError::NothingUnderWay {

@@ -77,9 +77,10 @@ pub(super) fn finish_key_steps(
         incoming: admitted.associations,
     });
     for fact in facts {
-        case.record(lock, now, fact.clone())?;
+        case.note(now, fact.clone())?;
         tick.events.push(fact);
     }
+    case.keep(lock)?;
     tick.rotation.clone_from(&case.rotation);
     Ok(())
 }
@@ -123,6 +124,13 @@ pub(super) fn carry_out(
                 {
                     // Once a run: a host that takes its time is looked at again in the next one.
                     tick.deployed = true;
+                    if !admit::holds(workspace, id, &state.incoming)? {
+                        tick.notes.push(format!(
+                            "{} does not hold the incoming keys of {id}: another runner made them, and deploys them",
+                            admit::directory(workspace, id).display()
+                        ));
+                        continue;
+                    }
                     deploy(workspace, case, command)?;
                     tick.deeds.push(format!("ran {}", command.join(" ")));
                     changed = true;

@@ -89,6 +89,29 @@ pub(super) fn admit(
     })
 }
 
+/// Whether the directory of a rotation holds the certificates of all its incoming keys.
+pub(super) fn holds(
+    workspace: &Workspace,
+    id: &RotationId,
+    incoming: &BTreeSet<Association>,
+) -> Result<bool, WorkflowError> {
+    let directory = directory(workspace, id);
+    let entries = match fs::read_dir(&directory) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+        entries => entries.map_err(|source| unreadable(&directory, source))?,
+    };
+    let mut held = BTreeSet::new();
+    for entry in entries {
+        let path = entry
+            .map_err(|source| unreadable(&directory, source))?
+            .path();
+        if path.to_string_lossy().ends_with(".cert.pem") {
+            held.insert(leaf(&path)?.spki_association());
+        }
+    }
+    Ok(incoming.is_subset(&held))
+}
+
 struct Pair {
     certificate: PathBuf,
     key: PathBuf,

@@ -5,7 +5,7 @@
 use super::WorkflowError;
 use super::case::Case;
 use super::look::{self, Sight};
-use super::{act, admit, propose, witness};
+use super::{act, admit, propose, shared, witness};
 use crate::rotation::decide::{Decision, decide};
 use crate::rotation::observation::Observation;
 use crate::rotation::step::{Event, Rotation, Step};
@@ -59,6 +59,8 @@ impl Tick {
 
 /// More rounds of deed and second look than any run needs; a bound, so that a run always ends.
 const MOST_ROUNDS: usize = 4;
+/// How often a run looks again after another runner was faster; then it leaves the rest to the next run.
+const MOST_ATTEMPTS: usize = 3;
 /// More facts than one look can establish.
 const MOST_EVENTS: usize = 16;
 
@@ -74,6 +76,11 @@ pub fn advance(
         Mode::Rehearse | Mode::Look => None,
     };
     let names = workspace.config.named_or_all(names);
+    if let Some(lock) = &lock
+        && let Err(error) = shared::synchronise(workspace, lock)
+    {
+        return Ok(only_looked_at(workspace, &names, now, &error));
+    }
     let mut ticks = Vec::with_capacity(names.len());
     for name in names {
         ticks.push(if let Some(lock) = &lock {
@@ -87,10 +94,47 @@ pub fn advance(
     Ok(ticks)
 }
 
-/// One run over one certificate under a lock that is held already.
+/// What can be told while the other runners cannot be asked: nothing may be recorded, but mail at risk is said.
+fn only_looked_at(
+    workspace: &Workspace,
+    names: &[String],
+    now: Instant,
+    why: &WorkflowError,
+) -> Vec<Tick> {
+    let look = |name: &String| {
+        let mut tick = Tick::of(name);
+        let failed = look_at(workspace, name, now, Mode::Look, &mut tick).err();
+        tick.failed = Some(failed.unwrap_or_else(|| WorkflowError::NotShared {
+            reason: why.to_string(),
+            hints: why.hints(),
+        }));
+        tick
+    };
+    names.iter().map(look).collect()
+}
+
+/// One run over one certificate under a lock that is held already. Where another runner was faster, it is looked again:
+/// what that one did need not be done twice.
 pub(super) fn tick(workspace: &Workspace, lock: &WorkspaceLock, name: &str, now: Instant) -> Tick {
     let mut tick = Tick::of(name);
-    tick.failed = act_on(workspace, lock, name, now, &mut tick).err();
+    for attempt in 1..=MOST_ATTEMPTS {
+        let mut failed = act_on(workspace, lock, name, now, &mut tick).err();
+        let is_overtaken = failed.as_ref().is_some_and(WorkflowError::is_overtaken);
+        if is_overtaken && attempt < MOST_ATTEMPTS {
+            match shared::synchronise(workspace, lock) {
+                Ok(()) => {
+                    remember(
+                        &mut tick.notes,
+                        vec!["another runner was faster: looked again".to_owned()],
+                    );
+                    continue;
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
+        tick.failed = failed;
+        break;
+    }
     tick
 }
 
@@ -102,7 +146,7 @@ fn act_on(
     tick: &mut Tick,
 ) -> Result<(), WorkflowError> {
     let mut case = Case::open(workspace, name, now)?;
-    tick.notes.extend(case.torn_end());
+    remember(&mut tick.notes, case.torn_end().into_iter().collect());
     tick.rotation.clone_from(&case.rotation);
     for _ in 0..MOST_ROUNDS {
         // The signed zone follows git HEAD before anything is asked: what is merged is on its way to the servers. If that
@@ -160,6 +204,7 @@ fn establish(
     } = look::look(workspace, case.certificate, state, now);
     observation.witness = witness::witness(workspace, case, state, now, &mut notes);
     remember(&mut tick.notes, notes);
+    let mut noted = Vec::new();
     for _ in 0..MOST_EVENTS {
         let Some((_, state)) = &case.rotation else {
             break;
@@ -168,10 +213,13 @@ fn establish(
         let Some(event) = decision.event.clone() else {
             break;
         };
-        case.record(lock, now, event.clone())?;
-        tick.events.push(event);
-        tick.rotation.clone_from(&case.rotation);
+        case.note(now, event.clone())?;
+        noted.push(event);
     }
+    // They are of one look, and are kept together.
+    case.keep(lock)?;
+    tick.events.extend(noted);
+    tick.rotation.clone_from(&case.rotation);
     tick.observation = Some(observation);
     Ok(decision)
 }

@@ -1,6 +1,6 @@
 //! One certificate's rotation as the journal tells it: replayed, and grown one fact at a time.
 
-use super::WorkflowError;
+use super::{WorkflowError, shared};
 use crate::rotation::association::Association;
 use crate::rotation::step::{Event, Rotation, apply};
 use crate::rotation::timing::Instant;
@@ -15,6 +15,7 @@ pub(super) struct Case<'w> {
     pub(super) certificate: &'w CertificateConfig,
     /// The latest rotation and its state; `None` before the first.
     pub(super) rotation: Option<(RotationId, Rotation)>,
+    workspace: &'w Workspace,
     journal: Journal<Event>,
 }
 
@@ -39,20 +40,11 @@ impl<'w> Case<'w> {
         })?;
         let journal = Journal::<Event>::read(&workspace.journal(name), name)?;
         journal.not_behind(now)?;
-        let mut rotation: Option<(RotationId, Rotation)> = None;
-        for entry in journal.entries() {
-            let before = rotation.as_ref().filter(|(id, _)| *id == entry.rotation);
-            let after = apply(before.map(|(_, state)| state), entry.at, &entry.event);
-            let after = after.map_err(|illegal| WorkflowError::IllegalHistory {
-                path: journal.path().to_owned(),
-                entry: entry.seq,
-                illegal,
-            })?;
-            rotation = Some((entry.rotation.clone(), after));
-        }
+        let rotation = replay(&journal)?;
         Ok(Self {
             certificate,
             rotation,
+            workspace,
             journal,
         })
     }
@@ -123,27 +115,17 @@ impl<'w> Case<'w> {
         Some(format!("{}: {torn}", self.journal.path().display()))
     }
 
-    /// Begins a rotation.
-    pub(super) fn begin(
-        &mut self,
-        lock: &WorkspaceLock,
-        now: Instant,
-        event: Event,
-    ) -> Result<(), WorkflowError> {
+    /// Begins a rotation; it counts once it is kept.
+    pub(super) fn begin(&mut self, now: Instant, event: Event) -> Result<(), WorkflowError> {
         let id = self.next_id();
         let state = apply(None, now, &event).map_err(WorkflowError::Illegal)?;
-        self.journal.append(lock, now, &id, event)?;
+        self.journal.add(now, &id, event)?;
         self.rotation = Some((id, state));
         Ok(())
     }
 
-    /// Records a fact about the rotation under way: it counts once it is on disk.
-    pub(super) fn record(
-        &mut self,
-        lock: &WorkspaceLock,
-        now: Instant,
-        event: Event,
-    ) -> Result<(), WorkflowError> {
+    /// Notes a fact about the rotation under way; it counts once it is kept.
+    pub(super) fn note(&mut self, now: Instant, event: Event) -> Result<(), WorkflowError> {
         let Some((id, state)) = &self.rotation else {
             return Err(WorkflowError::NothingUnderWay {
                 name: self.certificate.name.clone(),
@@ -151,8 +133,49 @@ impl<'w> Case<'w> {
         };
         let after = apply(Some(state), now, &event).map_err(WorkflowError::Illegal)?;
         let id = id.clone();
-        self.journal.append(lock, now, &id, event)?;
+        self.journal.add(now, &id, event)?;
         self.rotation = Some((id, after));
         Ok(())
     }
+
+    /// Keeps what was noted: with the other runners first, where there are any, then on disk. Only now it counts.
+    pub(super) fn keep(&mut self, lock: &WorkspaceLock) -> Result<(), WorkflowError> {
+        if let Some((id, state)) = &self.rotation
+            && self.journal.is_pending()
+        {
+            let what = format!("{id}: {}", state.step);
+            shared::offer(self.workspace, lock, &self.journal, &what)?;
+            self.journal.write(lock)?;
+        }
+        Ok(())
+    }
+
+    /// Records a fact about the rotation under way: notes and keeps it.
+    pub(super) fn record(
+        &mut self,
+        lock: &WorkspaceLock,
+        now: Instant,
+        event: Event,
+    ) -> Result<(), WorkflowError> {
+        self.note(now, event)?;
+        self.keep(lock)
+    }
+}
+
+/// The latest rotation and its state, as a journal tells them.
+pub(super) fn replay(
+    journal: &Journal<Event>,
+) -> Result<Option<(RotationId, Rotation)>, WorkflowError> {
+    let mut rotation: Option<(RotationId, Rotation)> = None;
+    for entry in journal.entries() {
+        let before = rotation.as_ref().filter(|(id, _)| *id == entry.rotation);
+        let after = apply(before.map(|(_, state)| state), entry.at, &entry.event);
+        let after = after.map_err(|illegal| WorkflowError::IllegalHistory {
+            path: journal.path().to_owned(),
+            entry: entry.seq,
+            illegal,
+        })?;
+        rotation = Some((entry.rotation.clone(), after));
+    }
+    Ok(rotation)
 }

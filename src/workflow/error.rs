@@ -149,6 +149,40 @@ pub enum WorkflowError {
         /// Which file.
         path: PathBuf,
     },
+    /// Two runners have recorded different facts.
+    #[error("{}:{line}: the journal here and the one on `{remote}` tell different stories from this line on", path.display())]
+    JournalsDiffer {
+        /// The journal here.
+        path: PathBuf,
+        /// The remote.
+        remote: String,
+        /// The first line that differs.
+        line: usize,
+    },
+    /// What other runners have recorded is not known; nothing was recorded here.
+    #[error("{reason}")]
+    NotShared {
+        /// Why not.
+        reason: String,
+        /// The ways out.
+        hints: Vec<String>,
+    },
+    /// No journals where they should be.
+    #[error("there are no journals in {}: what rotations require cannot be told", path.display())]
+    NoJournals {
+        /// Where they were looked for.
+        path: PathBuf,
+    },
+    /// A configuration in git that cannot be used.
+    #[error("{} in commit {commit}: {reason}", path.display())]
+    ConfigAt {
+        /// The commit.
+        commit: String,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A trust anchor that cannot be used.
     #[error("{}: {reason}", path.display())]
     NotAnAnchor {
@@ -213,6 +247,16 @@ pub enum WorkflowError {
 }
 
 impl WorkflowError {
+    /// Whether another runner was faster, so that looking again is worth while.
+    pub const fn is_overtaken(&self) -> bool {
+        matches!(self, Self::Git(error) if error.is_overtaken())
+    }
+
+    /// Whether only a person can change it (exit code 3).
+    pub const fn wants_a_person(&self) -> bool {
+        matches!(self, Self::Git(error) if error.wants_a_person())
+    }
+
     /// The ways out, one line each.
     pub fn hints(&self) -> Vec<String> {
         match self {
@@ -273,6 +317,17 @@ impl WorkflowError {
             }
             Self::NotAKey { .. } | Self::Mismatched { .. } => {
                 vec!["name the PEM file of the certificate's own private key".to_owned()]
+            }
+            Self::JournalsDiffer { path, remote, .. } => vec![format!(
+                "see what both say (git show refs/tlsa-rotate/journal), then move {} away: the one on {remote} is taken over",
+                path.display()
+            )],
+            Self::NotShared { hints, .. } => hints.clone(),
+            Self::NoJournals { .. } => vec![
+                "run this where `advance` runs, or share the journals over git: publish = { git = { …, remote = \"origin\" } }".to_owned(),
+            ],
+            Self::ConfigAt { .. } => {
+                vec!["correct the configuration in that commit; nothing was judged".to_owned()]
             }
             Self::NotAnAnchor { .. } => {
                 vec!["put the DS lines of the parent zone into it: dig +short DS ZONE".to_owned()]

@@ -1,7 +1,7 @@
 //! A zone as git HEAD holds it: what *merged* means. Where there is no git, what lies on disk counts.
 
 use super::WorkflowError;
-use crate::publish::git::Repository;
+use crate::publish::git::{GitError, Repository, Site, Target};
 use crate::rotation::association::Association;
 use crate::rotation::step::Rotation;
 use crate::rotation::timing::Ttl;
@@ -18,6 +18,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 /// A zone that was read.
+#[derive(Clone)]
 pub(super) struct Head {
     /// The master file with its layout.
     pub(super) file: ZoneFile,
@@ -37,6 +38,62 @@ impl Head {
     }
 }
 
+/// The repository that a zone lies in, and the branch of it that counts: the one that is checked out here, or, where a
+/// remote is configured, the branch of that name there, as it was fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Upstream {
+    /// The repository.
+    pub(super) repository: Repository,
+    /// The remote and its branch.
+    remote: Option<(String, String)>,
+}
+
+impl Upstream {
+    /// Of a zone that is published by git.
+    pub(super) fn of(zone: &ZoneConfig) -> Result<Self, WorkflowError> {
+        let repository = Repository::discover(&zone.file)?;
+        let remote = match &zone.remote {
+            None => None,
+            Some(remote) => {
+                let branch = repository.head()?.branch;
+                let root = repository.root().to_owned();
+                let branch = branch.ok_or(GitError::DetachedHead { root })?;
+                Some((remote.clone(), branch))
+            }
+        };
+        Ok(Self { repository, remote })
+    }
+
+    /// The commit that counts as merged.
+    pub(super) fn tip(&self) -> Result<String, WorkflowError> {
+        Ok(match &self.remote {
+            None => self.repository.head()?.commit,
+            Some((remote, branch)) => self.repository.tracked(remote, branch)?,
+        })
+    }
+
+    /// Where branches for review are.
+    pub(super) fn site(&self) -> Site<'_> {
+        match &self.remote {
+            None => Site::Here,
+            Some((remote, _)) => Site::Remote(remote),
+        }
+    }
+
+    /// Where a commit goes that nobody reviews.
+    pub(super) fn direct<'a>(&'a self, base: &'a str, scratch: &'a Path) -> Target<'a> {
+        match &self.remote {
+            None => Target::Current,
+            Some((remote, branch)) => Target::Upstream {
+                remote,
+                branch,
+                base,
+                scratch,
+            },
+        }
+    }
+}
+
 /// The zone as HEAD holds it.
 pub(super) fn head(workspace: &Workspace, zone: &ZoneConfig) -> Result<Head, WorkflowError> {
     match zone.publication {
@@ -49,9 +106,9 @@ pub(super) fn head(workspace: &Workspace, zone: &ZoneConfig) -> Result<Head, Wor
             read(&path, bytes, zone, &Directory::below(&workspace.root))
         }
         Publication::GitCurrent | Publication::GitBranch { .. } => {
-            let repository = Repository::discover(&zone.file)?;
-            let commit = repository.head()?.commit;
-            at_commit(workspace, zone, &repository, &commit)
+            let upstream = Upstream::of(zone)?;
+            let commit = upstream.tip()?;
+            at_commit(workspace, zone, &upstream.repository, &commit)
         }
     }
 }

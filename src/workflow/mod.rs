@@ -1,8 +1,9 @@
 //! One file per use case: observe, decide, record, render.
 //!
 //! `start`, `advance`, `abort` and `plan` are the use cases; `case` is a certificate's rotation as the journal tells it,
-//! `head` a zone as git holds it, `look` one look at the world, `witness` what others say of it, `web_pki` among them; `act`, `admit`, `propose` and `sign` do what a decision
-//! asks for. `demo` stages a whole rotation on loopback.
+//! `head` a zone as git holds it, `draft` its edit, `look` one look at the world, `witness` what others say of it,
+//! `web_pki` among them; `shared` is what several runners have in common; `act`, `admit`, `propose` and `sign` do what a
+//! decision asks for. `merge_check` judges pull requests. `demo` stages a whole rotation on loopback.
 
 pub mod abort;
 mod act;
@@ -10,13 +11,17 @@ mod admit;
 pub mod advance;
 mod case;
 pub mod demo;
+mod draft;
 mod error;
 mod head;
 mod look;
+pub mod merge_check;
 pub mod plan;
 mod propose;
+mod shared;
 mod sign;
 pub mod start;
+pub mod verify;
 mod web_pki;
 mod witness;
 

@@ -4,32 +4,27 @@
 
 use super::WorkflowError;
 use super::case::Case;
-use super::head::{self, Head};
+use super::draft::{
+    Draft, changes, content, draft, names_in, record_diff, refused, review_file, text_diff,
+    zone_files,
+};
+use super::head::{self, Head, Upstream};
 use super::sign;
-use crate::change::changes::{Changes, Detail};
 use crate::change::message::{Purpose, Subject, message};
-use crate::change::proposal::{Label, NAMESPACE};
-use crate::publish::git::{Change as FileChange, Message, Outcome, Repository, Target};
+use crate::change::proposal::{Label, NAMESPACE, Signed};
+use crate::publish::git::{Change as FileChange, Message, Outcome, Target};
 use crate::publish::ssh_sign;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::policy::Policy;
 use crate::rotation::step::{Requirement, Rotation, Step};
-use crate::rotation::timing::{Instant, Ttl};
+use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
-use crate::workspace::config::{Publication, ZoneConfig};
+use crate::workspace::config::Publication;
 use crate::workspace::durable;
 use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
-use crate::zone::content::Zone;
-use crate::zone::diff;
-use crate::zone::edit::{Change, Edited, edit};
-use crate::zone::name::Name;
-use crate::zone::record::{Rdata, Record, Rtype};
+use crate::zone::edit::edit;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-/// The TTL of a TLSA RRset where there was none: short enough to act within the hour, long enough to be cached.
-const FIRST_TTL: Ttl = Ttl(3600);
 
 /// What a proposal is made for.
 pub(super) struct Context<'a> {
@@ -54,11 +49,11 @@ pub(super) enum Proposed {
     Standing(String),
 }
 
-/// One zone's edit.
-struct Draft<'w> {
-    zone: &'w ZoneConfig,
-    head: Head,
-    edited: Edited,
+/// The edits of one rotation that go into one commit: those of every zone that lies in one repository.
+struct Bundle<'w> {
+    upstream: Upstream,
+    branch: Option<String>,
+    drafts: Vec<Draft<'w>>,
 }
 
 /// Proposes what `requirement` lacks in every zone of the rotation.
@@ -69,16 +64,45 @@ pub(super) fn propose(
     now: Instant,
 ) -> Result<Vec<Proposed>, WorkflowError> {
     let mut proposed = Vec::new();
-    // The serial takes the day of the step, not of the run: a run that resumes another's work the day after writes the
-    // same bytes, and knows the other's half-done work by them.
-    let day = context.state.since;
-    for zone in head::zones_of(context.workspace, context.state) {
-        let head = head::head(context.workspace, zone)?;
-        if let Some(draft) = draft(context.state, zone, head, requirement, day)? {
-            proposed.push(publish(lock, context, requirement, &draft, now)?);
+    let mut bundles: Vec<Bundle<'_>> = Vec::new();
+    let (workspace, state) = (context.workspace, context.state);
+    for zone in head::zones_of(workspace, state) {
+        let head = head::head(workspace, zone)?;
+        let Some(draft) = draft(workspace, state, zone, head, requirement, day(state))? else {
+            continue;
+        };
+        if zone.publication == Publication::File {
+            for change in zone_files(&draft) {
+                durable::replace(&change.path, &change.contents)?;
+            }
+            let what = context.what(&[draft]);
+            proposed.push(Proposed::Merged(format!("wrote {what}")));
+            continue;
+        }
+        let upstream = Upstream::of(zone)?;
+        let branch = zone.publication.branch(&context.id.to_string());
+        let same =
+            |bundle: &&mut Bundle<'_>| bundle.upstream == upstream && bundle.branch == branch;
+        if let Some(bundle) = bundles.iter_mut().find(same) {
+            bundle.drafts.push(draft);
+        } else {
+            bundles.push(Bundle {
+                upstream,
+                branch,
+                drafts: vec![draft],
+            });
         }
     }
+    for bundle in bundles {
+        proposed.push(publish(lock, context, requirement, &bundle, now)?);
+    }
     Ok(proposed)
+}
+
+/// The day that a serial takes: that of the step, not of the run. A run that resumes another's work the day after writes
+/// the same octets, and knows the other's half-done work by them; so does who checks a pull request.
+pub(super) fn day(state: &Rotation) -> Instant {
+    state.since
 }
 
 /// Takes back the unmerged proposal to publish of a rotation that was given up: merged later, it would put a key into
@@ -98,7 +122,10 @@ pub(super) fn retract(
             continue;
         };
         let step = format!("{id}/{}", Purpose::Publish);
-        if Repository::discover(&zone.file)?.retract(&branch, &step)? {
+        let upstream = Upstream::of(zone)?;
+        let base = upstream.tip()?;
+        let site = upstream.site();
+        if upstream.repository.retract(&branch, &step, &base, site)? {
             deeds.push(format!(
                 "deleted branch {branch}: {id} was given up before it was merged"
             ));
@@ -119,7 +146,8 @@ pub(super) fn preview(
     for zone in head::zones_of(workspace, state) {
         let mut head = head::head(workspace, zone)?;
         if let Some(after) = after {
-            let changes = changes(&head.content, zone, state, after);
+            let names = names_in(workspace, zone, state);
+            let changes = changes(&head.content, &names, after);
             let edited = edit(&head.file, &changes, now).map_err(|e| refused(zone, &e))?;
             let content = content(&edited)?;
             head = Head {
@@ -127,123 +155,76 @@ pub(super) fn preview(
                 content,
             };
         }
-        if let Some(draft) = draft(state, zone, head, requirement, now)? {
+        if let Some(draft) = draft(workspace, state, zone, head, requirement, now)? {
             text.push_str(&text_diff(workspace, &draft));
         }
     }
     Ok(text)
 }
 
-fn draft<'w>(
-    state: &Rotation,
-    zone: &'w ZoneConfig,
-    head: Head,
-    requirement: &Requirement,
-    now: Instant,
-) -> Result<Option<Draft<'w>>, WorkflowError> {
-    let changes = changes(&head.content, zone, state, requirement);
-    if changes.is_empty() {
-        return Ok(None);
+impl Context<'_> {
+    /// A proposal in words.
+    fn what(&self, drafts: &[Draft<'_>]) -> String {
+        let zones: Vec<String> = drafts.iter().map(|d| d.zone.name.to_string()).collect();
+        let plural = if zones.len() == 1 { "" } else { "s" };
+        let zones = zones.join(" and ");
+        let purpose = self.purpose();
+        format!("{} in zone{plural} {zones} ({purpose})", self.id)
     }
-    let edited = edit(&head.file, &changes, now).map_err(|e| refused(zone, &e))?;
-    Ok(Some(Draft { zone, head, edited }))
-}
 
-/// The records to add and remove so that the zone meets the requirement; additions first, so no name is ever bare.
-fn changes(
-    content: &Zone,
-    zone: &ZoneConfig,
-    state: &Rotation,
-    requirement: &Requirement,
-) -> Vec<Change> {
-    let (mut additions, mut removals) = (Vec::new(), Vec::new());
-    for owner in names_in(zone, state) {
-        let rrset = head::associations(content, &owner);
-        let ttl = content
-            .rrset(&owner, Rtype::TLSA)
-            .map_or(FIRST_TTL, |rrset| rrset.ttl);
-        additions.extend(requirement.missing_in(&rrset).map(|association| {
-            let rdata = Rdata::from(association);
-            Change::Add(Record {
-                owner: owner.clone(),
-                ttl,
-                rtype: Rtype::TLSA,
-                rdata,
-            })
-        }));
-        removals.extend(
-            requirement
-                .unwanted_in(&rrset)
-                .map(|association| Change::Remove {
-                    owner: owner.clone(),
-                    rtype: Rtype::TLSA,
-                    rdata: Rdata::from(association),
-                }),
-        );
+    fn purpose(&self) -> Purpose {
+        Purpose::of(self.state.step).unwrap_or(Purpose::Publish)
     }
-    additions.append(&mut removals);
-    additions
-}
-
-/// The rotation's names that lie in this zone and in none below it.
-fn names_in(zone: &ZoneConfig, state: &Rotation) -> Vec<Name> {
-    let parse = |tlsa: &TlsaName| Name::parse(tlsa.as_str().as_bytes(), None).ok();
-    let names = state.names();
-    names
-        .iter()
-        .filter_map(parse)
-        .filter(|name| name.is_at_or_below(&zone.name))
-        .collect()
 }
 
 fn publish(
     lock: &WorkspaceLock,
     context: &Context<'_>,
     requirement: &Requirement,
-    draft: &Draft<'_>,
+    bundle: &Bundle<'_>,
     now: Instant,
 ) -> Result<Proposed, WorkflowError> {
-    let purpose = Purpose::of(context.state.step).unwrap_or(Purpose::Publish);
-    let zone = draft.zone;
-    let what = format!("{} in zone {} ({purpose})", context.id, zone.name);
-    let branch = zone.publication.branch(&context.id.to_string());
-    if zone.publication == Publication::File {
-        for change in zone_files(draft) {
-            durable::replace(&change.path, &change.contents)?;
-        }
-        return Ok(Proposed::Merged(format!("wrote {what}")));
-    }
-    let repository = Repository::discover(&zone.file)?;
+    let (purpose, what) = (context.purpose(), context.what(&bundle.drafts));
     let step = format!("{}/{purpose}", context.id);
-    if let Some(branch) = &branch
-        && stands(&repository, branch, &step, draft, context.workspace)?
+    let Bundle {
+        upstream, branch, ..
+    } = bundle;
+    let base = upstream.tip()?;
+    if let Some(branch) = branch
+        && stands(context, bundle, branch, &step, &base, now)?
     {
         return Ok(Proposed::Standing(format!(
             "{what} waits for review on branch {branch}"
         )));
     }
-    let mut files = zone_files(draft);
-    files.extend(review_files(lock, context, purpose, draft, now)?);
-    let text = message(purpose, &subject(context, requirement, draft));
+    let mut files = Vec::new();
+    for draft in &bundle.drafts {
+        files.extend(zone_files(draft));
+        files.extend(review_files(lock, context, draft, now)?);
+    }
+    let text = message(purpose, &subject(context, requirement, &bundle.drafts));
     let message = Message {
         text: &text,
         step: &step,
     };
     let scratch = context.workspace.state().join("worktree");
-    let base = repository.head()?.commit;
-    let target = match &branch {
-        None => Target::Current,
+    let target = match branch {
+        None => upstream.direct(&base, &scratch),
         Some(name) => Target::Branch {
             name,
             base: &base,
             scratch: &scratch,
+            site: upstream.site(),
         },
     };
-    let outcome = repository.commit(&files, message, target)?;
+    let outcome = upstream.repository.commit(&files, message, target)?;
     Ok(match (branch, outcome) {
         (None, _) => Proposed::Merged(format!("committed {what}")),
         (Some(branch), Outcome::Rebuilt { .. }) => Proposed::ForReview(format!(
-            "rebuilt {what} on branch {branch}: the base or the step has moved"
+            "rebuilt {what} on branch {branch}: its base, its step or its time was over"
+        )),
+        (Some(branch), Outcome::Repeated { .. }) => Proposed::ForReview(format!(
+            "proposed {what} again on branch {branch}: it was merged, and what it brought has been taken out since"
         )),
         (Some(branch), _) => {
             Proposed::ForReview(format!("committed {what} for review on branch {branch}"))
@@ -251,54 +232,54 @@ fn publish(
     })
 }
 
-/// Whether the branch holds this step's proposal on the present base: the same records, whatever serial it was given.
+/// Whether the branch holds this step's proposal on the present base, octet for octet, and it can still be applied.
 fn stands(
-    repository: &Repository,
+    context: &Context<'_>,
+    bundle: &Bundle<'_>,
     branch: &str,
     step: &str,
-    draft: &Draft<'_>,
-    workspace: &Workspace,
+    base: &str,
+    now: Instant,
 ) -> Result<bool, WorkflowError> {
-    let Some(proposal) = repository.proposal(branch)? else {
+    let repository = &bundle.upstream.repository;
+    let Some(proposal) = repository.proposal(branch, bundle.upstream.site())? else {
         return Ok(false);
     };
-    let base = repository.head()?.commit;
-    if proposal.parent.as_deref() != Some(&*base) || proposal.step.as_deref() != Some(step) {
+    if proposal.parent.as_deref() != Some(base) || proposal.step.as_deref() != Some(step) {
         return Ok(false);
     }
-    let there = head::at_commit(workspace, draft.zone, repository, &proposal.commit)?;
-    let wanted = content(&draft.edited)?;
-    let newer = crate::zone::serial::compare(serial(&there.content), serial(&draft.head.content));
-    Ok(newer == Some(std::cmp::Ordering::Greater)
-        && without_soa(there.content) == without_soa(wanted))
-}
-
-fn without_soa(mut zone: Zone) -> Zone {
-    if let Some(node) = zone.nodes.get_mut(&zone.apex) {
-        node.remove(&Rtype::SOA);
+    for draft in &bundle.drafts {
+        for file in zone_files(draft) {
+            if repository.file_at(&proposal.commit, &file.path)? != Some(file.contents) {
+                return Ok(false);
+            }
+        }
+        if draft.zone.proposal_key.is_some() && !applies(context, draft, &proposal.commit, now)? {
+            return Ok(false);
+        }
     }
-    zone
+    Ok(true)
 }
 
-fn serial(zone: &Zone) -> u32 {
-    zone.soa().map_or(0, |soa| soa.serial)
-}
-
-/// The zone files with new text.
-fn zone_files(draft: &Draft<'_>) -> Vec<FileChange> {
-    let sources = draft.edited.file.sources();
-    let touched = draft
-        .edited
-        .touched
-        .iter()
-        .filter_map(|&index| sources.get(index));
-    touched
-        .map(|source| FileChange {
-            path: PathBuf::from(&*source.path),
-            contents: source.bytes.to_vec(),
-            generated: false,
-        })
-        .collect()
+/// Whether the signed proposal in `commit` may still be applied: it is in time, and the signed zone is what it starts from.
+fn applies(
+    context: &Context<'_>,
+    draft: &Draft<'_>,
+    commit: &str,
+    now: Instant,
+) -> Result<bool, WorkflowError> {
+    let Context { workspace, id, .. } = *context;
+    let path = review_file(workspace, id, context.purpose(), draft.zone, "proposal");
+    let repository = Upstream::of(draft.zone)?.repository;
+    let Some(octets) = repository.file_at(commit, &path)? else {
+        // There was nothing to sign: no signed zone yet.
+        return Ok(true);
+    };
+    let Ok(signed) = Signed::parse(&octets) else {
+        return Ok(false);
+    };
+    let present = sign::serial(draft.zone)?;
+    Ok(now <= signed.proposal.expires && present == Some(signed.proposal.delta.old_serial()))
 }
 
 /// What stands beside the zone for review: the record diff for people, the delta of the signed zones, and where a key is
@@ -306,40 +287,26 @@ fn zone_files(draft: &Draft<'_>) -> Vec<FileChange> {
 fn review_files(
     lock: &WorkspaceLock,
     context: &Context<'_>,
-    purpose: Purpose,
     draft: &Draft<'_>,
     now: Instant,
 ) -> Result<Vec<FileChange>, WorkflowError> {
-    let directory = context
-        .workspace
-        .root
-        .join("changes")
-        .join(context.id.to_string());
-    let place = |ending: &str| directory.join(format!("{purpose}.{}{ending}", draft.zone.name));
-    let target = content(&draft.edited)?;
-    let records = diff::diff(&draft.head.content, &target);
-    let records = Changes::of(&records, Detail::Meaning).to_string();
-    let mut files = vec![FileChange {
-        path: place("diff"),
-        contents: records.into_bytes(),
+    let (workspace, purpose) = (context.workspace, context.purpose());
+    let generated = |ending: &str, contents: String| FileChange {
+        path: review_file(workspace, context.id, purpose, draft.zone, ending),
+        contents: contents.into_bytes(),
         generated: true,
-    }];
-    if let Some(delta) = sign::ahead(context.workspace, lock, draft.zone, &draft.edited.file, now)?
-    {
-        files.push(FileChange {
-            path: place("delta"),
-            contents: delta.to_string().into_bytes(),
-            generated: true,
-        });
+    };
+    let mut files = vec![record_diff(workspace, context.id, purpose, draft)?];
+    if let Some(delta) = sign::ahead(workspace, lock, draft.zone, &draft.edited.file, now)? {
+        files.push(generated("delta", delta.to_string()));
         if let Some(key) = &draft.zone.proposal_key {
             let what = [context.id.to_string(), purpose.to_string()].map(|text| Label::new(&text));
             let proposal = sign::proposal(draft.zone, delta, what.into(), now)?;
             let armoured = ssh_sign::sign(&proposal.to_string(), key, NAMESPACE)?;
-            files.push(FileChange {
-                path: place("proposal"),
-                contents: proposal.sealed(&armoured)?.to_string().into_bytes(),
-                generated: true,
-            });
+            files.push(generated(
+                "proposal",
+                proposal.sealed(&armoured)?.to_string(),
+            ));
         }
     }
     Ok(files)
@@ -348,74 +315,26 @@ fn review_files(
 fn subject<'a>(
     context: &'a Context<'_>,
     requirement: &'a Requirement,
-    draft: &'a Draft<'_>,
+    drafts: &[Draft<'_>],
 ) -> Subject<'a> {
-    let rrsets = names_in(draft.zone, context.state).into_iter().map(|name| {
-        (
-            TlsaName::new(&name.to_string()),
-            head::associations(&draft.head.content, &name),
-        )
-    });
-    let serials = draft
-        .edited
-        .serial
-        .as_ref()
-        .map_or((0, 0), |serial| (serial.from, serial.to));
+    let mut now = BTreeMap::new();
+    let mut zones = Vec::new();
+    for draft in drafts {
+        for name in names_in(context.workspace, draft.zone, context.state) {
+            let rrset = head::associations(&draft.head.content, &name);
+            now.insert(TlsaName::new(&name.to_string()), rrset);
+        }
+        let serial = draft.edited.serial.as_ref();
+        let serials = serial.map_or((0, 0), |serial| (serial.from, serial.to));
+        let zone = draft.zone.name.to_string();
+        zones.push((zone.trim_end_matches('.').to_owned(), serials));
+    }
     Subject {
         rotation: context.id.to_string(),
         state: context.state,
         requirement,
-        zone: draft.zone.name.to_string().trim_end_matches('.').to_owned(),
-        now: rrsets.collect::<BTreeMap<_, _>>(),
-        serials,
+        zones,
+        now,
         policy: context.policy,
-    }
-}
-
-fn text_diff(workspace: &Workspace, draft: &Draft<'_>) -> String {
-    let mut text = String::new();
-    for change in zone_files(draft) {
-        let path = change.path.display().to_string();
-        let old = draft
-            .head
-            .file
-            .sources()
-            .iter()
-            .find(|source| *source.path == *path);
-        let old = old
-            .map(|source| String::from_utf8_lossy(&source.bytes))
-            .unwrap_or_default();
-        let new = String::from_utf8_lossy(&change.contents);
-        let shown = change
-            .path
-            .strip_prefix(&workspace.root)
-            .unwrap_or(Path::new(&path));
-        let (from, to) = (
-            format!("a/{}", shown.display()),
-            format!("b/{}", shown.display()),
-        );
-        let diff = similar::TextDiff::from_lines(&*old, &*new);
-        text.push_str(
-            &diff
-                .unified_diff()
-                .context_radius(1)
-                .header(&from, &to)
-                .to_string(),
-        );
-    }
-    text
-}
-
-fn content(edited: &Edited) -> Result<Zone, WorkflowError> {
-    edited
-        .file
-        .zone()
-        .map_err(|findings| WorkflowError::Zone(findings.to_string()))
-}
-
-fn refused(zone: &ZoneConfig, reason: &dyn std::fmt::Display) -> WorkflowError {
-    WorkflowError::Edit {
-        zone: zone.name.clone(),
-        reason: reason.to_string(),
     }
 }

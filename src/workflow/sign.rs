@@ -106,6 +106,15 @@ pub(super) fn proposal(
     Proposal::of(before, delta, what, (now, now + APPLICABLE)).map_err(|e| cannot_sign(zone, &e))
 }
 
+/// The serial of the signed zone as it lies on disk; `None` where somebody else signs, or nothing was signed yet.
+pub(super) fn serial(zone: &ZoneConfig) -> Result<Option<u32>, WorkflowError> {
+    let signed = match &zone.signing {
+        Signing::Here { signed: path, .. } => read_signed(path, zone)?,
+        Signing::External { .. } => None,
+    };
+    Ok(signed.as_ref().and_then(Zone::soa).map(|soa| soa.serial))
+}
+
 /// Where the seal of a signed zone lies.
 fn seal(workspace: &Workspace, zone: &ZoneConfig) -> PathBuf {
     let seals = workspace.state().join("seals");

@@ -5,6 +5,7 @@ use super::WorkflowError;
 use super::admit;
 use super::case::Case;
 use super::head;
+use super::shared;
 use crate::rotation::association::Association;
 use crate::rotation::observation::{Endpoint, TlsaName};
 use crate::rotation::step::{Event, Rotation};
@@ -47,6 +48,7 @@ pub fn start(
     now: Instant,
 ) -> Result<Started, WorkflowError> {
     let lock = workspace.lock()?;
+    shared::synchronise(workspace, &lock)?;
     let mut case = Case::open(workspace, name, now)?;
     if let Some((id, state)) = case.under_way() {
         return Err(WorkflowError::UnderWay {
@@ -66,16 +68,12 @@ pub fn start(
         });
     }
     let admitted = admit::admit(workspace, &case, &case.next_id(), offered, now)?;
-    case.begin(&lock, now, begin)?;
-    case.record(
-        &lock,
-        now,
-        Event::KeyAdmitted {
-            not_after: admitted.not_after,
-        },
-    )?;
+    case.begin(now, begin)?;
+    let not_after = admitted.not_after;
+    case.note(now, Event::KeyAdmitted { not_after })?;
     let incoming = admitted.associations;
-    case.record(&lock, now, Event::AssociationsComputed { incoming })?;
+    case.note(now, Event::AssociationsComputed { incoming })?;
+    case.keep(&lock)?;
     let Some((id, state)) = case.rotation else {
         return Err(WorkflowError::NothingUnderWay {
             name: name.to_owned(),

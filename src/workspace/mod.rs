@@ -90,9 +90,12 @@ impl Workspace {
 
     /// The journal of a certificate.
     pub fn journal(&self, certificate: &str) -> PathBuf {
-        self.state()
-            .join("journal")
-            .join(format!("{certificate}.jsonl"))
+        self.journals().join(format!("{certificate}.jsonl"))
+    }
+
+    /// The directory of all journals.
+    pub fn journals(&self) -> PathBuf {
+        self.state().join("journal")
     }
 
     /// The directory of the TLS keys generated for a rotation.

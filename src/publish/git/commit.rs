@@ -3,6 +3,7 @@
 //! On the checked-out branch `git commit --only` is used: what else is changed or staged stays so. If git refuses, the
 //! files are put back. The other way is in `proposal.rs`.
 
+use super::remote::Site;
 use super::{Finished, GitError, Repository, about, said, succeeded};
 use crate::workspace::durable;
 use std::fs;
@@ -45,6 +46,19 @@ pub enum Target<'a> {
         base: &'a str,
         /// An empty or missing directory for the temporary working tree.
         scratch: &'a Path,
+        /// Where the branch is.
+        site: Site<'a>,
+    },
+    /// Onto a branch of a remote, past which it must not have moved; nothing that is checked out here changes.
+    Upstream {
+        /// The remote.
+        remote: &'a str,
+        /// Its branch, without `refs/heads/`.
+        branch: &'a str,
+        /// The tip of that branch, as it was fetched.
+        base: &'a str,
+        /// An empty or missing directory for the temporary working tree.
+        scratch: &'a Path,
     },
 }
 
@@ -62,6 +76,11 @@ pub enum Outcome {
         commit: String,
         /// The tip that it replaces.
         was: String,
+    },
+    /// The proposal of this step had been merged, and is wanted again: what it brought was taken out.
+    Repeated {
+        /// The commit.
+        commit: String,
     },
     /// Everything was as it shall be.
     Unchanged {
@@ -100,15 +119,25 @@ impl Repository {
                 name,
                 base,
                 scratch,
+                site,
             } => {
-                let base = self.commit_of(base)?.ok_or_else(|| GitError::Git {
-                    doing: "find the base of the proposal",
-                    said: format!("`{base}` names no commit"),
-                })?;
+                let base = self.resolve(base)?;
                 if self.missing_in(&base, changes)?.is_empty() {
                     return Ok(Outcome::Unchanged { commit: base });
                 }
-                self.commit_on_branch(changes, message, name, &base, scratch)
+                self.commit_on_branch(changes, message, (name, site), &base, scratch)
+            }
+            Target::Upstream {
+                remote,
+                branch,
+                base,
+                scratch,
+            } => {
+                if self.missing_in(base, changes)?.is_empty() {
+                    let commit = base.to_owned();
+                    return Ok(Outcome::Unchanged { commit });
+                }
+                self.commit_upstream(changes, message, (remote, branch), base, scratch)
             }
         }
     }

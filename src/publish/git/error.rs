@@ -152,6 +152,40 @@ pub enum GitError {
         /// What git said.
         said: String,
     },
+    /// No commit of that name.
+    #[error("`{revision}` names no commit")]
+    NoCommit {
+        /// What was asked for.
+        revision: String,
+    },
+    /// The remote did not answer.
+    #[error("git could not fetch from `{remote}`, so what is merged there is not known:\n{said}")]
+    NotFetched {
+        /// The remote.
+        remote: String,
+        /// What git said.
+        said: String,
+    },
+    /// The remote has no branch of that name.
+    #[error("`{remote}` has no branch `{branch}`, which is what would count as merged")]
+    NoUpstream {
+        /// The remote.
+        remote: String,
+        /// The branch.
+        branch: String,
+    },
+    /// The remote refused a push: nothing of it was done.
+    #[error("`{remote}` refused {}{}:\n{said}", places.join(" and "), if *moved { ": somebody else has moved it meanwhile" } else { "" })]
+    PushRefused {
+        /// The remote.
+        remote: String,
+        /// The refs that were to move.
+        places: Vec<String>,
+        /// Whether they were not where they had been seen any more.
+        moved: bool,
+        /// What git said.
+        said: String,
+    },
     /// Anything else that git refuses.
     #[error("git could not {doing}:\n{said}")]
     Git {
@@ -193,8 +227,26 @@ impl GitError {
             ),
             Self::BranchCheckedOut { .. } => "check out another branch there, then run again".to_owned(),
             Self::BranchMoved { .. } => "run again: the proposal is built on what is there now".to_owned(),
+            Self::NoCommit { .. } => "fetch it first, and name a branch, a tag or a commit".to_owned(),
+            Self::NotFetched { remote, .. } => format!("see that git reaches it without asking anything: git fetch {remote}"),
+            Self::NoUpstream { remote, branch } => format!("push it once (git push {remote} {branch}), or check out the branch that changes are merged into"),
+            Self::PushRefused { moved: true, .. } => "nothing was changed there; run again: it is built on what is there now".to_owned(),
+            Self::PushRefused { .. } => "nothing was changed there; see what the remote says: a protected branch wants `branch = \"tlsa-rotate/{rotation}\"` and a review, a rule or a missing right wants its owner".to_owned(),
             Self::Unreadable { .. } | Self::TooLarge { .. } | Self::Git { .. } => return Vec::new(),
         };
         vec![hint]
+    }
+
+    /// Whether another run or person was faster, so that looking again is worth while.
+    pub const fn is_overtaken(&self) -> bool {
+        matches!(
+            self,
+            Self::PushRefused { moved: true, .. } | Self::BranchMoved { .. }
+        )
+    }
+
+    /// Whether only a person can change it.
+    pub const fn wants_a_person(&self) -> bool {
+        matches!(self, Self::PushRefused { .. })
     }
 }

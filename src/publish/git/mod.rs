@@ -5,11 +5,17 @@
 
 mod commit;
 mod error;
+mod history;
+mod ledger;
 mod proposal;
+mod remote;
 
 pub use commit::{Change, Message, Outcome, Target};
 pub use error::GitError;
+pub use history::StepCommit;
+pub use ledger::LEDGER;
 pub use proposal::Proposal;
+pub use remote::Site;
 
 use super::command::{CommandError, Finished, Invocation, said};
 use std::ffi::{OsStr, OsString};

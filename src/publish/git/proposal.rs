@@ -5,6 +5,7 @@
 //! transaction, the tip that was set: a branch with another tip was worked on by a person.
 
 use super::commit::{Change, Message, Outcome, TRAILER, committed, with_trailer};
+use super::remote::{Move, Site};
 use super::{GitError, Repository, said, succeeded};
 use crate::workspace::durable;
 use std::ffi::OsString;
@@ -25,8 +26,8 @@ pub struct Proposal {
 
 impl Repository {
     /// What stands on `branch`; none when there is no such branch.
-    pub fn proposal(&self, branch: &str) -> Result<Option<Proposal>, GitError> {
-        let Some(commit) = self.commit_of(&format!("refs/heads/{branch}"))? else {
+    pub fn proposal(&self, branch: &str, site: Site<'_>) -> Result<Option<Proposal>, GitError> {
+        let Some(commit) = self.commit_of(&site.place(branch))? else {
             return Ok(None);
         };
         let parent = self.commit_of(&format!("{commit}^"))?;
@@ -39,27 +40,30 @@ impl Repository {
         }))
     }
 
-    /// Deletes `branch` if it holds the unmerged proposal of `step` and nothing else; whether it did.
-    pub fn retract(&self, branch: &str, step: &str) -> Result<bool, GitError> {
+    /// Deletes `branch` if it holds the proposal of `step`, which is not merged into `base`, and nothing else; whether it did.
+    pub fn retract(
+        &self,
+        branch: &str,
+        step: &str,
+        base: &str,
+        site: Site<'_>,
+    ) -> Result<bool, GitError> {
         let Some(Proposal {
             commit,
             step: stands,
             ..
-        }) = self.proposal(branch)?
+        }) = self.proposal(branch, site)?
         else {
             return Ok(false);
         };
         let set = self.commit_of(&format!("refs/tlsa-rotate/{branch}"))?;
         if stands.as_deref() != Some(step)
             || set.as_ref() != Some(&commit)
-            || self.is_ancestor(&commit, &self.head()?.commit)?
+            || self.is_ancestor(&commit, base)?
         {
             return Ok(false);
         }
-        self.not_checked_out(branch)?;
-        let [heads, ours] = ["refs/heads", "refs/tlsa-rotate"]
-            .map(|place| format!("delete {place}/{branch} {commit}"));
-        self.update(branch, &[heads, ours])?;
+        self.set_branch(branch, site, [Some(&commit), Some(&commit)], None)?;
         Ok(true)
     }
 
@@ -67,7 +71,7 @@ impl Repository {
         &self,
         changes: &[Change],
         message: Message<'_>,
-        branch: &str,
+        (branch, site): (&str, Site<'_>),
         base: &str,
         scratch: &Path,
     ) -> Result<Outcome, GitError> {
@@ -75,8 +79,12 @@ impl Repository {
             "use this name for a branch",
             self.ask(["check-ref-format", "--branch", branch])?,
         )?;
-        let tip = self.commit_of(&format!("refs/heads/{branch}"))?;
-        let set = self.commit_of(&format!("refs/tlsa-rotate/{branch}"))?;
+        let tip = self.commit_of(&site.place(branch))?;
+        let set = self.commit_of(&memory(branch))?;
+        let mut is_merged = false;
+        if let Some(last) = tip.as_ref().or(set.as_ref()) {
+            is_merged = self.was_merged(last, base, &self.generated(changes)?)?;
+        }
         if let Some(tip) = &tip {
             self.refuse_to_overwrite(branch, tip, set.as_deref(), base)?;
             if self.is_proposal(tip, base, changes, message)? {
@@ -84,23 +92,60 @@ impl Repository {
                     commit: tip.clone(),
                 });
             }
-        } else if let Some(set) = set
-            && self.steps(&["--max-count=1", &set])? == [message.step]
+        } else if let Some(set) = &set
+            && !is_merged
+            && self.step_of(set)? == message.step
         {
             return Err(GitError::BranchDeleted {
                 branch: branch.to_owned(),
             });
         }
-        self.not_checked_out(branch)?;
+        self.not_checked_out(branch, site)?;
         self.identified()?;
         let commit = self.build(changes, message, base, scratch)?;
         self.holds(&commit, changes)?;
-        self.move_branch(branch, tip.as_deref(), &commit)?;
-        Ok(match tip {
-            // A tip that is part of the base was merged: what comes now is a new proposal.
-            Some(was) if !self.is_ancestor(&was, base)? => Outcome::Rebuilt { commit, was },
+        let was = [tip.as_deref(), set.as_deref()];
+        self.set_branch(branch, site, was, Some(&commit))?;
+        Ok(match tip.or(set) {
+            // What was merged and is wanted again was taken out meanwhile; after another step this is just the next one.
+            Some(last) if is_merged && self.step_of(&last)? == message.step => {
+                Outcome::Repeated { commit }
+            }
+            Some(was) if !is_merged => Outcome::Rebuilt { commit, was },
             _ => Outcome::Committed { commit },
         })
+    }
+
+    /// Makes a commit on `base`, which is the tip of a branch of `remote`, and puts it there.
+    pub(super) fn commit_upstream(
+        &self,
+        changes: &[Change],
+        message: Message<'_>,
+        (remote, branch): (&str, &str),
+        base: &str,
+        scratch: &Path,
+    ) -> Result<Outcome, GitError> {
+        self.identified()?;
+        let commit = self.build(changes, message, base, scratch)?;
+        self.holds(&commit, changes)?;
+        self.push_onto(remote, branch, (base, &commit))?;
+        Ok(Outcome::Committed { commit })
+    }
+
+    /// The files among the changes that only this program writes, as git names them.
+    fn generated(&self, changes: &[Change]) -> Result<Vec<PathBuf>, GitError> {
+        let generated = changes.iter().filter(|change| change.generated);
+        generated
+            .map(|change| self.relative(&change.path))
+            .collect()
+    }
+
+    /// The step in a commit's trailer; empty where there is none.
+    fn step_of(&self, commit: &str) -> Result<String, GitError> {
+        Ok(self
+            .steps(&["--max-count=1", commit])?
+            .pop()
+            .unwrap_or_default())
     }
 
     /// Refuses a branch that holds more than what was set by us and what the base holds.
@@ -156,26 +201,18 @@ impl Repository {
         {
             return Ok(false);
         }
-        let differing = self.ask(["diff", "--name-only", "--no-renames", "-z", base, tip])?;
-        let differing = succeeded("compare two commits", differing)?.stdout;
         let mut expected = Vec::new();
         for change in changes {
-            expected.push(self.relative(&change.path)?);
+            expected.push(self.root.join(self.relative(&change.path)?));
         }
-        let mut names = differing.split(|&b| b == 0).filter(|name| !name.is_empty());
-        Ok(names.all(|name| {
-            expected
-                .iter()
-                .any(|e| e.as_os_str().as_encoded_bytes() == name)
-        }))
+        let differing = self.differing(base, tip)?;
+        Ok(differing.iter().all(|path| expected.contains(path)))
     }
 
-    fn is_ancestor(&self, commit: &str, of: &str) -> Result<bool, GitError> {
-        let asked = self.ask(["merge-base", "--is-ancestor", commit, of])?;
-        Ok(asked.status.success())
-    }
-
-    fn not_checked_out(&self, branch: &str) -> Result<(), GitError> {
+    fn not_checked_out(&self, branch: &str, site: Site<'_>) -> Result<(), GitError> {
+        if site != Site::Here {
+            return Ok(());
+        }
         let list = succeeded(
             "list its working trees",
             self.ask(["worktree", "list", "--porcelain", "-z"])?,
@@ -263,13 +300,40 @@ impl Repository {
         Ok(())
     }
 
-    /// Moves the branch from `was` (none: it must not exist) to `commit`, and remembers that it was us; both or neither.
-    fn move_branch(&self, branch: &str, was: Option<&str>, commit: &str) -> Result<(), GitError> {
-        let nothing = "0".repeat(commit.len());
-        let was = was.unwrap_or(&nothing);
-        let heads = format!("update refs/heads/{branch} {commit} {was}");
-        let ours = format!("update refs/tlsa-rotate/{branch} {commit}");
-        self.update(branch, &[heads, ours])
+    /// Moves the branch and our memory of it to `to` (none: deletes them); both or neither, and only if they still are
+    /// where they `were` seen (none: it must not exist).
+    fn set_branch(
+        &self,
+        branch: &str,
+        site: Site<'_>,
+        were: [Option<&str>; 2],
+        to: Option<&str>,
+    ) -> Result<(), GitError> {
+        let places = [format!("refs/heads/{branch}"), memory(branch)];
+        let both = places.into_iter().zip(were);
+        match site {
+            Site::Remote(remote) => {
+                let moves: Vec<Move> = both
+                    .map(|(place, from)| Move {
+                        place,
+                        from: from.map(str::to_owned),
+                        to: to.map(str::to_owned),
+                    })
+                    .collect();
+                self.push(remote, &moves)
+            }
+            Site::Here => {
+                self.not_checked_out(branch, site)?;
+                let lines: Vec<String> = both
+                    .map(|(place, from)| match (to, from) {
+                        (None, from) => format!("delete {place} {}", from.unwrap_or_default()),
+                        (Some(to), Some(from)) => format!("update {place} {to} {from}"),
+                        (Some(to), None) => format!("update {place} {to} {}", "0".repeat(to.len())),
+                    })
+                    .collect();
+                self.update(branch, &lines)
+            }
+        }
     }
 
     /// Changes what `branch` and our memory of it name, in one transaction.
@@ -285,4 +349,9 @@ impl Repository {
             said: said(&updated.stdout, &updated.stderr),
         })
     }
+}
+
+/// The ref that remembers the tip that was set.
+fn memory(branch: &str) -> String {
+    format!("refs/tlsa-rotate/{branch}")
 }

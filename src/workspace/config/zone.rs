@@ -24,7 +24,7 @@ pub(super) const ZONE: &[&str] = &[
 pub(super) const SIGN: &[&str] = &["keys", "denial", "signed", "validity", "refresh", "jitter"];
 pub(super) const PROPOSALS: &[&str] = &["sign_with"];
 pub(super) const PUBLISH: &[&str] = &["git", "file"];
-pub(super) const GIT: &[&str] = &["branch"];
+pub(super) const GIT: &[&str] = &["branch", "remote"];
 
 /// The port that authoritative servers answer on (RFC 1035 §4.2).
 const DNS: u16 = 53;
@@ -45,6 +45,8 @@ pub struct ZoneConfig {
     pub servers: Vec<SocketAddr>,
     /// How a change of the file is made.
     pub publication: Publication,
+    /// The git remote whose branch counts as merged, and to which changes are pushed, if there is one.
+    pub remote: Option<String>,
     /// The SSH key that proposals are signed with, if they are.
     pub proposal_key: Option<PathBuf>,
     /// Run after the file that the server reads has changed: the program and its arguments.
@@ -119,7 +121,7 @@ pub(super) fn read<'t>(
         findings,
     );
     let publication = match section.take("publish", findings) {
-        None => Some(reviewed()),
+        None => Some((reviewed(), None)),
         Some((line, value)) => read_publication(line, value, findings),
     };
     let servers = section
@@ -131,7 +133,7 @@ pub(super) fn read<'t>(
     let proposals = section.take("proposals", findings);
     let proposal_key = proposals.and_then(|(line, value)| {
         let wants_it = matches!(signing, Some(Signing::Here { .. }) | None)
-            && publication != Some(Publication::File);
+            && publication.as_ref().map(|(how, _)| how) != Some(&Publication::File);
         if !wants_it {
             findings.wrong(
                 line,
@@ -141,12 +143,14 @@ pub(super) fn read<'t>(
         read_proposals(line, value, root, findings)
     });
     let reload = command_of(&mut section, "reload", findings);
+    let (publication, remote) = publication?;
     Some(ZoneConfig {
         name: name?,
         file: file?,
         signing: signing?,
         servers,
-        publication: publication?,
+        publication,
+        remote,
         proposal_key,
         reload,
     })
@@ -273,7 +277,7 @@ fn read_publication<'t>(
     line: usize,
     value: toml::Spanned<DeValue<'t>>,
     findings: &mut Findings<'t>,
-) -> Option<Publication> {
+) -> Option<(Publication, Option<String>)> {
     let wanted = "`publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }";
     if !value.get_ref().is_table() {
         findings.wrong(line, wanted);
@@ -286,13 +290,18 @@ fn read_publication<'t>(
     ) {
         (Some((_, value)), None) => {
             let mut git = Section::open("`git`", value, GIT, findings)?;
-            match git.text("branch", findings) {
-                None => Some(Publication::GitCurrent),
-                Some(text) => branch_template(text, findings),
-            }
+            let publication = match git.text("branch", findings) {
+                None => Publication::GitCurrent,
+                Some(text) => branch_template(text, findings)?,
+            };
+            let remote = match git.text("remote", findings) {
+                None => None,
+                Some(text) => Some(remote_name(text, findings)?),
+            };
+            Some((publication, remote))
         }
         (None, Some((_, value))) if value.get_ref().as_bool() == Some(true) => {
-            Some(Publication::File)
+            Some((Publication::File, None))
         }
         _ => {
             findings.wrong(line, wanted);
@@ -310,7 +319,8 @@ fn branch_template(text: Located<String>, findings: &mut Findings<'_>) -> Option
         findings.wrong(line, format!("`branch` must contain {PLACEHOLDER}, so that two rotations never share a branch; `{template}` does not"));
         return None;
     }
-    if !is_branch_name(&template.replace(PLACEHOLDER, "mail.1")) {
+    if template.starts_with("journal/") || !is_branch_name(&template.replace(PLACEHOLDER, "mail.1"))
+    {
         findings.wrong(
             line,
             format!("`branch`: git does not allow `{template}` as the name of a branch"),
@@ -318,6 +328,19 @@ fn branch_template(text: Located<String>, findings: &mut Findings<'_>) -> Option
         return None;
     }
     Some(Publication::GitBranch { template })
+}
+
+/// A remote is named as `git remote` lists it: an address here would be a second place for what git's configuration says.
+fn remote_name(text: Located<String>, findings: &mut Findings<'_>) -> Option<String> {
+    let Located { line, value } = text;
+    if is_branch_name(&value) && !value.contains('/') {
+        return Some(value);
+    }
+    findings.wrong(
+        line,
+        format!("`remote`: `{value}` is not the name of a remote as `git remote` lists them, such as origin"),
+    );
+    None
 }
 
 /// The rules of git-check-ref-format(1), and no dash in front.

@@ -47,8 +47,10 @@ pub struct Journal<E> {
     sound: u64,
     /// How many bytes of the file there are; none when the file is not there.
     length: Option<u64>,
-    /// The digest of the last good line.
+    /// The digest of the last good line, pending ones included.
     last: Option<String>,
+    /// Whole lines that are not on disk yet.
+    pending: Vec<u8>,
 }
 
 impl<E: Serialize + DeserializeOwned> Journal<E> {
@@ -60,15 +62,7 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
             path: path.to_owned(),
             source,
         };
-        let mut journal = Self {
-            path: path.to_owned(),
-            certificate: certificate.to_owned(),
-            entries: Vec::new(),
-            torn: None,
-            sound: 0,
-            length: None,
-            last: None,
-        };
+        let mut journal = Self::empty(path, certificate);
         let file = match File::open(path) {
             Ok(file) => file,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(journal),
@@ -79,13 +73,37 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
         file.take(limit)
             .read_to_end(&mut bytes)
             .map_err(unreadable)?;
-        let length = bytes.len() as u64;
-        journal.length = Some(length);
-        if length > MAX_SIZE {
-            return Err(journal.corrupt(1, Corruption::TooLarge));
-        }
-        journal.fold(&bytes)?;
+        journal.take_up(&bytes)?;
         Ok(journal)
+    }
+
+    /// Reads the journal of `certificate` from its octets; `path` says where they are from.
+    pub fn parse(path: &Path, certificate: &str, bytes: &[u8]) -> Result<Self, JournalError> {
+        let mut journal = Self::empty(path, certificate);
+        journal.take_up(bytes)?;
+        Ok(journal)
+    }
+
+    fn empty(path: &Path, certificate: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            certificate: certificate.to_owned(),
+            entries: Vec::new(),
+            torn: None,
+            sound: 0,
+            length: None,
+            last: None,
+            pending: Vec::new(),
+        }
+    }
+
+    fn take_up(&mut self, bytes: &[u8]) -> Result<(), JournalError> {
+        let length = bytes.len() as u64;
+        self.length = Some(length);
+        if length > MAX_SIZE {
+            return Err(self.corrupt(1, Corruption::TooLarge));
+        }
+        self.fold(bytes)
     }
 
     fn fold(&mut self, bytes: &[u8]) -> Result<(), JournalError> {
@@ -175,6 +193,17 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
         rotation: &RotationId,
         event: E,
     ) -> Result<(), JournalError> {
+        self.add(now, rotation, event)?;
+        self.write(lock)
+    }
+
+    /// Adds `event` at `now`, not yet on disk: [`Self::write`] brings it there, together with what else was added.
+    pub fn add(
+        &mut self,
+        now: Instant,
+        rotation: &RotationId,
+        event: E,
+    ) -> Result<(), JournalError> {
         self.may_follow(rotation)
             .map_err(|what| JournalError::Misplaced {
                 path: self.path.clone(),
@@ -182,7 +211,6 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
                 what,
             })?;
         self.not_behind(now)?;
-        self.mend(lock)?;
         let line = Line {
             version: VERSION,
             seq: self.entries.last().map_or(1, |e| e.seq.saturating_add(1)),
@@ -191,20 +219,10 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
             event,
             previous: self.last.clone(),
         };
-        let mut bytes = serde_json::to_vec(&line).map_err(JournalError::Event)?;
-        let last = digest(&bytes);
-        bytes.push(b'\n');
-        if let Some(length) = self.length {
-            durable::append(&self.path, length, &bytes)?;
-        } else {
-            if let Some(directory) = self.path.parent() {
-                durable::create_directory(directory, 0o777)?;
-            }
-            durable::create(&self.path, &bytes, 0o644)?;
-        }
-        self.sound = self.sound.saturating_add(bytes.len() as u64);
-        self.length = Some(self.sound);
-        self.last = Some(last);
+        let bytes = serde_json::to_vec(&line).map_err(JournalError::Event)?;
+        self.last = Some(digest(&bytes));
+        self.pending.extend(bytes);
+        self.pending.push(b'\n');
         self.entries.push(Entry {
             seq: line.seq,
             at: now,
@@ -212,6 +230,49 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
             event: line.event,
         });
         Ok(())
+    }
+
+    /// Writes what was added; returns once it is on disk. Mends a torn end first.
+    pub fn write(&mut self, lock: &WorkspaceLock) -> Result<(), JournalError> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        self.mend(lock)?;
+        if let Some(length) = self.length {
+            durable::append(&self.path, length, &self.pending)?;
+        } else {
+            if let Some(directory) = self.path.parent() {
+                durable::create_directory(directory, 0o777)?;
+            }
+            durable::create(&self.path, &self.pending, 0o644)?;
+        }
+        self.sound = self.sound.saturating_add(self.pending.len() as u64);
+        self.length = Some(self.sound);
+        self.pending.clear();
+        Ok(())
+    }
+
+    /// Whether something was added that is not on disk yet.
+    pub fn is_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// The octets of all whole lines, those that were added included.
+    pub fn octets(&self) -> Result<Vec<u8>, JournalError> {
+        let mut octets = Vec::new();
+        if self.length.is_some() {
+            let read =
+                File::open(&self.path).and_then(|f| f.take(self.sound).read_to_end(&mut octets));
+            read.map_err(|source| JournalError::Unreadable {
+                path: self.path.clone(),
+                source,
+            })?;
+        }
+        if !octets.is_empty() && !octets.ends_with(b"\n") {
+            octets.push(b'\n');
+        }
+        octets.extend(&self.pending);
+        Ok(octets)
     }
 
     /// Mends a torn end: cuts off half a line, or gives a whole one its newline. What it mended is returned, to be told.

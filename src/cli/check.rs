@@ -1,0 +1,232 @@
+//! `check`: gates for other programs. `--merge` for the CI of the zone repository, `--swap` for hooks of ACME clients.
+
+use super::exit::{Exit, Failure};
+use super::{Format, Global};
+use crate::rotation::decide::Action;
+use crate::rotation::step::Step;
+use crate::workflow::advance::{self, Mode, Tick};
+use crate::workflow::merge_check::{Finding, Severity, Verdict, merge_check};
+use clap::Args;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+/// Gates that other programs ask before they go on: exit code 0 is the only yes.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("gate").required(true).args(["merge", "swap"])))]
+pub(crate) struct Check {
+    /// Whether a pull request of the zone repository may be merged: nothing that a rotation requires gets lost, and a
+    /// proposal is what would be proposed again now
+    #[arg(long)]
+    merge: bool,
+    /// What it is merged into [default: origin/HEAD; HEAD where --head is given]
+    #[arg(long, value_name = "REV", requires = "merge", conflicts_with = "swap")]
+    base: Option<String>,
+    /// Its last commit [default: HEAD]
+    #[arg(long, value_name = "REV", requires = "merge", conflicts_with = "swap")]
+    head: Option<String>,
+    /// Whether the next certificate of NAME may be deployed now: the swap is open, and every server was seen to serve
+    /// both records in this very run
+    #[arg(long, value_name = "NAME")]
+    swap: Option<String>,
+}
+
+pub(crate) fn run(args: &Check, global: &Global) -> Result<Exit, Failure> {
+    match &args.swap {
+        Some(name) => swap(name, global),
+        None => merge(args, global),
+    }
+}
+
+fn merge(args: &Check, global: &Global) -> Result<Exit, Failure> {
+    let workspace = global.workspace()?;
+    let otherwise = if args.head.is_some() {
+        "HEAD"
+    } else {
+        "origin/HEAD"
+    };
+    let base = args.base.as_deref().unwrap_or(otherwise);
+    let head = args.head.as_deref().unwrap_or("HEAD");
+    let verdict = merge_check(&workspace, (base, head), global.now())?;
+    let mut out = super::stdout();
+    match global.format {
+        Format::Json => writeln!(out, "{:#}", document(&verdict))?,
+        Format::Markdown => write!(out, "{}", markdown(&verdict))?,
+        _ => write!(out, "{}", text(&verdict))?,
+    }
+    out.flush()?;
+    let severities = verdict.findings.iter().map(Finding::severity);
+    Ok(severities.max().map_or(Exit::Done, |worst| match worst {
+        Severity::Wrong => Exit::Wrong,
+        Severity::PersonNeeded => Exit::PersonNeeded,
+        Severity::DeliveryAtRisk => Exit::DeliveryAtRisk,
+    }))
+}
+
+/// The first line: what it is, and the answer.
+fn headline(verdict: &Verdict) -> String {
+    let short = |commit: &str| commit.chars().take(12).collect::<String>();
+    let answer = match verdict.findings.len() {
+        0 => "it may be merged".to_owned(),
+        1 => "it must not be merged".to_owned(),
+        count => format!("it must not be merged, for {count} reasons"),
+    };
+    format!(
+        "{} into {}: {answer}",
+        short(&verdict.head),
+        short(&verdict.base)
+    )
+}
+
+fn text(verdict: &Verdict) -> String {
+    let mut text = format!("{}\n", headline(verdict));
+    for finding in &verdict.findings {
+        let _ = writeln!(text, "  no    {finding}");
+        let _ = writeln!(text, "        way out: {}", finding.way_out());
+    }
+    for note in &verdict.notes {
+        let _ = writeln!(text, "  note  {note}");
+    }
+    for (id, state) in &verdict.upheld {
+        let _ = writeln!(text, "  asked {id} ({}), by {}", state.step, verdict.source);
+    }
+    if verdict.upheld.is_empty() {
+        let _ = writeln!(text, "  asked nobody: no rotation in {}", verdict.source);
+    }
+    text
+}
+
+/// For a comment on the request. Text from files stands in code spans, in which a backtick cannot end anything.
+fn markdown(verdict: &Verdict) -> String {
+    let code = |text: &str| text.replace('`', "'").replace('\n', " ");
+    let mut text = format!("**tlsa-rotate**: {}.\n", headline(verdict));
+    if !verdict.findings.is_empty() {
+        text.push_str("\n| why not | way out |\n| --- | --- |\n");
+    }
+    for finding in &verdict.findings {
+        let (what, out) = (finding.to_string(), finding.way_out());
+        let cell = |text: &str| code(text).replace('|', "\\|");
+        let _ = writeln!(text, "| {} | {} |", cell(&what), cell(&out));
+    }
+    if !verdict.notes.is_empty() {
+        text.push('\n');
+    }
+    for note in &verdict.notes {
+        let _ = writeln!(text, "- {}", code(note));
+    }
+    let asked: Vec<String> = verdict
+        .upheld
+        .iter()
+        .map(|(id, state)| format!("{id} ({})", state.step))
+        .collect();
+    if !asked.is_empty() {
+        let _ = writeln!(
+            text,
+            "\nAsked: {}, by {}.",
+            asked.join(", "),
+            verdict.source
+        );
+    }
+    text
+}
+
+fn document(verdict: &Verdict) -> Value {
+    let findings: Vec<Value> = verdict
+        .findings
+        .iter()
+        .map(|finding| {
+            let severity = match finding.severity() {
+                Severity::Wrong => "wrong",
+                Severity::PersonNeeded => "person-needed",
+                Severity::DeliveryAtRisk => "delivery-at-risk",
+            };
+            json!({
+                "kind": finding.kind(),
+                "severity": severity,
+                "what": finding.to_string(),
+                "way_out": finding.way_out(),
+            })
+        })
+        .collect();
+    let asked: Vec<Value> = verdict
+        .upheld
+        .iter()
+        .map(|(id, state)| json!({"id": id.to_string(), "step": state.step.name()}))
+        .collect();
+    json!({
+        "schema": "tlsa-rotate/check-merge/v1",
+        "base": verdict.base,
+        "head": verdict.head,
+        "may_be_merged": verdict.findings.is_empty(),
+        "findings": findings,
+        "notes": verdict.notes,
+        "rotations": asked,
+        "source": verdict.source,
+    })
+}
+
+/// Looks as `status` does and changes nothing; the machine asks for a deployment only in a run that saw it to be safe.
+fn swap(name: &str, global: &Global) -> Result<Exit, Failure> {
+    let workspace = global.workspace()?;
+    let names = [name.to_owned()];
+    let ticks = advance::advance(&workspace, &names, global.now(), Mode::Look)?;
+    let Some(tick) = ticks.into_iter().next() else {
+        return Err(Failure::wrong("nothing was looked at"));
+    };
+    if let Some(error) = tick.failed {
+        return Err(error.into());
+    }
+    let is_open = is_open(&tick);
+    let decision = tick.decision.unwrap_or_default();
+    let step = tick.rotation.as_ref().map(|(_, state)| state.step);
+    let reasons: Vec<String> = decision
+        .alarms
+        .iter()
+        .map(ToString::to_string)
+        .chain(decision.blockers.iter().map(ToString::to_string))
+        .collect();
+    let mut out = super::stdout();
+    let stands = step.map_or("no rotation".to_owned(), |step| step.to_string());
+    if global.format == Format::Json {
+        let document = json!({
+            "schema": "tlsa-rotate/check-swap/v1",
+            "certificate": name,
+            "step": step.map(Step::name),
+            "may_be_deployed": is_open,
+            "reasons": if is_open { Vec::new() } else { reasons.clone() },
+        });
+        writeln!(out, "{document:#}")?;
+    } else {
+        let answer = if is_open {
+            "deploy now"
+        } else {
+            "do not deploy"
+        };
+        writeln!(out, "{name}: {answer} ({stands})")?;
+    }
+    out.flush()?;
+    if is_open {
+        return Ok(Exit::Done);
+    }
+    for reason in &reasons {
+        eprintln!("because: {reason}");
+    }
+    if step != Some(Step::SwapOpen) {
+        eprintln!(
+            "because: the next certificate may be deployed in the step SwapOpen only, and the rotation stands at {stands}"
+        );
+    }
+    Ok(if decision.alarms.is_empty() {
+        Exit::PersonNeeded
+    } else {
+        Exit::DeliveryAtRisk
+    })
+}
+
+/// Whether the swap is open, as seen in this run.
+fn is_open(tick: &Tick) -> bool {
+    let at_it = matches!(&tick.rotation, Some((_, state)) if state.step == Step::SwapOpen);
+    let decision = tick.decision.as_ref();
+    let asked_for = decision.is_some_and(|d| d.actions.contains(&Action::Deploy));
+    at_it && asked_for
+}

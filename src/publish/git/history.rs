@@ -1,0 +1,86 @@
+//! What lies between two commits: who descends from whom, which files differ, which of our steps are among them.
+
+use super::commit::TRAILER;
+use super::{GitError, Repository, succeeded};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+/// A commit and the step in its trailer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepCommit {
+    /// The commit.
+    pub commit: String,
+    /// The step, such as `mail.1/publish`; none in a person's commit.
+    pub step: Option<String>,
+}
+
+impl Repository {
+    /// The commit that `revision` names.
+    pub fn resolve(&self, revision: &str) -> Result<String, GitError> {
+        self.commit_of(revision)?.ok_or_else(|| GitError::NoCommit {
+            revision: revision.to_owned(),
+        })
+    }
+
+    /// Whether `of` is `commit` or descends from it.
+    pub fn is_ancestor(&self, commit: &str, of: &str) -> Result<bool, GitError> {
+        let asked = self.ask(["merge-base", "--is-ancestor", commit, of])?;
+        Ok(asked.status.success())
+    }
+
+    /// The best common ancestor of two commits; none where they share no history.
+    pub fn merge_base(&self, a: &str, b: &str) -> Result<Option<String>, GitError> {
+        let asked = self.ask(["merge-base", a, b])?;
+        Ok(asked.status.success().then(|| super::line_of(&asked)))
+    }
+
+    /// The files that differ between two commits; a renamed one counts twice.
+    pub fn differing(&self, a: &str, b: &str) -> Result<Vec<PathBuf>, GitError> {
+        let differing = self.ask(["diff", "--name-only", "--no-renames", "-z", a, b])?;
+        let differing = succeeded("compare two commits", differing)?.stdout;
+        let names = differing.split(|&b| b == 0).filter(|name| !name.is_empty());
+        Ok(names
+            .map(|name| self.root.join(OsStr::from_bytes(name)))
+            .collect())
+    }
+
+    /// The commits that `head` has and `base` has not, newest first.
+    pub fn between(&self, base: &str, head: &str) -> Result<Vec<StepCommit>, GitError> {
+        let format = format!("--format=%H %(trailers:key={TRAILER},valueonly,separator=%x2C)");
+        let range = format!("{base}..{head}");
+        let log = self.ask(["log", "-z", &format, &range])?;
+        let log = succeeded("read the log", log)?;
+        let text = String::from_utf8_lossy(&log.stdout).into_owned();
+        let commits = text.split('\0').filter(|line| !line.trim().is_empty());
+        Ok(commits
+            .map(|line| {
+                let (commit, step) = line.split_once(' ').unwrap_or((line, ""));
+                let step = step.trim();
+                StepCommit {
+                    commit: commit.trim().to_owned(),
+                    step: (!step.is_empty()).then(|| step.to_owned()),
+                }
+            })
+            .collect())
+    }
+
+    /// Whether a proposal was merged into `base`, as it was or squashed: `base` has it, or what it generated.
+    pub(super) fn was_merged(
+        &self,
+        proposal: &str,
+        base: &str,
+        generated: &[PathBuf],
+    ) -> Result<bool, GitError> {
+        if self.is_ancestor(proposal, base)? {
+            return Ok(true);
+        }
+        if generated.is_empty() {
+            return Ok(false);
+        }
+        let range = format!("{proposal}^..{base}");
+        let files: Vec<_> = generated.iter().map(PathBuf::as_path).collect();
+        let log = self.ask_about(["log", "-1", "--format=%H", &range], &files)?;
+        Ok(log.status.success() && !log.stdout.trim_ascii().is_empty())
+    }
+}

@@ -1,0 +1,81 @@
+//! The journals of all runners in the remote: one commit for each time that facts were recorded, on a ref of its own.
+//!
+//! No branch holds it, so no pull request can change it. It moves only by compare-and-swap: a runner that was overtaken
+//! is refused, and decides anew from what the other one has recorded.
+
+use super::remote::Move;
+use super::{GitError, Repository, line_of, succeeded};
+use std::collections::BTreeMap;
+
+/// The ref, here and in the remote.
+pub const LEDGER: &str = "refs/tlsa-rotate/journal";
+
+impl Repository {
+    /// The last commit of the journals, as it was fetched; none before the first fact.
+    pub fn ledger(&self) -> Result<Option<String>, GitError> {
+        self.commit_of(LEDGER)
+    }
+
+    /// The files of the journals in a commit: name and object.
+    pub fn ledger_files(&self, commit: &str) -> Result<BTreeMap<String, String>, GitError> {
+        let listed = self.ask(["ls-tree", "-z", "--full-tree", commit])?;
+        let listed = succeeded("list the journals", listed)?;
+        let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+        let mut files = BTreeMap::new();
+        for line in text.split('\0') {
+            let Some((front, name)) = line.split_once('\t') else {
+                continue;
+            };
+            if let ["100644", "blob", object] = front.split(' ').collect::<Vec<_>>()[..] {
+                files.insert(name.to_owned(), object.to_owned());
+            }
+        }
+        Ok(files)
+    }
+
+    /// The octets of an object.
+    pub fn object(&self, object: &str) -> Result<Vec<u8>, GitError> {
+        let mut read = self.invocation(["cat-file", "blob", object]);
+        read.limit = super::LARGEST;
+        Ok(succeeded("read a journal", read.run_to_end()?)?.stdout)
+    }
+
+    /// Puts `files` into the journals of `remote`, if their last commit there still is `was`; the new last commit.
+    pub fn push_ledger(
+        &self,
+        remote: &str,
+        was: Option<&str>,
+        files: &[(String, Vec<u8>)],
+        what: &str,
+    ) -> Result<String, GitError> {
+        self.identified()?;
+        let mut all = match was {
+            Some(commit) => self.ledger_files(commit)?,
+            None => BTreeMap::new(),
+        };
+        for (name, octets) in files {
+            let mut hash = self.invocation(["hash-object", "-w", "--stdin"]);
+            hash.input.clone_from(octets);
+            let object = line_of(&succeeded("store a journal", hash.run_to_end()?)?);
+            all.insert(name.clone(), object);
+        }
+        let mut tree = self.invocation(["mktree", "-z"]);
+        for (name, object) in &all {
+            let line = format!("100644 blob {object}\t{name}\0");
+            tree.input.extend(line.into_bytes());
+        }
+        let tree = line_of(&succeeded("store the journals", tree.run_to_end()?)?);
+        let mut arguments = vec!["commit-tree", &tree];
+        arguments.extend(was.into_iter().flat_map(|was| ["-p", was]));
+        let mut commit = self.invocation(arguments);
+        commit.input = format!("{what}\n").into_bytes();
+        let commit = line_of(&succeeded("commit the journals", commit.run_to_end()?)?);
+        let there = Move {
+            place: LEDGER.to_owned(),
+            from: was.map(str::to_owned),
+            to: Some(commit.clone()),
+        };
+        self.push(remote, &[there])?;
+        Ok(commit)
+    }
+}

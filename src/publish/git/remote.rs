@@ -1,0 +1,135 @@
+//! A repository at a distance: what its branches hold is fetched before, what is made is pushed after, each ref only from
+//! where it was seen (compare-and-swap), all of a push or nothing of it. Nothing is ever forced.
+
+use super::{GitError, Repository, said, succeeded};
+
+/// Where branches of proposals are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Site<'a> {
+    /// In this repository.
+    Here,
+    /// In the remote of this name.
+    Remote(&'a str),
+}
+
+impl Site<'_> {
+    /// The ref that tells here where `branch` is.
+    pub(super) fn place(self, branch: &str) -> String {
+        match self {
+            Self::Here => format!("refs/heads/{branch}"),
+            Self::Remote(remote) => format!("refs/remotes/{remote}/{branch}"),
+        }
+    }
+}
+
+/// A ref of a remote that shall move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Move {
+    /// The whole name there, such as `refs/heads/main`.
+    pub(super) place: String,
+    /// Where it was seen; none: it must not exist.
+    pub(super) from: Option<String>,
+    /// Where it shall be; none: it shall be deleted.
+    pub(super) to: Option<String>,
+}
+
+impl Repository {
+    /// Fetches every branch of `remote`, and what this program keeps there of its own.
+    pub fn fetch(&self, remote: &str) -> Result<(), GitError> {
+        let heads = format!("+refs/heads/*:refs/remotes/{remote}/*");
+        let arguments = [
+            "fetch",
+            "--quiet",
+            "--prune",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--end-of-options",
+            remote,
+            &heads,
+            "+refs/tlsa-rotate/*:refs/tlsa-rotate/*",
+        ];
+        let fetched = self.ask(arguments)?;
+        if fetched.status.success() {
+            return Ok(());
+        }
+        Err(GitError::NotFetched {
+            remote: remote.to_owned(),
+            said: said(&fetched.stdout, &fetched.stderr),
+        })
+    }
+
+    /// The tip of `branch` of `remote`, as it was fetched last.
+    pub fn tracked(&self, remote: &str, branch: &str) -> Result<String, GitError> {
+        let tip = self.commit_of(&Site::Remote(remote).place(branch))?;
+        tip.ok_or_else(|| GitError::NoUpstream {
+            remote: remote.to_owned(),
+            branch: branch.to_owned(),
+        })
+    }
+
+    /// Puts `commit`, made on `base`, onto a branch of `remote` whose tip is `base`.
+    pub(super) fn push_onto(
+        &self,
+        remote: &str,
+        branch: &str,
+        (base, commit): (&str, &str),
+    ) -> Result<(), GitError> {
+        let there = Move {
+            place: format!("refs/heads/{branch}"),
+            from: Some(base.to_owned()),
+            to: Some(commit.to_owned()),
+        };
+        self.push(remote, &[there])
+    }
+
+    /// Moves refs of `remote`, each only if it still is where it was seen, all or none; then notes here where they are.
+    pub(super) fn push(&self, remote: &str, moves: &[Move]) -> Result<(), GitError> {
+        let mut arguments = vec!["push".to_owned(), "--porcelain".into(), "--atomic".into()];
+        for Move { place, from, .. } in moves {
+            let from = from.as_deref().unwrap_or_default();
+            arguments.push(format!("--force-with-lease={place}:{from}"));
+        }
+        arguments.extend(["--end-of-options".to_owned(), remote.to_owned()]);
+        for Move { place, to, .. } in moves {
+            arguments.push(format!("{}:{place}", to.as_deref().unwrap_or_default()));
+        }
+        let pushed = self.ask(arguments.iter().map(String::as_str))?;
+        let told = String::from_utf8_lossy(&pushed.stdout).into_owned();
+        if !pushed.status.success() {
+            // `stale info`: the lease; `fetch first` and `failed to update ref`: the other side moved while we pushed.
+            let moved = [
+                "stale info",
+                "fetch first",
+                "failed to update ref",
+                "cannot lock ref",
+            ]
+            .iter()
+            .any(|reason| told.contains(reason));
+            return Err(GitError::PushRefused {
+                remote: remote.to_owned(),
+                places: moves.iter().map(|m| m.place.clone()).collect(),
+                moved,
+                said: said(&pushed.stdout, &pushed.stderr),
+            });
+        }
+        self.note(remote, moves)
+    }
+
+    /// Notes where refs of the remote are now; git does it by itself only where the clone's configuration says so.
+    fn note(&self, remote: &str, moves: &[Move]) -> Result<(), GitError> {
+        let mut update = self.invocation(["update-ref", "-m", "tlsa-rotate: push", "--stdin"]);
+        for Move { place, to, .. } in moves {
+            let here = match place.strip_prefix("refs/heads/") {
+                Some(branch) => Site::Remote(remote).place(branch),
+                None => place.clone(),
+            };
+            let line = match to {
+                Some(commit) => format!("update {here} {commit}\n"),
+                None => format!("delete {here}\n"),
+            };
+            update.input.extend(line.into_bytes());
+        }
+        succeeded("note what was pushed", update.run_to_end()?)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,195 @@
+//! One zone's edit towards a requirement: which records come and go, which files change by it, and what people are shown.
+//!
+//! It depends on the zone as it stands, the requirement and a day for the serial, on nothing else: whoever asks again, here
+//! or where a pull request is checked, gets the same octets (review rule R1).
+
+use super::WorkflowError;
+use super::head::{self, Head};
+use crate::change::changes::{Changes, Detail};
+use crate::change::message::Purpose;
+use crate::publish::git::Change as FileChange;
+use crate::rotation::step::{Requirement, Rotation};
+use crate::rotation::timing::{Instant, Ttl};
+use crate::workspace::Workspace;
+use crate::workspace::config::ZoneConfig;
+use crate::workspace::journal::RotationId;
+use crate::zone::content::Zone;
+use crate::zone::diff;
+use crate::zone::edit::{Change, Edited, edit};
+use crate::zone::name::Name;
+use crate::zone::record::{Rdata, Record, Rtype};
+use std::path::{Path, PathBuf};
+
+/// The TTL of a TLSA RRset where there was none: short enough to act within the hour, long enough to be cached.
+const FIRST_TTL: Ttl = Ttl(3600);
+
+/// One zone's edit.
+pub(super) struct Draft<'w> {
+    /// The zone.
+    pub(super) zone: &'w ZoneConfig,
+    /// What it was edited from.
+    pub(super) head: Head,
+    /// The edited file.
+    pub(super) edited: Edited,
+}
+
+/// The edit that brings the zone `head` to meet `requirement`; `None` if it does. The serial takes its day from `now`.
+pub(super) fn draft<'w>(
+    workspace: &Workspace,
+    state: &Rotation,
+    zone: &'w ZoneConfig,
+    head: Head,
+    requirement: &Requirement,
+    now: Instant,
+) -> Result<Option<Draft<'w>>, WorkflowError> {
+    let changes = changes(
+        &head.content,
+        &names_in(workspace, zone, state),
+        requirement,
+    );
+    if changes.is_empty() {
+        return Ok(None);
+    }
+    let edited = edit(&head.file, &changes, now).map_err(|e| refused(zone, &e))?;
+    Ok(Some(Draft { zone, head, edited }))
+}
+
+/// The records to add and remove so that the zone meets the requirement; additions first, so no name is ever bare.
+pub(super) fn changes(content: &Zone, names: &[Name], requirement: &Requirement) -> Vec<Change> {
+    let (mut additions, mut removals) = (Vec::new(), Vec::new());
+    for owner in names {
+        let rrset = head::associations(content, owner);
+        let ttl = content
+            .rrset(owner, Rtype::TLSA)
+            .map_or(FIRST_TTL, |rrset| rrset.ttl);
+        additions.extend(requirement.missing_in(&rrset).map(|association| {
+            let rdata = Rdata::from(association);
+            Change::Add(Record {
+                owner: owner.clone(),
+                ttl,
+                rtype: Rtype::TLSA,
+                rdata,
+            })
+        }));
+        removals.extend(
+            requirement
+                .unwanted_in(&rrset)
+                .map(|association| Change::Remove {
+                    owner: owner.clone(),
+                    rtype: Rtype::TLSA,
+                    rdata: Rdata::from(association),
+                }),
+        );
+    }
+    additions.append(&mut removals);
+    additions
+}
+
+/// The rotation's names that lie in this zone and in none below it.
+pub(super) fn names_in(workspace: &Workspace, zone: &ZoneConfig, state: &Rotation) -> Vec<Name> {
+    let names = state.names();
+    let parsed = names
+        .iter()
+        .filter_map(|tlsa| Name::parse(tlsa.as_str().as_bytes(), None).ok());
+    let home = |name: &Name| workspace.config.zone_of(name).map(|zone| &zone.name);
+    parsed
+        .filter(|name| home(name) == Some(&zone.name))
+        .collect()
+}
+
+/// The zone files with new text.
+pub(super) fn zone_files(draft: &Draft<'_>) -> Vec<FileChange> {
+    let sources = draft.edited.file.sources();
+    let touched = draft
+        .edited
+        .touched
+        .iter()
+        .filter_map(|&index| sources.get(index));
+    touched
+        .map(|source| FileChange {
+            path: PathBuf::from(&*source.path),
+            contents: source.bytes.to_vec(),
+            generated: false,
+        })
+        .collect()
+}
+
+/// The record diff for people, which stands beside the zone for review.
+pub(super) fn record_diff(
+    workspace: &Workspace,
+    id: &RotationId,
+    purpose: Purpose,
+    draft: &Draft<'_>,
+) -> Result<FileChange, WorkflowError> {
+    let target = content(&draft.edited)?;
+    let records = diff::diff(&draft.head.content, &target);
+    let records = Changes::of(&records, Detail::Meaning).to_string();
+    Ok(FileChange {
+        path: review_file(workspace, id, purpose, draft.zone, "diff"),
+        contents: records.into_bytes(),
+        generated: true,
+    })
+}
+
+/// Where a file for review lies: `changes/mail.1/publish.example.com.diff`.
+pub(super) fn review_file(
+    workspace: &Workspace,
+    id: &RotationId,
+    purpose: Purpose,
+    zone: &ZoneConfig,
+    ending: &str,
+) -> PathBuf {
+    let directory = workspace.root.join("changes").join(id.to_string());
+    directory.join(format!("{purpose}.{}{ending}", zone.name))
+}
+
+/// What changes in the zone files, line by line.
+pub(super) fn text_diff(workspace: &Workspace, draft: &Draft<'_>) -> String {
+    let mut text = String::new();
+    for change in zone_files(draft) {
+        let path = change.path.display().to_string();
+        let old = draft
+            .head
+            .file
+            .sources()
+            .iter()
+            .find(|source| *source.path == *path);
+        let old = old
+            .map(|source| String::from_utf8_lossy(&source.bytes))
+            .unwrap_or_default();
+        let new = String::from_utf8_lossy(&change.contents);
+        let shown = change
+            .path
+            .strip_prefix(&workspace.root)
+            .unwrap_or(Path::new(&path));
+        let (from, to) = (
+            format!("a/{}", shown.display()),
+            format!("b/{}", shown.display()),
+        );
+        let diff = similar::TextDiff::from_lines(&*old, &*new);
+        text.push_str(
+            &diff
+                .unified_diff()
+                .context_radius(1)
+                .header(&from, &to)
+                .to_string(),
+        );
+    }
+    text
+}
+
+/// What the edited file means.
+pub(super) fn content(edited: &Edited) -> Result<Zone, WorkflowError> {
+    edited
+        .file
+        .zone()
+        .map_err(|findings| WorkflowError::Zone(findings.to_string()))
+}
+
+/// That the zone cannot be edited.
+pub(super) fn refused(zone: &ZoneConfig, reason: &dyn std::fmt::Display) -> WorkflowError {
+    WorkflowError::Edit {
+        zone: zone.name.clone(),
+        reason: reason.to_string(),
+    }
+}
