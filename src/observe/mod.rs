@@ -9,6 +9,7 @@ pub mod chain;
 mod denial;
 pub mod dns;
 pub mod extended_error;
+pub mod mta_sts;
 pub mod probe;
 mod proof;
 pub mod resolver;
@@ -16,6 +17,7 @@ pub mod senders_view;
 pub mod smtp;
 pub mod tls;
 pub mod tlsrpt;
+pub mod web_roots;
 
 use std::io;
 

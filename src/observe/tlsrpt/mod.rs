@@ -42,6 +42,8 @@ pub struct Trouble {
     pub place: String,
     /// Why.
     pub why: String,
+    /// Whether the place could not be read at all, so that nobody knows what lies there.
+    pub unreadable: bool,
 }
 
 impl Gathered {
@@ -52,9 +54,9 @@ impl Gathered {
             Ok(found) if found.is_dir() => self.add_directory(path),
             Ok(_) => match File::open(path).and_then(|file| read_bounded(file)) {
                 Ok(octets) => self.add(&place, &octets),
-                Err(error) => self.trouble(&place, error),
+                Err(error) => self.unreadable(&place, &error),
             },
-            Err(error) => self.trouble(&place, error),
+            Err(error) => self.unreadable(&place, &error),
         }
     }
 
@@ -62,7 +64,7 @@ impl Gathered {
     pub fn add_from(&mut self, place: &str, reader: impl Read) {
         match read_bounded(reader) {
             Ok(octets) => self.add(place, &octets),
-            Err(error) => self.trouble(place, error),
+            Err(error) => self.unreadable(place, &error),
         }
     }
 
@@ -78,7 +80,7 @@ impl Gathered {
         for directory in directories {
             match files_in(&directory) {
                 Ok(files) => files.iter().for_each(|file| self.add_path(file)),
-                Err(error) => self.trouble(&directory.display().to_string(), error),
+                Err(error) => self.unreadable(&directory.display().to_string(), &error),
             }
         }
     }
@@ -150,6 +152,15 @@ impl Gathered {
         self.troubles.push(Trouble {
             place: place.to_owned(),
             why: why.to_string(),
+            unreadable: false,
+        });
+    }
+
+    fn unreadable(&mut self, place: &str, error: &io::Error) {
+        self.troubles.push(Trouble {
+            place: place.to_owned(),
+            why: error.to_string(),
+            unreadable: true,
         });
     }
 }
