@@ -1,13 +1,14 @@
 //! `[[zone]]`: its file, who signs it, which servers answer for it and how a change gets there.
 
 use super::document::{Findings, Located, Section};
-use super::{command_of, domain_name, duration_of};
+use super::serve::{self, ServeConfig};
+use super::{access, command_of, domain_name, duration_of};
 pub use crate::dnssec::denial::Denial;
 use crate::dnssec::nsec3::Hashing;
 use crate::dnssec::sign::usual_jitter;
 use crate::rotation::timing::Span;
 use crate::zone::name::Name;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use toml::de::DeValue;
 
@@ -23,11 +24,8 @@ pub(super) const ZONE: &[&str] = &[
 ];
 pub(super) const SIGN: &[&str] = &["keys", "denial", "signed", "validity", "refresh", "jitter"];
 pub(super) const PROPOSALS: &[&str] = &["sign_with"];
-pub(super) const PUBLISH: &[&str] = &["git", "file"];
+pub(super) const PUBLISH: &[&str] = &["git", "file", "serve"];
 pub(super) const GIT: &[&str] = &["branch"];
-
-/// The port that authoritative servers answer on (RFC 1035 §4.2).
-const DNS: u16 = 53;
 
 /// What stands for the rotation's name in a branch name.
 pub(super) const PLACEHOLDER: &str = "{rotation}";
@@ -45,6 +43,8 @@ pub struct ZoneConfig {
     pub servers: Vec<SocketAddr>,
     /// How a change of the file is made.
     pub publication: Publication,
+    /// How our own server serves the signed zone, if it does.
+    pub serve: Option<ServeConfig>,
     /// The SSH key that proposals are signed with, if they are.
     pub proposal_key: Option<PathBuf>,
     /// Run after the file that the server reads has changed: the program and its arguments.
@@ -119,9 +119,13 @@ pub(super) fn read<'t>(
         findings,
     );
     let publication = match section.take("publish", findings) {
-        None => Some(reviewed()),
-        Some((line, value)) => read_publication(line, value, findings),
+        None => Some((reviewed(), None)),
+        Some((line, value)) => read_publication(line, value, root, findings),
     };
+    let (publication, serve) = publication.map_or((None, None), |(p, s)| (Some(p), s));
+    if serve.is_some() && matches!(signing, Some(Signing::External { .. })) {
+        findings.wrong(section.line, "`publish = { serve = … }` goes with sign = { keys = … }: what somebody else signs, somebody else serves");
+    }
     let servers = section
         .texts("servers", findings)
         .map_or(Vec::new(), |texts| {
@@ -147,6 +151,7 @@ pub(super) fn read<'t>(
         signing: signing?,
         servers,
         publication: publication?,
+        serve,
         proposal_key,
         reload,
     })
@@ -272,33 +277,39 @@ fn read_signing_here<'t>(
 fn read_publication<'t>(
     line: usize,
     value: toml::Spanned<DeValue<'t>>,
+    root: &Path,
     findings: &mut Findings<'t>,
-) -> Option<Publication> {
-    let wanted = "`publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }";
+) -> Option<(Publication, Option<ServeConfig>)> {
+    let wanted = "`publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }, each also with serve = { … }";
     if !value.get_ref().is_table() {
         findings.wrong(line, wanted);
         return None;
     }
     let mut publish = Section::open("`publish`", value, PUBLISH, findings)?;
-    match (
+    let serve = match publish.take("serve", findings) {
+        None => None,
+        Some((_, value)) => Some(serve::read(value, root, findings)?),
+    };
+    let publication = match (
         publish.take("git", findings),
         publish.take("file", findings),
     ) {
         (Some((_, value)), None) => {
             let mut git = Section::open("`git`", value, GIT, findings)?;
             match git.text("branch", findings) {
-                None => Some(Publication::GitCurrent),
-                Some(text) => branch_template(text, findings),
+                None => Publication::GitCurrent,
+                Some(text) => branch_template(text, findings)?,
             }
         }
-        (None, Some((_, value))) if value.get_ref().as_bool() == Some(true) => {
-            Some(Publication::File)
-        }
+        (None, Some((_, value))) if value.get_ref().as_bool() == Some(true) => Publication::File,
+        // To be served says nothing of how a change is made: that is as usual.
+        (None, None) if serve.is_some() => reviewed(),
         _ => {
             findings.wrong(line, wanted);
-            None
+            return None;
         }
-    }
+    };
+    Some((publication, serve))
 }
 
 fn branch_template(text: Located<String>, findings: &mut Findings<'_>) -> Option<Publication> {
@@ -338,19 +349,12 @@ fn is_branch_name(name: &str) -> bool {
 
 /// The address of a server: with a port, or without one for port 53.
 fn server(text: &Located<String>, findings: &mut Findings<'_>) -> Option<SocketAddr> {
-    let bare = text.value.trim_start_matches('[').trim_end_matches(']');
-    let address = text.value.parse().ok().or_else(|| {
-        let address: IpAddr = bare.parse().ok()?;
-        Some(SocketAddr::new(address, DNS))
-    });
-    match address {
-        Some(address) if address.port() != 0 => Some(address),
-        _ => {
-            let wanted = "an IP address is expected, with a port if it is not 53, such as 192.0.2.53 or [2001:db8::53]:5353";
-            findings.wrong(text.line, format!("`servers`: `{}`: {wanted}", text.value));
-            None
-        }
+    let address = access::socket_address(&text.value);
+    if address.is_none() {
+        let wanted = "an IP address is expected, with a port if it is not 53, such as 192.0.2.53 or [2001:db8::53]:5353";
+        findings.wrong(text.line, format!("`servers`: `{}`: {wanted}", text.value));
     }
+    address
 }
 
 /// A file that must lie inside the workspace, because it is read, edited and committed.
