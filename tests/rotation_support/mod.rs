@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tlsa_rotate::dane::subject;
 use tlsa_rotate::publish::serve::served::ServedZone;
-use tlsa_rotate::publish::serve::server::{Server, Transfers};
+use tlsa_rotate::publish::serve::server::{Server, Settings};
 use tlsa_rotate::rotation::step::Event;
 use tlsa_rotate::rotation::timing::{Instant, Span};
 use tlsa_rotate::workflow::demo::mail_host::{KeyedChain, MailHost};
@@ -143,7 +143,7 @@ impl World {
             let mut servers = Vec::new();
             let mut hosts = Vec::new();
             for name in HOSTS {
-                servers.push(Server::start(loopback, Transfers::default()).await.unwrap());
+                servers.push(Server::start(loopback, Settings::default()).await.unwrap());
                 let chain = vec![keyed_chain(&live.certificate, &live.key)];
                 hosts.push(MailHost::start(name, loopback, chain).await.unwrap());
             }

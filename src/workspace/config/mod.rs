@@ -3,15 +3,18 @@
 //! Every key is known or an error; every error names its line; all of them are told at once. Relative paths are
 //! relative to the directory of the configuration.
 
+pub mod access;
 mod certificate;
 mod document;
 pub mod duration;
+mod serve;
 mod zone;
 
 pub use certificate::{
     CertificateConfig, Deploy, Destination, GeneratedKey, KeyFiles, LiveFiles, MtaSts, NextKey,
 };
 pub use document::Problem;
+pub use serve::ServeConfig;
 pub use zone::{Denial, Publication, Signing, ZoneConfig};
 
 use crate::rotation::policy::Policy;
@@ -33,6 +36,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("`sign`", zone::SIGN),
     ("`publish`", zone::PUBLISH),
     ("`git`", zone::GIT),
+    ("`serve`", serve::SERVE),
     ("`proposals`", zone::PROPOSALS),
     ("[[certificate]]", certificate::CERTIFICATE),
     ("`live`", certificate::FILES),
