@@ -8,12 +8,15 @@ mod advance;
 mod change;
 mod dane;
 mod demo;
+mod deploy;
+mod emergency;
 mod exit;
 mod init;
 mod key;
 mod plan;
 mod proposal_view;
 mod record;
+mod rollback;
 mod serve;
 mod sign_policy;
 mod standing;
@@ -117,6 +120,12 @@ enum Command {
     Status(status::Status),
     /// Give a rotation up by the safe way back
     Abort(abort::Abort),
+    /// Go back to the previous key on every host at once, while both are published
+    Rollback(rollback::Rollback),
+    /// Let a deployment go that rests (standby) or is held (after a rollback)
+    Deploy(deploy::Deploy),
+    /// The key in use is compromised: replace it as fast as the priority allows
+    Emergency(emergency::Emergency),
     /// Print the TLSA data of certificates, chains, requests and keys
     Record(record::RecordArgs),
     /// DANE offline: judge a chain by a TLSA RRset
@@ -169,6 +178,9 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Advance(args) => advance::run(args, global),
         Command::Status(args) => status::run(args, global),
         Command::Abort(args) => abort::run(args, global),
+        Command::Rollback(args) => rollback::run(args, global),
+        Command::Deploy(args) => deploy::run(args, global),
+        Command::Emergency(args) => emergency::run(args, global),
         Command::Key(args) => key::run(args, global),
         Command::Zone(args) => zone::run(args, global),
     }

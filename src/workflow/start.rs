@@ -12,6 +12,7 @@ use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::Workspace;
 use crate::workspace::config::CertificateConfig;
 use crate::workspace::journal::RotationId;
+use crate::workspace::lock::WorkspaceLock;
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,14 +49,25 @@ pub fn start(
 ) -> Result<Started, WorkflowError> {
     let lock = workspace.lock()?;
     let mut case = Case::open(workspace, name, now)?;
+    begin(workspace, &lock, &mut case, offered, now)
+}
+
+/// The same under a lock that is held already.
+pub(super) fn begin(
+    workspace: &Workspace,
+    lock: &WorkspaceLock,
+    case: &mut Case<'_>,
+    offered: Option<&Offered>,
+    now: Instant,
+) -> Result<Started, WorkflowError> {
     if let Some((id, state)) = case.under_way() {
         return Err(WorkflowError::UnderWay {
             id: id.clone(),
             step: state.step,
         });
     }
-    let (begin, notes) = beginning(workspace, case.certificate)?;
-    if let Event::Started { current, .. } = &begin
+    let (first, notes) = beginning(workspace, case.certificate)?;
+    if let Event::Started { current, .. } = &first
         && let Some((key, id)) = current
             .iter()
             .find_map(|key| Some((key, case.retired(key)?)))
@@ -65,20 +77,20 @@ pub fn start(
             id,
         });
     }
-    let admitted = admit::admit(workspace, &case, &case.next_id(), offered, now)?;
-    case.begin(&lock, now, begin)?;
+    let admitted = admit::admit(workspace, case, &case.next_id(), offered, now)?;
+    case.begin(lock, now, first)?;
     case.record(
-        &lock,
+        lock,
         now,
         Event::KeyAdmitted {
             not_after: admitted.not_after,
         },
     )?;
     let incoming = admitted.associations;
-    case.record(&lock, now, Event::AssociationsComputed { incoming })?;
-    let Some((id, state)) = case.rotation else {
+    case.record(lock, now, Event::AssociationsComputed { incoming })?;
+    let Some((id, state)) = case.rotation.clone() else {
         return Err(WorkflowError::NothingUnderWay {
-            name: name.to_owned(),
+            name: case.certificate.name.clone(),
         });
     };
     Ok(Started {

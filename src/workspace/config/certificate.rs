@@ -3,6 +3,7 @@
 use super::document::{Findings, Located, Section};
 use super::zone::ZoneConfig;
 use super::{POLICY, command_of, domain_name, read_policy};
+use crate::rotation::due::Cadence;
 use crate::rotation::observation::Endpoint;
 use crate::rotation::policy::Policy;
 use crate::zone::name::Name;
@@ -24,7 +25,7 @@ pub(super) const CERTIFICATE: &[&str] = &[
 ];
 pub(super) const FILES: &[&str] = &["certificate", "key"];
 pub(super) const NEXT: &[&str] = &["generate", "certificate", "key"];
-pub(super) const DEPLOY: &[&str] = &["manual", "command"];
+pub(super) const DEPLOY: &[&str] = &["manual", "command", "rollback"];
 
 /// The port that mail between servers is taken on (RFC 5321 §4.5.4.2).
 const SMTP: u16 = 25;
@@ -49,8 +50,12 @@ pub struct CertificateConfig {
     pub deploy: Deploy,
     /// Addresses to connect to instead of those in DNS, by host.
     pub addresses: BTreeMap<String, Vec<Destination>>,
+    /// What puts the previous certificate back, where a program does.
+    pub rollback: Option<Vec<String>>,
     /// The policy that holds for it.
     pub policy: Policy,
+    /// When the machine begins rotations by itself, and whether the next key is kept published.
+    pub cadence: Cadence,
 }
 
 /// Where a host is reached, when not where DNS says: behind a translated address, in a rehearsal.
@@ -137,7 +142,7 @@ impl CertificateConfig {
 
 pub(super) fn read<'t>(
     mut section: Section<'t>,
-    policy: Policy,
+    policy: (Policy, Cadence),
     root: &Path,
     findings: &mut Findings<'t>,
 ) -> Option<CertificateConfig> {
@@ -159,7 +164,7 @@ pub(super) fn read<'t>(
     };
     let deploy = match section.take("deploy", findings) {
         Some((at, value)) => read_deploy(at, value, findings),
-        None => Some(Deploy::Manual),
+        None => Some((Deploy::Manual, None)),
     };
     let addresses = match section.take("addresses", findings) {
         Some((_, value)) => read_addresses(value, hosts.as_deref().unwrap_or_default(), findings),
@@ -170,15 +175,19 @@ pub(super) fn read<'t>(
             .map_or(policy, |section| read_policy(section, policy, findings)),
         None => policy,
     };
+    let (deploy, rollback) = deploy?;
+    let (policy, cadence) = policy;
     Some(CertificateConfig {
         name: name?,
         hosts: hosts?,
         ports: ports?,
         live: live?,
         next: next?,
-        deploy: deploy?,
+        deploy,
         addresses,
+        rollback,
         policy,
+        cadence,
     })
 }
 
@@ -363,15 +372,16 @@ fn read_deploy<'t>(
     line: usize,
     value: Spanned<DeValue<'t>>,
     findings: &mut Findings<'t>,
-) -> Option<Deploy> {
+) -> Option<(Deploy, Option<Vec<String>>)> {
     let wanted = "`deploy` must be { manual = true } or { command = [\"/usr/local/sbin/deploy-mail-cert\"] }";
     let mut deploy = Section::open("`deploy`", value, DEPLOY, findings)?;
     let manual = deploy
         .take("manual", findings)
         .map(|(_, value)| value.get_ref().as_bool());
+    let rollback = command_of(&mut deploy, "rollback", findings);
     match (manual, command_of(&mut deploy, "command", findings)) {
-        (Some(Some(true)), None) => Some(Deploy::Manual),
-        (None, Some(command)) => Some(Deploy::Command(command)),
+        (Some(Some(true)), None) => Some((Deploy::Manual, rollback)),
+        (None, Some(command)) => Some((Deploy::Command(command), rollback)),
         _ => {
             findings.wrong(line, wanted);
             None

@@ -14,6 +14,7 @@ pub use certificate::{
 pub use document::Problem;
 pub use zone::{Denial, Publication, Signing, ZoneConfig};
 
+use crate::rotation::due::Cadence;
 use crate::rotation::policy::Policy;
 use crate::rotation::timing::Span;
 use crate::zone::name::Name;
@@ -21,6 +22,8 @@ use document::{Findings, Located, Section};
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::DeValue;
 
 /// The largest configuration read, in bytes.
 pub const MAX_SIZE: u64 = 1 << 20;
@@ -41,7 +44,18 @@ pub const KEYS: &[(&str, &[&str])] = &[
 ];
 
 const DOCUMENT: &[&str] = &["policy", "zone", "certificate"];
-const POLICY: &[&str] = &["min_wait", "soak", "safety_margin"];
+const POLICY: &[&str] = &[
+    "min_wait",
+    "soak",
+    "safety_margin",
+    "concurrent",
+    "standby",
+    "max_age",
+    "renew_before",
+];
+
+/// A policy as configured: how patient a rotation is, and when one begins by itself.
+type Patience = (Policy, Cadence);
 
 /// A whole configuration, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,11 +156,11 @@ impl Config {
 fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
     let mut document = findings.document(DOCUMENT)?;
     let policy = match document.take("policy", findings) {
-        None => Policy::default(),
+        None => Patience::default(),
         Some((_, value)) => {
             let section = Section::open("[policy]", value, POLICY, findings);
-            section.map_or(Policy::default(), |s| {
-                read_policy(s, Policy::default(), findings)
+            section.map_or(Patience::default(), |s| {
+                read_policy(s, Patience::default(), findings)
             })
         }
     };
@@ -192,22 +206,70 @@ fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
 /// Reads a policy table; what it does not say is as in `otherwise`.
 fn read_policy<'t>(
     mut section: Section<'t>,
-    otherwise: Policy,
+    (otherwise, cadence): Patience,
     findings: &mut Findings<'t>,
-) -> Policy {
+) -> Patience {
     let line = section.line;
+    let concurrent = match section.take("concurrent", findings) {
+        Some((at, value)) => concurrent(at, &value, findings),
+        None => otherwise.concurrent,
+    };
+    let standby = match section.take("standby", findings) {
+        Some((at, value)) => value.get_ref().as_bool().unwrap_or_else(|| {
+            findings.wrong(at, "`standby` must be true or false");
+            cadence.standby
+        }),
+        None => cadence.standby,
+    };
+    let cadence = Cadence {
+        standby,
+        max_age: duration_of(&mut section, "max_age", findings).or(cadence.max_age),
+        renew_before: duration_of(&mut section, "renew_before", findings).or(cadence.renew_before),
+    };
     let mut duration =
         |key: &str, otherwise: Span| duration_of(&mut section, key, findings).unwrap_or(otherwise);
     let policy = Policy {
         min_wait: duration("min_wait", otherwise.min_wait),
         soak: duration("soak", otherwise.soak),
         safety_margin: duration("safety_margin", otherwise.safety_margin),
+        concurrent,
+        rest: otherwise.rest,
     };
     if policy.soak == Span::ZERO {
         let message = "`soak` is 0s: old records leave as soon as the hosts present the new key, before anybody could notice that it does not work";
         findings.warn(line, message);
     }
-    policy
+    let shortest = policy.min_wait + policy.safety_margin + policy.soak;
+    if cadence.max_age.is_some_and(|age| age <= shortest) {
+        let message = format!(
+            "`max_age` is not longer than one rotation takes ({shortest}): every key would be late"
+        );
+        findings.warn(line, message);
+    }
+    (policy, cadence)
+}
+
+/// How many hosts go at a time: a number from 1 on, or all of them.
+fn concurrent(
+    line: usize,
+    value: &Spanned<DeValue<'_>>,
+    findings: &mut Findings<'_>,
+) -> Option<u32> {
+    if value.get_ref().as_str() == Some("all") {
+        return None;
+    }
+    let number = value.get_ref().as_integer().and_then(|integer| {
+        u32::from_str_radix(integer.as_str(), integer.radix())
+            .ok()
+            .filter(|&n| n > 0)
+    });
+    if number.is_none() {
+        findings.wrong(
+            line,
+            "`concurrent` must be a number of hosts from 1 on, or \"all\"",
+        );
+    }
+    number
 }
 
 /// The duration at `key`; none when it is not there, or is none (then that is reported).
