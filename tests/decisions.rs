@@ -325,6 +325,12 @@ fn a_certificate_deployed_early_by_someone_else_is_an_alarm() {
     );
     let text = decision.alarms[0].to_string();
     assert!(
+        text.starts_with(
+            "the incoming key before its time (mx1.example.com:25 on 192.0.2.25, since "
+        ),
+        "{text}"
+    );
+    assert!(
         text.contains("mx1.example.com:25 presents it on 192.0.2.25"),
         "{text}"
     );

@@ -129,6 +129,7 @@ fn policy() -> Policy {
         min_wait: Span::ZERO,
         soak: Span::seconds(1),
         safety_margin: Span::ZERO,
+        ..Policy::default()
     }
 }
 

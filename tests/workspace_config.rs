@@ -140,6 +140,7 @@ fn everything_written_is_meant() {
         min_wait: Span::days(2),
         soak: Span::days(2),
         safety_margin: Span::minutes(90),
+        ..Policy::default()
     };
     assert_eq!(mail.policy, policy);
     let submission = config.certificate("submission").unwrap();

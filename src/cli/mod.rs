@@ -9,12 +9,15 @@ mod change;
 mod check;
 mod dane;
 mod demo;
+mod deploy;
+mod emergency;
 mod exit;
 mod init;
 mod key;
 mod plan;
 mod proposal_view;
 mod record;
+mod rollback;
 mod serve;
 mod sign_policy;
 mod standing;
@@ -127,6 +130,12 @@ enum Command {
     Check(check::Check),
     /// Give a rotation up by the safe way back
     Abort(abort::Abort),
+    /// Go back to the previous key on every host at once, while both are published
+    Rollback(rollback::Rollback),
+    /// Let a deployment go that rests (standby) or is held (after a rollback)
+    Deploy(deploy::Deploy),
+    /// The key in use is compromised: replace it as fast as the priority allows
+    Emergency(emergency::Emergency),
     /// See mail hosts as a DANE-validating sender does, live: DNSSEC, STARTTLS, every address and algorithm
     Verify(verify::VerifyArgs),
     /// Print the TLSA data of certificates, chains, requests and keys
@@ -192,6 +201,9 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Status(args) => status::run(args, global),
         Command::Check(args) => check::run(args, global),
         Command::Abort(args) => abort::run(args, global),
+        Command::Rollback(args) => rollback::run(args, global),
+        Command::Deploy(args) => deploy::run(args, global),
+        Command::Emergency(args) => emergency::run(args, global),
         Command::Key(args) => key::run(args, global),
         Command::Zone(args) => zone::run(args, global),
     }

@@ -6,6 +6,7 @@ use crate::publish::git::GitError;
 use crate::publish::ssh_sign::SigningError;
 use crate::rotation::association::Association;
 use crate::rotation::observation::TlsaName;
+use crate::rotation::promise::Breach;
 use crate::rotation::step::{IllegalEvent, Step};
 use crate::workspace::durable::WriteError;
 use crate::workspace::journal::{JournalError, RotationId};
@@ -39,6 +40,28 @@ pub enum WorkflowError {
     NothingUnderWay {
         /// The certificate.
         name: String,
+    },
+    /// What was asked for cannot be done, or is not safe, where the rotation stands.
+    #[error("cannot {what} {id}, which is {step}: {why}")]
+    NotFromHere {
+        /// Which rotation.
+        id: RotationId,
+        /// Where it stands.
+        step: Step,
+        /// What was asked for.
+        what: &'static str,
+        /// Why it cannot be.
+        why: &'static str,
+        /// The way out.
+        way_out: String,
+    },
+    /// A zone at git HEAD that would make senders refuse mail.
+    #[error("{zone} as it stands in git HEAD was not handed to its servers: {breach}")]
+    WouldRefuse {
+        /// The zone.
+        zone: Name,
+        /// What it would break.
+        breach: Box<Breach>,
     },
     /// Nowhere to publish.
     #[error("{name} lies in no configured zone")]
@@ -263,8 +286,15 @@ impl WorkflowError {
             Self::NoSuchCertificate { known, .. } => vec![format!("there is: {}", known.join(", "))],
             Self::UnderWay { id, .. } => vec![
                 format!("`tlsa-rotate status {}` says where it stands", id.certificate),
+                format!("`tlsa-rotate deploy {}` lets its deployment go, where that rests or is held", id.certificate),
                 format!("`tlsa-rotate abort {}` gives it up safely", id.certificate),
             ],
+            Self::NotFromHere { way_out, .. } => vec![way_out.clone()],
+            Self::WouldRefuse { breach, .. } => vec![format!(
+                "put {} back into {} in git HEAD: revert the change that took it out",
+                breach.key.short(),
+                breach.name
+            )],
             Self::NothingUnderWay { name } => vec![format!("`tlsa-rotate start {name}` begins one")],
             Self::NoZone { .. } => vec!["add a [[zone]] that the host lies in".to_owned()],
             Self::OtherForm { name, .. } => {

@@ -5,6 +5,7 @@ use super::admit;
 use super::case::Case;
 use super::head;
 use super::look;
+use super::pace;
 use super::propose;
 use super::start;
 use crate::rotation::association::Association;
@@ -61,8 +62,9 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
         let state = apply(None, now, &begin).map_err(WorkflowError::Illegal)?;
         (case.next_id(), state, false, notes)
     };
-    let timeline = look_ahead(&state, now, &certificate.policy, &placeholder(&state))
-        .map_err(WorkflowError::Illegal)?;
+    let (policy, _) = pace::policy(workspace, &case, now);
+    let timeline =
+        look_ahead(&state, now, &policy, &placeholder(&state)).map_err(WorkflowError::Illegal)?;
     let diffs = if state.incoming.is_empty() {
         [String::new(), String::new()]
     } else {

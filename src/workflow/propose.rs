@@ -105,30 +105,40 @@ pub(super) fn day(state: &Rotation) -> Instant {
     state.since
 }
 
-/// Takes back the unmerged proposal to publish of a rotation that was given up: merged later, it would put a key into
-/// the zone that no host will ever present. Says what was done.
+/// Takes back an unmerged proposal that the step no longer wants: merged later, it would put a key into the zone that no
+/// host will ever present, or take one out that a host may present again. Says what was done.
 pub(super) fn retract(
     workspace: &Workspace,
     _lock: &WorkspaceLock,
     case: &Case<'_>,
 ) -> Result<Vec<String>, WorkflowError> {
     let mut deeds = Vec::new();
-    let given_up = |state: &Rotation| matches!(state.step, Step::Withdrawing | Step::Aborted);
-    let Some((id, state)) = case.rotation.as_ref().filter(|(_, state)| given_up(state)) else {
+    let Some((id, state)) = case.rotation.as_ref() else {
         return Ok(deeds);
+    };
+    let stale: &[Purpose] = match state.step {
+        Step::Withdrawing | Step::Aborted => &[Purpose::Publish, Purpose::Reinstate],
+        Step::Reinstating | Step::Reinstated => &[Purpose::Retire],
+        Step::Replacing | Step::Replaced => &[Purpose::Publish],
+        _ => return Ok(deeds),
     };
     for zone in head::zones_of(workspace, state) {
         let Some(branch) = zone.publication.branch(&id.to_string()) else {
             continue;
         };
-        let step = format!("{id}/{}", Purpose::Publish);
         let upstream = Upstream::of(zone)?;
         let base = upstream.tip()?;
-        let site = upstream.site();
-        if upstream.repository.retract(&branch, &step, &base, site)? {
-            deeds.push(format!(
-                "deleted branch {branch}: {id} was given up before it was merged"
-            ));
+        for purpose in stale {
+            let step = format!("{id}/{purpose}");
+            let site = upstream.site();
+            if upstream.repository.retract(&branch, &step, &base, site)? {
+                deeds.push(match state.step {
+                    Step::Withdrawing | Step::Aborted => {
+                        format!("deleted branch {branch}: {id} was given up before it was merged")
+                    }
+                    step => format!("deleted branch {branch} ({purpose}): {id} is {step} now"),
+                });
+            }
         }
     }
     Ok(deeds)

@@ -333,7 +333,8 @@ impl World {
             .to_owned()
     }
 
-    /// The names of the facts in the journal, which is read as strictly as the program reads it and must be whole.
+    /// The names of the facts in the journal that move a rotation (not those only remembered for reports). The journal is
+    /// read as strictly as the program reads it and must be whole.
     #[track_caller]
     pub(crate) fn facts(&self) -> Vec<&'static str> {
         let journal = Journal::<Event>::read(&self.path(JOURNAL), "mail").unwrap();
@@ -341,6 +342,7 @@ impl World {
         journal
             .entries()
             .iter()
+            .filter(|entry| !entry.event.is_remembered_only())
             .map(|entry| entry.event.name())
             .collect()
     }
