@@ -216,6 +216,79 @@ fn verdicts_are_those_of_openssl_over_real_handshakes() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Small numbers that look drawn and are the same on every run (xorshift).
+struct Drawn(u64);
+
+impl Drawn {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).unwrap() % end
+    }
+
+    fn one_of<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.below(of.len())]
+    }
+}
+
+#[test]
+fn drawn_chains_and_records_get_the_verdict_of_openssl() {
+    const LEAVES: &[&str] = &[
+        "leaf", "expired", "underold", "named", "wild", "cn", "client", "fakesub", "alone",
+    ];
+    const ISSUERS: &[&str] = &["sub", "sub", "oldsub", "root", "forged", "stranger", "leaf"];
+    let bench = world();
+    let mut drawn = Drawn(0x7157_2026_1125);
+    let mut wrong = Vec::new();
+    let mut verified = 0;
+    for round in 0..40 {
+        let leaf = drawn.one_of(LEAVES);
+        let mut parts = vec![leaf];
+        for _ in 0..drawn.below(4) {
+            parts.push(drawn.one_of(ISSUERS));
+        }
+        let files: Vec<String> = parts.iter().map(|part| format!("{part}.pem")).collect();
+        let chain = format!("drawn{round}");
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        bench.concat(&format!("{chain}.pem"), &files);
+        let records: Vec<String> = (0..=drawn.below(3))
+            .map(|_| {
+                let numbers = format!(
+                    "{} {} {}",
+                    2 + drawn.below(2),
+                    drawn.below(2),
+                    drawn.below(3)
+                );
+                let of = match drawn.below(4) {
+                    0 => drawn.one_of(ISSUERS),
+                    _ => drawn.one_of(&parts),
+                };
+                record(&bench, &numbers, of)
+            })
+            .collect();
+        let theirs = openssl_verifies(
+            &bench,
+            &format!("{leaf}.key"),
+            &format!("{chain}.pem"),
+            &records,
+        );
+        let (code, text) = ours(&bench, &chain, &records, &[]);
+        verified += usize::from(theirs);
+        if (code == Some(0)) != theirs {
+            let shown: Vec<&str> = records.iter().map(|r| &r[..r.len().min(20)]).collect();
+            wrong.push(format!(
+                "{parts:?} {shown:?}: openssl {theirs}, ours {code:?} {text}"
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(
+        (5..=35).contains(&verified),
+        "{verified} of 40 verified: too one-sided to tell much"
+    );
+}
+
 #[test]
 fn smtp_leaves_usages_0_and_1_unused_and_says_why() {
     let bench = world();

@@ -20,6 +20,7 @@ use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
 use tlsa_rotate::rotation::timeline::look_ahead;
 use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
+use tlsa_rotate::rotation::witness::{Objection, ReportedFailure, Witness};
 
 const START: u64 = 1_795_392_000; // 2026-11-23T00:00:00Z
 
@@ -106,6 +107,7 @@ fn world(hour: u64, zone: &[u8], presents: u8) -> Observation {
             ]),
         )]),
         presented: BTreeMap::from([(mx(), BTreeMap::from([("192.0.2.25".to_owned(), offers)]))]),
+        witness: Witness::default(),
     }
 }
 
@@ -500,6 +502,143 @@ fn every_blocker_says_who_acts_and_how() {
         assert_eq!(
             blocker.way_out(),
             "nothing to do before 2026-11-24T02:00:00Z"
+        );
+    }
+}
+
+fn deployed() -> Vec<(u64, Event)> {
+    let mut events = prepublishing();
+    events.extend([
+        (1, Event::PrepublishServed { ttl: Ttl(3600) }),
+        (30, Event::SwapOpened),
+        (31, Event::HostsPresentedIncoming),
+    ]);
+    events
+}
+
+fn failure(host: &str, result: &str, sessions: u64, saw: &[u8]) -> ReportedFailure {
+    ReportedFailure {
+        begin: hours(24),
+        end: hours(48),
+        sender: "Google Inc.".into(),
+        report: "g-1".into(),
+        host: host.into(),
+        result: result.into(),
+        sessions,
+        saw: set(saw),
+    }
+}
+
+/// What others say decides nothing alone: all else is well in each of these worlds.
+#[test]
+fn what_senders_report_holds_the_retire_step() {
+    const MX1: &str = "mx1.example.com";
+    let said = |failures: &[ReportedFailure]| Some(Seen::Known(failures.to_vec()));
+    let failed = |result| failure(MX1, result, 3, &[]);
+    #[rustfmt::skip]
+    let table: Vec<(Option<Seen<Vec<ReportedFailure>>>, &str, &str)> = vec![
+        (None, "", "nobody watches"),
+        (said(&[]), "", "nobody complains"),
+        (said(&[failed("validation-failure")]), "Google Inc. reports 3 failed sessions with mx1.example.com on 2026-11-24: validation-failure (report g-1)", "sender, count, host, day, type"),
+        (said(&[failed("tlsa-invalid")]), "tlsa-invalid", "a DANE failure"),
+        (said(&[failed("certificate-host-mismatch")]), "certificate-host-mismatch", "for those who check names"),
+        (said(&[failed("starttls-not-supported")]), "starttls-not-supported", "the new server's configuration"),
+        (said(&[failed("certificate-not-trusted")]), "certificate-not-trusted", "by MTA-STS"),
+        (said(&[failed("certificate-expired")]), "certificate-expired", "by MTA-STS"),
+        (said(&[failed("a-type-of-tomorrow")]), "a-type-of-tomorrow", "what is not known is never a yes"),
+        (said(&[failed("sts-policy-fetch-error")]), "", "no session with a host"),
+        (said(&[failure("mx9.example.com", "validation-failure", 3, &[])]), "", "not a host of ours"),
+        (said(&[failure(MX1, "validation-failure", 0, &[])]), "", "no session at all"),
+        (said(&[failure(MX1, "validation-failure", 1, &[1])]), "1 failed session with mx1.example.com on 2026-11-24: validation-failure (report g-1), by a stale RRset in its cache: it saw 3 1 1 01010101… and no incoming record", "the old set alone should have left the caches"),
+        (said(&[failure(MX1, "validation-failure", 1, &[1, 2])]), "validation-failure (report g-1)", "both were seen: the cache is right"),
+        (Some(Seen::Unknown("permission denied".into())), "what senders report cannot be told: permission denied", "a mailbox that is watched and cannot be read"),
+    ];
+    for step in [Step::Deployed, Step::Verified] {
+        let mut events = deployed();
+        if step == Step::Verified {
+            events.push((60, Event::SoakPassed));
+        }
+        let rotation = after(&events);
+        for (reports, expected, why) in &table {
+            let mut seen = world(60, &[1, 2], 2);
+            seen.witness.reports.clone_from(reports);
+            let decision = decide(&rotation, hours(60), &seen, &Policy::default());
+            let said: Vec<String> = decision.blockers.iter().map(ToString::to_string).collect();
+            assert_eq!(
+                decision.event.is_some(),
+                expected.is_empty(),
+                "{step}: {why}: {said:?}"
+            );
+            if !expected.is_empty() {
+                assert!(
+                    said.len() == 1 && said[0].contains(expected),
+                    "{step}: {why}: {said:?}"
+                );
+                assert_eq!(
+                    said[0].contains("stale"),
+                    expected.contains("stale"),
+                    "{why}"
+                );
+                assert_eq!(decision.who_acts(), Some(Who::You), "{why}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_web_pki_holds_the_swap_where_an_mta_sts_policy_asks_it() {
+    let mut waiting = prepublishing();
+    waiting.push((1, Event::PrepublishServed { ttl: Ttl(3600) }));
+    let waiting = after(&waiting);
+    let mut open = prepublishing();
+    open.extend([
+        (1, Event::PrepublishServed { ttl: Ttl(3600) }),
+        (30, Event::SwapOpened),
+    ]);
+    let open = after(&open);
+    let domain = "example.com".to_owned();
+    let not_trusted = Objection::NotForTheWeb {
+        domain: domain.clone(),
+        why: "no path leads to a trusted root".into(),
+    };
+    let unknown = Objection::WebUnknown {
+        domain: domain.clone(),
+        why: "no answer".into(),
+    };
+    #[rustfmt::skip]
+    let table = [
+        (None, None, "no policy"),
+        (Some(Seen::Known(vec![])), None, "the certificate passes"),
+        (Some(Seen::Known(vec!["no path leads to a trusted root".to_owned()])), Some((not_trusted, Who::You)), "senders without DANE would refuse"),
+        (Some(Seen::Unknown("no answer".to_owned())), Some((unknown, Who::World)), "silence is no yes"),
+    ];
+    for (web, expected, why) in table {
+        let mut seen = world(30, &[1, 2], 1);
+        seen.witness.web = web.map(|web| (domain.clone(), web)).into_iter().collect();
+        let decision = decide(&waiting, hours(30), &seen, &Policy::default());
+        let blocker = expected
+            .clone()
+            .map(|(objection, _)| Blocker::Objected(objection));
+        assert_eq!(decision.blockers, Vec::from_iter(blocker.clone()), "{why}");
+        assert_eq!(decision.event.is_some(), expected.is_none(), "{why}");
+        assert_eq!(
+            decision.who_acts(),
+            expected.as_ref().map(|(_, who)| *who),
+            "{why}"
+        );
+        // An open swap is not deployed into while it holds, and says so.
+        let decision = decide(&open, hours(31), &seen, &Policy::default());
+        let deploys = decision
+            .actions
+            .contains(&tlsa_rotate::rotation::decide::Action::Deploy);
+        assert_eq!(deploys, expected.is_none(), "{why}");
+        assert_eq!(
+            decision
+                .blockers
+                .iter()
+                .filter(|b| Some(*b) == blocker.as_ref())
+                .count(),
+            usize::from(expected.is_some())
         );
     }
 }

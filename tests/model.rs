@@ -23,6 +23,7 @@ use tlsa_rotate::rotation::observation::{
 use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
 use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
+use tlsa_rotate::rotation::witness::Witness;
 
 const SERVERS: usize = 2;
 const HOSTS: usize = 2;
@@ -191,6 +192,7 @@ fn look(node: &Node, mutant: Mutant) -> Observation {
         merged: BTreeMap::new(),
         served: BTreeMap::new(),
         presented: BTreeMap::new(),
+        witness: Witness::default(),
     };
     let wanted = node.rotation.requirement().applied_to(&rrset(true, true));
     let far = SignatureWindow {

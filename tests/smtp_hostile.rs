@@ -25,6 +25,7 @@ fn hasty() -> Caller {
         name: "probe.example.net".to_owned(),
         step: Duration::from_millis(300),
         whole: Duration::from_secs(2),
+        via: None,
     }
 }
 

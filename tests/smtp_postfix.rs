@@ -131,6 +131,7 @@ async fn postfix_presents_each_chain_when_asked_for_it() {
         name: "probe.example.net".to_owned(),
         step: Duration::from_secs(10),
         whole: Duration::from_secs(20),
+        via: None,
     };
     let endpoint = Endpoint {
         host: HOST.to_owned(),

@@ -35,6 +35,7 @@ fn caller() -> Caller {
         name: "probe.example.net".to_owned(),
         step: Duration::from_secs(5),
         whole: Duration::from_secs(10),
+        via: None,
     }
 }
 

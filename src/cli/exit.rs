@@ -10,9 +10,11 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Done, or nothing is due.
     Done = 0,
-    /// The input or the environment is wrong.
+    /// The input or the environment is wrong. WARNING of `--format nagios`.
     Wrong = 1,
-    /// A person is needed now: review, merge, deploy.
+    /// CRITICAL of `--format nagios`, where 0 to 3 are OK, WARNING, CRITICAL and UNKNOWN; otherwise 2 is clap's.
+    NagiosCritical = 2,
+    /// A person is needed now: review, merge, deploy. UNKNOWN of `--format nagios`.
     PersonNeeded = 3,
     /// Delivery is at risk: the promise is broken or about to be.
     DeliveryAtRisk = 4,

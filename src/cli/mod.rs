@@ -29,6 +29,10 @@ mod standing;
 mod start;
 mod status;
 mod tlsa_lines;
+mod tlsrpt;
+mod verify;
+mod verify_json;
+mod verify_view;
 mod zone;
 mod zone_sign;
 mod zone_verify;
@@ -115,6 +119,9 @@ pub(crate) enum Format {
     /// Records that go and come; only `change show` has it.
     #[value(hide = true)]
     Delta,
+    /// One line and an exit code for Nagios and its kin; only `verify` has it.
+    #[value(hide = true)]
+    Nagios,
 }
 
 #[derive(Debug, Subcommand)]
@@ -133,10 +140,14 @@ enum Command {
     Check(check::Check),
     /// Give a rotation up by the safe way back
     Abort(abort::Abort),
+    /// See mail hosts as a DANE-validating sender does, live: DNSSEC, STARTTLS, every address and algorithm
+    Verify(verify::VerifyArgs),
     /// Print the TLSA data of certificates, chains, requests and keys
     Record(record::RecordArgs),
     /// DANE offline: judge a chain by a TLSA RRset
     Dane(dane::DaneArgs),
+    /// Read what other senders report about their TLS sessions with you
+    Tlsrpt(tlsrpt::TlsrptArgs),
     /// Check, normalize, compare, sign and verify master files
     Zone(zone::Args),
     /// Make, show, verify and apply signed proposals of zone changes
@@ -173,10 +184,18 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             .error(ErrorKind::InvalidValue, message)
             .exit();
     }
+    if global.format == Format::Nagios && !matches!(arguments.command, Command::Verify(_)) {
+        let message = "only `verify` has the format nagios";
+        Arguments::command()
+            .error(ErrorKind::InvalidValue, message)
+            .exit();
+    }
     match &arguments.command {
         Command::Change(args) => change::run(args, global),
+        Command::Verify(args) => verify::run(args, global),
         Command::Record(args) => record::run(args, global),
         Command::Dane(args) => dane::run(args, global),
+        Command::Tlsrpt(args) => tlsrpt::run(args, global),
         Command::Init(args) => init::run(args, global),
         Command::Serve(args) => serve::run(args, global),
         Command::Demo(args) => demo::run(args, global),

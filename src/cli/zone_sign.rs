@@ -9,6 +9,7 @@ use crate::dnssec::carry::{Carried, Intact, NotCarried, Serials, resign};
 use crate::dnssec::delta::{Delta, NoDelta};
 use crate::dnssec::finding::Finding;
 use crate::dnssec::keys::SigningKey;
+use crate::dnssec::print::print;
 use crate::dnssec::sign::{Signed, SigningPolicy, sign};
 use crate::workspace::durable::{self, WriteError};
 use crate::workspace::signed::{SignedFile, seal_beside, write_verified};
@@ -124,7 +125,7 @@ pub(crate) fn sign_zone(
             durable::remove(&seal_beside(file)).map_err(|e| cannot_write(&e))?;
             let written = durable::replace_with(file, |mut out| {
                 let mut buffered = BufWriter::with_capacity(1 << 20, &mut out);
-                signed.zone.write_to(&mut buffered)?;
+                print(&signed.zone, policy.threads, &mut buffered)?;
                 buffered.flush()
             });
             written.map_err(|e| cannot_write(&e))?;

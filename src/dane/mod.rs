@@ -9,3 +9,4 @@ mod name_check;
 mod path;
 mod pem;
 pub mod subject;
+pub mod web;

@@ -11,9 +11,15 @@ pub(super) fn carries_any(certificate: &Certificate, references: &[&str]) -> boo
     } else {
         certificate.dns_names().iter().map(String::as_str).collect()
     };
-    references
-        .iter()
-        .any(|reference| presented.iter().any(|name| is_for(name, reference)))
+    names_any(presented.into_iter(), references)
+}
+
+/// Whether one of the presented DNS names stands for one of the reference names.
+pub(super) fn names_any<'n>(
+    mut presented: impl Iterator<Item = &'n str>,
+    references: &[&str],
+) -> bool {
+    presented.any(|name| references.iter().any(|reference| is_for(name, reference)))
 }
 
 /// Whether the presented name, perhaps with `*` as its whole leftmost label, stands for `reference`.

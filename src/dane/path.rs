@@ -26,7 +26,7 @@ pub(super) fn check(chain: &[Certificate], anchor: &Anchor<'_>, at: Instant) -> 
             is_issuer(certificate)?;
             let der = CertificateDer::from(certificate.der());
             let anchor = webpki::anchor_from_trusted_cert(&der).map_err(|e| words(&e))?;
-            walk(chain, &[anchor], at, None)
+            walk(chain, &[anchor], at, None).map_err(|e| words(&e))
         }
         Anchor::Key(spki) => {
             // A bare key has no name: it is tried under every issuer name of the chain.
@@ -39,7 +39,7 @@ pub(super) fn check(chain: &[Certificate], anchor: &Anchor<'_>, at: Instant) -> 
                     name_constraints: None,
                 })
             });
-            walk(chain, &names.collect::<Vec<_>>(), at, None)
+            walk(chain, &names.collect::<Vec<_>>(), at, None).map_err(|e| words(&e))
         }
     }
 }
@@ -61,8 +61,12 @@ pub(super) fn check_roots(
         .iter()
         .filter_map(|der| webpki::anchor_from_trusted_cert(der).ok())
         .collect();
+    let to_root = |end: &str, error: &Error| match error {
+        Error::UnknownIssuer => format!("no path leads from the leaf to a trusted root{end}"),
+        other => words(other),
+    };
     let Some(wanted) = through else {
-        return walk(chain, &anchors, at, None);
+        return walk(chain, &anchors, at, None).map_err(|e| to_root("", &e));
     };
     let holds = |path: &VerifiedPath<'_>| {
         let in_path = |certificate: &Certificate| {
@@ -82,7 +86,7 @@ pub(super) fn check_roots(
             Err(Error::UnknownIssuer)
         }
     };
-    walk(chain, &anchors, at, Some(&holds))
+    walk(chain, &anchors, at, Some(&holds)).map_err(|e| to_root(" through it", &e))
 }
 
 /// A last word on a path that is otherwise good.
@@ -93,13 +97,11 @@ fn walk(
     anchors: &[TrustAnchor<'_>],
     at: Instant,
     accept: Option<&Acceptance<'_>>,
-) -> Result<(), String> {
-    let (leaf, others) = chain
-        .split_first()
-        .ok_or_else(|| "no certificate was presented".to_owned())?;
+) -> Result<(), Error> {
+    let (leaf, others) = chain.split_first().ok_or(Error::UnknownIssuer)?;
     let leaf_der = CertificateDer::from(leaf.der());
     let others: Vec<CertificateDer<'_>> = others.iter().map(|c| c.der().into()).collect();
-    let leaf = EndEntityCert::try_from(&leaf_der).map_err(|e| words(&e))?;
+    let leaf = EndEntityCert::try_from(&leaf_der)?;
     leaf.verify_for_usage(
         webpki::ALL_VERIFICATION_ALGS,
         anchors,
@@ -110,7 +112,6 @@ fn walk(
         accept,
     )
     .map(|_| ())
-    .map_err(|e| words(&e))
 }
 
 /// A trust anchor's own validity is no part of the path (RFC 5280 §6.1.1), and senders do not look at it; but a

@@ -27,6 +27,7 @@ pub mod keys;
 pub mod keystore;
 mod line;
 pub mod nsec3;
+pub mod print;
 pub mod randomness;
 mod reuse;
 pub mod rrsig;

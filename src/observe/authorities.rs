@@ -5,6 +5,7 @@
 
 use super::addresses::AuthorityAddress;
 use super::dns::{self, Reply, Silence, Transport};
+use super::extended_error::Flaw;
 use super::proof;
 pub use super::proof::Trust;
 use crate::rotation::observation::{Authority, Seen, ServedRrset, TlsaName};
@@ -131,7 +132,7 @@ async fn see_server(run: &Arc<Run>, address: SocketAddr) -> ServerSeen {
         line.both(&run.apex, Rtype::DNSKEY)
     );
     let serial = seen(soa.agree(
-        |reply| proof::serial(reply, &run.apex),
+        |reply| proof::serial(reply, &run.apex).map_err(Flaw::from),
         |a, b| (a == b).then_some(*a),
     ));
     // The set of keys, or why there is none: what follows from it is the same for each name.
@@ -209,11 +210,11 @@ impl Both {
     /// What both transports say, each judged by itself; a truncated datagram leaves the word to TCP.
     fn agree<T: proof::Told>(
         &self,
-        judge: impl Fn(&Reply) -> Result<T, String>,
+        judge: impl Fn(&Reply) -> Result<T, Flaw>,
         merge: impl Fn(&T, &T) -> Option<T>,
     ) -> Result<T, String> {
         let judged = |answer: &Result<Reply, Silence>| match answer {
-            Ok(reply) => judge(reply),
+            Ok(reply) => judge(reply).map_err(|flaw| flaw.reason),
             Err(silence) => Err(silence.to_string()),
         };
         let truncated = self.udp.as_ref().is_ok_and(|reply| reply.truncated);

@@ -1,7 +1,8 @@
 //! Whether the NSEC or NSEC3 records of an answer prove an absence (RFC 4035 §5.4, RFC 5155 §8, RFC 6840 §4, RFC 9276 §3.2).
 
 use super::dns::Reply;
-use super::proof::{Judge, both};
+use super::extended_error::{ExtendedError, Flaw};
+use super::proof::{Judge, both, signers};
 use crate::dnssec::nsec3::{self, Nsec3};
 use crate::rotation::observation::SignatureWindow;
 use crate::zone::name::Name;
@@ -14,13 +15,31 @@ const RECORDS: usize = 8;
 const ITERATIONS: u16 = 100;
 const NXDOMAIN: u16 = 3;
 
+/// A proven absence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Denied {
+    /// How long the signatures over the proof hold.
+    pub(super) window: SignatureWindow,
+    /// A span with opt-out was needed: an unsigned delegation may stand there all the same (RFC 5155 §6).
+    pub(super) opt_out: bool,
+}
+
+/// What the parent's side says of a name that has no DS records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoDs {
+    /// It is delegated without DS, or may be: what lies below is not signed as far as anyone can tell.
+    Insecure,
+    /// It is not delegated, or does not exist: the parent's zone goes on.
+    NoCut,
+}
+
 /// Proves that `name` has no RRset of `rtype`: that it lacks the type, or does not exist at all.
 pub(super) fn of_type(
     reply: &Reply,
     name: &Name,
     rtype: Rtype,
     judge: Judge<'_>,
-) -> Result<SignatureWindow, String> {
+) -> Result<Denied, Flaw> {
     let (chain, window) = Chain::of(reply, judge)?;
     let found = chain.at(name, judge.apex)?;
     if reply.rcode == NXDOMAIN
@@ -28,14 +47,17 @@ pub(super) fn of_type(
             found,
             Absence::NoName {
                 wildcard_types: None
-            }
+            } | Absence::Open
         )
     {
-        return Err(format!(
+        let reason = format!(
             "the server answers NXDOMAIN and proves that {name}, or a wildcard for it, exists"
-        ));
+        );
+        return Err(reason.into());
     }
+    let opt_out = matches!(found, Absence::Open);
     match found {
+        Absence::Open => {}
         Absence::NoName {
             wildcard_types: None,
         } => {}
@@ -46,7 +68,35 @@ pub(super) fn of_type(
             lacks(&types, rtype, name)?;
         }
     }
-    Ok(window)
+    Ok(Denied { window, opt_out })
+}
+
+/// Proves that the parent's zone, which `judge` speaks of, has no DS RRset at `name` (RFC 4035 §5.2, RFC 6840 §4.4).
+pub(super) fn of_ds(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<NoDs, Flaw> {
+    let (chain, _) = Chain::of(reply, judge)?;
+    let types = match chain.at(name, judge.apex)? {
+        Absence::Open => return Ok(NoDs::Insecure),
+        Absence::NoName { .. } => return Ok(NoDs::NoCut),
+        Absence::Types(types) => types,
+    };
+    let has = |t| types.contains(&t);
+    if has(Rtype::DS) {
+        let reason = format!(
+            "the answer leaves out the DS records that its own proof of absence says are at {name}"
+        );
+        return Err(reason.into());
+    }
+    if has(Rtype::SOA) {
+        let reason = format!(
+            "the proof that {name} has no DS comes from {name} itself, not from its parent"
+        );
+        return Err(reason.into());
+    }
+    Ok(if has(Rtype::NS) {
+        NoDs::Insecure
+    } else {
+        NoDs::NoCut
+    })
 }
 
 /// Proves that nothing closer to `name` than the wildcard that stood for it exists (RFC 4035 §5.3.4, RFC 5155 §8.8).
@@ -55,7 +105,7 @@ pub(super) fn of_closer_match(
     name: &Name,
     wildcard: &Name,
     judge: Judge<'_>,
-) -> Result<SignatureWindow, String> {
+) -> Result<Denied, Flaw> {
     let (chain, window) = Chain::of(reply, judge)?;
     let mut closer = name.clone();
     while closer.label_count() > wildcard.label_count()
@@ -63,13 +113,13 @@ pub(super) fn of_closer_match(
     {
         closer = parent;
     }
-    if chain.denies(&closer, judge.apex) {
-        Ok(window)
-    } else {
-        Err(format!(
-            "the answer was made from the wildcard {wildcard}, and nothing proves that {closer} does not exist"
-        ))
+    if let Some(opt_out) = chain.denies(&closer, judge.apex) {
+        return Ok(Denied { window, opt_out });
     }
+    let reason = format!(
+        "the answer was made from the wildcard {wildcard}, and nothing proves that {closer} does not exist"
+    );
+    Err(Flaw::new(ExtendedError::NsecMissing, reason))
 }
 
 fn lacks(types: &[Rtype], rtype: Rtype, name: &Name) -> Result<(), String> {
@@ -94,6 +144,8 @@ enum Absence {
     Types(Vec<Rtype>),
     /// The name does not exist; a wildcard that stands for it has these types, if there is one.
     NoName { wildcard_types: Option<Vec<Rtype>> },
+    /// A span with opt-out covers it: an unsigned delegation may stand there.
+    Open,
 }
 
 /// The verified records of denial in an answer.
@@ -115,12 +167,17 @@ struct Hashed {
 }
 
 impl Chain {
-    fn of(reply: &Reply, judge: Judge<'_>) -> Result<(Self, SignatureWindow), String> {
+    fn of(reply: &Reply, judge: Judge<'_>) -> Result<(Self, SignatureWindow), Flaw> {
         let section = &reply.authorities;
         let of = |rtype| -> Vec<&Record> {
+            // An answer through an alias may carry the proofs of several zones: each judges its own.
+            let ours = |r: &Record| {
+                let signers = signers(section, &r.owner, rtype);
+                signers.is_empty() || signers.contains(judge.apex)
+            };
             section
                 .iter()
-                .filter(|r| r.rtype == rtype)
+                .filter(|r| r.rtype == rtype && ours(r))
                 .take(RECORDS)
                 .collect()
         };
@@ -131,22 +188,17 @@ impl Chain {
             // A record of denial made from a wildcard would speak for names that it was not signed for.
             let Some(signed) = signed.filter(|s| s.wildcard.is_none() && s.rrset.rdatas.len() == 1)
             else {
-                return Err(format!(
-                    "the {} record at {} proves nothing",
-                    record.rtype, record.owner
-                ));
+                let (rtype, owner) = (record.rtype, &record.owner);
+                return Err(format!("the {rtype} record at {owner} proves nothing").into());
             };
             window = Some(window.map_or(signed.window, |w| both(w, signed.window)));
         }
-        let window = window.ok_or("a negative answer without proof (no NSEC or NSEC3 records)")?;
-        let unreadable = |record: &Record| {
-            format!(
-                "the {} record at {} cannot be read",
-                record.rtype, record.owner
-            )
-        };
+        let window = window.ok_or_else(|| {
+            let reason = "a negative answer without proof (no NSEC or NSEC3 records)";
+            Flaw::new(ExtendedError::NsecMissing, reason)
+        })?;
         let chain = if nsec.is_empty() {
-            let read = |r: &&Record| Hashed::read(r).ok_or_else(|| unreadable(r));
+            let read = |r: &&Record| Hashed::read(r);
             Self::Nsec3(nsec3.iter().map(read).collect::<Result<_, _>>()?)
         } else {
             let read = |r: &&Record| Nsec::read(r).ok_or_else(|| unreadable(r));
@@ -163,16 +215,26 @@ impl Chain {
         }
     }
 
-    /// Whether a record spans `name`: nothing stands at it or below it.
-    fn denies(&self, name: &Name, apex: &Name) -> bool {
+    /// Whether a record spans `name`, so that nothing stands at it or below it; if so, whether with opt-out.
+    fn denies(&self, name: &Name, apex: &Name) -> Option<bool> {
         match self {
             Self::Nsec(records) => {
                 let spans = |r: &Nsec| r.spans(name, apex) && !r.next.is_at_or_below(name);
-                records.iter().any(spans)
+                records.iter().any(spans).then_some(false)
             }
-            Self::Nsec3(records) => records.iter().any(|r| r.spans(name)),
+            Self::Nsec3(records) => {
+                let spanning = records.iter().find(|r| r.spans(name))?;
+                Some(spanning.record.opt_out)
+            }
         }
     }
+}
+
+fn unreadable(record: &Record) -> String {
+    format!(
+        "the {} record at {} cannot be read",
+        record.rtype, record.owner
+    )
 }
 
 fn nsec_at(records: &[Nsec], name: &Name, apex: &Name) -> Result<Absence, String> {
@@ -241,9 +303,7 @@ fn nsec3_at(records: &[Hashed], name: &Name, apex: &Name) -> Result<Absence, Str
     }
     let (encloser, spanning) = closest_encloser(records, name, apex)?;
     if spanning.record.opt_out {
-        return Err(format!(
-            "opt-out: the proof leaves open whether {name} exists unsigned"
-        ));
+        return Ok(Absence::Open);
     }
     let Ok(wildcard) = encloser.child(b"*") else {
         return Ok(Absence::NoName {
@@ -295,13 +355,19 @@ fn closest_encloser<'r>(
 }
 
 impl Hashed {
-    fn read(record: &Record) -> Option<Self> {
-        let (fields, types) = Nsec3::parse(&record.rdata)?;
-        (fields.hashing.iterations <= ITERATIONS).then_some(())?;
-        Some(Self {
-            hash: nsec3::hash_of_owner(&record.owner)?,
+    fn read(record: &Record) -> Result<Self, Flaw> {
+        let (fields, types) = Nsec3::parse(&record.rdata).ok_or_else(|| unreadable(record))?;
+        if fields.hashing.iterations > ITERATIONS {
+            let reason = format!(
+                "the NSEC3 record at {} has {} hash iterations; more than {ITERATIONS} are not taken for secure",
+                record.owner, fields.hashing.iterations
+            );
+            return Err(Flaw::new(ExtendedError::UnsupportedNsec3Iterations, reason));
+        }
+        Ok(Self {
+            hash: nsec3::hash_of_owner(&record.owner).ok_or_else(|| unreadable(record))?,
             record: fields,
-            types: bitmap::types(types)?,
+            types: bitmap::types(types).ok_or_else(|| unreadable(record))?,
         })
     }
 

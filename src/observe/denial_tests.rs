@@ -83,6 +83,7 @@ fn nsec_records_prove_what_they_prove_and_no_more() {
             Ok(Absence::NoName {
                 wildcard_types: Some(_),
             }) => "wildcard",
+            Ok(Absence::Open) => "open",
             Err(_) => "error",
         };
         assert_eq!(found, expected, "{asked}: {why}");

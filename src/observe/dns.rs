@@ -1,6 +1,6 @@
 //! One DNS question to one address of one server, with every wait and every size bounded (RFC 1035 §4, RFC 6891, RFC 7766).
 //!
-//! Not a resolver: no cache, no recursion, no trust. RDATA come back as octets, uncompressed, whatever their type.
+//! No cache and no trust: whoever is asked, nothing in the answer is verified here. RDATA come back as octets, uncompressed, whatever their type.
 
 use crate::rotation::timing::Ttl;
 use crate::zone::name::Name;
@@ -83,8 +83,36 @@ pub async fn ask(
     rtype: Rtype,
     patience: Duration,
 ) -> Result<Reply, Silence> {
+    exchange(server, transport, name, rtype, false, patience).await
+}
+
+/// Asks a recursive resolver for `name` and `rtype`: recursion desired, DNSSEC records wanted, no checking on its side
+/// (RFC 4035 §3.2.2: whoever validates for himself sets CD). A truncated datagram is asked again over TCP.
+///
+/// Waits at most `patience` over each transport.
+pub async fn ask_resolver(
+    server: SocketAddr,
+    name: &Name,
+    rtype: Rtype,
+    patience: Duration,
+) -> Result<Reply, Silence> {
+    let reply = exchange(server, Transport::Udp, name, rtype, true, patience).await?;
+    if reply.truncated {
+        return exchange(server, Transport::Tcp, name, rtype, true, patience).await;
+    }
+    Ok(reply)
+}
+
+async fn exchange(
+    server: SocketAddr,
+    transport: Transport,
+    name: &Name,
+    rtype: Rtype,
+    recursive: bool,
+    patience: Duration,
+) -> Result<Reply, Silence> {
     let id = random_id()?;
-    let question = encode(id, name, rtype)?;
+    let question = encode(id, name, rtype, recursive)?;
     let expected = Expected { id, name, rtype };
     match transport {
         Transport::Udp => over_udp(server, &question, &expected, patience).await,
@@ -107,14 +135,15 @@ fn random_id() -> Result<u16, Silence> {
     Ok(u16::from_be_bytes(octets))
 }
 
-fn encode(id: u16, name: &Name, rtype: Rtype) -> Result<Vec<u8>, Silence> {
+fn encode(id: u16, name: &Name, rtype: Rtype, recursive: bool) -> Result<Vec<u8>, Silence> {
     let unaskable = |e: &dyn fmt::Display| Silence::Unaskable(e.to_string());
     let mut decoder = BinDecoder::new(name.wire());
     let wire = WireName::read(&mut decoder).map_err(|e| unaskable(&e))?;
     let mut edns = Edns::new();
     edns.set_max_payload(PAYLOAD).set_dnssec_ok(true);
     let mut message = Message::new(id, MessageType::Query, OpCode::Query);
-    message.metadata.recursion_desired = false;
+    message.metadata.recursion_desired = recursive;
+    message.metadata.checking_disabled = recursive;
     message.add_query(Query::query(wire, RecordType::from(rtype.0)));
     message.edns = Some(edns);
     message.to_vec().map_err(|e| unaskable(&e))

@@ -1,13 +1,23 @@
 //! The live world as observations: what servers answer and what hosts present. Bounded and cancellable.
 
 pub mod addresses;
+mod alias;
+pub mod anchors;
+mod answer;
 pub mod authorities;
+pub mod chain;
 mod denial;
 pub mod dns;
+pub mod extended_error;
+pub mod mta_sts;
 pub mod probe;
 mod proof;
+pub mod resolver;
+pub mod senders_view;
 pub mod smtp;
 pub mod tls;
+pub mod tlsrpt;
+pub mod web_roots;
 
 use std::io;
 

@@ -4,7 +4,7 @@
 //! silence, garbage, a refused STARTTLS or a lost connection is `Unknown`, never a yes and never a no.
 
 use crate::dane::certificate::Certificate;
-use crate::observe::smtp::{Caller, Session};
+use crate::observe::smtp::{Caller, Session, SmtpError};
 use crate::observe::tls::{self, Ask, HandshakeError};
 use crate::rotation::observation::{Endpoint, KeyAlgorithm, Offer, Offers, Seen};
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -36,6 +36,23 @@ pub enum Answer {
     Chain(Vec<Vec<u8>>),
     /// It has none of this algorithm.
     NotOffered,
+}
+
+/// Why a conversation gave no chain, and none could be told from it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Obstacle {
+    /// Nobody can be spoken to there.
+    #[error("{0}")]
+    NoConnection(String),
+    /// The server does not let TLS begin: STARTTLS is not offered, or refused.
+    #[error("{0}")]
+    NoStarttls(SmtpError),
+    /// What was presented is not what was asked for.
+    #[error("{0}")]
+    Unfit(String),
+    /// Anything else on the way to the handshake, or in it.
+    #[error("{0}")]
+    Other(String),
 }
 
 /// One question and its answer.
@@ -76,6 +93,20 @@ pub async fn probe(
     algorithm: KeyAlgorithm,
     caller: &Caller,
 ) -> Seen<Answer> {
+    match present(endpoint, address, algorithm, caller).await {
+        Ok(answer) => Seen::Known(answer),
+        Err(obstacle @ Obstacle::Unfit(_)) => Seen::Unknown(obstacle.to_string()),
+        Err(obstacle) => Seen::Unknown(format!("{address}: {obstacle}")),
+    }
+}
+
+/// The same, with the reason why there is no answer kept apart by kind.
+pub async fn present(
+    endpoint: &Endpoint,
+    address: SocketAddr,
+    algorithm: KeyAlgorithm,
+    caller: &Caller,
+) -> Result<Answer, Obstacle> {
     let conversation = async {
         match converse(endpoint, address, Ask::Only(algorithm), caller).await {
             // The second way of asking: see `Ask::OnlySuites`.
@@ -85,14 +116,33 @@ pub async fn probe(
             first => first,
         }
     };
+    within(conversation, algorithm, caller).await
+}
+
+/// The same in TLS 1.2, in which a server may present another chain than in TLS 1.3.
+pub async fn present_tls12(
+    endpoint: &Endpoint,
+    address: SocketAddr,
+    algorithm: KeyAlgorithm,
+    caller: &Caller,
+) -> Result<Answer, Obstacle> {
+    let conversation = converse(endpoint, address, Ask::OnlySuites(algorithm), caller);
+    within(conversation, algorithm, caller).await
+}
+
+async fn within(
+    conversation: impl Future<Output = Result<Vec<Vec<u8>>, Failure>>,
+    algorithm: KeyAlgorithm,
+    caller: &Caller,
+) -> Result<Answer, Obstacle> {
     match timeout(caller.whole, conversation).await {
         Ok(Ok(chain)) => presented(chain, algorithm),
-        Ok(Err(Failure::NothingFits)) => Seen::Known(Answer::NotOffered),
-        Ok(Err(Failure::Other(reason))) => Seen::Unknown(format!("{address}: {reason}")),
-        Err(_) => Seen::Unknown(format!(
-            "{address}: the conversation took longer than {} s",
+        Ok(Err(Failure::NothingFits)) => Ok(Answer::NotOffered),
+        Ok(Err(Failure::Stopped(obstacle))) => Err(obstacle),
+        Err(_) => Err(Obstacle::Other(format!(
+            "the conversation took longer than {} s",
             caller.whole.as_secs_f64()
-        )),
+        ))),
     }
 }
 
@@ -206,12 +256,20 @@ fn doubt_refusals_of_everything(sightings: &mut [Sighting]) {
 /// Why a conversation gave no chain.
 enum Failure {
     NothingFits,
-    Other(String),
+    Stopped(Obstacle),
 }
 
 impl Failure {
     fn other(reason: impl Display) -> Self {
-        Self::Other(reason.to_string())
+        Self::Stopped(Obstacle::Other(reason.to_string()))
+    }
+
+    /// An answer to STARTTLS that is not yes is the server's word; anything else may be the network's.
+    fn starttls(error: SmtpError) -> Self {
+        Self::Stopped(match error {
+            SmtpError::NoStarttls | SmtpError::Refused { .. } => Obstacle::NoStarttls(error),
+            other => Obstacle::Other(other.to_string()),
+        })
     }
 }
 
@@ -221,7 +279,8 @@ async fn converse(
     ask: Ask,
     caller: &Caller,
 ) -> Result<Vec<Vec<u8>>, Failure> {
-    let mut stream = connect(address, caller).await.map_err(Failure::Other)?;
+    let connected = connect(address, caller).await;
+    let mut stream = connected.map_err(|e| Failure::Stopped(Obstacle::NoConnection(e)))?;
     let implicit = IMPLICIT_TLS.contains(&endpoint.port);
     if !implicit {
         let mut session = Session::greeted(stream, caller)
@@ -231,12 +290,12 @@ async fn converse(
         stream = session
             .starttls(&extensions)
             .await
-            .map_err(Failure::other)?;
+            .map_err(Failure::starttls)?;
     }
     let secured = timeout(caller.step, tls::handshake(stream, &endpoint.host, ask))
         .await
         .map_err(|_| {
-            Failure::Other(format!(
+            Failure::other(format!(
                 "no TLS handshake within {} s",
                 caller.step.as_secs_f64()
             ))
@@ -251,9 +310,21 @@ async fn converse(
     Ok(secured.chain)
 }
 
-/// Connects within one step.
+/// Connects within one step, from the caller's own address if it has one of the same family.
 pub async fn connect(address: SocketAddr, caller: &Caller) -> Result<TcpStream, String> {
-    match timeout(caller.step, TcpStream::connect(address)).await {
+    let opened = async {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        }?;
+        if let Some(via) = caller.via
+            && via.is_ipv4() == address.is_ipv4()
+        {
+            socket.bind(SocketAddr::new(via, 0))?;
+        }
+        socket.connect(address).await
+    };
+    match timeout(caller.step, opened).await {
         // A conversation of short lines must not wait for acknowledgements that come late.
         Ok(Ok(stream)) => stream
             .set_nodelay(true)
@@ -267,17 +338,17 @@ pub async fn connect(address: SocketAddr, caller: &Caller) -> Result<TcpStream, 
     }
 }
 
-fn presented(chain: Vec<Vec<u8>>, asked: KeyAlgorithm) -> Seen<Answer> {
+fn presented(chain: Vec<Vec<u8>>, asked: KeyAlgorithm) -> Result<Answer, Obstacle> {
     let leaf = match chain.first().map(|der| Certificate::from_der(der)) {
         Some(Ok(leaf)) => leaf,
-        Some(Err(error)) => return Seen::Unknown(format!("the presented leaf: {error}")),
-        None => return Seen::Unknown("no certificate was presented".to_owned()),
+        Some(Err(error)) => return Err(Obstacle::Unfit(format!("the presented leaf: {error}"))),
+        None => return Err(Obstacle::Unfit("no certificate was presented".to_owned())),
     };
     match leaf.key_algorithm() {
-        Some(algorithm) if algorithm == asked => Seen::Known(Answer::Chain(chain)),
-        other => Seen::Unknown(format!(
+        Some(algorithm) if algorithm == asked => Ok(Answer::Chain(chain)),
+        other => Err(Obstacle::Unfit(format!(
             "asked for {asked}, was presented a key of {}",
             other.map_or_else(|| "another algorithm".to_owned(), |a| a.to_string())
-        )),
+        ))),
     }
 }

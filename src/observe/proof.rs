@@ -4,8 +4,10 @@
 
 use super::denial;
 use super::dns::{Reply, rcode_name};
+use super::extended_error::{ExtendedError, Flaw};
 use crate::dnssec::dnskey::{DigestType, Dnskey};
-use crate::dnssec::verify::{verify_dnskeys, verify_rrset};
+use crate::dnssec::rrsig::Rrsig;
+use crate::dnssec::verify::{Invalid, NoChain, verify_dnskeys, verify_rrset};
 use crate::rotation::association::Association;
 use crate::rotation::observation::{ServedRrset, SignatureWindow};
 use crate::rotation::timing::{Instant, Ttl};
@@ -91,6 +93,8 @@ impl Told for ServedRrset {
 pub(super) struct Signed {
     pub(super) rrset: Rrset,
     pub(super) window: SignatureWindow,
+    /// The TTL that was signed; what a cache answers counts down (RFC 4035 §5.3.3).
+    pub(super) original_ttl: Ttl,
     /// The wildcard it was made from.
     pub(super) wildcard: Option<Name>,
 }
@@ -112,14 +116,34 @@ pub(super) fn serial(reply: &Reply, apex: &Name) -> Result<u32, String> {
 }
 
 /// The DNSKEY RRset, if a key that the trust anchor names has signed it.
-pub(super) fn keys(reply: &Reply, apex: &Name, trust: &Trust, at: Instant) -> Result<Keys, String> {
+pub(super) fn keys(reply: &Reply, apex: &Name, trust: &Trust, at: Instant) -> Result<Keys, Flaw> {
     speaks_for_the_zone(reply)?;
+    trusted_keys(reply, apex, trust, at)
+}
+
+/// The same, from whomever.
+pub(super) fn trusted_keys(
+    reply: &Reply,
+    apex: &Name,
+    trust: &Trust,
+    at: Instant,
+) -> Result<Keys, Flaw> {
     let mut keys = rrset(&reply.answers, apex, Rtype::DNSKEY).ok_or_else(|| {
-        format!("{apex} has no DNSKEY records there: the zone is served unsigned")
+        Flaw::new(
+            ExtendedError::DnskeyMissing,
+            format!("{apex} has no DNSKEY records there: the zone is served unsigned"),
+        )
     })?;
     let signatures = signatures(&reply.answers, apex, Rtype::DNSKEY);
-    let verified = verify_dnskeys(apex, &keys, &signatures, &trust.ds, at)
-        .map_err(|why| format!("the zone's keys are not those trusted: {why}"))?;
+    let verified = verify_dnskeys(apex, &keys, &signatures, &trust.ds, at).map_err(|why| {
+        let error = match &why {
+            NoChain::NoKeyForDs => ExtendedError::DnskeyMissing,
+            NoChain::Unsigned => ExtendedError::RrsigsMissing,
+            NoChain::Invalid(invalid) => extended_error(invalid),
+        };
+        let reason = format!("the zone's keys are not those trusted: {why}");
+        Flaw::new(error, reason)
+    })?;
     keys.rdatas.sort();
     Ok(Keys {
         dnskeys: keys.rdatas,
@@ -128,22 +152,19 @@ pub(super) fn keys(reply: &Reply, apex: &Name, trust: &Trust, at: Instant) -> Re
 }
 
 /// The TLSA RRset at `name`, or the proof that there is none.
-pub(super) fn tlsa(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<ServedRrset, String> {
+pub(super) fn tlsa(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<ServedRrset, Flaw> {
     speaks_for_the_zone(reply)?;
     if rrset(&reply.answers, name, Rtype::CNAME).is_some() {
-        return Err(format!(
-            "{name} is an alias (CNAME): TLSA behind a CNAME is not followed yet"
-        ));
+        let reason = format!("{name} is an alias (CNAME): TLSA behind a CNAME is not followed yet");
+        return Err(reason.into());
     }
     let Some(signed) = judge.signed(&reply.answers, name, Rtype::TLSA)? else {
         return absent(reply, name, judge);
     };
     let mut window = signed.window;
     if let Some(wildcard) = &signed.wildcard {
-        window = both(
-            window,
-            denial::of_closer_match(reply, name, wildcard, judge)?,
-        );
+        let denied = denial::of_closer_match(reply, name, wildcard, judge)?;
+        window = both(window, denied.window);
     }
     let read = |rdata: &Rdata| {
         let short = || format!("a TLSA record at {name} is too short");
@@ -162,18 +183,26 @@ pub(super) fn tlsa(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<Serve
 }
 
 /// A negative answer counts only with its SOA and a proof, all signed (RFC 2308 §5, RFC 4035 §5.4).
-fn absent(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<ServedRrset, String> {
+fn absent(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<ServedRrset, Flaw> {
     let soa = judge
         .signed(&reply.authorities, judge.apex, Rtype::SOA)?
         .ok_or_else(|| format!("neither TLSA records at {name} nor a negative answer with SOA"))?;
     let fields = soa.rrset.rdatas.first().and_then(Soa::from_rdata);
     let fields = fields.ok_or("the SOA record of the negative answer cannot be read")?;
     let proof = denial::of_type(reply, name, Rtype::TLSA, judge)?;
+    if proof.opt_out {
+        return Err(opt_out(name).into());
+    }
     Ok(ServedRrset {
         associations: BTreeSet::new(),
         ttl: soa.rrset.ttl.min(fields.minimum),
-        signature: both(soa.window, proof),
+        signature: both(soa.window, proof.window),
     })
+}
+
+/// Why an absence that a span with opt-out covers proves nothing (RFC 5155 §6).
+pub(super) fn opt_out(name: &Name) -> String {
+    format!("opt-out: the proof leaves open whether {name} exists unsigned")
 }
 
 /// What counts when UDP and TCP say the same: the narrower of the two windows, for signatures may be made on the fly.
@@ -192,14 +221,31 @@ pub(super) fn both(one: SignatureWindow, other: SignatureWindow) -> SignatureWin
     }
 }
 
-fn speaks_for_the_zone(reply: &Reply) -> Result<(), String> {
-    if !matches!(reply.rcode, 0 | 3) {
-        let name = rcode_name(reply.rcode);
-        return Err(match &reply.explanation {
-            Some(explanation) => format!("the server answers {name} ({explanation})"),
-            None => format!("the server answers {name}"),
-        });
+fn extended_error(invalid: &Invalid) -> ExtendedError {
+    match invalid {
+        Invalid::Expired(_) => ExtendedError::SignatureExpired,
+        Invalid::NotYet(_) => ExtendedError::SignatureNotYetValid,
+        Invalid::Unsupported(_) => ExtendedError::UnsupportedDnskeyAlgorithm,
+        Invalid::NoSuchKey(_) => ExtendedError::DnskeyMissing,
+        Invalid::NotAZoneKey(_) => ExtendedError::NoZoneKeyBitSet,
+        _ => ExtendedError::DnssecBogus,
     }
+}
+
+/// An RCODE that is neither "here it is" nor "there is none" is no answer.
+pub(super) fn is_an_answer(reply: &Reply) -> Result<(), String> {
+    if matches!(reply.rcode, 0 | 3) {
+        return Ok(());
+    }
+    let name = rcode_name(reply.rcode);
+    Err(match &reply.explanation {
+        Some(explanation) => format!("the server answers {name} ({explanation})"),
+        None => format!("the server answers {name}"),
+    })
+}
+
+fn speaks_for_the_zone(reply: &Reply) -> Result<(), String> {
+    is_an_answer(reply)?;
     if reply.authoritative {
         Ok(())
     } else {
@@ -217,12 +263,13 @@ impl Judge<'_> {
         section: &[Record],
         owner: &Name,
         rtype: Rtype,
-    ) -> Result<Option<Signed>, String> {
+    ) -> Result<Option<Signed>, Flaw> {
         let Some(rrset) = rrset(section, owner, rtype) else {
             return Ok(None);
         };
         let signatures = signatures(section, owner, rtype);
         let mut refusals = BTreeSet::new();
+        let mut error = None;
         let mut signed: Option<Signed> = None;
         for signature in signatures.iter().take(SIGNATURES) {
             match verify_rrset(
@@ -240,10 +287,12 @@ impl Judge<'_> {
                     signed = Some(Signed {
                         rrset: rrset.clone(),
                         window,
+                        original_ttl: verified.original_ttl,
                         wildcard: verified.wildcard,
                     });
                 }
                 Err(invalid) => {
+                    error = error.or(Some(extended_error(&invalid)));
                     refusals.insert(invalid.to_string());
                 }
             }
@@ -251,20 +300,21 @@ impl Judge<'_> {
         if signed.is_some() {
             return Ok(signed);
         }
-        Err(if signatures.is_empty() {
-            format!("the {rtype} RRset at {owner} is not signed")
-        } else {
-            let refusals: Vec<String> = refusals.into_iter().collect();
-            format!(
-                "no valid signature over the {rtype} RRset at {owner}: {}",
-                refusals.join("; ")
-            )
-        })
+        let Some(error) = error else {
+            let reason = format!("the {rtype} RRset at {owner} is not signed");
+            return Err(Flaw::new(ExtendedError::RrsigsMissing, reason));
+        };
+        let refusals: Vec<String> = refusals.into_iter().collect();
+        let reason = format!(
+            "no valid signature over the {rtype} RRset at {owner}: {}",
+            refusals.join("; ")
+        );
+        Err(Flaw::new(error, reason))
     }
 }
 
 /// The records of one owner and type in a section; the TTL is the largest that any of them carries.
-fn rrset(section: &[Record], owner: &Name, rtype: Rtype) -> Option<Rrset> {
+pub(super) fn rrset(section: &[Record], owner: &Name, rtype: Rtype) -> Option<Rrset> {
     let mut rdatas = Vec::new();
     let mut ttl = Ttl(0);
     for record in section
@@ -290,4 +340,17 @@ fn signatures(section: &[Record], owner: &Name, covered: Rtype) -> Vec<Rdata> {
         .filter(over)
         .map(|r| r.rdata.clone())
         .collect()
+}
+
+/// In whose names the RRset of `owner` and `covered` is signed, each once. Nothing of it is verified.
+pub(super) fn signers(section: &[Record], owner: &Name, covered: Rtype) -> Vec<Name> {
+    let mut signers = Vec::new();
+    for rdata in signatures(section, owner, covered).iter().take(SIGNATURES) {
+        if let Ok(rrsig) = Rrsig::parse(rdata)
+            && !signers.contains(&rrsig.signer)
+        {
+            signers.push(rrsig.signer);
+        }
+    }
+    signers
 }

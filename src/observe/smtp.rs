@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
@@ -21,6 +22,8 @@ pub struct Caller {
     pub step: Duration,
     /// How long one conversation may take altogether.
     pub whole: Duration,
+    /// The address it calls from, where it is not the system's choice.
+    pub via: Option<IpAddr>,
 }
 
 impl Default for Caller {
@@ -30,6 +33,7 @@ impl Default for Caller {
             name: "tlsa-rotate.invalid".to_owned(),
             step: Duration::from_secs(15),
             whole: Duration::from_secs(60),
+            via: None,
         }
     }
 }

@@ -5,6 +5,7 @@ use super::observation::{Authority, Endpoint, KeyAlgorithm, TlsaName};
 use super::promise::Breach;
 use super::timing::Instant;
 use super::wait::{Binding, TimeGate};
+use super::witness::Objection;
 use std::fmt;
 
 /// Who must act for a blocker to go away.
@@ -121,6 +122,8 @@ pub enum Blocker {
     },
     /// The move would break the promise.
     Unsafe(Breach),
+    /// Senders report failures, or the Web PKI would refuse the incoming certificate.
+    Objected(Objection),
 }
 
 impl Blocker {
@@ -128,6 +131,7 @@ impl Blocker {
     pub fn who(&self) -> Who {
         match self {
             Self::CachesMayLackIt(_) | Self::Soaking(_) => Who::Clock,
+            Self::Objected(objection) => objection.who(),
             Self::NotServed { .. } | Self::ServerUnknown { .. } | Self::HostUnknown { .. } => {
                 Who::World
             }
@@ -183,6 +187,7 @@ impl Blocker {
             Self::ExpiresTooSoon { .. } => {
                 "abort this rotation and start one with a certificate that lasts longer".into()
             }
+            Self::Objected(objection) => objection.way_out(),
             Self::Unsafe(_) => {
                 "bring zone and hosts back into agreement first; `tlsa-rotate status` names what differs".into()
             }
@@ -297,6 +302,7 @@ impl fmt::Display for Blocker {
                 f,
                 "the incoming certificate ends on {not_after}; the rotation would end on {needed_until} at the earliest"
             ),
+            Self::Objected(objection) => write!(f, "{objection}"),
             Self::Unsafe(breach) => write!(f, "the next step would refuse mail: {breach}"),
         }
     }

@@ -12,6 +12,7 @@ use super::promise::{self, Breach, Mismatch};
 use super::step::{Event, Requirement, Rotation, Step, apply};
 use super::timing::{Instant, Span, Ttl};
 use super::wait;
+use super::witness;
 
 /// What the machine concludes from one look at the world.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -132,7 +133,7 @@ impl Question<'_> {
             Step::Waiting => self.may_swap(),
             Step::SwapOpen => self.deployed(),
             Step::Deployed => self.soaked(),
-            Step::Verified => self.hosts_present(Wanted::Incoming, Event::RetireDecided),
+            Step::Verified => self.may_retire(),
             Step::Retiring => self
                 .served_and_merged(Span::ZERO)
                 .map(|_| Some(Event::RetireServed)),
@@ -171,6 +172,7 @@ impl Question<'_> {
         if let Err(more) = self.served_and_merged(self.policy.soak) {
             blockers.extend(more);
         }
+        blockers.extend(witness::before_swap(self.observation));
         if blockers.is_empty() {
             Ok(Some(Event::SwapOpened))
         } else {
@@ -181,7 +183,9 @@ impl Question<'_> {
     /// Deployment is asked for only in a run that saw every server serve both (step 5's gate, re-observed).
     fn deployment(&self) -> Vec<Action> {
         let mut actions = vec![Action::ChangeZone(self.rotation.requirement())];
-        if self.served_and_merged(self.policy.soak).is_ok() {
+        if self.served_and_merged(self.policy.soak).is_ok()
+            && witness::before_swap(self.observation).is_empty()
+        {
             actions.push(Action::Deploy);
         }
         actions
@@ -193,6 +197,7 @@ impl Question<'_> {
             if let Err(more) = self.served_and_merged(self.policy.soak) {
                 blockers.extend(more);
             }
+            blockers.extend(witness::before_swap(self.observation));
             blockers
         })
     }
@@ -212,8 +217,20 @@ impl Question<'_> {
         if let Err(more) = self.served_and_merged(Span::ZERO) {
             blockers.extend(more);
         }
+        blockers.extend(witness::after_swap(self.rotation, self.observation));
         if blockers.is_empty() {
             Ok(Some(Event::SoakPassed))
+        } else {
+            Err(blockers)
+        }
+    }
+
+    /// What senders report of the soak arrives a day after it.
+    fn may_retire(&self) -> Answer {
+        let mut blockers = gate::presented(self.rotation, self.observation, Wanted::Incoming);
+        blockers.extend(witness::after_swap(self.rotation, self.observation));
+        if blockers.is_empty() {
+            Ok(Some(Event::RetireDecided))
         } else {
             Err(blockers)
         }

@@ -1,7 +1,7 @@
 //! The machine: pure values and functions that decide when a step of a rotation is safe.
 //!
 //! Read in this order: `timing` and `association` (the values), `observation` (what was seen), `event` and
-//! `step` (the seven steps and their table), `exposure` and `promise` (what must never happen), `gate`, `wait` and `blocker` (why not now),
+//! `step` (the seven steps and their table), `exposure` and `promise` (what must never happen), `gate`, `wait`, `witness` and `blocker` (why not now),
 //! `decide` (the one decision) and `timeline` (the same decision, run ahead).
 //!
 //! This room knows no clock, no file, no socket and no other room of the house.
@@ -20,3 +20,4 @@ pub mod step;
 pub mod timeline;
 pub mod timing;
 pub mod wait;
+pub mod witness;

@@ -5,6 +5,7 @@
 
 use super::association::Association;
 use super::timing::{Instant, Ttl};
+use super::witness::Witness;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -99,6 +100,8 @@ pub struct Observation {
     pub served: BTreeMap<TlsaName, BTreeMap<Authority, Seen<ServedRrset>>>,
     /// The keys that every address of every host presents.
     pub presented: BTreeMap<Endpoint, Offers>,
+    /// What others say: senders that report, and the Web PKI.
+    pub witness: Witness,
 }
 
 impl TlsaName {

@@ -13,6 +13,7 @@ use super::policy::Policy;
 use super::step::{Event, IllegalEvent, Rotation, Step, apply};
 use super::timing::{Instant, Span};
 use super::wait::{self, TimeGate};
+use super::witness::Witness;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One step of the plan.
@@ -183,5 +184,6 @@ fn ideal_world(state: &Rotation, now: Instant, policy: &Policy) -> Observation {
         merged,
         served,
         presented,
+        witness: Witness::default(),
     }
 }

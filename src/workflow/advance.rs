@@ -5,7 +5,7 @@
 use super::WorkflowError;
 use super::case::Case;
 use super::look::{self, Sight};
-use super::{act, admit, afterwards, propose, shared};
+use super::{act, admit, afterwards, propose, shared, witness};
 use crate::rotation::decide::{Decision, decide};
 use crate::rotation::observation::Observation;
 use crate::rotation::step::{Event, Rotation, Step};
@@ -203,7 +203,11 @@ fn establish(
     let Some((_, state)) = &case.rotation else {
         return Ok(decision);
     };
-    let Sight { observation, notes } = look::look(workspace, case.certificate, state, now);
+    let Sight {
+        mut observation,
+        mut notes,
+    } = look::look(workspace, case.certificate, state, now);
+    observation.witness = witness::witness(workspace, case, state, now, &mut notes);
     remember(&mut tick.notes, notes);
     let mut noted = Vec::new();
     for _ in 0..MOST_EVENTS {
@@ -242,7 +246,11 @@ fn look_at(
     let Some((id, mut state)) = case.rotation.clone() else {
         return Ok(());
     };
-    let Sight { observation, notes } = look::look(workspace, case.certificate, &state, now);
+    let Sight {
+        mut observation,
+        mut notes,
+    } = look::look(workspace, case.certificate, &state, now);
+    observation.witness = witness::witness(workspace, &case, &state, now, &mut notes);
     remember(&mut tick.notes, notes);
     let policy = &case.certificate.policy;
     let mut decision = decide(&state, now, &observation, policy);

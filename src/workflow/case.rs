@@ -90,6 +90,16 @@ impl<'w> Case<'w> {
         started.rev().find(is_retired)
     }
 
+    /// When every host was last seen to present the incoming key, in the latest rotation.
+    pub(super) fn swapped_at(&self) -> Option<Instant> {
+        let (id, _) = self.rotation.as_ref()?;
+        let swaps =
+            self.journal.entries().iter().rev().filter(|entry| {
+                entry.rotation == *id && entry.event == Event::HostsPresentedIncoming
+            });
+        swaps.map(|entry| entry.at).next()
+    }
+
     /// The name of the rotation that would be started next.
     pub(super) fn next_id(&self) -> RotationId {
         let last = self.rotation.as_ref().map_or(0, |(id, _)| id.number);

@@ -12,6 +12,7 @@ use crate::rotation::association::Association;
 use crate::rotation::observation::{Authority, Endpoint, Observation, Seen, TlsaName};
 use crate::rotation::step::Rotation;
 use crate::rotation::timing::Instant;
+use crate::rotation::witness::Witness;
 use crate::workspace::Workspace;
 use crate::workspace::config::{CertificateConfig, Signing, ZoneConfig};
 use crate::zone::content::Zone;
@@ -68,6 +69,7 @@ pub(super) fn look(
             merged,
             served,
             presented,
+            witness: Witness::default(),
         },
         notes,
     }

@@ -1,9 +1,10 @@
 //! One file per use case: observe, decide, record, render.
 //!
 //! `start`, `advance`, `abort` and `plan` are the use cases; `case` is a certificate's rotation as the journal tells it,
-//! `head` a zone as git holds it, `draft` its edit, `look` one look at the world; `shared` is what several runners have in common; `afterwards` watches over rotations that are over; `act`, `admit`, `propose` and `sign` do what a decision
-//! asks for. `merge_check`
-//! judges pull requests. `demo` stages a whole rotation on loopback.
+//! `head` a zone as git holds it, `draft` its edit, `look` one look at the world, `witness` what others say of it,
+//! `web_pki` among them; `shared` is what several runners have in common; `afterwards` watches over rotations that are
+//! over; `act`, `admit`, `propose` and `sign` do what a decision asks for. `merge_check` judges pull requests. `demo`
+//! stages a whole rotation on loopback.
 
 pub mod abort;
 mod act;
@@ -22,5 +23,9 @@ mod propose;
 mod shared;
 mod sign;
 pub mod start;
+pub mod verdict;
+pub mod verify;
+mod web_pki;
+mod witness;
 
 pub use error::WorkflowError;

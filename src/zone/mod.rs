@@ -10,6 +10,7 @@ mod form;
 mod generate;
 pub mod include;
 pub mod lexer;
+pub mod mail;
 pub mod name;
 pub(crate) mod nodes;
 mod order;

@@ -2,7 +2,7 @@
 
 use super::document::{Findings, Located, Section};
 use super::zone::ZoneConfig;
-use super::{POLICY, command_of, domain_name, read_policy};
+use super::{POLICY, Said, command_of, domain_name, read_policy};
 use crate::rotation::observation::Endpoint;
 use crate::rotation::policy::Policy;
 use crate::zone::name::Name;
@@ -20,11 +20,15 @@ pub(super) const CERTIFICATE: &[&str] = &[
     "next",
     "deploy",
     "addresses",
+    "tlsrpt",
+    "mta_sts",
     "policy",
 ];
 pub(super) const FILES: &[&str] = &["certificate", "key"];
 pub(super) const NEXT: &[&str] = &["generate", "certificate", "key"];
 pub(super) const DEPLOY: &[&str] = &["manual", "command"];
+pub(super) const TLSRPT: &[&str] = &["maildir", "mbox"];
+pub(super) const MTA_STS: &[&str] = &["roots", "addresses"];
 
 /// The port that mail between servers is taken on (RFC 5321 §4.5.4.2).
 const SMTP: u16 = 25;
@@ -49,8 +53,21 @@ pub struct CertificateConfig {
     pub deploy: Deploy,
     /// Addresses to connect to instead of those in DNS, by host.
     pub addresses: BTreeMap<String, Vec<Destination>>,
+    /// The mailbox, file or directory, that senders' TLS reports arrive in, if it is watched.
+    pub tlsrpt: Option<PathBuf>,
+    /// How MTA-STS policies are fetched.
+    pub mta_sts: MtaSts,
     /// The policy that holds for it.
     pub policy: Policy,
+}
+
+/// How MTA-STS policies are fetched, where that is not as a sender would.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MtaSts {
+    /// PEM certificates of the Web PKI's roots; the system's if it is none.
+    pub roots: Option<PathBuf>,
+    /// Where the policy host is reached, with port 443 unless they say another; empty: as DNS says.
+    pub addresses: Vec<Destination>,
 }
 
 /// Where a host is reached, when not where DNS says: behind a translated address, in a rehearsal.
@@ -137,7 +154,7 @@ impl CertificateConfig {
 
 pub(super) fn read<'t>(
     mut section: Section<'t>,
-    policy: Policy,
+    policy: Said,
     root: &Path,
     findings: &mut Findings<'t>,
 ) -> Option<CertificateConfig> {
@@ -165,10 +182,24 @@ pub(super) fn read<'t>(
         Some((_, value)) => read_addresses(value, hosts.as_deref().unwrap_or_default(), findings),
         None => BTreeMap::new(),
     };
+    let tlsrpt = section
+        .take("tlsrpt", findings)
+        .and_then(|(line, value)| read_tlsrpt(line, value, root, findings));
+    let mta_sts = section
+        .take("mta_sts", findings)
+        .and_then(|(_, value)| read_mta_sts(value, root, findings))
+        .unwrap_or_default();
+    let policy = if tlsrpt.is_some() {
+        policy.where_reports_are_read()
+    } else {
+        policy
+    };
     let policy = match section.take("policy", findings) {
         Some((_, value)) => Section::open("[certificate.policy]", value, POLICY, findings)
-            .map_or(policy, |section| read_policy(section, policy, findings)),
-        None => policy,
+            .map_or(policy.policy, |section| {
+                read_policy(section, policy, findings).policy
+            }),
+        None => policy.policy,
     };
     Some(CertificateConfig {
         name: name?,
@@ -178,6 +209,8 @@ pub(super) fn read<'t>(
         next: next?,
         deploy: deploy?,
         addresses,
+        tlsrpt,
+        mta_sts,
         policy,
     })
 }
@@ -412,6 +445,50 @@ fn read_addresses<'t>(
         }
     }
     addresses
+}
+
+fn read_tlsrpt<'t>(
+    line: usize,
+    value: Spanned<DeValue<'t>>,
+    root: &Path,
+    findings: &mut Findings<'t>,
+) -> Option<PathBuf> {
+    let mut tlsrpt = Section::open("`tlsrpt`", value, TLSRPT, findings)?;
+    let maildir = tlsrpt.text("maildir", findings);
+    let mbox = tlsrpt.text("mbox", findings);
+    let ((Some(place), None) | (None, Some(place))) = (maildir, mbox) else {
+        let wanted = "`tlsrpt` must be { maildir = \"/home/tlsrpt/Maildir\" } or { mbox = \"/var/mail/tlsrpt\" }";
+        findings.wrong(line, wanted);
+        return None;
+    };
+    Some(root.join(place.value))
+}
+
+fn read_mta_sts<'t>(
+    value: Spanned<DeValue<'t>>,
+    root: &Path,
+    findings: &mut Findings<'t>,
+) -> Option<MtaSts> {
+    let mut section = Section::open("`mta_sts`", value, MTA_STS, findings)?;
+    let roots = section.text("roots", findings);
+    let texts = section.texts("addresses", findings);
+    let mut addresses = Vec::new();
+    for text in texts.map(|texts| texts.value).unwrap_or_default() {
+        match Destination::parse(&text.value) {
+            Some(address) => addresses.push(address),
+            None => findings.wrong(
+                text.line,
+                format!(
+                    "`addresses`: `{}` is not an IP address, such as 192.0.2.80, 2001:db8::80 or 192.0.2.80:8443",
+                    text.value
+                ),
+            ),
+        }
+    }
+    Some(MtaSts {
+        roots: roots.map(|roots| root.join(roots.value)),
+        addresses,
+    })
 }
 
 /// What no certificate can see alone: names, hosts and ports that two of them claim, and hosts in no zone.

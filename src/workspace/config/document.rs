@@ -169,6 +169,11 @@ impl<'t> Section<'t> {
         Some((findings.line(&value.span()), value))
     }
 
+    /// Whether `key` is there, whatever its value.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.keys().any(|known| known.get_ref() == key)
+    }
+
     /// Reports that `key` is needed, with an example of it.
     pub(super) fn missing(&self, key: &str, example: &str, findings: &mut Findings<'t>) {
         let what = &self.what;

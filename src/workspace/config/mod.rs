@@ -9,7 +9,7 @@ pub mod duration;
 mod zone;
 
 pub use certificate::{
-    CertificateConfig, Deploy, Destination, GeneratedKey, KeyFiles, LiveFiles, NextKey,
+    CertificateConfig, Deploy, Destination, GeneratedKey, KeyFiles, LiveFiles, MtaSts, NextKey,
 };
 pub use document::Problem;
 pub use zone::{Denial, Publication, Signing, ZoneConfig};
@@ -38,6 +38,8 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("`live`", certificate::FILES),
     ("`next`", certificate::NEXT),
     ("`deploy`", certificate::DEPLOY),
+    ("`tlsrpt`", certificate::TLSRPT),
+    ("`mta_sts`", certificate::MTA_STS),
 ];
 
 const DOCUMENT: &[&str] = &["policy", "zone", "certificate"];
@@ -142,11 +144,11 @@ impl Config {
 fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
     let mut document = findings.document(DOCUMENT)?;
     let policy = match document.take("policy", findings) {
-        None => Policy::default(),
+        None => Said::default(),
         Some((_, value)) => {
             let section = Section::open("[policy]", value, POLICY, findings);
-            section.map_or(Policy::default(), |s| {
-                read_policy(s, Policy::default(), findings)
+            section.map_or(Said::default(), |s| {
+                read_policy(s, Said::default(), findings)
             })
         }
     };
@@ -189,13 +191,28 @@ fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
     })
 }
 
+/// A policy, and whether somebody said how long its soak is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Said {
+    policy: Policy,
+    soak: bool,
+}
+
+impl Said {
+    /// Reports cover a UTC day and arrive the day after: where they are read, the soak is two days unless it is said.
+    fn where_reports_are_read(mut self) -> Self {
+        if !self.soak {
+            self.policy.soak = Span::days(2);
+        }
+        self
+    }
+}
+
 /// Reads a policy table; what it does not say is as in `otherwise`.
-fn read_policy<'t>(
-    mut section: Section<'t>,
-    otherwise: Policy,
-    findings: &mut Findings<'t>,
-) -> Policy {
+fn read_policy<'t>(mut section: Section<'t>, otherwise: Said, findings: &mut Findings<'t>) -> Said {
     let line = section.line;
+    let soak = otherwise.soak || section.has("soak");
+    let otherwise = otherwise.policy;
     let mut duration =
         |key: &str, otherwise: Span| duration_of(&mut section, key, findings).unwrap_or(otherwise);
     let policy = Policy {
@@ -207,7 +224,7 @@ fn read_policy<'t>(
         let message = "`soak` is 0s: old records leave as soon as the hosts present the new key, before anybody could notice that it does not work";
         findings.warn(line, message);
     }
-    policy
+    Said { policy, soak }
 }
 
 /// The duration at `key`; none when it is not there, or is none (then that is reported).

@@ -1,0 +1,171 @@
+//! `tlsrpt`: what other senders report about their TLS sessions, by MX host, result type, sender and day (RFC 8460).
+
+use super::record::host;
+use super::{Exit, Failure, Format, Global};
+use crate::observe::tlsrpt::Gathered;
+use crate::observe::tlsrpt::report::Report;
+use crate::observe::tlsrpt::tally::{Row, Tally, tally};
+use crate::zone::name::Name;
+use clap::Args;
+use serde_json::{Value, json};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Arguments of `tlsrpt`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A FILE is a report as it arrives: JSON, gzip, a whole mail with reports attached, an mbox, a maildir, or a directory of \
+such files. A report that came more than once counts once. What cannot be read is named and left out.
+
+Successful sessions are counted by policy: senders do not say to which MX host they went, unless the policy has only one.
+
+Exit code 0: all was read. Exit code 1: something could not be read; the rest is shown.
+
+Examples:
+  tlsa-rotate tlsrpt ~/Maildir/.tlsrpt
+  tlsa-rotate tlsrpt --domain example.com 'google.com!example.com!1796083200!1796169599!1.json.gz'")]
+pub(crate) struct TlsrptArgs {
+    /// Reports, mails, mailboxes or directories of them; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Only what concerns this domain or a host in it
+    #[arg(long, value_name = "NAME", value_parser = host)]
+    domain: Option<Name>,
+}
+
+pub(crate) fn run(args: &TlsrptArgs, global: &Global) -> Result<Exit, Failure> {
+    if global.format == Format::Markdown {
+        return Err(Failure::wrong("`tlsrpt` has no markdown form").hint("use text or json"));
+    }
+    let mut gathered = Gathered::default();
+    for file in &args.files {
+        if file == Path::new("-") {
+            gathered.add_from("standard input", io::stdin().lock());
+        } else {
+            gathered.add_path(file);
+        }
+    }
+    let domain = args.domain.as_ref().map(ToString::to_string);
+    let reports = gathered.reports.iter().map(|(_, report)| report);
+    let tally = tally(reports, domain.as_deref());
+    let mut out = super::stdout();
+    if global.format == Format::Json {
+        writeln!(out, "{:#}", document(&gathered, &tally))?;
+    } else {
+        write_text(&mut out, &gathered, &tally)?;
+    }
+    out.flush()?;
+    for (place, report) in &gathered.reports {
+        for oddity in &report.oddities {
+            eprintln!("note: {place}: {oddity}");
+        }
+    }
+    for trouble in &gathered.troubles {
+        eprintln!("error: {}: {}", trouble.place, trouble.why);
+    }
+    Ok(if gathered.troubles.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Wrong
+    })
+}
+
+const COLUMNS: [&str; 6] = ["day", "sender", "policy", "MX host", "result", "sessions"];
+
+fn write_text(out: &mut impl Write, gathered: &Gathered, tally: &Tally) -> io::Result<()> {
+    let lines: Vec<[String; 6]> = tally
+        .rows
+        .iter()
+        .map(|(row, sessions)| cells(row, *sessions))
+        .collect();
+    let mut widths = COLUMNS.map(str::len);
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    if !lines.is_empty() {
+        write_line(out, &COLUMNS.map(str::to_owned), widths)?;
+    }
+    for line in &lines {
+        write_line(out, line, widths)?;
+    }
+    let copies = match gathered.copies {
+        0 => String::new(),
+        copies => format!(" ({copies} more came twice)"),
+    };
+    writeln!(
+        out,
+        "{} report{}{copies}: {} sessions went well, {} failed",
+        gathered.reports.len(),
+        if gathered.reports.len() == 1 { "" } else { "s" },
+        tally.successful,
+        tally.failed
+    )
+}
+
+fn write_line(out: &mut impl Write, cells: &[String; 6], widths: [usize; 6]) -> io::Result<()> {
+    let [day, sender, policy, host, result, sessions] = cells;
+    let [a, b, c, d, e, f] = widths;
+    writeln!(
+        out,
+        "{day:<a$}  {sender:<b$}  {policy:<c$}  {host:<d$}  {result:<e$}  {sessions:>f$}"
+    )
+}
+
+fn cells(row: &Row, sessions: u64) -> [String; 6] {
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let sender = match row.sender.as_str() {
+        "" => "(unnamed)",
+        named => named,
+    };
+    let policy = match &row.domain {
+        Some(domain) => format!("{} {domain}", row.kind),
+        None => row.kind.to_string(),
+    };
+    [
+        or_dash(&row.day),
+        sender.to_owned(),
+        policy,
+        or_dash(&row.host),
+        row.result.clone().unwrap_or_else(|| "went well".to_owned()),
+        sessions.to_string(),
+    ]
+}
+
+fn document(gathered: &Gathered, tally: &Tally) -> Value {
+    let rows = tally.rows.iter().map(|(row, sessions)| {
+        json!({
+            "day": row.day,
+            "sender": row.sender,
+            "policy": row.kind.to_string(),
+            "domain": row.domain,
+            "host": row.host,
+            "result": row.result,
+            "sessions": sessions,
+        })
+    });
+    json!({
+        "schema": "tlsa-rotate/tlsrpt/v1",
+        "successful": tally.successful,
+        "failed": tally.failed,
+        "sessions": rows.collect::<Vec<_>>(),
+        "reports": gathered.reports.iter().map(report).collect::<Vec<_>>(),
+        "copies": gathered.copies,
+        "errors": gathered.troubles.iter()
+            .map(|trouble| json!({"place": trouble.place, "why": trouble.why}))
+            .collect::<Vec<_>>(),
+    })
+}
+
+fn report((place, report): &(String, Report)) -> Value {
+    json!({
+        "place": place,
+        "organisation": report.organisation,
+        "id": report.id,
+        "begin": report.span.map(|(begin, _)| begin.to_string()),
+        "end": report.span.map(|(_, end)| end.to_string()),
+        "tlsa_seen": report.policies.iter().flat_map(|policy| &policy.associations).collect::<Vec<_>>(),
+        "notes": report.oddities.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}

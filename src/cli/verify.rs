@@ -1,0 +1,211 @@
+//! `verify`: a destination as a DANE-validating sender sees it now, one verdict for each host, address and algorithm.
+
+use super::record::{host, read_bounded, shown};
+use super::{Exit, Failure, Format, Global, verify_json, verify_view};
+use crate::observe::anchors::Anchors;
+use crate::observe::chain::Validator;
+use crate::observe::resolver::{self, Resolvers};
+use crate::observe::senders_view::{Families, Overrides, Sender};
+use crate::observe::smtp::Caller;
+use crate::observe::wait_for;
+use crate::workflow::verdict::Standing;
+use crate::workflow::verify::{self, Bounds, Question};
+use crate::workspace::config::duration;
+use crate::zone::name::Name;
+use clap::Args;
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where the system says which resolvers it uses.
+const RESOLV_CONF: &str = "/etc/resolv.conf";
+/// How long one resolver may take over one question.
+const PATIENCE: Duration = Duration::from_secs(6);
+/// Questions to resolvers, and conversations with mail hosts, under way at once.
+const AT_ONCE: usize = 64;
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A name without a port is a domain: its MX hosts are verified, or itself if it has none. With a port, or in brackets, it \
+is a host. DNSSEC is validated here, from the root's keys down; the resolver is asked and not trusted. Nothing is sent \
+to mail hosts but EHLO, STARTTLS and QUIT.
+
+Exit code 0: every host, address and algorithm is verified. 4: delivery is at risk, a validating sender would refuse or \
+defer somewhere. 1: not verified, without such a risk: something could not be told, or has no TLSA records. With \
+--format nagios: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.")]
+pub(crate) struct VerifyArgs {
+    /// Domains (`example.com`) and hosts (`mx1.example.com:25`, `[mx1.example.com]`)
+    #[arg(value_name = "DOMAIN|HOST[:PORT]", required = true, value_parser = question)]
+    targets: Vec<Question>,
+    /// The resolver to ask [default: those of /etc/resolv.conf]
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = server)]
+    resolver: Vec<SocketAddr>,
+    /// DS or DNSKEY lines to trust instead of the root's keys
+    #[arg(long, value_name = "FILE")]
+    trust_anchor: Option<PathBuf>,
+    /// An address to take for a host instead of looking it up; repeat it for more
+    #[arg(long, value_name = "NAME=ADDR[:PORT]", value_parser = overridden)]
+    resolve: Vec<(Name, IpAddr, Option<u16>)>,
+    /// Connect from this address
+    #[arg(long, value_name = "ADDR")]
+    via: Option<IpAddr>,
+    /// IPv4 addresses only
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    ipv4: bool,
+    /// IPv6 addresses only
+    #[arg(short = '6', long)]
+    ipv6: bool,
+    /// How long everything may take (`90`, `90s`, `5m`)
+    #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = span)]
+    timeout: Duration,
+}
+
+pub(crate) fn run(args: &VerifyArgs, global: &Global) -> Result<Exit, Failure> {
+    if global.format == Format::Markdown {
+        return Err(
+            Failure::wrong("`verify` has no markdown form").hint("use text, json or nagios")
+        );
+    }
+    let servers = resolvers(args)?;
+    let anchors = anchors(args)?;
+    let now = global.now();
+    let sender = Sender {
+        validator: Validator::new(
+            Resolvers::new(servers, PATIENCE.min(args.timeout), AT_ONCE),
+            anchors,
+            now,
+        ),
+        overrides: overrides(args),
+        families: match (args.ipv4, args.ipv6) {
+            (true, _) => Families::Four,
+            (_, true) => Families::Six,
+            _ => Families::Both,
+        },
+    };
+    let patient = Caller::default();
+    let caller = Caller {
+        step: patient.step.min(args.timeout),
+        whole: patient.whole.min(args.timeout),
+        via: args.via,
+        ..patient
+    };
+    let bounds = Bounds {
+        conversations: AT_ONCE,
+        overall: args.timeout,
+    };
+    let found = wait_for(verify::verify(&args.targets, sender, &caller, now, bounds))
+        .map_err(|e| Failure::wrong(format_args!("nothing can be asked over the network: {e}")))?;
+    let mut out = super::stdout();
+    let standing = found.iter().map(verify::Verification::standing).max();
+    let standing = standing.unwrap_or(Standing::Unknown);
+    match global.format {
+        Format::Json => verify_json::json(&found, standing, &mut out)?,
+        Format::Nagios => verify_view::nagios(&found, standing, &mut out)?,
+        _ => verify_view::text(&found, &mut out)?,
+    }
+    Ok(match (global.format, standing) {
+        (_, Standing::Verified) => Exit::Done,
+        (Format::Nagios, Standing::AtRisk) => Exit::NagiosCritical,
+        (Format::Nagios, Standing::Unknown) => Exit::PersonNeeded,
+        (_, Standing::AtRisk) => Exit::DeliveryAtRisk,
+        (_, Standing::Unknown | Standing::Unprotected) => Exit::Wrong,
+    })
+}
+
+fn resolvers(args: &VerifyArgs) -> Result<Vec<SocketAddr>, Failure> {
+    if !args.resolver.is_empty() {
+        return Ok(args.resolver.clone());
+    }
+    let hint = "name one with --resolver ADDR";
+    let text = fs::read_to_string(RESOLV_CONF)
+        .map_err(|e| Failure::wrong(format_args!("{RESOLV_CONF}: {e}")).hint(hint))?;
+    let servers = resolver::servers_of(&text);
+    if servers.is_empty() {
+        return Err(Failure::wrong(format_args!("{RESOLV_CONF} names no resolver")).hint(hint));
+    }
+    Ok(servers)
+}
+
+fn anchors(args: &VerifyArgs) -> Result<Anchors, Failure> {
+    let Some(file) = &args.trust_anchor else {
+        return Ok(Anchors::root());
+    };
+    let octets =
+        read_bounded(file).map_err(|e| Failure::wrong(format_args!("{}: {e}", shown(file))))?;
+    let name = shown(file).to_string();
+    Anchors::read(&name, &octets).map_err(|e| Failure::wrong(format_args!("{name}: {e}")))
+}
+
+fn overrides(args: &VerifyArgs) -> Overrides {
+    let mut overrides = Overrides::new();
+    for (name, address, port) in &args.resolve {
+        let asked = args.targets.iter().find(|question| question.name == *name);
+        let usual = asked.and_then(|question| question.port).unwrap_or(25);
+        let address = SocketAddr::new(*address, port.unwrap_or(usual));
+        overrides.entry(name.clone()).or_default().push(address);
+    }
+    overrides
+}
+
+/// `example.com`, `mx1.example.com:25`, `[mx1.example.com]`, `[mx1.example.com]:25`.
+fn question(text: &str) -> Result<Question, String> {
+    if text.parse::<IpAddr>().is_ok() {
+        return Err("an address has no TLSA records: give the host's name".to_owned());
+    }
+    let (bare, port) = match text.rsplit_once(':') {
+        Some((bare, port)) => (bare, Some(port)),
+        None => (text, None),
+    };
+    let port = match port.map(str::parse::<u16>) {
+        None => None,
+        Some(Ok(port)) if port > 0 => Some(port),
+        Some(_) => return Err("the port is not a number from 1 to 65535".to_owned()),
+    };
+    let bracketed = bare
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    Ok(Question {
+        name: host(bracketed.unwrap_or(bare))?,
+        port,
+        is_host: bracketed.is_some(),
+    })
+}
+
+/// `192.0.2.1`, `192.0.2.1:5353`, `::1`, `[::1]:5353`.
+fn server(text: &str) -> Result<SocketAddr, String> {
+    let (address, port) = address(text)?;
+    Ok(SocketAddr::new(address, port.unwrap_or(53)))
+}
+
+fn address(text: &str) -> Result<(IpAddr, Option<u16>), String> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok((address, None));
+    }
+    let socket = text.parse::<SocketAddr>();
+    socket
+        .map(|socket| (socket.ip(), Some(socket.port())))
+        .map_err(|_| {
+            "not an address such as 192.0.2.1, 192.0.2.1:53 or [2001:db8::1]:53".to_owned()
+        })
+}
+
+fn overridden(text: &str) -> Result<(Name, IpAddr, Option<u16>), String> {
+    let (name, rest) = text.split_once('=').ok_or("expected NAME=ADDR")?;
+    let (address, port) = address(rest)?;
+    Ok((host(name)?, address, port))
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    let seconds = match text.parse::<u64>() {
+        Ok(seconds) => seconds,
+        Err(_) => duration::parse(text)
+            .map_err(|e| e.to_string())?
+            .as_seconds(),
+    };
+    if seconds == 0 {
+        return Err("no time at all".to_owned());
+    }
+    Ok(Duration::from_secs(seconds))
+}

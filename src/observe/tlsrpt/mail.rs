@@ -1,0 +1,108 @@
+//! Reports inside mail: the attachments of a `multipart/report` message, and of those forwarded within it
+//! (RFC 8460 §5.3, RFC 2045).
+
+use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
+use std::borrow::Cow;
+
+/// No message is longer.
+pub const MAX_OCTETS: usize = 16 * 1024 * 1024;
+/// Parts of one message that are looked at.
+const PARTS: usize = 256;
+/// Messages within messages that are opened.
+const DEPTH: usize = 3;
+
+/// The parts of a message that are, or may be, reports: their octets with the transfer encoding undone.
+///
+/// `None` if the octets are no message at all.
+pub fn attachments(octets: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let message = MessageParser::new().parse(octets)?;
+    // The parser makes a message of anything; one without any of these fields is none.
+    let is_mail = message.headers().iter().any(|header| {
+        ["content-type", "from", "received", "subject"]
+            .contains(&&*header.name().to_ascii_lowercase())
+    });
+    if !is_mail {
+        return None;
+    }
+    let mut found = Vec::new();
+    collect(&message, DEPTH, &mut found);
+    Some(found)
+}
+
+fn collect(message: &Message<'_>, depth: usize, found: &mut Vec<Vec<u8>>) {
+    for part in message.parts.iter().take(PARTS) {
+        if found.len() >= PARTS {
+            return;
+        }
+        match &part.body {
+            PartType::Message(inner) if depth > 0 => {
+                collect(inner, depth.saturating_sub(1), found);
+            }
+            PartType::Multipart(_) | PartType::Message(_) => {}
+            _ if is_report(part) => found.push(part.contents().to_vec()),
+            _ => {}
+        }
+    }
+}
+
+/// By media type (RFC 8460 §6.4, §6.5), by name, or by what it begins with: senders get the first two wrong.
+fn is_report(part: &MessagePart<'_>) -> bool {
+    let media = part.content_type().map(|media| {
+        let subtype = media.subtype().unwrap_or_default();
+        format!("{}/{subtype}", media.ctype()).to_ascii_lowercase()
+    });
+    let name = part.attachment_name().map(str::to_ascii_lowercase);
+    let by_media = media
+        .as_deref()
+        .is_some_and(|media| media.starts_with("application/tlsrpt+"));
+    let by_name = name
+        .as_deref()
+        .is_some_and(|name| name.ends_with(".json") || name.ends_with(".json.gz"));
+    let contents = part.contents();
+    let by_look = super::archive::is_gzip(contents)
+        || (name.is_some() && contents.trim_ascii_start().starts_with(b"{"));
+    by_media || by_name || by_look
+}
+
+/// Whether a file is an mbox: it begins with the line that parts messages (RFC 4155).
+pub fn is_mbox(octets: &[u8]) -> bool {
+    octets.starts_with(b"From ")
+}
+
+/// The messages of an mbox, one by one: each begins with `From ` behind an empty line; `>From ` is put back.
+pub fn mbox(octets: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
+    let mut rest = octets;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        // The `From ` line itself is no part of the message.
+        let body = memchr::memchr(b'\n', rest).and_then(|at| rest.get(at.saturating_add(1)..));
+        let body = body.unwrap_or_default();
+        let ends = memchr::memmem::find_iter(body, b"\nFrom ").find(|at| {
+            let before = body.get(..*at).unwrap_or_default();
+            before.ends_with(b"\n") || before.ends_with(b"\r")
+        });
+        let (message, after) = match ends {
+            Some(at) => body.split_at_checked(at.saturating_add(1))?,
+            None => (body, &[][..]),
+        };
+        rest = after;
+        Some(unquoted(message))
+    })
+}
+
+/// Lines that begin with `>`s and `From ` lose one `>`, which was put there so that they part no messages.
+fn unquoted(message: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memmem::find(message, b"\n>From ").is_none() {
+        return Cow::Borrowed(message);
+    }
+    let mut plain = Vec::with_capacity(message.len());
+    for line in message.split_inclusive(|octet| *octet == b'\n') {
+        let quoted = line.iter().take_while(|octet| **octet == b'>').count();
+        let is_from = line.get(quoted..).is_some_and(|l| l.starts_with(b"From "));
+        let from = usize::from(quoted > 0 && is_from);
+        plain.extend_from_slice(line.get(from..).unwrap_or_default());
+    }
+    Cow::Owned(plain)
+}

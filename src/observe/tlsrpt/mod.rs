@@ -1,0 +1,194 @@
+//! What other senders report about their TLS sessions with us, gathered from wherever the reports were put (RFC 8460).
+//!
+//! Reports come from strangers: each file, message, expansion and count is bounded, and what cannot be read is a
+//! [`Trouble`] with its place and reason, never the end of the run.
+
+pub mod archive;
+pub mod mail;
+mod policy_text;
+pub mod report;
+pub mod tally;
+
+use report::Report;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// No file is larger: a mailbox of reports of a year is a few MiB.
+const MAX_FILE: u64 = 256 * 1024 * 1024;
+/// Files of one directory that are read.
+const MAX_FILES: usize = 100_000;
+/// What all expanded archives of one run may come to.
+const MAX_EXPANDED: usize = 512 * 1024 * 1024;
+
+/// Everything that was found.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// Each report once, in the order found, with the place it was found at.
+    pub reports: Vec<(String, Report)>,
+    /// How many came more than once.
+    pub copies: usize,
+    /// What could not be read.
+    pub troubles: Vec<Trouble>,
+    seen: BTreeMap<(String, String), usize>,
+    expanded: usize,
+}
+
+/// Something that could not be read, or that should be known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Which file, and which message in it.
+    pub place: String,
+    /// Why.
+    pub why: String,
+    /// Whether the place could not be read at all, so that nobody knows what lies there.
+    pub unreadable: bool,
+}
+
+impl Gathered {
+    /// Reads a file (report, gzip, mail, mbox) or a directory (a maildir, or one of such files) into it.
+    pub fn add_path(&mut self, path: &Path) {
+        let place = path.display().to_string();
+        match fs::metadata(path) {
+            Ok(found) if found.is_dir() => self.add_directory(path),
+            Ok(_) => match File::open(path).and_then(|file| read_bounded(file)) {
+                Ok(octets) => self.add(&place, &octets),
+                Err(error) => self.unreadable(&place, &error),
+            },
+            Err(error) => self.unreadable(&place, &error),
+        }
+    }
+
+    /// The same for what comes from a reader, such as standard input.
+    pub fn add_from(&mut self, place: &str, reader: impl Read) {
+        match read_bounded(reader) {
+            Ok(octets) => self.add(place, &octets),
+            Err(error) => self.unreadable(place, &error),
+        }
+    }
+
+    fn add_directory(&mut self, path: &Path) {
+        // A maildir keeps messages in `new` and `cur`; what lies in `tmp` is not delivered yet.
+        let parts: Vec<PathBuf> = ["new", "cur"].iter().map(|p| path.join(p)).collect();
+        let is_maildir = parts.iter().all(|part| part.is_dir());
+        let directories = if is_maildir {
+            parts
+        } else {
+            vec![path.to_owned()]
+        };
+        for directory in directories {
+            match files_in(&directory) {
+                Ok(files) => files.iter().for_each(|file| self.add_path(file)),
+                Err(error) => self.unreadable(&directory.display().to_string(), &error),
+            }
+        }
+    }
+
+    fn add(&mut self, place: &str, octets: &[u8]) {
+        if octets.trim_ascii().is_empty() {
+            return self.trouble(place, "empty");
+        }
+        if mail::is_mbox(octets) {
+            for (message, number) in mail::mbox(octets).zip(1_u64..) {
+                self.add_mail(&format!("{place}, message {number}"), &message);
+            }
+        } else if archive::is_gzip(octets) || octets.trim_ascii_start().starts_with(b"{") {
+            self.add_report(place, octets);
+        } else {
+            self.add_mail(place, octets);
+        }
+    }
+
+    fn add_mail(&mut self, place: &str, octets: &[u8]) {
+        if octets.len() > mail::MAX_OCTETS {
+            return self.trouble(place, "a message longer than 16 MiB holds no TLS report");
+        }
+        match mail::attachments(octets) {
+            None => self.trouble(place, "neither a TLS report (JSON, gzip) nor a mail"),
+            Some(parts) if parts.is_empty() => {
+                self.trouble(place, "a mail without a TLS report in it");
+            }
+            Some(parts) => parts.iter().for_each(|part| self.add_report(place, part)),
+        }
+    }
+
+    fn add_report(&mut self, place: &str, octets: &[u8]) {
+        let expanded = if archive::is_gzip(octets) {
+            let left = MAX_EXPANDED.saturating_sub(self.expanded);
+            match archive::expand(octets, report::MAX_OCTETS.min(left)) {
+                Ok(expanded) => expanded,
+                Err(why) => return self.trouble(place, why),
+            }
+        } else {
+            octets.to_vec()
+        };
+        self.expanded = self.expanded.saturating_add(expanded.len());
+        let report = match Report::parse(&expanded) {
+            Ok(report) => report,
+            Err(why) => return self.trouble(place, why),
+        };
+        let name = (report.organisation.to_lowercase(), report.id.clone());
+        let known = self.seen.get(&name).and_then(|at| self.reports.get(*at));
+        match known {
+            Some((_, first)) if *first == report => self.copies = self.copies.saturating_add(1),
+            // The same name for something else: without a name it is simply another report.
+            Some((first_place, _)) if !report.id.is_empty() => {
+                let why = format!(
+                    "it has the report-id `{}` of the report in {first_place} and says something else; the first counts",
+                    report.id
+                );
+                self.copies = self.copies.saturating_add(1);
+                self.trouble(place, why);
+            }
+            _ => {
+                self.seen.entry(name).or_insert(self.reports.len());
+                self.reports.push((place.to_owned(), report));
+            }
+        }
+    }
+
+    fn trouble(&mut self, place: &str, why: impl ToString) {
+        self.troubles.push(Trouble {
+            place: place.to_owned(),
+            why: why.to_string(),
+            unreadable: false,
+        });
+    }
+
+    fn unreadable(&mut self, place: &str, error: &io::Error) {
+        self.troubles.push(Trouble {
+            place: place.to_owned(),
+            why: error.to_string(),
+            unreadable: true,
+        });
+    }
+}
+
+/// The regular files of a directory by name, so that every run reads them in the same order.
+fn files_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        // Links are not followed: a mailbox is written to by others.
+        if entry.file_type()?.is_file() {
+            files.push(entry.path());
+        }
+        if files.len() > MAX_FILES {
+            return Err(io::Error::other("more than 100,000 files"));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read_bounded(reader: impl Read) -> io::Result<Vec<u8>> {
+    let mut octets = Vec::new();
+    reader
+        .take(MAX_FILE.saturating_add(1))
+        .read_to_end(&mut octets)?;
+    if u64::try_from(octets.len()).unwrap_or(u64::MAX) > MAX_FILE {
+        return Err(io::Error::other("larger than 256 MiB"));
+    }
+    Ok(octets)
+}

@@ -1,0 +1,520 @@
+//! One report of a mail sender about the TLS sessions it tried, as JSON (RFC 8460 §4.4), with what senders make of it.
+//!
+//! Lenient where a sender's habit takes nothing from the meaning (a missing contact, a number in quotes, a policy in a
+//! string of JSON); each habit that may matter to a reader is an [`Oddity`]. Every list and text is bounded while it is
+//! read, so that memory does not follow what a stranger writes.
+
+use super::policy_text::{self, PolicyText};
+use crate::rotation::association::Association;
+use crate::rotation::timing::Instant;
+use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::marker::PhantomData;
+
+/// No report is longer, uncompressed.
+pub const MAX_OCTETS: usize = 4 * 1024 * 1024;
+/// Policies of one report that are kept.
+const POLICIES: usize = 1_000;
+/// Failures of one policy that are kept, and policy lines and MX patterns.
+const DETAILS: usize = 2_000;
+/// Characters of one text that are kept.
+const CHARACTERS: usize = 512;
+
+/// What one sender reports about one span of time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The reporting organisation; empty if it does not say.
+    pub organisation: String,
+    /// The report's name, unique for the organisation.
+    pub id: String,
+    /// From when until when it counts; `None` if that is missing or no date.
+    pub span: Option<(Instant, Instant)>,
+    /// One entry for each policy that was applied.
+    pub policies: Vec<Policy>,
+    /// What is odd about it.
+    pub oddities: Vec<Oddity>,
+}
+
+/// One policy that the sender applied, and how its sessions went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Which kind.
+    pub kind: Kind,
+    /// The domain it belongs to, lower case; `None` if missing.
+    pub domain: Option<String>,
+    /// The TLSA records that the sender saw, where it tells them.
+    pub associations: BTreeSet<Association>,
+    /// The MX names or patterns of the policy, lower case.
+    pub mx: Vec<String>,
+    /// Sessions that went well.
+    pub successful: u64,
+    /// Sessions that did not, as the summary says.
+    pub failed: u64,
+    /// The failures one by one.
+    pub failures: Vec<Failure>,
+}
+
+/// Kinds of policy (RFC 8460 §4.2).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// DANE.
+    Tlsa,
+    /// MTA-STS.
+    Sts,
+    /// The sender found neither.
+    NoPolicyFound,
+    /// Something this program does not know, or nothing.
+    Other(String),
+}
+
+/// Sessions that failed for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The result type (RFC 8460 §4.3), lower case: `validation-failure`, `certificate-host-mismatch`, …
+    pub result: String,
+    /// The MX host, lower case, without a final dot; `None` if missing.
+    pub host: Option<String>,
+    /// The address that was connected to.
+    pub receiving_ip: Option<String>,
+    /// The address of the sending host.
+    pub sending_ip: Option<String>,
+    /// How many sessions.
+    pub sessions: u64,
+    /// What the sender adds: a reason code and further words.
+    pub reason: Option<String>,
+}
+
+/// A habit of a sender that a reader should know of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Oddity {
+    /// The organisation is not named.
+    NoOrganisation,
+    /// The report has no name: it cannot be told from a second copy of itself.
+    NoId,
+    /// The dates are missing or cannot be read.
+    NoDates,
+    /// A policy does not say for which domain it is.
+    NoPolicyDomain,
+    /// A policy's total of failures is not the sum of its failures.
+    TotalsDisagree {
+        /// The policy's domain.
+        domain: String,
+        /// The total in the summary.
+        total: u64,
+        /// The sum of the details.
+        details: u64,
+    },
+    /// A policy's text is JSON inside a string.
+    PolicyInString,
+    /// More policies, failures or lines than are kept.
+    TooMany {
+        /// How many were left out.
+        left_out: u64,
+    },
+}
+
+/// Why a text is no report.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotReport {
+    /// Too long.
+    #[error("longer than {} MiB: no TLS report is", MAX_OCTETS / 1024 / 1024)]
+    TooLong,
+    /// Not JSON, or JSON of another shape.
+    #[error("not a TLS report (RFC 8460 §4.4): {0}")]
+    Json(String),
+}
+
+impl Report {
+    /// Reads one report.
+    pub fn parse(octets: &[u8]) -> Result<Self, NotReport> {
+        if octets.len() > MAX_OCTETS {
+            return Err(NotReport::TooLong);
+        }
+        const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+        let octets = octets.strip_prefix(BYTE_ORDER_MARK).unwrap_or(octets);
+        let file: FileReport =
+            serde_json::from_slice(octets).map_err(|e| NotReport::Json(shown(&e.to_string())))?;
+        Ok(file.into_report())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct FileReport {
+    #[serde(default)]
+    organization_name: Text,
+    #[serde(default)]
+    date_range: FileDates,
+    #[serde(default)]
+    report_id: Text,
+    policies: Capped<FilePolicy, POLICIES>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+struct FileDates {
+    start_datetime: Text,
+    end_datetime: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct FilePolicy {
+    policy: FileTerms,
+    summary: FileSummary,
+    #[serde(rename = "failure-details")]
+    failure_details: Capped<FileFailure, DETAILS>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+struct FileTerms {
+    policy_type: Text,
+    policy_string: PolicyText,
+    policy_domain: Text,
+    // The RFC's text says `mx-host`, its example `mx-host` with a single string; some senders write `mx-hosts`.
+    #[serde(alias = "mx-host-pattern", alias = "mx-hosts")]
+    mx_host: Capped<Text, DETAILS>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+struct FileSummary {
+    total_successful_session_count: Count,
+    total_failure_session_count: Count,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+struct FileFailure {
+    result_type: Text,
+    sending_mta_ip: Text,
+    receiving_mx_hostname: Text,
+    receiving_ip: Text,
+    failed_session_count: Count,
+    #[serde(alias = "additional-info-uri")]
+    additional_information: Text,
+    failure_reason_code: Text,
+    // An erratum's spelling that senders took from the RFC's own example.
+    #[serde(rename = "failure-error-code")]
+    failure_error_code: Text,
+}
+
+impl FileReport {
+    fn into_report(self) -> Report {
+        let mut oddities = Vec::new();
+        let mut note = |oddity: Oddity| {
+            if !oddities.contains(&oddity) {
+                oddities.push(oddity);
+            }
+        };
+        let organisation = self.organization_name.0.unwrap_or_default();
+        if organisation.is_empty() {
+            note(Oddity::NoOrganisation);
+        }
+        let id = self.report_id.0.unwrap_or_default();
+        if id.is_empty() {
+            note(Oddity::NoId);
+        }
+        let start = self.date_range.start_datetime.0.as_deref().and_then(date);
+        let end = self.date_range.end_datetime.0.as_deref().and_then(date);
+        let span = start.zip(end).filter(|(start, end)| start <= end);
+        if span.is_none() {
+            note(Oddity::NoDates);
+        }
+        let mut left_out = self.policies.left_out;
+        let mut policies = Vec::new();
+        for file in self.policies.kept {
+            left_out = left_out
+                .saturating_add(file.failure_details.left_out)
+                .saturating_add(file.policy.mx_host.left_out);
+            if file.policy.policy_string.was_in_string {
+                note(Oddity::PolicyInString);
+            }
+            // Where some failures were left out, their sum says nothing.
+            let is_whole = file.failure_details.left_out == 0;
+            let policy = file.into_policy();
+            if policy.domain.is_none() {
+                note(Oddity::NoPolicyDomain);
+            }
+            let sum = |sum: u64, failure: &Failure| sum.saturating_add(failure.sessions);
+            let details = policy.failures.iter().fold(0, sum);
+            if is_whole && details != policy.failed {
+                note(Oddity::TotalsDisagree {
+                    domain: policy.domain.clone().unwrap_or_default(),
+                    total: policy.failed,
+                    details,
+                });
+            }
+            policies.push(policy);
+        }
+        if left_out > 0 {
+            note(Oddity::TooMany { left_out });
+        }
+        Report {
+            organisation,
+            id,
+            span,
+            policies,
+            oddities,
+        }
+    }
+}
+
+impl FilePolicy {
+    fn into_policy(self) -> Policy {
+        let terms = self.policy;
+        let mx = terms.mx_host.kept.into_iter().filter_map(Text::host);
+        Policy {
+            kind: Kind::parse(terms.policy_type.0.unwrap_or_default()),
+            domain: terms.policy_domain.host(),
+            associations: policy_text::associations(&terms.policy_string),
+            mx: mx.collect(),
+            successful: self.summary.total_successful_session_count.0,
+            failed: self.summary.total_failure_session_count.0,
+            failures: self
+                .failure_details
+                .kept
+                .into_iter()
+                .map(FileFailure::into_failure)
+                .collect(),
+        }
+    }
+}
+
+impl FileFailure {
+    fn into_failure(self) -> Failure {
+        let words = [
+            self.failure_reason_code.0,
+            self.failure_error_code.0,
+            self.additional_information.0,
+        ];
+        let words: Vec<String> = words.into_iter().flatten().collect();
+        let result = self.result_type.0.unwrap_or_default().to_ascii_lowercase();
+        Failure {
+            result: if result.is_empty() {
+                "(no result type)".to_owned()
+            } else {
+                result
+            },
+            host: self.receiving_mx_hostname.host(),
+            receiving_ip: self.receiving_ip.0,
+            sending_ip: self.sending_mta_ip.0,
+            sessions: self.failed_session_count.0,
+            reason: (!words.is_empty()).then(|| words.join("; ")),
+        }
+    }
+}
+
+impl Policy {
+    /// The MX host that a failure is about: as it says, else the only one the policy has.
+    pub fn host_of<'p>(&'p self, failure: &'p Failure) -> Option<&'p str> {
+        let only = match self.mx.as_slice() {
+            [one] if !one.starts_with('*') && !one.starts_with('.') => Some(one.as_str()),
+            _ => None,
+        };
+        failure.host.as_deref().or(only)
+    }
+}
+
+impl Kind {
+    fn parse(text: String) -> Self {
+        match text.to_ascii_lowercase().as_str() {
+            "tlsa" => Self::Tlsa,
+            "sts" => Self::Sts,
+            "no-policy-found" => Self::NoPolicyFound,
+            _ => Self::Other(text),
+        }
+    }
+}
+
+/// RFC 3339; without an offset it is UTC, as the reports' days are (RFC 8460 §4.1).
+fn date(text: &str) -> Option<Instant> {
+    let unix = chrono::DateTime::parse_from_rfc3339(text)
+        .map(|date| date.timestamp())
+        .or_else(|_| {
+            chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S")
+                .map(|date| date.and_utc().timestamp())
+        })
+        .ok()?;
+    u64::try_from(unix).ok().map(Instant::from_unix)
+}
+
+/// From a stranger, for a terminal: no control characters (nor marks that turn the line around), and not many others.
+pub(super) fn shown(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars()
+        .filter(|c| !c.is_control() && !turns(*c))
+        .take(CHARACTERS)
+        .collect()
+}
+
+/// A text that may be missing, `null`, a number, or of any other shape (then it counts as missing).
+#[derive(Default)]
+struct Text(Option<String>);
+
+impl Text {
+    /// As a host name: lower case, without a final dot.
+    fn host(self) -> Option<String> {
+        let name = self.0?.trim_end_matches('.').to_ascii_lowercase();
+        (!name.is_empty()).then_some(name)
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Scalar).map(|scalar| {
+            let text = scalar.map(|text| shown(text.trim()));
+            Self(text.filter(|text| !text.is_empty()))
+        })
+    }
+}
+
+/// A number of sessions: a number, perhaps in quotes; anything else is zero.
+#[derive(Default)]
+struct Count(u64);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let scalar = deserializer.deserialize_any(Scalar)?;
+        let number = scalar.and_then(|text| text.trim().parse().ok());
+        Ok(Self(number.unwrap_or_default()))
+    }
+}
+
+/// One value as text; lists and objects are passed over.
+struct Scalar;
+
+impl<'de> Visitor<'de> for Scalar {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or a number")
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some(text.chars().take(CHARACTERS).collect()))
+    }
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Some(number.to_string()))
+    }
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(Some(number.to_string()))
+    }
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(Some(number.to_string()))
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+}
+
+/// A list of which at most so many elements are kept; a single text counts as a list of one, `null` as an empty one.
+pub(super) struct Capped<T, const MOST: usize> {
+    pub(super) kept: Vec<T>,
+    left_out: u64,
+}
+
+impl<T, const MOST: usize> Default for Capped<T, MOST> {
+    fn default() -> Self {
+        Self {
+            kept: Vec::new(),
+            left_out: 0,
+        }
+    }
+}
+
+impl<'de, T: DeserializeOwned, const MOST: usize> Deserialize<'de> for Capped<T, MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(List(PhantomData))
+    }
+}
+
+struct List<T, const MOST: usize>(PhantomData<T>);
+
+impl<'de, T: DeserializeOwned, const MOST: usize> Visitor<'de> for List<T, MOST> {
+    type Value = Capped<T, MOST>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut capped = Capped::default();
+        while capped.kept.len() < MOST {
+            match list.next_element::<T>()? {
+                Some(element) => capped.kept.push(element),
+                None => return Ok(capped),
+            }
+        }
+        while list.next_element::<IgnoredAny>()?.is_some() {
+            capped.left_out = capped.left_out.saturating_add(1);
+        }
+        Ok(capped)
+    }
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Capped::default())
+    }
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        let one = T::deserialize(serde::de::value::StrDeserializer::<E>::new(text))?;
+        Ok(Capped {
+            kept: vec![one],
+            left_out: 0,
+        })
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tlsa => "tlsa",
+            Self::Sts => "sts",
+            Self::NoPolicyFound => "no-policy-found",
+            Self::Other(text) if text.is_empty() => "(no policy type)",
+            Self::Other(text) => text,
+        })
+    }
+}
+
+impl fmt::Display for Oddity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoOrganisation => f.write_str("it does not say who reports"),
+            Self::NoId => f.write_str("it has no report-id, so a second copy would count twice"),
+            Self::NoDates => f.write_str("its date-range is missing or cannot be read"),
+            Self::NoPolicyDomain => f.write_str("a policy does not say its policy-domain"),
+            Self::TotalsDisagree {
+                domain,
+                total,
+                details,
+            } => {
+                let of = if domain.is_empty() { "" } else { " of " };
+                write!(
+                    f,
+                    "the policy{of}{domain} counts {total} failed sessions, its failure-details add up to {details}"
+                )
+            }
+            Self::PolicyInString => {
+                f.write_str("its policy-string is JSON inside a string, read as such")
+            }
+            Self::TooMany { left_out } => {
+                write!(f, "{left_out} entries beyond what is kept were left out")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

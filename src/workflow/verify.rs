@@ -1,0 +1,327 @@
+//! `verify`: would a DANE-validating sender deliver to this destination now, at every host, address and algorithm?
+//! (RFC 7672 §2 to §3, RFC 7671.)
+//!
+//! First the sender's view (DNS), then a conversation with every address for each algorithm, in whatever TLS the server
+//! prefers and in TLS 1.2, then the judgement. Nothing is sent but EHLO, STARTTLS and QUIT.
+
+use super::verdict::{Case, Line, Standing, doubt_refusals_of_everything, of_failure};
+use crate::observe::chain::Source;
+use crate::observe::probe::{self, Answer, Obstacle};
+use crate::observe::senders_view::{Destination, Host, Sender, Tlsa, plain};
+use crate::observe::smtp::Caller;
+use crate::rotation::observation::{Endpoint, KeyAlgorithm};
+use crate::rotation::timing::Instant;
+use crate::zone::name::Name;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{Duration, Instant as Tick, timeout_at};
+
+/// The port of mail between servers.
+const SMTP: u16 = 25;
+
+/// What is to be verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// A domain that takes mail, or a host.
+    pub name: Name,
+    /// The port; with one, `name` is a host and its MX records do not matter.
+    pub port: Option<u16>,
+    /// Whether the MX records are left alone without a port, too.
+    pub is_host: bool,
+}
+
+/// Bounds of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Conversations with mail hosts at once.
+    pub conversations: usize,
+    /// How long everything together may take.
+    pub overall: Duration,
+}
+
+/// What was found out for one question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verification {
+    /// The question.
+    pub question: Question,
+    /// Where mail goes; `None` if a host was asked for.
+    pub destination: Option<Destination>,
+    /// Every host, the preferred first.
+    pub hosts: Vec<SeenHost>,
+}
+
+/// One host with all its addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenHost {
+    /// Its MX preference, if it came from an MX RRset.
+    pub preference: Option<u16>,
+    /// The port.
+    pub port: u16,
+    /// DNS; `None` if it could not be told in time.
+    pub host: Option<Host>,
+    /// Its name.
+    pub name: Name,
+    /// One line for each address and algorithm, and one more where TLS 1.2 shows another chain.
+    pub lines: Vec<Line>,
+}
+
+/// Verifies all questions at once; the answers are in their order.
+pub async fn verify<S>(
+    questions: &[Question],
+    sender: Sender<S>,
+    caller: &Caller,
+    now: Instant,
+    bounds: Bounds,
+) -> Vec<Verification>
+where
+    S: Source + Send + Sync + 'static,
+{
+    let run = Arc::new(Run {
+        sender,
+        caller: caller.clone(),
+        now,
+        free: Semaphore::new(bounds.conversations.max(1)),
+        deadline: Tick::now().checked_add(bounds.overall),
+        overall: bounds.overall,
+    });
+    let mut asked = JoinSet::new();
+    for (number, question) in questions.iter().enumerate() {
+        let (run, question) = (Arc::clone(&run), question.clone());
+        asked.spawn(async move { (number, run.question(question).await) });
+    }
+    let mut found: Vec<Option<Verification>> = questions.iter().map(|_| None).collect();
+    while let Some(done) = asked.join_next().await {
+        if let Ok((number, verification)) = done
+            && let Some(place) = found.get_mut(number)
+        {
+            *place = Some(verification);
+        }
+    }
+    let lost = |question: &Question| Verification {
+        question: question.clone(),
+        destination: None,
+        hosts: vec![unseen(
+            None,
+            question.name.clone(),
+            question.port.unwrap_or(SMTP),
+        )],
+    };
+    let pairs = found.into_iter().zip(questions);
+    pairs
+        .map(|(found, question)| found.unwrap_or_else(|| lost(question)))
+        .collect()
+}
+
+struct Run<S> {
+    sender: Sender<S>,
+    caller: Caller,
+    now: Instant,
+    free: Semaphore,
+    deadline: Option<Tick>,
+    overall: Duration,
+}
+
+impl<S: Source + Send + Sync + 'static> Run<S> {
+    async fn question(self: Arc<Self>, question: Question) -> Verification {
+        let port = question.port.unwrap_or(SMTP);
+        let of_host = question.is_host || question.port.is_some();
+        let destination = if of_host {
+            None
+        } else {
+            self.in_time(self.sender.destination(&question.name)).await
+        };
+        let hosts: Vec<(Option<u16>, Name)> = match &destination {
+            Some(Destination::Exchanges { hosts, .. }) => {
+                let hosts = hosts.iter();
+                hosts
+                    .map(|(preference, host)| (Some(*preference), host.clone()))
+                    .collect()
+            }
+            Some(Destination::Itself) => vec![(None, question.name.clone())],
+            None => vec![(None, question.name.clone())],
+            Some(Destination::NullMx | Destination::NoSuchDomain | Destination::Unknown(_)) => {
+                vec![]
+            }
+        };
+        let out_of_time = destination.is_none() && !of_host;
+        // A certificate for the domain itself is good for any of its MX hosts (RFC 7672 §3.2.2).
+        let mut also = Vec::new();
+        if let Some(Destination::Exchanges {
+            expanded, security, ..
+        }) = &destination
+        {
+            also.push(question.name.clone());
+            also.extend(expanded.iter().filter(|_| security.is_secure()).cloned());
+        }
+        let mut asked = JoinSet::new();
+        for (number, (preference, name)) in hosts.iter().cloned().enumerate() {
+            let (run, also) = (Arc::clone(&self), also.clone());
+            if out_of_time {
+                continue;
+            }
+            asked.spawn(async move { (number, run.host(preference, name, port, also).await) });
+        }
+        let mut seen: Vec<SeenHost> = hosts
+            .into_iter()
+            .map(|(preference, name)| unseen(preference, name, port))
+            .collect();
+        while let Some(done) = asked.join_next().await {
+            if let Ok((number, host)) = done
+                && let Some(place) = seen.get_mut(number)
+            {
+                *place = host;
+            }
+        }
+        Verification {
+            question,
+            destination,
+            hosts: seen,
+        }
+    }
+
+    async fn host(
+        self: Arc<Self>,
+        preference: Option<u16>,
+        name: Name,
+        port: u16,
+        also: Vec<Name>,
+    ) -> SeenHost {
+        let mut seen = unseen(preference, name.clone(), port);
+        let Some(host) = self.in_time(self.sender.host(&name, port)).await else {
+            return seen;
+        };
+        if let Some(base) = host.tlsa.base() {
+            let case = Arc::new(Case {
+                endpoint: Endpoint {
+                    host: plain(base),
+                    port,
+                },
+                names: names(base, &host, &also),
+                tlsa: host.tlsa.clone(),
+            });
+            let mut asked = JoinSet::new();
+            let mut number: usize = 0;
+            for address in host.addresses.clone() {
+                for algorithm in [KeyAlgorithm::Ecdsa, KeyAlgorithm::Rsa] {
+                    let (run, case) = (Arc::clone(&self), Arc::clone(&case));
+                    asked
+                        .spawn(async move { (number, run.lines(&case, address, algorithm).await) });
+                    number = number.saturating_add(1);
+                }
+            }
+            let mut lines = Vec::new();
+            while let Some(done) = asked.join_next().await {
+                lines.extend(done);
+            }
+            lines.sort_by_key(|(number, _)| *number);
+            seen.lines = lines.into_iter().flat_map(|(_, lines)| lines).collect();
+            doubt_refusals_of_everything(&mut seen.lines);
+        }
+        seen.host = Some(host);
+        seen
+    }
+
+    /// One address and algorithm: a line, and a second one if TLS 1.2 shows another chain.
+    async fn lines(&self, case: &Case, address: SocketAddr, algorithm: KeyAlgorithm) -> Vec<Line> {
+        let caller = &self.caller;
+        let preferred = probe::present(&case.endpoint, address, algorithm, caller);
+        let older = probe::present_tls12(&case.endpoint, address, algorithm, caller);
+        let (preferred, older) = tokio::join!(self.in_turn(preferred), self.in_turn(older));
+        let mut lines = vec![case.line(address, algorithm, false, &preferred, self.now)];
+        let differs = match (&preferred, &older) {
+            (Ok(Answer::Chain(_)), Ok(Answer::NotOffered)) => false,
+            (Ok(one), Ok(other)) => one != other,
+            // Offered in one conversation and not in the next: whether mail flows is luck.
+            (Ok(_), Err(Obstacle::NoStarttls(_))) => true,
+            _ => false,
+        };
+        if differs {
+            lines.push(case.line(address, algorithm, true, &older, self.now));
+        }
+        lines
+    }
+
+    async fn in_turn(
+        &self,
+        conversation: impl Future<Output = Result<Answer, Obstacle>>,
+    ) -> Result<Answer, Obstacle> {
+        let question = async {
+            // The semaphore is never closed; a permit it cannot give bounds nothing worse.
+            let _slot = self.free.acquire().await;
+            conversation.await
+        };
+        self.in_time(question).await.unwrap_or_else(|| {
+            let overall = self.overall.as_secs_f64();
+            Err(Obstacle::Other(format!(
+                "not answered within the {overall} s of the run"
+            )))
+        })
+    }
+
+    async fn in_time<T>(&self, question: impl Future<Output = T>) -> Option<T> {
+        match self.deadline {
+            Some(deadline) => timeout_at(deadline, question).await.ok(),
+            None => Some(question.await),
+        }
+    }
+}
+
+fn unseen(preference: Option<u16>, name: Name, port: u16) -> SeenHost {
+    SeenHost {
+        preference,
+        port,
+        host: None,
+        name,
+        lines: Vec::new(),
+    }
+}
+
+/// The reference identifiers (RFC 7672 §3.2.2): base domain, host, and for an MX host the domain it is for.
+fn names(base: &Name, host: &Host, also: &[Name]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in [base, &host.name].into_iter().chain(also) {
+        let name = plain(name);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+impl SeenHost {
+    /// The host in a word.
+    pub fn standing(&self) -> Standing {
+        let Some(host) = &self.host else {
+            return Standing::Unknown;
+        };
+        let dns = match &host.tlsa {
+            Tlsa::Unreachable(failure) => of_failure(failure),
+            Tlsa::NoAddress { .. } => Standing::AtRisk,
+            Tlsa::None { .. } => Standing::Unprotected,
+            Tlsa::Published { .. } => Standing::Verified,
+        };
+        let failure = host.address_failure.as_ref().map(of_failure);
+        let lines = self.lines.iter().filter_map(|line| line.verdict.standing());
+        lines.chain(failure).fold(dns, Ord::max)
+    }
+}
+
+impl Verification {
+    /// The whole in a word.
+    pub fn standing(&self) -> Standing {
+        let destination = match &self.destination {
+            Some(Destination::Unknown(failure)) => of_failure(failure),
+            Some(Destination::Exchanges {
+                security, hosts, ..
+            }) if security.is_secure() && !hosts.is_empty() => Standing::Verified,
+            // Whoever can forge the MX RRset sends mail where he likes (RFC 7672 §2.2.1).
+            Some(Destination::Exchanges { .. }) => Standing::Unprotected,
+            Some(Destination::Itself) | None => Standing::Verified,
+            Some(Destination::NullMx | Destination::NoSuchDomain) => Standing::Unknown,
+        };
+        let hosts = self.hosts.iter().map(SeenHost::standing);
+        hosts.fold(destination, Ord::max)
+    }
+}

@@ -1,0 +1,178 @@
+//! What senders that follow MTA-STS instead of DANE will make of the incoming certificates (RFC 8461 §4.2).
+
+use super::admit;
+use super::case::Case;
+use super::head;
+use crate::dane::certificate::Certificate;
+use crate::dane::subject;
+use crate::dane::web;
+use crate::observe::mta_sts::fetch::{self, Way};
+use crate::observe::mta_sts::policy::{Mode, Signal, signal};
+use crate::observe::web_roots;
+use crate::rotation::observation::Seen;
+use crate::rotation::timing::Instant;
+use crate::workspace::Workspace;
+use crate::workspace::config::CertificateConfig;
+use crate::workspace::journal::RotationId;
+use crate::zone::content::Zone;
+use crate::zone::mail;
+use crate::zone::name::Name;
+use crate::zone::record::Rtype;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long the fetching of one policy may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The port of a policy host (RFC 8461 §3.3).
+const HTTPS: u16 = 443;
+
+/// For each mail domain in the configured zones that has an MTA-STS policy and hosts of the certificate: what the Web PKI
+/// holds against the rotation's incoming certificates. Empty for a policy that is not enforced.
+pub(super) fn objections(
+    workspace: &Workspace,
+    case: &Case<'_>,
+    id: &RotationId,
+    now: Instant,
+    notes: &mut Vec<String>,
+) -> BTreeMap<String, Seen<Vec<String>>> {
+    let domains = domains_with_policy(workspace, case.certificate);
+    if domains.is_empty() {
+        return BTreeMap::new();
+    }
+    let chains = chains_in(&admit::directory(workspace, id));
+    let settings = &case.certificate.mta_sts;
+    let way = web_roots::roots(settings.roots.as_deref()).map(|roots| Way {
+        roots,
+        addresses: settings.addresses.iter().map(|a| a.socket(HTTPS)).collect(),
+        patience: PATIENCE,
+    });
+    let mut found = BTreeMap::new();
+    for (domain, hosts) in domains {
+        let seen = match (&chains, &way) {
+            (Err(why), _) => Seen::Unknown(why.clone()),
+            (_, Err(why)) => Seen::Unknown(why.to_string()),
+            (Ok(chains), Ok(way)) => {
+                let against = refusals(chains, &way.roots, &hosts, now);
+                judged(&domain, against, way, now, notes)
+            }
+        };
+        found.insert(domain, seen);
+    }
+    found
+}
+
+/// A certificate that passes passes under any policy: nobody is asked then.
+fn judged(
+    domain: &str,
+    against: Vec<String>,
+    way: &Way,
+    now: Instant,
+    notes: &mut Vec<String>,
+) -> Seen<Vec<String>> {
+    if against.is_empty() {
+        return Seen::Known(against);
+    }
+    let fetched = crate::observe::wait_for(fetch::fetch(domain, way, now));
+    match fetched {
+        Ok(Ok(policy)) if policy.mode == Mode::Enforce => Seen::Known(against),
+        Ok(Ok(policy)) => {
+            notes.push(format!(
+                "the MTA-STS policy of {domain} is in mode {}: senders without DANE deliver although {}",
+                policy.mode,
+                against.join("; ")
+            ));
+            Seen::Known(Vec::new())
+        }
+        Ok(Err(why)) => Seen::Unknown(format!("{why}; and {}", against.join("; "))),
+        Err(why) => Seen::Unknown(format!("nothing could be asked over the network: {why}")),
+    }
+}
+
+/// Mail domains whose senders may know a policy, and which hosts of the certificate are their MX.
+fn domains_with_policy(
+    workspace: &Workspace,
+    certificate: &CertificateConfig,
+) -> BTreeMap<String, BTreeSet<String>> {
+    let mut domains = BTreeMap::new();
+    for zone in &workspace.config.zones {
+        // A zone that cannot be read holds the rotation at its own gate.
+        let Ok(head) = head::head(workspace, zone) else {
+            continue;
+        };
+        for (domain, exchanges) in mail::exchanges(&head.content) {
+            let hosts: BTreeSet<String> = exchanges
+                .iter()
+                .map(|(_, host)| plain(host))
+                .filter(|host| certificate.hosts.contains(host))
+                .collect();
+            if !hosts.is_empty() && signals_policy(&head.content, &domain) {
+                domains.insert(plain(&domain), hosts);
+            }
+        }
+    }
+    domains
+}
+
+/// An alias leads to somebody else's record, which senders follow: that is as good as a record here.
+fn signals_policy(zone: &Zone, domain: &Name) -> bool {
+    let Ok(owner) = domain.child(b"_mta-sts") else {
+        return false;
+    };
+    let texts = mail::texts(zone, &owner);
+    let is_alias = zone.rrset(&owner, Rtype::CNAME).is_some();
+    is_alias || signal(texts.iter().map(Vec::as_slice)) != Signal::Absent
+}
+
+fn plain(name: &Name) -> String {
+    name.to_string().trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// The chains that are to be deployed, with the files they lie in.
+fn chains_in(directory: &Path) -> Result<Vec<(String, Vec<Certificate>)>, String> {
+    let wrong = |path: &Path, why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+    let entries = directory.read_dir().map_err(|e| wrong(directory, &e))?;
+    let mut chains = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|e| wrong(directory, &e))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !name.ends_with(".cert.pem") {
+            continue;
+        }
+        let limit = u64::try_from(subject::MAX_OCTETS).unwrap_or(u64::MAX);
+        let mut octets = Vec::new();
+        File::open(&path)
+            .and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut octets))
+            .map_err(|e| wrong(&path, &e))?;
+        let chain = subject::read_chain(&octets).map_err(|e| wrong(&path, &e))?;
+        chains.push((name.into_owned(), chain));
+    }
+    chains.sort_by(|(one, _), (other, _)| one.cmp(other));
+    if chains.is_empty() {
+        return Err(wrong(directory, &"no certificate lies there"));
+    }
+    Ok(chains)
+}
+
+fn refusals(
+    chains: &[(String, Vec<Certificate>)],
+    roots: &[Certificate],
+    hosts: &BTreeSet<String>,
+    now: Instant,
+) -> Vec<String> {
+    let mut against: Vec<String> = Vec::new();
+    for (file, chain) in chains {
+        for host in hosts {
+            if let Err(refusal) = web::judge(chain, roots, host, now) {
+                let why = format!("{file}: {refusal}");
+                if !against.contains(&why) {
+                    against.push(why);
+                }
+            }
+        }
+    }
+    against
+}

@@ -1,0 +1,93 @@
+//! What others say of a rotation: the failures that senders report since its swap, read from the watched mailbox
+//! (RFC 8460), and what the Web PKI says of its incoming certificates where MTA-STS asks it (RFC 8461).
+
+use super::case::Case;
+use super::web_pki;
+use crate::observe::tlsrpt::Gathered;
+use crate::observe::tlsrpt::report::Report;
+use crate::rotation::observation::Seen;
+use crate::rotation::step::{Rotation, Step};
+use crate::rotation::timing::Instant;
+use crate::rotation::witness::{ReportedFailure, Witness};
+use crate::workspace::Workspace;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Asks them what the present step wants to know; what is odd about the asking goes to `notes`.
+pub(super) fn witness(
+    workspace: &Workspace,
+    case: &Case<'_>,
+    rotation: &Rotation,
+    now: Instant,
+    notes: &mut Vec<String>,
+) -> Witness {
+    let swapped = match rotation.step {
+        // The hosts may turn out to present the incoming key in this very run.
+        Step::SwapOpen => Some(now),
+        Step::Deployed => Some(rotation.since),
+        Step::Verified => case.swapped_at(),
+        _ => None,
+    };
+    let asks_web = matches!(rotation.step, Step::Waiting | Step::SwapOpen);
+    let web = match &case.rotation {
+        Some((id, _)) if asks_web => web_pki::objections(workspace, case, id, now, notes),
+        _ => BTreeMap::new(),
+    };
+    let mailbox = case.certificate.tlsrpt.as_deref();
+    Witness {
+        reports: mailbox
+            .zip(swapped)
+            .map(|(mailbox, since)| reports(mailbox, since, notes)),
+        web,
+    }
+}
+
+/// The failures in the mailbox that touch the time since `since`.
+fn reports(mailbox: &Path, since: Instant, notes: &mut Vec<String>) -> Seen<Vec<ReportedFailure>> {
+    let mut gathered = Gathered::default();
+    gathered.add_path(mailbox);
+    if let Some(trouble) = gathered.troubles.iter().find(|trouble| trouble.unreadable) {
+        return Seen::Unknown(format!("{}: {}", trouble.place, trouble.why));
+    }
+    // Other mail lies in the mailbox too; one line says so.
+    if let [first, ..] = gathered.troubles.as_slice() {
+        notes.push(format!(
+            "{} of the files and mails in {} could not be read as TLS reports, such as {}: {}",
+            gathered.troubles.len(),
+            mailbox.display(),
+            first.place,
+            first.why
+        ));
+    }
+    let mut failures: BTreeSet<ReportedFailure> = BTreeSet::new();
+    for (_, report) in &gathered.reports {
+        failures.extend(failures_in(report, since));
+    }
+    Seen::Known(failures.into_iter().collect())
+}
+
+/// A report without dates may be about any time.
+fn failures_in(report: &Report, since: Instant) -> Vec<ReportedFailure> {
+    let (begin, end) = report.span.unwrap_or((since, since));
+    if end < since {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for policy in &report.policies {
+        for failure in &policy.failures {
+            // Without a host, a TLSA policy's domain may be the host itself.
+            let host = policy.host_of(failure).or(policy.domain.as_deref());
+            found.extend(host.map(|host| ReportedFailure {
+                begin,
+                end,
+                sender: report.organisation.clone(),
+                report: report.id.clone(),
+                host: host.to_owned(),
+                result: failure.result.clone(),
+                sessions: failure.sessions,
+                saw: policy.associations.clone(),
+            }));
+        }
+    }
+    found
+}

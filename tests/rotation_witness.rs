@@ -1,0 +1,273 @@
+//! Whole rotations in which others have a say: senders that report failures, and the Web PKI where MTA-STS asks it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
+
+mod dane_support;
+mod https_support;
+mod rotation_support;
+mod tlsrpt_support;
+
+use dane_support::Bench;
+use https_support::{PolicyServer, Says, ok};
+use rotation_support::{BEGIN, HOSTS, Publish, World, ZONE_FILE, hours};
+use std::fs;
+use tlsrpt_support::{mail, report};
+
+/// A world whose certificate has these lines more in the configuration.
+fn world(lines: &str) -> World {
+    World::with(Publish::File, |config| {
+        let unsaid = config.replace("\nsoak ", "\n# soak ");
+        assert_ne!(unsaid, config);
+        unsaid.replace("[[certificate]]", &format!("[[certificate]]\n{lines}"))
+    })
+}
+
+fn serve_both(world: &World) {
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN);
+    world.load();
+    world.advance(hours(1));
+    assert_eq!(world.step(hours(1)), "Waiting");
+}
+
+#[test]
+fn failures_that_senders_report_hold_the_old_record_in_the_zone() {
+    let world = world("tlsrpt = { maildir = \"reports\" }");
+    for part in ["new", "cur", "tmp"] {
+        fs::create_dir_all(world.path("reports").join(part)).unwrap();
+    }
+    let deliver = |name: &str, text: &str| world.write(&format!("reports/new/{name}"), text);
+    let of = |id: &str, day: &str, failures: &[(&str, &str, u64)], saw: &[String]| {
+        let report = report("Google Inc.", id, day, 5, failures, saw);
+        mail(report.as_bytes(), "Report Domain: example.com")
+    };
+    serve_both(&world);
+    // Of the time before the swap: what the old key's clients saw is no reason now.
+    deliver(
+        "1",
+        &of(
+            "g-1",
+            "2026-12-01",
+            &[("validation-failure", HOSTS[0], 9)],
+            &[],
+        ),
+    );
+    deliver(
+        "2",
+        "From: a@example.net\r\nSubject: not a report\r\n\r\nhello\r\n",
+    );
+    world.advance(hours(26)).ends(3);
+    assert_eq!(world.step(hours(26)), "SwapOpen");
+    (0..HOSTS.len()).for_each(|host| world.deploy(host));
+    world.advance(hours(27));
+    assert_eq!(world.step(hours(27)), "Deployed");
+    // Nobody said how long the soak is: it is two days where reports are read.
+    let soaking = world.run(hours(52), &["status", "mail"]);
+    assert!(
+        soaking
+            .stdout
+            .contains("the soak runs until 2026-12-04T11:00:00Z"),
+        "{soaking:#?}"
+    );
+
+    let stale = world.tlsa(HOSTS[0]);
+    let old = format!("3 1 1 {}", stale[0]);
+    deliver(
+        "3",
+        &of(
+            "g-2",
+            "2026-12-03",
+            &[
+                ("validation-failure", HOSTS[0], 3),
+                ("starttls-not-supported", "mx9.example.net", 1),
+            ],
+            &[],
+        ),
+    );
+    deliver(
+        "4",
+        &of(
+            "g-3",
+            "2026-12-04",
+            &[("validation-failure", HOSTS[1], 1)],
+            std::slice::from_ref(&old),
+        ),
+    );
+    let held = world.advance(hours(80)).ends(3);
+    let told = world.run(hours(80), &["status", "mail"]).stdout;
+    for expected in [
+        "Google Inc. reports 3 failed sessions with mx1.example.com on 2026-12-03: validation-failure (report g-2)",
+        "Google Inc. reports 1 failed session with mx2.example.com on 2026-12-04: validation-failure (report g-3), by a stale RRset in its cache: it saw 3 1 1 ",
+        "move the report out of the watched mailbox",
+    ] {
+        assert!(told.contains(expected), "no `{expected}` in {told}");
+    }
+    assert!(!told.contains("g-1") && !told.contains("mx9"), "{told}");
+    assert!(
+        held.stderr.contains("could not be read as TLS reports")
+            && held.stderr.contains("a mail without a TLS report"),
+        "{held:#?}"
+    );
+    assert_eq!(world.tlsa(HOSTS[0]).len(), 2, "the old record stays");
+
+    // A mailbox that cannot be read is no good news.
+    fs::rename(world.path("reports"), world.path("elsewhere")).unwrap();
+    let blind = world.advance(hours(81)).ends(3);
+    assert!(
+        blind.stdout.contains("what senders report cannot be told"),
+        "{blind:#?}"
+    );
+    fs::rename(world.path("elsewhere"), world.path("reports")).unwrap();
+
+    // The failures are understood: a person moves the reports away.
+    fs::remove_file(world.path("reports/new/3")).unwrap();
+    fs::remove_file(world.path("reports/new/4")).unwrap();
+    deliver("5", &of("g-4", "2026-12-05", &[], &[]));
+    world.advance(hours(104));
+    world.load();
+    world.advance(hours(105));
+    assert_eq!(world.step(hours(105)), "Retired");
+    assert_eq!(world.tlsa(HOSTS[0]).len(), 1);
+}
+
+#[test]
+fn a_soak_that_was_said_stays_as_it_was_said() {
+    for (lines, ends) in [
+        (
+            "tlsrpt = { mbox = \"reports\" }\npolicy = { soak = \"3h\" }",
+            "2026-12-02T14:00:00Z",
+        ),
+        ("policy = { min_wait = \"24h\" }", "2026-12-03T11:00:00Z"),
+    ] {
+        let world = world(lines);
+        world.write("reports", "");
+        serve_both(&world);
+        world.advance(hours(26));
+        (0..HOSTS.len()).for_each(|host| world.deploy(host));
+        world.advance(hours(27));
+        let told = world.run(hours(28), &["status", "mail"]).stdout;
+        assert!(
+            told.contains(&format!("the soak runs until {ends}")),
+            "{lines}: {told}"
+        );
+    }
+}
+
+fn policy(mode: &str) -> Says {
+    ok(&format!(
+        "version: STSv1\nmode: {mode}\nmx: mx1.example.com\nmx: mx2.example.com\nmax_age: 86400\n"
+    ))
+}
+
+#[test]
+fn the_swap_waits_for_a_certificate_that_senders_without_dane_accept() {
+    let bench = Bench::new();
+    bench.root("root");
+    let leaf = |names: &str| {
+        format!("basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectAltName={names}")
+    };
+    bench.issued("web", "x", "root", &leaf("DNS:mta-sts.example.com"), "60");
+    bench.issued("one", "x", "root", &leaf("DNS:mx1.example.com"), "60");
+    bench.issued(
+        "both",
+        "x",
+        "root",
+        &leaf("DNS:mx1.example.com,DNS:mx2.example.com"),
+        "60",
+    );
+    let server = PolicyServer::start(
+        &bench.path("web.pem"),
+        &bench.path("web.key"),
+        policy("enforce"),
+    );
+    let lines = format!(
+        "mta_sts = {{ roots = \"{}\", addresses = [\"{}\"] }}",
+        bench.path("root.pem").display(),
+        server.address
+    );
+    let with_policy = || {
+        let world = world(&lines);
+        let zone = world.read(ZONE_FILE);
+        world.write(
+            ZONE_FILE,
+            &format!("{zone}\n_mta-sts IN TXT \"v=STSv1; id=1\"\n"),
+        );
+        world
+    };
+    let begun = |names: Option<&str>| {
+        let world = with_policy();
+        if let Some(name) = names {
+            let (certificate, key) = (
+                bench.path(&format!("{name}.pem")),
+                bench.path(&format!("{name}.key")),
+            );
+            let arguments = [
+                "start",
+                "mail",
+                "--certificate",
+                certificate.to_str().unwrap(),
+                "--key",
+                key.to_str().unwrap(),
+            ];
+            world.run(BEGIN, &arguments).ends(0);
+        } else {
+            world.start(BEGIN).ends(0);
+        }
+        world.advance(BEGIN);
+        world.load();
+        world.advance(hours(1));
+        assert_eq!(world.step(hours(1)), "Waiting");
+        world
+    };
+    let told = |world: &World| world.run(hours(26), &["status", "mail"]).stdout;
+
+    let self_signed = begun(None);
+    self_signed.advance(hours(26)).ends(3);
+    assert_eq!(self_signed.step(hours(26)), "Waiting");
+    let text = told(&self_signed);
+    assert!(text.contains("example.com has an MTA-STS policy in `enforce`, by which senders without DANE would refuse the incoming certificate: ecdsa-p256.cert.pem: "), "{text}");
+    assert!(
+        text.contains("set the MTA-STS policy of example.com to `testing`"),
+        "{text}"
+    );
+    server.now_says(Says::Octets(b"HTTP/1.1 500 x\r\n\r\n".to_vec()));
+    self_signed.advance(hours(27)).ends(0);
+    assert_eq!(self_signed.step(hours(27)), "Waiting");
+    assert!(
+        told(&self_signed).contains("cannot be told: mta-sts.example.com answers 500"),
+        "{}",
+        told(&self_signed)
+    );
+    server.now_says(policy("testing"));
+    let testing = self_signed.advance(hours(28)).ends(3);
+    assert_eq!(self_signed.step(hours(28)), "SwapOpen", "{testing:#?}");
+    assert!(
+        testing.stderr.contains("is in mode testing"),
+        "{testing:#?}"
+    );
+
+    server.now_says(policy("enforce"));
+    let one = begun(Some("one"));
+    one.advance(hours(26)).ends(3);
+    let text = told(&one);
+    assert!(
+        text.contains("it is issued for mx1.example.com, not for mx2.example.com"),
+        "{text}"
+    );
+
+    let asked = server.requests().len();
+    let both = begun(Some("both"));
+    both.advance(hours(26)).ends(3);
+    assert_eq!(both.step(hours(26)), "SwapOpen", "{}", told(&both));
+    assert_eq!(
+        server.requests().len(),
+        asked,
+        "what passes under any policy is not asked about"
+    );
+}

@@ -1,0 +1,306 @@
+//! `tlsrpt` over reports as they arrive, and over what nobody should have sent.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
+
+mod dane_support;
+mod tlsrpt_support;
+
+use dane_support::{Bench, program, stderr, stdout};
+use proptest::prelude::*;
+use std::fs;
+use tlsa_rotate::observe::tlsrpt::Gathered;
+use tlsa_rotate::observe::tlsrpt::tally::tally;
+use tlsrpt_support::{forwarded, gzip, mail, mbox, report};
+
+const DAY: &str = "2026-11-30";
+
+/// Exit code, table and talk of `tlsrpt` with these arguments.
+fn run(bench: &Bench, arguments: &[&str]) -> (i32, String, String) {
+    let arguments: Vec<&str> = ["tlsrpt"].iter().chain(arguments).copied().collect();
+    let output = program(bench.dir.path(), &arguments);
+    (
+        output.status.code().unwrap(),
+        stdout(&output),
+        stderr(&output),
+    )
+}
+
+fn two() -> (String, String) {
+    let google = report(
+        "Google Inc.",
+        "g-1",
+        DAY,
+        120,
+        &[("validation-failure", "mx1.example.com", 3)],
+        &[],
+    );
+    let microsoft = report(
+        "Microsoft Corporation",
+        "m-1",
+        "2026-12-01",
+        7,
+        &[
+            ("certificate-host-mismatch", "MX2.example.com.", 2),
+            ("starttls-not-supported", "mx1.example.com", 1),
+        ],
+        &[],
+    );
+    (google, microsoft)
+}
+
+#[test]
+fn every_way_a_report_arrives_gives_the_same_table() {
+    let bench = Bench::new();
+    let (google, microsoft) = two();
+    for part in ["maildir/new", "maildir/cur", "maildir/tmp", "plain"] {
+        fs::create_dir_all(bench.path(part)).unwrap();
+    }
+    let (g, m) = (
+        mail(google.as_bytes(), "Report Domain: example.com"),
+        mail(microsoft.as_bytes(), "Report Domain: example.com"),
+    );
+    bench.write("g.json", &google);
+    bench.write("m.json.gz", gzip(microsoft.as_bytes()));
+    bench.write("g.eml", &g);
+    bench.write("m.eml", forwarded(&m));
+    bench.write("both.mbox", mbox(&[g.clone(), m.clone()]));
+    bench.write("maildir/new/1.a", &g);
+    bench.write("maildir/cur/2.b:2,S", forwarded(&forwarded(&m)));
+    bench.write("maildir/tmp/3.c", "half a ma");
+    bench.write("plain/a.json", &google);
+    bench.write("plain/b.json.gz", gzip(microsoft.as_bytes()));
+    let expected = "\
+day         sender                 policy            MX host          result                     sessions
+2026-11-30  Google Inc.            tlsa example.com  -                went well                       120
+2026-11-30  Google Inc.            tlsa example.com  mx1.example.com  validation-failure                3
+2026-12-01  Microsoft Corporation  tlsa example.com  -                went well                         7
+2026-12-01  Microsoft Corporation  tlsa example.com  mx1.example.com  starttls-not-supported            1
+2026-12-01  Microsoft Corporation  tlsa example.com  mx2.example.com  certificate-host-mismatch         2
+2 reports: 127 sessions went well, 6 failed
+";
+    for arguments in [
+        &["g.json", "m.json.gz"][..],
+        &["g.eml", "m.eml"],
+        &["both.mbox"],
+        &["maildir"],
+        &["plain"],
+    ] {
+        let seen = run(&bench, arguments);
+        assert_eq!(
+            seen,
+            (0, expected.to_owned(), String::new()),
+            "{arguments:?}"
+        );
+    }
+    let (code, table, _) = run(&bench, &["plain", "maildir", "both.mbox"]);
+    assert_eq!(code, 0);
+    assert!(
+        table.ends_with("2 reports (4 more came twice): 127 sessions went well, 6 failed\n"),
+        "{table}"
+    );
+    let (_, table, _) = run(&bench, &["plain", "--domain", "mx2.example.com"]);
+    assert!(
+        table.ends_with("0 sessions went well, 2 failed\n"),
+        "{table}"
+    );
+    let (_, table, _) = run(&bench, &["plain", "--domain", "ample.com"]);
+    assert!(
+        table.ends_with("0 sessions went well, 0 failed\n"),
+        "{table}"
+    );
+}
+
+#[test]
+fn json_has_a_schema_and_the_records_that_senders_saw() {
+    let bench = Bench::new();
+    let record = format!("3 1 1 {}", "ab".repeat(32));
+    let text = report("O", "1", DAY, 1, &[], std::slice::from_ref(&record));
+    bench.write("r.json", text);
+    let (code, json, _) = run(&bench, &["r.json", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(code, 0);
+    assert_eq!(json["schema"], "tlsa-rotate/tlsrpt/v1");
+    assert_eq!(json["sessions"][0]["sessions"], 1);
+    assert_eq!(json["sessions"][0]["result"], serde_json::Value::Null);
+    assert_eq!(json["reports"][0]["tlsa_seen"][0], record);
+}
+
+#[test]
+fn what_cannot_be_read_is_named_and_the_rest_is_shown() {
+    let bench = Bench::new();
+    let (google, microsoft) = two();
+    let twin = google.replace(
+        "\"total-successful-session-count\":120",
+        "\"total-successful-session-count\":121",
+    );
+    let bomb = gzip(&vec![b' '; 64 * 1024 * 1024]);
+    assert!(bomb.len() < 100_000, "a small file");
+    bench.write("good.json", &google);
+    for (name, octets, says) in [
+        ("empty", Vec::new(), "empty: empty"),
+        (
+            "bomb.json.gz",
+            bomb.clone(),
+            "bomb.json.gz: it expands to more than 4 MiB",
+        ),
+        (
+            "cut.json.gz",
+            gzip(microsoft.as_bytes())[..60].to_vec(),
+            "cut.json.gz: damaged gzip",
+        ),
+        (
+            "cut.json",
+            microsoft.as_bytes()[..200].to_vec(),
+            "cut.json: not a TLS report (RFC 8460 §4.4): EOF",
+        ),
+        (
+            "other.json",
+            b"{\"a\":1}".to_vec(),
+            "other.json: not a TLS report",
+        ),
+        (
+            "noise",
+            vec![0xff, 0xfe, 0, 1, 2],
+            "noise: neither a TLS report (JSON, gzip) nor a mail",
+        ),
+        (
+            "spam.eml",
+            b"From: a@b\r\nSubject: x\r\n\r\nhello\r\n".to_vec(),
+            "spam.eml: a mail without a TLS report",
+        ),
+        (
+            "bomb.eml",
+            mail(&vec![b' '; 64 * 1024 * 1024], "x").into_bytes(),
+            "bomb.eml: it expands to more than 4 MiB",
+        ),
+        (
+            "deep.json",
+            format!("{{\"policies\":{}", "[".repeat(1_000_000)).into_bytes(),
+            "deep.json: not a TLS report (RFC 8460 §4.4): EOF",
+        ),
+        (
+            "twin.json",
+            twin.into_bytes(),
+            "twin.json: it has the report-id `g-1` of the report in good.json and says something else",
+        ),
+        (
+            "box.mbox",
+            mbox(&[
+                "Subject: x\n\nno\n".to_owned(),
+                mail(microsoft.as_bytes(), "y"),
+            ])
+            .into_bytes(),
+            "box.mbox, message 1: a mail without a TLS report",
+        ),
+    ] {
+        bench.write(name, octets);
+        let (code, table, talk) = run(&bench, &["good.json", name]);
+        assert_eq!(code, 1, "{name}");
+        assert!(table.contains("Google Inc."), "{name}: {table}");
+        assert!(talk.contains(says), "{name}: {talk}");
+        assert_eq!(table.contains("Microsoft"), name == "box.mbox", "{name}");
+    }
+    let (code, _, talk) = run(&bench, &["/dev/zero"]);
+    assert_eq!(
+        (code, talk.contains("/dev/zero: larger than 256 MiB")),
+        (1, true),
+        "{talk}"
+    );
+    let (code, _, talk) = run(&bench, &["absent"]);
+    assert_eq!(
+        (code, talk.contains("absent: No such file")),
+        (1, true),
+        "{talk}"
+    );
+}
+
+#[test]
+fn totals_that_disagree_are_said_and_counted() {
+    let bench = Bench::new();
+    let text = report(
+        "O",
+        "1",
+        DAY,
+        5,
+        &[("tlsa-invalid", "mx1.example.com", 2)],
+        &[],
+    )
+    .replace(
+        "\"total-failure-session-count\":2",
+        "\"total-failure-session-count\":9",
+    );
+    bench.write("r.json", text);
+    let (code, table, talk) = run(&bench, &["r.json"]);
+    assert_eq!(code, 0, "a habit of a sender is not our user's mistake");
+    assert_eq!(
+        talk,
+        "note: r.json: the policy of example.com counts 9 failed sessions, its failure-details add up to 2\n"
+    );
+    assert!(table.contains("(not explained)         7"), "{table}");
+    assert!(
+        table.ends_with("1 report: 5 sessions went well, 9 failed\n"),
+        "{table}"
+    );
+}
+
+/// One of the forms a report arrives in, some of its octets changed, taken away or repeated.
+fn damaged() -> impl Strategy<Value = Vec<u8>> {
+    let (google, _) = two();
+    let mail_text = mail(google.as_bytes(), "s");
+    let forms = vec![
+        google.clone().into_bytes(),
+        gzip(google.as_bytes()),
+        mail_text.clone().into_bytes(),
+        forwarded(&mail_text).into_bytes(),
+        mbox(&[mail_text.clone(), forwarded(&mail_text)]).into_bytes(),
+    ];
+    let changes = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4_u8), 0..8);
+    (prop::sample::select(forms), changes).prop_map(|(mut octets, changes)| {
+        for (at, octet, how) in changes {
+            if octets.is_empty() {
+                break;
+            }
+            let at = at.index(octets.len());
+            match how {
+                0 => octets[at] = octet,
+                1 => drop(octets.drain(at..(at + usize::from(octet)).min(octets.len()))),
+                2 => octets.insert(at, octet),
+                _ => {
+                    let piece = octets[at..(at + usize::from(octet)).min(octets.len())].to_vec();
+                    octets.splice(at..at, piece);
+                }
+            }
+        }
+        octets
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn any_octets_are_reports_or_troubles(octets in prop_oneof![damaged(), prop::collection::vec(any::<u8>(), 0..300)]) {
+        let mut once = Gathered::default();
+        once.add_from("x", octets.as_slice());
+        prop_assert!(!once.reports.is_empty() || !once.troubles.is_empty());
+        let sum = tally(once.reports.iter().map(|(_, report)| report), None);
+        prop_assert_eq!(sum.rows.values().fold(0_u64, |a, b| a.saturating_add(*b)), sum.successful.saturating_add(sum.failed));
+        for trouble in &once.troubles {
+            prop_assert!(!trouble.why.chars().any(char::is_control), "{:?}", trouble);
+        }
+        // A second copy changes nothing that is counted, if the report has a name.
+        let named = once.reports.iter().all(|(_, report)| !report.id.is_empty());
+        let mut twice = Gathered::default();
+        twice.add_from("x", octets.as_slice());
+        twice.add_from("x", octets.as_slice());
+        if named {
+            prop_assert_eq!(&twice.reports, &once.reports);
+        }
+    }
+}
