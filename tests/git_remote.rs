@@ -13,7 +13,7 @@
 mod rotation_support;
 
 use rotation_support::{
-    BEGIN, BRANCH, HOSTS, JOURNAL, Publish, Run, WHOLE, World, ZONE_FILE, hours,
+    BEGIN, BRANCH, HOSTS, JOURNAL, Publish, Run, WHOLE, World, ZONE_FILE, hours, resealed,
 };
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -499,11 +499,11 @@ fn the_shared_journal_is_read_as_strictly_as_any() {
         ("{}\n".to_owned(), "the journal is corrupt"),
         (
             journal.replace("mx1.example.com", "mx9.example.com"),
-            "previous",
+            "its `digest` is not that of the line",
         ),
         // Whole in itself, and another story.
         (
-            lines[0].replace("\"port\":25", "\"port\":26") + "\n",
+            resealed(&lines[0].replace("\"port\":25", "\"port\":26")) + "\n",
             "different stories from this line on",
         ),
     ] {

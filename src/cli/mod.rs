@@ -3,6 +3,14 @@
 // The binary's only place that prints: data on stdout, talk on stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+/// Talk for people, on stderr. Where nobody can hear it (a full disk, a closed pipe) the work goes on; the standard
+/// macro of this name would end the program in the middle of it.
+macro_rules! eprintln {
+    ($($words:tt)*) => {
+        $crate::cli::say(format_args!($($words)*))
+    };
+}
+
 mod abort;
 mod advance;
 mod change;
@@ -38,7 +46,7 @@ use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
-use std::io::{BufWriter, StdoutLock};
+use std::io::{BufWriter, StdoutLock, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -87,6 +95,11 @@ impl Global {
         }
         Ok(workspace)
     }
+}
+
+fn say(words: std::fmt::Arguments<'_>) {
+    // In one piece, so that lines of several runs do not mix.
+    let _ = std::io::stderr().write_all(format!("{words}\n").as_bytes());
 }
 
 /// Standard output, locked and buffered; a reader that goes away is an error like any other, not a panic.

@@ -164,8 +164,7 @@ impl<'w> Case<'w> {
             && self.journal.is_pending()
         {
             let what = format!("{id}: {}", state.step);
-            shared::offer(self.workspace, lock, &self.journal, &what)?;
-            self.journal.write(lock)?;
+            shared::keep(self.workspace, lock, &mut self.journal, &what)?;
         }
         Ok(())
     }
