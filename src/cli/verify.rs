@@ -134,7 +134,7 @@ fn anchors(args: &VerifyArgs) -> Result<Anchors, Failure> {
     };
     let octets =
         read_bounded(file).map_err(|e| Failure::wrong(format_args!("{}: {e}", shown(file))))?;
-    let name = shown(file).to_string();
+    let name = shown(file);
     Anchors::read(&name, &octets).map_err(|e| Failure::wrong(format_args!("{name}: {e}")))
 }
 
@@ -200,9 +200,7 @@ fn overridden(text: &str) -> Result<(Name, IpAddr, Option<u16>), String> {
 fn span(text: &str) -> Result<Duration, String> {
     let seconds = match text.parse::<u64>() {
         Ok(seconds) => seconds,
-        Err(_) => duration::parse(text)
-            .map_err(|e| e.to_string())?
-            .as_seconds(),
+        Err(_) => duration::parse(text)?.as_seconds(),
     };
     if seconds == 0 {
         return Err("no time at all".to_owned());

@@ -35,8 +35,10 @@ pub struct Validator<S> {
     source: S,
     anchors: Anchors,
     now: Instant,
-    cuts: Mutex<HashMap<Name, Arc<OnceCell<Result<Cut, Stop>>>>>,
+    cuts: Mutex<HashMap<Name, FoundOnce>>,
 }
+
+type FoundOnce = Arc<OnceCell<Result<Cut, Stop>>>;
 
 /// What lies at a name: the apex of a signed zone, or no zone cut.
 #[derive(Clone)]
