@@ -3,13 +3,14 @@
 //! `start`, `advance`, `abort` and `plan` are the use cases; `case` is a certificate's rotation as the journal tells it,
 //! `head` a zone as git holds it, `draft` its edit, `look` one look at the world, `witness` what others say of it,
 //! `web_pki` among them; `shared` is what several runners have in common; `act`, `admit`, `propose` and `sign` do what a
-//! decision asks for. `merge_check` judges pull requests. `demo` stages a whole rotation on loopback.
+//! decision asks for. `check` looks at prerequisites and health, `merge_check` judges pull requests. `demo` stages a whole rotation on loopback.
 
 pub mod abort;
 mod act;
 mod admit;
 pub mod advance;
 mod case;
+pub mod check;
 pub mod demo;
 mod draft;
 mod error;
