@@ -15,6 +15,7 @@ mod abort;
 mod advance;
 mod change;
 mod check;
+mod check_health;
 mod dane;
 mod demo;
 mod deploy;
@@ -122,7 +123,7 @@ pub(crate) enum Format {
     /// Records that go and come; only `change show` has it.
     #[value(hide = true)]
     Delta,
-    /// One line and an exit code for Nagios and its kin; only `verify` has it.
+    /// One line and an exit code for Nagios and its kin; only `verify` and `check` have it.
     #[value(hide = true)]
     Nagios,
 }
@@ -139,7 +140,7 @@ enum Command {
     Advance(advance::Advance),
     /// Where each rotation stands and why not further
     Status(status::Status),
-    /// Gates for other programs: may this be merged, may the next certificate be deployed
+    /// Prerequisites and health; and gates: may this be merged, may the next certificate be deployed
     Check(check::Check),
     /// Give a rotation up by the safe way back
     Abort(abort::Abort),
@@ -193,8 +194,9 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             .error(ErrorKind::InvalidValue, message)
             .exit();
     }
-    if global.format == Format::Nagios && !matches!(arguments.command, Command::Verify(_)) {
-        let message = "only `verify` has the format nagios";
+    let for_nagios = matches!(arguments.command, Command::Verify(_) | Command::Check(_));
+    if global.format == Format::Nagios && !for_nagios {
+        let message = "only `verify` and `check` have the format nagios";
         Arguments::command()
             .error(ErrorKind::InvalidValue, message)
             .exit();

@@ -163,7 +163,7 @@ pub(super) fn servers(
 }
 
 /// What the zone's keys are measured by: our own key files, or the anchor the operator gave.
-fn trust(zone: &ZoneConfig, now: Instant) -> Result<Trust, String> {
+pub(super) fn trust(zone: &ZoneConfig, now: Instant) -> Result<Trust, String> {
     match &zone.signing {
         Signing::Here { keys, .. } => {
             let keys = load_keys(keys, &zone.name).map_err(|e| e.to_string())?;

@@ -4,7 +4,7 @@
 //! rotation as the journal tells it, `head` a zone as git holds it, `draft` its edit, `look` one look at the world, `witness`
 //! what others say of it, `web_pki` among them; `pace` is its policy for now; `shared` is what several runners have in
 //! common; `afterwards` watches over rotations that are over; `act`, `admit`, `propose` and `sign` do what a decision asks
-//! for. `merge_check` judges pull requests. `demo` stages a whole rotation on loopback.
+//! for. `check` looks at prerequisites and health, `merge_check` judges pull requests. `demo` stages a whole rotation on loopback.
 
 pub mod abort;
 mod act;
@@ -12,6 +12,7 @@ mod admit;
 pub mod advance;
 mod afterwards;
 mod case;
+pub mod check;
 pub mod demo;
 pub mod deploy;
 mod draft;
