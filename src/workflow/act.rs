@@ -13,7 +13,7 @@ use crate::rotation::observation::Endpoint;
 use crate::rotation::step::{Event, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
-use crate::workspace::config::{CertificateConfig, Deploy, ZoneConfig};
+use crate::workspace::config::{CertificateConfig, Deploy, Publication, ZoneConfig};
 use crate::workspace::lock::WorkspaceLock;
 use crate::zone::name::Name;
 use std::time::Duration;
@@ -30,7 +30,11 @@ pub(super) fn publish_merged(
 ) -> Result<Vec<String>, WorkflowError> {
     let mut deeds = Vec::new();
     for zone in zones(workspace, certificate) {
-        let head = head::head(workspace, zone)?;
+        // What a primary keeps is published already, and signed by it.
+        if matches!(zone.publication, Publication::Update { .. }) {
+            continue;
+        }
+        let head = head::head(workspace, zone, now)?;
         deeds.extend(sign::publish(workspace, lock, zone, &head, now)?);
     }
     Ok(deeds)

@@ -5,7 +5,7 @@
 use super::WorkflowError;
 use super::case::Case;
 use super::head::{self, Head};
-use super::sign;
+use super::{primary, sign};
 use crate::change::changes::{Changes, Detail};
 use crate::change::message::{Purpose, Subject, message};
 use crate::change::proposal::{Label, NAMESPACE};
@@ -58,6 +58,7 @@ pub(super) enum Proposed {
 struct Draft<'w> {
     zone: &'w ZoneConfig,
     head: Head,
+    changes: Vec<Change>,
     edited: Edited,
 }
 
@@ -73,7 +74,7 @@ pub(super) fn propose(
     // same bytes, and knows the other's half-done work by them.
     let day = context.state.since;
     for zone in head::zones_of(context.workspace, context.state) {
-        let head = head::head(context.workspace, zone)?;
+        let head = head::head(context.workspace, zone, now)?;
         if let Some(draft) = draft(context.state, zone, head, requirement, day)? {
             proposed.push(publish(lock, context, requirement, &draft, now)?);
         }
@@ -117,7 +118,7 @@ pub(super) fn preview(
 ) -> Result<String, WorkflowError> {
     let mut text = String::new();
     for zone in head::zones_of(workspace, state) {
-        let mut head = head::head(workspace, zone)?;
+        let mut head = head::head(workspace, zone, now)?;
         if let Some(after) = after {
             let changes = changes(&head.content, zone, state, after);
             let edited = edit(&head.file, &changes, now).map_err(|e| refused(zone, &e))?;
@@ -146,7 +147,12 @@ fn draft<'w>(
         return Ok(None);
     }
     let edited = edit(&head.file, &changes, now).map_err(|e| refused(zone, &e))?;
-    Ok(Some(Draft { zone, head, edited }))
+    Ok(Some(Draft {
+        zone,
+        head,
+        changes,
+        edited,
+    }))
 }
 
 /// The records to add and remove so that the zone meets the requirement; additions first, so no name is ever bare.
@@ -207,6 +213,11 @@ fn publish(
     let zone = draft.zone;
     let what = format!("{} in zone {} ({purpose})", context.id, zone.name);
     let branch = zone.publication.branch(&context.id.to_string());
+    if let Publication::Update { server, tsig } = &zone.publication {
+        primary::update(zone, &draft.head, &draft.changes, (*server, tsig), now)?;
+        let deed = format!("{server} took the update for {what}");
+        return Ok(Proposed::Merged(deed));
+    }
     if zone.publication == Publication::File {
         for change in zone_files(draft) {
             durable::replace(&change.path, &change.contents)?;
