@@ -220,16 +220,16 @@ impl Conversation<'_> {
                 .try_for_each(|change| updates(writer, change))
         })?;
         let rcode = octets.get(3).map_or(0, |octet| u16::from(*octet & 0x0f));
-        let changed = |rcode| PrimaryError::Changed {
+        let not_as_seen = |rcode| PrimaryError::Changed {
             server,
             zone: zone.clone(),
             rcode,
         };
         match rcode {
             0 => Ok(()),
-            6 => Err(changed("YXDOMAIN")),
-            7 => Err(changed("YXRRSET")),
-            8 => Err(changed("NXRRSET")),
+            6 => Err(not_as_seen("YXDOMAIN")),
+            7 => Err(not_as_seen("YXRRSET")),
+            8 => Err(not_as_seen("NXRRSET")),
             rcode => Err(PrimaryError::Refused {
                 server,
                 what: "change",

@@ -6,7 +6,7 @@ use crate::publish::primary::{Conversation, Primary, RrsetChange};
 use crate::publish::tsig::read_keys;
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
-use crate::workspace::config::ZoneConfig;
+use crate::workspace::config::{CertificateConfig, ZoneConfig};
 use crate::zone::content::Zone;
 use crate::zone::edit::Change;
 use crate::zone::file::ZoneFile;
@@ -57,7 +57,7 @@ pub(super) fn head(
         .config
         .certificates
         .iter()
-        .flat_map(|c| c.endpoints())
+        .flat_map(CertificateConfig::endpoints)
     {
         let tlsa = endpoint.tlsa_name();
         owners.extend(Name::parse(tlsa.as_str().as_bytes(), None));

@@ -245,6 +245,7 @@ pub fn bind_primary(plan: &PrimaryPlan<'_>, control: Option<u16>) -> Peer {
     let notify = notified(plan, |port| {
         format!("notify explicit; also-notify {{ 127.0.0.1 port {port} key \"xfr\"; }};")
     });
+    #[allow(clippy::single_match_else)] // two ways, side by side
     let (controls, change) = match control {
         Some(control) => {
             key_file(&directory.join("rndc.key"), "rndc", "hmac-sha256", SECRET);

@@ -1,4 +1,5 @@
 //! A workspace whose zone lives on real engines, a mail host, and the real program on the way through a whole rotation.
+#![allow(dead_code)] // each test file uses its part
 
 use super::engine_support::{SECRET, at, key_file, serial};
 use super::serve_support::{dig, until};
