@@ -1,5 +1,6 @@
 //! `serve`: signed zones from their files, over UDP and TCP, until a signal ends it.
 
+mod history;
 mod keeper;
 mod source;
 mod supervisor;

@@ -1,7 +1,8 @@
-//! Decisions into the world: git commits, signatures of proposals, zone files, an authoritative server.
+//! Decisions into the world: git commits, signatures of proposals, zone files, dynamic updates, an authoritative server.
 
 pub mod command;
 pub mod git;
+pub mod primary;
 pub mod serve;
 pub mod ssh_sign;
 pub mod tsig;

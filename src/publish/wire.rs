@@ -135,6 +135,15 @@ pub(super) fn counts(message: &[u8]) -> Option<[u16; 4]> {
     Some([reader.u16()?, reader.u16()?, reader.u16()?, reader.u16()?])
 }
 
+/// The fixed fields of a record to be written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RR<'n> {
+    pub(super) owner: &'n Name,
+    pub(super) rtype: Rtype,
+    pub(super) class: u16,
+    pub(super) ttl: u32,
+}
+
 /// The sections that records go into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Section {
@@ -197,10 +206,31 @@ impl Writer {
         ttl: u32,
         rdata: &[u8],
     ) -> Result<(), Full> {
+        let class = CLASS_IN;
+        self.rr(
+            section,
+            RR {
+                owner,
+                rtype,
+                class,
+                ttl,
+            },
+            rdata,
+        )
+    }
+
+    /// A record of any class.
+    pub(super) fn rr(&mut self, section: Section, fixed: RR<'_>, rdata: &[u8]) -> Result<(), Full> {
+        let RR {
+            owner,
+            rtype,
+            class,
+            ttl,
+        } = fixed;
         let before = self.octets.len();
         self.name(owner.wire());
         self.octets.extend(rtype.0.to_be_bytes());
-        self.octets.extend(CLASS_IN.to_be_bytes());
+        self.octets.extend(class.to_be_bytes());
         self.octets.extend(ttl.to_be_bytes());
         let length_at = self.octets.len();
         self.octets.extend([0; 2]);

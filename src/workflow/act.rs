@@ -15,7 +15,7 @@ use crate::rotation::observation::Endpoint;
 use crate::rotation::step::{Event, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
-use crate::workspace::config::{CertificateConfig, Deploy, ZoneConfig};
+use crate::workspace::config::{CertificateConfig, Deploy, Publication, ZoneConfig};
 use crate::workspace::lock::WorkspaceLock;
 use crate::zone::name::Name;
 use std::collections::BTreeSet;
@@ -35,7 +35,11 @@ pub(super) fn publish_merged(
 ) -> Result<Vec<String>, WorkflowError> {
     let mut deeds = Vec::new();
     for zone in zones(workspace, case.certificate) {
-        let head = head::head(workspace, zone)?;
+        // What a primary keeps is published already, and signed by it.
+        if matches!(zone.publication, Publication::Update { .. }) {
+            continue;
+        }
+        let head = head::head(workspace, zone, now)?;
         keeps_the_promise(zone, &head, case, now)?;
         deeds.extend(sign::publish(workspace, lock, zone, &head, now)?);
     }

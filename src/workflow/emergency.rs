@@ -36,7 +36,7 @@ pub fn forecast(
     let (id, mut state) = if let Some((id, state)) = case.under_way() {
         (id.clone(), state.clone())
     } else {
-        let (first, _) = start::beginning(workspace, case.certificate)?;
+        let (first, _) = start::beginning(workspace, case.certificate, now)?;
         let state = apply(None, now, &first).map_err(WorkflowError::Illegal)?;
         (case.next_id(), state)
     };

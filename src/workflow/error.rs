@@ -3,7 +3,9 @@
 use crate::change::proposal::Unsealed;
 use crate::publish::command::CommandError;
 use crate::publish::git::GitError;
+use crate::publish::primary::PrimaryError;
 use crate::publish::ssh_sign::SigningError;
+use crate::publish::tsig::KeyFileError;
 use crate::rotation::association::Association;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::promise::Breach;
@@ -264,6 +266,18 @@ pub enum WorkflowError {
     /// What git refused.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// A primary that could not be asked or changed.
+    #[error(transparent)]
+    Primary(#[from] PrimaryError),
+    /// A TSIG key that cannot be read.
+    #[error(transparent)]
+    TsigKey(#[from] KeyFileError),
+    /// Which of several keys is meant.
+    #[error("{} has several TSIG keys: which one is meant?", path.display())]
+    SeveralKeys {
+        /// Which file.
+        path: PathBuf,
+    },
     /// A command that failed.
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -335,6 +349,11 @@ impl WorkflowError {
                 vec!["see that `sign_with` in tlsa-rotate.toml names your own key, and that `ssh-keygen` is OpenSSH's".to_owned()]
             }
             Self::Command(error) => error.hints(),
+            Self::Primary(error) => error.hints(),
+            Self::TsigKey(error) => error.hints(),
+            Self::SeveralKeys { .. } => {
+                vec!["put the key for updates into a file of its own".to_owned()]
+            }
             Self::Unreadable { path, source } => vec![match source.kind() {
                 io::ErrorKind::NotFound => format!(
                     "put the file back, or correct its path in tlsa-rotate.toml: {}",

@@ -75,7 +75,7 @@ fn before_it<'w>(
     if others.len() < 2 {
         return vec![];
     }
-    let sets = mx_sets(workspace);
+    let sets = mx_sets(workspace, now);
     let shared = |other: &CertificateConfig| {
         sets.iter().any(|set| {
             let holds = |hosts: &[String]| hosts.iter().any(|host| set.contains(host));
@@ -102,10 +102,10 @@ fn before_it<'w>(
 }
 
 /// The hosts of every MX RRset of the zones here.
-fn mx_sets(workspace: &Workspace) -> Vec<BTreeSet<String>> {
+fn mx_sets(workspace: &Workspace, now: Instant) -> Vec<BTreeSet<String>> {
     let mut sets = Vec::new();
     for zone in &workspace.config.zones {
-        let Ok(head) = head::head(workspace, zone) else {
+        let Ok(head) = head::head(workspace, zone, now) else {
             continue;
         };
         for node in head.content.nodes.values() {

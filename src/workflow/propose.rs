@@ -9,7 +9,7 @@ use super::draft::{
     zone_files,
 };
 use super::head::{self, Head, Upstream};
-use super::sign;
+use super::{primary, sign};
 use crate::change::message::{Purpose, Subject, message};
 use crate::change::proposal::{Label, NAMESPACE, Signed};
 use crate::publish::git::{Change as FileChange, Message, Outcome, Target};
@@ -67,10 +67,18 @@ pub(super) fn propose(
     let mut bundles: Vec<Bundle<'_>> = Vec::new();
     let (workspace, state) = (context.workspace, context.state);
     for zone in head::zones_of(workspace, state) {
-        let head = head::head(workspace, zone)?;
+        let head = head::head(workspace, zone, now)?;
         let Some(draft) = draft(workspace, state, zone, head, requirement, day(state))? else {
             continue;
         };
+        if let Publication::Update { server, tsig } = &zone.publication {
+            primary::update(zone, &draft.head, &draft.changes, (*server, tsig), now)?;
+            let what = context.what(&[draft]);
+            proposed.push(Proposed::Merged(format!(
+                "{server} took the update for {what}"
+            )));
+            continue;
+        }
         if zone.publication == Publication::File {
             for change in zone_files(&draft) {
                 durable::replace(&change.path, &change.contents)?;
@@ -154,7 +162,7 @@ pub(super) fn preview(
 ) -> Result<String, WorkflowError> {
     let mut text = String::new();
     for zone in head::zones_of(workspace, state) {
-        let mut head = head::head(workspace, zone)?;
+        let mut head = head::head(workspace, zone, now)?;
         if let Some(after) = after {
             let names = names_in(workspace, zone, state);
             let changes = changes(&head.content, &names, after);

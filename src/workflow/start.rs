@@ -68,7 +68,7 @@ pub(super) fn begin(
             step: state.step,
         });
     }
-    let (first, notes) = beginning(workspace, case.certificate)?;
+    let (first, notes) = beginning(workspace, case.certificate, now)?;
     if let Event::Started { current, .. } = &first
         && let Some((key, id)) = current
             .iter()
@@ -103,13 +103,14 @@ pub(super) fn begin(
 pub fn beginning(
     workspace: &Workspace,
     certificate: &CertificateConfig,
+    now: Instant,
 ) -> Result<(Event, Vec<String>), WorkflowError> {
     let endpoints: BTreeSet<Endpoint> = certificate.endpoints().collect();
     let current = admit::in_use(certificate)?;
     let (mut base, mut ttl) = (BTreeMap::new(), BTreeMap::new());
     let mut notes = Vec::new();
     for tlsa in endpoints.iter().map(Endpoint::tlsa_name) {
-        let (associations, seen) = as_published(workspace, &tlsa)?;
+        let (associations, seen) = as_published(workspace, &tlsa, now)?;
         if let Some(other) = associations
             .iter()
             .find(|association| !association.is_3_1_1())
@@ -157,11 +158,12 @@ pub fn beginning(
 fn as_published(
     workspace: &Workspace,
     tlsa: &TlsaName,
+    now: Instant,
 ) -> Result<(BTreeSet<Association>, Ttl), WorkflowError> {
     let no_zone = || WorkflowError::NoZone { name: tlsa.clone() };
     let name = Name::parse(tlsa.as_str().as_bytes(), None).map_err(|_| no_zone())?;
     let zone = workspace.config.zone_of(&name).ok_or_else(no_zone)?;
-    let head = head::head(workspace, zone)?;
+    let head = head::head(workspace, zone, now)?;
     let ttl = match head.content.rrset(&name, Rtype::TLSA) {
         Some(rrset) => rrset.ttl,
         None => head.negative_ttl(),

@@ -1,5 +1,6 @@
 //! Keeps a running server's zones new: reads their files when told to or when they changed, and says what it did.
 
+use super::history::History;
 use super::source::{Ready, Source, ZoneSource};
 use crate::cli::{Failure, Global};
 use crate::publish::serve::served::ServedZone;
@@ -74,7 +75,10 @@ impl Keeper {
                 kept.serial = zone.serial();
                 kept.expiration = zone.expiration();
             }
-            self.server.publish(zone);
+            let source = self.zones.get(index).map(|kept| &kept.source);
+            let history = source.and_then(|source| source.history.as_ref());
+            let earlier = history.map(History::read).unwrap_or_default();
+            self.server.publish_after(zone, earlier);
         }
     }
 
@@ -125,8 +129,15 @@ impl Keeper {
         let now = self.global.now();
         self.readers.spawn_blocking(move || {
             let read = source.read(now);
-            if let Ok(zone) = &read {
-                server.publish(Arc::clone(zone));
+            if let Ok(zone) = &read
+                && let Some(delta) = server.publish(Arc::clone(zone))
+                && let Some(history) = &source.history
+                && let Err(why) = history.keep(&delta)
+            {
+                eprintln!(
+                    "warning: after a restart, secondaries of {} are sent the whole zone: {why}",
+                    source.apex
+                );
             }
             (index, read)
         });

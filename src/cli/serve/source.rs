@@ -1,6 +1,7 @@
 //! Which zones are served, from which files, for whom: as options say, or as the workspace does.
 
 use super::Args;
+use super::history::History;
 use crate::cli::{Failure, Global};
 use crate::publish::serve::served::ServedZone;
 use crate::publish::serve::server::{Access, Settings};
@@ -42,6 +43,8 @@ pub(super) struct ZoneSource {
     pub(super) serve: ServeConfig,
     /// Served as it is, valid or not.
     unsigned: bool,
+    /// Where changes outlive the server.
+    pub(super) history: Option<History>,
 }
 
 /// A zone that was read, with the place of its source.
@@ -155,6 +158,7 @@ fn of_options(args: &Args) -> Vec<ZoneSource> {
         file: zone.file.clone(),
         serve: serve.clone(),
         unsigned: args.unsigned,
+        history: None,
     };
     args.zones.iter().map(zone).collect()
 }
@@ -169,6 +173,7 @@ fn of_workspace(global: &Global) -> Result<Vec<ZoneSource>, Failure> {
                 file: signed.clone(),
                 serve: serve.clone(),
                 unsigned: false,
+                history: Some(History::of(&workspace.state(), &zone.name)),
             });
         }
     }

@@ -102,7 +102,7 @@ impl Call {
                     again,
                 });
             }
-            tokio::time::sleep_until(began + patience).await;
+            tokio::time::sleep(patience.saturating_sub(began.elapsed())).await;
             patience = patience.saturating_mul(2);
         }
     }

@@ -196,14 +196,18 @@ impl Server {
 
     /// Serves `zone` from now on, in place of the one with the same apex, and tells its secondaries. An answer comes from
     /// one of them, never from both; transfers under way end with the version they began with.
-    pub fn publish(&self, zone: Arc<ServedZone>) {
-        self.publish_after(zone, Vec::new());
+    ///
+    /// What changed since the version before is returned, if there was one that leads to this.
+    pub fn publish(&self, zone: Arc<ServedZone>) -> Option<Arc<Delta>> {
+        self.publish_after(zone, Vec::new())
     }
 
     /// The same; `earlier` are changes that led to this version before the server ran, for who asks for them.
-    pub fn publish_after(&self, zone: Arc<ServedZone>, earlier: Vec<Delta>) {
-        self.zones.publish(Arc::clone(&zone), earlier);
-        self.notifier.tell(&zone);
+    pub fn publish_after(&self, zone: Arc<ServedZone>, earlier: Vec<Delta>) -> Option<Arc<Delta>> {
+        let told = Arc::clone(&zone);
+        let delta = self.zones.publish(zone, earlier);
+        self.notifier.tell(&told);
+        delta
     }
 
     /// Stops accepting, lets transfers under way end within two seconds, and frees the port.

@@ -4,7 +4,7 @@ use super::served::ServedZone;
 use crate::dnssec::delta::Delta;
 use crate::workspace::config::access::Rule;
 use crate::zone::name::Name;
-use crate::zone::record::Rtype;
+use crate::zone::record::{Record, Rtype};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -87,24 +87,22 @@ impl Zones {
         }
     }
 
-    /// Puts `zone` in the place of the one with its apex. `earlier` are changes that led to it before we were there.
-    pub(super) fn publish(&self, zone: Arc<ServedZone>, earlier: Vec<Delta>) {
+    /// Puts `zone` in the place of the one with its apex; what changed, if the one leads to the other. `earlier` are changes
+    /// that led to it before we were there.
+    pub(super) fn publish(&self, zone: Arc<ServedZone>, earlier: Vec<Delta>) -> Option<Arc<Delta>> {
         let apex = zone.apex().clone();
         let before = self.at(&apex);
-        let mut history = match &before {
-            // Compared outside of the lock: with a large zone this takes a while.
-            Some(before) => match Delta::between(before.zone.zone(), zone.zone()) {
-                Ok(None) => before.history.clone(),
-                Ok(Some(delta)) => {
-                    let mut history = before.history.clone();
-                    history.push(Arc::new(delta));
-                    history
-                }
-                // The serial went back: what secondaries have is from another line of versions.
-                Err(_) => Vec::new(),
-            },
-            None => chained(earlier, zone.serial()),
+        // Compared outside of the lock: with a large zone this takes a while.
+        let change = before
+            .as_ref()
+            .map(|before| Delta::between(before.zone.zone(), zone.zone()));
+        let (mut history, delta) = match (&before, change) {
+            (Some(before), Some(Ok(delta))) => (before.history.clone(), delta.map(Arc::new)),
+            // The serial went back: what secondaries have is from another line of versions.
+            (Some(_), _) => (Vec::new(), None),
+            (None, _) => (chained(earlier, &zone), None),
         };
+        history.extend(delta.clone());
         let surplus = history.len().saturating_sub(VERSIONS);
         history.drain(..surplus);
         let mut records: usize = history.iter().map(|delta| size(delta)).sum();
@@ -123,6 +121,7 @@ impl Zones {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         editions.insert(apex, Arc::new(edition));
+        delta
     }
 
     pub(super) fn at(&self, apex: &Name) -> Option<Arc<Edition>> {
@@ -148,18 +147,26 @@ impl Zones {
     }
 }
 
-/// The longest run of changes that ends at `serial`.
-fn chained(mut earlier: Vec<Delta>, serial: u32) -> Vec<Arc<Delta>> {
-    let mut chain = Vec::new();
-    let mut wanted = serial;
+/// The longest run of changes that ends at this version: whose last one brought records that it holds.
+fn chained(mut earlier: Vec<Delta>, zone: &ServedZone) -> Vec<Arc<Delta>> {
+    let mut chain: Vec<Arc<Delta>> = Vec::new();
+    let mut wanted = zone.serial();
+    let holds = |record: &Record| {
+        let rrset = zone.zone().rrset(&record.owner, record.rtype);
+        rrset.is_some_and(|rrset| rrset.rdatas.contains(&record.rdata))
+    };
     while let Some(at) = earlier
         .iter()
-        .position(|delta| delta.new_serial() == wanted)
+        .position(|delta| delta.new_serial() == wanted && delta.apex() == zone.apex())
     {
         let delta = earlier.swap_remove(at);
+        if chain.is_empty() && !delta.added().iter().all(holds) {
+            break;
+        }
         wanted = delta.old_serial();
-        chain.insert(0, Arc::new(delta));
+        chain.push(Arc::new(delta));
     }
+    chain.reverse();
     chain
 }
 
@@ -232,6 +239,14 @@ mod tests {
         );
         assert_eq!(steps(&zones, 1), Some(vec![(1, 2), (2, 3), (3, 4)]));
         assert_eq!(steps(&zones, 7), None);
+
+        // A change that another version of this serial came by.
+        let zones = Zones::default();
+        let text = "e. 60 SOA n h 4 2 3 4 5\ne. 60 NS n.example.net.\n";
+        let other = Zone::parse(text.as_bytes(), Some(&name("e."))).unwrap();
+        let other = ServedZone::unverified(other).unwrap();
+        zones.publish(Arc::new(other), vec![between(3, 4)]);
+        assert_eq!(steps(&zones, 3), None);
     }
 
     #[test]

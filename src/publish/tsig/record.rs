@@ -183,6 +183,6 @@ pub(super) fn length(octets: &[u8]) -> [u8; 2] {
 
 /// Seconds in 48 bits.
 pub(super) fn u48(seconds: u64) -> [u8; 6] {
-    let [_, _, a, b, c, d, e, f] = seconds.to_be_bytes();
-    [a, b, c, d, e, f]
+    let octets = seconds.to_be_bytes();
+    octets.last_chunk().copied().unwrap_or_default()
 }

@@ -38,6 +38,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("`publish`", zone::PUBLISH),
     ("`git`", zone::GIT),
     ("`serve`", serve::SERVE),
+    ("`update`", zone::UPDATE),
     ("`proposals`", zone::PROPOSALS),
     ("[[certificate]]", certificate::CERTIFICATE),
     ("`live`", certificate::FILES),

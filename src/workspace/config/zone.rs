@@ -24,7 +24,8 @@ pub(super) const ZONE: &[&str] = &[
 ];
 pub(super) const SIGN: &[&str] = &["keys", "denial", "signed", "validity", "refresh", "jitter"];
 pub(super) const PROPOSALS: &[&str] = &["sign_with"];
-pub(super) const PUBLISH: &[&str] = &["git", "file", "serve"];
+pub(super) const PUBLISH: &[&str] = &["git", "file", "update", "serve"];
+pub(super) const UPDATE: &[&str] = &["server", "tsig"];
 pub(super) const GIT: &[&str] = &["branch", "remote"];
 
 /// What stands for the rotation's name in a branch name.
@@ -35,7 +36,7 @@ pub(super) const PLACEHOLDER: &str = "{rotation}";
 pub struct ZoneConfig {
     /// The apex.
     pub name: Name,
-    /// The master file, inside the workspace.
+    /// The master file, inside the workspace; where a primary is sent updates, the name under which its answers are told.
     pub file: PathBuf,
     /// Who signs it.
     pub signing: Signing,
@@ -90,6 +91,13 @@ pub enum Publication {
     },
     /// The file is written; there is no git, what lies on disk counts as merged.
     File,
+    /// The primary is sent dynamic updates; what it answers itself counts as merged. There is no zone file.
+    Update {
+        /// Where the primary listens.
+        server: SocketAddr,
+        /// A file with the one TSIG key that it shares with us.
+        tsig: PathBuf,
+    },
 }
 
 impl Publication {
@@ -97,7 +105,7 @@ impl Publication {
     pub fn branch(&self, rotation: &str) -> Option<String> {
         match self {
             Self::GitBranch { template } => Some(template.replace(PLACEHOLDER, rotation)),
-            Self::GitCurrent | Self::File => None,
+            Self::GitCurrent | Self::File | Self::Update { .. } => None,
         }
     }
 }
@@ -110,17 +118,7 @@ pub(super) fn read<'t>(
     let name = section
         .required_text("name", "name = \"example.com\"", findings)
         .and_then(|text| domain_name("name", &text, findings));
-    let file = section
-        .required_text("file", "file = \"zones/example.com.zone\"", findings)
-        .and_then(|text| inside(root, &text, findings));
-    // Without a file there is nothing that a default could be made of; that is reported already.
-    let signing = read_signing(
-        &mut section,
-        root,
-        file.as_deref().unwrap_or(root),
-        findings,
-    );
-    let publication = match section.take("publish", findings) {
+    let published = match section.take("publish", findings) {
         None => Some(Published {
             how: reviewed(),
             remote: None,
@@ -128,10 +126,26 @@ pub(super) fn read<'t>(
         }),
         Some((line, value)) => read_publication(line, value, root, findings),
     };
-    let is_served = publication.as_ref().is_some_and(|p| p.serve.is_some());
-    if is_served && matches!(signing, Some(Signing::External { .. })) {
-        findings.wrong(section.line, "`publish = { serve = … }` goes with sign = { keys = … }: what somebody else signs, somebody else serves");
-    }
+    let file = match (published.as_ref().map(|p| &p.how), &name) {
+        (Some(Publication::Update { server, .. }), Some(name)) => {
+            if let Some((line, _)) = section.take("file", findings) {
+                findings.wrong(line, "`file` goes with git and file: where a primary is sent updates, the zone is what it says");
+            }
+            let zone = name.to_string();
+            Some(root.join(format!("{}@{server}", zone.trim_end_matches('.'))))
+        }
+        _ => section
+            .required_text("file", "file = \"zones/example.com.zone\"", findings)
+            .and_then(|text| inside(root, &text, findings)),
+    };
+    // Without a file there is nothing that a default could be made of; that is reported already.
+    let signing = read_signing(
+        &mut section,
+        root,
+        file.as_deref().unwrap_or(root),
+        findings,
+    );
+    check_publication(&section, published.as_ref(), signing.as_ref(), findings);
     let servers = section
         .texts("servers", findings)
         .map_or(Vec::new(), |texts| {
@@ -141,7 +155,10 @@ pub(super) fn read<'t>(
     let proposals = section.take("proposals", findings);
     let proposal_key = proposals.and_then(|(line, value)| {
         let wants_it = matches!(signing, Some(Signing::Here { .. }) | None)
-            && publication.as_ref().map(|p| &p.how) != Some(&Publication::File);
+            && !matches!(
+                published.as_ref().map(|p| &p.how),
+                Some(Publication::File | Publication::Update { .. })
+            );
         if !wants_it {
             findings.wrong(
                 line,
@@ -151,7 +168,7 @@ pub(super) fn read<'t>(
         read_proposals(line, value, root, findings)
     });
     let reload = command_of(&mut section, "reload", findings);
-    let published = publication?;
+    let published = published?;
     Some(ZoneConfig {
         name: name?,
         file: file?,
@@ -182,6 +199,23 @@ fn read_proposals<'t>(
     let example = "sign_with = \"/home/me/.ssh/id_ed25519\"";
     let key = proposals.required_text("sign_with", example, findings)?;
     Some(root.join(key.value))
+}
+
+/// What goes together: who signs, how a change is made, and who serves.
+fn check_publication(
+    section: &Section<'_>,
+    published: Option<&Published>,
+    signing: Option<&Signing>,
+    findings: &mut Findings<'_>,
+) {
+    let external = matches!(signing, Some(Signing::External { .. }));
+    if published.is_some_and(|p| p.serve.is_some()) && external {
+        findings.wrong(section.line, "`publish = { serve = … }` goes with sign = { keys = … }: what somebody else signs, somebody else serves");
+    }
+    let is_updated = published.is_some_and(|p| matches!(p.how, Publication::Update { .. }));
+    if is_updated && signing.is_some() && !external {
+        findings.wrong(section.line, "`publish = { update = … }` goes with sign = \"external\": the primary that takes updates signs them");
+    }
 }
 
 fn reviewed() -> Publication {
@@ -295,7 +329,7 @@ fn read_publication<'t>(
     root: &Path,
     findings: &mut Findings<'t>,
 ) -> Option<Published> {
-    let wanted = "`publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }, each also with serve = { … }";
+    let wanted = "`publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }, each also with serve = { … }, or { update = { server = …, tsig = … } }";
     if !value.get_ref().is_table() {
         findings.wrong(line, wanted);
         return None;
@@ -305,10 +339,18 @@ fn read_publication<'t>(
         None => None,
         Some((_, value)) => Some(serve::read(value, root, findings)?),
     };
+    let update = publish.take("update", findings);
     let (how, remote) = match (
         publish.take("git", findings),
         publish.take("file", findings),
     ) {
+        (None, None) if update.is_some() && serve.is_none() => {
+            (read_update(update?.1, root, findings)?, None)
+        }
+        _ if update.is_some() => {
+            findings.wrong(line, wanted);
+            return None;
+        }
         (Some((_, value)), None) => {
             let mut git = Section::open("`git`", value, GIT, findings)?;
             let how = match git.text("branch", findings) {
@@ -332,6 +374,29 @@ fn read_publication<'t>(
         }
     };
     Some(Published { how, remote, serve })
+}
+
+fn read_update<'t>(
+    value: toml::Spanned<DeValue<'t>>,
+    root: &Path,
+    findings: &mut Findings<'t>,
+) -> Option<Publication> {
+    let mut update = Section::open("`update`", value, UPDATE, findings)?;
+    let server = update
+        .required_text("server", "server = \"127.0.0.1:53\"", findings)
+        .and_then(|text| {
+            let address = access::socket_address(&text.value);
+            if address.is_none() {
+                let wanted = "an IP address is expected, with a port if it is not 53";
+                findings.wrong(text.line, format!("`server`: `{}`: {wanted}", text.value));
+            }
+            address
+        });
+    let tsig = update.required_text("tsig", "tsig = \"keys/update.tsig\"", findings);
+    Some(Publication::Update {
+        server: server?,
+        tsig: root.join(tsig?.value),
+    })
 }
 
 fn branch_template(text: Located<String>, findings: &mut Findings<'_>) -> Option<Publication> {
