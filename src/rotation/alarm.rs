@@ -230,6 +230,10 @@ pub fn publication_breaks(
     rrset: &BTreeSet<Association>,
 ) -> Option<Breach> {
     let mut exposure = Exposure::of_step(rotation, now);
+    if rotation.step == Step::RollingBack && rotation.published.is_none() {
+        // The swap was never open: no host has the incoming key, and the zone need not hold it.
+        exposure.hosts = Exposure::of_previous_keys(rotation).hosts;
+    }
     exposure.caches = BTreeMap::from([(
         name.clone(),
         BTreeMap::from([(rrset.clone(), Holder::Head)]),
