@@ -238,17 +238,17 @@ fn look_at(
     let case = Case::open(workspace, name, now)?;
     tick.notes.extend(case.torn_end());
     tick.rotation.clone_from(&case.rotation);
-    let Some((id, mut state)) = case.rotation.clone() else {
-        return Ok(());
-    };
-    let Sight { observation, notes } = look::look(workspace, case.certificate, &state, now);
-    remember(&mut tick.notes, notes);
     if mode == Mode::Rehearse
         && let Some(why) = due(&case, now)?
     {
         tick.notes
             .push(format!("a run would begin {}: {why}", case.next_id()));
     }
+    let Some((id, mut state)) = case.rotation.clone() else {
+        return Ok(());
+    };
+    let Sight { observation, notes } = look::look(workspace, case.certificate, &state, now);
+    remember(&mut tick.notes, notes);
     let (policy, waits) = pace::policy(workspace, &case, now);
     tick.policy = policy;
     remember(&mut tick.notes, waits.into_iter().collect());
