@@ -131,6 +131,14 @@ fn plan(
     recovers: Option<Instant>,
 ) -> Vec<String> {
     let mut plan = Vec::new();
+    if let (Step::Replacing | Step::Replaced, Presenter::Host { endpoint, .. }) =
+        (rotation.step, &breach.presenter)
+        && risk.trouble == Trouble::OldKeyAgain
+    {
+        return vec![format!(
+            "put the incoming certificate and key on {endpoint} now: its key is the compromised one"
+        )];
+    }
     let (name, key) = (&breach.name, breach.key.short());
     match risk.trouble {
         Trouble::PromiseWaived => plan.push(
@@ -229,7 +237,14 @@ pub fn publication_breaks(
     name: &TlsaName,
     rrset: &BTreeSet<Association>,
 ) -> Option<Breach> {
+    if rotation.step == Step::Replacing {
+        return None; // the promise is waived
+    }
     let mut exposure = Exposure::of_step(rotation, now);
+    if rotation.step == Step::RollingBack && rotation.published.is_none() {
+        // The swap was never open: no host has the incoming key, and the zone need not hold it.
+        exposure.hosts = Exposure::of_previous_keys(rotation).hosts;
+    }
     exposure.caches = BTreeMap::from([(
         name.clone(),
         BTreeMap::from([(rrset.clone(), Holder::Head)]),
@@ -243,7 +258,7 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::EarlyKey => "the incoming key before its time",
-            Self::OldKeyAgain => "the previous key after its record left",
+            Self::OldKeyAgain => "the previous key, whose record leaves or has left",
             Self::UnknownKey => "a key that this rotation does not know",
             Self::ServerUnfit => "a server went back",
             Self::HeadUnfit => "git HEAD went back",

@@ -256,7 +256,13 @@ impl Question<'_> {
         (!now.is_empty()).then_some(Action::Deploy(now))
     }
 
+    /// The previous key is asked for only where no server, nor git HEAD, was seen without its record.
     fn roll_back(&self) -> Option<Action> {
+        let mut would_meet = Exposure::default().with_seen(self.rotation, self.observation);
+        would_meet.hosts = Exposure::of_previous_keys(self.rotation).hosts;
+        if !promise::breaches(&would_meet).is_empty() {
+            return None;
+        }
         let hosts = gate::not_presenting(self.rotation, self.observation, Wanted::Current);
         (!hosts.is_empty()).then_some(Action::RollBack(hosts))
     }

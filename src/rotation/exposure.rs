@@ -68,6 +68,17 @@ impl Exposure {
         exposure
     }
 
+    /// The keys in use when the rotation started, at every name.
+    pub fn of_previous_keys(rotation: &Rotation) -> Self {
+        let mut exposure = Self::default();
+        for name in rotation.names() {
+            for key in &rotation.current {
+                exposure.may_be_presented(&name, key.clone(), Presenter::Step(rotation.step));
+            }
+        }
+        exposure
+    }
+
     /// Adds what was seen of `rotation`'s names and endpoints; what is unknown adds nothing here, gates ask for it.
     #[must_use]
     pub fn with_seen(mut self, rotation: &Rotation, observation: &Observation) -> Self {

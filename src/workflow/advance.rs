@@ -297,6 +297,12 @@ fn look_at(
     let case = Case::open(workspace, name, now)?;
     tick.notes.extend(case.torn_end());
     tick.rotation.clone_from(&case.rotation);
+    if mode == Mode::Rehearse
+        && let Some(why) = due(&case, now)?
+    {
+        tick.notes
+            .push(format!("a run would begin {}: {why}", case.next_id()));
+    }
     let Some((id, mut state)) = case.rotation.clone() else {
         return Ok(());
     };
@@ -306,12 +312,6 @@ fn look_at(
     } = look::look(workspace, case.certificate, &state, now);
     observation.witness = witness::witness(workspace, &case, &state, now, &mut notes);
     remember(&mut tick.notes, notes);
-    if mode == Mode::Rehearse
-        && let Some(why) = due(&case, now)?
-    {
-        tick.notes
-            .push(format!("a run would begin {}: {why}", case.next_id()));
-    }
     let (policy, waits) = pace::policy(workspace, &case, now);
     tick.policy = policy;
     remember(&mut tick.notes, waits.into_iter().collect());

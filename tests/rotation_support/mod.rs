@@ -302,6 +302,16 @@ impl World {
         self.net.servers[server].publish(Arc::new(ServedZone::unverified(zone).unwrap()));
     }
 
+    /// Makes a server answer with another zone.
+    pub(crate) fn serve(&self, server: usize, zone: Zone) {
+        self.net.servers[server].publish(Arc::new(ServedZone::unverified(zone).unwrap()));
+    }
+
+    /// The address of a server.
+    pub(crate) fn server(&self, server: usize) -> String {
+        self.net.servers[server].local_addr().to_string()
+    }
+
     pub(crate) fn signed(&self) -> Zone {
         Zone::parse(self.read(SIGNED).as_bytes(), Some(&apex())).unwrap()
     }
@@ -321,6 +331,52 @@ impl World {
             &self.path("live/privkey.pem"),
         );
         self.net.hosts[host].present(vec![chain]);
+    }
+
+    /// Somebody else gives a host a certificate with a key of their own.
+    pub(crate) fn renew_elsewhere(&self, host: usize) {
+        let directory = self.path("elsewhere");
+        fs::create_dir_all(&directory).unwrap();
+        let files = KeyFiles {
+            key: directory.join("key.pem"),
+            certificate: directory.join("cert.pem"),
+            request: directory.join("request.pem"),
+        };
+        let random = ring::rand::SystemRandom::new();
+        let hosts = HOSTS.map(str::to_owned);
+        tls_key::ensure(&files, KeyKind::EcdsaP256, &hosts, BEGIN, &random).unwrap();
+        let chain = keyed_chain(&files.certificate, &files.key);
+        self.net.hosts[host].present(vec![chain]);
+    }
+
+    /// A world whose rotation has come to `step`, and the hour of the last run. Zone, servers and hosts are as the step says.
+    pub(crate) fn brought_to(self, step: &str) -> (Self, u64) {
+        self.start(BEGIN).ends(0);
+        let both = |world: &Self| {
+            world.deploy(0);
+            world.deploy(1);
+        };
+        let way: &[(u64, &dyn Fn(&Self))] = &[
+            (0, &|_| ()),
+            (1, &|world| {
+                world.merge();
+            }),
+            (2, &|world| world.load()),
+            (27, &|_| ()),
+            (28, &both),
+            (52, &|_| ()),
+        ];
+        let mut hour = 0;
+        for (at, deed) in way {
+            if self.step(hours(hour)) == step {
+                return (self, hour);
+            }
+            deed(&self);
+            hour = *at;
+            self.advance(hours(hour));
+        }
+        assert_eq!(self.step(hours(hour)), step);
+        (self, hour)
     }
 
     /// The step of the rotation, as `status` tells it.
