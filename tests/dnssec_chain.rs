@@ -162,8 +162,9 @@ impl Internet {
             meddler,
         };
         let validator = Validator::new(source, self.anchors.clone(), now);
+        let at = name(asked);
         let bounded = async {
-            let lookup = validator.lookup(&name(asked), rtype);
+            let lookup = validator.lookup(&at, rtype);
             tokio::time::timeout(Duration::from_secs(30), lookup).await
         };
         let outcome = wait_for(bounded).unwrap();
