@@ -15,6 +15,7 @@ use tlsa_rotate::rotation::observation::{
 use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
 use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
+use tlsa_rotate::rotation::witness::Witness;
 
 /// The present of every state: time passes by moving the past away.
 const NOW: u64 = 1_000;
@@ -333,6 +334,7 @@ impl Machine {
             merged: BTreeMap::new(),
             served: BTreeMap::new(),
             presented: BTreeMap::new(),
+            witness: Witness::default(),
         };
         let flatters_zone = mutant == Mutant::NoReobservation && rotation.step == Step::Waiting;
         let merged_is = if flatters_zone || mutant == Mutant::HeadIsNotAsked {
