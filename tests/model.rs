@@ -277,10 +277,8 @@ fn offers(
     let world = &node.world;
     let present = |new: bool| {
         let key = if new { key(2) } else { key(1) };
-        Seen::Known(Offer::Key(Presented {
-            key,
-            not_after: Instant::from_unix(1_000_000),
-        }))
+        let end = Instant::from_unix(1_000_000);
+        Seen::Known(Offer::Key(Presented::of_key(key, end)))
     };
     let flattering = matches!(
         node.rotation.step,

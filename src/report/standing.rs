@@ -71,6 +71,9 @@ impl Standing<'_> {
             let _ = writeln!(text, "  AT RISK    {breach}");
             let _ = writeln!(text, "             way out: {}", way_back(breach, state));
         }
+        for lapse in self.lapses() {
+            let _ = writeln!(text, "  {:<10} {lapse}", "lapse");
+        }
         for blocker in self.blockers() {
             let _ = writeln!(text, "  {:<10} {blocker}", blocker.who().to_string());
             let _ = writeln!(text, "             way out: {}", blocker.way_out());
@@ -122,6 +125,7 @@ impl Standing<'_> {
             "events": self.events.iter().map(Event::name).collect::<Vec<_>>(),
             "done": self.deeds,
             "blockers": blockers,
+            "lapses": self.lapses().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "at_risk": self.alarms().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "look_again_at": self.decision.and_then(|d| d.look_again_at).map(|at| at.to_string()),
         })
@@ -154,6 +158,10 @@ impl Standing<'_> {
 
     fn alarms(&self) -> &[Breach] {
         self.decision.map_or(&[], |decision| &decision.alarms)
+    }
+
+    fn lapses(&self) -> &[Breach] {
+        self.decision.map_or(&[], |decision| &decision.lapses)
     }
 
     /// Merged, served and presented are three facts: how far has each come?

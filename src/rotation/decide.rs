@@ -4,11 +4,12 @@
 //! asking later only delays. The timing is that of RFC 7671 §8.1 and RFC 7583 §3.2.1.
 
 use super::blocker::{Blocker, Who};
+use super::combination;
 use super::exposure::Exposure;
 use super::gate::{self, Wanted};
 use super::observation::{Observation, Seen, TlsaName};
 use super::policy::Policy;
-use super::promise::{self, Breach, Mismatch};
+use super::promise::{self, Breach};
 use super::step::{Event, Requirement, Rotation, Step, apply};
 use super::timing::{Instant, Span, Ttl};
 use super::wait;
@@ -24,6 +25,8 @@ pub struct Decision {
     pub blockers: Vec<Blocker>,
     /// Breaches of the promise as the world stands now, wherever the rotation is.
     pub alarms: Vec<Breach>,
+    /// Combinations that no record matches as the world stands now, though mail flows by another (RFC 7671 §8).
+    pub lapses: Vec<Breach>,
     /// When time alone will change the answer.
     pub look_again_at: Option<Instant>,
 }
@@ -56,9 +59,11 @@ pub fn decide(
         observation,
         policy,
     };
+    let (alarms, lapses) = standing_breaches(rotation, now, observation);
     let mut decision = Decision {
         actions: question.actions(),
-        alarms: alarms(rotation, now, observation),
+        alarms,
+        lapses,
         ..Decision::default()
     };
     let answer = question
@@ -77,10 +82,18 @@ pub fn decide(
 
 /// Breaches of the promise at this moment: keys that were seen against RRsets that caches may hold.
 pub fn alarms(rotation: &Rotation, now: Instant, observation: &Observation) -> Vec<Breach> {
+    standing_breaches(rotation, now, observation).0
+}
+
+/// The breaches at this moment that refuse mail, and those that do not.
+fn standing_breaches(
+    rotation: &Rotation,
+    now: Instant,
+    observation: &Observation,
+) -> (Vec<Breach>, Vec<Breach>) {
     let exposure = Exposure::of_caches(rotation, now).with_seen(rotation, observation);
-    let mut found = promise::breaches(&exposure);
-    found.retain(|breach| breach.mismatch == Mismatch::KeyNotListed);
-    found
+    let found = promise::breaches(&exposure).into_iter();
+    found.partition(Breach::refuses_mail)
 }
 
 struct Question<'a> {
@@ -147,12 +160,18 @@ impl Question<'_> {
     /// The incoming certificate must outlive the rotation (for senders without DANE; RFC 7671 §5.1 ignores its end).
     fn may_prepublish(&self) -> Answer {
         let needed_until = self.now + wait::remaining(self.rotation, self.policy);
-        match self.rotation.not_after {
-            Some(not_after) if not_after < needed_until => Err(vec![Blocker::ExpiresTooSoon {
+        let lost = combination::lost(self.rotation).into_iter();
+        let mut blockers: Vec<Blocker> = lost.map(Blocker::CombinationLost).collect();
+        if let Some(not_after) = self.rotation.not_after.filter(|end| *end < needed_until) {
+            blockers.push(Blocker::ExpiresTooSoon {
                 not_after,
                 needed_until,
-            }]),
-            _ => Ok(Some(Event::PrepublishDecided)),
+            });
+        }
+        if blockers.is_empty() {
+            Ok(Some(Event::PrepublishDecided))
+        } else {
+            Err(blockers)
         }
     }
 

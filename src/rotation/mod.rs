@@ -8,6 +8,7 @@
 
 pub mod association;
 pub mod blocker;
+pub mod combination;
 pub mod decide;
 pub mod event;
 pub mod exposure;

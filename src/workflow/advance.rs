@@ -5,7 +5,7 @@
 use super::WorkflowError;
 use super::case::Case;
 use super::look::{self, Sight};
-use super::{act, admit, propose};
+use super::{act, admit, propose, start};
 use crate::rotation::decide::{Decision, decide};
 use crate::rotation::observation::Observation;
 use crate::rotation::step::{Event, Rotation, Step};
@@ -109,6 +109,12 @@ fn act_on(
         // fails, the world is looked at all the same: a delivery at risk must be said whatever else is broken.
         let published = act::publish_merged(workspace, lock, case.certificate, now);
         let failed = published.map(|deeds| tick.deeds.extend(deeds)).err();
+        if case.under_way().is_none() {
+            remember(
+                &mut tick.notes,
+                start::nothing_to_do(case.certificate).into_iter().collect(),
+            );
+        }
         // A rotation that is over is still looked at: what goes back after the end is said loudly, too.
         if case.rotation.is_none() {
             return failed.map_or(Ok(()), Err);

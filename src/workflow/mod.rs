@@ -8,6 +8,7 @@ pub mod abort;
 mod act;
 mod admit;
 pub mod advance;
+mod behind_aliases;
 mod case;
 pub mod demo;
 mod error;
@@ -17,5 +18,6 @@ pub mod plan;
 mod propose;
 mod sign;
 pub mod start;
+mod surroundings;
 
 pub use error::WorkflowError;

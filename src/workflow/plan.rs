@@ -7,9 +7,10 @@ use super::head;
 use super::look;
 use super::propose;
 use super::start;
+use super::surroundings::Surroundings;
 use crate::rotation::association::Association;
 use crate::rotation::observation::Authority;
-use crate::rotation::step::{Requirement, Rotation, Step, apply};
+use crate::rotation::step::{IllegalEvent, Requirement, Rotation, Step, apply};
 use crate::rotation::timeline::{Timeline, look_ahead};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
@@ -57,12 +58,13 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
     let (id, state, is_started, notes) = if let Some((id, state)) = case.under_way() {
         (id.clone(), state.clone(), true, Vec::new())
     } else {
-        let (begin, notes) = start::beginning(workspace, certificate)?;
-        let state = apply(None, now, &begin).map_err(WorkflowError::Illegal)?;
-        (case.next_id(), state, false, notes)
+        let found = start::beginning(workspace, certificate, now)?;
+        let state = before_the_start(&found, now).map_err(WorkflowError::Illegal)?;
+        (case.next_id(), state, false, found.notes())
     };
-    let timeline = look_ahead(&state, now, &certificate.policy, &placeholder(&state))
-        .map_err(WorkflowError::Illegal)?;
+    let (ahead, incoming) = with_placeholders(&state);
+    let timeline =
+        look_ahead(&ahead, now, &certificate.policy, &incoming).map_err(WorkflowError::Illegal)?;
     let diffs = if state.incoming.is_empty() {
         [String::new(), String::new()]
     } else {
@@ -90,13 +92,36 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
     })
 }
 
-/// Stands for the keys of a rotation that has none yet; it appears in no output.
-fn placeholder(state: &Rotation) -> BTreeSet<Association> {
-    let candidates = (0..=u8::MAX).map(|byte| Association::dane_ee_spki_sha256([byte; 32]));
-    candidates
-        .filter(|candidate| !state.current.contains(candidate))
-        .take(1)
-        .collect()
+/// The state that a start would begin with.
+fn before_the_start(found: &Surroundings, now: Instant) -> Result<Rotation, IllegalEvent> {
+    let state = apply(None, now, &found.started())?;
+    match found.found() {
+        Some(fact) => apply(Some(&state), now, &fact),
+        None => Ok(state),
+    }
+}
+
+/// The state with a chain that stands for the keys of a rotation that has none yet, and what that chain satisfies: a record
+/// of each form that the keys in use have. It appears in no output.
+fn with_placeholders(state: &Rotation) -> (Rotation, BTreeSet<Association>) {
+    let free = (0..=u8::MAX).find(|byte| {
+        let of_byte = |known: &&Association| known.data.iter().all(|octet| octet == byte);
+        !state.current.iter().any(|known| of_byte(&known))
+    });
+    let octets = |matching| if matching == 2 { 64 } else { 32 };
+    let records: BTreeSet<Association> = state
+        .current
+        .iter()
+        .map(|known| Association {
+            data: vec![free.unwrap_or_default(); octets(known.matching)],
+            ..known.clone()
+        })
+        .collect();
+    let mut ahead = state.clone();
+    for key in records.iter().filter(|record| record.is_3_1_1()) {
+        ahead.satisfied.insert(key.clone(), records.clone());
+    }
+    (ahead, records)
 }
 
 /// What publishing would change in the zone files, and what retiring would change after that.
@@ -133,7 +158,7 @@ fn previews(
 
 fn authorities(workspace: &Workspace, state: &Rotation) -> Vec<Authority> {
     let mut authorities = Vec::new();
-    for zone in head::zones_of(workspace, state) {
+    for zone in head::zones_of(workspace, &state.names()) {
         let head = head::head(workspace, zone).ok();
         for server in look::servers(zone, head.as_ref()).unwrap_or_default() {
             let authority = server.authority();

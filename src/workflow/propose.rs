@@ -72,9 +72,16 @@ pub(super) fn propose(
     // The serial takes the day of the step, not of the run: a run that resumes another's work the day after writes the
     // same bytes, and knows the other's half-done work by them.
     let day = context.state.since;
-    for zone in head::zones_of(context.workspace, context.state) {
+    for zone in head::zones_of(context.workspace, &context.state.names()) {
         let head = head::head(context.workspace, zone)?;
-        if let Some(draft) = draft(context.state, zone, head, requirement, day)? {
+        if let Some(draft) = draft(
+            context.workspace,
+            context.state,
+            zone,
+            head,
+            requirement,
+            day,
+        )? {
             proposed.push(publish(lock, context, requirement, &draft, now)?);
         }
     }
@@ -93,7 +100,7 @@ pub(super) fn retract(
     let Some((id, state)) = case.rotation.as_ref().filter(|(_, state)| given_up(state)) else {
         return Ok(deeds);
     };
-    for zone in head::zones_of(workspace, state) {
+    for zone in head::zones_of(workspace, &state.names()) {
         let Some(branch) = zone.publication.branch(&id.to_string()) else {
             continue;
         };
@@ -116,10 +123,10 @@ pub(super) fn preview(
     now: Instant,
 ) -> Result<String, WorkflowError> {
     let mut text = String::new();
-    for zone in head::zones_of(workspace, state) {
+    for zone in head::zones_of(workspace, &state.names()) {
         let mut head = head::head(workspace, zone)?;
         if let Some(after) = after {
-            let changes = changes(&head.content, zone, state, after);
+            let changes = changes(workspace, &head.content, zone, state, after);
             let edited = edit(&head.file, &changes, now).map_err(|e| refused(zone, &e))?;
             let content = content(&edited)?;
             head = Head {
@@ -127,7 +134,7 @@ pub(super) fn preview(
                 content,
             };
         }
-        if let Some(draft) = draft(state, zone, head, requirement, now)? {
+        if let Some(draft) = draft(workspace, state, zone, head, requirement, now)? {
             text.push_str(&text_diff(workspace, &draft));
         }
     }
@@ -135,13 +142,14 @@ pub(super) fn preview(
 }
 
 fn draft<'w>(
+    workspace: &Workspace,
     state: &Rotation,
     zone: &'w ZoneConfig,
     head: Head,
     requirement: &Requirement,
     now: Instant,
 ) -> Result<Option<Draft<'w>>, WorkflowError> {
-    let changes = changes(&head.content, zone, state, requirement);
+    let changes = changes(workspace, &head.content, zone, state, requirement);
     if changes.is_empty() {
         return Ok(None);
     }
@@ -151,13 +159,14 @@ fn draft<'w>(
 
 /// The records to add and remove so that the zone meets the requirement; additions first, so no name is ever bare.
 fn changes(
+    workspace: &Workspace,
     content: &Zone,
     zone: &ZoneConfig,
     state: &Rotation,
     requirement: &Requirement,
 ) -> Vec<Change> {
     let (mut additions, mut removals) = (Vec::new(), Vec::new());
-    for owner in names_in(zone, state) {
+    for owner in names_in(workspace, zone, state) {
         let rrset = head::associations(content, &owner);
         let ttl = content
             .rrset(&owner, Rtype::TLSA)
@@ -185,15 +194,15 @@ fn changes(
     additions
 }
 
-/// The rotation's names that lie in this zone and in none below it.
-fn names_in(zone: &ZoneConfig, state: &Rotation) -> Vec<Name> {
+/// The rotation's names that lie in this zone and in none of ours below it.
+fn names_in(workspace: &Workspace, zone: &ZoneConfig, state: &Rotation) -> Vec<Name> {
+    let is_in = |name: &Name| {
+        let deepest = workspace.config.zone_of(name);
+        deepest.is_some_and(|deepest| deepest.name == zone.name)
+    };
     let parse = |tlsa: &TlsaName| Name::parse(tlsa.as_str().as_bytes(), None).ok();
     let names = state.names();
-    names
-        .iter()
-        .filter_map(parse)
-        .filter(|name| name.is_at_or_below(&zone.name))
-        .collect()
+    names.iter().filter_map(parse).filter(is_in).collect()
 }
 
 fn publish(
@@ -350,12 +359,14 @@ fn subject<'a>(
     requirement: &'a Requirement,
     draft: &'a Draft<'_>,
 ) -> Subject<'a> {
-    let rrsets = names_in(draft.zone, context.state).into_iter().map(|name| {
-        (
-            TlsaName::new(&name.to_string()),
-            head::associations(&draft.head.content, &name),
-        )
-    });
+    let rrsets = names_in(context.workspace, draft.zone, context.state)
+        .into_iter()
+        .map(|name| {
+            (
+                TlsaName::new(&name.to_string()),
+                head::associations(&draft.head.content, &name),
+            )
+        });
     let serials = draft
         .edited
         .serial
