@@ -422,3 +422,270 @@ fn a_renewal_under_the_same_key_is_nothing_to_do() {
         .ends(1)
         .complains_of("is of the present certificate and would not match it");
 }
+
+const OTHER: &str = "example.net.zone";
+const OTHER_SIGNED: &str = "example.net.zone.signed";
+
+/// Both hosts' TLSA names are aliases, over a link in another zone of ours, of one RRset there.
+fn aliased() -> World {
+    let live = |root: &Path| {
+        let live = live_key(root);
+        let data = record(&live.certificate, (3, 1, 1));
+        let soa = "@ 3600 IN SOA ns hostmaster 2026112301 7200 3600 1209600 300";
+        let text = format!(
+            "$ORIGIN example.net.\n$TTL 3600\n{soa}\n@ IN NS ns\nns IN A 192.0.2.53\n\
+             mail IN CNAME _dane.mail\n_dane.mail IN TLSA {data}\n"
+        );
+        fs::write(root.join(OTHER), text).unwrap();
+        let keys = ["key", "generate", "example.net", "--keys", "keys"];
+        let made = std::process::Command::new(rotation_support::PROGRAM)
+            .current_dir(root)
+            .args(keys)
+            .output();
+        assert!(made.unwrap().status.success());
+        vec![live]
+    };
+    let config = |config: String| {
+        let start = config.find("[[zone]]").unwrap();
+        let end = config.find("[[certificate]]").unwrap();
+        let other = config[start..end].replace("example.com", "example.net");
+        format!("{}{other}{}", &config[..end], &config[end..])
+    };
+    let zone = |text: String, _: &[KeyFiles]| {
+        let start = text.find("_25._tcp.mx1").unwrap();
+        let end = text.find("; A delegation").unwrap();
+        let aliases = "_25._tcp.mx1 86400 IN CNAME mail.example.net.\n\
+                       _25._tcp.mx2 IN CNAME mail.example.net.\n";
+        format!("{}{aliases}{}", &text[..start], &text[end..])
+    };
+    let world = World::shaped(Publish::Branch, config, live, zone);
+    load_both(&world);
+    world
+}
+
+fn load_both(world: &World) {
+    world.load();
+    for server in 0..2 {
+        world.load_other(server, OTHER_SIGNED, "example.net.");
+    }
+}
+
+#[test]
+fn the_rrset_behind_aliases_is_changed_where_it_lies() {
+    let world = aliased();
+    let started = world.start(BEGIN).ends(0);
+    assert!(
+        started.stderr.contains("_25._tcp.mx1.example.com. is an alias: the RRset to change lies at _dane.mail.example.net."),
+        "{started:#?}"
+    );
+    world.advance(BEGIN).ends(3);
+    let changed = world.git("diff --name-only main tlsa-rotate/mail.1");
+    assert!(changed.lines().any(|file| file == OTHER), "{changed}");
+    assert!(!changed.lines().any(|file| file == ZONE_FILE), "{changed}");
+    let message = world.git("log -1 --format=%B tlsa-rotate/mail.1");
+    assert!(
+        message.contains("  + _dane.mail.example.net. TLSA 3 1 1 "),
+        "{message}"
+    );
+    assert!(world.merge());
+    world.advance(hours(1));
+    load_both(&world);
+    // The alias of mx1 is cached for a day: twice that and the margin bind, not the hour of the RRset.
+    let waiting = world.advance(hours(2)).ends(0);
+    assert!(
+        waiting
+            .stdout
+            .contains("next: the clock, on 2026-12-03T11:00:00Z"),
+        "{waiting:#?}"
+    );
+
+    // Somebody points an alias elsewhere: what was seen does not count any more.
+    let before = world.read(ZONE_FILE);
+    let moved = before.replacen("mail.example.net.", "old.example.net.", 1);
+    world.write(ZONE_FILE, &moved.replace("2026112301", "2026120301"));
+    world.git("commit --quiet --all --message elsewhere");
+    world.advance(hours(3));
+    load_both(&world);
+    let stopped = world.advance(hours(90));
+    assert!(
+        stopped.stdout.contains("Waiting; next: you: "),
+        "{stopped:#?}"
+    );
+    let status = world.run(hours(90), &["status"]);
+    assert!(
+        status.stdout.contains("_25._tcp.mx1.example.com. is an alias of old.example.net. there, no longer of _dane.mail.example.net."),
+        "{status:#?}"
+    );
+    world.write(ZONE_FILE, &before.replace("2026112301", "2026120302"));
+    world.git("commit --quiet --all --message back");
+    world.advance(hours(91));
+    load_both(&world);
+
+    world.advance(hours(92)).ends(3);
+    assert_eq!(world.step(hours(92)), "SwapOpen");
+    world.deploy(0);
+    world.deploy(1);
+    world.advance(hours(93)).ends(0);
+    world.advance(hours(118)).ends(3);
+    assert!(world.merge());
+    world.advance(hours(119));
+    load_both(&world);
+    world.advance(hours(120)).ends(0);
+    assert_eq!(world.step(hours(120)), "Retired");
+    let text = world.read(OTHER);
+    let next = record(
+        &world.path("keys/tls/mail.1/ecdsa-p256.cert.pem"),
+        (3, 1, 1),
+    );
+    assert_eq!(text.matches("TLSA").count(), 1, "{text}");
+    assert!(text.to_lowercase().contains(&next), "{text}");
+}
+
+#[test]
+fn an_alias_out_of_our_zones_says_whose_it_is() {
+    let elsewhere = |text: String, _: &[KeyFiles]| {
+        let start = text.find("_25._tcp.mx1").unwrap();
+        let end = text.find("_25._tcp.mx2").unwrap();
+        format!(
+            "{}_25._tcp.mx1 IN CNAME tlsa.hoster.example.\n{}",
+            &text[..start],
+            &text[end..]
+        )
+    };
+    let world = World::shaped(
+        Publish::Current,
+        |c| c,
+        |root| vec![live_key(root)],
+        elsewhere,
+    );
+    let before = world.files();
+    let refused = world.start(BEGIN).ends(1);
+    refused.complains_of("_25._tcp.mx1.example.com. is an alias of tlsa.hoster.example., which lies in no configured zone");
+    assert!(
+        refused
+            .stderr
+            .contains("ask whoever runs the zone of tlsa.hoster.example. to publish there"),
+        "{refused:#?}"
+    );
+    assert!(before == world.files());
+
+    let circle = |text: String, _: &[KeyFiles]| {
+        let start = text.find("_25._tcp.mx1").unwrap();
+        let end = text.find("_25._tcp.mx2").unwrap();
+        format!(
+            "{}_25._tcp.mx1 IN CNAME a\na IN CNAME b\nb IN CNAME a\n{}",
+            &text[..start],
+            &text[end..]
+        )
+    };
+    let world = World::shaped(Publish::Current, |c| c, |root| vec![live_key(root)], circle);
+    world
+        .start(BEGIN)
+        .ends(1)
+        .complains_of("the aliases of _25._tcp.mx1.example.com. lead in a circle");
+}
+
+const DEV: &str = "dev.example.com.zone";
+
+#[test]
+fn one_certificate_on_hosts_and_ports_in_a_zone_and_in_one_below_it() {
+    let live = |root: &Path| {
+        let live = live_key(root);
+        let data = record(&live.certificate, (3, 1, 1));
+        let soa = "@ 3600 IN SOA ns1 hostmaster 2026112301 7200 3600 1209600 300";
+        let text = format!(
+            "$ORIGIN dev.example.com.\n$TTL 3600\n{soa}\n@ IN NS ns1\nns1 IN A 203.0.113.53\n\
+             _25._tcp.mx IN TLSA {data}\n_587._tcp.mx IN TLSA {data}\n"
+        );
+        fs::write(root.join(DEV), text).unwrap();
+        let keys = ["key", "generate", "dev.example.com", "--keys", "keys"];
+        let made = std::process::Command::new(rotation_support::PROGRAM)
+            .current_dir(root)
+            .args(keys)
+            .output();
+        assert!(made.unwrap().status.success());
+        vec![live]
+    };
+    let config = |config: String| {
+        let start = config.find("[[zone]]").unwrap();
+        let end = config.find("[[certificate]]").unwrap();
+        let other = config[start..end].replace("example.com", "dev.example.com");
+        let certificate = config[end..]
+            .replace("mx2.example.com", "mx.dev.example.com")
+            .replace("ports = [25]", "ports = [25, 587]");
+        format!("{}{other}{certificate}", &config[..end])
+    };
+    let zone = |text: String, live: &[KeyFiles]| {
+        let data = record(&live[0].certificate, (3, 1, 1));
+        with_records(&text, "_587._tcp.mx1", &[&data])
+    };
+    let world = World::shaped(Publish::Branch, config, live, zone);
+    let load = || {
+        world.load();
+        for server in 0..2 {
+            world.load_other(server, "dev.example.com.zone.signed", "dev.example.com.");
+        }
+    };
+    load();
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN).ends(3);
+    let branch = "tlsa-rotate/mail.1";
+    let parent = world.git(&format!("show {branch}:{ZONE_FILE}"));
+    assert!(
+        !parent.contains("_tcp.mx.dev"),
+        "each record in its own zone: {parent}"
+    );
+    // Both zones' changes wait on one branch, or one behind the other: merged until nothing waits.
+    let mut merges = 0;
+    for hour in 1..6 {
+        merges += usize::from(world.merge());
+        world.advance(hours(hour));
+        load();
+    }
+    assert!(merges > 0);
+    let text = |file: &str| world.git(&format!("show HEAD:{file}")).to_lowercase();
+    let next = record(
+        &world.path("keys/tls/mail.1/ecdsa-p256.cert.pem"),
+        (3, 1, 1),
+    );
+    let old = record(&world.path("live/fullchain.pem"), (3, 1, 1));
+    let counts = |file: &str, data: &str| {
+        let digest = data.rsplit(' ').next().unwrap()[..40].to_owned();
+        text(file).matches(&digest).count()
+    };
+    assert_eq!(
+        [counts(DEV, &next), counts(DEV, &old)],
+        [2, 2],
+        "{}",
+        text(DEV)
+    );
+    assert_eq!(counts(ZONE_FILE, &next), 2, "{}", text(ZONE_FILE));
+    assert_eq!(world.step(hours(6)), "Waiting");
+    world.advance(hours(40)).ends(3);
+    world.deploy(0);
+    let half = world.advance(hours(41)).ends(3);
+    assert!(
+        half.stdout.contains("next: you: mx.dev.example.com:25 on"),
+        "{half:#?}"
+    );
+    world.deploy(1);
+    world.advance(hours(42)).ends(0);
+    world.advance(hours(67)).ends(3);
+    for hour in 68..74 {
+        world.merge();
+        world.advance(hours(hour));
+        load();
+    }
+    assert_eq!(world.step(hours(74)), "Retired");
+    assert_eq!(
+        [counts(DEV, &next), counts(DEV, &old)],
+        [2, 0],
+        "{}",
+        text(DEV)
+    );
+    let of_mx2_elsewhere = 1;
+    assert_eq!(
+        [counts(ZONE_FILE, &next), counts(ZONE_FILE, &old)],
+        [2, of_mx2_elsewhere]
+    );
+}

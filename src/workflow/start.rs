@@ -61,6 +61,8 @@ pub fn start(
         }
     }
     renews_the_same_key(workspace, case.certificate, offered, now)?;
+    // What cannot be published is said before a key is made.
+    surroundings(workspace, case.certificate, &[], now)?;
     let admitted = admit::admit(workspace, &case, &case.next_id(), offered, now)?;
     let found = surroundings(workspace, case.certificate, &admitted.chains, now)?;
     let notes = found.notes();

@@ -315,6 +315,13 @@ impl World {
         self.net.servers[server].publish(Arc::new(ServedZone::unverified(zone).unwrap()));
     }
 
+    /// Makes a server load another signed zone.
+    pub(crate) fn load_other(&self, server: usize, signed: &str, apex: &str) {
+        let apex = Name::parse(apex.as_bytes(), None).unwrap();
+        let zone = Zone::parse(self.read(signed).as_bytes(), Some(&apex)).unwrap();
+        self.net.servers[server].publish(Arc::new(ServedZone::unverified(zone).unwrap()));
+    }
+
     pub(crate) fn signed(&self) -> Zone {
         Zone::parse(self.read(SIGNED).as_bytes(), Some(&apex())).unwrap()
     }
