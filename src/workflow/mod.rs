@@ -13,6 +13,7 @@ mod case;
 pub mod demo;
 mod error;
 mod head;
+mod history;
 mod look;
 pub mod plan;
 mod propose;

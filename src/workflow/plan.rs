@@ -58,9 +58,9 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
     let (id, state, is_started, notes) = if let Some((id, state)) = case.under_way() {
         (id.clone(), state.clone(), true, Vec::new())
     } else {
-        let found = start::beginning(workspace, certificate, now)?;
+        let (found, notes) = start::beginning(workspace, certificate, now)?;
         let state = before_the_start(&found, now).map_err(WorkflowError::Illegal)?;
-        (case.next_id(), state, false, found.notes())
+        (case.next_id(), state, false, notes)
     };
     let (ahead, incoming) = with_placeholders(&state);
     let timeline =

@@ -4,6 +4,7 @@
 use super::WorkflowError;
 use super::admit;
 use super::case::Case;
+use super::history;
 use super::surroundings::{Presentable, Surroundings};
 use crate::dane::association;
 use crate::dane::certificate::Certificate;
@@ -64,8 +65,9 @@ pub fn start(
     // What cannot be published is said before a key is made.
     surroundings(workspace, case.certificate, &[], now)?;
     let admitted = admit::admit(workspace, &case, &case.next_id(), offered, now)?;
-    let found = surroundings(workspace, case.certificate, &admitted.chains, now)?;
-    let notes = found.notes();
+    let mut found = surroundings(workspace, case.certificate, &admitted.chains, now)?;
+    let mut notes = found.notes();
+    notes.extend(history::raise(workspace, &mut found, now));
     case.begin(&lock, now, found.started())?;
     for fact in key_facts(&found, admitted.not_after) {
         case.record(&lock, now, fact)?;
@@ -110,10 +112,13 @@ pub(super) fn beginning(
     workspace: &Workspace,
     certificate: &CertificateConfig,
     now: Instant,
-) -> Result<Surroundings, WorkflowError> {
+) -> Result<(Surroundings, Vec<String>), WorkflowError> {
     // Files that are not there yet do not keep a plan from being made.
     let next = admit::on_offer(certificate, None).unwrap_or_default();
-    surroundings(workspace, certificate, &next, now)
+    let mut found = surroundings(workspace, certificate, &next, now)?;
+    let mut notes = found.notes();
+    notes.extend(history::raise(workspace, &mut found, now));
+    Ok((found, notes))
 }
 
 /// Refuses a start whose every next key is in use already: with selector 1 nothing changes (RFC 7671 §8.1).

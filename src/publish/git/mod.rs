@@ -5,10 +5,12 @@
 
 mod commit;
 mod error;
+mod history;
 mod proposal;
 
 pub use commit::{Change, Message, Outcome, Target};
 pub use error::GitError;
+pub use history::Version;
 pub use proposal::Proposal;
 
 use super::command::{CommandError, Finished, Invocation, said};
