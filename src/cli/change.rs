@@ -174,7 +174,7 @@ fn signed(proposal: Proposal, key: &Path) -> Result<Signed, Failure> {
 fn show(args: &Show, format: Format, out: &mut impl Write) -> Result<Exit, Failure> {
     let signed = read_proposal(&args.file)?;
     match format {
-        Format::Text => write!(out, "{}", view::text(&signed))?,
+        Format::Text | Format::Ics => write!(out, "{}", view::text(&signed))?,
         Format::Markdown => write!(out, "{}", view::markdown(&signed))?,
         Format::Json => writeln!(out, "{:#}", view::json(&signed))?,
         Format::Nsupdate => write!(out, "{}", nsupdate::script(&signed.proposal.delta))?,

@@ -95,6 +95,9 @@ pub(crate) enum Format {
     Json,
     /// For runbooks and reviews, where a command has it.
     Markdown,
+    /// A calendar (RFC 5545); only `plan` has it.
+    #[value(hide = true)]
+    Ics,
     /// A script for `nsupdate`; only `change show` has it.
     #[value(hide = true)]
     Nsupdate,
@@ -153,6 +156,12 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let of_changes = matches!(global.format, Format::Nsupdate | Format::Delta);
     if of_changes && !matches!(arguments.command, Command::Change(_)) {
         let message = "only `change show` has the formats nsupdate and delta";
+        Arguments::command()
+            .error(ErrorKind::InvalidValue, message)
+            .exit();
+    }
+    if global.format == Format::Ics && !matches!(arguments.command, Command::Plan(_)) {
+        let message = "only `plan` has the format ics";
         Arguments::command()
             .error(ErrorKind::InvalidValue, message)
             .exit();

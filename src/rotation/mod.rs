@@ -9,6 +9,7 @@
 pub mod association;
 pub mod blocker;
 pub mod combination;
+pub mod deadline;
 pub mod decide;
 pub mod event;
 pub mod exposure;

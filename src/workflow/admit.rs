@@ -224,6 +224,21 @@ pub(super) fn in_directory(directory: &Path) -> Result<Vec<Presentable>, Workflo
     paths.iter().map(|path| chain(path)).collect()
 }
 
+/// The certificate files of a rotation relative to the workspace, as far as they are there.
+pub(super) fn certificates(workspace: &Workspace, id: &RotationId) -> Vec<String> {
+    let entries = fs::read_dir(directory(workspace, id)).into_iter().flatten();
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut names: Vec<String> = paths
+        .map(|path| {
+            let inside = path.strip_prefix(&workspace.root).unwrap_or(&path);
+            inside.display().to_string()
+        })
+        .filter(|name| name.ends_with(".cert.pem"))
+        .collect();
+    names.sort();
+    names
+}
+
 /// The gate of step 1: the private key is this certificate's, is strong enough, and others cannot read it.
 fn belongs_together(certificate: &Path, key: &Path) -> Result<Certificate, WorkflowError> {
     let mode = fs::metadata(key)

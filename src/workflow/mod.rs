@@ -10,6 +10,7 @@ mod admit;
 pub mod advance;
 mod behind_aliases;
 mod case;
+mod deadlines;
 pub mod demo;
 mod error;
 mod head;

@@ -3,13 +3,16 @@
 use super::WorkflowError;
 use super::admit;
 use super::case::Case;
+use super::deadlines::deadlines;
 use super::head;
 use super::look;
 use super::propose;
 use super::start;
 use super::surroundings::Surroundings;
 use crate::rotation::association::Association;
+use crate::rotation::deadline::Deadline;
 use crate::rotation::observation::Authority;
+use crate::rotation::policy::Policy;
 use crate::rotation::step::{IllegalEvent, Requirement, Rotation, Step, apply};
 use crate::rotation::timeline::{Timeline, look_ahead};
 use crate::rotation::timing::Instant;
@@ -35,6 +38,12 @@ pub struct Plan {
     pub authorities: Vec<Authority>,
     /// How the certificate gets to the hosts.
     pub deployment: String,
+    /// What it must be done before.
+    pub deadlines: Vec<Deadline>,
+    /// The policy that holds for it.
+    pub policy: Policy,
+    /// The files of the incoming certificates, relative to the workspace.
+    pub certificates: Vec<String>,
     /// What is odd about the zone as it stands.
     pub notes: Vec<String>,
 }
@@ -80,7 +89,14 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
         Deploy::Command(command) => format!("by {}", command.join(" ")),
     };
     let authorities = authorities(workspace, &state);
+    let live = admit::in_use(certificate)?;
+    let policy = certificate.policy;
+    let deadlines = deadlines(workspace, &state, &policy, &timeline, &live, now)?;
+    let certificates = admit::certificates(workspace, &id);
     Ok(Plan {
+        deadlines,
+        policy,
+        certificates,
         id,
         state,
         is_started,
