@@ -88,10 +88,7 @@ fn world(hour: u64, zone: &[u8], presents: u8) -> Observation {
             expiration: hours(24 * 14),
         },
     });
-    let offer = Seen::Known(Offer::Key(Presented {
-        key: key(presents),
-        not_after: hours(9999),
-    }));
+    let offer = Seen::Known(Offer::Key(Presented::of_key(key(presents), hours(9999))));
     let offers = BTreeMap::from([
         (KeyAlgorithm::Ecdsa, offer),
         (KeyAlgorithm::Rsa, Seen::Known(Offer::NotOffered)),

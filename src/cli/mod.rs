@@ -117,6 +117,9 @@ pub(crate) enum Format {
     Json,
     /// For runbooks and reviews, where a command has it.
     Markdown,
+    /// A calendar (RFC 5545); only `plan` has it.
+    #[value(hide = true)]
+    Ics,
     /// A script for `nsupdate`; only `change show` has it.
     #[value(hide = true)]
     Nsupdate,
@@ -195,8 +198,14 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             .exit();
     }
     let for_nagios = matches!(arguments.command, Command::Verify(_) | Command::Check(_));
-    if global.format == Format::Nagios && !for_nagios {
-        let message = "only `verify` and `check` have the format nagios";
+    let refused = match global.format {
+        Format::Nagios if !for_nagios => Some("only `verify` and `check` have the format nagios"),
+        Format::Ics if !matches!(arguments.command, Command::Plan(_)) => {
+            Some("only `plan` has the format ics")
+        }
+        _ => None,
+    };
+    if let Some(message) = refused {
         Arguments::command()
             .error(ErrorKind::InvalidValue, message)
             .exit();

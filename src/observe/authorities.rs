@@ -7,7 +7,7 @@ use super::addresses::AuthorityAddress;
 use super::dns::{self, Reply, Silence, Transport};
 use super::extended_error::Flaw;
 use super::proof;
-pub use super::proof::Trust;
+pub use super::proof::{ServedAlias, Trust, both};
 use crate::rotation::observation::{Authority, Seen, ServedRrset, TlsaName};
 use crate::rotation::timing::Instant;
 use crate::zone::name::Name;
@@ -47,8 +47,10 @@ impl Default for Limits {
 /// What all servers of a zone were seen to serve in one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Served {
-    /// The TLSA RRset of each name at each address.
+    /// The TLSA RRset of each name at each address; `Unknown` where the name is an alias.
     pub tlsa: BTreeMap<TlsaName, BTreeMap<Authority, Seen<ServedRrset>>>,
+    /// The names that are aliases, at each address that answers so.
+    pub aliases: BTreeMap<TlsaName, BTreeMap<Authority, ServedAlias>>,
     /// The SOA serial at each address: who lags.
     pub serials: BTreeMap<Authority, Seen<u32>>,
 }
@@ -101,19 +103,33 @@ pub async fn see(
         let (serial, tlsa) = seen.get(&authority).unwrap_or(&lost);
         served.serials.insert(authority.clone(), serial.clone());
         for name in names {
-            let rrset = tlsa.get(name).cloned();
-            let rrset = rrset.unwrap_or_else(|| Seen::Unknown(LOST.to_owned()));
-            let name = TlsaName::new(&name.to_string());
-            let servers = served.tlsa.entry(name).or_default();
-            servers.insert(authority.clone(), rrset);
+            let answer = tlsa.get(name).cloned();
+            let answer = answer.unwrap_or_else(|| Seen::Unknown(LOST.to_owned()));
+            served.note(TlsaName::new(&name.to_string()), authority.clone(), answer);
         }
     }
     served
 }
 
+impl Served {
+    fn note(&mut self, name: TlsaName, authority: Authority, answer: Seen<proof::Answer>) {
+        let rrset = match answer {
+            Seen::Known(proof::Answer::Rrset(rrset)) => Seen::Known(rrset),
+            Seen::Known(proof::Answer::Alias(alias)) => {
+                let why = format!("{name} is an alias (CNAME) of {}", alias.target);
+                let aliases = self.aliases.entry(name.clone()).or_default();
+                aliases.insert(authority.clone(), alias);
+                Seen::Unknown(why)
+            }
+            Seen::Unknown(why) => Seen::Unknown(why),
+        };
+        self.tlsa.entry(name).or_default().insert(authority, rrset);
+    }
+}
+
 const LOST: &str = "the question was abandoned";
 
-type ServerSeen = (Seen<u32>, BTreeMap<Name, Seen<ServedRrset>>);
+type ServerSeen = (Seen<u32>, BTreeMap<Name, Seen<proof::Answer>>);
 
 fn everything_unknown(run: &Run, serial: &Seen<u32>, why: &str) -> ServerSeen {
     let unknown = |name: &Name| (name.clone(), Seen::Unknown(why.to_owned()));
@@ -162,7 +178,7 @@ async fn see_server(run: &Arc<Run>, address: SocketAddr) -> ServerSeen {
                 at: run.now,
             };
             let judge = |reply: &Reply| proof::tlsa(reply, &name, judge);
-            let rrset = seen(answers.agree(judge, proof::one_of_both));
+            let rrset = seen(answers.agree(judge, proof::Answer::one_of_both));
             (name, rrset)
         });
     }

@@ -5,6 +5,7 @@ use crate::rotation::blocker::{Blocker, Who};
 use crate::rotation::deadline::Deadline;
 use crate::rotation::decide::Decision;
 use crate::rotation::observation::{Observation, Offer, Seen};
+use crate::rotation::promise::Breach;
 use crate::rotation::step::{Event, Rotation, Step};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -87,6 +88,9 @@ impl Standing<'_> {
             let _ = writeln!(text, "  deadline   {deadline}");
             let _ = writeln!(text, "             way out: {}", deadline.way_out());
         }
+        for lapse in self.lapses() {
+            let _ = writeln!(text, "  {:<10} {lapse}", "lapse");
+        }
         for blocker in self.blockers() {
             let _ = writeln!(text, "  {:<10} {blocker}", blocker.who().to_string());
             let _ = writeln!(text, "             way out: {}", blocker.way_out());
@@ -149,6 +153,7 @@ impl Standing<'_> {
                 "plan": alarm.plan,
             })).collect::<Vec<_>>(),
             "deadlines": self.deadlines().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "lapses": self.lapses().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "at_risk": self.alarms().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "look_again_at": self.decision.and_then(|d| d.look_again_at).map(|at| at.to_string()),
         })
@@ -192,6 +197,10 @@ impl Standing<'_> {
 
     fn deadlines(&self) -> &[Deadline] {
         self.decision.map_or(&[], |decision| &decision.deadlines)
+    }
+
+    fn lapses(&self) -> &[Breach] {
+        self.decision.map_or(&[], |decision| &decision.lapses)
     }
 
     /// Merged, served and presented are three facts: how far has each come?

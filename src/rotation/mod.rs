@@ -10,11 +10,13 @@
 pub mod alarm;
 pub mod association;
 pub mod blocker;
+pub mod combination;
 pub mod deadline;
 pub mod decide;
 pub mod due;
 pub mod emergency;
 pub mod event;
+pub mod expiry;
 pub mod exposure;
 pub mod gate;
 pub mod guide;

@@ -7,11 +7,12 @@ use super::advance::Tick;
 use super::case::Case;
 use super::head::{self, Head};
 use super::propose::{self, Proposed};
-use super::{admit, sign};
+use super::{admit, sign, start, surroundings};
 use crate::publish::command::Invocation;
 use crate::rotation::alarm::publication_breaks;
 use crate::rotation::decide::Action;
 use crate::rotation::observation::Endpoint;
+use crate::rotation::observation::TlsaName;
 use crate::rotation::step::{Event, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
@@ -34,7 +35,7 @@ pub(super) fn publish_merged(
     now: Instant,
 ) -> Result<Vec<String>, WorkflowError> {
     let mut deeds = Vec::new();
-    for zone in zones(workspace, case.certificate) {
+    for zone in zones(workspace, case.certificate, now) {
         // What a primary keeps is published already, and signed by it.
         if matches!(zone.publication, Publication::Update { .. }) {
             continue;
@@ -71,20 +72,21 @@ fn keeps_the_promise(
     Ok(())
 }
 
-fn zones<'w>(workspace: &'w Workspace, certificate: &CertificateConfig) -> Vec<&'w ZoneConfig> {
-    let mut zones: Vec<&ZoneConfig> = Vec::new();
-    for tlsa in certificate
-        .endpoints()
-        .map(|endpoint: Endpoint| endpoint.tlsa_name())
-    {
-        let name = Name::parse(tlsa.as_str().as_bytes(), None).ok();
-        if let Some(zone) = name.and_then(|name| workspace.config.zone_of(&name))
-            && !zones.iter().any(|known| known.name == zone.name)
-        {
-            zones.push(zone);
+/// Every zone that holds a TLSA RRset of the certificate or an alias on the way to one. An alias that leads out of them is
+/// told where the rotation is looked at.
+fn zones<'w>(
+    workspace: &'w Workspace,
+    certificate: &CertificateConfig,
+    now: Instant,
+) -> Vec<&'w ZoneConfig> {
+    let mut names: Vec<TlsaName> = certificate.endpoints().map(|e| e.tlsa_name()).collect();
+    for own in names.clone() {
+        if let Ok(found) = surroundings::find(workspace, &own, now) {
+            names.extend(found.links);
+            names.push(found.name);
         }
     }
-    zones
+    head::zones_of(workspace, names.iter())
 }
 
 /// Finishes steps 1 and 2 where a start was interrupted.
@@ -98,25 +100,44 @@ pub(super) fn finish_key_steps(
     let Some((id, state)) = case.under_way().cloned() else {
         return Ok(());
     };
+    if state.step == Step::Hashed {
+        return look_round_again(workspace, lock, case, now, tick);
+    }
     if !matches!(state.step, Step::Started | Step::Generated) {
         return Ok(());
     }
     let admitted = admit::admit(workspace, case, &id, None, now)?;
-    let mut facts = Vec::new();
-    if state.step == Step::Started {
-        facts.push(Event::KeyAdmitted {
-            not_after: admitted.not_after,
-        });
-    }
-    facts.push(Event::AssociationsComputed {
-        incoming: admitted.associations,
-    });
-    for fact in facts {
+    let found = start::surroundings(workspace, case.certificate, &admitted.chains, now)?;
+    let facts = start::key_facts(&found, admitted.not_after).into_iter();
+    let is_known =
+        |fact: &Event| state.step == Step::Generated && matches!(fact, Event::KeyAdmitted { .. });
+    for fact in facts.filter(|fact| !is_known(fact)) {
         case.note(now, fact.clone())?;
         tick.events.push(fact);
     }
     case.keep(lock)?;
     tick.rotation.clone_from(&case.rotation);
+    Ok(())
+}
+
+/// Before anything is published, records of other forms may still be changed by hand: they are judged as they are now.
+fn look_round_again(
+    workspace: &Workspace,
+    lock: &WorkspaceLock,
+    case: &mut Case<'_>,
+    now: Instant,
+    tick: &mut Tick,
+) -> Result<(), WorkflowError> {
+    let Some((id, state)) = case.under_way() else {
+        return Ok(());
+    };
+    let incoming = admit::in_directory(&admit::directory(workspace, id))?;
+    let found = start::surroundings(workspace, case.certificate, &incoming, now)?;
+    if let Some(fact) = found.changed_since(state) {
+        case.record(lock, now, fact.clone())?;
+        tick.events.push(fact);
+        tick.rotation.clone_from(&case.rotation);
+    }
     Ok(())
 }
 

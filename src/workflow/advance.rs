@@ -162,6 +162,12 @@ fn act_on(
         // fails, the world is looked at all the same: a delivery at risk must be said whatever else is broken.
         let published = act::publish_merged(workspace, lock, &case, now);
         let failed = published.map(|deeds| tick.deeds.extend(deeds)).err();
+        if case.under_way().is_none() {
+            remember(
+                &mut tick.notes,
+                start::nothing_to_do(case.certificate).into_iter().collect(),
+            );
+        }
         // A rotation that is over is still looked at: what goes back after the end is said loudly, too.
         if case.rotation.is_none() {
             return failed.or(not_begun).map_or(Ok(()), Err);

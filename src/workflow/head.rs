@@ -4,7 +4,7 @@
 use super::WorkflowError;
 use crate::publish::git::{GitError, Repository, Site, Target};
 use crate::rotation::association::Association;
-use crate::rotation::step::Rotation;
+use crate::rotation::observation::TlsaName;
 use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::Workspace;
 use crate::workspace::config::{Publication, ZoneConfig};
@@ -200,10 +200,13 @@ pub(super) fn associations(content: &Zone, name: &Name) -> BTreeSet<Association>
         .collect()
 }
 
-/// The zones that the names of a rotation lie in, each once.
-pub(super) fn zones_of<'w>(workspace: &'w Workspace, rotation: &Rotation) -> Vec<&'w ZoneConfig> {
+/// The zones that these names lie in, each once.
+pub(super) fn zones_of<'w, 'n>(
+    workspace: &'w Workspace,
+    names: impl IntoIterator<Item = &'n TlsaName>,
+) -> Vec<&'w ZoneConfig> {
     let mut zones: Vec<&ZoneConfig> = Vec::new();
-    for tlsa in rotation.names() {
+    for tlsa in names {
         let name = Name::parse(tlsa.as_str().as_bytes(), None).ok();
         if let Some(zone) = name.and_then(|name| workspace.config.zone_of(&name))
             && !zones.iter().any(|known| known.name == zone.name)
