@@ -16,6 +16,7 @@ mod proposal_view;
 mod record;
 mod serve;
 mod sign_policy;
+mod simulate;
 mod standing;
 mod start;
 mod status;
@@ -120,6 +121,8 @@ enum Command {
     Status(status::Status),
     /// Give a rotation up by the safe way back
     Abort(abort::Abort),
+    /// Rehearse a rotation against random senders and caches, beside the usual ways of doing it
+    Simulate(simulate::Simulate),
     /// Print the TLSA data of certificates, chains, requests and keys
     Record(record::RecordArgs),
     /// DANE offline: judge a chain by a TLSA RRset
@@ -175,6 +178,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Demo(args) => demo::run(args, global),
         Command::Start(args) => start::run(args, global),
         Command::Plan(args) => plan::run(args, global),
+        Command::Simulate(args) => simulate::run(args, global),
         Command::Advance(args) => advance::run(args, global),
         Command::Status(args) => status::run(args, global),
         Command::Abort(args) => abort::run(args, global),

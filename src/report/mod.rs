@@ -3,5 +3,6 @@
 mod by_hand;
 pub mod calendar;
 pub mod diagram;
+pub mod rehearsal;
 pub mod runbook;
 pub mod standing;

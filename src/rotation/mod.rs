@@ -18,6 +18,7 @@ pub mod guide;
 pub mod observation;
 pub mod policy;
 pub mod promise;
+pub mod simulation;
 pub mod step;
 pub mod timeline;
 pub mod timing;
