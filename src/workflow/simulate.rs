@@ -128,7 +128,7 @@ pub fn rehearse(scenario: Scenario, senders: u64, seed: u64) -> Result<Rehearsal
         }
         for part in running {
             for (all, tally) in tallies.iter_mut().zip(part.join().unwrap_or_default()) {
-                *all += tally;
+                all.take_in(tally);
             }
         }
     });

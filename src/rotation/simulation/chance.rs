@@ -1,4 +1,4 @@
-//! Chance as a function of a seed: SplitMix64, a counter mixed into 64 bits.
+//! Chance as a function of a seed: `SplitMix64`, a counter mixed into 64 bits.
 
 /// A stream of numbers that look random.
 #[derive(Clone, Debug)]

@@ -197,7 +197,7 @@ mod tests {
         let whole = tally(&scenario, &ways, 0..300, 5);
         let mut parts = tally(&scenario, &ways, 0..120, 5);
         for (all, part) in parts.iter_mut().zip(tally(&scenario, &ways, 120..300, 5)) {
-            *all += part;
+            all.take_in(part);
         }
         assert_eq!(whole, parts);
         assert_ne!(whole, tally(&scenario, &ways, 0..300, 6));

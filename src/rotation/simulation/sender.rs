@@ -3,7 +3,7 @@
 use super::chance::Chance;
 use super::way::Way;
 use super::{BEGIN, Keys, LONGEST_CACHED, Scenario};
-use std::ops::{AddAssign, Range};
+use std::ops::Range;
 
 /// What became of the mails of some senders in one way of rotating.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,8 +20,9 @@ pub struct Tally {
     pub last: Option<u64>,
 }
 
-impl AddAssign for Tally {
-    fn add_assign(&mut self, other: Self) {
+impl Tally {
+    /// Counts other senders in.
+    pub fn take_in(&mut self, other: Self) {
         self.mails = self.mails.saturating_add(other.mails);
         self.refused = self.refused.saturating_add(other.refused);
         self.senders = self.senders.saturating_add(other.senders);
@@ -63,7 +64,7 @@ pub fn tally(scenario: &Scenario, ways: &[Way], senders: Range<u64>, seed: u64) 
     for number in senders {
         for (way, tally) in ways.iter().zip(&mut tallies) {
             caches.fill(Cached::default());
-            *tally += Sender::of(seed, number).through(way, scenario, &window, &mut caches);
+            tally.take_in(Sender::of(seed, number).through(way, scenario, &window, &mut caches));
         }
     }
     tallies
@@ -142,14 +143,14 @@ impl Sender {
         let prefetches = self.prefetches && now >= cached.stale_from;
         let held = cached.keys;
         if asks || prefetches {
-            let served = way.served.get(server).and_then(|hosts| hosts.get(host));
+            let answer = way.served.get(server).and_then(|hosts| hosts.get(host));
             let ttl = scenario
                 .hosts
                 .get(host)
                 .map_or(0, |host| u64::from(host.ttl.0));
             let ttl = ttl.min(self.cap);
             *cached = Cached {
-                keys: at(served, now),
+                keys: at(answer, now),
                 until: now.saturating_add(ttl),
                 stale_from: now.saturating_add(ttl.saturating_sub(ttl.wrapping_div(10))),
             };

@@ -35,10 +35,10 @@ impl Lags {
 
     /// NOTIFY reaches nine of ten secondaries (RFC 1996); the tenth waits for its refresh.
     pub(super) fn load(&self, server: usize, change: usize) -> u64 {
-        let mut chance = self.chance(1, server, change);
-        let prompt = chance.below(60).saturating_add(1);
-        if server > 0 && chance.percent(10) {
-            prompt.saturating_add(chance.below(self.refresh))
+        let mut luck = self.chance(1, server, change);
+        let prompt = luck.below(60).saturating_add(1);
+        if server > 0 && luck.percent(10) {
+            prompt.saturating_add(luck.below(self.refresh))
         } else {
             prompt
         }
@@ -114,6 +114,9 @@ pub(super) fn loads(server: usize, commits: &[(u64, Keys)], lags: &Lags) -> Vec<
     loaded
 }
 
+/// What somebody sets out to do: its name and story, the commits, and when the hosts are to be swapped.
+type Undertaking = ((&'static str, &'static str), Vec<(u64, Keys)>, u64);
+
 /// The ways that people take without the machine, the worst first.
 pub fn naive(scenario: &Scenario, seed: u64) -> Vec<Way> {
     let lags = Lags::of(scenario, seed);
@@ -128,7 +131,7 @@ pub fn naive(scenario: &Scenario, seed: u64) -> Vec<Way> {
     };
     let later = |seconds: u64| BEGIN.saturating_add(seconds);
     let both = OLD | NEW;
-    let ways: [((&str, &str), Vec<(u64, Keys)>, u64); 5] = [
+    let ways: [Undertaking; 5] = [
         (
             (
                 "deploy, then publish",
