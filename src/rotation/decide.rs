@@ -93,7 +93,18 @@ fn standing_breaches(
 ) -> (Vec<Breach>, Vec<Breach>) {
     let exposure = Exposure::of_caches(rotation, now).with_seen(rotation, observation);
     let found = promise::breaches(&exposure).into_iter();
-    found.partition(Breach::refuses_mail)
+    let (alarms, lapses): (Vec<_>, Vec<_>) = found.partition(Breach::refuses_mail);
+    let mut told: Vec<Breach> = Vec::new();
+    for lapse in lapses {
+        // Of one key and combination once, in however many versions caches hold the RRset.
+        if !told
+            .iter()
+            .any(|known| known.key == lapse.key && known.is_the_same_as(&lapse))
+        {
+            told.push(lapse);
+        }
+    }
+    (alarms, told)
 }
 
 struct Question<'a> {

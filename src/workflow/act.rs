@@ -5,47 +5,45 @@
 use super::WorkflowError;
 use super::advance::Tick;
 use super::case::Case;
+use super::head::{self, Heads};
 use super::propose::{self, Proposed};
-use super::{admit, head, sign, start, surroundings};
+use super::{admit, sign, start, surroundings};
 use crate::publish::command::Invocation;
 use crate::rotation::decide::Action;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::step::{Event, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
-use crate::workspace::config::{CertificateConfig, Deploy, ZoneConfig};
+use crate::workspace::config::{CertificateConfig, Deploy};
 use crate::workspace::lock::WorkspaceLock;
 use std::time::Duration;
 
 /// How long a deployment may take.
 const DEPLOYMENT: Duration = Duration::from_secs(300);
 
-/// Signs what HEAD holds and hands it to the servers, for every zone of a certificate; says what was done.
+/// Signs what HEAD holds and hands it to the servers, for every zone that holds a TLSA RRset of a certificate or an alias on
+/// the way to one; says what was done.
 pub(super) fn publish_merged(
     workspace: &Workspace,
     lock: &WorkspaceLock,
     certificate: &CertificateConfig,
     now: Instant,
 ) -> Result<Vec<String>, WorkflowError> {
-    let mut deeds = Vec::new();
-    for zone in zones(workspace, certificate) {
-        let head = head::head(workspace, zone)?;
-        deeds.extend(sign::publish(workspace, lock, zone, &head, now)?);
-    }
-    Ok(deeds)
-}
-
-/// Every zone that holds a TLSA RRset of the certificate or an alias on the way to one. An alias that leads out of them is
-/// told where the rotation is looked at.
-fn zones<'w>(workspace: &'w Workspace, certificate: &CertificateConfig) -> Vec<&'w ZoneConfig> {
-    let mut names: Vec<TlsaName> = certificate.endpoints().map(|e| e.tlsa_name()).collect();
-    for own in names.clone() {
-        if let Ok(found) = surroundings::find(workspace, &own) {
+    let mut heads = Heads::of(workspace);
+    let own: Vec<TlsaName> = certificate.endpoints().map(|e| e.tlsa_name()).collect();
+    let mut names = own.clone();
+    for name in &own {
+        // An alias that leads out of our zones is told where the rotation is looked at; the others are published all the same.
+        if let Ok(found) = surroundings::find(&mut heads, name) {
             names.extend(found.links);
             names.push(found.name);
         }
     }
-    head::zones_of(workspace, names.iter())
+    let mut deeds = Vec::new();
+    for zone in head::zones_of(workspace, &names) {
+        deeds.extend(sign::publish(workspace, lock, zone, heads.get(zone)?, now)?);
+    }
+    Ok(deeds)
 }
 
 /// Finishes steps 1 and 2 where a start was interrupted.

@@ -14,6 +14,7 @@ use crate::zone::include::{Directory, Files, Included, NoFiles};
 use crate::zone::name::Name;
 use crate::zone::record::{Record, Rtype};
 use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -34,6 +35,30 @@ impl Head {
             .map(|rrset| rrset.ttl);
         let minimum = self.content.soa().map(|soa| soa.minimum);
         minimum.min(soa_ttl).or(soa_ttl).unwrap_or_default()
+    }
+}
+
+/// Zones as HEAD holds them, each read once.
+pub(super) struct Heads<'w> {
+    pub(super) workspace: &'w Workspace,
+    read: BTreeMap<Name, Head>,
+}
+
+impl<'w> Heads<'w> {
+    /// None is read yet.
+    pub(super) fn of(workspace: &'w Workspace) -> Self {
+        Self {
+            workspace,
+            read: BTreeMap::new(),
+        }
+    }
+
+    /// The zone as HEAD holds it.
+    pub(super) fn get(&mut self, zone: &ZoneConfig) -> Result<&Head, WorkflowError> {
+        Ok(match self.read.entry(zone.name.clone()) {
+            Entry::Occupied(read) => read.into_mut(),
+            Entry::Vacant(unread) => unread.insert(head(self.workspace, zone)?),
+        })
     }
 }
 
