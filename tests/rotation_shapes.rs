@@ -689,3 +689,41 @@ fn one_certificate_on_hosts_and_ports_in_a_zone_and_in_one_below_it() {
         [2, of_mx2_elsewhere]
     );
 }
+
+#[test]
+fn a_record_that_matches_nothing_is_told_and_left_alone() {
+    let stale = format!("2 1 1 {}", "cd".repeat(32));
+    let world = World::shaped(
+        Publish::Current,
+        without_mx2,
+        |root| vec![live_key(root)],
+        |text, _| with_records(&text, "_25._tcp.mx1", &[&stale]),
+    );
+    let started = world.start(BEGIN).ends(0);
+    assert!(
+        started
+            .stderr
+            .contains("holds 2 1 1 cdcdcdcd…, which is of no key in use; it is left alone"),
+        "{started:#?}"
+    );
+    world.advance(BEGIN).ends(0);
+    world.load();
+    let status = world.run(hours(1), &["status"]).ends(0);
+    assert!(
+        status
+            .stdout
+            .contains("  lapse      _25._tcp.mx1.example.com. TLSA ("),
+        "{status:#?}"
+    );
+    let json = world.run(hours(1), &["status", "--format", "json"]).ends(0);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(json["rotations"][0]["at_risk"], serde_json::json!([]));
+    assert!(
+        !json["rotations"][0]["lapses"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    driven(&world, &|| world.deploy(0));
+    assert!(records(&world).contains(&format!("_25._tcp.mx1.example.com. {stale}")));
+}

@@ -273,6 +273,7 @@ impl fmt::Display for Who {
 
 impl fmt::Display for Blocker {
     /// What was expected, what was seen, and where.
+    #[allow(clippy::too_many_lines)] // one arm for each
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::KeyMissing => f.write_str("the next key does not exist yet"),

@@ -25,6 +25,7 @@ pub mod policy;
 pub mod promise;
 pub mod regress;
 pub mod requirement;
+pub mod simulation;
 pub mod step;
 pub mod timeline;
 pub mod timing;

@@ -5,7 +5,7 @@
 use super::WorkflowError;
 use super::advance::Tick;
 use super::case::Case;
-use super::head::{self, Head};
+use super::head::{self, Head, Heads};
 use super::propose::{self, Proposed};
 use super::{admit, sign, start, surroundings};
 use crate::publish::command::Invocation;
@@ -16,7 +16,7 @@ use crate::rotation::observation::TlsaName;
 use crate::rotation::step::{Event, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
-use crate::workspace::config::{CertificateConfig, Deploy, Publication, ZoneConfig};
+use crate::workspace::config::{Deploy, Publication, ZoneConfig};
 use crate::workspace::lock::WorkspaceLock;
 use crate::zone::name::Name;
 use std::collections::BTreeSet;
@@ -25,7 +25,8 @@ use std::time::Duration;
 /// How long a deployment may take.
 const DEPLOYMENT: Duration = Duration::from_secs(300);
 
-/// Signs what HEAD holds and hands it to the servers, for every zone of a certificate; says what was done.
+/// Signs what HEAD holds and hands it to the servers, for every zone that holds a TLSA RRset of a certificate or an alias on
+/// the way to one; says what was done.
 ///
 /// A zone that was restored or edited by hand so that it would make senders refuse mail is not handed on.
 pub(super) fn publish_merged(
@@ -34,15 +35,29 @@ pub(super) fn publish_merged(
     case: &Case<'_>,
     now: Instant,
 ) -> Result<Vec<String>, WorkflowError> {
+    let mut heads = Heads::of(workspace, now);
+    let own: Vec<TlsaName> = case
+        .certificate
+        .endpoints()
+        .map(|e| e.tlsa_name())
+        .collect();
+    let mut names = own.clone();
+    for name in &own {
+        // An alias that leads out of our zones is told where the rotation is looked at; the others are published all the same.
+        if let Ok(found) = surroundings::find(&mut heads, name) {
+            names.extend(found.links);
+            names.push(found.name);
+        }
+    }
     let mut deeds = Vec::new();
-    for zone in zones(workspace, case.certificate, now) {
+    for zone in head::zones_of(workspace, &names) {
         // What a primary keeps is published already, and signed by it.
         if matches!(zone.publication, Publication::Update { .. }) {
             continue;
         }
-        let head = head::head(workspace, zone, now)?;
-        keeps_the_promise(zone, &head, case, now)?;
-        deeds.extend(sign::publish(workspace, lock, zone, &head, now)?);
+        let head = heads.get(zone)?;
+        keeps_the_promise(zone, head, case, now)?;
+        deeds.extend(sign::publish(workspace, lock, zone, head, now)?);
     }
     Ok(deeds)
 }
@@ -70,23 +85,6 @@ fn keeps_the_promise(
         }
     }
     Ok(())
-}
-
-/// Every zone that holds a TLSA RRset of the certificate or an alias on the way to one. An alias that leads out of them is
-/// told where the rotation is looked at.
-fn zones<'w>(
-    workspace: &'w Workspace,
-    certificate: &CertificateConfig,
-    now: Instant,
-) -> Vec<&'w ZoneConfig> {
-    let mut names: Vec<TlsaName> = certificate.endpoints().map(|e| e.tlsa_name()).collect();
-    for own in names.clone() {
-        if let Ok(found) = surroundings::find(workspace, &own, now) {
-            names.extend(found.links);
-            names.push(found.name);
-        }
-    }
-    head::zones_of(workspace, names.iter())
 }
 
 /// Finishes steps 1 and 2 where a start was interrupted.

@@ -15,6 +15,7 @@ use crate::zone::include::{Directory, Files, Included, NoFiles};
 use crate::zone::name::Name;
 use crate::zone::record::{Record, Rtype};
 use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -92,6 +93,32 @@ impl Upstream {
                 scratch,
             },
         }
+    }
+}
+
+/// Zones as HEAD holds them, each read once.
+pub(super) struct Heads<'w> {
+    pub(super) workspace: &'w Workspace,
+    now: Instant,
+    read: BTreeMap<Name, Head>,
+}
+
+impl<'w> Heads<'w> {
+    /// None is read yet.
+    pub(super) fn of(workspace: &'w Workspace, now: Instant) -> Self {
+        Self {
+            workspace,
+            now,
+            read: BTreeMap::new(),
+        }
+    }
+
+    /// The zone as HEAD holds it.
+    pub(super) fn get(&mut self, zone: &ZoneConfig) -> Result<&Head, WorkflowError> {
+        Ok(match self.read.entry(zone.name.clone()) {
+            Entry::Occupied(read) => read.into_mut(),
+            Entry::Vacant(unread) => unread.insert(head(self.workspace, zone, self.now)?),
+        })
     }
 }
 
