@@ -12,6 +12,7 @@
 mod dane_support;
 
 use dane_support::{Bench, program, stderr, stdout};
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -242,7 +243,9 @@ fn drawn_chains_and_records_get_the_verdict_of_openssl() {
     let mut drawn = Drawn(0x7157_2026_1125);
     let mut wrong = Vec::new();
     let mut verified = 0;
-    for round in 0..40 {
+    // Each record is made once: openssl takes its time.
+    let mut made = BTreeMap::new();
+    for round in 0..30 {
         let leaf = drawn.one_of(LEAVES);
         let mut parts = vec![leaf];
         for _ in 0..drawn.below(4) {
@@ -264,7 +267,10 @@ fn drawn_chains_and_records_get_the_verdict_of_openssl() {
                     0 => drawn.one_of(ISSUERS),
                     _ => drawn.one_of(&parts),
                 };
-                record(&bench, &numbers, of)
+                let known = made.entry((numbers.clone(), of.to_owned()));
+                known
+                    .or_insert_with(|| record(&bench, &numbers, of))
+                    .clone()
             })
             .collect();
         let theirs = openssl_verifies(
@@ -284,8 +290,8 @@ fn drawn_chains_and_records_get_the_verdict_of_openssl() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(
-        (5..=35).contains(&verified),
-        "{verified} of 40 verified: too one-sided to tell much"
+        (3..=27).contains(&verified),
+        "{verified} of 30 verified: too one-sided to tell much"
     );
 }
 
@@ -378,6 +384,33 @@ fn smtp_leaves_usages_0_and_1_unused_and_says_why() {
         assert_eq!(code, Some(expected), "{why}: {text}");
     }
     assert_eq!(ours(&bench, "leaf+sub", &pkix, &roots).0, Some(0));
+    // Without --roots, those of the system count: OpenSSL's variable says which these are.
+    let system = |roots: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_tlsa-rotate"))
+            .args([
+                "dane",
+                "verify",
+                "--tlsa",
+                "tlsa",
+                "--chain",
+                "leaf+sub.pem",
+                "--host",
+                HOST,
+                "--pkix",
+            ])
+            .env("SSL_CERT_FILE", bench.path(roots))
+            .current_dir(bench.dir.path())
+            .output()
+            .unwrap();
+        (output.status.code(), stdout(&output))
+    };
+    assert_eq!(system("root.pem").0, Some(0));
+    let (code, text) = system("stranger.pem");
+    assert_eq!(code, Some(1));
+    assert!(
+        text.contains("no path leads from the leaf to a trusted root"),
+        "{text}"
+    );
 }
 
 #[test]

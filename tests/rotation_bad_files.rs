@@ -117,13 +117,13 @@ fn a_torn_end_is_told_and_mended_by_the_next_fact() {
         world.write(JOURNAL, &whole[..kept]);
         let status = world.run(hours(2), &["status"]);
         assert!(
-            status.stderr.contains("mail.jsonl: line 4 "),
+            status.stderr.contains("mail.jsonl: line 5 "),
             "{kept}: {status:#?}"
         );
         assert_eq!(world.read(JOURNAL), whole[..kept], "status changes nothing");
         let run = world.advance(hours(2)).ends(0);
         assert!(
-            run.stderr.contains("mail.jsonl: line 4 "),
+            run.stderr.contains("mail.jsonl: line 5 "),
             "{kept}: {run:#?}"
         );
         assert_eq!(

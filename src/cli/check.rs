@@ -1,4 +1,5 @@
-//! `check`: gates for other programs. `--merge` for the CI of the zone repository, `--swap` for hooks of ACME clients.
+//! `check`: health of what is rotated, and gates for other programs: `--merge` for the CI of the zone repository, `--swap`
+//! for hooks of ACME clients.
 
 use super::exit::{Exit, Failure};
 use super::{Format, Global};
@@ -11,10 +12,14 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-/// Gates that other programs ask before they go on: exit code 0 is the only yes.
+/// Prerequisites and health of what is rotated. With --merge or --swap, a gate that other programs ask before they go
+/// on: exit code 0 is the only yes.
 #[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("gate").required(true).args(["merge", "swap"])))]
+#[command(after_help = super::check_health::HELP)]
+#[command(group(clap::ArgGroup::new("gate").args(["merge", "swap"])))]
 pub(crate) struct Check {
+    #[command(flatten)]
+    health: super::check_health::Health,
     /// Whether a pull request of the zone repository may be merged: nothing that a rotation requires gets lost, and a
     /// proposal is what would be proposed again now
     #[arg(long)]
@@ -34,7 +39,8 @@ pub(crate) struct Check {
 pub(crate) fn run(args: &Check, global: &Global) -> Result<Exit, Failure> {
     match &args.swap {
         Some(name) => swap(name, global),
-        None => merge(args, global),
+        None if args.merge => merge(args, global),
+        None => super::check_health::run(&args.health, global),
     }
 }
 
@@ -227,6 +233,10 @@ fn swap(name: &str, global: &Global) -> Result<Exit, Failure> {
 fn is_open(tick: &Tick) -> bool {
     let at_it = matches!(&tick.rotation, Some((_, state)) if state.step == Step::SwapOpen);
     let decision = tick.decision.as_ref();
-    let asked_for = decision.is_some_and(|d| d.actions.contains(&Action::Deploy));
+    let asked_for = decision.is_some_and(|d| {
+        d.actions
+            .iter()
+            .any(|action| matches!(action, Action::Deploy(_)))
+    });
     at_it && asked_for
 }

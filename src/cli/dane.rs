@@ -6,6 +6,7 @@ use super::{Exit, Failure, Format, Global};
 use crate::dane::certificate::Certificate;
 use crate::dane::judge::{self, Finding, Judgement, Rules, Verdict};
 use crate::dane::subject;
+use crate::observe::web_roots;
 use crate::rotation::association::Association;
 use crate::rotation::timing::Instant;
 use crate::zone::name::Name;
@@ -48,10 +49,10 @@ struct VerifyArgs {
     /// Judge at another time (RFC 3339) [default: now]
     #[arg(long, value_name = "TIME", value_parser = super::instant)]
     at: Option<Instant>,
-    /// Let usages 0 and 1 count too (RFC 6698), against --roots
-    #[arg(long, requires = "roots")]
+    /// Let usages 0 and 1 count too (RFC 6698): for services other than mail between servers
+    #[arg(long)]
     pkix: bool,
-    /// Trusted root certificates, PEM
+    /// Trusted root certificates, PEM [default: those the system trusts]
     #[arg(long, value_name = "FILE", requires = "pkix")]
     roots: Option<PathBuf>,
 }
@@ -71,6 +72,10 @@ pub(crate) fn run(args: &DaneArgs, global: &Global) -> Result<Exit, Failure> {
     let chain = certificates(&args.chain)?;
     let roots = match &args.roots {
         Some(file) => Some(certificates(file)?),
+        None if args.pkix => {
+            let system = web_roots::roots(None);
+            Some(system.map_err(|e| Failure::wrong(&e).hint("name a file with --roots"))?)
+        }
         None => None,
     };
     let rules = roots

@@ -15,14 +15,18 @@ mod abort;
 mod advance;
 mod change;
 mod check;
+mod check_health;
 mod dane;
 mod demo;
+mod deploy;
+mod emergency;
 mod exit;
 mod init;
 mod key;
 mod plan;
 mod proposal_view;
 mod record;
+mod rollback;
 mod serve;
 mod sign_policy;
 mod standing;
@@ -119,7 +123,7 @@ pub(crate) enum Format {
     /// Records that go and come; only `change show` has it.
     #[value(hide = true)]
     Delta,
-    /// One line and an exit code for Nagios and its kin; only `verify` has it.
+    /// One line and an exit code for Nagios and its kin; only `verify` and `check` have it.
     #[value(hide = true)]
     Nagios,
 }
@@ -136,10 +140,16 @@ enum Command {
     Advance(advance::Advance),
     /// Where each rotation stands and why not further
     Status(status::Status),
-    /// Gates for other programs: may this be merged, may the next certificate be deployed
+    /// Prerequisites and health; and gates: may this be merged, may the next certificate be deployed
     Check(check::Check),
     /// Give a rotation up by the safe way back
     Abort(abort::Abort),
+    /// Go back to the previous key on every host at once, while both are published
+    Rollback(rollback::Rollback),
+    /// Let a deployment go that rests (standby) or is held (after a rollback)
+    Deploy(deploy::Deploy),
+    /// The key in use is compromised: replace it as fast as the priority allows
+    Emergency(emergency::Emergency),
     /// See mail hosts as a DANE-validating sender does, live: DNSSEC, STARTTLS, every address and algorithm
     Verify(verify::VerifyArgs),
     /// Print the TLSA data of certificates, chains, requests and keys
@@ -184,8 +194,9 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             .error(ErrorKind::InvalidValue, message)
             .exit();
     }
-    if global.format == Format::Nagios && !matches!(arguments.command, Command::Verify(_)) {
-        let message = "only `verify` has the format nagios";
+    let for_nagios = matches!(arguments.command, Command::Verify(_) | Command::Check(_));
+    if global.format == Format::Nagios && !for_nagios {
+        let message = "only `verify` and `check` have the format nagios";
         Arguments::command()
             .error(ErrorKind::InvalidValue, message)
             .exit();
@@ -205,6 +216,9 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Status(args) => status::run(args, global),
         Command::Check(args) => check::run(args, global),
         Command::Abort(args) => abort::run(args, global),
+        Command::Rollback(args) => rollback::run(args, global),
+        Command::Deploy(args) => deploy::run(args, global),
+        Command::Emergency(args) => emergency::run(args, global),
         Command::Key(args) => key::run(args, global),
         Command::Zone(args) => zone::run(args, global),
     }

@@ -105,12 +105,12 @@ fn write_text(out: &mut impl Write, gathered: &Gathered, tally: &Tally) -> io::R
 }
 
 fn write_line(out: &mut impl Write, cells: &[String; 6], widths: [usize; 6]) -> io::Result<()> {
-    let [day, sender, policy, host, result, sessions] = cells;
-    let [a, b, c, d, e, f] = widths;
-    writeln!(
-        out,
-        "{day:<a$}  {sender:<b$}  {policy:<c$}  {host:<d$}  {result:<e$}  {sessions:>f$}"
-    )
+    let [texts @ .., sessions] = cells;
+    let [text_widths @ .., width] = widths;
+    for (text, width) in texts.iter().zip(text_widths) {
+        write!(out, "{text:<width$}  ")?;
+    }
+    writeln!(out, "{sessions:>width$}")
 }
 
 fn cells(row: &Row, sessions: u64) -> [String; 6] {

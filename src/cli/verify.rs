@@ -15,7 +15,7 @@ use crate::zone::name::Name;
 use clap::Args;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where the system says which resolvers it uses.
@@ -68,8 +68,8 @@ pub(crate) fn run(args: &VerifyArgs, global: &Global) -> Result<Exit, Failure> {
             Failure::wrong("`verify` has no markdown form").hint("use text, json or nagios")
         );
     }
-    let servers = resolvers(args)?;
-    let anchors = anchors(args)?;
+    let servers = resolvers(&args.resolver)?;
+    let anchors = anchors(args.trust_anchor.as_deref())?;
     let now = global.now();
     let sender = Sender {
         validator: Validator::new(
@@ -114,9 +114,10 @@ pub(crate) fn run(args: &VerifyArgs, global: &Global) -> Result<Exit, Failure> {
     })
 }
 
-fn resolvers(args: &VerifyArgs) -> Result<Vec<SocketAddr>, Failure> {
-    if !args.resolver.is_empty() {
-        return Ok(args.resolver.clone());
+/// The resolvers given, or those of the system.
+pub(super) fn resolvers(given: &[SocketAddr]) -> Result<Vec<SocketAddr>, Failure> {
+    if !given.is_empty() {
+        return Ok(given.to_vec());
     }
     let hint = "name one with --resolver ADDR";
     let text = fs::read_to_string(RESOLV_CONF)
@@ -128,13 +129,14 @@ fn resolvers(args: &VerifyArgs) -> Result<Vec<SocketAddr>, Failure> {
     Ok(servers)
 }
 
-fn anchors(args: &VerifyArgs) -> Result<Anchors, Failure> {
-    let Some(file) = &args.trust_anchor else {
+/// The anchors of a file, or the root's.
+pub(super) fn anchors(file: Option<&Path>) -> Result<Anchors, Failure> {
+    let Some(file) = file else {
         return Ok(Anchors::root());
     };
     let octets =
         read_bounded(file).map_err(|e| Failure::wrong(format_args!("{}: {e}", shown(file))))?;
-    let name = shown(file).to_string();
+    let name = shown(file);
     Anchors::read(&name, &octets).map_err(|e| Failure::wrong(format_args!("{name}: {e}")))
 }
 
@@ -174,7 +176,7 @@ fn question(text: &str) -> Result<Question, String> {
 }
 
 /// `192.0.2.1`, `192.0.2.1:5353`, `::1`, `[::1]:5353`.
-fn server(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn server(text: &str) -> Result<SocketAddr, String> {
     let (address, port) = address(text)?;
     Ok(SocketAddr::new(address, port.unwrap_or(53)))
 }
@@ -197,12 +199,10 @@ fn overridden(text: &str) -> Result<(Name, IpAddr, Option<u16>), String> {
     Ok((host(name)?, address, port))
 }
 
-fn span(text: &str) -> Result<Duration, String> {
+pub(super) fn span(text: &str) -> Result<Duration, String> {
     let seconds = match text.parse::<u64>() {
         Ok(seconds) => seconds,
-        Err(_) => duration::parse(text)
-            .map_err(|e| e.to_string())?
-            .as_seconds(),
+        Err(_) => duration::parse(text)?.as_seconds(),
     };
     if seconds == 0 {
         return Err("no time at all".to_owned());

@@ -62,7 +62,7 @@ fn route(domain: &Name, destination: &Destination, out: &mut impl Write) -> io::
         }
         Destination::Itself => writeln!(out, "{domain} has no MX: it is served by itself")?,
         Destination::NullMx => {
-            verdict(out, "unknown", &format!("{domain} takes no mail (null MX)"))?
+            verdict(out, "unknown", &format!("{domain} takes no mail (null MX)"))?;
         }
         Destination::NoSuchDomain => verdict(out, "unknown", &format!("{domain} does not exist"))?,
         Destination::Unknown(failure) => failed(out, &format!("{domain} MX"), failure)?,

@@ -35,8 +35,10 @@ pub struct Validator<S> {
     source: S,
     anchors: Anchors,
     now: Instant,
-    cuts: Mutex<HashMap<Name, Arc<OnceCell<Result<Cut, Stop>>>>>,
+    cuts: Mutex<HashMap<Name, FoundOnce>>,
 }
+
+type FoundOnce = Arc<OnceCell<Result<Cut, Stop>>>;
 
 /// What lies at a name: the apex of a signed zone, or no zone cut.
 #[derive(Clone)]
@@ -51,6 +53,26 @@ enum Stop {
     Insecure(Flaw),
     Indeterminate(Flaw),
     No(NoAnswer),
+}
+
+/// Whose word counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// That of any zone at or above the name.
+    Any,
+    /// That of the zones above it alone: what there is of delegation is the parent's (RFC 4035 §2.4). So is each step of
+    /// the way to a zone's keys, which therefore ends.
+    Parent,
+}
+
+impl Side {
+    fn of(rtype: Rtype) -> Self {
+        if rtype == Rtype::DS {
+            Self::Parent
+        } else {
+            Self::Any
+        }
+    }
 }
 
 /// Something that was looked at, and what signed it.
@@ -91,7 +113,9 @@ impl<S: Source + Send + Sync> Validator<S> {
                     aliases,
                 });
             };
-            let link = self.rrset(&reply, &signed.owner, signed.rtype).await?;
+            let link = self
+                .rrset(&reply, &signed.owner, signed.rtype, Side::Any)
+                .await?;
             let seen = aliases.iter().any(|a| a.from == target) || target == at;
             if seen || aliases.len() >= ALIASES {
                 let reason = format!(
@@ -128,7 +152,7 @@ impl<S: Source + Send + Sync> Validator<S> {
         rtype: Rtype,
     ) -> Result<Judged<Content>, NoAnswer> {
         if proof::rrset(&reply.answers, name, rtype).is_some() {
-            let judged = self.rrset(reply, name, rtype).await?;
+            let judged = self.rrset(reply, name, rtype, Side::of(rtype)).await?;
             return Ok(Judged {
                 value: Content::Records(judged.value),
                 security: judged.security,
@@ -154,6 +178,7 @@ impl<S: Source + Send + Sync> Validator<S> {
         reply: &Reply,
         owner: &Name,
         rtype: Rtype,
+        side: Side,
     ) -> Result<Judged<Rrset>, NoAnswer> {
         let signers = proof::signers(&reply.answers, owner, rtype);
         let unverified = |security| {
@@ -192,7 +217,7 @@ impl<S: Source + Send + Sync> Validator<S> {
                 open,
             ))
         };
-        match self.by_signer(&signers, owner, rtype, judge).await {
+        match self.by_signer(&signers, owner, side, judge).await {
             Ok((zone, (value, open))) => Ok(Judged {
                 value,
                 security: if open {
@@ -226,7 +251,7 @@ impl<S: Source + Send + Sync> Validator<S> {
             Ok(denial::of_type(reply, name, rtype, judge)?.opt_out)
         };
         let signers = deniers(reply);
-        match self.by_signer(&signers, name, rtype, judge).await {
+        match self.by_signer(&signers, name, Side::of(rtype), judge).await {
             Ok((zone, true)) if rtype != Rtype::DS => Ok((opted_out(name), Some(zone))),
             Ok((zone, _)) => Ok((Security::Secure, Some(zone))),
             Err(stop) => stop.security().map(|security| (security, None)),
@@ -240,7 +265,7 @@ impl<S: Source + Send + Sync> Validator<S> {
         &self,
         signers: &[Name],
         name: &Name,
-        rtype: Rtype,
+        side: Side,
         judge: impl Fn(&Name, &Keys) -> Result<T, Flaw>,
     ) -> Result<(Name, T), Stop> {
         let Some(anchor) = self.anchors.above(name) else {
@@ -248,11 +273,10 @@ impl<S: Source + Send + Sync> Validator<S> {
             let flaw = Flaw::new(ExtendedError::DnssecIndeterminate, reason);
             return Err(Stop::Indeterminate(flaw));
         };
-        // DS records are the parent's (RFC 4035 §2.4): the child's own word does not count.
         let may_sign = |signer: &&Name| {
             name.is_at_or_below(signer)
                 && signer.is_at_or_below(anchor)
-                && !(rtype == Rtype::DS && *signer == name)
+                && !(side == Side::Parent && *signer == name)
         };
         let mut signers: Vec<&Name> = signers.iter().filter(may_sign).collect();
         signers.sort_by_key(|signer| std::cmp::Reverse(signer.label_count()));
@@ -275,17 +299,17 @@ impl<S: Source + Send + Sync> Validator<S> {
         }
         match refusal {
             Some(stop) => Err(stop),
-            None => Err(self.unsigned(name, rtype, anchor).await),
+            None => Err(self.unsigned(name, side, anchor).await),
         }
     }
 
     /// What an unsigned answer about `name` is: insecure if a delegation without DS stands above it, else bogus.
-    async fn unsigned(&self, name: &Name, rtype: Rtype, anchor: &Name) -> Stop {
+    async fn unsigned(&self, name: &Name, side: Side, anchor: &Name) -> Stop {
         let mut above: Vec<Name> = Vec::new();
         let mut at = Some(name.clone());
         while let Some(candidate) = at.filter(|candidate| candidate.is_at_or_below(anchor)) {
             at = candidate.parent();
-            if rtype != Rtype::DS || candidate != *name {
+            if side == Side::Any || candidate != *name {
                 above.push(candidate);
             }
         }
@@ -297,8 +321,7 @@ impl<S: Source + Send + Sync> Validator<S> {
                 Err(stop) => return stop,
             }
         }
-        let reason =
-            format!("the answer for {name} {rtype} is not signed, though the zone {zone} is");
+        let reason = format!("the answer about {name} is not signed, though the zone {zone} is");
         bogus(Flaw::new(ExtendedError::RrsigsMissing, reason))
     }
 
@@ -318,7 +341,7 @@ impl<S: Source + Send + Sync> Validator<S> {
         let reply = self.ask(name, Rtype::DS).await.map_err(Stop::No)?;
         if proof::rrset(&reply.answers, name, Rtype::DS).is_some() {
             let ds = self
-                .rrset(&reply, name, Rtype::DS)
+                .rrset(&reply, name, Rtype::DS, Side::Parent)
                 .await
                 .map_err(Stop::No)?;
             secured(ds.security)?;
@@ -326,7 +349,7 @@ impl<S: Source + Send + Sync> Validator<S> {
         }
         if proof::rrset(&reply.answers, name, Rtype::CNAME).is_some() {
             let alias = self
-                .rrset(&reply, name, Rtype::CNAME)
+                .rrset(&reply, name, Rtype::CNAME, Side::Parent)
                 .await
                 .map_err(Stop::No)?;
             // An alias has no other data: nothing is delegated there.
@@ -341,7 +364,7 @@ impl<S: Source + Send + Sync> Validator<S> {
             denial::of_ds(&reply, name, judge)
         };
         match self
-            .by_signer(&deniers(&reply), name, Rtype::DS, judge)
+            .by_signer(&deniers(&reply), name, Side::Parent, judge)
             .await?
         {
             (_, NoDs::NoCut) => Ok(Cut::None),

@@ -10,6 +10,7 @@ mod denial;
 pub mod dns;
 pub mod extended_error;
 pub mod mta_sts;
+pub mod nonterminals;
 pub mod probe;
 mod proof;
 pub mod resolver;

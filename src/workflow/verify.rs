@@ -139,8 +139,7 @@ impl<S: Source + Send + Sync + 'static> Run<S> {
                     .map(|(preference, host)| (Some(*preference), host.clone()))
                     .collect()
             }
-            Some(Destination::Itself) => vec![(None, question.name.clone())],
-            None => vec![(None, question.name.clone())],
+            Some(Destination::Itself) | None => vec![(None, question.name.clone())],
             Some(Destination::NullMx | Destination::NoSuchDomain | Destination::Unknown(_)) => {
                 vec![]
             }
@@ -206,8 +205,9 @@ impl<S: Source + Send + Sync + 'static> Run<S> {
             for address in host.addresses.clone() {
                 for algorithm in [KeyAlgorithm::Ecdsa, KeyAlgorithm::Rsa] {
                     let (run, case) = (Arc::clone(&self), Arc::clone(&case));
-                    asked
-                        .spawn(async move { (number, run.lines(&case, address, algorithm).await) });
+                    asked.spawn(async move {
+                        (number, Box::pin(run.lines(&case, address, algorithm)).await)
+                    });
                     number = number.saturating_add(1);
                 }
             }

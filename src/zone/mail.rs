@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn exchanges_and_texts() {
-        let text = "$ORIGIN e.\n$TTL 60\n@ SOA n h 1 2 3 4 5\n@ MX 20 b\n@ MX 10 A\nnone MX 0 .\nt TXT \"a b\" c\n";
+        let text = "$ORIGIN e.\n$TTL 60\n@ SOA n h 1 2 3 4 5\n@ NS n\nn A 192.0.2.1\n@ MX 20 b\n@ MX 10 A\nnone MX 0 .\nt TXT \"a b\" c\n";
         let zone = Zone::parse(text.as_bytes(), None).unwrap();
         let shown: Vec<String> = exchanges(&zone)
             .iter()

@@ -8,6 +8,7 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::format_push_string,
+    clippy::print_stdout,
     unreachable_pub,
     missing_docs
 )]
@@ -156,10 +157,7 @@ fn every_verdict_is_that_of_posttls_finger_or_the_one_that_the_rfc_demands() {
         (at, ZONES.iter().position(|zone| zone.apex == *apex))
     });
     let mut wrong = String::new();
-    println!(
-        "{:22} {:12} {:12} {:12} {}",
-        "scenario", "zone", "verify", "finger", "why"
-    );
+    let mut table = "scenario zone verify posttls-finger why\n".replace(' ', "\t");
     for (scenario, apex, target, (ours, finger)) in &rows {
         let (mine, theirs) = (ours.verdict, finger.verdict);
         let judged = scenario.peer != Peer::DoesNotJudge;
@@ -168,12 +166,10 @@ fn every_verdict_is_that_of_posttls_finger_or_the_one_that_the_rfc_demands() {
         } else {
             "(no judge)".to_owned()
         };
-        println!(
-            "{:22} {apex:12} {:12} {shown:12} {}",
-            scenario.name,
-            format!("{mine:?}"),
-            scenario.why
-        );
+        table.push_str(&format!(
+            "{}\t{apex}\t{mine:?}\t{shown}\t{}\n",
+            scenario.name, scenario.why
+        ));
         let expected_of_peer = match scenario.peer {
             Peer::Same => scenario.expected,
             Peer::DoesNotJudge => theirs,
@@ -185,6 +181,9 @@ fn every_verdict_is_that_of_posttls_finger_or_the_one_that_the_rfc_demands() {
             ));
         }
     }
+    // For the reader of the run, and for whoever wants to keep it.
+    println!("{table}");
+    std::fs::write(concat!(env!("CARGO_TARGET_TMPDIR"), "/senders.tsv"), table).unwrap();
     assert!(wrong.is_empty(), "{wrong}\n{}", world.logs());
     assert_eq!(rows.len(), all.len() * ZONES.len());
 }

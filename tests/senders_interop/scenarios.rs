@@ -120,7 +120,7 @@ pub fn all(pki: &Pki) -> Vec<Scenario> {
     simple(
         "issuer",
         &[postfix("A")],
-        &[ta.clone()],
+        std::slice::from_ref(&ta),
         Verified,
         Same,
         "RFC 7672 §3.1.2",
@@ -128,7 +128,7 @@ pub fn all(pki: &Pki) -> Vec<Scenario> {
     simple(
         "issuer-not-sent",
         &[postfix("ANOCA")],
-        &[ta.clone()],
+        std::slice::from_ref(&ta),
         AtRisk,
         Same,
         "RFC 7672 §3.1.2: it must be in the chain",
@@ -136,7 +136,7 @@ pub fn all(pki: &Pki) -> Vec<Scenario> {
     simple(
         "issuer-other-name",
         &[postfix("N")],
-        &[ta.clone()],
+        std::slice::from_ref(&ta),
         AtRisk,
         Same,
         "RFC 7672 §3.2.2",
@@ -144,7 +144,7 @@ pub fn all(pki: &Pki) -> Vec<Scenario> {
     simple(
         "issuer-expired",
         &[postfix("X")],
-        &[ta.clone()],
+        std::slice::from_ref(&ta),
         AtRisk,
         Same,
         "RFC 7671 §5.2: path validation",
@@ -312,7 +312,7 @@ pub fn all(pki: &Pki) -> Vec<Scenario> {
     simple(
         "exim-issuer",
         &[exim("A")],
-        &[ta.clone()],
+        std::slice::from_ref(&ta),
         Verified,
         Same,
         "RFC 7672 §3.1.2",
@@ -320,7 +320,7 @@ pub fn all(pki: &Pki) -> Vec<Scenario> {
     simple(
         "exim-issuer-not-sent",
         &[exim("ANOCA")],
-        &[ta.clone()],
+        std::slice::from_ref(&ta),
         AtRisk,
         Same,
         "RFC 7672 §3.1.2",
@@ -328,7 +328,7 @@ pub fn all(pki: &Pki) -> Vec<Scenario> {
     simple(
         "exim-other-name",
         &[exim("N")],
-        &[ta.clone()],
+        std::slice::from_ref(&ta),
         AtRisk,
         Same,
         "RFC 7672 §3.2.2",

@@ -3,6 +3,7 @@
 
 use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
 use std::borrow::Cow;
+use std::path::Path;
 
 /// No message is longer.
 pub const MAX_OCTETS: usize = 16 * 1024 * 1024;
@@ -55,9 +56,10 @@ fn is_report(part: &MessagePart<'_>) -> bool {
     let by_media = media
         .as_deref()
         .is_some_and(|media| media.starts_with("application/tlsrpt+"));
-    let by_name = name
-        .as_deref()
-        .is_some_and(|name| name.ends_with(".json") || name.ends_with(".json.gz"));
+    let by_name = name.as_deref().is_some_and(|name| {
+        let name = name.strip_suffix(".gz").unwrap_or(name);
+        Path::new(name).extension() == Some("json".as_ref())
+    });
     let contents = part.contents();
     let by_look = super::archive::is_gzip(contents)
         || (name.is_some() && contents.trim_ascii_start().starts_with(b"{"));

@@ -52,7 +52,7 @@ impl Gathered {
         let place = path.display().to_string();
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => self.add_directory(path),
-            Ok(_) => match File::open(path).and_then(|file| read_bounded(file)) {
+            Ok(_) => match File::open(path).and_then(read_bounded) {
                 Ok(octets) => self.add(&place, &octets),
                 Err(error) => self.unreadable(&place, &error),
             },
@@ -118,7 +118,7 @@ impl Gathered {
             let left = MAX_EXPANDED.saturating_sub(self.expanded);
             match archive::expand(octets, report::MAX_OCTETS.min(left)) {
                 Ok(expanded) => expanded,
-                Err(why) => return self.trouble(place, why),
+                Err(why) => return self.trouble(place, why.to_string()),
             }
         } else {
             octets.to_vec()
@@ -126,7 +126,7 @@ impl Gathered {
         self.expanded = self.expanded.saturating_add(expanded.len());
         let report = match Report::parse(&expanded) {
             Ok(report) => report,
-            Err(why) => return self.trouble(place, why),
+            Err(why) => return self.trouble(place, why.to_string()),
         };
         let name = (report.organisation.to_lowercase(), report.id.clone());
         let known = self.seen.get(&name).and_then(|at| self.reports.get(*at));
@@ -148,10 +148,10 @@ impl Gathered {
         }
     }
 
-    fn trouble(&mut self, place: &str, why: impl ToString) {
+    fn trouble(&mut self, place: &str, why: impl Into<String>) {
         self.troubles.push(Trouble {
             place: place.to_owned(),
-            why: why.to_string(),
+            why: why.into(),
             unreadable: false,
         });
     }

@@ -19,6 +19,7 @@ pub const MAX_OCTETS: usize = 4 * 1024 * 1024;
 const POLICIES: usize = 1_000;
 /// Failures of one policy that are kept, and policy lines and MX patterns.
 const DETAILS: usize = 2_000;
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Characters of one text that are kept.
 const CHARACTERS: usize = 512;
 
@@ -132,7 +133,6 @@ impl Report {
         if octets.len() > MAX_OCTETS {
             return Err(NotReport::TooLong);
         }
-        const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
         let octets = octets.strip_prefix(BYTE_ORDER_MARK).unwrap_or(octets);
         let file: FileReport =
             serde_json::from_slice(octets).map_err(|e| NotReport::Json(shown(&e.to_string())))?;

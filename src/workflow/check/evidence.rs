@@ -1,0 +1,102 @@
+//! What `check` judges: the zones as git holds them, as their servers serve them and as senders see them, and what the
+//! hosts present. Values only; `Unknown` is never a yes.
+
+use crate::dane::certificate::Certificate;
+use crate::observe::authorities::Served;
+use crate::observe::chain::{NoAnswer, Security};
+use crate::observe::mta_sts::policy::{Policy, Signal};
+use crate::observe::nonterminals::Existence;
+use crate::rotation::association::Association;
+use crate::rotation::observation::{Endpoint, KeyAlgorithm, Seen};
+use crate::rotation::timing::{Instant, Span, Ttl};
+use crate::workflow::verify::Verification;
+use crate::zone::content::Zone;
+use crate::zone::name::Name;
+use crate::zone::record::Rdata;
+use std::net::SocketAddr;
+
+/// Everything.
+#[derive(Debug)]
+pub(super) struct Evidence {
+    pub(super) now: Instant,
+    pub(super) zones: Vec<ZoneEvidence>,
+    pub(super) domains: Vec<DomainEvidence>,
+    pub(super) hosts: Vec<HostEvidence>,
+    /// Hosts as senders see them that no domain's verification holds.
+    pub(super) others: Vec<Verification>,
+}
+
+/// One zone.
+#[derive(Debug)]
+pub(super) struct ZoneEvidence {
+    pub(super) apex: Name,
+    /// At git HEAD.
+    pub(super) content: Seen<Zone>,
+    /// TLSA RRsets and serials by server.
+    pub(super) served: Served,
+    /// Whether the names above TLSA records exist, by server.
+    pub(super) existence: Existence,
+    /// Why no server could be asked, if none could.
+    pub(super) unasked: Option<String>,
+    /// Its SOA, validated from the trust anchor.
+    pub(super) chain: Result<Security, NoAnswer>,
+    /// The DS records at the parent; empty if there is none.
+    pub(super) ds: Seen<Vec<Rdata>>,
+    /// The zone's keys.
+    pub(super) dnskeys: Seen<Vec<Rdata>>,
+    /// Where this program signs: the least time that a signature has left before it is made anew.
+    pub(super) refresh: Option<Span>,
+}
+
+/// One domain that takes mail through our hosts.
+#[derive(Debug)]
+pub(super) struct DomainEvidence {
+    /// Lower case, without a final dot.
+    pub(super) name: String,
+    /// Its MX hosts, in the same form.
+    pub(super) exchanges: Vec<String>,
+    /// The TXT records at `_smtp._tls`; `None` if the name is an alias.
+    pub(super) tlsrpt: Option<Vec<String>>,
+    /// What `_mta-sts` says; `None` if the name is an alias.
+    pub(super) sts: Option<Signal>,
+    /// The MTA-STS policy, where one is signalled.
+    pub(super) policy: Option<Seen<Policy>>,
+    /// How a validating sender fares.
+    pub(super) verification: Option<Verification>,
+}
+
+/// One host and port of ours.
+#[derive(Debug)]
+pub(super) struct HostEvidence {
+    pub(super) endpoint: Endpoint,
+    /// Whether its TLSA records lie in a zone of ours and could be seen.
+    pub(super) is_ours: bool,
+    /// The TLSA records at git HEAD, or as served where that cannot be read; empty if there is none.
+    pub(super) published: Vec<Association>,
+    /// Their TTL.
+    pub(super) ttl: Option<Ttl>,
+    /// Whether the TLSA owner name is an alias.
+    pub(super) is_alias: bool,
+    /// What each address presents.
+    pub(super) chains: Vec<Presented>,
+}
+
+/// A chain that was presented.
+#[derive(Debug)]
+pub(super) struct Presented {
+    pub(super) address: SocketAddr,
+    pub(super) algorithm: KeyAlgorithm,
+    pub(super) chain: Vec<Certificate>,
+    /// Why the Web PKI would refuse it for this host; `None` if it would not, or was not asked.
+    pub(super) web_refusal: Option<String>,
+}
+
+impl DomainEvidence {
+    /// The policy, if it was fetched.
+    pub(super) fn known_policy(&self) -> Option<&Policy> {
+        match &self.policy {
+            Some(Seen::Known(policy)) => Some(policy),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! How validating senders fare with the hosts (RFC 7672), and what the presented chains say of the records.
+
+use super::evidence::{Evidence, HostEvidence};
+use super::finding::Finding;
+use crate::dane::judge::{self, Mismatch, Rules};
+use crate::observe::chain::NoAnswer;
+use crate::observe::extended_error::ExtendedError;
+use crate::observe::senders_view::{Destination, NoTlsa, Tlsa, plain};
+use crate::rotation::association::Association;
+use crate::workflow::verdict::Verdict;
+use crate::workflow::verify::{SeenHost, Verification};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Whether a validating sender delivers, to every host, address and algorithm.
+pub(super) fn senders(evidence: &Evidence) -> Vec<Finding> {
+    let ours: BTreeSet<&str> = evidence
+        .hosts
+        .iter()
+        .filter(|host| host.is_ours)
+        .map(|host| host.endpoint.host.as_str())
+        .collect();
+    let of_domains = evidence
+        .domains
+        .iter()
+        .filter_map(|d| d.verification.as_ref());
+    let mut found: Vec<Finding> = Vec::new();
+    for verification in of_domains.chain(&evidence.others) {
+        found.extend(destination(verification));
+        for host in &verification.hosts {
+            for finding in of_host(host, &ours) {
+                // One host serves many domains.
+                if !found.contains(&finding) {
+                    found.push(finding);
+                }
+            }
+        }
+    }
+    found
+}
+
+fn destination(verification: &Verification) -> Option<Finding> {
+    let domain = plain(&verification.question.name);
+    let place = format!("{domain} MX");
+    match verification.destination.as_ref()? {
+        Destination::Exchanges { security, .. } => security.flaw().map(|flaw| {
+            let what = format!(
+                "the MX RRset is not secure, so DANE protects no mail for {domain}: {flaw}"
+            );
+            Finding::new("mx", place, what)
+                .by("RFC 7672 §2.2.1")
+                .remedy("sign the zone and give its DS to the parent")
+        }),
+        Destination::Unknown(failure) => Some(failed("mx", place, failure)),
+        Destination::NoSuchDomain => Some(
+            Finding::new("mx", place, format!("{domain} does not exist for senders"))
+                .at_risk()
+                .by("RFC 5321 §5.1")
+                .remedy("publish the zone on the servers that its parent names"),
+        ),
+        Destination::Itself | Destination::NullMx => None,
+    }
+}
+
+fn of_host(seen: &SeenHost, ours: &BTreeSet<&str>) -> Vec<Finding> {
+    let name = plain(&seen.name);
+    let place = format!("{name}:{}", seen.port);
+    let Some(host) = &seen.host else {
+        let what = "DNS did not answer in the time of the run";
+        return vec![
+            Finding::new("host", place, what)
+                .by("RFC 7672 §2.1.2")
+                .remedy("run again; if it stays so, look at the resolver and the servers"),
+        ];
+    };
+    match &host.tlsa {
+        Tlsa::Published { .. } => {}
+        // Said by the check of the zone's records, for every MX at once.
+        Tlsa::None {
+            why: NoTlsa::ProvenAbsent { .. },
+            ..
+        } if ours.contains(name.as_str()) => {
+            return Vec::new();
+        }
+        Tlsa::None { why, .. } => {
+            return vec![
+                Finding::new(
+                    "unprotected",
+                    place,
+                    format!("senders deliver without DANE: {why}"),
+                )
+                .by("RFC 7672 §2.2")
+                .remedy("the operator of the host's zone must sign it and publish TLSA records"),
+            ];
+        }
+        Tlsa::Unreachable(failure) => return vec![failed("host", place, failure)],
+        Tlsa::NoAddress { .. } => {
+            return vec![
+                Finding::new(
+                    "host",
+                    place,
+                    "it has no address: no mail can be delivered to it",
+                )
+                .at_risk()
+                .by("RFC 5321 §5.1")
+                .remedy("give it A or AAAA records, or take it out of the MX RRset"),
+            ];
+        }
+    }
+    let lines = seen.lines.iter().filter_map(|line| {
+        let in_tls12 = if line.tls12_only { " in TLS 1.2" } else { "" };
+        let place = format!("{place} {} {}{in_tls12}", line.address, line.algorithm);
+        verdict(&place, &line.verdict)
+    });
+    lines.collect()
+}
+
+fn verdict(place: &str, verdict: &Verdict) -> Option<Finding> {
+    match verdict {
+        Verdict::Verified(_) | Verdict::NotOffered => None,
+        Verdict::Refused(records) => {
+            let said: Vec<String> = records
+                .iter()
+                .map(|(record, finding)| format!("{}: {finding}", record.short()))
+                .collect();
+            let what = format!("validating senders refuse it: {}", said.join("; "));
+            Some(
+                Finding::new("refused", place, what)
+                    .at_risk()
+                    .by("RFC 7672 §3.1")
+                    .remedy("put the certificate back whose key is published, or publish the presented one's record beside it"),
+            )
+        }
+        Verdict::NoTls(why) => Some(
+            Finding::new(
+                "no-tls",
+                place,
+                format!("validating senders do not deliver there: {why}"),
+            )
+            .at_risk()
+            .by("RFC 7672 §2.2")
+            .remedy("switch STARTTLS on for everybody"),
+        ),
+        Verdict::Unprotected(why) => Some(
+            Finding::new("unprotected", place, why.clone())
+                .by("RFC 7672 §2.2")
+                .remedy("publish a `3 1 1` record of the presented key"),
+        ),
+        Verdict::Unknown(why) => Some(
+            Finding::new(
+                "host-unknown",
+                place,
+                format!("what it presents cannot be told: {why}"),
+            )
+            .by("RFC 7672 §3.1")
+            .remedy("make the host reachable from here, or give its address under `addresses`"),
+        ),
+    }
+}
+
+/// That nobody answers us says nothing about senders; that validation fails does.
+fn failed(check: &'static str, place: String, failure: &NoAnswer) -> Finding {
+    let finding = Finding::new(check, place, failure.to_string()).by("RFC 7672 §2.1.2");
+    match failure {
+        NoAnswer::Failed(flaw) if flaw.error == ExtendedError::NetworkError => {
+            finding.remedy("name a resolver that answers with --resolver")
+        }
+        _ => finding.at_risk().remedy(
+            "look at the servers of the zone named: senders defer until its answers validate",
+        ),
+    }
+}
+
+/// Records of usage 2 should match a certificate that is presented: CAs retire their intermediates without asking.
+pub(super) fn ca_pins(evidence: &Evidence) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for host in &evidence.hosts {
+        let pins = host.published.iter().filter(|record| record.usage == 2);
+        for pin in pins.filter(|pin| !host.chains.is_empty() && host.never_presents(pin, evidence))
+        {
+            let what = format!(
+                "{} pins a CA that is in no chain {} presents: a CA that was retired, or a chain without its issuers",
+                pin.short(),
+                host.endpoint
+            );
+            found.push(
+                Finding::new("ca-pin", host.endpoint.tlsa_name(), what)
+                    .by("RFC 7672 §3.1.2")
+                    .remedy("present the whole chain, or replace the pin by a `3 1 1` record, which no CA can break"),
+            );
+        }
+    }
+    found
+}
+
+impl HostEvidence {
+    fn never_presents(&self, pin: &Association, evidence: &Evidence) -> bool {
+        let names = [self.endpoint.host.as_str()];
+        self.chains.iter().all(|presented| {
+            let record = std::slice::from_ref(pin);
+            let judged = judge::judge(record, &presented.chain, &names, evidence.now, Rules::Smtp);
+            let absent = judge::Finding::Mismatch(Mismatch::AnchorNotPresented);
+            judged.records.iter().all(|(_, finding)| *finding == absent)
+        })
+    }
+}
+
+/// One key on all MX hosts is replaced everywhere at once: no host is left that still works if that goes wrong.
+pub(super) fn shared_key(evidence: &Evidence) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for domain in &evidence.domains {
+        let mut hosts_of: BTreeMap<Association, BTreeSet<&str>> = BTreeMap::new();
+        for host in &evidence.hosts {
+            let name = host.endpoint.host.as_str();
+            if host.endpoint.port != 25 || !domain.exchanges.iter().any(|e| e == name) {
+                continue;
+            }
+            for leaf in host.chains.iter().filter_map(|p| p.chain.first()) {
+                hosts_of
+                    .entry(leaf.spki_association())
+                    .or_default()
+                    .insert(name);
+            }
+        }
+        let everywhere =
+            |hosts: &BTreeSet<&str>| hosts.len() >= 2 && hosts.len() == domain.exchanges.len();
+        if let Some((key, _)) = hosts_of.iter().find(|(_, hosts)| everywhere(hosts)) {
+            let what = format!(
+                "all {} MX hosts present one key, {}: if it is lost or a swap goes wrong, no other host takes the mail",
+                domain.exchanges.len(),
+                key.short()
+            );
+            found.push(
+                Finding::new("shared-key", format!("{} MX", domain.name), what)
+                    .advice()
+                    .by("RFC 7671 §8.1")
+                    .remedy("give each host a [[certificate]] of its own, and rotate one after the other"),
+            );
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+#[path = "hosts_tests.rs"]
+mod tests;

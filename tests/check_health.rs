@@ -1,0 +1,353 @@
+//! `check` over a real world on loopback: nothing to do when all is well, and each thing that goes wrong by its name.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
+
+mod dane_support;
+mod https_support;
+mod rotation_support;
+
+use dane_support::Bench;
+use https_support::{PolicyServer, Says, ok};
+use rotation_support::{BEGIN, Publish, Run, SIGNED, World, ZONE_FILE, hours};
+use serde_json::Value;
+use std::net::{TcpListener, UdpSocket};
+
+/// Where the world's first server answers, as its configuration says.
+fn resolver(world: &World) -> String {
+    let config = world.read("tlsa-rotate.toml");
+    let servers = config.lines().find(|l| l.starts_with("servers")).unwrap();
+    servers.split('"').nth(1).unwrap().to_owned()
+}
+
+fn check(world: &World, hour: u64, more: &[&str]) -> Run {
+    let anchor = world
+        .run(BEGIN, &["key", "ds", "example.com", "--keys", "keys"])
+        .ends(0);
+    world.write("anchor", &anchor.stdout);
+    let resolver = resolver(world);
+    let arguments = ["check", "--resolver", &resolver, "--trust-anchor", "anchor"];
+    world.run(hours(hour), &[&arguments[..], more].concat())
+}
+
+/// The findings that ask for something: severity, check, place, in order.
+fn findings(world: &World, hour: u64) -> (Option<i32>, Vec<String>) {
+    let run = check(world, hour, &["--format", "json"]);
+    let document: Value =
+        serde_json::from_str(&run.stdout).unwrap_or_else(|e| panic!("{e}: {run:#?}"));
+    assert_eq!(document["schema"], "tlsa-rotate/check/v1");
+    let findings = document["findings"].as_array().unwrap().iter();
+    let found = findings
+        .filter(|f| f["severity"] != "advice")
+        .map(|finding| {
+            let text = |key: &str| finding[key].as_str().unwrap();
+            assert!(
+                text("rfc").starts_with("RFC ") && !text("way_out").is_empty(),
+                "{finding}"
+            );
+            format!("{} {} {}", text("severity"), text("check"), text("place"))
+        });
+    (run.code, found.collect())
+}
+
+/// A world whose zone was changed before it was signed and loaded again.
+fn with_zone(change: impl Fn(&str) -> String) -> World {
+    let world = World::new(Publish::File);
+    world.write(ZONE_FILE, &change(&world.read(ZONE_FILE)));
+    // The zone is signed anew by the next run, whatever that run is about.
+    world.advance(BEGIN);
+    world.load();
+    world
+}
+
+const MX1: &str = "_25._tcp.mx1.example.com.";
+
+#[test]
+fn a_healthy_world_has_nothing_to_do() {
+    let world = World::new(Publish::File);
+    let run = check(&world, 1, &[]).ends(0);
+    let shared = "advice   example.com MX: all 2 MX hosts present one key, ";
+    assert!(run.stdout.starts_with(shared), "{run:#?}");
+    assert!(
+        run.stdout
+            .ends_with("\nnothing to do, 1 to consider (1 zone, 1 mail domain, 2 hosts)\n"),
+        "{run:#?}"
+    );
+    assert_eq!(run.stdout.lines().count(), 4, "{run:#?}");
+    assert_eq!(run.stderr, "");
+    let nagios = check(&world, 1, &["--format", "nagios"]).ends(0);
+    assert_eq!(
+        nagios.stdout,
+        "DANE OK - nothing to do, 1 to consider (1 zone, 1 mail domain, 2 hosts)\n"
+    );
+    let unknown = check(&world, 1, &["nobody"]).ends(1);
+    assert!(unknown.stderr.contains("nobody"), "{unknown:#?}");
+    assert_eq!(
+        check(&world, 1, &["mail", "--merge"]).code,
+        Some(2),
+        "two questions at once"
+    );
+    assert_eq!(
+        check(&world, 1, &["--swap", "mail"]).code,
+        Some(2),
+        "the gate looks at servers, not resolvers"
+    );
+}
+
+#[test]
+fn what_is_wrong_in_the_zone_is_told() {
+    let digest = "ab".repeat(32);
+    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let no_mx3 = "mx3 IN A 192.0.2.26\n@ IN MX 30 mx3\n";
+    #[rustfmt::skip]
+    let table: Vec<(String, &[&str], &str)> = vec![
+        (format!("_25._tcp.mx1 IN TLSA 1 1 1 {digest}\n"), &["person-needed unusable-record _25._tcp.mx1.example.com."], "usage 1"),
+(format!("_25._tcp.mx1 IN TLSA 3 1 1 {empty}\n"), &["person-needed zone example.com."], "nothing's digest: no zone holds it, the reader says where"),
+        (format!("_25._tcp.mx1 IN TLSA 2 1 1 {digest}\n"), &["person-needed ca-pin _25._tcp.mx1.example.com."], "a CA that nobody presents"),
+        ("_mta-sts IN TXT \"v=STSv1; id=a-b\"\n".to_owned(), &["person-needed mta-sts-record _mta-sts.example.com"], "a wrong id"),
+        ("_smtp._tls IN TXT \"v=TLSRPTv1; rua=mailto:b@example.com\"\n".to_owned(), &["person-needed tls-rpt _smtp._tls.example.com"], "two records"),
+    ];
+    for (lines, expected, why) in table {
+        let world = with_zone(|zone| format!("{zone}\n{lines}"));
+        let (code, found) = findings(&world, 1);
+        assert_eq!(found, expected, "{why}");
+        let at_risk = expected.iter().any(|f| f.starts_with("delivery"));
+        assert_eq!(code, Some(if at_risk { 4 } else { 3 }), "{why}");
+    }
+    let world = with_zone(|zone| format!("{zone}\n{no_mx3}"));
+    // Its address is documentation's: nobody answers there.
+    let (_, found) = findings(&world, 1);
+    assert!(
+        found.contains(&"person-needed no-tlsa _25._tcp.mx3.example.com.".to_owned()),
+        "{found:?}"
+    );
+    let without = with_zone(|zone| zone.replace("_smtp._tls ", "_other._tls "));
+    let run = check(&without, 1, &[]).ends(0);
+    assert!(run.stdout.contains("way out: publish: _smtp._tls.example.com. IN TXT \"v=TLSRPTv1; rua=mailto:tlsrpt@example.com\""), "{run:#?}");
+}
+
+#[test]
+fn servers_and_hosts_that_go_wrong_are_named() {
+    let world = World::new(Publish::File);
+    // A secondary that has stayed behind.
+    let zone = world.read(ZONE_FILE);
+    world.write(ZONE_FILE, &format!("{zone}\nnew IN A 192.0.2.99\n"));
+    world.advance(BEGIN);
+    world.load_into(0);
+    let (code, found) = findings(&world, 1);
+    assert_eq!(
+        (code, found),
+        (
+            Some(3),
+            vec!["person-needed serials example.com.".to_owned()]
+        )
+    );
+    world.load();
+
+    // A host with a key that nobody published.
+    world.start(BEGIN).ends(0);
+    world.deploy(0);
+    let run = check(&world, 1, &[]).ends(4);
+    assert!(
+        run.stdout
+            .starts_with("AT RISK  mx1.example.com:25 127.0.0.1:"),
+        "{run:#?}"
+    );
+    assert!(
+        run.stdout
+            .contains("ECDSA: validating senders refuse it: 3 1 1 ")
+            && run.stdout.contains("refused, RFC 7672 §3.1"),
+        "{run:#?}"
+    );
+    let nagios = check(&world, 1, &["--format", "nagios"]).ends(2);
+    assert!(
+        nagios
+            .stdout
+            .starts_with("DANE CRITICAL - delivery at risk: 1 to do at once, 0 more"),
+        "{nagios:#?}"
+    );
+    assert_eq!(nagios.stdout.lines().count(), 1);
+    world.put_back(0);
+
+    // Signatures that run out because nobody signs any more.
+    let (code, found) = findings(&world, 24 * 13 + 8);
+    assert_eq!(code, Some(4));
+    assert_eq!(found.len(), 4, "two hosts on two servers: {found:?}");
+    assert!(
+        found
+            .iter()
+            .all(|f| f.starts_with("delivery-at-risk signature-ends _25._tcp.mx")),
+        "{found:?}"
+    );
+    // And those that have.
+    let (code, found) = findings(&world, 24 * 15);
+    assert_eq!(code, Some(4));
+    for expected in [
+        "delivery-at-risk chain example.com.",
+        "delivery-at-risk mx example.com MX",
+    ] {
+        assert!(found.iter().any(|f| f == expected), "{expected}: {found:?}");
+    }
+    assert_eq!(
+        found
+            .iter()
+            .filter(|f| f.contains("server-unproven"))
+            .count(),
+        4,
+        "{found:?}"
+    );
+
+    // Servers that are gone: the second of them, then the resolver.
+    let (udp, tcp) = loop {
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()) {
+            break (udp, tcp);
+        }
+    };
+    let (first, gone) = (resolver(&world), udp.local_addr().unwrap().to_string());
+    drop((udp, tcp));
+    let config = world.read("tlsa-rotate.toml");
+    let second = config
+        .lines()
+        .find(|l| l.starts_with("servers"))
+        .unwrap()
+        .split('"')
+        .nth(3)
+        .unwrap();
+    world.write("tlsa-rotate.toml", &config.replace(second, &gone));
+    let (code, found) = findings(&world, 1);
+    assert_eq!(
+        (code, found),
+        (Some(3), vec![format!("person-needed server-silent {gone}")])
+    );
+    let arguments = ["check", "--resolver", &gone, "--trust-anchor", "anchor"];
+    let blind = world.run(hours(1), &arguments).ends(3);
+    for expected in [
+        "you      example.com.: the chain to the zone cannot be told",
+        "name a resolver that answers with --resolver",
+    ] {
+        assert!(blind.stdout.contains(expected), "{first}: {blind:#?}");
+    }
+}
+
+/// An NXDOMAIN for a name above TLSA records, from a server that answers everything so.
+#[test]
+fn a_server_that_denies_the_names_above_records_is_named() {
+    let world = World::new(Publish::File);
+    let liar = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = liar.local_addr().unwrap().to_string();
+    let answering = std::thread::spawn(move || {
+        let mut buffer = [0; 2048];
+        while let Ok((length, from)) = liar.recv_from(&mut buffer) {
+            if length == 1 {
+                return;
+            }
+            let mut answer = buffer[..length].to_vec();
+            // A response (QR, AA), NXDOMAIN, with the question and without the OPT record.
+            answer[2] |= 0x84;
+            answer[3] = 3;
+            answer[10..12].copy_from_slice(&[0, 0]);
+            let end = 12 + answer[12..].iter().position(|octet| *octet == 0).unwrap() + 5;
+            answer.truncate(end);
+            liar.send_to(&answer, from).unwrap();
+        }
+    });
+    let config = world.read("tlsa-rotate.toml");
+    let second = config
+        .lines()
+        .find(|l| l.starts_with("servers"))
+        .unwrap()
+        .split('"')
+        .nth(3)
+        .unwrap();
+    world.write("tlsa-rotate.toml", &config.replace(second, &address));
+    let (code, found) = findings(&world, 1);
+    assert_eq!(code, Some(4));
+    let denied = format!("delivery-at-risk empty-non-terminal {address}");
+    assert_eq!(
+        found.iter().filter(|f| **f == denied).count(),
+        4,
+        "two names for each host: {found:?}"
+    );
+    UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .send_to(&[0], &address)
+        .unwrap();
+    answering.join().unwrap();
+}
+
+#[test]
+fn an_mta_sts_policy_is_held_against_hosts_and_certificates() {
+    let bench = Bench::new();
+    bench.root("root");
+    let leaf = "basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectAltName=DNS:mta-sts.example.com";
+    bench.issued("web", "x", "root", leaf, "60");
+    let policy = |mode: &str| {
+        ok(&format!(
+            "version: STSv1\nmode: {mode}\nmx: mx1.example.com\nmax_age: 604800\n"
+        ))
+    };
+    let server = PolicyServer::start(
+        &bench.path("web.pem"),
+        &bench.path("web.key"),
+        policy("enforce"),
+    );
+    let world = with_zone(|zone| format!("{zone}\n_mta-sts IN TXT \"v=STSv1; id=1\"\n"));
+    let lines = format!(
+        "[[certificate]]\nmta_sts = {{ roots = \"{}\", addresses = [\"{}\"] }}",
+        bench.path("root.pem").display(),
+        server.address
+    );
+    let config = world.read("tlsa-rotate.toml");
+    world.write(
+        "tlsa-rotate.toml",
+        &config.replace("[[certificate]]", &lines),
+    );
+    let (code, found) = findings(&world, 1);
+    assert_eq!(code, Some(4));
+    let of = |severity: &str| {
+        vec![
+            format!("{severity} mta-sts-mx https://mta-sts.example.com/.well-known/mta-sts.txt"),
+            format!("{severity} mta-sts-certificate mx1.example.com:25"),
+            format!("{severity} mta-sts-certificate mx2.example.com:25"),
+        ]
+    };
+    let without_addresses = |found: Vec<String>| {
+        let short = |f: String| f.split(" 127.").next().unwrap().to_owned();
+        let mut short: Vec<String> = found.into_iter().map(short).collect();
+        short.sort();
+        short
+    };
+    let sorted = |mut all: Vec<String>| {
+        all.sort();
+        all
+    };
+    assert_eq!(without_addresses(found), sorted(of("delivery-at-risk")));
+    server.now_says(policy("testing"));
+    let (code, found) = findings(&world, 1);
+    assert_eq!(
+        (code, without_addresses(found)),
+        (Some(3), sorted(of("person-needed")))
+    );
+    server.now_says(Says::Octets(
+        b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec(),
+    ));
+    let (code, found) = findings(&world, 1);
+    assert_eq!(
+        (code, found),
+        (
+            Some(3),
+            vec!["person-needed mta-sts-policy _mta-sts.example.com".to_owned()]
+        )
+    );
+    // DANE is satisfied all the while.
+    assert!(
+        world.read(SIGNED).contains("TLSA") && !world.tlsa("mx1.example.com").is_empty(),
+        "{MX1}"
+    );
+}
