@@ -2,7 +2,7 @@
 //! says that is sent updates.
 
 use super::WorkflowError;
-use crate::publish::git::{GitError, Repository, Site, Target};
+use crate::publish::git::{Repository, Site, Target};
 use crate::rotation::association::Association;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::timing::{Instant, Ttl};
@@ -41,7 +41,7 @@ impl Head {
 }
 
 /// The repository that a zone lies in, and the branch of it that counts: the one that is checked out here, or, where a
-/// remote is configured, the branch of that name there, as it was fetched.
+/// remote is configured, the branch of that name there, or that remote's own HEAD, as it was fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Upstream {
     /// The repository.
@@ -57,9 +57,7 @@ impl Upstream {
         let remote = match &zone.remote {
             None => None,
             Some(remote) => {
-                let branch = repository.head()?.branch;
-                let root = repository.root().to_owned();
-                let branch = branch.ok_or(GitError::DetachedHead { root })?;
+                let branch = repository.upstream_branch(remote)?;
                 Some((remote.clone(), branch))
             }
         };
