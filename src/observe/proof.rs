@@ -108,11 +108,14 @@ pub(super) struct Judge<'a> {
 }
 
 /// The SOA serial.
-pub(super) fn serial(reply: &Reply, apex: &Name) -> Result<u32, String> {
+pub(super) fn serial(reply: &Reply, apex: &Name) -> Result<u32, Flaw> {
     speaks_for_the_zone(reply)?;
     let soa = rrset(&reply.answers, apex, Rtype::SOA);
     soa.and_then(|rrset| Soa::from_rdata(rrset.rdatas.first()?).map(|soa| soa.serial))
-        .ok_or_else(|| format!("no SOA record of {apex} in the answer"))
+        .ok_or_else(|| {
+            let reason = format!("no SOA record of {apex} in the answer");
+            Flaw::new(ExtendedError::Other, reason)
+        })
 }
 
 /// The DNSKEY RRset, if a key that the trust anchor names has signed it.
@@ -244,16 +247,16 @@ pub(super) fn is_an_answer(reply: &Reply) -> Result<(), String> {
     })
 }
 
-fn speaks_for_the_zone(reply: &Reply) -> Result<(), String> {
-    is_an_answer(reply)?;
+/// Whether the server serves the zone at all; who does not is lame.
+fn speaks_for_the_zone(reply: &Reply) -> Result<(), Flaw> {
+    let lame = |reason: String| Flaw::new(ExtendedError::NoReachableAuthority, reason);
+    is_an_answer(reply).map_err(lame)?;
     if reply.authoritative {
-        Ok(())
-    } else {
-        Err(
-            "the answer is not authoritative (AA is missing): the server does not serve the zone"
-                .to_owned(),
-        )
+        return Ok(());
     }
+    let reason =
+        "the answer is not authoritative (AA is missing): the server does not serve the zone";
+    Err(lame(reason.to_owned()))
 }
 
 impl Judge<'_> {
