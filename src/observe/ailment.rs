@@ -88,9 +88,7 @@ impl From<Flaw> for Trouble {
     fn from(flaw: Flaw) -> Self {
         let ailment = match flaw.error {
             ExtendedError::NoReachableAuthority => Ailment::Lame,
-            ExtendedError::RrsigsMissing
-            | ExtendedError::NsecMissing
-            | ExtendedError::DnskeyMissing => Ailment::Unsigned,
+            ExtendedError::RrsigsMissing | ExtendedError::NsecMissing => Ailment::Unsigned,
             ExtendedError::SignatureExpired => Ailment::Expired,
             ExtendedError::Other => Ailment::Wrong,
             _ => Ailment::Bogus,

@@ -31,6 +31,8 @@ pub struct Delegation {
     pub without_address: BTreeSet<Name>,
     /// Why the parent's own list could not be had.
     pub parent_unknown: Option<String>,
+    /// Why the zone's own list could not be had.
+    pub child_unknown: Option<String>,
     /// The secure DS records of the zone; what its keys are measured by.
     pub trust: Trust,
 }
@@ -42,7 +44,10 @@ pub async fn delegation<S: Source + Send + Sync>(
     patience: Duration,
 ) -> Result<Delegation, NoAnswer> {
     let ds = validator.lookup(zone, Rtype::DS).await?;
-    let child = servers_in(&validator.lookup(zone, Rtype::NS).await?);
+    let (child, child_unknown) = match validator.lookup(zone, Rtype::NS).await {
+        Ok(answer) => (servers_in(&answer), None),
+        Err(why) => (BTreeSet::new(), Some(why)),
+    };
     let (parent, glue, parent_unknown) = match &ds.zone {
         Some(parent) => match at_parent(validator, parent, zone, patience).await {
             Ok((servers, glue)) => (servers, glue, None),
@@ -54,16 +59,20 @@ pub async fn delegation<S: Source + Send + Sync>(
             Some("no signed parent lies above the zone".to_owned()),
         ),
     };
+    if let (Some(_), Some(why)) = (&parent_unknown, &child_unknown) {
+        return Err(why.clone());
+    }
     let mut found = Delegation {
         zone: zone.clone(),
         servers: Vec::new(),
-        differences: if parent_unknown.is_none() {
+        differences: if parent_unknown.is_none() && child_unknown.is_none() {
             differences(zone, &parent, &child)
         } else {
             Vec::new()
         },
         without_address: BTreeSet::new(),
         parent_unknown,
+        child_unknown: child_unknown.map(|why| why.to_string()),
         trust: Trust::new(zone, ds.rdatas().to_vec(), &[]),
     };
     for server in parent.union(&child).take(SERVERS) {

@@ -121,6 +121,10 @@ pub(super) fn serial(reply: &Reply, apex: &Name) -> Result<u32, Flaw> {
 /// The DNSKEY RRset, if a key that the trust anchor names has signed it.
 pub(super) fn keys(reply: &Reply, apex: &Name, trust: &Trust, at: Instant) -> Result<Keys, Flaw> {
     speaks_for_the_zone(reply)?;
+    if rrset(&reply.answers, apex, Rtype::DNSKEY).is_none() {
+        let reason = format!("{apex} has no DNSKEY records there: the zone is served unsigned");
+        return Err(Flaw::new(ExtendedError::RrsigsMissing, reason));
+    }
     trusted_keys(reply, apex, trust, at)
 }
 
@@ -134,7 +138,7 @@ pub(super) fn trusted_keys(
     let mut keys = rrset(&reply.answers, apex, Rtype::DNSKEY).ok_or_else(|| {
         Flaw::new(
             ExtendedError::DnskeyMissing,
-            format!("{apex} has no DNSKEY records there: the zone is served unsigned"),
+            format!("{apex} has no DNSKEY records"),
         )
     })?;
     let signatures = signatures(&reply.answers, apex, Rtype::DNSKEY);
