@@ -16,7 +16,7 @@ use std::marker::PhantomData;
 /// No report is longer, uncompressed.
 pub const MAX_OCTETS: usize = 4 * 1024 * 1024;
 /// Policies of one report that are kept.
-const POLICIES: usize = 1_000;
+const POLICIES: usize = 200;
 /// Failures of one policy that are kept, and policy lines and MX patterns.
 const DETAILS: usize = 2_000;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
