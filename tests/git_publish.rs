@@ -15,7 +15,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tlsa_rotate::publish::command::{CommandError, Invocation};
-use tlsa_rotate::publish::git::{Change, GitError, Message, Outcome, Repository, Target};
+use tlsa_rotate::publish::git::{Change, GitError, Message, Outcome, Repository, Site, Target};
 
 const BRANCH: &str = "tlsa-rotate/mail.1";
 const OLD: &str = "old\n";
@@ -98,6 +98,7 @@ impl Home {
             name: BRANCH,
             base: "HEAD",
             scratch: &scratch,
+            site: Site::Here,
         };
         let message = Message {
             text: "Publish the next key",
@@ -350,6 +351,7 @@ fn a_deleted_or_checked_out_branch_is_left_to_the_person() {
             name: BRANCH,
             base: "main",
             scratch: &home.path(".git/scratch"),
+            site: Site::Here,
         },
     ));
     assert!(
@@ -585,6 +587,7 @@ fn stage() {
             name: BRANCH,
             base: "HEAD",
             scratch: &scratch,
+            site: Site::Here,
         },
     };
     repository

@@ -11,7 +11,7 @@
 
 mod rotation_support;
 
-use rotation_support::{BEGIN, BRANCH, HOSTS, Publish, Run, World, ZONE_FILE, hours};
+use rotation_support::{BEGIN, BRANCH, HOSTS, Publish, Run, World, ZONE_FILE, hours, without_tlsa};
 use std::fs;
 use tlsa_rotate::rotation::timing::Instant;
 
@@ -87,22 +87,8 @@ fn allowed(run: Run) -> String {
     run.stdout
 }
 
-/// The line of the zone file, lower-cased, that is a TLSA record's first.
 fn without_tlsa_of(zone: &str, host: &str) -> String {
-    let mut lines = Vec::new();
-    let mut inside = false;
-    for line in zone.split_inclusive('\n') {
-        if line.contains("TLSA") && line.contains(&format!("_25._tcp.{host}")) {
-            inside = line.contains('(');
-            continue;
-        }
-        if inside {
-            inside = !line.contains(')');
-            continue;
-        }
-        lines.push(line);
-    }
-    lines.concat()
+    without_tlsa(zone, &format!("_25._tcp.{host}"))
 }
 
 /// The zone with another serial.

@@ -82,8 +82,8 @@ fn without_the_wait_mail_is_refused() {
 
 #[test]
 fn the_number_of_states_is_the_one_that_the_model_check_asserts() {
-    let model = include_str!("model.rs");
-    let after = model.split("checked.states, ").nth(1).unwrap();
+    let model = include_str!("model/main.rs");
+    let after = model.split("holds(Setting::WHOLE, ").nth(1).unwrap();
     let asserted = after
         .split(|c: char| c != '_' && !c.is_ascii_digit())
         .next()
@@ -106,7 +106,7 @@ fn runs_elsewhere(line: &str) -> bool {
             assert!(ci.contains("scripts/test") && all.contains("scripts/demo"));
             true
         }
-        "cargo nextest run --test model" => repository.join("tests/model.rs").is_file(),
+        "cargo nextest run --test model" => repository.join("tests/model/main.rs").is_file(),
         _ => false,
     }
 }

@@ -64,12 +64,12 @@ fn a_journal_that_is_not_ours_or_not_whole_is_not_acted_on() {
             "mail.jsonl:1: the journal is corrupt: web.1 is no rotation of certificate `mail`",
         ),
         (
-            &edit("\"version\":1", "\"version\":2"),
-            "mail.jsonl:1: the journal is corrupt: it has version 2",
+            &edit("\"version\":2", "\"version\":3"),
+            "mail.jsonl:1: the journal is corrupt: it has version 3",
         ),
         (
             &edit("2026-12-01T08:00:00Z", "2026-12-01T07:00:00Z"),
-            "mail.jsonl:2: the journal is corrupt: its `previous` is not the digest",
+            "mail.jsonl:1: the journal is corrupt: its `digest` is not that of the line",
         ),
         (
             &cut,
@@ -117,13 +117,13 @@ fn a_torn_end_is_told_and_mended_by_the_next_fact() {
         world.write(JOURNAL, &whole[..kept]);
         let status = world.run(hours(2), &["status"]);
         assert!(
-            status.stderr.contains("mail.jsonl: line 4 "),
+            status.stderr.contains("mail.jsonl: line 5 "),
             "{kept}: {status:#?}"
         );
         assert_eq!(world.read(JOURNAL), whole[..kept], "status changes nothing");
         let run = world.advance(hours(2)).ends(0);
         assert!(
-            run.stderr.contains("mail.jsonl: line 4 "),
+            run.stderr.contains("mail.jsonl: line 5 "),
             "{kept}: {run:#?}"
         );
         assert_eq!(

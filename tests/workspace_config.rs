@@ -140,6 +140,7 @@ fn everything_written_is_meant() {
         min_wait: Span::days(2),
         soak: Span::days(2),
         safety_margin: Span::minutes(90),
+        ..Policy::default()
     };
     assert_eq!(mail.policy, policy);
     let submission = config.certificate("submission").unwrap();
@@ -233,7 +234,7 @@ fn every_mistake_is_told_with_its_line() {
             "[policy]\n",
             "policy = 1\n",
             &[
-                "1: [policy] must be a table with min_wait, soak, safety_margin; this is a TOML integer",
+                "1: [policy] must be a table with min_wait, soak, safety_margin, concurrent, standby, max_age, renew_before; this is a TOML integer",
                 "2: unknown key `min_wait` in this file; known are policy, zone, certificate",
                 "3: unknown key `safety_margin` in this file; known are policy, zone, certificate",
             ],
@@ -364,14 +365,14 @@ fn every_mistake_is_told_with_its_line() {
             "{ git = { branch = \"tlsa-rotate/{rotation}\" } }",
             "\"git\"",
             &[
-                "10: `publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }",
+                "10: `publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }, each also with serve = { … }, or { update = { server = …, tsig = … } }",
             ],
         ),
         (
             "publish = { file = true }",
             "publish = { file = true, git = {} }",
             &[
-                "18: `publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }",
+                "18: `publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }, each also with serve = { … }, or { update = { server = …, tsig = … } }",
             ],
         ),
         (
@@ -400,6 +401,27 @@ fn every_mistake_is_told_with_its_line() {
             "tlsa-rotate/{rotation}",
             "-{rotation}",
             &["10: `branch`: git does not allow `-{rotation}` as the name of a branch"],
+        ),
+        (
+            "{ git = { branch = \"tlsa-rotate/{rotation}\" } }",
+            "{ git = { branch = \"journal/{rotation}\" } }",
+            &[
+                "10: `branch`: what begins with `journal/` would be in the way of the journals that runners share",
+            ],
+        ),
+        (
+            "{ git = { branch = \"tlsa-rotate/{rotation}\" } }",
+            "{ git = { remote = \"https://example.com/zones.git\" } }",
+            &[
+                "10: `remote`: `https://example.com/zones.git` is not the name of a remote as `git remote` lists them, such as origin",
+            ],
+        ),
+        (
+            "{ git = { branch = \"tlsa-rotate/{rotation}\" } }",
+            "{ git = { remote = \"--upload-pack=evil\" } }",
+            &[
+                "10: `remote`: `--upload-pack=evil` is not the name of a remote as `git remote` lists them, such as origin",
+            ],
         ),
         (
             "[\"rndc\", \"reload\", \"example.com\"]",
@@ -626,4 +648,102 @@ fn the_workspace_is_found_from_below_and_its_absence_is_told() {
         Workspace::find(&root),
         Err(ConfigError::Unreadable { .. })
     ));
+}
+
+/// A zone's table with `zone`, and a certificate.
+fn with_zone(zone: &str) -> Result<Config, Vec<String>> {
+    let text = format!(
+        "[[zone]]\nname = \"example.com\"\n{zone}\n[[certificate]]\nname = \"mail\"\nhosts = [\"mx1.example.com\"]\n\
+         live = {{ certificate = \"c.pem\" }}\nnext = {{ generate = \"ecdsa-p256\" }}\ndeploy = {{ manual = true }}\n"
+    );
+    Config::parse(&text, root()).map_err(|all| all.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn a_zone_may_be_served_by_us_or_kept_by_its_primary() {
+    let here = "file = \"z\"\nsign = { keys = \"k\" }\npublish = ";
+    let served = format!(
+        "{here}{{ git = {{}}, serve = {{ keys = [\"x.tsig\"], secondaries = [\"192.0.2.1,key:xfr\"], query = [\"any\"], \
+         notify = [\"10.0.0.0/8\"], horizon = \"1d\" }} }}"
+    );
+    let zone = with_zone(&served).unwrap().zones.remove(0);
+    let serve = zone.serve.unwrap();
+    assert_eq!(zone.publication, Publication::GitCurrent);
+    assert_eq!(serve.keys, [root().join("x.tsig")]);
+    assert_eq!(serve.horizon, Span::days(1));
+    let rule = |text| tlsa_rotate::workspace::config::access::Rule::parse(text).unwrap();
+    assert_eq!(
+        serve.transfer(),
+        [rule("192.0.2.1,key:xfr")],
+        "the secondaries, by default"
+    );
+    let alone = with_zone(&format!("{here}{{ serve = {{}} }}"))
+        .unwrap()
+        .zones
+        .remove(0);
+    assert!(
+        matches!(alone.publication, Publication::GitBranch { .. }),
+        "reviewed, as without `publish`"
+    );
+    assert_eq!(
+        alone.serve.unwrap().transfer(),
+        [rule("127.0.0.0/8"), rule("::1")]
+    );
+
+    let external = "sign = \"external\"\nanchor = \"a\"\npublish = ";
+    let update = "{ update = { server = \"192.0.2.53\", tsig = \"u.tsig\" } }";
+    let zone = with_zone(&format!("{external}{update}"))
+        .unwrap()
+        .zones
+        .remove(0);
+    let expected = Publication::Update {
+        server: "192.0.2.53:53".parse().unwrap(),
+        tsig: root().join("u.tsig"),
+    };
+    assert_eq!(zone.publication, expected);
+
+    let table = [
+        (
+            format!("{here}{update}"),
+            "3: `file` goes with git and file",
+        ),
+        (
+            format!("sign = {{ keys = \"k\" }}\npublish = {update}"),
+            "goes with sign = \"external\"",
+        ),
+        (
+            format!("file = \"z\"\n{external}{{ file = true, serve = {{}} }}"),
+            "what somebody else signs, somebody else serves",
+        ),
+        (
+            format!("{external}{{ update = {{ server = \"here\", tsig = \"u\" }} }}"),
+            "`server`: `here`: an IP address",
+        ),
+        (
+            format!("{external}{{ update = {{ server = \"192.0.2.53\" }} }}"),
+            "`tsig`",
+        ),
+        (
+            format!(
+                "{external}{{ file = true, update = {{ server = \"192.0.2.53\", tsig = \"u\" }} }}"
+            ),
+            "must be one of",
+        ),
+        (
+            format!("{here}{{ serve = {{ transfer = [\"192.0.2.1/24\"] }} }}"),
+            "5: `transfer`: `192.0.2.1/24` has bits set",
+        ),
+        (
+            format!("{here}{{ serve = {{ secondaries = [\"ns1\"] }} }}"),
+            "5: `secondaries`: `ns1` is not an address",
+        ),
+        (
+            format!("{here}{{ serve = {{ tranfser = [] }} }}"),
+            "tranfser",
+        ),
+    ];
+    for (zone, expected) in table {
+        let said = with_zone(&zone).expect_err(&zone).join("\n");
+        assert!(said.contains(expected), "{zone}: {said}");
+    }
 }

@@ -99,14 +99,22 @@ fn id(number: u32) -> RotationId {
     }
 }
 
+/// The line with the digest that it should have.
+fn resealed(line: &str) -> String {
+    let fields = &line[..line.rfind(",\"digest\":").unwrap()];
+    let digest = ring::digest::digest(&ring::digest::SHA256, fields.as_bytes());
+    let hex: String = digest.as_ref().iter().map(|b| format!("{b:02x}")).collect();
+    format!("{fields},\"digest\":\"{hex}\"}}")
+}
+
 #[test]
 fn the_format_is_this_to_the_byte() {
     let home = Home::filled();
     assert_eq!(
         home.text(),
-        r#"{"version":1,"seq":1,"at":"2026-11-24T00:00:00Z","rotation":"mail.1","event":{"noted":{"what":"ü one"}},"previous":null}
-{"version":1,"seq":2,"at":"2026-11-24T00:00:00Z","rotation":"mail.1","event":"done","previous":"b85dc30e52d140f9d71e9119c7b91aebf9dde2c47ccbad6fecfbf185945fa778"}
-{"version":1,"seq":3,"at":"2026-11-24T01:00:00Z","rotation":"mail.2","event":{"noted":{"what":"café two"}},"previous":"82c1016d9e1ff4bfe5a9f92b6c90ef29c4ad0e3728bf45c3f8b82d5176f01342"}
+        r#"{"version":2,"seq":1,"at":"2026-11-24T00:00:00Z","rotation":"mail.1","event":{"noted":{"what":"ü one"}},"previous":null,"digest":"bb8113898f1ae557bbc2247cd79c70c02afe6e92d6e9bc56177015ddb86c30c7"}
+{"version":2,"seq":2,"at":"2026-11-24T00:00:00Z","rotation":"mail.1","event":"done","previous":"53199e190438c4cb31b84328f93d1bdc5ab5c5a656a5c652edc411560a237c3f","digest":"9573ecd5d990144dfb6438b040ec321525a65df2e64caf1fdd217ad76ca2f7d6"}
+{"version":2,"seq":3,"at":"2026-11-24T01:00:00Z","rotation":"mail.2","event":{"noted":{"what":"café two"}},"previous":"80b4caa3c70c45ce4910cf1253a29bc0ed67cf3e299528d2ac7acd156b58df6c","digest":"b52234b614f62ca80c9a8f26fd39cc2b990c4cf924bd64b6eab76294b0eb988f"}
 "#
     );
     let journal = home.read().unwrap();
@@ -228,12 +236,37 @@ fn what_hands_and_disks_do_to_it_is_refused_with_file_and_line() {
         (
             "a line changed",
             join(&[&lines[0].replace("one", "eno"), lines[1], lines[2]]),
-            "JOURNAL:2: the journal is corrupt: its `previous` is not the digest of the line before: that line was changed",
+            "JOURNAL:1: the journal is corrupt: its `digest` is not that of the line: it was changed after it was written",
         ),
         (
             "a blank added",
             join(&[&lines[0].replace(":1,", ": 1,"), lines[1]]),
+            "JOURNAL:1: the journal is corrupt: its `digest` is not that of the line: it was changed after it was written",
+        ),
+        (
+            "the last line changed",
+            last("two", "too"),
+            "JOURNAL:3: the journal is corrupt: its `digest` is not that of the line: it was changed after it was written",
+        ),
+        (
+            "a line of another journal, whole in itself",
+            join(&[
+                &resealed(&lines[0].replace("one", "eno")),
+                lines[1],
+                lines[2],
+            ]),
             "JOURNAL:2: the journal is corrupt: its `previous` is not the digest of the line before: that line was changed",
+        ),
+        (
+            "a digest that is somewhere else",
+            join(&[
+                &lines[0].replace(
+                    "{\"version\"",
+                    &format!("{{\"digest\":\"{}\",\"version\"", "0".repeat(64)),
+                ),
+                lines[1],
+            ]),
+            "JOURNAL:1: the journal is corrupt: not an entry: duplicate field `digest` (column 205)",
         ),
         (
             "chain cut",
@@ -247,18 +280,18 @@ fn what_hands_and_disks_do_to_it_is_refused_with_file_and_line() {
         ),
         (
             "another version",
-            last("\"version\":1", "\"version\":2"),
-            "JOURNAL:3: the journal is corrupt: it has version 2, this program reads version 1",
+            last("\"version\":2", "\"version\":3"),
+            "JOURNAL:3: the journal is corrupt: it has version 3, this program reads version 2",
         ),
         (
             "another version with other fields",
             join(&["{\"version\":9,\"x\":0}"]),
-            "JOURNAL:1: the journal is corrupt: it has version 9, this program reads version 1",
+            "JOURNAL:1: the journal is corrupt: it has version 9, this program reads version 2",
         ),
         (
             "an unknown field",
             last("\"seq\"", "\"note\":1,\"seq\""),
-            "JOURNAL:3: the journal is corrupt: not an entry: unknown field `note`, expected one of `version`, `seq`, `at`, `rotation`, `event`, `previous` (column 19)",
+            "JOURNAL:3: the journal is corrupt: not an entry: unknown field `note`, expected one of `version`, `seq`, `at`, `rotation`, `event`, `previous`, `digest` (column 19)",
         ),
         (
             "a field twice",
@@ -310,8 +343,8 @@ fn what_hands_and_disks_do_to_it_is_refused_with_file_and_line() {
         ),
         (
             "a whole entry of another version without newline",
-            whole.clone() + "{\"version\":2}",
-            "JOURNAL:4: the journal is corrupt: it has version 2, this program reads version 1",
+            whole.clone() + "{\"version\":3}",
+            "JOURNAL:4: the journal is corrupt: it has version 3, this program reads version 2",
         ),
     ];
     for (situation, text, expected) in table {
@@ -323,6 +356,51 @@ fn what_hands_and_disks_do_to_it_is_refused_with_file_and_line() {
         home.refusal()
             .starts_with("JOURNAL:1: the journal is corrupt: not an entry: ")
     );
+}
+
+#[test]
+fn no_octet_changes_unseen() {
+    let home = Home::filled();
+    let whole = home.text().into_bytes();
+    let parsed = |octets: &[u8]| Journal::<Event>::parse(&home.path(), "mail", octets);
+    for at in 0..whole.len() {
+        for flip in [0x01, 0x04, 0x20, 0x80] {
+            let mut changed = whole.clone();
+            changed[at] ^= flip;
+            // Cut off at its end it may look; then what remains is a beginning of what was written, and the rest is told.
+            match parsed(&changed) {
+                Err(error) => assert!(!error.hints().is_empty(), "octet {at}"),
+                Ok(journal) => {
+                    assert!(
+                        journal.torn().is_some(),
+                        "octet {at} changed by {flip:#x} unseen"
+                    );
+                    assert_eq!(
+                        journal.entries().len(),
+                        2,
+                        "octet {at}: {:?}",
+                        journal.torn()
+                    );
+                }
+            }
+        }
+    }
+    for at in 0..=whole.len() {
+        // Octets that come, and octets that go.
+        let mut more = whole.clone();
+        more.insert(at, b' ');
+        let mut less = whole.clone();
+        if at < whole.len() {
+            less.remove(at);
+        }
+        for changed in [more, less] {
+            if let Ok(journal) = parsed(&changed) {
+                let same = changed == whole || journal.torn().is_some();
+                assert!(same, "octet {at} came or went unseen");
+                assert!(journal.entries().len() >= 2);
+            }
+        }
+    }
 }
 
 #[test]

@@ -18,6 +18,10 @@ pub enum Purpose {
     Retire,
     /// An abort: the incoming associations leave again.
     Withdraw,
+    /// An emergency that puts security first: the incoming associations take the place of the old ones.
+    Replace,
+    /// The way back from step 7: the old associations join the incoming ones again.
+    Reinstate,
 }
 
 /// What the message is about.
@@ -49,6 +53,8 @@ impl Purpose {
             | Step::RollingBack => Some(Self::Publish),
             Step::Retiring | Step::Retired => Some(Self::Retire),
             Step::Withdrawing | Step::Aborted => Some(Self::Withdraw),
+            Step::Replacing | Step::Replaced => Some(Self::Replace),
+            Step::Reinstating | Step::Reinstated => Some(Self::Reinstate),
             Step::Started | Step::Generated | Step::Hashed => None,
         }
     }
@@ -58,6 +64,8 @@ impl Purpose {
             Self::Publish => "publish the incoming key beside the old one (step 3 of 7)",
             Self::Retire => "retire the old key (step 7 of 7)",
             Self::Withdraw => "withdraw the incoming key (the rotation was aborted)",
+            Self::Replace => "EMERGENCY: replace the old key at once (security first)",
+            Self::Reinstate => "publish the old key beside the incoming one again",
         }
     }
 
@@ -74,6 +82,13 @@ impl Purpose {
             Self::Withdraw => {
                 "In the run that proposed it every host presented the old key on every address, and the\n\
                  old record stays; no sender has been given a reason to expect the incoming key."
+            }
+            Self::Replace => {
+                "It is NOT safe for delivery, and was chosen so: senders that hold the old RRset refuse the incoming\n\
+                 key, and defer mail, until that RRset has run out of their caches."
+            }
+            Self::Reinstate => {
+                "It only adds: the record of the key that hosts present stays. No host changes its key yet."
             }
         }
     }
@@ -94,6 +109,14 @@ impl Purpose {
             Self::Withdraw => {
                 "Once this is merged and every authoritative server serves it, the abort is complete.".into()
             }
+            Self::Replace => format!(
+                "Once this is merged and every authoritative server serves it, mail is deferred for {} more at most.",
+                wait::ttl_old(subject.state).span()
+            ),
+            Self::Reinstate => {
+                "Once this is merged, served by every authoritative server, and a whole wait has passed, hosts may go\n\
+                 back to the old key.".into()
+            }
         }
     }
 
@@ -107,6 +130,8 @@ impl Purpose {
                 "Not by reverting: the old key may return to the hosts only after a whole new rotation."
             }
             Self::Withdraw => "`tlsa-rotate start` begins a new rotation.",
+            Self::Replace => "Not by reverting: the old key is compromised.",
+            Self::Reinstate => "Reverting it is safe while every host presents the incoming key.",
         }
     }
 }
@@ -118,6 +143,8 @@ impl fmt::Display for Purpose {
             Self::Publish => "publish",
             Self::Retire => "retire",
             Self::Withdraw => "withdraw",
+            Self::Replace => "replace",
+            Self::Reinstate => "reinstate",
         })
     }
 }

@@ -18,5 +18,5 @@ pub(crate) struct Abort {
 pub(crate) fn run(args: &Abort, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
     let tick = abort::abort(&workspace, &args.name, &args.reason, global.now())?;
-    standing::print(&[tick], standing::Style::Paragraph)
+    standing::print(&[tick], standing::Style::paragraph_or_json(global, "abort"))
 }

@@ -233,6 +233,10 @@ fn swap(name: &str, global: &Global) -> Result<Exit, Failure> {
 fn is_open(tick: &Tick) -> bool {
     let at_it = matches!(&tick.rotation, Some((_, state)) if state.step == Step::SwapOpen);
     let decision = tick.decision.as_ref();
-    let asked_for = decision.is_some_and(|d| d.actions.contains(&Action::Deploy));
+    let asked_for = decision.is_some_and(|d| {
+        d.actions
+            .iter()
+            .any(|action| matches!(action, Action::Deploy(_)))
+    });
     at_it && asked_for
 }

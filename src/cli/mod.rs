@@ -3,6 +3,14 @@
 // The binary's only place that prints: data on stdout, talk on stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+/// Talk for people, on stderr. Where nobody can hear it (a full disk, a closed pipe) the work goes on; the standard
+/// macro of this name would end the program in the middle of it.
+macro_rules! eprintln {
+    ($($words:tt)*) => {
+        $crate::cli::say(format_args!($($words)*))
+    };
+}
+
 mod abort;
 mod advance;
 mod change;
@@ -10,12 +18,15 @@ mod check;
 mod check_health;
 mod dane;
 mod demo;
+mod deploy;
+mod emergency;
 mod exit;
 mod init;
 mod key;
 mod plan;
 mod proposal_view;
 mod record;
+mod rollback;
 mod serve;
 mod sign_policy;
 mod standing;
@@ -24,6 +35,7 @@ mod status;
 mod tlsa_lines;
 mod tlsrpt;
 mod verify;
+mod verify_json;
 mod verify_view;
 mod zone;
 mod zone_sign;
@@ -35,7 +47,7 @@ use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
-use std::io::{BufWriter, StdoutLock};
+use std::io::{BufWriter, StdoutLock, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -86,6 +98,11 @@ impl Global {
     }
 }
 
+fn say(words: std::fmt::Arguments<'_>) {
+    // In one piece, so that lines of several runs do not mix.
+    let _ = std::io::stderr().write_all(format!("{words}\n").as_bytes());
+}
+
 /// Standard output, locked and buffered; a reader that goes away is an error like any other, not a panic.
 fn stdout() -> BufWriter<StdoutLock<'static>> {
     BufWriter::new(std::io::stdout().lock())
@@ -127,6 +144,12 @@ enum Command {
     Check(check::Check),
     /// Give a rotation up by the safe way back
     Abort(abort::Abort),
+    /// Go back to the previous key on every host at once, while both are published
+    Rollback(rollback::Rollback),
+    /// Let a deployment go that rests (standby) or is held (after a rollback)
+    Deploy(deploy::Deploy),
+    /// The key in use is compromised: replace it as fast as the priority allows
+    Emergency(emergency::Emergency),
     /// See mail hosts as a DANE-validating sender does, live: DNSSEC, STARTTLS, every address and algorithm
     Verify(verify::VerifyArgs),
     /// Print the TLSA data of certificates, chains, requests and keys
@@ -193,6 +216,9 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Status(args) => status::run(args, global),
         Command::Check(args) => check::run(args, global),
         Command::Abort(args) => abort::run(args, global),
+        Command::Rollback(args) => rollback::run(args, global),
+        Command::Deploy(args) => deploy::run(args, global),
+        Command::Emergency(args) => emergency::run(args, global),
         Command::Key(args) => key::run(args, global),
         Command::Zone(args) => zone::run(args, global),
     }

@@ -1,9 +1,14 @@
 //! `plan`: the runbook of a rotation, before and while it runs. Reads only.
 
+use super::emergency::{self as compromised, First};
 use super::exit::{Exit, Failure};
 use super::{Format, Global};
 use crate::report::runbook::Runbook;
+use crate::rotation::emergency::Priority;
+use crate::rotation::timing::Instant;
+use crate::workflow::emergency;
 use crate::workflow::plan;
+use crate::workspace::Workspace;
 use clap::Args;
 use serde_json::json;
 use std::io::Write as _;
@@ -14,10 +19,16 @@ pub(crate) struct Plan {
     /// Certificates to plan [default: all]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
+    /// The plan for a compromised key instead: how long mail may be deferred, until when the old key can be replayed
+    #[arg(long, value_enum, value_name = "PRIORITY")]
+    emergency: Option<First>,
 }
 
 pub(crate) fn run(args: &Plan, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
+    if let Some(first) = args.emergency {
+        return emergencies(&workspace, &args.names, first.into(), global);
+    }
     let plans = plan::plan(&workspace, &args.names, global.now())?;
     let mut out = super::stdout();
     let mut documents = Vec::new();
@@ -51,6 +62,41 @@ pub(crate) fn run(args: &Plan, global: &Global) -> Result<Exit, Failure> {
             "{:#}",
             json!({"schema": "tlsa-rotate/plan/v1", "rotations": documents})
         )?;
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}
+
+fn emergencies(
+    workspace: &Workspace,
+    names: &[String],
+    priority: Priority,
+    global: &Global,
+) -> Result<Exit, Failure> {
+    let now: Instant = global.now();
+    let mut out = super::stdout();
+    let mut documents = Vec::new();
+    for name in workspace.config.named_or_all(names) {
+        let forecast = emergency::forecast(workspace, &name, priority, now)?;
+        for note in &forecast.notes {
+            eprintln!("note: {}: {note}", forecast.id);
+        }
+        let warning = compromised::warning(priority, &forecast);
+        if global.format == Format::Json {
+            let mut document = warning.json();
+            document["rotation"] = json!(forecast.id.to_string());
+            documents.push(document);
+        } else {
+            write!(out, "{}: {}", forecast.id, warning.text())?;
+            writeln!(
+                out,
+                "  act        tlsa-rotate emergency {name} --priority {priority}"
+            )?;
+        }
+    }
+    if global.format == Format::Json {
+        let document = json!({"schema": "tlsa-rotate/plan/v1", "emergencies": documents});
+        writeln!(out, "{document:#}")?;
     }
     out.flush()?;
     Ok(Exit::Done)

@@ -1,6 +1,7 @@
 //! Prints where rotations stand, and turns it into an exit code: what `advance` and `status` have in common.
 
 use super::exit::{Exit, Failure};
+use super::{Format, Global};
 use crate::report::standing::Standing;
 use crate::rotation::blocker::Who;
 use crate::workflow::advance::Tick;
@@ -16,6 +17,16 @@ pub(super) enum Style {
     Paragraph,
     /// One document, for this command.
     Json(&'static str),
+}
+
+impl Style {
+    /// A paragraph, or the document that `--format json` asks for.
+    pub(super) fn paragraph_or_json(global: &Global, command: &'static str) -> Self {
+        match global.format {
+            Format::Json => Self::Json(command),
+            _ => Self::Paragraph,
+        }
+    }
 }
 
 /// Prints every rotation and returns the most pressing exit code among them.
@@ -80,6 +91,7 @@ fn code(tick: &Tick) -> Exit {
         }
     } else if decision.and_then(super::super::rotation::decide::Decision::who_acts)
         == Some(Who::You)
+        || decision.is_some_and(|decision| !decision.deadlines.is_empty())
     {
         Exit::PersonNeeded
     } else {

@@ -1,14 +1,15 @@
 //! `verify`: a destination as a DANE-validating sender sees it now, one verdict for each host, address and algorithm.
 
 use super::record::{host, read_bounded, shown};
-use super::{Exit, Failure, Format, Global, verify_view};
+use super::{Exit, Failure, Format, Global, verify_json, verify_view};
 use crate::observe::anchors::Anchors;
 use crate::observe::chain::Validator;
 use crate::observe::resolver::{self, Resolvers};
 use crate::observe::senders_view::{Families, Overrides, Sender};
 use crate::observe::smtp::Caller;
 use crate::observe::wait_for;
-use crate::workflow::verify::{self, Bounds, Question, Standing};
+use crate::workflow::verdict::Standing;
+use crate::workflow::verify::{self, Bounds, Question};
 use crate::workspace::config::duration;
 use crate::zone::name::Name;
 use clap::Args;
@@ -100,7 +101,7 @@ pub(crate) fn run(args: &VerifyArgs, global: &Global) -> Result<Exit, Failure> {
     let standing = found.iter().map(verify::Verification::standing).max();
     let standing = standing.unwrap_or(Standing::Unknown);
     match global.format {
-        Format::Json => verify_view::json(&found, standing, &mut out)?,
+        Format::Json => verify_json::json(&found, standing, &mut out)?,
         Format::Nagios => verify_view::nagios(&found, standing, &mut out)?,
         _ => verify_view::text(&found, &mut out)?,
     }
@@ -135,7 +136,7 @@ pub(super) fn anchors(file: Option<&Path>) -> Result<Anchors, Failure> {
     };
     let octets =
         read_bounded(file).map_err(|e| Failure::wrong(format_args!("{}: {e}", shown(file))))?;
-    let name = shown(file).to_string();
+    let name = shown(file);
     Anchors::read(&name, &octets).map_err(|e| Failure::wrong(format_args!("{name}: {e}")))
 }
 
@@ -201,9 +202,7 @@ fn overridden(text: &str) -> Result<(Name, IpAddr, Option<u16>), String> {
 pub(super) fn span(text: &str) -> Result<Duration, String> {
     let seconds = match text.parse::<u64>() {
         Ok(seconds) => seconds,
-        Err(_) => duration::parse(text)
-            .map_err(|e| e.to_string())?
-            .as_seconds(),
+        Err(_) => duration::parse(text)?.as_seconds(),
     };
     if seconds == 0 {
         return Err("no time at all".to_owned());

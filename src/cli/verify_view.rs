@@ -1,13 +1,13 @@
-//! What `verify` prints: verdict lines that can be acted on, JSON, and one line for Nagios.
+//! What `verify` prints for people: verdict lines that can be acted on, or one line for Nagios.
 
 use super::Failure;
 use crate::dane::judge::{Finding, Mismatch};
-use crate::observe::chain::{NoAnswer, Security};
+use crate::observe::chain::NoAnswer;
 use crate::observe::senders_view::{Destination, Host, Tlsa, plain};
 use crate::rotation::association::Association;
-use crate::workflow::verify::{Line, SeenHost, Standing, Verdict, Verification};
+use crate::workflow::verdict::{Line, Standing, Verdict};
+use crate::workflow::verify::{SeenHost, Verification};
 use crate::zone::name::Name;
-use serde_json::{Value, json};
 use std::io::{self, Write};
 
 /// The verdict words, as wide as the widest.
@@ -62,7 +62,7 @@ fn route(domain: &Name, destination: &Destination, out: &mut impl Write) -> io::
         }
         Destination::Itself => writeln!(out, "{domain} has no MX: it is served by itself")?,
         Destination::NullMx => {
-            verdict(out, "unknown", &format!("{domain} takes no mail (null MX)"))?
+            verdict(out, "unknown", &format!("{domain} takes no mail (null MX)"))?;
         }
         Destination::NoSuchDomain => verdict(out, "unknown", &format!("{domain} does not exist"))?,
         Destination::Unknown(failure) => failed(out, &format!("{domain} MX"), failure)?,
@@ -115,6 +115,8 @@ fn host(seen: &SeenHost, domain: &Name, out: &mut impl Write) -> io::Result<()> 
                 shown.join(", ")
             )?;
         }
+        // Each line below says why.
+        Tlsa::None { .. } if !seen.lines.is_empty() => {}
         Tlsa::None { why, .. } => writeln!(out, "{place}: {why}")?,
         Tlsa::Unreachable(failure) => failed(
             out,
@@ -168,7 +170,7 @@ fn shown_address(line: &Line, place: &str) -> String {
     }
 }
 
-fn word(verdict: &Verdict) -> &'static str {
+pub(super) fn word(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Verified(_) => "verified",
         Verdict::Unprotected(_) => "UNPROTECTED",
@@ -180,7 +182,7 @@ fn word(verdict: &Verdict) -> &'static str {
 }
 
 /// Why a line says what it says.
-fn reason(line: &Line) -> String {
+pub(super) fn reason(line: &Line) -> String {
     let presented = line.presented.as_ref();
     let presented = presented.map_or_else(|| "nothing".to_owned(), |(key, _)| key.short());
     match &line.verdict {
@@ -380,131 +382,5 @@ fn first_wrong(verification: &Verification, standing: Standing) -> Option<String
                 reason(line)
             )
         })
-    })
-}
-
-/// For programs.
-pub(super) fn json(
-    found: &[Verification],
-    standing: Standing,
-    out: &mut impl Write,
-) -> Result<(), Failure> {
-    let document = json!({
-        "schema": "tlsa-rotate/verify/v1",
-        "standing": standing_word(standing),
-        "targets": found.iter().map(target).collect::<Vec<_>>(),
-    });
-    serde_json::to_writer_pretty(&mut *out, &document).map_err(io::Error::from)?;
-    writeln!(out)?;
-    out.flush()?;
-    Ok(())
-}
-
-fn standing_word(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Verified => "verified",
-        Standing::Unprotected => "unprotected",
-        Standing::Unknown => "unknown",
-        Standing::AtRisk => "at-risk",
-    }
-}
-
-fn target(verification: &Verification) -> Value {
-    json!({
-        "name": plain(&verification.question.name),
-        "standing": standing_word(verification.standing()),
-        "destination": verification.destination.as_ref().map(destination),
-        "hosts": verification.hosts.iter().map(host_value).collect::<Vec<_>>(),
-    })
-}
-
-fn destination(destination: &Destination) -> Value {
-    match destination {
-        Destination::Exchanges {
-            hosts,
-            security: s,
-            expanded,
-        } => json!({
-            "kind": "mx",
-            "hosts": hosts.iter().map(|(preference, host)| json!({"preference": preference, "host": plain(host)})).collect::<Vec<_>>(),
-            "alias_for": expanded.as_ref().map(plain),
-            "dnssec": security(s),
-        }),
-        Destination::Itself => json!({"kind": "itself"}),
-        Destination::NullMx => json!({"kind": "null-mx"}),
-        Destination::NoSuchDomain => json!({"kind": "no-such-domain"}),
-        Destination::Unknown(failure) => json!({"kind": "unknown", "dnssec": no_answer(failure)}),
-    }
-}
-
-fn security(security: &Security) -> Value {
-    match security.flaw() {
-        None => json!({"status": "secure"}),
-        Some(flaw) => json!({
-            "status": security.to_string(), "reason": flaw.reason, "extended_error": flaw.error.code(),
-        }),
-    }
-}
-
-fn no_answer(failure: &NoAnswer) -> Value {
-    let status = match failure {
-        NoAnswer::Bogus(_) => "bogus",
-        NoAnswer::Failed(_) => "failed",
-    };
-    let flaw = failure.flaw();
-    json!({"status": status, "reason": flaw.reason, "extended_error": flaw.error.code()})
-}
-
-fn host_value(seen: &SeenHost) -> Value {
-    let host = seen.host.as_ref();
-    json!({
-        "host": plain(&seen.name),
-        "port": seen.port,
-        "preference": seen.preference,
-        "standing": standing_word(seen.standing()),
-        "aliases": host.map(|host| host.aliases.iter().map(|alias| json!({
-            "from": plain(&alias.from), "to": plain(&alias.to), "dnssec": security(&alias.security),
-        })).collect::<Vec<_>>()),
-        "address_failure": host.and_then(|host| host.address_failure.as_ref()).map(no_answer),
-        "tlsa": host.map(|host| tlsa(&host.tlsa)),
-        "addresses": seen.lines.iter().map(line_value).collect::<Vec<_>>(),
-    })
-}
-
-fn tlsa(tlsa: &Tlsa) -> Value {
-    match tlsa {
-        Tlsa::Published {
-            base,
-            owner,
-            records,
-            ttl,
-            zone,
-        } => json!({
-            "status": "published",
-            "base": plain(base),
-            "owner": plain(owner),
-            "records": records,
-            "ttl": ttl.0,
-            "zone": zone.as_ref().map(plain),
-        }),
-        Tlsa::None { base, why } => {
-            json!({"status": "none", "base": plain(base), "reason": why.to_string()})
-        }
-        Tlsa::Unreachable(failure) => {
-            json!({"status": "unreachable", "dnssec": no_answer(failure)})
-        }
-        Tlsa::NoAddress { exists } => json!({"status": "no-address", "exists": exists}),
-    }
-}
-
-fn line_value(line: &Line) -> Value {
-    json!({
-        "address": line.address.to_string(),
-        "algorithm": line.algorithm,
-        "tls12_only": line.tls12_only,
-        "verdict": word(&line.verdict).to_lowercase().replace(' ', "-"),
-        "reason": reason(line),
-        "by": match &line.verdict { Verdict::Verified(by) => Some(by), _ => None },
-        "presented": line.presented.as_ref().map(|(key, not_after)| json!({"key": key, "not_after": not_after.to_string()})),
     })
 }

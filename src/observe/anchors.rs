@@ -127,7 +127,7 @@ fn readable(octets: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic, clippy::arithmetic_side_effects)]
     use super::*;
     use crate::dnssec::dnskey::{DigestType, Dnskey};
 
@@ -145,6 +145,8 @@ mod tests {
         );
     }
 
+    type Zones = &'static [&'static [u8]];
+
     #[test]
     fn files_of_every_kind() {
         let key = KEYS.lines().next().unwrap().split(" ;").next().unwrap();
@@ -156,7 +158,7 @@ mod tests {
         let ds = format!(". IN DS {}", ds.to_text(Rtype::DS));
         let elsewhere = key.replacen('.', "example.com.", 1);
         let revoked = key.replacen("257", "385", 1);
-        let table: [(&str, String, Result<&[&[u8]], &str>); 10] = [
+        let table: [(&str, String, Result<Zones, &str>); 10] = [
             ("a DS line", ds.clone(), Ok(&[b"."])),
             ("a DNSKEY line", key.to_owned(), Ok(&[b"."])),
             (
@@ -191,7 +193,7 @@ mod tests {
                     assert!(anchors.zones.into_keys().eq(zones), "{what}");
                 }
                 (Err(error), Err(part)) => {
-                    assert!(error.to_string().contains(part), "{what}: {error}")
+                    assert!(error.to_string().contains(part), "{what}: {error}");
                 }
                 (found, _) => panic!("{what}: {found:?}"),
             }

@@ -5,7 +5,10 @@
 //! here, at an instant that is an argument. The chain is built from the name that signed upwards, as validators do; an
 //! answer that nobody signed counts only if a proof without DS stands somewhere above it.
 
+use super::alias::alias;
 use super::anchors::Anchors;
+use super::answer::worst;
+pub use super::answer::{Alias, Answer, Content, NoAnswer, Security, Source};
 use super::denial::{self, NoDs};
 use super::dns::Reply;
 use super::extended_error::{ExtendedError, Flaw};
@@ -15,9 +18,8 @@ use crate::dnssec::dnskey::Ds;
 use crate::rotation::timing::Instant;
 use crate::zone::content::Rrset;
 use crate::zone::name::Name;
-use crate::zone::record::{Rdata, Record, Rtype};
+use crate::zone::record::{Rdata, Rtype};
 use std::collections::HashMap;
-use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
@@ -28,79 +30,15 @@ const ALIASES: usize = 16;
 const SIGNERS: usize = 3;
 const NXDOMAIN: u16 = 3;
 
-/// Somebody who answers questions.
-pub trait Source {
-    /// The answer to one question; otherwise why there is none, for people.
-    fn ask(&self, name: &Name, rtype: Rtype) -> impl Future<Output = Result<Reply, String>> + Send;
-}
-
-/// How far an answer can be trusted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Security {
-    /// Every link from a trust anchor to it holds.
-    Secure,
-    /// A link proves that what lies below it is not signed: the answer may be anybody's.
-    Insecure(Flaw),
-    /// No trust anchor lies above it. Senders treat it as insecure (RFC 7672 §2.1.1).
-    Indeterminate(Flaw),
-}
-
-/// What is at a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
-    /// These records.
-    Records(Rrset),
-    /// The name has none of the type, or is only a part of longer names.
-    NoData,
-    /// The name does not exist.
-    NoName,
-}
-
-/// One alias that was followed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Alias {
-    /// The name that is an alias, or lies below one (DNAME).
-    pub from: Name,
-    /// What it stands for.
-    pub to: Name,
-    /// How far the alias itself can be trusted.
-    pub security: Security,
-}
-
-/// An answer that may be used, with what it is worth.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// The aliases on the way, in order.
-    pub aliases: Vec<Alias>,
-    /// The name at their end.
-    pub name: Name,
-    /// What is there.
-    pub content: Content,
-    /// The worst of all links, aliases included.
-    pub security: Security,
-    /// The zone that signed it, where one did.
-    pub zone: Option<Name>,
-}
-
-/// Why there is no answer that may be used. For a sender both are the same: it must not go on as if there were no
-/// record (RFC 7672 §2.1.2).
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoAnswer {
-    /// A signature or a proof that must be there is missing or wrong.
-    #[error("{0}")]
-    Bogus(Flaw),
-    /// Nobody answers, or only with an error.
-    #[error("{0}")]
-    Failed(Flaw),
-}
-
 /// A validator at one instant. What it learns of zones it keeps for as long as it lives: one run.
 pub struct Validator<S> {
     source: S,
     anchors: Anchors,
     now: Instant,
-    cuts: Mutex<HashMap<Name, Arc<OnceCell<Result<Cut, Stop>>>>>,
+    cuts: Mutex<HashMap<Name, FoundOnce>>,
 }
+
+type FoundOnce = Arc<OnceCell<Result<Cut, Stop>>>;
 
 /// What lies at a name: the apex of a signed zone, or no zone cut.
 #[derive(Clone)]
@@ -115,6 +53,26 @@ enum Stop {
     Insecure(Flaw),
     Indeterminate(Flaw),
     No(NoAnswer),
+}
+
+/// Whose word counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// That of any zone at or above the name.
+    Any,
+    /// That of the zones above it alone: what there is of delegation is the parent's (RFC 4035 §2.4). So is each step of
+    /// the way to a zone's keys, which therefore ends.
+    Parent,
+}
+
+impl Side {
+    fn of(rtype: Rtype) -> Self {
+        if rtype == Rtype::DS {
+            Self::Parent
+        } else {
+            Self::Any
+        }
+    }
 }
 
 /// Something that was looked at, and what signed it.
@@ -155,7 +113,9 @@ impl<S: Source + Send + Sync> Validator<S> {
                     aliases,
                 });
             };
-            let link = self.rrset(&reply, &signed.owner, signed.rtype).await?;
+            let link = self
+                .rrset(&reply, &signed.owner, signed.rtype, Side::Any)
+                .await?;
             let seen = aliases.iter().any(|a| a.from == target) || target == at;
             if seen || aliases.len() >= ALIASES {
                 let reason = format!(
@@ -192,7 +152,7 @@ impl<S: Source + Send + Sync> Validator<S> {
         rtype: Rtype,
     ) -> Result<Judged<Content>, NoAnswer> {
         if proof::rrset(&reply.answers, name, rtype).is_some() {
-            let judged = self.rrset(reply, name, rtype).await?;
+            let judged = self.rrset(reply, name, rtype, Side::of(rtype)).await?;
             return Ok(Judged {
                 value: Content::Records(judged.value),
                 security: judged.security,
@@ -218,6 +178,7 @@ impl<S: Source + Send + Sync> Validator<S> {
         reply: &Reply,
         owner: &Name,
         rtype: Rtype,
+        side: Side,
     ) -> Result<Judged<Rrset>, NoAnswer> {
         let signers = proof::signers(&reply.answers, owner, rtype);
         let unverified = |security| {
@@ -247,9 +208,16 @@ impl<S: Source + Send + Sync> Validator<S> {
                 None => None,
             };
             let open = closer.is_some_and(|denied| denied.opt_out);
-            Ok((signed.rrset, open))
+            let ttl = signed.original_ttl;
+            Ok((
+                Rrset {
+                    ttl,
+                    ..signed.rrset
+                },
+                open,
+            ))
         };
-        match self.by_signer(&signers, owner, rtype, judge).await {
+        match self.by_signer(&signers, owner, side, judge).await {
             Ok((zone, (value, open))) => Ok(Judged {
                 value,
                 security: if open {
@@ -283,7 +251,7 @@ impl<S: Source + Send + Sync> Validator<S> {
             Ok(denial::of_type(reply, name, rtype, judge)?.opt_out)
         };
         let signers = deniers(reply);
-        match self.by_signer(&signers, name, rtype, judge).await {
+        match self.by_signer(&signers, name, Side::of(rtype), judge).await {
             Ok((zone, true)) if rtype != Rtype::DS => Ok((opted_out(name), Some(zone))),
             Ok((zone, _)) => Ok((Security::Secure, Some(zone))),
             Err(stop) => stop.security().map(|security| (security, None)),
@@ -297,7 +265,7 @@ impl<S: Source + Send + Sync> Validator<S> {
         &self,
         signers: &[Name],
         name: &Name,
-        rtype: Rtype,
+        side: Side,
         judge: impl Fn(&Name, &Keys) -> Result<T, Flaw>,
     ) -> Result<(Name, T), Stop> {
         let Some(anchor) = self.anchors.above(name) else {
@@ -305,11 +273,10 @@ impl<S: Source + Send + Sync> Validator<S> {
             let flaw = Flaw::new(ExtendedError::DnssecIndeterminate, reason);
             return Err(Stop::Indeterminate(flaw));
         };
-        // DS records are the parent's (RFC 4035 §2.4): the child's own word does not count.
         let may_sign = |signer: &&Name| {
             name.is_at_or_below(signer)
                 && signer.is_at_or_below(anchor)
-                && !(rtype == Rtype::DS && *signer == name)
+                && !(side == Side::Parent && *signer == name)
         };
         let mut signers: Vec<&Name> = signers.iter().filter(may_sign).collect();
         signers.sort_by_key(|signer| std::cmp::Reverse(signer.label_count()));
@@ -332,17 +299,17 @@ impl<S: Source + Send + Sync> Validator<S> {
         }
         match refusal {
             Some(stop) => Err(stop),
-            None => Err(self.unsigned(name, rtype, anchor).await),
+            None => Err(self.unsigned(name, side, anchor).await),
         }
     }
 
     /// What an unsigned answer about `name` is: insecure if a delegation without DS stands above it, else bogus.
-    async fn unsigned(&self, name: &Name, rtype: Rtype, anchor: &Name) -> Stop {
+    async fn unsigned(&self, name: &Name, side: Side, anchor: &Name) -> Stop {
         let mut above: Vec<Name> = Vec::new();
         let mut at = Some(name.clone());
         while let Some(candidate) = at.filter(|candidate| candidate.is_at_or_below(anchor)) {
             at = candidate.parent();
-            if rtype != Rtype::DS || candidate != *name {
+            if side == Side::Any || candidate != *name {
                 above.push(candidate);
             }
         }
@@ -354,8 +321,7 @@ impl<S: Source + Send + Sync> Validator<S> {
                 Err(stop) => return stop,
             }
         }
-        let reason =
-            format!("the answer for {name} {rtype} is not signed, though the zone {zone} is");
+        let reason = format!("the answer about {name} is not signed, though the zone {zone} is");
         bogus(Flaw::new(ExtendedError::RrsigsMissing, reason))
     }
 
@@ -375,19 +341,19 @@ impl<S: Source + Send + Sync> Validator<S> {
         let reply = self.ask(name, Rtype::DS).await.map_err(Stop::No)?;
         if proof::rrset(&reply.answers, name, Rtype::DS).is_some() {
             let ds = self
-                .rrset(&reply, name, Rtype::DS)
+                .rrset(&reply, name, Rtype::DS, Side::Parent)
                 .await
                 .map_err(Stop::No)?;
-            ds.security.stop()?;
+            secured(ds.security)?;
             return self.zone(name, &checkable(name, ds.value.rdatas)?).await;
         }
         if proof::rrset(&reply.answers, name, Rtype::CNAME).is_some() {
             let alias = self
-                .rrset(&reply, name, Rtype::CNAME)
+                .rrset(&reply, name, Rtype::CNAME, Side::Parent)
                 .await
                 .map_err(Stop::No)?;
             // An alias has no other data: nothing is delegated there.
-            return alias.security.stop().map(|()| Cut::None);
+            return secured(alias.security).map(|()| Cut::None);
         }
         let judge = |apex: &Name, keys: &Keys| {
             let judge = Judge {
@@ -398,7 +364,7 @@ impl<S: Source + Send + Sync> Validator<S> {
             denial::of_ds(&reply, name, judge)
         };
         match self
-            .by_signer(&deniers(&reply), name, Rtype::DS, judge)
+            .by_signer(&deniers(&reply), name, Side::Parent, judge)
             .await?
         {
             (_, NoDs::NoCut) => Ok(Cut::None),
@@ -436,62 +402,6 @@ fn checkable(zone: &Name, ds: Vec<Rdata>) -> Result<Trust, Stop> {
     Err(Stop::Insecure(Flaw::new(error, reason)))
 }
 
-/// What makes an alias: a CNAME at the name, or a DNAME above it.
-struct AliasRecord {
-    owner: Name,
-    rtype: Rtype,
-}
-
-/// Whether the answer says that `name` is an alias, by which record, and for what.
-fn alias(
-    reply: &Reply,
-    name: &Name,
-    rtype: Rtype,
-) -> Result<Option<(AliasRecord, Name)>, NoAnswer> {
-    if rtype == Rtype::CNAME || proof::rrset(&reply.answers, name, rtype).is_some() {
-        return Ok(None);
-    }
-    let is_dname =
-        |r: &&Record| r.rtype == Rtype::DNAME && r.owner != *name && name.is_at_or_below(&r.owner);
-    // A CNAME that stands for a DNAME is made on the fly and not signed: what is signed is the DNAME (RFC 6672 §5.3.1).
-    let dname = reply.answers.iter().find(is_dname);
-    let cname = reply
-        .answers
-        .iter()
-        .find(|r| r.rtype == Rtype::CNAME && r.owner == *name);
-    let Some(record) = dname.or(cname) else {
-        return Ok(None);
-    };
-    let unreadable = || {
-        let reason = format!(
-            "the {} record at {} cannot be followed",
-            record.rtype, record.owner
-        );
-        NoAnswer::Failed(Flaw::new(ExtendedError::Other, reason))
-    };
-    let (target, _) = Name::split_wire(&record.rdata.0).map_err(|_| unreadable())?;
-    let target = if record.rtype == Rtype::DNAME {
-        substituted(name, &record.owner, &target).ok_or_else(unreadable)?
-    } else {
-        target
-    };
-    let signed = AliasRecord {
-        owner: record.owner.clone(),
-        rtype: record.rtype,
-    };
-    Ok(Some((signed, target)))
-}
-
-/// `name` with `target` in place of its end `owner` (RFC 6672 §2.2); `None` if that is no name.
-fn substituted(name: &Name, owner: &Name, target: &Name) -> Option<Name> {
-    let kept = name.label_count().checked_sub(owner.label_count())?;
-    let labels: Vec<&[u8]> = name.labels().take(kept).collect();
-    labels
-        .into_iter()
-        .rev()
-        .try_fold(target.clone(), |under, label| under.child(label).ok())
-}
-
 /// The zones that signed the proofs of a negative answer.
 fn deniers(reply: &Reply) -> Vec<Name> {
     let mut deniers: Vec<Name> = Vec::new();
@@ -524,61 +434,11 @@ impl Stop {
     }
 }
 
-impl Security {
-    /// Whether every link holds.
-    pub fn is_secure(&self) -> bool {
-        *self == Self::Secure
-    }
-
-    /// What keeps it from being secure.
-    pub fn flaw(&self) -> Option<&Flaw> {
-        match self {
-            Self::Secure => None,
-            Self::Insecure(flaw) | Self::Indeterminate(flaw) => Some(flaw),
-        }
-    }
-
-    fn stop(self) -> Result<(), Stop> {
-        match self {
-            Self::Secure => Ok(()),
-            Self::Insecure(flaw) => Err(Stop::Insecure(flaw)),
-            Self::Indeterminate(flaw) => Err(Stop::Indeterminate(flaw)),
-        }
-    }
-}
-
-/// The first that is not secure, or secure.
-fn worst<'a>(links: impl IntoIterator<Item = &'a Security>) -> Security {
-    let mut links = links.into_iter();
-    let weak = links.find(|security| !security.is_secure());
-    weak.cloned().unwrap_or(Security::Secure)
-}
-
-impl Answer {
-    /// The RDATA there, if any.
-    pub fn rdatas(&self) -> &[Rdata] {
-        match &self.content {
-            Content::Records(rrset) => &rrset.rdatas,
-            Content::NoData | Content::NoName => &[],
-        }
-    }
-}
-
-impl NoAnswer {
-    /// What is wrong.
-    pub fn flaw(&self) -> &Flaw {
-        match self {
-            Self::Bogus(flaw) | Self::Failed(flaw) => flaw,
-        }
-    }
-}
-
-impl fmt::Display for Security {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Secure => "secure",
-            Self::Insecure(_) => "insecure",
-            Self::Indeterminate(_) => "indeterminate",
-        })
+/// Goes on only where every link holds.
+fn secured(security: Security) -> Result<(), Stop> {
+    match security {
+        Security::Secure => Ok(()),
+        Security::Insecure(flaw) => Err(Stop::Insecure(flaw)),
+        Security::Indeterminate(flaw) => Err(Stop::Indeterminate(flaw)),
     }
 }

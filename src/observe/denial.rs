@@ -57,8 +57,8 @@ pub(super) fn of_type(
     }
     let opt_out = matches!(found, Absence::Open);
     match found {
-        Absence::Open => {}
-        Absence::NoName {
+        Absence::Open
+        | Absence::NoName {
             wildcard_types: None,
         } => {}
         Absence::Types(types)

@@ -122,6 +122,11 @@ async fn exchange(
     }
 }
 
+/// Reads a message that must answer `name` and `rtype` under the message ID `id`.
+pub fn read_reply(octets: &[u8], id: u16, name: &Name, rtype: Rtype) -> Result<Reply, Silence> {
+    decode(octets, &Expected { id, name, rtype })
+}
+
 struct Expected<'a> {
     id: u16,
     name: &'a Name,

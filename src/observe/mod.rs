@@ -1,7 +1,9 @@
 //! The live world as observations: what servers answer and what hosts present. Bounded and cancellable.
 
 pub mod addresses;
+mod alias;
 pub mod anchors;
+mod answer;
 pub mod authorities;
 pub mod chain;
 mod denial;

@@ -93,6 +93,8 @@ impl Told for ServedRrset {
 pub(super) struct Signed {
     pub(super) rrset: Rrset,
     pub(super) window: SignatureWindow,
+    /// The TTL that was signed; what a cache answers counts down (RFC 4035 §5.3.3).
+    pub(super) original_ttl: Ttl,
     /// The wildcard it was made from.
     pub(super) wildcard: Option<Name>,
 }
@@ -285,6 +287,7 @@ impl Judge<'_> {
                     signed = Some(Signed {
                         rrset: rrset.clone(),
                         window,
+                        original_ttl: verified.original_ttl,
                         wildcard: verified.wildcard,
                     });
                 }

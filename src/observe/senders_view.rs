@@ -178,13 +178,14 @@ impl<S: Source + Send + Sync> Sender<S> {
                 addresses: addresses.clone(),
                 address_failure: None,
                 aliases: Vec::new(),
-                tlsa: self.tlsa(&[name.clone()], port).await,
+                tlsa: self.tlsa(std::slice::from_ref(name), port).await,
             };
         }
         let lookup = |rtype, wanted: bool| async move {
-            match wanted {
-                true => Some(self.validator.lookup(name, rtype).await),
-                false => None,
+            if wanted {
+                Some(self.validator.lookup(name, rtype).await)
+            } else {
+                None
             }
         };
         let (four, six) = tokio::join!(
@@ -306,9 +307,8 @@ fn base_domains<'a>(
     for answer in answers {
         let first_link = answer.aliases.first().map(|alias| &alias.security);
         let candidates = match (answer.security.flaw(), first_link) {
-            (None, None) => vec![name.clone()],
             (None, Some(_)) => vec![answer.name.clone(), name.clone()],
-            (Some(_), Some(Security::Secure)) => vec![name.clone()],
+            (None, None) | (Some(_), Some(Security::Secure)) => vec![name.clone()],
             (Some(flaw), _) => return Err(flaw.clone()),
         };
         bases = Some(match bases {

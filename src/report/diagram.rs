@@ -1,6 +1,8 @@
 //! The machine's state diagram in Mermaid, found by offering every event to every step of the real `apply`.
 
 use crate::rotation::association::Association;
+use crate::rotation::due::Release;
+use crate::rotation::emergency::Priority;
 use crate::rotation::observation::{Authority, Endpoint, TlsaName};
 use crate::rotation::step::{Event, Rotation, Step, apply};
 use crate::rotation::timing::{Instant, Ttl};
@@ -55,7 +57,7 @@ fn sample_start() -> Event {
     }
 }
 
-/// One event of each kind.
+/// One event of each kind that can move a rotation; of the two priorities of an emergency, the one that does.
 fn sample_events() -> Vec<Event> {
     let name: TlsaName = sample_endpoint().tlsa_name();
     let incoming = BTreeSet::from([Association::dane_ee_spki_sha256([2; 32])]);
@@ -89,6 +91,23 @@ fn sample_events() -> Vec<Event> {
         },
         Event::WithdrawalDecided,
         Event::WithdrawalServed,
+        Event::RollbackRequested {
+            reason: String::new(),
+        },
+        Event::DeploymentReleased {
+            why: Release::Asked,
+        },
+        Event::OldWithdrawn {
+            name: sample_endpoint().tlsa_name(),
+        },
+        Event::ReinstatementServed { ttl: Ttl(1) },
+        Event::ReturnOpened,
+        Event::EmergencyDeclared {
+            priority: Priority::Security,
+            reason: String::new(),
+        },
+        Event::ReplacementServed { ttl: Ttl(1) },
+        Event::ReplacementVerified,
     ]
 }
 

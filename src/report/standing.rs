@@ -1,10 +1,10 @@
 //! Where a rotation stands and why not further: one line for cron, a paragraph for people, JSON for programs.
 
+use crate::rotation::alarm::Alarm;
 use crate::rotation::blocker::{Blocker, Who};
+use crate::rotation::deadline::Deadline;
 use crate::rotation::decide::Decision;
-use crate::rotation::exposure::Presenter;
 use crate::rotation::observation::{Observation, Offer, Seen};
-use crate::rotation::promise::Breach;
 use crate::rotation::step::{Event, Rotation, Step};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -67,9 +67,25 @@ impl Standing<'_> {
         for deed in self.deeds {
             let _ = writeln!(text, "  done       {deed}");
         }
-        for breach in self.alarms() {
-            let _ = writeln!(text, "  AT RISK    {breach}");
-            let _ = writeln!(text, "             way out: {}", way_back(breach, state));
+        if let Some(reason) = &state.held {
+            let _ = writeln!(text, "  held       {reason}");
+        }
+        if let Some(priority) = state.emergency {
+            let _ = writeln!(
+                text,
+                "  EMERGENCY  {priority} goes first; {}",
+                replay(state)
+            );
+        }
+        for alarm in self.alarms() {
+            let _ = writeln!(text, "  AT RISK    {alarm}");
+            for sentence in &alarm.plan {
+                let _ = writeln!(text, "             way out: {sentence}");
+            }
+        }
+        for deadline in self.deadlines() {
+            let _ = writeln!(text, "  deadline   {deadline}");
+            let _ = writeln!(text, "             way out: {}", deadline.way_out());
         }
         for blocker in self.blockers() {
             let _ = writeln!(text, "  {:<10} {blocker}", blocker.who().to_string());
@@ -92,6 +108,9 @@ impl Standing<'_> {
                 "incoming": state.incoming,
                 "t_all": state.published.map(|published| published.t_all.to_string()),
                 "abort_reason": state.abort_reason,
+                "held": state.held,
+                "emergency": state.emergency,
+                "signed_until": state.signed_until.map(|until| until.to_string()),
             })
         });
         let blockers: Vec<Value> = self
@@ -122,6 +141,14 @@ impl Standing<'_> {
             "events": self.events.iter().map(Event::name).collect::<Vec<_>>(),
             "done": self.deeds,
             "blockers": blockers,
+            "alarms": self.alarms().iter().map(|alarm| json!({
+                "trouble": alarm.risk.trouble,
+                "place": alarm.risk.place,
+                "since": alarm.since.to_string(),
+                "recovers": alarm.recovers.map(|at| at.to_string()),
+                "plan": alarm.plan,
+            })).collect::<Vec<_>>(),
+            "deadlines": self.deadlines().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "at_risk": self.alarms().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "look_again_at": self.decision.and_then(|d| d.look_again_at).map(|at| at.to_string()),
         })
@@ -133,7 +160,14 @@ impl Standing<'_> {
             return "you".to_owned();
         };
         match (state.step, self.blockers()) {
-            (Step::Retired | Step::Aborted, _) => "nothing, it is over".to_owned(),
+            (Step::Retired | Step::Aborted, []) if self.alarms().is_empty() => {
+                "nothing, it is over".to_owned()
+            }
+            (Step::Retired | Step::Aborted, _) if !self.alarms().is_empty() => self
+                .alarms()
+                .first()
+                .and_then(|alarm| alarm.plan.first())
+                .map_or_else(String::new, |plan| format!("you: {plan}")),
             (_, [first, ..]) => match (first.who(), first.until()) {
                 (Who::Clock, Some(until)) => format!("the clock, on {until}"),
                 // A finding about a zone file shows the file's line below: the next step fits on one.
@@ -152,8 +186,12 @@ impl Standing<'_> {
         self.decision.map_or(&[], |decision| &decision.blockers)
     }
 
-    fn alarms(&self) -> &[Breach] {
+    fn alarms(&self) -> &[Alarm] {
         self.decision.map_or(&[], |decision| &decision.alarms)
+    }
+
+    fn deadlines(&self) -> &[Deadline] {
+        self.decision.map_or(&[], |decision| &decision.deadlines)
     }
 
     /// Merged, served and presented are three facts: how far has each come?
@@ -214,20 +252,10 @@ fn step_sentence(state: &Rotation) -> String {
     }
 }
 
-/// The shortest safe way back from a breach.
-fn way_back(breach: &Breach, state: &Rotation) -> String {
-    match &breach.presenter {
-        Presenter::Host { endpoint, .. } if state.incoming.contains(&breach.key) => {
-            format!(
-                "put the previous certificate and key back on {endpoint} until the swap is open"
-            )
-        }
-        Presenter::Host { endpoint, .. } if state.current.contains(&breach.key) => {
-            format!("put the incoming certificate and key back on {endpoint}")
-        }
-        Presenter::Host { endpoint, .. } => format!(
-            "{endpoint} presents a key that no step of this rotation knows: put the known certificate back"
-        ),
-        Presenter::Step(_) => "bring the zone back to what the step demands".to_owned(),
-    }
+/// Until when the compromised key can be replayed, as far as signatures were seen.
+fn replay(state: &Rotation) -> String {
+    state.signed_until.map_or_else(
+        || "no signature over the old RRset was seen yet".to_owned(),
+        |until| format!("the old RRset can be replayed until {until} (RFC 7671 §13)"),
+    )
 }

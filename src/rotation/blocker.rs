@@ -1,6 +1,7 @@
 //! Why not now, and who acts: every refusal of the machine as a value with a way out.
 
 use super::association::Association;
+use super::due::Due;
 use super::observation::{Authority, Endpoint, KeyAlgorithm, TlsaName};
 use super::promise::Breach;
 use super::timing::Instant;
@@ -124,17 +125,38 @@ pub enum Blocker {
     Unsafe(Breach),
     /// Senders report failures, or the Web PKI would refuse the incoming certificate.
     Objected(Objection),
+    /// A rollback holds the deployment.
+    Held {
+        /// Why it was asked for.
+        reason: String,
+    },
+    /// The next key is published and rests until it is due.
+    Resting {
+        /// When it is due, where the policy says so.
+        due: Option<Due>,
+    },
+    /// Other hosts of the same MX set are being deployed.
+    Paced,
+    /// Caches may still lack the old association.
+    CachesMayLackOld(TimeGate),
+    /// An emergency put security first, and caches may still hold the old RRset.
+    OutageRuns(TimeGate),
 }
 
 impl Blocker {
     /// Who must act.
     pub fn who(&self) -> Who {
         match self {
-            Self::CachesMayLackIt(_) | Self::Soaking(_) => Who::Clock,
             Self::Objected(objection) => objection.who(),
-            Self::NotServed { .. } | Self::ServerUnknown { .. } | Self::HostUnknown { .. } => {
-                Who::World
-            }
+            Self::CachesMayLackIt(_)
+            | Self::CachesMayLackOld(_)
+            | Self::OutageRuns(_)
+            | Self::Soaking(_)
+            | Self::Resting { .. } => Who::Clock,
+            Self::Paced
+            | Self::NotServed { .. }
+            | Self::ServerUnknown { .. }
+            | Self::HostUnknown { .. } => Who::World,
             Self::KeyMissing
             | Self::NotMerged { .. }
             | Self::MergedUnknown { .. }
@@ -143,6 +165,7 @@ impl Blocker {
             | Self::WrongKey { .. }
             | Self::NoCertificate { .. }
             | Self::ExpiresTooSoon { .. }
+            | Self::Held { .. }
             | Self::Unsafe(_) => Who::You,
         }
     }
@@ -150,7 +173,11 @@ impl Blocker {
     /// When looking again is worth while, if time alone decides.
     pub fn until(&self) -> Option<Instant> {
         match self {
-            Self::CachesMayLackIt(gate) | Self::Soaking(gate) => Some(gate.opens),
+            Self::CachesMayLackIt(gate)
+            | Self::CachesMayLackOld(gate)
+            | Self::OutageRuns(gate)
+            | Self::Soaking(gate) => Some(gate.opens),
+            Self::Resting { due } => due.map(|due| due.at),
             _ => None,
         }
     }
@@ -173,9 +200,19 @@ impl Blocker {
             Self::NothingObserved { what } => {
                 format!("give {what} at least one address in the zone or in the configuration")
             }
-            Self::CachesMayLackIt(gate) | Self::Soaking(gate) => {
+            Self::CachesMayLackIt(gate)
+            | Self::CachesMayLackOld(gate)
+            | Self::OutageRuns(gate)
+            | Self::Soaking(gate) => {
                 format!("nothing to do before {}", gate.opens)
             }
+            Self::Resting { .. } => {
+                "nothing to do; `tlsa-rotate deploy` lets the deployment go earlier".into()
+            }
+            Self::Held { .. } => {
+                "once every host presents the previous key: `tlsa-rotate deploy` goes on, `tlsa-rotate abort` gives the rotation up".into()
+            }
+            Self::Paced => "wait until the hosts before it are seen with their new key".into(),
             Self::WrongKey { endpoint, incoming_wanted: true, .. } => {
                 format!("deploy the incoming certificate and key on {endpoint}")
             }
@@ -304,6 +341,28 @@ impl fmt::Display for Blocker {
             ),
             Self::Objected(objection) => write!(f, "{objection}"),
             Self::Unsafe(breach) => write!(f, "the next step would refuse mail: {breach}"),
+            Self::Held { reason } => write!(f, "the deployment is held after a rollback: {reason}"),
+            Self::Resting { due: None } => {
+                f.write_str("the next key is published and rests until a person lets it go")
+            }
+            Self::Resting { due: Some(due) } => write!(
+                f,
+                "the next key is published and rests until {}: then {}",
+                due.at, due.why
+            ),
+            Self::Paced => {
+                f.write_str("other hosts of the same MX set are being deployed (policy concurrent)")
+            }
+            Self::CachesMayLackOld(gate) => write!(
+                f,
+                "caches may lack the previous association until {} ({} binds)",
+                gate.opens, gate.binds
+            ),
+            Self::OutageRuns(gate) => write!(
+                f,
+                "senders that hold the old RRset defer mail until {} ({})",
+                gate.opens, gate.binds
+            ),
         }
     }
 }

@@ -3,16 +3,21 @@
 //! Gates are asked in a fixed order: wanted, policy, safety, time, human. Asking earlier than needed is harmless,
 //! asking later only delays. The timing is that of RFC 7671 §8.1 and RFC 7583 §3.2.1.
 
+use super::alarm::{Alarm, Risk, alarms};
 use super::blocker::{Blocker, Who};
+use super::deadline::{self, Deadline};
+use super::due::Rest;
 use super::exposure::Exposure;
 use super::gate::{self, Wanted};
-use super::observation::{Observation, Seen, TlsaName};
+use super::observation::{Endpoint, Observation};
 use super::policy::Policy;
-use super::promise::{self, Breach, Mismatch};
+use super::promise;
+use super::regress;
 use super::step::{Event, Requirement, Rotation, Step, apply};
 use super::timing::{Instant, Span, Ttl};
 use super::wait;
 use super::witness;
+use std::collections::BTreeSet;
 
 /// What the machine concludes from one look at the world.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,8 +28,12 @@ pub struct Decision {
     pub actions: Vec<Action>,
     /// Why nothing further is established, most pressing first; empty if there is an event or nothing is left to do.
     pub blockers: Vec<Blocker>,
-    /// Breaches of the promise as the world stands now, wherever the rotation is.
-    pub alarms: Vec<Breach>,
+    /// Delivery at risk as the world stands now, wherever the rotation is.
+    pub alarms: Vec<Alarm>,
+    /// Ends of certificates that come before the rotation can get there.
+    pub deadlines: Vec<Deadline>,
+    /// Facts that change nothing and are worth remembering; the caller records them when no event is left.
+    pub remembered: Vec<Event>,
     /// When time alone will change the answer.
     pub look_again_at: Option<Instant>,
 }
@@ -38,10 +47,10 @@ pub enum Action {
     ComputeAssociations,
     /// Bring the zone to meet this.
     ChangeZone(Requirement),
-    /// Put the incoming certificate on every host.
-    Deploy,
-    /// Put the previous certificate back on every host.
-    RollBack,
+    /// Put the incoming certificate on these hosts, which may have it now.
+    Deploy(BTreeSet<Endpoint>),
+    /// Put the previous certificate back on these hosts.
+    RollBack(BTreeSet<Endpoint>),
 }
 
 /// What is established now, or why nothing is.
@@ -51,19 +60,21 @@ pub fn decide(
     observation: &Observation,
     policy: &Policy,
 ) -> Decision {
+    let hurried = rotation.emergency.map(|priority| priority.hurried(policy));
     let question = Question {
         rotation,
         now,
         observation,
-        policy,
+        policy: hurried.as_ref().unwrap_or(policy),
     };
     let mut decision = Decision {
         actions: question.actions(),
         alarms: alarms(rotation, now, observation),
+        deadlines: deadline::deadlines(rotation, now, observation, question.policy),
         ..Decision::default()
     };
-    let answer = question
-        .regression()
+    decision.remembered = question.worth_remembering(&decision.alarms);
+    let answer = regress::regression(rotation, observation)
         .map_or_else(|| question.advance(), |event| Ok(Some(event)));
     match answer.and_then(|event| question.safe(event)) {
         Ok(event) => decision.event = event,
@@ -74,14 +85,6 @@ pub fn decide(
         }
     }
     decision
-}
-
-/// Breaches of the promise at this moment: keys that were seen against RRsets that caches may hold.
-pub fn alarms(rotation: &Rotation, now: Instant, observation: &Observation) -> Vec<Breach> {
-    let exposure = Exposure::of_caches(rotation, now).with_seen(rotation, observation);
-    let mut found = promise::breaches(&exposure);
-    found.retain(|breach| breach.mismatch == Mismatch::KeyNotListed);
-    found
 }
 
 struct Question<'a> {
@@ -95,31 +98,32 @@ type Answer = Result<Option<Event>, Vec<Blocker>>;
 
 impl Question<'_> {
     fn actions(&self) -> Vec<Action> {
+        let zone = || Action::ChangeZone(self.rotation.requirement());
         match self.rotation.step {
             Step::Started => vec![Action::AdmitKey],
             Step::Generated => vec![Action::ComputeAssociations],
-            Step::Hashed | Step::Retired | Step::Aborted | Step::Verified => vec![],
-            Step::Prepublishing | Step::Waiting | Step::Deployed | Step::Retiring => {
-                vec![Action::ChangeZone(self.rotation.requirement())]
-            }
+            Step::Hashed | Step::Retired | Step::Aborted => vec![],
+            Step::Prepublishing
+            | Step::Waiting
+            | Step::Deployed
+            | Step::Verified
+            | Step::Reinstating
+            | Step::Reinstated => vec![zone()],
             Step::SwapOpen => self.deployment(),
-            Step::RollingBack => {
-                vec![
-                    Action::ChangeZone(self.rotation.requirement()),
-                    Action::RollBack,
-                ]
+            // An association leaves only while no host was seen that needs it.
+            Step::Retiring if !self.all_present(Wanted::Incoming) => vec![],
+            Step::Withdrawing if !self.all_present(Wanted::Current) => vec![],
+            Step::Retiring | Step::Withdrawing => vec![zone()],
+            Step::Replacing | Step::Replaced => {
+                let mut actions = vec![zone()];
+                actions.extend(self.deploy());
+                actions
             }
-            Step::Withdrawing => vec![Action::ChangeZone(self.rotation.requirement())],
-        }
-    }
-
-    /// A fact that takes an earlier one back. It is established by one sighting; what is unknown takes nothing back.
-    fn regression(&self) -> Option<Event> {
-        match self.rotation.step {
-            Step::Hashed | Step::Prepublishing => self.higher_ttl(),
-            Step::Waiting | Step::SwapOpen => self.lost_publication(),
-            Step::Deployed | Step::Verified => self.host_back_on_old_key(),
-            _ => None,
+            Step::RollingBack => {
+                let mut actions = vec![zone()];
+                actions.extend(self.roll_back());
+                actions
+            }
         }
     }
 
@@ -130,17 +134,51 @@ impl Question<'_> {
             Step::Prepublishing => self
                 .served_and_merged(wait_span(self.rotation, self.policy))
                 .map(|ttl| Some(Event::PrepublishServed { ttl })),
-            Step::Waiting => self.may_swap(),
+            Step::Waiting => {
+                let objections = witness::before_swap(self.observation);
+                self.waited(
+                    wait::swap_gate,
+                    Blocker::CachesMayLackIt,
+                    objections,
+                    Event::SwapOpened,
+                )
+            }
             Step::SwapOpen => self.deployed(),
             Step::Deployed => self.soaked(),
-            Step::Verified => self.may_retire(),
+            Step::Verified => self.all_of(
+                [
+                    self.presented(Wanted::Incoming),
+                    self.as_demanded(Span::ZERO),
+                    // What senders report of the soak arrives a day after it.
+                    witness::after_swap(self.rotation, self.observation),
+                ],
+                Event::RetireDecided,
+            ),
             Step::Retiring => self
                 .served_and_merged(Span::ZERO)
-                .map(|_| Some(Event::RetireServed)),
-            Step::RollingBack => self.hosts_present(Wanted::Current, Event::WithdrawalDecided),
+                .map(|_| Some(Event::RetireServed))
+                .map_err(|blockers| [self.presented(Wanted::Incoming), blockers].concat()),
+            Step::RollingBack => {
+                self.all_of([self.presented(Wanted::Current)], Event::WithdrawalDecided)
+            }
             Step::Withdrawing => self
                 .served_and_merged(Span::ZERO)
-                .map(|_| Some(Event::WithdrawalServed)),
+                .map(|_| Some(Event::WithdrawalServed))
+                .map_err(|blockers| [self.presented(Wanted::Current), blockers].concat()),
+            Step::Reinstating => self
+                .served_and_merged(wait_span(self.rotation, self.policy))
+                .map(|ttl| Some(Event::ReinstatementServed { ttl })),
+            Step::Reinstated => self.waited(
+                wait::swap_gate,
+                Blocker::CachesMayLackOld,
+                Vec::new(),
+                Event::ReturnOpened,
+            ),
+            Step::Replacing => self
+                .served_and_merged(Span::ZERO)
+                .map(|ttl| Some(Event::ReplacementServed { ttl }))
+                .map_err(|blockers| [self.presented(Wanted::Incoming), blockers].concat()),
+            Step::Replaced => self.replaced(),
             Step::Retired | Step::Aborted => Ok(None),
         }
     }
@@ -157,92 +195,172 @@ impl Question<'_> {
         }
     }
 
-    fn may_swap(&self) -> Answer {
+    /// A gate of time that counts from `T_all`, and the same evidence again in the run that opens it, whatever the clock
+    /// says: a run that comes late, or whose clock has jumped ahead, opens nothing on the strength of what was once seen.
+    fn waited(
+        &self,
+        gate: fn(&Rotation, super::step::Published, &Policy) -> wait::TimeGate,
+        not_yet: fn(wait::TimeGate) -> Blocker,
+        objections: Vec<Blocker>,
+        event: Event,
+    ) -> Answer {
         let Some(published) = self.rotation.published else {
             return Err(vec![Blocker::NothingObserved {
                 what: "the publication".into(),
             }]);
         };
-        let gate = wait::swap_gate(self.rotation, published, self.policy);
-        let mut blockers = Vec::new();
-        if self.now < gate.opens {
-            blockers.push(Blocker::CachesMayLackIt(gate));
-        }
-        // The same must hold again in the run that opens the swap, whatever the clock says.
-        if let Err(more) = self.served_and_merged(self.policy.soak) {
-            blockers.extend(more);
-        }
-        blockers.extend(witness::before_swap(self.observation));
-        if blockers.is_empty() {
-            Ok(Some(Event::SwapOpened))
-        } else {
-            Err(blockers)
-        }
+        let gate = gate(self.rotation, published, self.policy);
+        let time = (self.now < gate.opens).then(|| not_yet(gate));
+        self.all_of(
+            [
+                time.into_iter().collect(),
+                self.as_demanded(self.policy.soak),
+                objections,
+            ],
+            event,
+        )
     }
 
     /// Deployment is asked for only in a run that saw every server serve both (step 5's gate, re-observed).
     fn deployment(&self) -> Vec<Action> {
         let mut actions = vec![Action::ChangeZone(self.rotation.requirement())];
-        if self.served_and_merged(self.policy.soak).is_ok()
+        if self.rotation.held.is_some() {
+            actions.extend(self.roll_back());
+        } else if !self.rests()
+            && self.as_demanded(self.policy.soak).is_empty()
             && witness::before_swap(self.observation).is_empty()
         {
-            actions.push(Action::Deploy);
+            actions.extend(self.deploy());
         }
         actions
     }
 
+    /// Whether the next key is to rest, published, until it is due.
+    fn rests(&self) -> bool {
+        self.policy.rest != Rest::No && !self.rotation.released
+    }
+
+    /// The hosts that may get the incoming key now: the first of those that lack it, as many as go at a time. A host that
+    /// cannot be seen counts as one that lacks it, so that no other is touched while it may be down.
+    fn deploy(&self) -> Option<Action> {
+        let lacking = gate::not_presenting(self.rotation, self.observation, Wanted::Incoming);
+        let mut hosts: Vec<&str> = lacking.iter().map(|e| e.host.as_str()).collect();
+        hosts.dedup();
+        let most = self.policy.concurrent.and_then(|n| usize::try_from(n).ok());
+        hosts.truncate(most.unwrap_or(usize::MAX));
+        let now: BTreeSet<Endpoint> = lacking
+            .iter()
+            .filter(|endpoint| hosts.contains(&endpoint.host.as_str()))
+            .cloned()
+            .collect();
+        (!now.is_empty()).then_some(Action::Deploy(now))
+    }
+
+    /// The previous key is asked for only where no server, nor git HEAD, was seen without its record.
+    fn roll_back(&self) -> Option<Action> {
+        let mut would_meet = Exposure::default().with_seen(self.rotation, self.observation);
+        would_meet.hosts = Exposure::of_previous_keys(self.rotation).hosts;
+        if !promise::breaches(&would_meet).is_empty() {
+            return None;
+        }
+        let hosts = gate::not_presenting(self.rotation, self.observation, Wanted::Current);
+        (!hosts.is_empty()).then_some(Action::RollBack(hosts))
+    }
+
     fn deployed(&self) -> Answer {
-        let answer = self.hosts_present(Wanted::Incoming, Event::HostsPresentedIncoming);
-        answer.map_err(|mut blockers| {
-            if let Err(more) = self.served_and_merged(self.policy.soak) {
-                blockers.extend(more);
+        if let Some(reason) = self.rotation.held.clone() {
+            let mut blockers = self.presented(Wanted::Current);
+            blockers.push(Blocker::Held { reason });
+            return Err(blockers);
+        }
+        let hosts = self.presented(Wanted::Incoming);
+        let places = self.as_demanded(self.policy.soak);
+        if hosts.is_empty() && places.is_empty() {
+            return Ok(Some(Event::HostsPresentedIncoming));
+        }
+        match self.policy.rest {
+            Rest::Until(Some(due)) if self.rests() && self.now >= due.at => {
+                return Ok(Some(Event::DeploymentReleased { why: due.why }));
             }
-            blockers.extend(witness::before_swap(self.observation));
-            blockers
-        })
+            Rest::Until(due) if self.rests() => {
+                return Err([vec![Blocker::Resting { due }], places].concat());
+            }
+            Rest::No | Rest::Until(_) => {}
+        }
+        if self.policy.concurrent == Some(0) {
+            return Err(vec![Blocker::Paced]);
+        }
+        Err([hosts, places, witness::before_swap(self.observation)].concat())
     }
 
     fn soaked(&self) -> Answer {
         let gate = wait::soak_gate(self.rotation.since, self.policy);
-        let mut blockers = Vec::new();
-        if self.now < gate.opens {
-            blockers.push(Blocker::Soaking(gate));
-        }
-        blockers.extend(gate::presented(
-            self.rotation,
-            self.observation,
-            Wanted::Incoming,
-        ));
-        // Passing DANE means against what is published: every server must still serve it.
-        if let Err(more) = self.served_and_merged(Span::ZERO) {
-            blockers.extend(more);
-        }
-        blockers.extend(witness::after_swap(self.rotation, self.observation));
-        if blockers.is_empty() {
-            Ok(Some(Event::SoakPassed))
-        } else {
-            Err(blockers)
-        }
+        let time = (self.now < gate.opens).then_some(Blocker::Soaking(gate));
+        self.all_of(
+            [
+                time.into_iter().collect(),
+                self.presented(Wanted::Incoming),
+                // Passing DANE means against what is published: every server must still serve it.
+                self.as_demanded(Span::ZERO),
+                witness::after_swap(self.rotation, self.observation),
+            ],
+            Event::SoakPassed,
+        )
     }
 
-    /// What senders report of the soak arrives a day after it.
-    fn may_retire(&self) -> Answer {
-        let mut blockers = gate::presented(self.rotation, self.observation, Wanted::Incoming);
-        blockers.extend(witness::after_swap(self.rotation, self.observation));
-        if blockers.is_empty() {
-            Ok(Some(Event::RetireDecided))
-        } else {
-            Err(blockers)
-        }
+    fn replaced(&self) -> Answer {
+        let gate = self
+            .rotation
+            .published
+            .map(|p| wait::outage_gate(self.rotation, p));
+        let time = gate
+            .filter(|gate| self.now < gate.opens)
+            .map(Blocker::OutageRuns);
+        self.all_of(
+            [
+                time.into_iter().collect(),
+                self.presented(Wanted::Incoming),
+                self.as_demanded(Span::ZERO),
+            ],
+            Event::ReplacementVerified,
+        )
     }
 
-    fn hosts_present(&self, wanted: Wanted, event: Event) -> Answer {
-        let blockers = gate::presented(self.rotation, self.observation, wanted);
+    /// The event, if nothing stands against it.
+    #[allow(clippy::unused_self)] // reads as part of the question
+    fn all_of<const N: usize>(&self, against: [Vec<Blocker>; N], event: Event) -> Answer {
+        let blockers: Vec<Blocker> = against.into_iter().flatten().collect();
         if blockers.is_empty() {
             Ok(Some(event))
         } else {
             Err(blockers)
         }
+    }
+
+    fn presented(&self, wanted: Wanted) -> Vec<Blocker> {
+        gate::presented(self.rotation, self.observation, wanted)
+    }
+
+    fn all_present(&self, wanted: Wanted) -> bool {
+        self.presented(wanted).is_empty()
+    }
+
+    /// What keeps git HEAD or a server from the step's requirement; nothing if all meet it.
+    fn as_demanded(&self, until_next_gate: Span) -> Vec<Blocker> {
+        self.served_and_merged(until_next_gate)
+            .err()
+            .unwrap_or_default()
+    }
+
+    fn worth_remembering(&self, alarms: &[Alarm]) -> Vec<Event> {
+        let mut facts: Vec<Event> = regress::longer_signature(self.rotation, self.observation)
+            .into_iter()
+            .collect();
+        let risks: BTreeSet<Risk> = alarms.iter().map(|alarm| alarm.risk.clone()).collect();
+        if !risks.iter().eq(self.rotation.risks.keys()) {
+            facts.push(Event::RisksSeen { risks });
+        }
+        facts
     }
 
     /// Git HEAD and every server meet the step's requirement in this run; if so, the largest TTL served.
@@ -279,68 +397,6 @@ impl Question<'_> {
         } else {
             Err(new.into_iter().map(Blocker::Unsafe).collect())
         }
-    }
-
-    fn higher_ttl(&self) -> Option<Event> {
-        for name in self.rotation.names() {
-            let mark = self
-                .rotation
-                .ttl_old
-                .get(&name)
-                .copied()
-                .unwrap_or_default();
-            for seen in self
-                .observation
-                .served
-                .get(&name)
-                .into_iter()
-                .flat_map(|s| s.values())
-            {
-                if let Seen::Known(rrset) = seen
-                    && !self.rotation.incoming.is_subset(&rrset.associations)
-                    && rrset.ttl > mark
-                {
-                    return Some(Event::HigherTtlSeen {
-                        name,
-                        ttl: rrset.ttl,
-                    });
-                }
-            }
-        }
-        None
-    }
-
-    fn lost_publication(&self) -> Option<Event> {
-        let requirement = self.rotation.requirement();
-        let reverted = |name: &TlsaName| match self.observation.merged.get(name) {
-            Some(Seen::Known(rrset)) => !requirement.is_met_by(rrset),
-            _ => false,
-        };
-        for name in self.rotation.names() {
-            if reverted(&name) {
-                return Some(Event::MergeReverted { name });
-            }
-            for (authority, seen) in self.observation.served.get(&name).into_iter().flatten() {
-                if let Seen::Known(rrset) = seen
-                    && !requirement.is_met_by(&rrset.associations)
-                {
-                    return Some(Event::ServerRegressed {
-                        name,
-                        authority: authority.clone(),
-                    });
-                }
-            }
-        }
-        None
-    }
-
-    fn host_back_on_old_key(&self) -> Option<Event> {
-        gate::presented(self.rotation, self.observation, Wanted::Incoming)
-            .into_iter()
-            .find_map(|blocker| match blocker {
-                Blocker::WrongKey { endpoint, .. } => Some(Event::HostRegressed { endpoint }),
-                _ => None,
-            })
     }
 }
 

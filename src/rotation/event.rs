@@ -1,6 +1,9 @@
 //! The facts that move a rotation, in the past tense: what the journal holds, and nothing else does.
 
+use super::alarm::Risk;
 use super::association::Association;
+use super::due::Release;
+use super::emergency::Priority;
 use super::observation::{Authority, Endpoint, TlsaName};
 use super::timing::{Instant, Ttl};
 use serde::{Deserialize, Serialize};
@@ -81,6 +84,53 @@ pub enum Event {
     WithdrawalDecided,
     /// In one run, every authoritative server was seen serving the set without the incoming associations.
     WithdrawalServed,
+    /// A person asked for the previous key on every host at once; the rotation holds there.
+    RollbackRequested {
+        /// In the person's words.
+        reason: String,
+    },
+    /// The deployment that rested, or was held, may begin.
+    DeploymentReleased {
+        /// What let it go.
+        why: Release,
+    },
+    /// Somebody took an old association out of the zone before its time.
+    OldWithdrawn {
+        /// Which RRset.
+        name: TlsaName,
+    },
+    /// In one run, every authoritative server was seen serving the old associations beside the incoming ones again.
+    ReinstatementServed {
+        /// The largest TTL under which it was served.
+        ttl: Ttl,
+    },
+    /// No cache can lack the old associations any more.
+    ReturnOpened,
+    /// A person declared the key in use compromised. With [`Priority::Security`] before the swap is open, the promise
+    /// is waived for this rotation.
+    EmergencyDeclared {
+        /// What goes first.
+        priority: Priority,
+        /// In the person's words.
+        reason: String,
+    },
+    /// In one run, every authoritative server was seen serving the incoming associations alone.
+    ReplacementServed {
+        /// The largest TTL under which it was served.
+        ttl: Ttl,
+    },
+    /// No cache lacks the incoming associations any more, and every host presents an incoming key.
+    ReplacementVerified,
+    /// A signature over an RRset with a key in use was seen that expires later than any before.
+    SignatureSeen {
+        /// When it expires.
+        until: Instant,
+    },
+    /// The risks to delivery that were seen, all of them; none when they are over.
+    RisksSeen {
+        /// Which and where.
+        risks: BTreeSet<Risk>,
+    },
 }
 
 impl Event {
@@ -104,12 +154,28 @@ impl Event {
             Self::AbortRequested { .. } => "AbortRequested",
             Self::WithdrawalDecided => "WithdrawalDecided",
             Self::WithdrawalServed => "WithdrawalServed",
+            Self::RollbackRequested { .. } => "RollbackRequested",
+            Self::DeploymentReleased { .. } => "DeploymentReleased",
+            Self::OldWithdrawn { .. } => "OldWithdrawn",
+            Self::ReinstatementServed { .. } => "ReinstatementServed",
+            Self::ReturnOpened => "ReturnOpened",
+            Self::EmergencyDeclared { .. } => "EmergencyDeclared",
+            Self::ReplacementServed { .. } => "ReplacementServed",
+            Self::ReplacementVerified => "ReplacementVerified",
+            Self::SignatureSeen { .. } => "SignatureSeen",
+            Self::RisksSeen { .. } => "RisksSeen",
         }
+    }
+
+    /// Whether the event is only remembered, for later reports: it changes neither step nor demand.
+    pub fn is_remembered_only(&self) -> bool {
+        matches!(self, Self::SignatureSeen { .. } | Self::RisksSeen { .. })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::alarm::Trouble;
     use super::*;
 
     /// The journal's text is read by later versions: a change here is a change of the format.
@@ -149,6 +215,42 @@ mod tests {
             (
                 Event::ServerRegressed { name, authority: Authority("ns1 192.0.2.1:53".into()) },
                 r#"{"server-regressed":{"name":"_25._tcp.mx.example.com.","authority":"ns1 192.0.2.1:53"}}"#.to_owned(),
+            ),
+            (
+                Event::RollbackRequested { reason: "clients fail".into() },
+                r#"{"rollback-requested":{"reason":"clients fail"}}"#.to_owned(),
+            ),
+            (
+                Event::DeploymentReleased { why: Release::Expiry },
+                r#"{"deployment-released":{"why":"expiry"}}"#.to_owned(),
+            ),
+            (
+                Event::OldWithdrawn { name: endpoint.tlsa_name() },
+                r#"{"old-withdrawn":{"name":"_25._tcp.mx.example.com."}}"#.to_owned(),
+            ),
+            (
+                Event::ReinstatementServed { ttl: Ttl(9) },
+                r#"{"reinstatement-served":{"ttl":9}}"#.to_owned(),
+            ),
+            (Event::ReturnOpened, r#""return-opened""#.to_owned()),
+            (
+                Event::EmergencyDeclared { priority: Priority::Security, reason: "stolen".into() },
+                r#"{"emergency-declared":{"priority":"security","reason":"stolen"}}"#.to_owned(),
+            ),
+            (
+                Event::ReplacementServed { ttl: Ttl(9) },
+                r#"{"replacement-served":{"ttl":9}}"#.to_owned(),
+            ),
+            (Event::ReplacementVerified, r#""replacement-verified""#.to_owned()),
+            (
+                Event::SignatureSeen { until: Instant::from_unix(7) },
+                r#"{"signature-seen":{"until":7}}"#.to_owned(),
+            ),
+            (
+                Event::RisksSeen {
+                    risks: BTreeSet::from([Risk { trouble: Trouble::EarlyKey, place: "mx".into() }]),
+                },
+                r#"{"risks-seen":{"risks":[{"trouble":"early-key","place":"mx"}]}}"#.to_owned(),
             ),
             (
                 Event::HostRegressed { endpoint },

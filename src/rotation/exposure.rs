@@ -26,6 +26,8 @@ pub enum Holder {
     Step(Step),
     /// This server was seen answering with it.
     Server(String),
+    /// Git HEAD holds it: it is about to be served.
+    Head,
 }
 
 /// Why a host may present a key.
@@ -66,6 +68,17 @@ impl Exposure {
         exposure
     }
 
+    /// The keys in use when the rotation started, at every name.
+    pub fn of_previous_keys(rotation: &Rotation) -> Self {
+        let mut exposure = Self::default();
+        for name in rotation.names() {
+            for key in &rotation.current {
+                exposure.may_be_presented(&name, key.clone(), Presenter::Step(rotation.step));
+            }
+        }
+        exposure
+    }
+
     /// Adds what was seen of `rotation`'s names and endpoints; what is unknown adds nothing here, gates ask for it.
     #[must_use]
     pub fn with_seen(mut self, rotation: &Rotation, observation: &Observation) -> Self {
@@ -75,6 +88,9 @@ impl Exposure {
                     let holder = Holder::Server(authority.to_string());
                     self.may_be_cached(&name, rrset.associations.clone(), holder);
                 }
+            }
+            if let Some(Seen::Known(rrset)) = observation.merged.get(&name) {
+                self.may_be_cached(&name, rrset.clone(), Holder::Head);
             }
         }
         for endpoint in &rotation.endpoints {
@@ -128,19 +144,24 @@ fn cacheable(
         .cloned()
         .collect();
     let wanted = rotation.requirement().applied_to(&both);
+    let without_old = both.difference(&rotation.current).cloned().collect();
+    let ran_out = rotation
+        .published
+        .is_some_and(|published| now >= wait::caches_empty_of_base(rotation, published));
     match rotation.step {
         Step::Started | Step::Generated | Step::Hashed => vec![base.clone()],
         Step::Prepublishing => vec![base.clone(), both],
         Step::Waiting | Step::SwapOpen | Step::Deployed | Step::Verified | Step::RollingBack => {
-            let base_ran_out = rotation
-                .published
-                .is_some_and(|published| now >= wait::caches_empty_of_base(rotation, published));
-            if base_ran_out {
+            if ran_out {
                 vec![both]
             } else {
                 vec![base.clone(), both]
             }
         }
+        Step::Reinstated if ran_out => vec![both],
+        Step::Reinstating | Step::Reinstated => vec![both, without_old],
+        Step::Replaced if ran_out => vec![wanted],
+        Step::Replacing | Step::Replaced => vec![base.clone(), both, wanted],
         Step::Retiring | Step::Retired | Step::Aborted | Step::Withdrawing => vec![both, wanted],
     }
 }
@@ -155,10 +176,23 @@ fn presentable(rotation: &Rotation) -> Vec<&Association> {
         | Step::Waiting
         | Step::Withdrawing
         | Step::Aborted => rotation.current.iter().collect(),
-        Step::SwapOpen | Step::Deployed | Step::Verified | Step::RollingBack => {
+        Step::SwapOpen | Step::Deployed | Step::Verified | Step::RollingBack | Step::Replacing => {
             rotation.current.iter().chain(&rotation.incoming).collect()
         }
-        Step::Retiring | Step::Retired => rotation.incoming.iter().collect(),
+        Step::Retiring | Step::Retired | Step::Reinstating | Step::Reinstated | Step::Replaced => {
+            rotation.incoming.iter().collect()
+        }
+    }
+}
+
+impl Holder {
+    /// Who holds it, as a person would name them.
+    pub fn place(&self) -> &str {
+        match self {
+            Self::Step(_) => "a cache",
+            Self::Server(server) => server,
+            Self::Head => "git HEAD",
+        }
     }
 }
 
@@ -167,6 +201,7 @@ impl fmt::Display for Holder {
         match self {
             Self::Step(step) => write!(f, "caches may hold it in step {step}"),
             Self::Server(server) => write!(f, "{server} answers with it"),
+            Self::Head => f.write_str("git HEAD holds it"),
         }
     }
 }

@@ -134,36 +134,58 @@ fn server_meets(
 
 /// Whether every host presents only wanted keys, on every address and asked for every algorithm, in this run.
 pub fn presented(rotation: &Rotation, observation: &Observation, wanted: Wanted) -> Vec<Blocker> {
+    let endpoints = rotation.endpoints.iter();
+    endpoints
+        .flat_map(|endpoint| presented_by(endpoint, rotation, observation, wanted))
+        .collect()
+}
+
+/// The hosts and ports that were not seen presenting only wanted keys in this run.
+pub fn not_presenting(
+    rotation: &Rotation,
+    observation: &Observation,
+    wanted: Wanted,
+) -> BTreeSet<Endpoint> {
+    let endpoints = rotation.endpoints.iter();
+    endpoints
+        .filter(|e| !presented_by(e, rotation, observation, wanted).is_empty())
+        .cloned()
+        .collect()
+}
+
+fn presented_by(
+    endpoint: &Endpoint,
+    rotation: &Rotation,
+    observation: &Observation,
+    wanted: Wanted,
+) -> Vec<Blocker> {
     let keys = match wanted {
         Wanted::Incoming => &rotation.incoming,
         Wanted::Current => &rotation.current,
     };
+    let offers = observation
+        .presented
+        .get(endpoint)
+        .filter(|offers| !offers.is_empty());
+    let Some(offers) = offers else {
+        return vec![Blocker::NothingObserved {
+            what: endpoint.to_string(),
+        }];
+    };
     let mut blockers = Vec::new();
-    for endpoint in &rotation.endpoints {
-        let offers = observation
-            .presented
-            .get(endpoint)
-            .filter(|offers| !offers.is_empty());
-        let Some(offers) = offers else {
-            blockers.push(Blocker::NothingObserved {
-                what: endpoint.to_string(),
+    for (address, by_algorithm) in offers {
+        let mut presents_any = false;
+        for algorithm in [KeyAlgorithm::Rsa, KeyAlgorithm::Ecdsa] {
+            let seen = by_algorithm.get(&algorithm);
+            presents_any |= !matches!(seen, Some(Seen::Known(Offer::NotOffered)));
+            let place = (endpoint, address.as_str(), algorithm);
+            blockers.extend(offer_is_wanted(place, seen, keys, wanted));
+        }
+        if !presents_any {
+            blockers.push(Blocker::NoCertificate {
+                endpoint: endpoint.clone(),
+                address: address.clone(),
             });
-            continue;
-        };
-        for (address, by_algorithm) in offers {
-            let mut presents_any = false;
-            for algorithm in [KeyAlgorithm::Rsa, KeyAlgorithm::Ecdsa] {
-                let seen = by_algorithm.get(&algorithm);
-                presents_any |= !matches!(seen, Some(Seen::Known(Offer::NotOffered)));
-                let place = (endpoint, address.as_str(), algorithm);
-                blockers.extend(offer_is_wanted(place, seen, keys, wanted));
-            }
-            if !presents_any {
-                blockers.push(Blocker::NoCertificate {
-                    endpoint: endpoint.clone(),
-                    address: address.clone(),
-                });
-            }
         }
     }
     blockers

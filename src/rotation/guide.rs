@@ -54,21 +54,21 @@ pub const CHAPTERS: [Chapter; 7] = [
         title: "Deploy",
         what: "every host gets the incoming certificate and key",
         gate: "the wait is over, and every server was seen serving both again in this run",
-        undo: "put the previous certificate back at once: both are published, no wait in DNS",
+        undo: "`tlsa-rotate rollback`: the previous certificate goes back at once, both are published, no wait in DNS",
     },
     Chapter {
         number: 6,
         title: "Verify",
         what: "every host presents an incoming key on every address and for every algorithm through the whole soak",
         gate: "every host was seen with an incoming key in one run",
-        undo: "put the previous certificate back at once: both are published, no wait in DNS",
+        undo: "`tlsa-rotate rollback`: the previous certificate goes back at once, both are published, no wait in DNS",
     },
     Chapter {
         number: 7,
         title: "Retire",
         what: "the old associations leave the zone",
         gate: "the soak has passed and every host still presents an incoming key",
-        undo: "none without a wait: going back to the old key is a whole new rotation",
+        undo: "`tlsa-rotate abort` while it lasts, with a whole wait; after it, a new rotation",
     },
 ];
 
@@ -83,7 +83,14 @@ impl Step {
             Self::SwapOpen => 5,
             Self::Deployed => 6,
             Self::Verified | Self::Retiring => 7,
-            Self::Retired | Self::RollingBack | Self::Withdrawing | Self::Aborted => return None,
+            Self::Retired
+            | Self::Replacing
+            | Self::Replaced
+            | Self::Reinstating
+            | Self::Reinstated
+            | Self::RollingBack
+            | Self::Withdrawing
+            | Self::Aborted => return None,
         };
         CHAPTERS.iter().find(|chapter| chapter.number == number)
     }
@@ -103,6 +110,18 @@ impl Step {
             Self::Verified => "the soak was healthy",
             Self::Retiring => "the old associations are on their way out of the zone",
             Self::Retired => "done: only the new associations are served",
+            Self::Replacing => {
+                "emergency, security first: hosts and zone change to the incoming key at once"
+            }
+            Self::Replaced => {
+                "emergency, security first: every server serves the incoming key alone; caches run out"
+            }
+            Self::Reinstating => {
+                "the old associations go back into the zone; hosts keep the incoming key until they are everywhere"
+            }
+            Self::Reinstated => {
+                "every server serves both again; caches without the old one run out, hosts keep the incoming key"
+            }
             Self::RollingBack => "on the way back: every host must present the previous key again",
             Self::Withdrawing => "on the way back: the incoming associations leave the zone",
             Self::Aborted => "given up safely",

@@ -1,14 +1,19 @@
 //! The machine: pure values and functions that decide when a step of a rotation is safe.
 //!
 //! Read in this order: `timing` and `association` (the values), `observation` (what was seen), `event` and
-//! `step` (the seven steps and their table), `exposure` and `promise` (what must never happen), `gate`, `wait`, `witness` and `blocker` (why not now),
-//! `decide` (the one decision) and `timeline` (the same decision, run ahead).
+//! `step` (the seven steps and their table) and `requirement` (what a step demands), `exposure`, `promise` and `alarm` (what must
+//! never happen, and how it is said when it does), `gate`, `wait`, `due`, `witness` and `blocker` (why not now), `regress` (what
+//! takes a fact back), `decide` (the one decision), `deadline`, `emergency` and `timeline` (the same decision, run ahead).
 //!
 //! This room knows no clock, no file, no socket and no other room of the house.
 
+pub mod alarm;
 pub mod association;
 pub mod blocker;
+pub mod deadline;
 pub mod decide;
+pub mod due;
+pub mod emergency;
 pub mod event;
 pub mod exposure;
 pub mod gate;
@@ -16,6 +21,8 @@ pub mod guide;
 pub mod observation;
 pub mod policy;
 pub mod promise;
+pub mod regress;
+pub mod requirement;
 pub mod step;
 pub mod timeline;
 pub mod timing;

@@ -4,9 +4,12 @@
 //! that has been established, an event is a fact in the past tense; what is merely wanted follows from the step
 //! (see [`Rotation::requirement`]). When it is safe to move is not decided here but in `decide`.
 
+use super::alarm::Risk;
 use super::association::Association;
+use super::emergency::Priority;
 pub use super::event::Event;
 use super::observation::{Endpoint, TlsaName};
+pub use super::requirement::Requirement;
 use super::timing::{Instant, Ttl};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +39,14 @@ pub enum Step {
     Retiring,
     /// Every authoritative server serves the incoming associations without the old ones. The end.
     Retired,
+    /// Security goes first: hosts and zone change to the incoming key at once, whatever caches hold.
+    Replacing,
+    /// Every authoritative server serves the incoming associations alone; caches that lack them run out.
+    Replaced,
+    /// The old associations go back into the zone; hosts keep the incoming key until they are everywhere.
+    Reinstating,
+    /// Every authoritative server serves both again; caches that lack the old associations run out.
+    Reinstated,
     /// An abort was asked for; hosts must present the old key again before anything leaves the zone.
     RollingBack,
     /// Every host presents the old key; the incoming associations leave the zone.
@@ -45,7 +56,7 @@ pub enum Step {
 }
 
 /// One rotation of one certificate: the fold of its events.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rotation {
     /// Where it stands.
     pub step: Step,
@@ -65,28 +76,30 @@ pub struct Rotation {
     pub incoming: BTreeSet<Association>,
     /// The earliest end of validity among the incoming certificates.
     pub not_after: Option<Instant>,
-    /// `T_all` and the TTL of the full set, while every server serves it.
+    /// `T_all` and the TTL of the set that the step demands, while every server serves it.
     pub published: Option<Published>,
     /// Why it was given up, where it was.
     pub abort_reason: Option<String>,
+    /// Why hosts must keep, or go back to, the previous key although the swap may be open: a rollback.
+    pub held: Option<String>,
+    /// The deployment was let go: the rotation no longer rests with its next key published.
+    pub released: bool,
+    /// What goes first, if it is an emergency.
+    pub emergency: Option<Priority>,
+    /// The latest expiration seen of any signature over an RRset that holds a key in use (RFC 7671 §13: until then
+    /// it can be replayed).
+    pub signed_until: Option<Instant>,
+    /// The risks to delivery that were seen in the last run, each since when.
+    pub risks: BTreeMap<Risk, Instant>,
 }
 
-/// The full set is served everywhere.
+/// The set that the step demands is served everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Published {
     /// `T_all`: when all authoritative servers were first seen serving it in one run.
     pub t_all: Instant,
     /// The largest TTL under which it is served (`TTL_new`).
     pub ttl_new: Ttl,
-}
-
-/// What a step demands of every TLSA RRset of the rotation; associations it does not name are left alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Requirement {
-    /// These must be in it.
-    pub present: BTreeSet<Association>,
-    /// These must not be in it.
-    pub absent: BTreeSet<Association>,
 }
 
 /// An event that the table does not allow in this step.
@@ -117,7 +130,7 @@ pub fn apply(
     if at < rotation.since {
         return Err(refuse("it is dated before the event that precedes it"));
     }
-    let next = successor(rotation.step, event).ok_or_else(|| refuse("no such transition"))?;
+    let next = successor(rotation, event).ok_or_else(|| refuse("no such transition"))?;
     let mut after = Rotation {
         step: next,
         ..rotation.clone()
@@ -125,48 +138,103 @@ pub fn apply(
     if next != rotation.step {
         after.since = at;
     }
+    note(rotation, &mut after, at, event).map_err(refuse)?;
+    Ok(after)
+}
+
+/// What an event leaves behind in the state, beside the step.
+fn note(
+    before: &Rotation,
+    after: &mut Rotation,
+    at: Instant,
+    event: &Event,
+) -> Result<(), &'static str> {
     match event {
         Event::KeyAdmitted { not_after } => after.not_after = Some(*not_after),
         Event::AssociationsComputed { incoming } => {
-            fits_as_incoming(rotation, incoming).map_err(refuse)?;
+            fits_as_incoming(before, incoming)?;
             after.incoming.clone_from(incoming);
         }
         Event::HigherTtlSeen { name, ttl } => {
             let mark = after.ttl_old.entry(name.clone()).or_default();
             *mark = (*mark).max(*ttl);
         }
-        Event::PrepublishServed { ttl } => {
+        Event::PrepublishServed { ttl }
+        | Event::ReplacementServed { ttl }
+        | Event::ReinstatementServed { ttl } => {
             after.published = Some(Published {
                 t_all: at,
                 ttl_new: *ttl,
             });
         }
-        Event::MergeReverted { .. } | Event::ServerRegressed { .. } => after.published = None,
-        Event::AbortRequested { reason } => after.abort_reason = Some(reason.clone()),
+        Event::MergeReverted { .. }
+        | Event::ServerRegressed { .. }
+        | Event::OldWithdrawn { .. } => after.published = None,
+        Event::AbortRequested { reason } => {
+            after.abort_reason = Some(reason.clone());
+            if after.step == Step::Reinstating {
+                after.published = None;
+            }
+        }
+        Event::RollbackRequested { reason } => {
+            after.held = Some(reason.clone());
+            after.released = false;
+        }
+        Event::DeploymentReleased { .. } => {
+            after.held = None;
+            after.released = true;
+        }
+        Event::EmergencyDeclared { priority, .. } => {
+            after.emergency = Some(*priority);
+            after.held = None;
+            after.released = true;
+            if after.step == Step::Replacing {
+                after.published = None;
+            }
+        }
+        Event::SignatureSeen { until } => {
+            after.signed_until = after.signed_until.max(Some(*until));
+        }
+        Event::RisksSeen { risks } => {
+            let since = |risk: &Risk| before.risks.get(risk).copied().unwrap_or(at);
+            after.risks = risks.iter().map(|r| (r.clone(), since(r))).collect();
+        }
         _ => {}
     }
-    Ok(after)
+    Ok(())
 }
 
 /// The table itself: which step follows. One line for each transition, in the order of a rotation.
 #[allow(clippy::match_same_arms)]
-fn successor(step: Step, event: &Event) -> Option<Step> {
+fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
     use self::Step as S;
+    let step = rotation.step;
     Some(match (step, event) {
         (S::Started, Event::KeyAdmitted { .. }) => S::Generated,
         (S::Generated, Event::AssociationsComputed { .. }) => S::Hashed,
         (S::Hashed, Event::PrepublishDecided) => S::Prepublishing,
-        (S::Hashed | S::Prepublishing, Event::HigherTtlSeen { .. }) => step,
+        (
+            S::Hashed | S::Prepublishing | S::Retiring | S::Replacing | S::Reinstating,
+            Event::HigherTtlSeen { .. },
+        ) => step,
         (S::Prepublishing, Event::PrepublishServed { .. }) => S::Waiting,
-        (S::Waiting | S::SwapOpen, Event::MergeReverted { .. } | Event::ServerRegressed { .. }) => {
-            S::Prepublishing
-        }
+        (
+            S::Waiting | S::SwapOpen | S::Deployed | S::Verified,
+            Event::MergeReverted { .. } | Event::ServerRegressed { .. },
+        ) => S::Prepublishing,
         (S::Waiting, Event::SwapOpened) => S::SwapOpen,
+        (
+            S::Hashed | S::Prepublishing | S::Waiting | S::SwapOpen,
+            Event::DeploymentReleased { .. },
+        ) => step,
         (S::SwapOpen, Event::HostsPresentedIncoming) => S::Deployed,
         (S::Deployed | S::Verified, Event::HostRegressed { .. }) => S::SwapOpen,
+        (S::SwapOpen | S::Deployed | S::Verified, Event::RollbackRequested { .. }) => S::SwapOpen,
+        (S::Deployed | S::Verified, Event::OldWithdrawn { .. }) => S::Reinstating,
         (S::Deployed, Event::SoakPassed) => S::Verified,
         (S::Verified, Event::RetireDecided) => S::Retiring,
         (S::Retiring, Event::RetireServed) => S::Retired,
+        // The way back.
         (S::Started | S::Generated | S::Hashed, Event::AbortRequested { .. }) => S::Aborted,
         (
             S::Prepublishing | S::Waiting | S::SwapOpen | S::Deployed | S::Verified,
@@ -174,8 +242,40 @@ fn successor(step: Step, event: &Event) -> Option<Step> {
         ) => S::RollingBack,
         (S::RollingBack, Event::WithdrawalDecided) => S::Withdrawing,
         (S::Withdrawing, Event::WithdrawalServed) => S::Aborted,
+        // The way back from step 7: caches may hold the incoming associations alone.
+        (S::Retiring | S::Reinstating | S::Reinstated, Event::AbortRequested { .. })
+            if rotation.abort_reason.is_none() =>
+        {
+            S::Reinstating
+        }
+        (S::Reinstating, Event::ReinstatementServed { .. }) => S::Reinstated,
+        (S::Reinstated, Event::MergeReverted { .. } | Event::ServerRegressed { .. }) => {
+            S::Reinstating
+        }
+        (S::Reinstated, Event::ReturnOpened) if rotation.abort_reason.is_some() => S::RollingBack,
+        (S::Reinstated, Event::ReturnOpened) => S::SwapOpen,
+        // Emergency.
+        (_, Event::EmergencyDeclared { priority, .. }) => {
+            return emergency(rotation, *priority);
+        }
+        (S::Replacing, Event::ReplacementServed { .. }) => S::Replaced,
+        (S::Replaced, Event::MergeReverted { .. } | Event::ServerRegressed { .. }) => S::Replacing,
+        (S::Replaced, Event::ReplacementVerified) => S::Retired,
+        // What is only remembered.
+        (_, Event::SignatureSeen { .. } | Event::RisksSeen { .. }) => step,
         _ => return None,
     })
+}
+
+/// Once both are in every cache, no priority need break the promise; before, security does.
+fn emergency(rotation: &Rotation, priority: Priority) -> Option<Step> {
+    use self::Step as S;
+    match (rotation.step, priority) {
+        (S::Hashed | S::Prepublishing | S::Waiting, Priority::Security) => Some(S::Replacing),
+        (S::Hashed | S::Prepublishing | S::Waiting, Priority::Delivery)
+        | (S::SwapOpen | S::Deployed | S::Verified | S::Retiring, _) => Some(rotation.step),
+        _ => None,
+    }
 }
 
 fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str> {
@@ -209,6 +309,11 @@ fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str> {
         not_after: None,
         published: None,
         abort_reason: None,
+        held: None,
+        released: false,
+        emergency: None,
+        signed_until: None,
+        risks: BTreeMap::new(),
     })
 }
 
@@ -247,11 +352,13 @@ impl Rotation {
             | Step::SwapOpen
             | Step::Deployed
             | Step::Verified
+            | Step::Reinstating
+            | Step::Reinstated
             | Step::RollingBack => Requirement {
                 present: both(),
                 absent: BTreeSet::new(),
             },
-            Step::Retiring | Step::Retired => Requirement {
+            Step::Retiring | Step::Retired | Step::Replacing | Step::Replaced => Requirement {
                 present: self.incoming.clone(),
                 absent: self.current.clone(),
             },
@@ -268,41 +375,9 @@ impl Rotation {
     }
 }
 
-impl Requirement {
-    /// The RRset that results when this is demanded of `rrset`; what it does not name stays.
-    #[must_use]
-    pub fn applied_to(&self, rrset: &BTreeSet<Association>) -> BTreeSet<Association> {
-        let kept = rrset
-            .iter()
-            .filter(|association| !self.absent.contains(association));
-        kept.chain(&self.present).cloned().collect()
-    }
-
-    /// The demanded associations that `rrset` lacks.
-    pub fn missing_in<'a>(
-        &'a self,
-        rrset: &'a BTreeSet<Association>,
-    ) -> impl Iterator<Item = &'a Association> {
-        self.present.difference(rrset)
-    }
-
-    /// The associations in `rrset` that must leave it.
-    pub fn unwanted_in<'a>(
-        &'a self,
-        rrset: &'a BTreeSet<Association>,
-    ) -> impl Iterator<Item = &'a Association> {
-        self.absent.intersection(rrset)
-    }
-
-    /// Whether `rrset` is as demanded.
-    pub fn is_met_by(&self, rrset: &BTreeSet<Association>) -> bool {
-        self.present.is_subset(rrset) && self.absent.is_disjoint(rrset)
-    }
-}
-
 impl Step {
     /// Every step, in the order of a rotation.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::Started,
         Self::Generated,
         Self::Hashed,
@@ -313,6 +388,10 @@ impl Step {
         Self::Verified,
         Self::Retiring,
         Self::Retired,
+        Self::Replacing,
+        Self::Replaced,
+        Self::Reinstating,
+        Self::Reinstated,
         Self::RollingBack,
         Self::Withdrawing,
         Self::Aborted,
@@ -336,6 +415,10 @@ impl Step {
             Self::Verified => "Verified",
             Self::Retiring => "Retiring",
             Self::Retired => "Retired",
+            Self::Replacing => "Replacing",
+            Self::Replaced => "Replaced",
+            Self::Reinstating => "Reinstating",
+            Self::Reinstated => "Reinstated",
             Self::RollingBack => "RollingBack",
             Self::Withdrawing => "Withdrawing",
             Self::Aborted => "Aborted",

@@ -6,6 +6,7 @@
 use super::association::Association;
 use super::blocker::{Blocker, Who};
 use super::decide::{Action, Decision, decide};
+use super::due::Rest;
 use super::observation::{
     Authority, KeyAlgorithm, Observation, Offer, Presented, Seen, ServedRrset, SignatureWindow,
 };
@@ -56,6 +57,8 @@ pub fn look_ahead(
         entries: Vec::new(),
         stopped_by: Vec::new(),
     };
+    let hurried = rotation.emergency.map(|priority| priority.hurried(policy));
+    let policy = hurried.as_ref().unwrap_or(policy);
     let (mut state, mut now) = (rotation.clone(), now);
     let mut gate = None;
     for _ in 0..MOST_STEPS {
@@ -97,7 +100,10 @@ fn only_time(decision: &Decision) -> bool {
 
 fn time_gate(decision: &Decision) -> Option<TimeGate> {
     decision.blockers.iter().find_map(|blocker| match blocker {
-        Blocker::CachesMayLackIt(gate) | Blocker::Soaking(gate) => Some(*gate),
+        Blocker::CachesMayLackIt(gate)
+        | Blocker::CachesMayLackOld(gate)
+        | Blocker::OutageRuns(gate)
+        | Blocker::Soaking(gate) => Some(*gate),
         _ => None,
     })
 }
@@ -158,16 +164,25 @@ fn ideal_world(state: &Rotation, now: Instant, policy: &Policy) -> Observation {
         );
     }
     let keys = match state.step {
-        Step::SwapOpen | Step::Deployed | Step::Verified | Step::Retiring | Step::Retired => {
-            &state.incoming
+        Step::SwapOpen if state.held.is_some() || (policy.rest != Rest::No && !state.released) => {
+            &state.current
         }
+        Step::SwapOpen
+        | Step::Deployed
+        | Step::Verified
+        | Step::Retiring
+        | Step::Retired
+        | Step::Replacing
+        | Step::Replaced
+        | Step::Reinstating
+        | Step::Reinstated => &state.incoming,
         _ => &state.current,
     };
     for endpoint in &state.endpoints {
         let offer = keys.first().map_or(Offer::NotOffered, |key| {
             Offer::Key(Presented {
                 key: key.clone(),
-                not_after: state.not_after.unwrap_or(now),
+                not_after: now + long,
             })
         });
         let offers = BTreeMap::from([

@@ -2,8 +2,9 @@
 //!
 //! RFC 7671 §8.1 (two TTLs), RFC 7583 §3.2.1 (`Ipub`), both counted from `T_all`.
 
+use super::due::Rest;
 use super::policy::Policy;
-use super::step::{Published, Rotation};
+use super::step::{Published, Rotation, Step};
 use super::timing::{Instant, Span, Ttl};
 use std::fmt;
 
@@ -16,6 +17,8 @@ pub enum Binding {
     MinWait,
     /// `soak` of the policy.
     Soak,
+    /// The largest TTL of the RRset that has left (RFC 1035 §3.2.1).
+    OneTtl,
 }
 
 /// A gate that time opens.
@@ -63,6 +66,43 @@ pub fn soak_gate(deployed: Instant, policy: &Policy) -> TimeGate {
     }
 }
 
+/// The end of an outage that was chosen: when no cache holds an RRset without the incoming associations any more.
+pub fn outage_gate(rotation: &Rotation, published: Published) -> TimeGate {
+    let ends = caches_empty_of_base(rotation, published);
+    TimeGate {
+        protocol: ends,
+        opens: ends,
+        binds: Binding::OneTtl,
+    }
+}
+
+/// When the swap can be open at the earliest, if every server serves both from now on; `now` once it is.
+pub fn swap_at_earliest(rotation: &Rotation, now: Instant, policy: &Policy) -> Instant {
+    let opens = match rotation.step {
+        Step::Started | Step::Generated | Step::Hashed | Step::Prepublishing | Step::Waiting => {
+            let from_now = Published {
+                t_all: now,
+                ttl_new: ttl_old(rotation),
+            };
+            swap_gate(rotation, rotation.published.unwrap_or(from_now), policy).opens
+        }
+        _ => now,
+    };
+    match policy.rest {
+        Rest::Until(Some(due)) if !rotation.released => opens.max(now).max(due.at),
+        _ => opens.max(now),
+    }
+}
+
+/// When the rotation can be over at the earliest, if everyone acts at once.
+pub fn end_at_earliest(rotation: &Rotation, now: Instant, policy: &Policy) -> Instant {
+    match rotation.step {
+        Step::Deployed => soak_gate(rotation.since, policy).opens.max(now),
+        step if step < Step::Deployed => swap_at_earliest(rotation, now, policy) + policy.soak,
+        _ => now,
+    }
+}
+
 /// How long the time gates still ahead of a full set that is served from now on would take together.
 pub fn remaining(rotation: &Rotation, policy: &Policy) -> Span {
     let two_ttls = ttl_old(rotation).span() * 2;
@@ -75,6 +115,7 @@ impl fmt::Display for Binding {
             Self::Protocol => "2 × TTL (RFC 7671 §8.1)",
             Self::MinWait => "policy min_wait",
             Self::Soak => "policy soak",
+            Self::OneTtl => "the TTL of the old RRset (RFC 1035 §3.2.1)",
         })
     }
 }

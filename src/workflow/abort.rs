@@ -4,9 +4,10 @@ use super::WorkflowError;
 use super::advance::{self, Tick};
 use super::case::Case;
 use super::shared;
-use crate::rotation::step::Event;
+use crate::rotation::step::{Event, Rotation, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
+use crate::workspace::journal::RotationId;
 
 /// Records the wish and advances once.
 pub fn abort(
@@ -19,11 +20,12 @@ pub fn abort(
     let lock = workspace.lock()?;
     shared::synchronise(workspace, &lock)?;
     let mut case = Case::open(workspace, name, now)?;
-    if case.under_way().is_none() {
+    let Some((id, state)) = case.under_way() else {
         return Err(WorkflowError::NothingUnderWay {
             name: name.to_owned(),
         });
-    }
+    };
+    may_abort(id, state)?;
     case.record(
         &lock,
         now,
@@ -32,4 +34,38 @@ pub fn abort(
         },
     )?;
     Ok(advance::tick(workspace, &lock, name, now))
+}
+
+fn may_abort(id: &RotationId, state: &Rotation) -> Result<(), WorkflowError> {
+    let (why, way_out) = match state.step {
+        Step::RollingBack | Step::Withdrawing => (
+            "it is being given up already",
+            format!(
+                "`tlsa-rotate status {}` says what is left to do",
+                id.certificate
+            ),
+        ),
+        Step::Reinstating | Step::Reinstated if state.abort_reason.is_some() => (
+            "it is being given up already",
+            format!(
+                "`tlsa-rotate status {}` says what is left to do",
+                id.certificate
+            ),
+        ),
+        Step::Replacing | Step::Replaced => (
+            "the key it would go back to was declared compromised",
+            format!(
+                "let it end; then `tlsa-rotate start {}` brings another key",
+                id.certificate
+            ),
+        ),
+        _ => return Ok(()),
+    };
+    Err(WorkflowError::NotFromHere {
+        id: id.clone(),
+        step: state.step,
+        what: "abort",
+        why,
+        way_out,
+    })
 }

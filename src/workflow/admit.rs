@@ -38,11 +38,16 @@ pub(super) fn directory(workspace: &Workspace, id: &RotationId) -> PathBuf {
 pub(super) fn in_use(
     certificate: &CertificateConfig,
 ) -> Result<BTreeSet<Association>, WorkflowError> {
-    certificate
-        .live
-        .iter()
-        .map(|live| Ok(leaf(&live.certificate)?.spki_association()))
-        .collect()
+    let leaves = live_leaves(certificate)?;
+    Ok(leaves.iter().map(Certificate::spki_association).collect())
+}
+
+/// The leaves of the live certificate files.
+pub(super) fn live_leaves(
+    certificate: &CertificateConfig,
+) -> Result<Vec<Certificate>, WorkflowError> {
+    let live = certificate.live.iter();
+    live.map(|live| leaf(&live.certificate)).collect()
 }
 
 /// Sees to it that the next keys of rotation `id` are in its directory; what an earlier run left there is adopted.

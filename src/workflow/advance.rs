@@ -5,14 +5,17 @@
 use super::WorkflowError;
 use super::case::Case;
 use super::look::{self, Sight};
-use super::{act, admit, propose, shared, witness};
+use super::{act, admit, afterwards, pace, propose, shared, start, witness};
 use crate::rotation::decide::{Decision, decide};
-use crate::rotation::observation::Observation;
+use crate::rotation::due::Release;
+use crate::rotation::observation::{Endpoint, Observation};
+use crate::rotation::policy::Policy;
 use crate::rotation::step::{Event, Rotation, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
+use std::collections::BTreeSet;
 
 /// How much a run may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +43,10 @@ pub struct Tick {
     pub observation: Option<Observation>,
     /// What was done, one sentence each.
     pub deeds: Vec<String>,
-    /// Whether the deployment was run.
-    pub deployed: bool,
+    /// The hosts and ports for which a deployment was run.
+    pub asked: BTreeSet<Endpoint>,
+    /// The policy that held in this run.
+    pub policy: Policy,
     /// What the user should know beside it.
     pub notes: Vec<String>,
     /// Why the run could not finish with this certificate.
@@ -49,7 +54,7 @@ pub struct Tick {
 }
 
 impl Tick {
-    fn of(certificate: &str) -> Self {
+    pub(super) fn of(certificate: &str) -> Self {
         Self {
             certificate: certificate.to_owned(),
             ..Self::default()
@@ -57,7 +62,7 @@ impl Tick {
     }
 }
 
-/// More rounds of deed and second look than any run needs; a bound, so that a run always ends.
+/// More rounds of deed and second look than any run needs beside those for its hosts; a bound, so that a run always ends.
 const MOST_ROUNDS: usize = 4;
 /// How often a run looks again after another runner was faster; then it leaves the rest to the next run.
 const MOST_ATTEMPTS: usize = 3;
@@ -147,30 +152,78 @@ fn act_on(
 ) -> Result<(), WorkflowError> {
     let mut case = Case::open(workspace, name, now)?;
     remember(&mut tick.notes, case.torn_end().into_iter().collect());
+    // A rotation that cannot begin is said at the end: the one before it is looked at all the same.
+    let not_begun = begin_if_due(workspace, lock, &mut case, now, tick).err();
     tick.rotation.clone_from(&case.rotation);
-    for _ in 0..MOST_ROUNDS {
+    // Hosts are deployed one after the other, each seen with its key before the next.
+    let most = MOST_ROUNDS.saturating_add(case.certificate.hosts.len());
+    for _ in 0..most {
         // The signed zone follows git HEAD before anything is asked: what is merged is on its way to the servers. If that
         // fails, the world is looked at all the same: a delivery at risk must be said whatever else is broken.
-        let published = act::publish_merged(workspace, lock, case.certificate, now);
+        let published = act::publish_merged(workspace, lock, &case, now);
         let failed = published.map(|deeds| tick.deeds.extend(deeds)).err();
         // A rotation that is over is still looked at: what goes back after the end is said loudly, too.
         if case.rotation.is_none() {
-            return failed.map_or(Ok(()), Err);
+            return failed.or(not_begun).map_or(Ok(()), Err);
         }
         act::finish_key_steps(workspace, lock, &mut case, now, tick)?;
         let decision = establish(workspace, lock, &mut case, now, tick)?;
         let actions = decision.actions.clone();
         tick.decision = Some(decision);
+        // What git HEAD lacks is proposed again, if that is why it was not published.
         if let Some(error) = failed {
+            if matches!(error, WorkflowError::WouldRefuse { .. }) {
+                act::carry_out(workspace, lock, &case, &actions, now, tick)?;
+            }
             return Err(error);
         }
-        let again = act::carry_out(workspace, lock, &case, &actions, now, tick)?;
+        let mut again = act::carry_out(workspace, lock, &case, &actions, now, tick)?;
+        if let (Some(observation), Some(decision)) = (&tick.observation, &tick.decision) {
+            let seen = (observation, decision);
+            let restored = afterwards::restore(workspace, lock, &case, seen, now)?;
+            again |= act::tell(restored, tick);
+        }
         tick.deeds.extend(propose::retract(workspace, lock, &case)?);
         if !again {
             break;
         }
     }
     tick.notes.extend(deployment(workspace, tick));
+    not_begun.map_or(Ok(()), Err)
+}
+
+/// Why `advance` would begin a rotation now by itself, if it would: the next key is to be published always, or the key in
+/// use is due. After an abort that is for a person to say.
+fn due(case: &Case<'_>, now: Instant) -> Result<Option<&'static str>, WorkflowError> {
+    let cadence = case.certificate.cadence;
+    let asks = cadence.standby || cadence.max_age.is_some() || cadence.renew_before.is_some();
+    let aborted = matches!(&case.rotation, Some((_, state)) if state.step == Step::Aborted);
+    if !asks || aborted || case.under_way().is_some() {
+        return Ok(None);
+    }
+    if cadence.standby {
+        return Ok(Some("policy standby keeps the next key published"));
+    }
+    let due = cadence.due(pace::live(case)?).filter(|due| due.at <= now);
+    Ok(due.map(|due| match due.why {
+        Release::Age => "the key in use has reached policy max_age",
+        _ => "the certificate in use is within policy renew_before of its end",
+    }))
+}
+
+fn begin_if_due(
+    workspace: &Workspace,
+    lock: &WorkspaceLock,
+    case: &mut Case<'_>,
+    now: Instant,
+    tick: &mut Tick,
+) -> Result<(), WorkflowError> {
+    let Some(why) = due(case, now)? else {
+        return Ok(());
+    };
+    let started = start::begin(workspace, lock, case, None, now)?;
+    tick.deeds.push(format!("began {}: {why}", started.id));
+    tick.notes.extend(started.notes);
     Ok(())
 }
 
@@ -209,12 +262,21 @@ fn establish(
         let Some((_, state)) = &case.rotation else {
             break;
         };
-        decision = decide(state, now, &observation, &case.certificate.policy);
+        let (policy, waits) = pace::policy(workspace, case, now);
+        tick.policy = policy;
+        remember(&mut tick.notes, waits.into_iter().collect());
+        decision = decide(state, now, &observation, &policy);
         let Some(event) = decision.event.clone() else {
             break;
         };
         case.note(now, event.clone())?;
         noted.push(event);
+    }
+    if let Some((_, state)) = &case.rotation {
+        afterwards::notice(state, &observation, &mut decision);
+    }
+    for fact in decision.remembered.clone() {
+        case.note(now, fact)?;
     }
     // They are of one look, and are kept together.
     case.keep(lock)?;
@@ -235,6 +297,12 @@ fn look_at(
     let case = Case::open(workspace, name, now)?;
     tick.notes.extend(case.torn_end());
     tick.rotation.clone_from(&case.rotation);
+    if mode == Mode::Rehearse
+        && let Some(why) = due(&case, now)?
+    {
+        tick.notes
+            .push(format!("a run would begin {}: {why}", case.next_id()));
+    }
     let Some((id, mut state)) = case.rotation.clone() else {
         return Ok(());
     };
@@ -244,7 +312,10 @@ fn look_at(
     } = look::look(workspace, case.certificate, &state, now);
     observation.witness = witness::witness(workspace, &case, &state, now, &mut notes);
     remember(&mut tick.notes, notes);
-    let policy = &case.certificate.policy;
+    let (policy, waits) = pace::policy(workspace, &case, now);
+    tick.policy = policy;
+    remember(&mut tick.notes, waits.into_iter().collect());
+    let policy = &policy;
     let mut decision = decide(&state, now, &observation, policy);
     for _ in 0..MOST_EVENTS {
         let Some(event) = decision.event.clone().filter(|_| mode == Mode::Rehearse) else {
@@ -255,6 +326,7 @@ fn look_at(
         tick.events.push(event);
         decision = decide(&state, now, &observation, policy);
     }
+    afterwards::notice(&state, &observation, &mut decision);
     tick.rotation = Some((id, state));
     tick.decision = Some(decision);
     tick.observation = Some(observation);

@@ -8,6 +8,7 @@ use crate::workspace::Workspace;
 use crate::workspace::config::CertificateConfig;
 use crate::workspace::journal::{Entry, Journal, RotationId};
 use crate::workspace::lock::WorkspaceLock;
+use std::collections::BTreeSet;
 
 /// A certificate with its journal and the rotation that the journal folds into.
 pub(super) struct Case<'w> {
@@ -100,6 +101,25 @@ impl<'w> Case<'w> {
         swaps.map(|entry| entry.at).next()
     }
 
+    /// Since when every host presents these keys, if an earlier rotation brought them.
+    pub(super) fn presented_since(&self, keys: &BTreeSet<Association>) -> Option<Instant> {
+        let brought = |entry: &&Entry<Event>| matches!(&entry.event, Event::AssociationsComputed { incoming } if incoming == keys);
+        let id = &self.journal.entries().iter().rev().find(brought)?.rotation;
+        let mut of_it = self
+            .journal
+            .entries()
+            .iter()
+            .rev()
+            .filter(|entry| entry.rotation == *id);
+        let presented = of_it.find(|entry| {
+            matches!(
+                entry.event,
+                Event::HostsPresentedIncoming | Event::ReplacementVerified
+            )
+        });
+        presented.map(|entry| entry.at)
+    }
+
     /// The name of the rotation that would be started next.
     pub(super) fn next_id(&self) -> RotationId {
         let last = self.rotation.as_ref().map_or(0, |(id, _)| id.number);
@@ -144,8 +164,7 @@ impl<'w> Case<'w> {
             && self.journal.is_pending()
         {
             let what = format!("{id}: {}", state.step);
-            shared::offer(self.workspace, lock, &self.journal, &what)?;
-            self.journal.write(lock)?;
+            shared::keep(self.workspace, lock, &mut self.journal, &what)?;
         }
         Ok(())
     }

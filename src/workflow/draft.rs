@@ -29,6 +29,8 @@ pub(super) struct Draft<'w> {
     pub(super) zone: &'w ZoneConfig,
     /// What it was edited from.
     pub(super) head: Head,
+    /// The records that come and go.
+    pub(super) changes: Vec<Change>,
     /// The edited file.
     pub(super) edited: Edited,
 }
@@ -51,7 +53,12 @@ pub(super) fn draft<'w>(
         return Ok(None);
     }
     let edited = edit(&head.file, &changes, now).map_err(|e| refused(zone, &e))?;
-    Ok(Some(Draft { zone, head, edited }))
+    Ok(Some(Draft {
+        zone,
+        head,
+        changes,
+        edited,
+    }))
 }
 
 /// The records to add and remove so that the zone meets the requirement; additions first, so no name is ever bare.

@@ -3,9 +3,12 @@
 use crate::change::proposal::Unsealed;
 use crate::publish::command::CommandError;
 use crate::publish::git::GitError;
+use crate::publish::primary::PrimaryError;
 use crate::publish::ssh_sign::SigningError;
+use crate::publish::tsig::KeyFileError;
 use crate::rotation::association::Association;
 use crate::rotation::observation::TlsaName;
+use crate::rotation::promise::Breach;
 use crate::rotation::step::{IllegalEvent, Step};
 use crate::workspace::durable::WriteError;
 use crate::workspace::journal::{JournalError, RotationId};
@@ -39,6 +42,28 @@ pub enum WorkflowError {
     NothingUnderWay {
         /// The certificate.
         name: String,
+    },
+    /// What was asked for cannot be done, or is not safe, where the rotation stands.
+    #[error("cannot {what} {id}, which is {step}: {why}")]
+    NotFromHere {
+        /// Which rotation.
+        id: RotationId,
+        /// Where it stands.
+        step: Step,
+        /// What was asked for.
+        what: &'static str,
+        /// Why it cannot be.
+        why: &'static str,
+        /// The way out.
+        way_out: String,
+    },
+    /// A zone at git HEAD that would make senders refuse mail.
+    #[error("{zone} as it stands in git HEAD was not handed to its servers: {breach}")]
+    WouldRefuse {
+        /// The zone.
+        zone: Name,
+        /// What it would break.
+        breach: Box<Breach>,
     },
     /// Nowhere to publish.
     #[error("{name} lies in no configured zone")]
@@ -241,6 +266,18 @@ pub enum WorkflowError {
     /// What git refused.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// A primary that could not be asked or changed.
+    #[error(transparent)]
+    Primary(#[from] PrimaryError),
+    /// A TSIG key that cannot be read.
+    #[error(transparent)]
+    TsigKey(#[from] KeyFileError),
+    /// Which of several keys is meant.
+    #[error("{} has several TSIG keys: which one is meant?", path.display())]
+    SeveralKeys {
+        /// Which file.
+        path: PathBuf,
+    },
     /// A command that failed.
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -263,8 +300,15 @@ impl WorkflowError {
             Self::NoSuchCertificate { known, .. } => vec![format!("there is: {}", known.join(", "))],
             Self::UnderWay { id, .. } => vec![
                 format!("`tlsa-rotate status {}` says where it stands", id.certificate),
+                format!("`tlsa-rotate deploy {}` lets its deployment go, where that rests or is held", id.certificate),
                 format!("`tlsa-rotate abort {}` gives it up safely", id.certificate),
             ],
+            Self::NotFromHere { way_out, .. } => vec![way_out.clone()],
+            Self::WouldRefuse { breach, .. } => vec![format!(
+                "put {} back into {} in git HEAD: revert the change that took it out",
+                breach.key.short(),
+                breach.name
+            )],
             Self::NothingUnderWay { name } => vec![format!("`tlsa-rotate start {name}` begins one")],
             Self::NoZone { .. } => vec!["add a [[zone]] that the host lies in".to_owned()],
             Self::OtherForm { name, .. } => {
@@ -305,6 +349,11 @@ impl WorkflowError {
                 vec!["see that `sign_with` in tlsa-rotate.toml names your own key, and that `ssh-keygen` is OpenSSH's".to_owned()]
             }
             Self::Command(error) => error.hints(),
+            Self::Primary(error) => error.hints(),
+            Self::TsigKey(error) => error.hints(),
+            Self::SeveralKeys { .. } => {
+                vec!["put the key for updates into a file of its own".to_owned()]
+            }
             Self::Unreadable { path, source } => vec![match source.kind() {
                 io::ErrorKind::NotFound => format!(
                     "put the file back, or correct its path in tlsa-rotate.toml: {}",

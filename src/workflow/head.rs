@@ -1,10 +1,11 @@
-//! A zone as git HEAD holds it: what *merged* means. Where there is no git, what lies on disk counts.
+//! A zone as git HEAD holds it: what *merged* means. Where there is no git, what lies on disk counts, or what the primary
+//! says that is sent updates.
 
 use super::WorkflowError;
 use crate::publish::git::{GitError, Repository, Site, Target};
 use crate::rotation::association::Association;
 use crate::rotation::step::Rotation;
-use crate::rotation::timing::Ttl;
+use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::Workspace;
 use crate::workspace::config::{Publication, ZoneConfig};
 use crate::zone::content::Zone;
@@ -95,8 +96,15 @@ impl Upstream {
 }
 
 /// The zone as HEAD holds it.
-pub(super) fn head(workspace: &Workspace, zone: &ZoneConfig) -> Result<Head, WorkflowError> {
-    match zone.publication {
+pub(super) fn head(
+    workspace: &Workspace,
+    zone: &ZoneConfig,
+    now: Instant,
+) -> Result<Head, WorkflowError> {
+    match &zone.publication {
+        Publication::Update { server, tsig } => {
+            super::primary::head(workspace, zone, (*server, tsig), now)
+        }
         Publication::File => {
             let bytes = fs::read(&zone.file).map_err(|source| WorkflowError::Unreadable {
                 path: zone.file.clone(),

@@ -44,7 +44,7 @@ pub(super) fn look(
     now: Instant,
 ) -> Sight {
     let mut notes = Vec::new();
-    let places = places(workspace, rotation, &mut notes);
+    let places = places(workspace, rotation, now, &mut notes);
     let merged = merged(&places);
     let targets = targets(&places, certificate, rotation);
     let caller = Caller::default();
@@ -78,6 +78,7 @@ pub(super) fn look(
 fn places<'w>(
     workspace: &'w Workspace,
     rotation: &Rotation,
+    now: Instant,
     notes: &mut Vec<String>,
 ) -> Vec<Place<'w>> {
     let mut places: Vec<Place<'w>> = Vec::new();
@@ -93,7 +94,7 @@ fn places<'w>(
         if let Some(place) = places.iter_mut().find(|place| place.zone.name == zone.name) {
             place.names.push((tlsa, name));
         } else {
-            let head = head::head(workspace, zone).map_err(|e| e.to_string());
+            let head = head::head(workspace, zone, now).map_err(|e| e.to_string());
             places.push(Place {
                 zone,
                 names: vec![(tlsa, name)],

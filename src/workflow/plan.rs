@@ -5,6 +5,7 @@ use super::admit;
 use super::case::Case;
 use super::head;
 use super::look;
+use super::pace;
 use super::propose;
 use super::start;
 use crate::rotation::association::Association;
@@ -57,12 +58,13 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
     let (id, state, is_started, notes) = if let Some((id, state)) = case.under_way() {
         (id.clone(), state.clone(), true, Vec::new())
     } else {
-        let (begin, notes) = start::beginning(workspace, certificate)?;
+        let (begin, notes) = start::beginning(workspace, certificate, now)?;
         let state = apply(None, now, &begin).map_err(WorkflowError::Illegal)?;
         (case.next_id(), state, false, notes)
     };
-    let timeline = look_ahead(&state, now, &certificate.policy, &placeholder(&state))
-        .map_err(WorkflowError::Illegal)?;
+    let (policy, _) = pace::policy(workspace, &case, now);
+    let timeline =
+        look_ahead(&state, now, &policy, &placeholder(&state)).map_err(WorkflowError::Illegal)?;
     let diffs = if state.incoming.is_empty() {
         [String::new(), String::new()]
     } else {
@@ -77,7 +79,7 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
         }
         Deploy::Command(command) => format!("by {}", command.join(" ")),
     };
-    let authorities = authorities(workspace, &state);
+    let authorities = authorities(workspace, &state, now);
     Ok(Plan {
         id,
         state,
@@ -131,10 +133,10 @@ fn previews(
     Ok([published, ahead(&retire, Some(&publish))?])
 }
 
-fn authorities(workspace: &Workspace, state: &Rotation) -> Vec<Authority> {
+fn authorities(workspace: &Workspace, state: &Rotation, now: Instant) -> Vec<Authority> {
     let mut authorities = Vec::new();
     for zone in head::zones_of(workspace, state) {
-        let head = head::head(workspace, zone).ok();
+        let head = head::head(workspace, zone, now).ok();
         for server in look::servers(zone, head.as_ref()).unwrap_or_default() {
             let authority = server.authority();
             if !authorities.contains(&authority) {

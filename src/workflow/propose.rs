@@ -9,7 +9,7 @@ use super::draft::{
     zone_files,
 };
 use super::head::{self, Head, Upstream};
-use super::sign;
+use super::{primary, sign};
 use crate::change::message::{Purpose, Subject, message};
 use crate::change::proposal::{Label, NAMESPACE, Signed};
 use crate::publish::git::{Change as FileChange, Message, Outcome, Target};
@@ -67,10 +67,18 @@ pub(super) fn propose(
     let mut bundles: Vec<Bundle<'_>> = Vec::new();
     let (workspace, state) = (context.workspace, context.state);
     for zone in head::zones_of(workspace, state) {
-        let head = head::head(workspace, zone)?;
+        let head = head::head(workspace, zone, now)?;
         let Some(draft) = draft(workspace, state, zone, head, requirement, day(state))? else {
             continue;
         };
+        if let Publication::Update { server, tsig } = &zone.publication {
+            primary::update(zone, &draft.head, &draft.changes, (*server, tsig), now)?;
+            let what = context.what(&[draft]);
+            proposed.push(Proposed::Merged(format!(
+                "{server} took the update for {what}"
+            )));
+            continue;
+        }
         if zone.publication == Publication::File {
             for change in zone_files(&draft) {
                 durable::replace(&change.path, &change.contents)?;
@@ -105,30 +113,40 @@ pub(super) fn day(state: &Rotation) -> Instant {
     state.since
 }
 
-/// Takes back the unmerged proposal to publish of a rotation that was given up: merged later, it would put a key into
-/// the zone that no host will ever present. Says what was done.
+/// Takes back an unmerged proposal that the step no longer wants: merged later, it would put a key into the zone that no
+/// host will ever present, or take one out that a host may present again. Says what was done.
 pub(super) fn retract(
     workspace: &Workspace,
     _lock: &WorkspaceLock,
     case: &Case<'_>,
 ) -> Result<Vec<String>, WorkflowError> {
     let mut deeds = Vec::new();
-    let given_up = |state: &Rotation| matches!(state.step, Step::Withdrawing | Step::Aborted);
-    let Some((id, state)) = case.rotation.as_ref().filter(|(_, state)| given_up(state)) else {
+    let Some((id, state)) = case.rotation.as_ref() else {
         return Ok(deeds);
+    };
+    let stale: &[Purpose] = match state.step {
+        Step::Withdrawing | Step::Aborted => &[Purpose::Publish, Purpose::Reinstate],
+        Step::Reinstating | Step::Reinstated => &[Purpose::Retire],
+        Step::Replacing | Step::Replaced => &[Purpose::Publish],
+        _ => return Ok(deeds),
     };
     for zone in head::zones_of(workspace, state) {
         let Some(branch) = zone.publication.branch(&id.to_string()) else {
             continue;
         };
-        let step = format!("{id}/{}", Purpose::Publish);
         let upstream = Upstream::of(zone)?;
         let base = upstream.tip()?;
-        let site = upstream.site();
-        if upstream.repository.retract(&branch, &step, &base, site)? {
-            deeds.push(format!(
-                "deleted branch {branch}: {id} was given up before it was merged"
-            ));
+        for purpose in stale {
+            let step = format!("{id}/{purpose}");
+            let site = upstream.site();
+            if upstream.repository.retract(&branch, &step, &base, site)? {
+                deeds.push(match state.step {
+                    Step::Withdrawing | Step::Aborted => {
+                        format!("deleted branch {branch}: {id} was given up before it was merged")
+                    }
+                    step => format!("deleted branch {branch} ({purpose}): {id} is {step} now"),
+                });
+            }
         }
     }
     Ok(deeds)
@@ -144,7 +162,7 @@ pub(super) fn preview(
 ) -> Result<String, WorkflowError> {
     let mut text = String::new();
     for zone in head::zones_of(workspace, state) {
-        let mut head = head::head(workspace, zone)?;
+        let mut head = head::head(workspace, zone, now)?;
         if let Some(after) = after {
             let names = names_in(workspace, zone, state);
             let changes = changes(&head.content, &names, after);

@@ -84,7 +84,7 @@ impl Shared {
 
     /// Takes over what other runners recorded since `seen`, and gives them what only this one has.
     fn reconcile(&self, workspace: &Workspace) -> Result<(), WorkflowError> {
-        let note = workspace.state().join("shared");
+        let note = seen_last(workspace);
         let now = self.repository.ledger()?;
         let seen = fs::read_to_string(&note).ok();
         let seen = seen.as_deref().map(str::trim).filter(|s| !s.is_empty());
@@ -173,23 +173,30 @@ pub(super) fn synchronise(
     shared.reconcile(workspace)
 }
 
-/// Gives the remote what a journal is about to hold; it counts, and may be written here, once this returns.
-pub(super) fn offer(
+/// Writes what was added to a journal, once the remote has it: from then on it counts.
+pub(super) fn keep(
     workspace: &Workspace,
-    _lock: &WorkspaceLock,
-    journal: &Journal<Event>,
+    lock: &WorkspaceLock,
+    journal: &mut Journal<Event>,
     what: &str,
 ) -> Result<(), WorkflowError> {
     let Some(shared) = Shared::of(workspace)? else {
-        return Ok(());
+        return Ok(journal.write(lock)?);
     };
     let file = journal.path().file_name().unwrap_or_default();
     let files = [(file.to_string_lossy().into_owned(), journal.octets()?)];
     let was = shared.repository.ledger()?;
-    shared
+    let now = shared
         .repository
         .push_ledger(&shared.remote, was.as_deref(), &files, what)?;
+    journal.write(lock)?;
+    durable::replace(&seen_last(workspace), format!("{now}\n").as_bytes())?;
     Ok(())
+}
+
+/// The file that says which state of the remote's journals this runner's own are at.
+fn seen_last(workspace: &Workspace) -> PathBuf {
+    workspace.state().join("shared")
 }
 
 /// The certificate whose journal a file is; `None` for what this program would never have put there.

@@ -1,7 +1,8 @@
 //! The signed zone that follows git HEAD: signed where something changed or would expire, verified, written, handed over.
 //!
 //! Its serial never goes back and moves whenever its bytes do, so that secondaries fetch refreshed signatures too. A
-//! reload that is owed is remembered on disk, so that one that failed or was interrupted is run again.
+//! reload that is owed is remembered on disk, so that one that failed or was interrupted is run again. Where somebody else
+//! signs there is only the reload: it is owed whenever HEAD has another text than the one that was loaded last.
 
 use super::WorkflowError;
 use super::head::Head;
@@ -66,12 +67,37 @@ pub(super) fn publish(
         }
         next.write(path, &seal, now)?;
     }
-    if let Some(command) = zone.reload.as_ref().filter(|_| owed.exists()) {
+    // Where somebody else signs, the file itself is what the server loads.
+    let external = matches!(zone.signing, Signing::External { .. });
+    let loaded = external.then(|| digest(head));
+    let is_owed = match &loaded {
+        Some(loaded) => fs::read(&owed).ok().as_deref() != Some(loaded),
+        None => owed.exists(),
+    };
+    if let Some(command) = zone.reload.as_ref().filter(|_| is_owed) {
         Invocation::new(command, &workspace.root, RELOAD).run()?;
-        durable::remove(&owed)?;
+        match &loaded {
+            Some(loaded) => {
+                if let Some(directory) = owed.parent() {
+                    durable::create_directory(directory, 0o777)?;
+                }
+                durable::replace(&owed, loaded)?;
+            }
+            None => durable::remove(&owed)?,
+        }
         deeds.push(format!("ran {}", command.join(" ")));
     }
     Ok(deeds)
+}
+
+/// What tells one text of a zone from another, as it is written beside the reload that it was given to.
+fn digest(head: &Head) -> Vec<u8> {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    for source in head.file.sources() {
+        context.update(&source.bytes);
+    }
+    let digest = data_encoding::HEXLOWER.encode(context.finish().as_ref());
+    format!("loaded {digest}\n").into_bytes()
 }
 
 /// The signed delta from what is served now to `target`; `None` where somebody else signs, or nothing was signed yet.

@@ -13,6 +13,7 @@ use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::Workspace;
 use crate::workspace::config::CertificateConfig;
 use crate::workspace::journal::RotationId;
+use crate::workspace::lock::WorkspaceLock;
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,14 +51,25 @@ pub fn start(
     let lock = workspace.lock()?;
     shared::synchronise(workspace, &lock)?;
     let mut case = Case::open(workspace, name, now)?;
+    begin(workspace, &lock, &mut case, offered, now)
+}
+
+/// The same under a lock that is held already.
+pub(super) fn begin(
+    workspace: &Workspace,
+    lock: &WorkspaceLock,
+    case: &mut Case<'_>,
+    offered: Option<&Offered>,
+    now: Instant,
+) -> Result<Started, WorkflowError> {
     if let Some((id, state)) = case.under_way() {
         return Err(WorkflowError::UnderWay {
             id: id.clone(),
             step: state.step,
         });
     }
-    let (begin, notes) = beginning(workspace, case.certificate)?;
-    if let Event::Started { current, .. } = &begin
+    let (first, notes) = beginning(workspace, case.certificate, now)?;
+    if let Event::Started { current, .. } = &first
         && let Some((key, id)) = current
             .iter()
             .find_map(|key| Some((key, case.retired(key)?)))
@@ -67,16 +79,16 @@ pub fn start(
             id,
         });
     }
-    let admitted = admit::admit(workspace, &case, &case.next_id(), offered, now)?;
-    case.begin(now, begin)?;
+    let admitted = admit::admit(workspace, case, &case.next_id(), offered, now)?;
+    case.begin(now, first)?;
     let not_after = admitted.not_after;
     case.note(now, Event::KeyAdmitted { not_after })?;
     let incoming = admitted.associations;
     case.note(now, Event::AssociationsComputed { incoming })?;
-    case.keep(&lock)?;
-    let Some((id, state)) = case.rotation else {
+    case.keep(lock)?;
+    let Some((id, state)) = case.rotation.clone() else {
         return Err(WorkflowError::NothingUnderWay {
-            name: name.to_owned(),
+            name: case.certificate.name.clone(),
         });
     };
     Ok(Started {
@@ -91,13 +103,14 @@ pub fn start(
 pub fn beginning(
     workspace: &Workspace,
     certificate: &CertificateConfig,
+    now: Instant,
 ) -> Result<(Event, Vec<String>), WorkflowError> {
     let endpoints: BTreeSet<Endpoint> = certificate.endpoints().collect();
     let current = admit::in_use(certificate)?;
     let (mut base, mut ttl) = (BTreeMap::new(), BTreeMap::new());
     let mut notes = Vec::new();
     for tlsa in endpoints.iter().map(Endpoint::tlsa_name) {
-        let (associations, seen) = as_published(workspace, &tlsa)?;
+        let (associations, seen) = as_published(workspace, &tlsa, now)?;
         if let Some(other) = associations
             .iter()
             .find(|association| !association.is_3_1_1())
@@ -145,11 +158,12 @@ pub fn beginning(
 fn as_published(
     workspace: &Workspace,
     tlsa: &TlsaName,
+    now: Instant,
 ) -> Result<(BTreeSet<Association>, Ttl), WorkflowError> {
     let no_zone = || WorkflowError::NoZone { name: tlsa.clone() };
     let name = Name::parse(tlsa.as_str().as_bytes(), None).map_err(|_| no_zone())?;
     let zone = workspace.config.zone_of(&name).ok_or_else(no_zone)?;
-    let head = head::head(workspace, zone)?;
+    let head = head::head(workspace, zone, now)?;
     let ttl = match head.content.rrset(&name, Rtype::TLSA) {
         Some(rrset) => rrset.ttl,
         None => head.negative_ttl(),

@@ -4,14 +4,11 @@
 //! First the sender's view (DNS), then a conversation with every address for each algorithm, in whatever TLS the server
 //! prefers and in TLS 1.2, then the judgement. Nothing is sent but EHLO, STARTTLS and QUIT.
 
-use crate::dane::certificate::Certificate;
-use crate::dane::judge::{self, Finding, Rules};
-use crate::observe::chain::{NoAnswer, Source};
-use crate::observe::extended_error::ExtendedError;
+use super::verdict::{Case, Line, Standing, doubt_refusals_of_everything, of_failure};
+use crate::observe::chain::Source;
 use crate::observe::probe::{self, Answer, Obstacle};
 use crate::observe::senders_view::{Destination, Host, Sender, Tlsa, plain};
 use crate::observe::smtp::Caller;
-use crate::rotation::association::Association;
 use crate::rotation::observation::{Endpoint, KeyAlgorithm};
 use crate::rotation::timing::Instant;
 use crate::zone::name::Name;
@@ -68,51 +65,6 @@ pub struct SeenHost {
     pub name: Name,
     /// One line for each address and algorithm, and one more where TLS 1.2 shows another chain.
     pub lines: Vec<Line>,
-}
-
-/// One address asked for one algorithm.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// Where.
-    pub address: SocketAddr,
-    /// For what.
-    pub algorithm: KeyAlgorithm,
-    /// In TLS 1.2, where that shows something else than TLS 1.3.
-    pub tls12_only: bool,
-    /// The `3 1 1` association of the leaf presented and the end of its validity, if one was.
-    pub presented: Option<(Association, Instant)>,
-    /// What a sender makes of it.
-    pub verdict: Verdict,
-}
-
-/// What a sender makes of one address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It delivers, to a host that this record authenticates.
-    Verified(Association),
-    /// It delivers, but DANE does not protect the way there.
-    Unprotected(String),
-    /// It does not deliver to this address: nothing published matches what is presented.
-    Refused(Vec<(Association, Finding)>),
-    /// It does not deliver to this address: DANE asks for TLS, and there is none.
-    NoTls(String),
-    /// The server has no chain of this algorithm: nothing to verify.
-    NotOffered,
-    /// It could not be told.
-    Unknown(String),
-}
-
-/// The whole in a word; later ones outweigh earlier ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
-    /// Everything that can be presented is authenticated.
-    Verified,
-    /// Mail is delivered, somewhere without authentication.
-    Unprotected,
-    /// Something could not be told.
-    Unknown,
-    /// A validating sender refuses or defers somewhere.
-    AtRisk,
 }
 
 /// Verifies all questions at once; the answers are in their order.
@@ -187,8 +139,7 @@ impl<S: Source + Send + Sync + 'static> Run<S> {
                     .map(|(preference, host)| (Some(*preference), host.clone()))
                     .collect()
             }
-            Some(Destination::Itself) => vec![(None, question.name.clone())],
-            None => vec![(None, question.name.clone())],
+            Some(Destination::Itself) | None => vec![(None, question.name.clone())],
             Some(Destination::NullMx | Destination::NoSuchDomain | Destination::Unknown(_)) => {
                 vec![]
             }
@@ -254,8 +205,9 @@ impl<S: Source + Send + Sync + 'static> Run<S> {
             for address in host.addresses.clone() {
                 for algorithm in [KeyAlgorithm::Ecdsa, KeyAlgorithm::Rsa] {
                     let (run, case) = (Arc::clone(&self), Arc::clone(&case));
-                    asked
-                        .spawn(async move { (number, run.lines(&case, address, algorithm).await) });
+                    asked.spawn(async move {
+                        (number, Box::pin(run.lines(&case, address, algorithm)).await)
+                    });
                     number = number.saturating_add(1);
                 }
             }
@@ -326,15 +278,6 @@ fn unseen(preference: Option<u16>, name: Name, port: u16) -> SeenHost {
     }
 }
 
-/// What everything presented by one host is judged by.
-struct Case {
-    /// Base domain and port.
-    endpoint: Endpoint,
-    /// The names a certificate may be for.
-    names: Vec<String>,
-    tlsa: Tlsa,
-}
-
 /// The reference identifiers (RFC 7672 §3.2.2): base domain, host, and for an MX host the domain it is for.
 fn names(base: &Name, host: &Host, also: &[Name]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
@@ -345,115 +288,6 @@ fn names(base: &Name, host: &Host, also: &[Name]) -> Vec<String> {
         }
     }
     names
-}
-
-impl Case {
-    fn line(
-        &self,
-        address: SocketAddr,
-        algorithm: KeyAlgorithm,
-        tls12_only: bool,
-        answer: &Result<Answer, Obstacle>,
-        now: Instant,
-    ) -> Line {
-        let (verdict, presented) = self.judge(answer, now);
-        Line {
-            address,
-            algorithm,
-            tls12_only,
-            presented,
-            verdict,
-        }
-    }
-
-    fn judge(
-        &self,
-        answer: &Result<Answer, Obstacle>,
-        now: Instant,
-    ) -> (Verdict, Option<(Association, Instant)>) {
-        let records: &[Association] = match &self.tlsa {
-            Tlsa::Published { records, .. } => records,
-            _ => &[],
-        };
-        let chain = match answer {
-            Ok(Answer::NotOffered) => return (Verdict::NotOffered, None),
-            Ok(Answer::Chain(chain)) => chain,
-            Err(obstacle @ Obstacle::NoStarttls(_)) => {
-                let why = obstacle.to_string();
-                // Even records of which none is usable make TLS mandatory (RFC 7672 §2.2).
-                let verdict = match records {
-                    [] => Verdict::Unprotected(format!("{why}: mail goes there in clear text")),
-                    _ => Verdict::NoTls(why),
-                };
-                return (verdict, None);
-            }
-            Err(obstacle) => return (Verdict::Unknown(obstacle.to_string()), None),
-        };
-        let chain: Vec<Certificate> = match judge::presented(chain) {
-            Ok(chain) => chain,
-            Err(error) => {
-                return (
-                    Verdict::Unknown(format!("the presented leaf: {error}")),
-                    None,
-                );
-            }
-        };
-        let leaf = chain
-            .first()
-            .map(|leaf| (leaf.spki_association(), leaf.not_after()));
-        if let Tlsa::None { why, .. } = &self.tlsa {
-            return (Verdict::Unprotected(why.to_string()), leaf);
-        }
-        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        let judgement = judge::judge(records, &chain, &names, now, Rules::Smtp);
-        let verdict = match judgement.verdict {
-            judge::Verdict::Verified(by) => Verdict::Verified(by),
-            judge::Verdict::Refused => Verdict::Refused(judgement.records),
-            judge::Verdict::NoUsableRecords => Verdict::Unprotected(unusable(&judgement.records)),
-        };
-        (verdict, leaf)
-    }
-}
-
-fn unusable(records: &[(Association, Finding)]) -> String {
-    let said: Vec<String> = records
-        .iter()
-        .map(|(record, finding)| format!("{}: {finding}", record.short()))
-        .collect();
-    format!(
-        "no TLSA record is usable, so senders use TLS without authentication ({})",
-        said.join("; ")
-    )
-}
-
-/// An address that refuses both algorithms was not understood: it may speak only what this program does not.
-fn doubt_refusals_of_everything(lines: &mut [Line]) {
-    let addresses: Vec<SocketAddr> = lines.iter().map(|line| line.address).collect();
-    for address in addresses {
-        let at = |line: &&mut Line| line.address == address;
-        let mut here: Vec<&mut Line> = lines.iter_mut().filter(at).collect();
-        if here.iter().all(|line| line.verdict == Verdict::NotOffered) {
-            for line in &mut here {
-                line.verdict = Verdict::Unknown(
-                    "the server refuses RSA and ECDSA alike: it offers no TLS this program speaks"
-                        .to_owned(),
-                );
-            }
-        }
-    }
-}
-
-impl Verdict {
-    /// What it does to the whole; `None` if nothing.
-    pub fn standing(&self) -> Option<Standing> {
-        match self {
-            Self::Verified(_) => Some(Standing::Verified),
-            Self::Unprotected(_) => Some(Standing::Unprotected),
-            Self::Unknown(_) => Some(Standing::Unknown),
-            Self::Refused(_) | Self::NoTls(_) => Some(Standing::AtRisk),
-            Self::NotOffered => None,
-        }
-    }
 }
 
 impl SeenHost {
@@ -489,14 +323,5 @@ impl Verification {
         };
         let hosts = self.hosts.iter().map(SeenHost::standing);
         hosts.fold(destination, Ord::max)
-    }
-}
-
-/// A sender defers where validation fails or no authority answers; that our own resolver cannot be reached says nothing
-/// about senders.
-fn of_failure(failure: &NoAnswer) -> Standing {
-    match failure {
-        NoAnswer::Failed(flaw) if flaw.error == ExtendedError::NetworkError => Standing::Unknown,
-        NoAnswer::Bogus(_) | NoAnswer::Failed(_) => Standing::AtRisk,
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn objections(
     now: Instant,
     notes: &mut Vec<String>,
 ) -> BTreeMap<String, Seen<Vec<String>>> {
-    let domains = domains_with_policy(workspace, case.certificate);
+    let domains = domains_with_policy(workspace, case.certificate, now);
     if domains.is_empty() {
         return BTreeMap::new();
     }
@@ -96,11 +96,12 @@ fn judged(
 fn domains_with_policy(
     workspace: &Workspace,
     certificate: &CertificateConfig,
+    now: Instant,
 ) -> BTreeMap<String, BTreeSet<String>> {
     let mut domains = BTreeMap::new();
     for zone in &workspace.config.zones {
         // A zone that cannot be read holds the rotation at its own gate.
-        let Ok(head) = head::head(workspace, zone) else {
+        let Ok(head) = head::head(workspace, zone, now) else {
             continue;
         };
         for (domain, exchanges) in mail::exchanges(&head.content) {

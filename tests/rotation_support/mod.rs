@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tlsa_rotate::dane::subject;
 use tlsa_rotate::publish::serve::served::ServedZone;
-use tlsa_rotate::publish::serve::server::{Server, Transfers};
+use tlsa_rotate::publish::serve::server::{Server, Settings};
 use tlsa_rotate::rotation::step::Event;
 use tlsa_rotate::rotation::timing::{Instant, Span};
 use tlsa_rotate::workflow::demo::mail_host::{KeyedChain, MailHost};
@@ -143,7 +143,7 @@ impl World {
             let mut servers = Vec::new();
             let mut hosts = Vec::new();
             for name in HOSTS {
-                servers.push(Server::start(loopback, Transfers::default()).await.unwrap());
+                servers.push(Server::start(loopback, Settings::default()).await.unwrap());
                 let chain = vec![keyed_chain(&live.certificate, &live.key)];
                 hosts.push(MailHost::start(name, loopback, chain).await.unwrap());
             }
@@ -302,6 +302,16 @@ impl World {
         self.net.servers[server].publish(Arc::new(ServedZone::unverified(zone).unwrap()));
     }
 
+    /// Makes a server answer with another zone.
+    pub(crate) fn serve(&self, server: usize, zone: Zone) {
+        self.net.servers[server].publish(Arc::new(ServedZone::unverified(zone).unwrap()));
+    }
+
+    /// The address of a server.
+    pub(crate) fn server(&self, server: usize) -> String {
+        self.net.servers[server].local_addr().to_string()
+    }
+
     pub(crate) fn signed(&self) -> Zone {
         Zone::parse(self.read(SIGNED).as_bytes(), Some(&apex())).unwrap()
     }
@@ -323,6 +333,52 @@ impl World {
         self.net.hosts[host].present(vec![chain]);
     }
 
+    /// Somebody else gives a host a certificate with a key of their own.
+    pub(crate) fn renew_elsewhere(&self, host: usize) {
+        let directory = self.path("elsewhere");
+        fs::create_dir_all(&directory).unwrap();
+        let files = KeyFiles {
+            key: directory.join("key.pem"),
+            certificate: directory.join("cert.pem"),
+            request: directory.join("request.pem"),
+        };
+        let random = ring::rand::SystemRandom::new();
+        let hosts = HOSTS.map(str::to_owned);
+        tls_key::ensure(&files, KeyKind::EcdsaP256, &hosts, BEGIN, &random).unwrap();
+        let chain = keyed_chain(&files.certificate, &files.key);
+        self.net.hosts[host].present(vec![chain]);
+    }
+
+    /// A world whose rotation has come to `step`, and the hour of the last run. Zone, servers and hosts are as the step says.
+    pub(crate) fn brought_to(self, step: &str) -> (Self, u64) {
+        self.start(BEGIN).ends(0);
+        let both = |world: &Self| {
+            world.deploy(0);
+            world.deploy(1);
+        };
+        let way: &[(u64, &dyn Fn(&Self))] = &[
+            (0, &|_| ()),
+            (1, &|world| {
+                world.merge();
+            }),
+            (2, &|world| world.load()),
+            (27, &|_| ()),
+            (28, &both),
+            (52, &|_| ()),
+        ];
+        let mut hour = 0;
+        for (at, deed) in way {
+            if self.step(hours(hour)) == step {
+                return (self, hour);
+            }
+            deed(&self);
+            hour = *at;
+            self.advance(hours(hour));
+        }
+        assert_eq!(self.step(hours(hour)), step);
+        (self, hour)
+    }
+
     /// The step of the rotation, as `status` tells it.
     pub(crate) fn step(&self, now: Instant) -> String {
         let run = self.run(now, &["status", "--format", "json"]);
@@ -333,7 +389,8 @@ impl World {
             .to_owned()
     }
 
-    /// The names of the facts in the journal, which is read as strictly as the program reads it and must be whole.
+    /// The names of the facts in the journal that move a rotation (not those only remembered for reports). The journal is
+    /// read as strictly as the program reads it and must be whole.
     #[track_caller]
     pub(crate) fn facts(&self) -> Vec<&'static str> {
         let journal = Journal::<Event>::read(&self.path(JOURNAL), "mail").unwrap();
@@ -341,6 +398,7 @@ impl World {
         journal
             .entries()
             .iter()
+            .filter(|entry| !entry.event.is_remembered_only())
             .map(|entry| entry.event.name())
             .collect()
     }
@@ -455,6 +513,37 @@ fn collect(directory: &Path, prefix: &str, files: &mut BTreeMap<String, (u32, Ve
 
 pub(crate) fn apex() -> Name {
     Name::parse(b"example.com.", None).unwrap()
+}
+
+/// A line of a journal, changed by hand, with the digest that it should have.
+pub(crate) fn resealed(line: &str) -> String {
+    let fields = &line[..line.rfind(",\"digest\":").unwrap()];
+    let digest = ring::digest::digest(&ring::digest::SHA256, fields.as_bytes());
+    let hex = data_encoding::HEXLOWER.encode(digest.as_ref());
+    format!("{fields},\"digest\":\"{hex}\"}}")
+}
+
+/// A zone file in pieces that are records: lines belong together while a parenthesis is open.
+pub(crate) fn pieces(zone: &str) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut open = 0;
+    for line in zone.split_inclusive('\n') {
+        let text = line.split(';').next().unwrap();
+        open += text.matches('(').count();
+        open -= text.matches(')').count();
+        pieces.last_mut().unwrap().push_str(line);
+        if open == 0 {
+            pieces.push(String::new());
+        }
+    }
+    pieces
+}
+
+/// The zone file without the TLSA records that name `owner`.
+pub(crate) fn without_tlsa(zone: &str, owner: &str) -> String {
+    let mut pieces = pieces(zone);
+    pieces.retain(|piece| !piece.contains("TLSA") || !piece.contains(owner));
+    pieces.concat()
 }
 
 pub(crate) fn hours(count: u64) -> Instant {

@@ -158,6 +158,17 @@ impl Keys {
     }
 }
 
+impl Keys {
+    /// The next version: as much as holds of `previous`, the rest signed by our signer.
+    pub fn sign_again(&self, zone: &str, previous: &Path) -> PathBuf {
+        let previous = previous.to_str().unwrap();
+        let made = self.sign_ourselves(zone, &["--previous", previous]);
+        let signed = self.path("signed-again");
+        fs::rename(made, &signed).unwrap();
+        signed
+    }
+}
+
 /// A process that is killed with the value, and what it says on stderr.
 pub struct Peer {
     pub child: Child,

@@ -106,11 +106,14 @@ impl Repository {
         self.holds(&commit, changes)?;
         let was = [tip.as_deref(), set.as_deref()];
         self.set_branch(branch, site, was, Some(&commit))?;
-        Ok(match tip.or(set) {
+        let last = tip.as_ref().or(set.as_ref());
+        let is_same_step = match last {
+            Some(last) => self.step_of(last)? == message.step,
+            None => false,
+        };
+        Ok(match tip {
             // What was merged and is wanted again was taken out meanwhile; after another step this is just the next one.
-            Some(last) if is_merged && self.step_of(&last)? == message.step => {
-                Outcome::Repeated { commit }
-            }
+            _ if is_merged && is_same_step => Outcome::Repeated { commit },
             Some(was) if !is_merged => Outcome::Rebuilt { commit, was },
             _ => Outcome::Committed { commit },
         })

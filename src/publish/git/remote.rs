@@ -94,25 +94,31 @@ impl Repository {
             arguments.push(format!("{}:{place}", to.as_deref().unwrap_or_default()));
         }
         let pushed = self.ask(arguments.iter().map(String::as_str))?;
-        let told = String::from_utf8_lossy(&pushed.stdout).into_owned();
         if !pushed.status.success() {
-            // `stale info`: the lease; `fetch first` and `failed to update ref`: the other side moved while we pushed.
-            let moved = [
-                "stale info",
-                "fetch first",
-                "failed to update ref",
-                "cannot lock ref",
-            ]
-            .iter()
-            .any(|reason| told.contains(reason));
             return Err(GitError::PushRefused {
                 remote: remote.to_owned(),
                 places: moves.iter().map(|m| m.place.clone()).collect(),
-                moved,
+                moved: self.has_moved(remote, moves),
                 said: said(&pushed.stdout, &pushed.stderr),
             });
         }
         self.note(remote, moves)
+    }
+
+    /// Whether a ref is not where it was seen any more. The remote is asked: what a refusal says differs from server to
+    /// server. Where it does not answer, nothing is known to have moved.
+    fn has_moved(&self, remote: &str, moves: &[Move]) -> bool {
+        let mut ask = vec!["ls-remote", "--end-of-options", remote];
+        ask.extend(moves.iter().map(|m| &*m.place));
+        let Ok(told) = self.ask(ask) else {
+            return false;
+        };
+        let text = String::from_utf8_lossy(&told.stdout);
+        let at = |place: &str| {
+            let mut lines = text.lines().filter_map(|line| line.split_once('\t'));
+            lines.find(|(_, name)| *name == place).map(|(at, _)| at)
+        };
+        told.status.success() && moves.iter().any(|m| at(&m.place) != m.from.as_deref())
     }
 
     /// Notes where refs of the remote are now; git does it by itself only where the clone's configuration says so.

@@ -17,6 +17,8 @@ pub struct ServedZone {
     serial: u32,
     negative_ttl: Ttl,
     denial: Denial,
+    records: usize,
+    expiration: Option<Instant>,
 }
 
 /// Why a zone is not served.
@@ -78,10 +80,14 @@ impl Refused {
 }
 
 impl ServedZone {
-    /// Makes a signed zone ready, if every signature in it and its chain of denial hold at `now` (RFC 4035 §2).
-    pub fn verified(zone: Zone, now: Instant) -> Result<Self, Refused> {
-        match verify_zone(&zone, now, Span::ZERO, None) {
-            Ok(_) => Self::unverified(zone),
+    /// Makes a signed zone ready, if every signature in it holds at `now` and for `horizon` from then on, and its chain of
+    /// denial is whole (RFC 4035 §2).
+    pub fn verified(zone: Zone, now: Instant, horizon: Span) -> Result<Self, Refused> {
+        match verify_zone(&zone, now, horizon, None) {
+            Ok(summary) => Ok(Self {
+                expiration: Some(summary.window.expiration),
+                ..Self::unverified(zone)?
+            }),
             Err(faults) => Err(Refused::Unproven { faults }),
         }
     }
@@ -109,7 +115,14 @@ impl ServedZone {
             negative_ttl: soa.ttl.min(fields.minimum),
             serial: fields.serial,
             soa,
+            records: zone
+                .nodes
+                .values()
+                .flat_map(|node| node.values())
+                .map(|rrset| rrset.rdatas.len())
+                .sum(),
             zone,
+            expiration: None,
         })
     }
 
@@ -121,6 +134,21 @@ impl ServedZone {
     /// The serial of the SOA.
     pub fn serial(&self) -> u32 {
         self.serial
+    }
+
+    /// How many records it has.
+    pub fn len(&self) -> usize {
+        self.records
+    }
+
+    /// Never: a zone has a SOA record.
+    pub fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// When the first of its signatures ends; none where nobody has verified them.
+    pub fn expiration(&self) -> Option<Instant> {
+        self.expiration
     }
 
     /// The records.

@@ -1,29 +1,24 @@
 //! DNS over TCP: connections that are few, brief, and written no faster than they are read (RFC 7766).
-//!
-//! hickory's own listener queues responses and fails when the queue is full; a zone transfer needs back-pressure.
 
-use super::handler::Handler;
-use async_trait::async_trait;
-use hickory_server::net::NetError;
-use hickory_server::net::runtime::TokioTime;
-use hickory_server::net::xfer::Protocol;
-use hickory_server::proto::op::{Header, MessageType, ResponseCode};
-use hickory_server::proto::rr::Record as WireRecord;
-use hickory_server::proto::serialize::binary::{BinDecodable, BinDecoder, BinEncoder};
-use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
-use hickory_server::zone_handler::{MessageResponse, MessageResponseBuilder, Queries};
-use std::net::SocketAddr;
-use std::sync::Arc;
+use super::event::Event;
+use super::respond::{Reply, Responder, Transport};
+use std::collections::HashMap;
+use std::io::{Error as IoError, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 /// Connections held at once; further ones wait in the kernel's queue.
-const CONNECTIONS: usize = 128;
+const CONNECTIONS: usize = 256;
+/// Connections held at once from one address; further ones are closed: one that stalls must not keep out the others.
+const FROM_ONE: usize = 128;
+/// Transfers under way at once; further ones wait for their turn.
+const TRANSFERS: usize = 16;
 /// How long a connection may rest between requests, or take for one (RFC 7766 §6.2.3).
 const IDLE: Duration = Duration::from_secs(8);
 /// How long a reader may take for one message of ours before we give it up.
@@ -31,27 +26,45 @@ const STALLED: Duration = Duration::from_secs(20);
 /// How long transfers under way may go on after shutdown was asked for.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// What all connections share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    responder: Responder,
+    free: Arc<Semaphore>,
+    transfers: Arc<Semaphore>,
+    from: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+impl Shared {
+    pub(super) fn new(responder: Responder) -> Self {
+        Self {
+            responder,
+            free: Arc::new(Semaphore::new(CONNECTIONS)),
+            transfers: Arc::new(Semaphore::new(TRANSFERS)),
+            from: Arc::default(),
+        }
+    }
+}
+
 /// Accepts until `stop` turns true, then lets what is under way end.
-pub(super) async fn listen(
-    listener: TcpListener,
-    handler: Handler,
-    mut stop: watch::Receiver<bool>,
-) {
-    let free = Arc::new(Semaphore::new(CONNECTIONS));
+pub(super) async fn listen(listener: TcpListener, shared: Shared, mut stop: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
         let accepted = tokio::select! {
-            accepted = accept(&listener, &free) => accepted,
+            accepted = accept(&listener, &shared.free) => accepted,
             _ = stop.wait_for(|stopped| *stopped) => break,
         };
         let Some((stream, peer, permit)) = accepted else {
             continue;
         };
-        let (handler, stop) = (handler.clone(), stop.clone());
+        let Some(counted) = Counted::one_more(&shared.from, peer.ip()) else {
+            continue;
+        };
+        let (shared, stop) = (shared.clone(), stop.clone());
         connections.spawn(async move {
-            serve(stream, peer, handler, stop).await;
-            drop(permit);
+            serve(stream, peer, shared, stop).await;
+            drop((counted, permit));
         });
     }
     let _ = timeout(FAREWELL, async {
@@ -60,7 +73,7 @@ pub(super) async fn listen(
     .await;
 }
 
-type Accepted = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
+type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
 
 async fn accept(listener: &TcpListener, free: &Arc<Semaphore>) -> Option<Accepted> {
     let permit = Arc::clone(free).acquire_owned().await.ok()?;
@@ -72,90 +85,113 @@ async fn accept(listener: &TcpListener, free: &Arc<Semaphore>) -> Option<Accepte
     None
 }
 
-/// One connection: requests in turn, each answered before the next is read.
+/// One connection of those from one address, while it lasts.
+struct Counted {
+    counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    from: IpAddr,
+}
+
+impl Counted {
+    fn one_more(counts: &Arc<Mutex<HashMap<IpAddr, usize>>>, from: IpAddr) -> Option<Self> {
+        let mut locked = counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = locked.entry(from).or_default();
+        if *count >= FROM_ONE {
+            return None;
+        }
+        *count = count.saturating_add(1);
+        Some(Self {
+            counts: Arc::clone(counts),
+            from,
+        })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut locked = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = locked.get_mut(&self.from) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                locked.remove(&self.from);
+            }
+        }
+    }
+}
+
+/// Requests in turn, each answered before the next is read.
 async fn serve(
-    stream: TcpStream,
+    mut stream: TcpStream,
     peer: SocketAddr,
-    handler: Handler,
+    shared: Shared,
     mut stop: watch::Receiver<bool>,
 ) {
-    let (mut reader, writer) = stream.into_split();
-    let out = TcpOut {
-        writer: Arc::new(Mutex::new(writer)),
-    };
+    // Answers are written whole: there is nothing to wait for to send along.
+    let _ = stream.set_nodelay(true);
     loop {
         let message = tokio::select! {
-            message = timeout(IDLE, read(&mut reader)) => message,
+            message = timeout(IDLE, read(&mut stream)) => message,
             _ = stop.wait_for(|stopped| *stopped) => return,
         };
         let Ok(Some(message)) = message else {
             return;
         };
-        if !respond(message, peer, &handler, &out).await {
+        if respond(&message, peer, &shared, &mut stream).await.is_err() {
             return;
         }
     }
 }
 
-async fn read(reader: &mut OwnedReadHalf) -> Option<Vec<u8>> {
-    let length = reader.read_u16().await.ok()?;
+async fn read(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let length = stream.read_u16().await.ok()?;
     let mut message = vec![0; usize::from(length)];
-    reader.read_exact(&mut message).await.ok()?;
+    stream.read_exact(&mut message).await.ok()?;
     Some(message)
 }
 
-/// Answers one message; whether the connection is worth keeping.
-async fn respond(message: Vec<u8>, peer: SocketAddr, handler: &Handler, out: &TcpOut) -> bool {
-    let Ok(header) = Header::read(&mut BinDecoder::new(&message)) else {
-        return false;
+/// Answers one message; an error where the connection is of no more use.
+async fn respond(
+    message: &[u8],
+    peer: SocketAddr,
+    shared: &Shared,
+    stream: &mut TcpStream,
+) -> Result<(), IoError> {
+    let responder = &shared.responder;
+    let mut transfer = match responder.respond(message, peer, Transport::Tcp) {
+        Reply::Nothing => return Err(ErrorKind::InvalidData.into()),
+        Reply::Message(answer) => return write(stream, answer).await,
+        Reply::Transfer(transfer) => transfer,
     };
-    // A response to a response is how loops begin.
-    if header.metadata.message_type == MessageType::Response {
-        return false;
+    let turn = shared.transfers.acquire().await;
+    let (zone, serial, since) = (transfer.apex().clone(), transfer.serial(), transfer.since());
+    let mut sent = Ok(());
+    while let Some(message) = transfer.next((responder.clock)()) {
+        sent = write(stream, message).await;
+        if sent.is_err() {
+            break;
+        }
     }
-    let Ok(request) = Request::from_bytes(message, peer, Protocol::Tcp) else {
-        let Ok(nothing) = Queries::read(&mut BinDecoder::new(&[]), 0) else {
-            return false;
-        };
-        let unreadable = MessageResponseBuilder::new(&nothing, None)
-            .error_msg(&header.metadata, ResponseCode::FormErr);
-        return out.clone().send_response(unreadable).await.is_ok();
-    };
-    handler
-        .handle_request::<_, TokioTime>(&request, out.clone())
-        .await;
-    true
+    drop(turn);
+    responder.events.tell(match &sent {
+        Ok(()) => Event::Transferred {
+            zone,
+            to: peer,
+            serial,
+            since,
+        },
+        Err(why) => Event::TransferBroke {
+            zone,
+            to: peer,
+            why: why.to_string(),
+        },
+    });
+    sent
 }
 
-#[derive(Clone)]
-struct TcpOut {
-    writer: Arc<Mutex<OwnedWriteHalf>>,
-}
-
-#[async_trait]
-impl ResponseHandler for TcpOut {
-    async fn send_response<'a>(
-        &mut self,
-        response: MessageResponse<
-            '_,
-            'a,
-            impl Iterator<Item = &'a WireRecord> + Send + 'a,
-            impl Iterator<Item = &'a WireRecord> + Send + 'a,
-            impl Iterator<Item = &'a WireRecord> + Send + 'a,
-            impl Iterator<Item = &'a WireRecord> + Send + 'a,
-        >,
-    ) -> Result<ResponseInfo, NetError> {
-        let mut octets = Vec::with_capacity(2048);
-        let mut encoder = BinEncoder::new(&mut octets);
-        let info = response.destructive_emit(&mut encoder)?;
-        let length =
-            u16::try_from(octets.len()).map_err(|_| NetError::from("a message above 64 KiB"))?;
-        let mut framed = length.to_be_bytes().to_vec();
-        framed.append(&mut octets);
-        let mut writer = self.writer.lock().await;
-        timeout(STALLED, writer.write_all(&framed))
-            .await
-            .map_err(|_| NetError::from("the requester does not read"))??;
-        Ok(info)
-    }
+async fn write(stream: &mut TcpStream, mut message: Vec<u8>) -> Result<(), IoError> {
+    let length =
+        u16::try_from(message.len()).map_err(|_| IoError::other("a message above 64 KiB"))?;
+    message.splice(..0, length.to_be_bytes());
+    timeout(STALLED, stream.write_all(&message))
+        .await
+        .map_err(|_| IoError::new(ErrorKind::TimedOut, "the requester does not read"))?
 }

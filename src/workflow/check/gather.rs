@@ -49,7 +49,7 @@ pub(super) fn gather(
     means: Means,
     now: Instant,
 ) -> Result<Evidence, WorkflowError> {
-    let scope = Scope::of(workspace, names)?;
+    let scope = Scope::of(workspace, names, now)?;
     let way = scope.way();
     let sender = |anchors| Sender {
         validator: Validator::new(
@@ -115,7 +115,7 @@ struct Scope<'w> {
 }
 
 impl<'w> Scope<'w> {
-    fn of(workspace: &'w Workspace, names: &[String]) -> Result<Self, WorkflowError> {
+    fn of(workspace: &'w Workspace, names: &[String], now: Instant) -> Result<Self, WorkflowError> {
         let config = &workspace.config;
         let mut certificates = Vec::new();
         for name in config.named_or_all(names) {
@@ -133,7 +133,7 @@ impl<'w> Scope<'w> {
         let mut places: Vec<Place<'w>> = Vec::new();
         let mut domains = BTreeMap::new();
         for zone in &config.zones {
-            let head = head::head(workspace, zone).map_err(|e| e.to_string());
+            let head = head::head(workspace, zone, now).map_err(|e| e.to_string());
             let mut concerns = ours.iter().any(|host| lies_in(host, zone, workspace));
             if let Ok(head) = &head {
                 for (domain, exchanges) in mail::exchanges(&head.content) {

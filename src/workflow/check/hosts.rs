@@ -7,7 +7,8 @@ use crate::observe::chain::NoAnswer;
 use crate::observe::extended_error::ExtendedError;
 use crate::observe::senders_view::{Destination, NoTlsa, Tlsa, plain};
 use crate::rotation::association::Association;
-use crate::workflow::verify::{SeenHost, Verdict, Verification};
+use crate::workflow::verdict::Verdict;
+use crate::workflow::verify::{SeenHost, Verification};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether a validating sender delivers, to every host, address and algorithm.

@@ -7,7 +7,7 @@ use crate::dnssec::dnskey::{DigestType, Dnskey};
 use crate::dnssec::keystore::{Role, new_key};
 use crate::publish::command::Invocation;
 use crate::publish::serve::served::ServedZone;
-use crate::publish::serve::server::{Server, Transfers};
+use crate::publish::serve::server::{Server, Settings};
 use crate::rotation::association::Association;
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
@@ -88,7 +88,7 @@ impl Stage {
         let (authorities, hosts) = runtime.block_on(async {
             let mut authorities = Vec::new();
             for (name, lag) in [("ns1", Span::ZERO), ("ns2", Span::hours(3))] {
-                let server = Server::start(loopback(), Transfers::default())
+                let server = Server::start(loopback(), Settings::default())
                     .await
                     .map_err(|e| broken("start an authoritative server", &e))?;
                 authorities.push(Authority {

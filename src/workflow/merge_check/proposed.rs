@@ -83,7 +83,6 @@ pub(super) fn judge(
 
 /// Whether the request is a proposal, and then one of the present step, in a commit of its own.
 fn judge_step_of(step: &str, commits: usize, verdict: &Verdict) -> Result<Claim, Finding> {
-    let stands = |state: &Rotation| Purpose::of(state.step).filter(|_| !state.is_over());
     let (id, purpose) = step.rsplit_once('/').unwrap_or((step, ""));
     let found = verdict
         .upheld
@@ -96,7 +95,8 @@ fn judge_step_of(step: &str, commits: usize, verdict: &Verdict) -> Result<Claim,
     let Some((id, state)) = found else {
         return Err(over(None));
     };
-    match stands(state) {
+    // Also of a rotation that is over: what was merged late is taken back by its last step, proposed once more.
+    match Purpose::of(state.step) {
         Some(present) if present.to_string() == purpose => {
             if commits > 1 {
                 return Err(Finding::MoreThanAProposal {

@@ -1,8 +1,10 @@
 //! `[[certificate]]`: one key set, the hosts and ports that present it, its files, and how the next one gets there.
 
 use super::document::{Findings, Located, Section};
+use super::policy::{Patience, read_policy};
 use super::zone::ZoneConfig;
-use super::{POLICY, Said, command_of, domain_name, read_policy};
+use super::{POLICY, command_of, domain_name};
+use crate::rotation::due::Cadence;
 use crate::rotation::observation::Endpoint;
 use crate::rotation::policy::Policy;
 use crate::zone::name::Name;
@@ -26,7 +28,7 @@ pub(super) const CERTIFICATE: &[&str] = &[
 ];
 pub(super) const FILES: &[&str] = &["certificate", "key"];
 pub(super) const NEXT: &[&str] = &["generate", "certificate", "key"];
-pub(super) const DEPLOY: &[&str] = &["manual", "command"];
+pub(super) const DEPLOY: &[&str] = &["manual", "command", "rollback"];
 pub(super) const TLSRPT: &[&str] = &["maildir", "mbox"];
 pub(super) const MTA_STS: &[&str] = &["roots", "addresses"];
 
@@ -53,12 +55,16 @@ pub struct CertificateConfig {
     pub deploy: Deploy,
     /// Addresses to connect to instead of those in DNS, by host.
     pub addresses: BTreeMap<String, Vec<Destination>>,
+    /// What puts the previous certificate back, where a program does.
+    pub rollback: Option<Vec<String>>,
     /// The mailbox, file or directory, that senders' TLS reports arrive in, if it is watched.
     pub tlsrpt: Option<PathBuf>,
     /// How MTA-STS policies are fetched.
     pub mta_sts: MtaSts,
     /// The policy that holds for it.
     pub policy: Policy,
+    /// When the machine begins rotations by itself, and whether the next key is kept published.
+    pub cadence: Cadence,
 }
 
 /// How MTA-STS policies are fetched, where that is not as a sender would.
@@ -154,7 +160,7 @@ impl CertificateConfig {
 
 pub(super) fn read<'t>(
     mut section: Section<'t>,
-    policy: Said,
+    patience: Patience,
     root: &Path,
     findings: &mut Findings<'t>,
 ) -> Option<CertificateConfig> {
@@ -176,7 +182,7 @@ pub(super) fn read<'t>(
     };
     let deploy = match section.take("deploy", findings) {
         Some((at, value)) => read_deploy(at, value, findings),
-        None => Some(Deploy::Manual),
+        None => Some((Deploy::Manual, None)),
     };
     let addresses = match section.take("addresses", findings) {
         Some((_, value)) => read_addresses(value, hosts.as_deref().unwrap_or_default(), findings),
@@ -189,29 +195,30 @@ pub(super) fn read<'t>(
         .take("mta_sts", findings)
         .and_then(|(_, value)| read_mta_sts(value, root, findings))
         .unwrap_or_default();
-    let policy = if tlsrpt.is_some() {
-        policy.where_reports_are_read()
+    let patience = if tlsrpt.is_some() {
+        patience.where_reports_are_read()
     } else {
-        policy
+        patience
     };
-    let policy = match section.take("policy", findings) {
+    let patience = match section.take("policy", findings) {
         Some((_, value)) => Section::open("[certificate.policy]", value, POLICY, findings)
-            .map_or(policy.policy, |section| {
-                read_policy(section, policy, findings).policy
-            }),
-        None => policy.policy,
+            .map_or(patience, |section| read_policy(section, patience, findings)),
+        None => patience,
     };
+    let (deploy, rollback) = deploy?;
     Some(CertificateConfig {
         name: name?,
         hosts: hosts?,
         ports: ports?,
         live: live?,
         next: next?,
-        deploy: deploy?,
+        deploy,
         addresses,
+        rollback,
         tlsrpt,
         mta_sts,
-        policy,
+        policy: patience.policy,
+        cadence: patience.cadence,
     })
 }
 
@@ -396,15 +403,16 @@ fn read_deploy<'t>(
     line: usize,
     value: Spanned<DeValue<'t>>,
     findings: &mut Findings<'t>,
-) -> Option<Deploy> {
+) -> Option<(Deploy, Option<Vec<String>>)> {
     let wanted = "`deploy` must be { manual = true } or { command = [\"/usr/local/sbin/deploy-mail-cert\"] }";
     let mut deploy = Section::open("`deploy`", value, DEPLOY, findings)?;
     let manual = deploy
         .take("manual", findings)
         .map(|(_, value)| value.get_ref().as_bool());
+    let rollback = command_of(&mut deploy, "rollback", findings);
     match (manual, command_of(&mut deploy, "command", findings)) {
-        (Some(Some(true)), None) => Some(Deploy::Manual),
-        (None, Some(command)) => Some(Deploy::Command(command)),
+        (Some(Some(true)), None) => Some((Deploy::Manual, rollback)),
+        (None, Some(command)) => Some((Deploy::Command(command), rollback)),
         _ => {
             findings.wrong(line, wanted);
             None

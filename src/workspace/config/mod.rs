@@ -3,21 +3,25 @@
 //! Every key is known or an error; every error names its line; all of them are told at once. Relative paths are
 //! relative to the directory of the configuration.
 
+pub mod access;
 mod certificate;
 mod document;
 pub mod duration;
+mod policy;
+mod serve;
 mod zone;
 
 pub use certificate::{
     CertificateConfig, Deploy, Destination, GeneratedKey, KeyFiles, LiveFiles, MtaSts, NextKey,
 };
 pub use document::Problem;
+pub use serve::ServeConfig;
 pub use zone::{Denial, Publication, Signing, ZoneConfig};
 
-use crate::rotation::policy::Policy;
 use crate::rotation::timing::Span;
 use crate::zone::name::Name;
 use document::{Findings, Located, Section};
+use policy::{Patience, read_policy};
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,6 +37,8 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("`sign`", zone::SIGN),
     ("`publish`", zone::PUBLISH),
     ("`git`", zone::GIT),
+    ("`serve`", serve::SERVE),
+    ("`update`", zone::UPDATE),
     ("`proposals`", zone::PROPOSALS),
     ("[[certificate]]", certificate::CERTIFICATE),
     ("`live`", certificate::FILES),
@@ -43,7 +49,15 @@ pub const KEYS: &[(&str, &[&str])] = &[
 ];
 
 const DOCUMENT: &[&str] = &["policy", "zone", "certificate"];
-const POLICY: &[&str] = &["min_wait", "soak", "safety_margin"];
+const POLICY: &[&str] = &[
+    "min_wait",
+    "soak",
+    "safety_margin",
+    "concurrent",
+    "standby",
+    "max_age",
+    "renew_before",
+];
 
 /// A whole configuration, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,11 +158,11 @@ impl Config {
 fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
     let mut document = findings.document(DOCUMENT)?;
     let policy = match document.take("policy", findings) {
-        None => Said::default(),
+        None => Patience::default(),
         Some((_, value)) => {
             let section = Section::open("[policy]", value, POLICY, findings);
-            section.map_or(Said::default(), |s| {
-                read_policy(s, Said::default(), findings)
+            section.map_or(Patience::default(), |s| {
+                read_policy(s, Patience::default(), findings)
             })
         }
     };
@@ -189,42 +203,6 @@ fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
             .collect(),
         warnings: Vec::new(),
     })
-}
-
-/// A policy, and whether somebody said how long its soak is.
-#[derive(Clone, Copy, Debug, Default)]
-struct Said {
-    policy: Policy,
-    soak: bool,
-}
-
-impl Said {
-    /// Reports cover a UTC day and arrive the day after: where they are read, the soak is two days unless it is said.
-    fn where_reports_are_read(mut self) -> Self {
-        if !self.soak {
-            self.policy.soak = Span::days(2);
-        }
-        self
-    }
-}
-
-/// Reads a policy table; what it does not say is as in `otherwise`.
-fn read_policy<'t>(mut section: Section<'t>, otherwise: Said, findings: &mut Findings<'t>) -> Said {
-    let line = section.line;
-    let soak = otherwise.soak || section.has("soak");
-    let otherwise = otherwise.policy;
-    let mut duration =
-        |key: &str, otherwise: Span| duration_of(&mut section, key, findings).unwrap_or(otherwise);
-    let policy = Policy {
-        min_wait: duration("min_wait", otherwise.min_wait),
-        soak: duration("soak", otherwise.soak),
-        safety_margin: duration("safety_margin", otherwise.safety_margin),
-    };
-    if policy.soak == Span::ZERO {
-        let message = "`soak` is 0s: old records leave as soon as the hosts present the new key, before anybody could notice that it does not work";
-        findings.warn(line, message);
-    }
-    Said { policy, soak }
 }
 
 /// The duration at `key`; none when it is not there, or is none (then that is reported).

@@ -1,13 +1,14 @@
 //! `[[zone]]`: its file, who signs it, which servers answer for it and how a change gets there.
 
 use super::document::{Findings, Located, Section};
-use super::{command_of, domain_name, duration_of};
+use super::serve::{self, ServeConfig};
+use super::{access, command_of, domain_name, duration_of};
 pub use crate::dnssec::denial::Denial;
 use crate::dnssec::nsec3::Hashing;
 use crate::dnssec::sign::usual_jitter;
 use crate::rotation::timing::Span;
 use crate::zone::name::Name;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use toml::de::DeValue;
 
@@ -23,11 +24,9 @@ pub(super) const ZONE: &[&str] = &[
 ];
 pub(super) const SIGN: &[&str] = &["keys", "denial", "signed", "validity", "refresh", "jitter"];
 pub(super) const PROPOSALS: &[&str] = &["sign_with"];
-pub(super) const PUBLISH: &[&str] = &["git", "file"];
+pub(super) const PUBLISH: &[&str] = &["git", "file", "update", "serve"];
+pub(super) const UPDATE: &[&str] = &["server", "tsig"];
 pub(super) const GIT: &[&str] = &["branch", "remote"];
-
-/// The port that authoritative servers answer on (RFC 1035 §4.2).
-const DNS: u16 = 53;
 
 /// What stands for the rotation's name in a branch name.
 pub(super) const PLACEHOLDER: &str = "{rotation}";
@@ -37,7 +36,7 @@ pub(super) const PLACEHOLDER: &str = "{rotation}";
 pub struct ZoneConfig {
     /// The apex.
     pub name: Name,
-    /// The master file, inside the workspace.
+    /// The master file, inside the workspace; where a primary is sent updates, the name under which its answers are told.
     pub file: PathBuf,
     /// Who signs it.
     pub signing: Signing,
@@ -47,6 +46,8 @@ pub struct ZoneConfig {
     pub publication: Publication,
     /// The git remote whose branch counts as merged, and to which changes are pushed, if there is one.
     pub remote: Option<String>,
+    /// How our own server serves the signed zone, if it does.
+    pub serve: Option<ServeConfig>,
     /// The SSH key that proposals are signed with, if they are.
     pub proposal_key: Option<PathBuf>,
     /// Run after the file that the server reads has changed: the program and its arguments.
@@ -90,6 +91,13 @@ pub enum Publication {
     },
     /// The file is written; there is no git, what lies on disk counts as merged.
     File,
+    /// The primary is sent dynamic updates; what it answers itself counts as merged. There is no zone file.
+    Update {
+        /// Where the primary listens.
+        server: SocketAddr,
+        /// A file with the one TSIG key that it shares with us.
+        tsig: PathBuf,
+    },
 }
 
 impl Publication {
@@ -97,7 +105,7 @@ impl Publication {
     pub fn branch(&self, rotation: &str) -> Option<String> {
         match self {
             Self::GitBranch { template } => Some(template.replace(PLACEHOLDER, rotation)),
-            Self::GitCurrent | Self::File => None,
+            Self::GitCurrent | Self::File | Self::Update { .. } => None,
         }
     }
 }
@@ -110,9 +118,26 @@ pub(super) fn read<'t>(
     let name = section
         .required_text("name", "name = \"example.com\"", findings)
         .and_then(|text| domain_name("name", &text, findings));
-    let file = section
-        .required_text("file", "file = \"zones/example.com.zone\"", findings)
-        .and_then(|text| inside(root, &text, findings));
+    let published = match section.take("publish", findings) {
+        None => Some(Published {
+            how: reviewed(),
+            remote: None,
+            serve: None,
+        }),
+        Some((line, value)) => read_publication(line, value, root, findings),
+    };
+    let file = match (published.as_ref().map(|p| &p.how), &name) {
+        (Some(Publication::Update { server, .. }), Some(name)) => {
+            if let Some((line, _)) = section.take("file", findings) {
+                findings.wrong(line, "`file` goes with git and file: where a primary is sent updates, the zone is what it says");
+            }
+            let zone = name.to_string();
+            Some(root.join(format!("{}@{server}", zone.trim_end_matches('.'))))
+        }
+        _ => section
+            .required_text("file", "file = \"zones/example.com.zone\"", findings)
+            .and_then(|text| inside(root, &text, findings)),
+    };
     // Without a file there is nothing that a default could be made of; that is reported already.
     let signing = read_signing(
         &mut section,
@@ -120,10 +145,7 @@ pub(super) fn read<'t>(
         file.as_deref().unwrap_or(root),
         findings,
     );
-    let publication = match section.take("publish", findings) {
-        None => Some((reviewed(), None)),
-        Some((line, value)) => read_publication(line, value, findings),
-    };
+    check_publication(&section, published.as_ref(), signing.as_ref(), findings);
     let servers = section
         .texts("servers", findings)
         .map_or(Vec::new(), |texts| {
@@ -133,7 +155,10 @@ pub(super) fn read<'t>(
     let proposals = section.take("proposals", findings);
     let proposal_key = proposals.and_then(|(line, value)| {
         let wants_it = matches!(signing, Some(Signing::Here { .. }) | None)
-            && publication.as_ref().map(|(how, _)| how) != Some(&Publication::File);
+            && !matches!(
+                published.as_ref().map(|p| &p.how),
+                Some(Publication::File | Publication::Update { .. })
+            );
         if !wants_it {
             findings.wrong(
                 line,
@@ -143,14 +168,15 @@ pub(super) fn read<'t>(
         read_proposals(line, value, root, findings)
     });
     let reload = command_of(&mut section, "reload", findings);
-    let (publication, remote) = publication?;
+    let published = published?;
     Some(ZoneConfig {
         name: name?,
         file: file?,
         signing: signing?,
         servers,
-        publication,
-        remote,
+        publication: published.how,
+        remote: published.remote,
+        serve: published.serve,
         proposal_key,
         reload,
     })
@@ -173,6 +199,23 @@ fn read_proposals<'t>(
     let example = "sign_with = \"/home/me/.ssh/id_ed25519\"";
     let key = proposals.required_text("sign_with", example, findings)?;
     Some(root.join(key.value))
+}
+
+/// What goes together: who signs, how a change is made, and who serves.
+fn check_publication(
+    section: &Section<'_>,
+    published: Option<&Published>,
+    signing: Option<&Signing>,
+    findings: &mut Findings<'_>,
+) {
+    let external = matches!(signing, Some(Signing::External { .. }));
+    if published.is_some_and(|p| p.serve.is_some()) && external {
+        findings.wrong(section.line, "`publish = { serve = … }` goes with sign = { keys = … }: what somebody else signs, somebody else serves");
+    }
+    let is_updated = published.is_some_and(|p| matches!(p.how, Publication::Update { .. }));
+    if is_updated && signing.is_some() && !external {
+        findings.wrong(section.line, "`publish = { update = … }` goes with sign = \"external\": the primary that takes updates signs them");
+    }
 }
 
 fn reviewed() -> Publication {
@@ -273,24 +316,44 @@ fn read_signing_here<'t>(
     })
 }
 
+/// What `publish` says.
+struct Published {
+    how: Publication,
+    remote: Option<String>,
+    serve: Option<ServeConfig>,
+}
+
 fn read_publication<'t>(
     line: usize,
     value: toml::Spanned<DeValue<'t>>,
+    root: &Path,
     findings: &mut Findings<'t>,
-) -> Option<(Publication, Option<String>)> {
-    let wanted = "`publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }";
+) -> Option<Published> {
+    let wanted = "`publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }, each also with serve = { … }, or { update = { server = …, tsig = … } }";
     if !value.get_ref().is_table() {
         findings.wrong(line, wanted);
         return None;
     }
     let mut publish = Section::open("`publish`", value, PUBLISH, findings)?;
-    match (
+    let serve = match publish.take("serve", findings) {
+        None => None,
+        Some((_, value)) => Some(serve::read(value, root, findings)?),
+    };
+    let update = publish.take("update", findings);
+    let (how, remote) = match (
         publish.take("git", findings),
         publish.take("file", findings),
     ) {
+        (None, None) if update.is_some() && serve.is_none() => {
+            (read_update(update?.1, root, findings)?, None)
+        }
+        _ if update.is_some() => {
+            findings.wrong(line, wanted);
+            return None;
+        }
         (Some((_, value)), None) => {
             let mut git = Section::open("`git`", value, GIT, findings)?;
-            let publication = match git.text("branch", findings) {
+            let how = match git.text("branch", findings) {
                 None => Publication::GitCurrent,
                 Some(text) => branch_template(text, findings)?,
             };
@@ -298,16 +361,42 @@ fn read_publication<'t>(
                 None => None,
                 Some(text) => Some(remote_name(text, findings)?),
             };
-            Some((publication, remote))
+            (how, remote)
         }
         (None, Some((_, value))) if value.get_ref().as_bool() == Some(true) => {
-            Some((Publication::File, None))
+            (Publication::File, None)
         }
+        // To be served says nothing of how a change is made: that is as usual.
+        (None, None) if serve.is_some() => (reviewed(), None),
         _ => {
             findings.wrong(line, wanted);
-            None
+            return None;
         }
-    }
+    };
+    Some(Published { how, remote, serve })
+}
+
+fn read_update<'t>(
+    value: toml::Spanned<DeValue<'t>>,
+    root: &Path,
+    findings: &mut Findings<'t>,
+) -> Option<Publication> {
+    let mut update = Section::open("`update`", value, UPDATE, findings)?;
+    let server = update
+        .required_text("server", "server = \"127.0.0.1:53\"", findings)
+        .and_then(|text| {
+            let address = access::socket_address(&text.value);
+            if address.is_none() {
+                let wanted = "an IP address is expected, with a port if it is not 53";
+                findings.wrong(text.line, format!("`server`: `{}`: {wanted}", text.value));
+            }
+            address
+        });
+    let tsig = update.required_text("tsig", "tsig = \"keys/update.tsig\"", findings);
+    Some(Publication::Update {
+        server: server?,
+        tsig: root.join(tsig?.value),
+    })
 }
 
 fn branch_template(text: Located<String>, findings: &mut Findings<'_>) -> Option<Publication> {
@@ -319,8 +408,13 @@ fn branch_template(text: Located<String>, findings: &mut Findings<'_>) -> Option
         findings.wrong(line, format!("`branch` must contain {PLACEHOLDER}, so that two rotations never share a branch; `{template}` does not"));
         return None;
     }
-    if template.starts_with("journal/") || !is_branch_name(&template.replace(PLACEHOLDER, "mail.1"))
-    {
+    if template.starts_with("journal/") {
+        let message =
+            "what begins with `journal/` would be in the way of the journals that runners share";
+        findings.wrong(line, format!("`branch`: {message}"));
+        return None;
+    }
+    if !is_branch_name(&template.replace(PLACEHOLDER, "mail.1")) {
         findings.wrong(
             line,
             format!("`branch`: git does not allow `{template}` as the name of a branch"),
@@ -361,19 +455,12 @@ fn is_branch_name(name: &str) -> bool {
 
 /// The address of a server: with a port, or without one for port 53.
 fn server(text: &Located<String>, findings: &mut Findings<'_>) -> Option<SocketAddr> {
-    let bare = text.value.trim_start_matches('[').trim_end_matches(']');
-    let address = text.value.parse().ok().or_else(|| {
-        let address: IpAddr = bare.parse().ok()?;
-        Some(SocketAddr::new(address, DNS))
-    });
-    match address {
-        Some(address) if address.port() != 0 => Some(address),
-        _ => {
-            let wanted = "an IP address is expected, with a port if it is not 53, such as 192.0.2.53 or [2001:db8::53]:5353";
-            findings.wrong(text.line, format!("`servers`: `{}`: {wanted}", text.value));
-            None
-        }
+    let address = access::socket_address(&text.value);
+    if address.is_none() {
+        let wanted = "an IP address is expected, with a port if it is not 53, such as 192.0.2.53 or [2001:db8::53]:5353";
+        findings.wrong(text.line, format!("`servers`: `{}`: {wanted}", text.value));
     }
+    address
 }
 
 /// A file that must lie inside the workspace, because it is read, edited and committed.
@@ -402,6 +489,18 @@ fn inside(root: &Path, text: &Located<String>, findings: &mut Findings<'_>) -> O
 
 /// What no zone can see alone: two of one name, or two that write one file.
 pub(super) fn check_together(zones: &[(usize, ZoneConfig)], findings: &mut Findings<'_>) {
+    // The journals of all certificates are shared over one.
+    let mut remotes = zones
+        .iter()
+        .filter_map(|(line, zone)| Some((*line, zone.remote.as_ref()?)));
+    if let Some((_, first)) = remotes.next() {
+        for (line, _) in remotes.filter(|(_, other)| *other != first) {
+            findings.wrong(
+                line,
+                format!("`remote`: another zone names `{first}`; runners share their journals over one remote"),
+            );
+        }
+    }
     let mut files: Vec<&Path> = Vec::new();
     for (at, (line, zone)) in zones.iter().enumerate() {
         if zones

@@ -81,6 +81,9 @@ pub enum Corruption {
     /// The line before was changed after this one was written.
     #[error("its `previous` is not the digest of the line before: that line was changed")]
     BrokenChain,
+    /// The line itself was changed.
+    #[error("its `digest` is not that of the line: it was changed after it was written")]
+    Altered,
     /// Time does not run backwards.
     #[error("it was recorded at {at}, before the entry above ({previous})")]
     TimeBackwards {

@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 /// The version of the line format, and the only one read.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 
 /// Which rotation of which certificate; prints as `mail.1`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +40,9 @@ pub(super) struct Line<E> {
     pub(super) rotation: String,
     pub(super) event: E,
     pub(super) previous: Option<String>,
+    /// Of the line's own octets, up to this field.
+    #[serde(skip_serializing)]
+    pub(super) digest: String,
 }
 
 /// The one field that every version has.
@@ -80,6 +83,22 @@ pub(super) fn instant(text: &str) -> Option<Instant> {
     let parsed = chrono::DateTime::parse_from_rfc3339(text).ok()?;
     let instant = Instant::from_unix(u64::try_from(parsed.timestamp()).ok()?);
     (instant.to_string() == text).then_some(instant)
+}
+
+/// The line's octets with their own digest as the last field, so that the last line, which no other rests on, cannot be
+/// changed unseen either.
+pub(super) fn sealed(mut fields: Vec<u8>) -> Vec<u8> {
+    fields.pop(); // the brace at the end
+    let own = digest(&fields);
+    fields.extend(format!(",\"digest\":\"{own}\"}}").into_bytes());
+    fields
+}
+
+/// Whether a line ends with the digest of what stands before it.
+pub(super) fn is_intact(line: &[u8], own: &str) -> bool {
+    let ending = format!(",\"digest\":\"{own}\"}}");
+    let fields = line.strip_suffix(ending.as_bytes());
+    fields.is_some_and(|fields| digest(fields) == own)
 }
 
 pub(super) fn digest(line: &[u8]) -> String {

@@ -1,7 +1,8 @@
 //! The journal: one append-only file of facts per certificate, one JSON object a line, chained by digests.
 //!
-//! A line is `{"version":1,"seq":2,"at":"2026-11-23T08:00:00Z","rotation":"mail.1","event":{…},"previous":"<hex>"}`;
-//! `previous` is the SHA-256 of the line before without its newline, and null on the first. Reading is strict: what
+//! A line is `{"version":2,"seq":2,"at":"2026-11-23T08:00:00Z","rotation":"mail.1","event":{…},"previous":"<hex>","digest":"<hex>"}`;
+//! `previous` is the SHA-256 of the line before without its newline, and null on the first; `digest` is that of the line's
+//! own octets before the comma in front of it. Reading is strict: what
 //! this version did not write exactly so, it refuses to act on. The one thing forgiven is an end that a crash tore:
 //! no later fact can rest on it, because a line counts only once it is flushed.
 
@@ -14,7 +15,7 @@ pub use line::{Entry, NotARotation, RotationId, VERSION};
 use super::durable;
 use super::lock::WorkspaceLock;
 use crate::rotation::timing::Instant;
-use line::{Line, Versioned, digest, instant, is_cut_off};
+use line::{Line, Versioned, digest, instant, is_cut_off, is_intact, sealed};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -136,7 +137,8 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
         if version != VERSION {
             return Err(Corruption::UnknownVersion(version));
         }
-        let line: Line<E> = serde_json::from_slice(line).map_err(|e| not_an_entry(&e))?;
+        let octets = line;
+        let line: Line<E> = serde_json::from_slice(octets).map_err(|e| not_an_entry(&e))?;
         let at = instant(&line.at).ok_or_else(|| {
             Corruption::NotAnEntry(format!(
                 "`{}` is not a time such as 2026-12-01T08:00:00Z",
@@ -158,6 +160,9 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
         let rotation = line.rotation.parse::<RotationId>();
         let rotation = rotation.map_err(|_| self.foreign(&line.rotation))?;
         self.may_follow(&rotation)?;
+        if !is_intact(octets, &line.digest) {
+            return Err(Corruption::Altered);
+        }
         Ok(Entry {
             seq: line.seq,
             at,
@@ -218,8 +223,9 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
             rotation: rotation.to_string(),
             event,
             previous: self.last.clone(),
+            digest: String::new(),
         };
-        let bytes = serde_json::to_vec(&line).map_err(JournalError::Event)?;
+        let bytes = sealed(serde_json::to_vec(&line).map_err(JournalError::Event)?);
         self.last = Some(digest(&bytes));
         self.pending.extend(bytes);
         self.pending.push(b'\n');

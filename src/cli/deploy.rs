@@ -1,0 +1,22 @@
+//! `deploy`: let a deployment go that rests or is held.
+
+use super::exit::{Exit, Failure};
+use super::{Global, standing};
+use crate::workflow::deploy;
+use clap::Args;
+
+/// Let the deployment go: of a standby key before it is due, or after a rollback. Every gate is asked all the same.
+#[derive(Debug, Args)]
+pub(crate) struct Deploy {
+    /// The certificate whose deployment may begin
+    name: String,
+}
+
+pub(crate) fn run(args: &Deploy, global: &Global) -> Result<Exit, Failure> {
+    let workspace = global.workspace()?;
+    let tick = deploy::deploy(&workspace, &args.name, global.now())?;
+    standing::print(
+        &[tick],
+        standing::Style::paragraph_or_json(global, "deploy"),
+    )
+}

@@ -1,0 +1,238 @@
+//! Keeps a running server's zones new: reads their files when told to or when they changed, and says what it did.
+
+use super::history::History;
+use super::source::{Ready, Source, ZoneSource};
+use crate::cli::{Failure, Global};
+use crate::publish::serve::served::ServedZone;
+use crate::publish::serve::server::Server;
+use crate::rotation::timing::{Instant, Span};
+use crate::zone::name::Name;
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::task::JoinSet;
+
+/// How long before the first signature ends this is said, and how often it is said again.
+const WARNED: Span = Span::hours(1);
+
+/// One zone, as it is served.
+struct Kept {
+    source: ZoneSource,
+    serial: u32,
+    expiration: Option<Instant>,
+    /// The file that was read last, whatever came of it.
+    stamp: Option<Stamp>,
+    reading: bool,
+    /// Asked for while it was being read.
+    again: bool,
+    warned: Option<Instant>,
+}
+
+/// What tells one version of a file from another.
+type Stamp = (u64, u64, u64, i64, i64);
+
+fn stamp(file: &Path) -> Option<Stamp> {
+    let m = fs::metadata(file).ok()?;
+    Some((m.dev(), m.ino(), m.size(), m.mtime(), m.mtime_nsec()))
+}
+
+pub(super) struct Keeper {
+    zones: Vec<Kept>,
+    watched: bool,
+    server: Arc<Server>,
+    global: Global,
+    /// Files being read: reading and verifying a large zone takes a while, in which signals must be heard.
+    readers: JoinSet<(usize, Result<Arc<ServedZone>, Failure>)>,
+}
+
+impl Keeper {
+    pub(super) fn new(source: Source, server: Server, global: Global) -> Self {
+        let kept = |source: ZoneSource| Kept {
+            stamp: stamp(&source.file),
+            source,
+            serial: 0,
+            expiration: None,
+            reading: false,
+            again: false,
+            warned: None,
+        };
+        Self {
+            watched: source.watched,
+            zones: source.zones.into_iter().map(kept).collect(),
+            server: Arc::new(server),
+            global,
+            readers: JoinSet::new(),
+        }
+    }
+
+    /// Serves the first versions.
+    pub(super) fn begin(&mut self, zones: Vec<Ready>) {
+        for (index, zone) in zones {
+            eprintln!("serving {} serial {}", zone.apex(), zone.serial());
+            if let Some(kept) = self.zones.get_mut(index) {
+                kept.serial = zone.serial();
+                kept.expiration = zone.expiration();
+            }
+            let source = self.zones.get(index).map(|kept| &kept.source);
+            let history = source.and_then(|source| source.history.as_ref());
+            let earlier = history.map(History::read).unwrap_or_default();
+            self.server.publish_after(zone, earlier);
+        }
+    }
+
+    /// Reads every file again.
+    pub(super) fn reload_all(&mut self) {
+        for index in 0..self.zones.len() {
+            self.read(index);
+        }
+    }
+
+    /// Reads the file of one zone again.
+    pub(super) fn reload(&mut self, apex: &Name) {
+        let found = self.zones.iter().position(|zone| zone.source.apex == *apex);
+        if let Some(index) = found {
+            self.read(index);
+        }
+    }
+
+    /// Reads the files that have changed, where that is wished, and warns of signatures that end.
+    pub(super) fn look(&mut self) {
+        let now = self.global.now();
+        for index in 0..self.zones.len() {
+            let Some(kept) = self.zones.get_mut(index) else {
+                continue;
+            };
+            kept.warn(now);
+            if self.watched {
+                let present = stamp(&kept.source.file);
+                if present.is_some() && present != kept.stamp {
+                    self.read(index);
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, index: usize) {
+        let Some(kept) = self.zones.get_mut(index) else {
+            return;
+        };
+        if kept.reading {
+            kept.again = true;
+            return;
+        }
+        kept.reading = true;
+        // Taken before it is read: what is written meanwhile is a change.
+        kept.stamp = stamp(&kept.source.file);
+        let (source, server) = (kept.source.clone(), Arc::clone(&self.server));
+        let now = self.global.now();
+        self.readers.spawn_blocking(move || {
+            let read = source.read(now);
+            if let Ok(zone) = &read
+                && let Some(delta) = server.publish(Arc::clone(zone))
+                && let Some(history) = &source.history
+                && let Err(why) = history.keep(&delta)
+            {
+                eprintln!(
+                    "warning: after a restart, secondaries of {} are sent the whole zone: {why}",
+                    source.apex
+                );
+            }
+            (index, read)
+        });
+    }
+
+    /// Waits for a file to be read; for ever if none is.
+    pub(super) async fn reloaded(&mut self) {
+        let Some(done) = self.readers.join_next().await else {
+            return std::future::pending().await;
+        };
+        let Ok((index, read)) = done else { return };
+        let Some(kept) = self.zones.get_mut(index) else {
+            return;
+        };
+        match read {
+            Ok(new) => {
+                let note = Advance(kept.serial, new.serial());
+                eprintln!("serving {} serial {} {note}", new.apex(), new.serial());
+                kept.serial = new.serial();
+                kept.expiration = new.expiration();
+                kept.warned = None;
+            }
+            Err(failure) => {
+                eprintln!("error: {}", failure.message);
+                eprintln!("keeping serial {} of {}", kept.serial, kept.source.apex);
+            }
+        }
+        kept.reading = false;
+        if std::mem::take(&mut kept.again) {
+            self.read(index);
+        }
+    }
+
+    /// Lets what is under way end, and the server with it.
+    pub(super) async fn end(mut self) {
+        while self.readers.join_next().await.is_some() {}
+        if let Some(server) = Arc::into_inner(self.server) {
+            server.shutdown().await;
+        }
+    }
+}
+
+impl Kept {
+    fn warn(&mut self, now: Instant) {
+        let Some(end) = self
+            .expiration
+            .filter(|end| *end <= now + self.source.serve.horizon.max(WARNED))
+        else {
+            return;
+        };
+        if self.warned.is_some_and(|last| now < last + WARNED) {
+            return;
+        }
+        self.warned = Some(now);
+        let (apex, serial) = (&self.source.apex, self.serial);
+        if end <= now {
+            eprintln!(
+                "error: signatures of {apex} serial {serial} ended on {end}: validators reject what is served"
+            );
+        } else {
+            eprintln!(
+                "warning: the first signature of {apex} serial {serial} ends on {end}: sign the zone anew"
+            );
+        }
+    }
+}
+
+/// From one serial to another, as secondaries see it (RFC 1982 §3.2).
+struct Advance(u32, u32);
+
+impl fmt::Display for Advance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(old, new) = self;
+        match new.wrapping_sub(*old) {
+            0 => f.write_str("(as before: secondaries will not fetch it)"),
+            1..0x8000_0000 => write!(f, "(was {old})"),
+            _ => write!(f, "(was {old}: a step back, secondaries will not fetch it)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_serial_that_does_not_advance_is_said() {
+        let table = [
+            (1, 2, "(was 1)"),
+            (7, 7, "(as before: secondaries will not fetch it)"),
+            (2, 1, "(was 2: a step back, secondaries will not fetch it)"),
+            (u32::MAX, 0, "(was 4294967295)"),
+        ];
+        for (old, new, expected) in table {
+            assert_eq!(Advance(old, new).to_string(), expected);
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! Delivery at risk, named: what is wrong, where and since when, and the shortest safe plan.
+//!
+//! The judgement is `promise`'s alone; here a breach gets a name that a person can act on. What can only be detected, never
+//! prevented (a certificate deployed early, a secondary that goes back, a restored zone), ends up here.
+
+use super::association::Association;
+use super::exposure::{Exposure, Holder, Presenter};
+use super::observation::{Observation, Seen, TlsaName};
+use super::promise::{self, Breach, Mismatch};
+use super::step::{Rotation, Step};
+use super::timing::Instant;
+use super::wait;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// What is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trouble {
+    /// A host presents the incoming key while some RRset lacks it: it was deployed before its time, or the zone went back.
+    EarlyKey,
+    /// A host presents the previous key while some RRset lacks it: it was put back after its record left.
+    OldKeyAgain,
+    /// A host presents a key that the rotation does not know: somebody else renewed its certificate.
+    UnknownKey,
+    /// A server answers with an RRset that does not list a key that the step demands: it went back, or a zone was restored.
+    ServerUnfit,
+    /// Git HEAD holds such an RRset: it is about to be served.
+    HeadUnfit,
+    /// An emergency put security first; senders that hold the old RRset defer mail.
+    PromiseWaived,
+}
+
+/// A trouble in one place: what the journal remembers of an alarm.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Risk {
+    /// What is wrong.
+    pub trouble: Trouble,
+    /// Where: a host with its address, a server, or an owner name in git HEAD.
+    pub place: String,
+}
+
+/// Delivery is at risk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alarm {
+    /// What and where.
+    pub risk: Risk,
+    /// Since when it has been seen.
+    pub since: Instant,
+    /// The first breach of the promise that it consists of.
+    pub breach: Breach,
+    /// When caches will have recovered by themselves, if that can be told.
+    pub recovers: Option<Instant>,
+    /// The shortest safe plan, the first sentence first.
+    pub plan: Vec<String>,
+}
+
+/// Breaches of the promise at this moment, one alarm for each trouble and place: keys that were seen against RRsets that
+/// caches may hold, that servers answer with, or that git HEAD is about to bring.
+pub fn alarms(rotation: &Rotation, now: Instant, observation: &Observation) -> Vec<Alarm> {
+    let exposure = Exposure::of_caches(rotation, now).with_seen(rotation, observation);
+    let mut alarms: BTreeMap<Risk, Alarm> = BTreeMap::new();
+    for breach in promise::breaches(&exposure) {
+        if breach.mismatch != Mismatch::KeyNotListed {
+            continue;
+        }
+        let risk = risk(rotation, &breach);
+        if alarms.contains_key(&risk) {
+            continue;
+        }
+        let recovers = recovers(rotation, now);
+        let alarm = Alarm {
+            since: rotation.risks.get(&risk).copied().unwrap_or(now),
+            plan: plan(rotation, observation, &exposure, &risk, &breach, recovers),
+            risk: risk.clone(),
+            breach,
+            recovers,
+        };
+        alarms.insert(risk, alarm);
+    }
+    alarms.into_values().collect()
+}
+
+fn risk(rotation: &Rotation, breach: &Breach) -> Risk {
+    let demanded = rotation.requirement().present.contains(&breach.key);
+    let (trouble, place) = match &breach.holder {
+        Holder::Server(server) if demanded => {
+            (Trouble::ServerUnfit, format!("{} on {server}", breach.name))
+        }
+        Holder::Head if demanded => (Trouble::HeadUnfit, format!("{} in git HEAD", breach.name)),
+        _ => (of_key(rotation, &breach.key), place_of(&breach.presenter)),
+    };
+    Risk { trouble, place }
+}
+
+fn of_key(rotation: &Rotation, key: &Association) -> Trouble {
+    if rotation.incoming.contains(key) {
+        match rotation.step {
+            Step::Replacing | Step::Replaced => Trouble::PromiseWaived,
+            _ => Trouble::EarlyKey,
+        }
+    } else if rotation.current.contains(key) {
+        Trouble::OldKeyAgain
+    } else {
+        Trouble::UnknownKey
+    }
+}
+
+fn place_of(presenter: &Presenter) -> String {
+    match presenter {
+        Presenter::Host { endpoint, address } => format!("{endpoint} on {address}"),
+        Presenter::Step(step) => format!("a host in step {step}"),
+    }
+}
+
+/// When every cache holds what the step demands, if its publication is complete and time alone remains.
+fn recovers(rotation: &Rotation, now: Instant) -> Option<Instant> {
+    let published = rotation.published?;
+    let at = wait::caches_empty_of_base(rotation, published);
+    (at > now).then_some(at)
+}
+
+fn plan(
+    rotation: &Rotation,
+    observation: &Observation,
+    exposure: &Exposure,
+    risk: &Risk,
+    breach: &Breach,
+    recovers: Option<Instant>,
+) -> Vec<String> {
+    let mut plan = Vec::new();
+    if let (Step::Replacing | Step::Replaced, Presenter::Host { endpoint, .. }) =
+        (rotation.step, &breach.presenter)
+        && risk.trouble == Trouble::OldKeyAgain
+    {
+        return vec![format!(
+            "put the incoming certificate and key on {endpoint} now: its key is the compromised one"
+        )];
+    }
+    let (name, key) = (&breach.name, breach.key.short());
+    match risk.trouble {
+        Trouble::PromiseWaived => plan.push(
+            "nothing: the emergency that was declared puts security first; mail is deferred, not lost".into(),
+        ),
+        Trouble::ServerUnfit => plan.push(format!(
+            "make {} load the present zone now: look at its transfers and at what it was restored from",
+            breach.holder.place()
+        )),
+        Trouble::HeadUnfit => plan.push(format!(
+            "put {key} back into {name} in git HEAD before any server loads it: revert that change, or merge what `tlsa-rotate advance` proposes"
+        )),
+        Trouble::EarlyKey | Trouble::OldKeyAgain | Trouble::UnknownKey => {}
+    }
+    if risk.trouble != Trouble::PromiseWaived {
+        if let Some(other) = safe_key(rotation, exposure, breach) {
+            plan.push(other);
+        } else if !matches!(risk.trouble, Trouble::ServerUnfit | Trouble::HeadUnfit) {
+            plan.push(format!(
+                "publish {key} at {name} now and make every server load it: no other key is safe on that host either"
+            ));
+        }
+    }
+    let lacking = lacking(observation, name, &breach.key);
+    plan.push(match recovers {
+        Some(at) => format!("if nothing is done, caches recover by {at}"),
+        None if lacking.is_empty() => format!(
+            "senders that hold another RRset recover within {} after that",
+            wait::ttl_old(rotation).span()
+        ),
+        None => format!(
+            "senders recover within {} after the last of these lists {key}: {}",
+            wait::ttl_old(rotation).span(),
+            lacking.join(", ")
+        ),
+    });
+    plan
+}
+
+/// The keys of this rotation that every RRset lists which a sender may meet: going there is safe at once.
+fn safe_key(rotation: &Rotation, exposure: &Exposure, breach: &Breach) -> Option<String> {
+    let Presenter::Host { endpoint, .. } = &breach.presenter else {
+        return None;
+    };
+    let only = |key: &Association| Exposure {
+        caches: exposure.caches.clone(),
+        hosts: BTreeMap::from([(
+            breach.name.clone(),
+            BTreeMap::from([(key.clone(), breach.presenter.clone())]),
+        )]),
+    };
+    let is_safe = |keys: &BTreeSet<Association>| {
+        !keys.is_empty()
+            && !keys.contains(&breach.key)
+            && keys
+                .iter()
+                .all(|key| promise::breaches(&only(key)).is_empty())
+    };
+    if is_safe(&rotation.current) {
+        Some(format!(
+            "put the previous certificate and key back on {endpoint} now: every RRset that a sender may hold lists that key"
+        ))
+    } else if is_safe(&rotation.incoming) {
+        Some(format!(
+            "put the incoming certificate and key on {endpoint} now: every RRset that a sender may hold lists that key"
+        ))
+    } else {
+        None
+    }
+}
+
+/// Where the key is not listed now: git HEAD, servers.
+fn lacking(observation: &Observation, name: &TlsaName, key: &Association) -> Vec<String> {
+    let mut places = Vec::new();
+    if let Some(Seen::Known(rrset)) = observation.merged.get(name)
+        && !rrset.contains(key)
+    {
+        places.push("git HEAD".to_owned());
+    }
+    for (authority, seen) in observation.served.get(name).into_iter().flatten() {
+        if let Seen::Known(rrset) = seen
+            && !rrset.associations.contains(key)
+        {
+            places.push(authority.to_string());
+        }
+    }
+    places
+}
+
+/// The breach that publishing `rrset` at `name` now would make with a key that the step lets hosts present, if any.
+///
+/// To be asked before a zone is handed to its servers: a restored or hand-edited zone must not get out by our own hand.
+pub fn publication_breaks(
+    rotation: &Rotation,
+    now: Instant,
+    name: &TlsaName,
+    rrset: &BTreeSet<Association>,
+) -> Option<Breach> {
+    if rotation.step == Step::Replacing {
+        return None; // the promise is waived
+    }
+    let mut exposure = Exposure::of_step(rotation, now);
+    if rotation.step == Step::RollingBack && rotation.published.is_none() {
+        // The swap was never open: no host has the incoming key, and the zone need not hold it.
+        exposure.hosts = Exposure::of_previous_keys(rotation).hosts;
+    }
+    exposure.caches = BTreeMap::from([(
+        name.clone(),
+        BTreeMap::from([(rrset.clone(), Holder::Head)]),
+    )]);
+    let mut breaches = promise::breaches(&exposure);
+    breaches.retain(|breach| breach.mismatch == Mismatch::KeyNotListed);
+    breaches.into_iter().next()
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EarlyKey => "the incoming key before its time",
+            Self::OldKeyAgain => "the previous key, whose record leaves or has left",
+            Self::UnknownKey => "a key that this rotation does not know",
+            Self::ServerUnfit => "a server went back",
+            Self::HeadUnfit => "git HEAD went back",
+            Self::PromiseWaived => "security goes first",
+        })
+    }
+}
+
+impl fmt::Display for Alarm {
+    /// What, where and since when.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            risk,
+            since,
+            breach,
+            ..
+        } = self;
+        write!(
+            f,
+            "{} ({}, since {since}): {breach}",
+            risk.trouble, risk.place
+        )
+    }
+}

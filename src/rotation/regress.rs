@@ -1,0 +1,138 @@
+//! Facts that take earlier ones back: a server that went back, a reverted merge, a host on its old key again.
+//!
+//! One sighting establishes them; what is unknown takes nothing back.
+
+use super::blocker::Blocker;
+use super::gate::{self, Wanted};
+use super::observation::{Observation, Seen, TlsaName};
+use super::step::{Event, Rotation, Step};
+use super::timing::Instant;
+use std::collections::BTreeSet;
+
+/// The fact that takes an earlier one back in this step, if one was seen.
+pub fn regression(rotation: &Rotation, observation: &Observation) -> Option<Event> {
+    match rotation.step {
+        Step::Hashed
+        | Step::Prepublishing
+        | Step::Retiring
+        | Step::Replacing
+        | Step::Reinstating => higher_ttl(rotation, observation),
+        Step::Waiting | Step::SwapOpen | Step::Reinstated | Step::Replaced => {
+            lost_publication(rotation, observation, Lost::Anything)
+        }
+        Step::Deployed | Step::Verified => lost_publication(rotation, observation, Lost::Incoming)
+            .or_else(|| old_withdrawn(rotation, observation))
+            .or_else(|| host_back_on_old_key(rotation, observation)),
+        _ => None,
+    }
+}
+
+/// An RRset that lacks one of the keys was seen under a larger TTL than any before: the high-water mark grows.
+fn higher_ttl(rotation: &Rotation, observation: &Observation) -> Option<Event> {
+    let keys: BTreeSet<_> = rotation
+        .current
+        .union(&rotation.incoming)
+        .cloned()
+        .collect();
+    for name in rotation.names() {
+        let mark = rotation.ttl_old.get(&name).copied().unwrap_or_default();
+        for seen in observation
+            .served
+            .get(&name)
+            .into_iter()
+            .flat_map(|s| s.values())
+        {
+            if let Seen::Known(rrset) = seen
+                && !keys.is_subset(&rrset.associations)
+                && rrset.ttl > mark
+            {
+                return Some(Event::HigherTtlSeen {
+                    name,
+                    ttl: rrset.ttl,
+                });
+            }
+        }
+    }
+    None
+}
+
+/// What of the demanded set must be gone for the publication to count as lost.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    /// Whatever it is.
+    Anything,
+    /// An incoming association: caches may fill with RRsets that lack the key which hosts present.
+    Incoming,
+}
+
+fn lost_publication(rotation: &Rotation, observation: &Observation, lost: Lost) -> Option<Event> {
+    let requirement = rotation.requirement();
+    let unfit = |rrset: &BTreeSet<_>| match lost {
+        Lost::Anything => !requirement.is_met_by(rrset),
+        Lost::Incoming => !rotation.incoming.is_subset(rrset),
+    };
+    for name in rotation.names() {
+        if matches!(observation.merged.get(&name), Some(Seen::Known(rrset)) if unfit(rrset)) {
+            return Some(Event::MergeReverted { name });
+        }
+        for (authority, seen) in observation.served.get(&name).into_iter().flatten() {
+            if let Seen::Known(rrset) = seen
+                && unfit(&rrset.associations)
+            {
+                return Some(Event::ServerRegressed {
+                    name,
+                    authority: authority.clone(),
+                });
+            }
+        }
+    }
+    None
+}
+
+/// Every host has the incoming key, and an old association left the zone by another hand: going back is no longer safe at
+/// once, and must not be believed to be.
+fn old_withdrawn(rotation: &Rotation, observation: &Observation) -> Option<Event> {
+    let lacks_old = |name: &TlsaName| {
+        let merged = match observation.merged.get(name) {
+            Some(Seen::Known(rrset)) => !rotation.current.is_subset(rrset),
+            _ => false,
+        };
+        let servers = observation
+            .served
+            .get(name)
+            .into_iter()
+            .flat_map(|s| s.values());
+        let mut rrsets = servers.filter_map(|seen| match seen {
+            Seen::Known(rrset) => Some(&rrset.associations),
+            Seen::Unknown(_) => None,
+        });
+        merged || rrsets.any(|rrset| !rotation.current.is_subset(rrset))
+    };
+    let name = rotation.names().into_iter().find(lacks_old)?;
+    Some(Event::OldWithdrawn { name })
+}
+
+fn host_back_on_old_key(rotation: &Rotation, observation: &Observation) -> Option<Event> {
+    gate::presented(rotation, observation, Wanted::Incoming)
+        .into_iter()
+        .find_map(|blocker| match blocker {
+            Blocker::WrongKey { endpoint, .. } => Some(Event::HostRegressed { endpoint }),
+            _ => None,
+        })
+}
+
+/// The latest expiration of a signature over an RRset that holds a key in use, if it is later than any seen before.
+pub fn longer_signature(rotation: &Rotation, observation: &Observation) -> Option<Event> {
+    let names = rotation.names();
+    let servers = names.iter().filter_map(|name| observation.served.get(name));
+    let expirations = servers
+        .flat_map(|s| s.values())
+        .filter_map(|seen| match seen {
+            Seen::Known(rrset) if !rotation.current.is_disjoint(&rrset.associations) => {
+                Some(rrset.signature.expiration)
+            }
+            _ => None,
+        });
+    let until: Instant = expirations.max()?;
+    (Some(until) > rotation.signed_until).then_some(Event::SignatureSeen { until })
+}

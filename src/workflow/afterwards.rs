@@ -1,0 +1,67 @@
+//! After the end: what a rotation took out of the zone stays out, and what it left there stays in.
+//!
+//! An old pull request that is merged late, a revert, a restored zone bring a key back or take one away. A rotation that is
+//! over has no step left to say so; it is said here, and the zone is proposed as it was, if every host presents what it
+//! presented at the end.
+
+use super::WorkflowError;
+use super::case::Case;
+use super::propose::{self, Proposed};
+use crate::rotation::blocker::Blocker;
+use crate::rotation::decide::Decision;
+use crate::rotation::gate::{self, Wanted};
+use crate::rotation::observation::{Observation, Seen};
+use crate::rotation::step::{Rotation, Step};
+use crate::rotation::timing::Instant;
+use crate::workspace::Workspace;
+use crate::workspace::lock::WorkspaceLock;
+
+/// Adds what git HEAD has made of the end of a rotation to the reasons why a person is needed.
+pub(super) fn notice(state: &Rotation, observation: &Observation, decision: &mut Decision) {
+    if !state.is_over() {
+        return;
+    }
+    let requirement = state.requirement();
+    for blocker in gate::merged(state, observation, &requirement) {
+        let Blocker::NotMerged { name, .. } = &blocker else {
+            continue;
+        };
+        // No record at all is no DANE: whoever stops it may, and no mail is refused.
+        if matches!(observation.merged.get(name), Some(Seen::Known(rrset)) if !rrset.is_empty()) {
+            decision.blockers.push(blocker);
+        }
+    }
+}
+
+/// Proposes the zone as the rotation left it, if that was noticed and every host presents the key that belongs to it.
+pub(super) fn restore(
+    workspace: &Workspace,
+    lock: &WorkspaceLock,
+    case: &Case<'_>,
+    (observation, decision): (&Observation, &Decision),
+    now: Instant,
+) -> Result<Vec<Proposed>, WorkflowError> {
+    let Some((id, state)) = &case.rotation else {
+        return Ok(Vec::new());
+    };
+    let wanted = match state.step {
+        Step::Retired => Wanted::Incoming,
+        Step::Aborted => Wanted::Current,
+        _ => return Ok(Vec::new()),
+    };
+    let noticed = decision.blockers.iter();
+    if !noticed
+        .clone()
+        .any(|b| matches!(b, Blocker::NotMerged { .. }))
+        || !gate::presented(state, observation, wanted).is_empty()
+    {
+        return Ok(Vec::new());
+    }
+    let context = propose::Context {
+        workspace,
+        id,
+        state,
+        policy: &case.certificate.policy,
+    };
+    propose::propose(lock, &context, &state.requirement(), now)
+}

@@ -1,0 +1,92 @@
+//! Use case `emergency`: the key in use is compromised. What either priority costs is told before, and by `plan` without acting.
+
+use super::WorkflowError;
+use super::advance::{self, Tick};
+use super::case::Case;
+use super::look;
+use super::start;
+use crate::rotation::emergency::{Bounds, Priority};
+use crate::rotation::regress;
+use crate::rotation::step::{Event, Rotation, apply};
+use crate::rotation::timing::Instant;
+use crate::workspace::Workspace;
+use crate::workspace::journal::RotationId;
+
+/// What an emergency would cost, as far as it can be told now.
+#[derive(Debug)]
+pub struct Forecast {
+    /// The rotation, or the one that would be started.
+    pub id: RotationId,
+    /// Its state, with the emergency declared where that can be.
+    pub state: Rotation,
+    /// The bounds.
+    pub bounds: Bounds,
+    /// Why something could not be looked at.
+    pub notes: Vec<String>,
+}
+
+/// Tells the bounds of `priority` for the certificate `name`; looks at the servers for signatures, changes nothing.
+pub fn forecast(
+    workspace: &Workspace,
+    name: &str,
+    priority: Priority,
+    now: Instant,
+) -> Result<Forecast, WorkflowError> {
+    let case = Case::open(workspace, name, now)?;
+    let (id, mut state) = if let Some((id, state)) = case.under_way() {
+        (id.clone(), state.clone())
+    } else {
+        let (first, _) = start::beginning(workspace, case.certificate, now)?;
+        let state = apply(None, now, &first).map_err(WorkflowError::Illegal)?;
+        (case.next_id(), state)
+    };
+    let sight = look::look(workspace, case.certificate, &state, now);
+    if let Some(seen) = regress::longer_signature(&state, &sight.observation) {
+        state = apply(Some(&state), now, &seen).map_err(WorkflowError::Illegal)?;
+    }
+    let bounds = priority.bounds(&state);
+    state.emergency = Some(priority);
+    Ok(Forecast {
+        id,
+        state,
+        bounds,
+        notes: sight.notes,
+    })
+}
+
+/// Starts a rotation where none is under way, declares the emergency, and advances once.
+pub fn declare(
+    workspace: &Workspace,
+    name: &str,
+    (priority, reason): (Priority, &str),
+    now: Instant,
+) -> Result<Tick, WorkflowError> {
+    let lock = workspace.lock()?;
+    let mut case = Case::open(workspace, name, now)?;
+    if case.under_way().is_none() {
+        start::begin(workspace, &lock, &mut case, None, now)?;
+    }
+    let mut keys = Tick::of(name);
+    super::act::finish_key_steps(workspace, &lock, &mut case, now, &mut keys)?;
+    if let Some((id, state)) = case.under_way() {
+        let declared = Event::EmergencyDeclared {
+            priority,
+            reason: reason.to_owned(),
+        };
+        if apply(Some(state), now, &declared).is_err() {
+            return Err(WorkflowError::NotFromHere {
+                id: id.clone(),
+                step: state.step,
+                what: "declare an emergency in",
+                why: "it is on its way back to the key in use, or that key is being replaced already",
+                way_out: format!(
+                    "let it end (`tlsa-rotate status {name}`), then declare the emergency again"
+                ),
+            });
+        }
+        if state.emergency != Some(priority) {
+            case.record(&lock, now, declared)?;
+        }
+    }
+    Ok(advance::tick(workspace, &lock, name, now))
+}

@@ -1,0 +1,184 @@
+//! What a sender makes of one address: a presented chain, or none, judged by the TLSA records of its host (RFC 7672 §2.2).
+
+use crate::dane::certificate::Certificate;
+use crate::dane::judge::{self, Finding, Rules};
+use crate::observe::chain::NoAnswer;
+use crate::observe::extended_error::ExtendedError;
+use crate::observe::probe::{Answer, Obstacle};
+use crate::observe::senders_view::Tlsa;
+use crate::rotation::association::Association;
+use crate::rotation::observation::{Endpoint, KeyAlgorithm};
+use crate::rotation::timing::Instant;
+use std::net::SocketAddr;
+
+/// One address asked for one algorithm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Where.
+    pub address: SocketAddr,
+    /// For what.
+    pub algorithm: KeyAlgorithm,
+    /// In TLS 1.2, where that shows something else than TLS 1.3.
+    pub tls12_only: bool,
+    /// The `3 1 1` association of the leaf presented and the end of its validity, if one was.
+    pub presented: Option<(Association, Instant)>,
+    /// What a sender makes of it.
+    pub verdict: Verdict,
+}
+
+/// What a sender makes of one address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It delivers, to a host that this record authenticates.
+    Verified(Association),
+    /// It delivers, but DANE does not protect the way there.
+    Unprotected(String),
+    /// It does not deliver to this address: nothing published matches what is presented.
+    Refused(Vec<(Association, Finding)>),
+    /// It does not deliver to this address: DANE asks for TLS, and there is none.
+    NoTls(String),
+    /// The server has no chain of this algorithm: nothing to verify.
+    NotOffered,
+    /// It could not be told.
+    Unknown(String),
+}
+
+/// The whole in a word; later ones outweigh earlier ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Everything that can be presented is authenticated.
+    Verified,
+    /// Mail is delivered, somewhere without authentication.
+    Unprotected,
+    /// Something could not be told.
+    Unknown,
+    /// A validating sender refuses or defers somewhere.
+    AtRisk,
+}
+
+/// What everything presented by one host is judged by.
+pub(super) struct Case {
+    /// Base domain and port.
+    pub(super) endpoint: Endpoint,
+    /// The names a certificate may be for.
+    pub(super) names: Vec<String>,
+    pub(super) tlsa: Tlsa,
+}
+
+impl Case {
+    pub(super) fn line(
+        &self,
+        address: SocketAddr,
+        algorithm: KeyAlgorithm,
+        tls12_only: bool,
+        answer: &Result<Answer, Obstacle>,
+        now: Instant,
+    ) -> Line {
+        let (verdict, presented) = self.judge(answer, now);
+        Line {
+            address,
+            algorithm,
+            tls12_only,
+            presented,
+            verdict,
+        }
+    }
+
+    fn judge(
+        &self,
+        answer: &Result<Answer, Obstacle>,
+        now: Instant,
+    ) -> (Verdict, Option<(Association, Instant)>) {
+        let records: &[Association] = match &self.tlsa {
+            Tlsa::Published { records, .. } => records,
+            _ => &[],
+        };
+        let chain = match answer {
+            Ok(Answer::NotOffered) => return (Verdict::NotOffered, None),
+            Ok(Answer::Chain(chain)) => chain,
+            Err(obstacle @ Obstacle::NoStarttls(_)) => {
+                let why = obstacle.to_string();
+                // Even records of which none is usable make TLS mandatory (RFC 7672 §2.2).
+                let verdict = match records {
+                    [] => Verdict::Unprotected(format!("{why}: mail goes there in clear text")),
+                    _ => Verdict::NoTls(why),
+                };
+                return (verdict, None);
+            }
+            Err(obstacle) => return (Verdict::Unknown(obstacle.to_string()), None),
+        };
+        let chain: Vec<Certificate> = match judge::presented(chain) {
+            Ok(chain) => chain,
+            Err(error) => {
+                return (
+                    Verdict::Unknown(format!("the presented leaf: {error}")),
+                    None,
+                );
+            }
+        };
+        let leaf = chain
+            .first()
+            .map(|leaf| (leaf.spki_association(), leaf.not_after()));
+        if let Tlsa::None { why, .. } = &self.tlsa {
+            return (Verdict::Unprotected(why.to_string()), leaf);
+        }
+        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        let judgement = judge::judge(records, &chain, &names, now, Rules::Smtp);
+        let verdict = match judgement.verdict {
+            judge::Verdict::Verified(by) => Verdict::Verified(by),
+            judge::Verdict::Refused => Verdict::Refused(judgement.records),
+            judge::Verdict::NoUsableRecords => Verdict::Unprotected(unusable(&judgement.records)),
+        };
+        (verdict, leaf)
+    }
+}
+
+fn unusable(records: &[(Association, Finding)]) -> String {
+    let said: Vec<String> = records
+        .iter()
+        .map(|(record, finding)| format!("{}: {finding}", record.short()))
+        .collect();
+    format!(
+        "no TLSA record is usable, so senders use TLS without authentication ({})",
+        said.join("; ")
+    )
+}
+
+/// An address that refuses both algorithms was not understood: it may speak only what this program does not.
+pub(super) fn doubt_refusals_of_everything(lines: &mut [Line]) {
+    let addresses: Vec<SocketAddr> = lines.iter().map(|line| line.address).collect();
+    for address in addresses {
+        let at = |line: &&mut Line| line.address == address;
+        let mut here: Vec<&mut Line> = lines.iter_mut().filter(at).collect();
+        if here.iter().all(|line| line.verdict == Verdict::NotOffered) {
+            for line in &mut here {
+                line.verdict = Verdict::Unknown(
+                    "the server refuses RSA and ECDSA alike: it offers no TLS this program speaks"
+                        .to_owned(),
+                );
+            }
+        }
+    }
+}
+
+impl Verdict {
+    /// What it does to the whole; `None` if nothing.
+    pub fn standing(&self) -> Option<Standing> {
+        match self {
+            Self::Verified(_) => Some(Standing::Verified),
+            Self::Unprotected(_) => Some(Standing::Unprotected),
+            Self::Unknown(_) => Some(Standing::Unknown),
+            Self::Refused(_) | Self::NoTls(_) => Some(Standing::AtRisk),
+            Self::NotOffered => None,
+        }
+    }
+}
+
+/// A sender defers where validation fails or no authority answers; that our own resolver cannot be reached says nothing
+/// about senders.
+pub(super) fn of_failure(failure: &NoAnswer) -> Standing {
+    match failure {
+        NoAnswer::Failed(flaw) if flaw.error == ExtendedError::NetworkError => Standing::Unknown,
+        NoAnswer::Bogus(_) | NoAnswer::Failed(_) => Standing::AtRisk,
+    }
+}

@@ -1,0 +1,109 @@
+//! The `[policy]` table: how patient a rotation is, and when one begins by itself; for all certificates or for one.
+
+use super::document::{Findings, Section};
+use super::duration_of;
+use crate::rotation::due::Cadence;
+use crate::rotation::policy::Policy;
+use crate::rotation::timing::Span;
+use toml::Spanned;
+use toml::de::DeValue;
+
+/// A policy as configured.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Patience {
+    /// How long each step waits.
+    pub(super) policy: Policy,
+    /// When the machine begins rotations by itself.
+    pub(super) cadence: Cadence,
+    /// Whether somebody said how long the soak is.
+    soak_is_said: bool,
+}
+
+impl Patience {
+    /// Reports cover a UTC day and arrive the day after: where they are read, the soak is two days unless it is said.
+    pub(super) fn where_reports_are_read(mut self) -> Self {
+        if !self.soak_is_said {
+            self.policy.soak = Span::days(2);
+        }
+        self
+    }
+}
+
+/// Reads a policy table; what it does not say is as in `otherwise`.
+pub(super) fn read_policy<'t>(
+    mut section: Section<'t>,
+    otherwise: Patience,
+    findings: &mut Findings<'t>,
+) -> Patience {
+    let line = section.line;
+    let soak_is_said = otherwise.soak_is_said || section.has("soak");
+    let Patience {
+        policy: otherwise,
+        cadence,
+        ..
+    } = otherwise;
+    let concurrent = match section.take("concurrent", findings) {
+        Some((at, value)) => concurrent(at, &value, findings),
+        None => otherwise.concurrent,
+    };
+    let standby = match section.take("standby", findings) {
+        Some((at, value)) => value.get_ref().as_bool().unwrap_or_else(|| {
+            findings.wrong(at, "`standby` must be true or false");
+            cadence.standby
+        }),
+        None => cadence.standby,
+    };
+    let cadence = Cadence {
+        standby,
+        max_age: duration_of(&mut section, "max_age", findings).or(cadence.max_age),
+        renew_before: duration_of(&mut section, "renew_before", findings).or(cadence.renew_before),
+    };
+    let mut duration =
+        |key: &str, otherwise: Span| duration_of(&mut section, key, findings).unwrap_or(otherwise);
+    let policy = Policy {
+        min_wait: duration("min_wait", otherwise.min_wait),
+        soak: duration("soak", otherwise.soak),
+        safety_margin: duration("safety_margin", otherwise.safety_margin),
+        concurrent,
+        rest: otherwise.rest,
+    };
+    if policy.soak == Span::ZERO {
+        let message = "`soak` is 0s: old records leave as soon as the hosts present the new key, before anybody could notice that it does not work";
+        findings.warn(line, message);
+    }
+    let shortest = policy.min_wait + policy.safety_margin + policy.soak;
+    if cadence.max_age.is_some_and(|age| age <= shortest) {
+        let message = format!(
+            "`max_age` is not longer than one rotation takes ({shortest}): every key would be late"
+        );
+        findings.warn(line, message);
+    }
+    Patience {
+        policy,
+        cadence,
+        soak_is_said,
+    }
+}
+
+/// How many hosts go at a time: a number from 1 on, or all of them.
+fn concurrent(
+    line: usize,
+    value: &Spanned<DeValue<'_>>,
+    findings: &mut Findings<'_>,
+) -> Option<u32> {
+    if value.get_ref().as_str() == Some("all") {
+        return None;
+    }
+    let number = value.get_ref().as_integer().and_then(|integer| {
+        u32::from_str_radix(integer.as_str(), integer.radix())
+            .ok()
+            .filter(|&n| n > 0)
+    });
+    if number.is_none() {
+        findings.wrong(
+            line,
+            "`concurrent` must be a number of hosts from 1 on, or \"all\"",
+        );
+    }
+    number
+}

@@ -1,0 +1,608 @@
+//! Git at a distance: what the remote holds counts as merged, every push is a compare-and-swap, and several runners on one
+//! remote take each step once. Real program, real git, bare repositories on disk.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::too_many_lines, // a rotation is a story
+    missing_docs
+)]
+
+mod rotation_support;
+
+use rotation_support::{
+    BEGIN, BRANCH, HOSTS, JOURNAL, Publish, Run, WHOLE, World, ZONE_FILE, hours, resealed,
+};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+use tlsa_rotate::rotation::timing::Instant;
+
+/// A runner's clone, the bare repository that is its origin, and the clone of a person who reviews and merges.
+struct Far {
+    runner: World,
+    home: TempDir,
+}
+
+impl Far {
+    fn new(publish: Publish) -> Self {
+        let runner = World::new(publish);
+        let home = tempfile::Builder::new().prefix("far-").tempdir().unwrap();
+        let far = Self { runner, home };
+        let config = far.runner.read("tlsa-rotate.toml");
+        let (plain, at_a_distance) = match publish {
+            Publish::Branch => (
+                "branch = \"tlsa-rotate/{rotation}\" }",
+                "branch = \"tlsa-rotate/{rotation}\", remote = \"origin\" }",
+            ),
+            _ => ("git = {}", "git = { remote = \"origin\" }"),
+        };
+        assert!(config.contains(plain), "{config}");
+        far.runner
+            .write("tlsa-rotate.toml", &config.replace(plain, at_a_distance));
+        far.runner.git("commit --quiet --all --message remote");
+        let bare = far.bare().display().to_string();
+        git(
+            far.home.path(),
+            &format!("init --quiet --bare --initial-branch=main {bare}"),
+        );
+        far.runner.git(&format!("remote add origin {bare}"));
+        far.runner.git("push --quiet origin main");
+        let person = far.person().display().to_string();
+        git(far.home.path(), &format!("clone --quiet {bare} {person}"));
+        git(&far.person(), "config user.name Grace");
+        git(&far.person(), "config user.email grace@example.com");
+        far
+    }
+
+    fn bare(&self) -> PathBuf {
+        self.home.path().join("origin.git")
+    }
+
+    fn person(&self) -> PathBuf {
+        self.home.path().join("person")
+    }
+
+    /// Merges the proposal that waits on the remote, as a person does there; whether there is one.
+    fn merge(&self) -> bool {
+        let person = self.person();
+        git(&person, "fetch --quiet --prune origin");
+        if git(&person, &format!("branch --remotes --list origin/{BRANCH}")).is_empty() {
+            return false;
+        }
+        git(&person, "reset --quiet --hard origin/main");
+        let before = git(&person, "rev-parse HEAD");
+        git(&person, &format!("merge --quiet origin/{BRANCH}"));
+        git(&person, "push --quiet origin HEAD:main");
+        before != git(&person, "rev-parse HEAD")
+    }
+
+    /// A commit of a person's on the remote's main branch: another record, or another file.
+    fn work(&self, file: &str, line: &str) {
+        let person = self.person();
+        git(&person, "fetch --quiet origin");
+        git(&person, "reset --quiet --hard origin/main");
+        let before = fs::read_to_string(person.join(file)).unwrap_or_default();
+        fs::write(person.join(file), before + line).unwrap();
+        git(&person, "add --all");
+        git(&person, "commit --quiet --message work");
+        git(&person, "push --quiet origin HEAD:main");
+    }
+
+    fn there(&self, revision: &str, file: &str) -> String {
+        git(&self.bare(), &format!("show {revision}:{file}")) + "\n"
+    }
+
+    /// The TLSA records of a host on the remote's main branch.
+    fn tlsa(&self, host: &str) -> usize {
+        let zone = self.there("main", ZONE_FILE);
+        let zone = tlsa_rotate::zone::content::Zone::parse(
+            zone.as_bytes(),
+            Some(&rotation_support::apex()),
+        )
+        .unwrap();
+        let owner = format!("_25._tcp.{host}. ");
+        let text = zone.to_string().replace('\t', " ");
+        text.lines()
+            .filter(|line| line.starts_with(&owner) && line.contains(" TLSA "))
+            .count()
+    }
+
+    /// How many commits of ours are on any branch there.
+    fn commits(&self) -> usize {
+        let format = "--format=%(trailers:key=Tlsa-Rotate-Step,valueonly)";
+        let log = git(&self.bare(), &format!("log --branches {format}"));
+        log.lines().filter(|line| !line.trim().is_empty()).count()
+    }
+
+    /// A hook of the bare repository.
+    fn hook(&self, name: &str, script: &str) {
+        hook(&self.bare().join("hooks"), name, script);
+    }
+}
+
+fn hook(directory: &Path, name: &str, script: &str) {
+    fs::create_dir_all(directory).unwrap();
+    let path = directory.join(name);
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[track_caller]
+fn git(directory: &Path, arguments: &str) -> String {
+    let output = Command::new("git")
+        .current_dir(directory)
+        .args(arguments.split(' '))
+        .output()
+        .unwrap();
+    let run = Run::from(output);
+    assert_eq!(run.code, Some(0), "git {arguments}: {run:#?}");
+    run.stdout.trim().to_owned()
+}
+
+/// What several processes that run at once said.
+fn at_once(runners: &[&World], now: Instant, arguments: &[&str]) -> Vec<Run> {
+    let children: Vec<_> = runners
+        .iter()
+        .map(|world| {
+            let mut command = world.command(now, arguments);
+            command.stdin(Stdio::null()).stdout(Stdio::piped());
+            command.stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    let ended = |child: std::process::Child| Run::from(child.wait_with_output().unwrap());
+    children.into_iter().map(ended).collect()
+}
+
+#[test]
+fn a_whole_rotation_that_is_reviewed_at_a_distance() {
+    let far = Far::new(Publish::Branch);
+    let world = &far.runner;
+    let (head, tree) = (world.git("rev-parse HEAD"), world.read(ZONE_FILE));
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN).ends(3);
+    assert_eq!(far.commits(), 1);
+    assert_eq!(
+        world.git("branch --list"),
+        "* main",
+        "the branch is there, not here"
+    );
+    // What a person pushes meanwhile is the base of the next one, not lost.
+    far.work("notes", "hello\n");
+    let rebuilt = world.advance(BEGIN).ends(3);
+    assert!(rebuilt.stderr.contains("rebuilt mail.1"), "{rebuilt:#?}");
+    let quiet = world.advance(BEGIN).ends(3);
+    assert!(quiet.stderr.contains("waits for review"), "{quiet:#?}");
+    assert!(far.merge());
+    world.advance(hours(1)).ends(0);
+    world.load();
+    world.advance(hours(2)).ends(0);
+    assert_eq!(
+        world.step(hours(2)),
+        "Waiting",
+        "merged is what the remote holds"
+    );
+    world.advance(hours(27)).ends(3);
+    for host in 0..HOSTS.len() {
+        world.deploy(host);
+    }
+    world.advance(hours(28)).ends(0);
+    world.advance(hours(52)).ends(3);
+    assert!(far.merge());
+    world.advance(hours(53)).ends(0);
+    world.load();
+    world.advance(hours(54)).ends(0);
+    assert_eq!(world.facts(), WHOLE);
+    for host in HOSTS {
+        assert_eq!(far.tlsa(host), 1);
+    }
+    assert_eq!(
+        world.git("rev-parse HEAD"),
+        head,
+        "the clone is the user's to pull"
+    );
+    assert_eq!(world.read(ZONE_FILE), tree);
+    assert_eq!(far.there("main", "notes"), "hello\n");
+    assert_eq!(
+        far.there("refs/tlsa-rotate/journal", "mail.jsonl"),
+        world.read(JOURNAL)
+    );
+    world.is_tidy();
+}
+
+#[test]
+fn without_review_commits_are_pushed_forward_only() {
+    let far = Far::new(Publish::Current);
+    let world = &far.runner;
+    world.start(BEGIN).ends(0);
+    // Somebody pushes between our fetch and our push, once: git runs this before it pushes a branch.
+    let person = far.person().display().to_string();
+    let script = format!(
+        "grep -q refs/heads/ || exit 0\n[ -e {person}/../done ] && exit 0\ntouch {person}/../done\ncd {person} && \
+         unset $(git rev-parse --local-env-vars) && git commit -q --allow-empty -m between && git push -q origin HEAD:main"
+    );
+    hook(&world.path(".git/hooks"), "pre-push", &script);
+    let run = world.advance(BEGIN).ends(0);
+    assert!(run.stderr.contains("another runner was faster"), "{run:#?}");
+    assert!(far.home.path().join("done").exists(), "the hook ran");
+    let log = git(&far.bare(), "log --format=%s main");
+    assert!(
+        log.lines().next().unwrap().starts_with("mail.1: publish") && log.contains("between"),
+        "{log}"
+    );
+    assert_eq!(far.commits(), 1);
+    assert_eq!(far.tlsa(HOSTS[0]), 2);
+    world.advance(BEGIN).ends(0);
+    assert_eq!(far.commits(), 1, "once");
+    assert_eq!(world.facts(), WHOLE[..4]);
+}
+
+#[test]
+fn a_push_that_is_always_overtaken_is_left_to_the_next_run() {
+    let far = Far::new(Publish::Current);
+    let world = &far.runner;
+    world.start(BEGIN).ends(0);
+    let person = far.person().display().to_string();
+    let script = format!(
+        "grep -q refs/heads/ || exit 0\ncd {person} && unset $(git rev-parse --local-env-vars) && \
+         git commit -q --allow-empty -m between && git push -q origin HEAD:main"
+    );
+    hook(&world.path(".git/hooks"), "pre-push", &script);
+    let run = world.advance(BEGIN).ends(3);
+    run.complains_of("somebody else has moved it meanwhile");
+    let log = git(&far.bare(), "log --format=%s main");
+    assert_eq!(log.matches("between").count(), 3, "bounded: {log}");
+    assert_eq!(far.commits(), 0);
+    fs::remove_file(world.path(".git/hooks/pre-push")).unwrap();
+    world.advance(BEGIN).ends(0);
+    assert_eq!(far.commits(), 1);
+    world.is_tidy();
+}
+
+#[test]
+fn a_remote_that_refuses_is_a_blocker_for_a_person() {
+    let far = Far::new(Publish::Current);
+    let world = &far.runner;
+    world.start(BEGIN).ends(0);
+    far.hook(
+        "update",
+        "case $1 in refs/heads/main) echo main is protected >&2; exit 1;; esac",
+    );
+    for _ in 0..2 {
+        let run = world.advance(BEGIN).ends(3);
+        run.complains_of("`origin` refused refs/heads/main");
+        assert!(run.stderr.contains("main is protected"), "{run:#?}");
+        assert!(run.stderr.contains("review"), "{run:#?}");
+        assert_eq!(far.commits(), 0);
+    }
+    // Where the journal cannot be kept nothing is recorded, and nothing follows.
+    let far = Far::new(Publish::Branch);
+    far.hook(
+        "update",
+        "case $1 in refs/tlsa-rotate/*) echo no such refs >&2; exit 1;; esac",
+    );
+    let world = &far.runner;
+    let run = world.start(BEGIN).ends(3);
+    run.complains_of("refs/tlsa-rotate/journal");
+    assert!(!world.path(JOURNAL).exists());
+    world.is_tidy();
+}
+
+#[test]
+fn a_remote_that_is_silent_stops_everything_but_the_alarm() {
+    let far = Far::new(Publish::Branch);
+    let world = &far.runner;
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN).ends(3);
+    far.merge();
+    let away = far.home.path().join("away.git");
+    fs::rename(far.bare(), &away).unwrap();
+    let journal = world.read(JOURNAL);
+    let run = world.advance(hours(1)).ends(1);
+    run.complains_of("could not fetch from `origin`");
+    world.deploy(0);
+    let run = world.advance(hours(1)).ends(4);
+    run.complains_of("could not fetch from `origin`");
+    assert!(run.stdout.contains("DELIVERY AT RISK"), "{run:#?}");
+    world.run(hours(1), &["abort", "mail"]).ends(1);
+    assert_eq!(world.read(JOURNAL), journal);
+    fs::rename(&away, far.bare()).unwrap();
+    world.put_back(0);
+    world.advance(hours(1)).ends(0);
+}
+
+#[test]
+fn two_runners_take_each_step_once() {
+    for publish in [Publish::Branch, Publish::Current] {
+        let far = Far::new(publish);
+        let (a, b) = (&far.runner, &far.runner.copy());
+        // Both begin at once: one does, the other is told who did.
+        let runs = at_once(&[a, b], BEGIN, &["start", "mail"]);
+        let begun = runs.iter().filter(|run| run.code == Some(0)).count();
+        assert_eq!(begun, 1, "{runs:#?}");
+        let told = runs.iter().find(|run| run.code != Some(0)).unwrap();
+        assert!(
+            told.stderr.contains("somebody else has moved it meanwhile")
+                || told.stderr.contains("rotation mail.1 is under way"),
+            "{told:#?}"
+        );
+        let mut now = BEGIN;
+        for round in 0..40 {
+            let runs = at_once(&[a, b], now, &["advance"]);
+            for run in &runs {
+                assert!(
+                    matches!(run.code, Some(0 | 3)),
+                    "{publish:?} {round}: {run:#?}"
+                );
+            }
+            // They meet in the journal, whatever each of them saw.
+            a.advance(now);
+            b.advance(now);
+            assert_eq!(a.read(JOURNAL), b.read(JOURNAL), "{publish:?} {round}");
+            far.merge();
+            a.advance(now);
+            a.load();
+            if runs.iter().any(|run| run.stdout.contains("SwapOpen")) {
+                // The keys are with the runner that made them.
+                for host in 0..HOSTS.len() {
+                    maker(a, b).deploy(host);
+                }
+            }
+            if runs.iter().all(|run| run.stdout.contains("it is over")) {
+                break;
+            }
+            now = now + tlsa_rotate::rotation::timing::Span::hours(13);
+        }
+        assert_eq!(a.facts(), WHOLE, "{publish:?}");
+        assert_eq!(far.commits(), 2, "{publish:?}: one proposal for each step");
+        for host in HOSTS {
+            assert_eq!(far.tlsa(host), 1);
+        }
+        a.is_tidy();
+        b.is_tidy();
+    }
+}
+
+/// The runner whose key directory holds the key that the journal names.
+fn maker<'w>(a: &'w World, b: &'w World) -> &'w World {
+    let journal = a.read(JOURNAL);
+    let of = |world: &World| {
+        let file = world.path("keys/tls/mail.1/ecdsa-p256.cert.pem");
+        file.exists().then(|| {
+            let run = world.run(BEGIN, &["record", "keys/tls/mail.1/ecdsa-p256.cert.pem"]);
+            run.stdout.split_whitespace().last().unwrap().to_lowercase()
+        })
+    };
+    let named =
+        |data: Option<String>| data.is_some_and(|data| journal.to_lowercase().contains(&data));
+    if named(of(a)) {
+        a
+    } else {
+        assert!(named(of(b)), "one of them made the key");
+        b
+    }
+}
+
+#[test]
+fn a_runner_without_the_keys_does_not_deploy() {
+    let far = Far::new(Publish::Current);
+    let config = far.runner.read("tlsa-rotate.toml");
+    let deploy = "deploy = { command = [\"touch\", \"deployed\"] }";
+    far.runner.write(
+        "tlsa-rotate.toml",
+        &config.replace("deploy = { manual = true }", deploy),
+    );
+    let (a, b) = (&far.runner, &far.runner.copy());
+    a.start(BEGIN).ends(0);
+    a.advance(BEGIN).ends(0);
+    a.load();
+    a.advance(hours(1)).ends(0);
+    let run = b.advance(hours(27));
+    assert!(matches!(run.code, Some(0 | 3)), "{run:#?}");
+    assert_eq!(b.step(hours(27)), "SwapOpen");
+    assert!(
+        run.stderr.contains("does not hold the incoming keys"),
+        "{run:#?}"
+    );
+    assert!(!b.path("deployed").exists());
+    // Another key in that place is not the incoming one either.
+    fs::create_dir_all(b.path("keys/tls/mail.1")).unwrap();
+    fs::copy(
+        b.path("live/fullchain.pem"),
+        b.path("keys/tls/mail.1/ecdsa-p256.cert.pem"),
+    )
+    .unwrap();
+    b.advance(hours(27));
+    assert!(!b.path("deployed").exists());
+    a.advance(hours(27));
+    assert!(a.path("deployed").exists());
+}
+
+#[test]
+fn a_persons_work_on_the_remote_is_never_overwritten() {
+    let far = Far::new(Publish::Branch);
+    let world = &far.runner;
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN).ends(3);
+    let person = far.person();
+    git(&person, "fetch --quiet origin");
+    git(
+        &person,
+        &format!("checkout --quiet -B review origin/{BRANCH}"),
+    );
+    fs::write(person.join("remark"), "hm\n").unwrap();
+    git(&person, "add --all");
+    git(&person, "commit --quiet --message remark");
+    git(&person, &format!("push --quiet origin HEAD:{BRANCH}"));
+    let tip = git(&person, "rev-parse HEAD");
+    git(&person, "checkout --quiet main");
+    far.work("notes", "the base moves\n");
+    // Also for a runner that has never seen the branch: the memory of where it was set is shared.
+    for runner in [world, &world.copy()] {
+        let run = runner.advance(BEGIN).ends(1);
+        run.complains_of("holds commits that a person made");
+        assert_eq!(git(&far.bare(), &format!("rev-parse {BRANCH}")), tip);
+    }
+    // An abort leaves it there, too.
+    world.run(BEGIN, &["abort", "mail"]);
+    assert_eq!(git(&far.bare(), &format!("rev-parse {BRANCH}")), tip);
+}
+
+#[test]
+fn an_abort_takes_the_proposal_back_on_the_remote() {
+    let far = Far::new(Publish::Branch);
+    let world = &far.runner;
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN).ends(3);
+    let run = world.run(BEGIN, &["abort", "mail"]);
+    assert!(
+        run.stderr.contains("deleted branch")
+            || run.stdout.contains("deleted branch")
+            || run.code == Some(0),
+        "{run:#?}"
+    );
+    assert_eq!(git(&far.bare(), "branch --list tlsa-rotate/*"), "");
+    assert_eq!(world.step(BEGIN), "Aborted");
+}
+
+#[test]
+fn the_shared_journal_is_read_as_strictly_as_any() {
+    let far = Far::new(Publish::Branch);
+    let world = &far.runner;
+    world.start(BEGIN).ends(0);
+    let put = |contents: &str| {
+        let person = far.person();
+        fs::write(person.join("journal"), contents).unwrap();
+        let blob = git(&person, "hash-object -w journal");
+        let listed = person.join("listed");
+        fs::write(&listed, format!("100644 blob {blob}\tmail.jsonl\n")).unwrap();
+        let tree = Command::new("git")
+            .current_dir(&person)
+            .arg("mktree")
+            .stdin(fs::File::open(&listed).unwrap())
+            .output()
+            .unwrap();
+        let tree = String::from_utf8(tree.stdout).unwrap();
+        let commit = git(&person, &format!("commit-tree {} -m bad", tree.trim()));
+        git(
+            &person,
+            &format!("push --quiet --force origin {commit}:refs/tlsa-rotate/journal"),
+        );
+    };
+    let journal = world.read(JOURNAL);
+    let lines: Vec<&str> = journal.lines().collect();
+    for (contents, why) in [
+        ("{}\n".to_owned(), "the journal is corrupt"),
+        (
+            journal.replace("mx1.example.com", "mx9.example.com"),
+            "its `digest` is not that of the line",
+        ),
+        // Whole in itself, and another story.
+        (
+            resealed(&lines[0].replace("\"port\":25", "\"port\":26")) + "\n",
+            "different stories from this line on",
+        ),
+    ] {
+        put(&contents);
+        let run = world.advance(BEGIN).ends(1);
+        run.complains_of(why);
+        assert_eq!(world.read(JOURNAL), journal, "{why}");
+    }
+    // A remote that lost its last entries, as after a restore, gets them again.
+    put(&(lines[..2].join("\n") + "\n"));
+    world.advance(BEGIN).ends(3);
+    let there = far.there("refs/tlsa-rotate/journal", "mail.jsonl");
+    assert_eq!(there, world.read(JOURNAL));
+    assert!(there.starts_with(&journal) && there.len() > journal.len());
+    // A runner that lost its state, or is new, takes it over.
+    fs::remove_dir_all(world.path(".tlsa-rotate")).unwrap();
+    world.advance(BEGIN).ends(3);
+    assert_eq!(there, world.read(JOURNAL));
+}
+
+#[test]
+fn commits_are_signed_where_the_users_git_signs() {
+    let far = Far::new(Publish::Branch);
+    let world = &far.runner;
+    let key = far.home.path().join("signing");
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&key)
+        .status();
+    assert!(made.unwrap().success());
+    let public = fs::read_to_string(key.with_extension("pub")).unwrap();
+    let allowed = far.home.path().join("allowed");
+    fs::write(&allowed, format!("ada@example.com {public}")).unwrap();
+    world.git("config gpg.format ssh");
+    world.git(&format!("config user.signingkey {}", key.display()));
+    world.git("config commit.gpgsign true");
+    world.git(&format!(
+        "config gpg.ssh.allowedSignersFile {}",
+        allowed.display()
+    ));
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN).ends(3);
+    world.git(&format!("verify-commit origin/{BRANCH}"));
+    // A key that is not there any more is an error that says so, and nothing is pushed.
+    far.work("notes", "the base moves\n");
+    fs::remove_file(&key).unwrap();
+    let tip = git(&far.bare(), &format!("rev-parse {BRANCH}"));
+    world
+        .advance(BEGIN)
+        .ends(1)
+        .complains_of("git refused the commit");
+    assert_eq!(git(&far.bare(), &format!("rev-parse {BRANCH}")), tip);
+    world.is_tidy();
+}
+
+#[test]
+fn a_pipeline_that_has_only_a_clone_can_judge() {
+    let far = Far::new(Publish::Branch);
+    let world = &far.runner;
+    let pipeline = |branch: &str| {
+        let clone = far.home.path().join("pipeline");
+        let _ = fs::remove_dir_all(&clone);
+        let (bare, place) = (
+            far.bare().display().to_string(),
+            clone.display().to_string(),
+        );
+        git(
+            far.home.path(),
+            &format!("clone --quiet --branch {branch} {bare} {place}"),
+        );
+        let output = Command::new(rotation_support::PROGRAM)
+            .current_dir(&clone)
+            .args(["check", "--merge", "--base", "origin/main"])
+            .args(["--now", &hours(1).to_string()])
+            .output();
+        Run::from(output.unwrap())
+    };
+    // No rotation was ever recorded, and that is known: the remote was asked.
+    let run = pipeline("main").ends(0);
+    assert!(
+        run.stdout.contains("no rotation in the journals on origin"),
+        "{run:#?}"
+    );
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN).ends(3);
+    let run = pipeline(BRANCH).ends(0);
+    assert!(
+        run.stdout.contains("asked mail.1 (Prepublishing)"),
+        "{run:#?}"
+    );
+    far.merge();
+    let person = far.person();
+    git(&person, "checkout --quiet -B revert");
+    git(&person, "revert --no-edit HEAD");
+    git(&person, "push --quiet origin revert");
+    git(&person, "checkout --quiet main");
+    let run = pipeline("revert").ends(4);
+    assert!(
+        run.stdout.contains("which mail.1 (Prepublishing) requires"),
+        "{run:#?}"
+    );
+}

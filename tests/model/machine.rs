@@ -1,0 +1,446 @@
+//! The real `apply` and `decide` in the model's world: what a run sees, decides and writes; weakened machines too.
+
+use crate::mutants::Mutant;
+use crate::setting::Setting;
+use crate::world::{FULL, Key, LOW, NEW, OLD, PLACES, SOAK, TTL, Version, Wish, World};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use tlsa_rotate::rotation::association::Association;
+use tlsa_rotate::rotation::decide::{Action, Decision, decide};
+use tlsa_rotate::rotation::due::{Release, Rest};
+use tlsa_rotate::rotation::emergency::Priority;
+use tlsa_rotate::rotation::observation::{
+    Authority, Endpoint, KeyAlgorithm, Observation, Offer, Presented, Seen, ServedRrset,
+    SignatureWindow,
+};
+use tlsa_rotate::rotation::policy::Policy;
+use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
+use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
+use tlsa_rotate::rotation::witness::Witness;
+
+/// The present of every state: time passes by moving the past away.
+const NOW: u64 = 1_000;
+/// Ages beyond this are equal: no gate of the model counts longer.
+const AGES: u64 = 2 * TTL as u64;
+
+/// A state of the machine with what the world asks of it, by number.
+pub(crate) struct State {
+    pub(crate) rotation: Rotation,
+    pub(crate) step: Step,
+    pub(crate) present: u8,
+    pub(crate) absent: u8,
+    /// Whether caches may still hold the RRset of before, as far as the machine has to suppose.
+    pub(crate) base_is_about: bool,
+}
+
+pub(crate) type Number = u16;
+
+/// Every state of the machine met so far, and what runs make of them.
+pub(crate) struct Machine {
+    setting: Setting,
+    mutant: Mutant,
+    states: Vec<State>,
+    numbers: HashMap<Rotation, Number>,
+    runs: HashMap<(Number, World), Outcome>,
+    older: HashMap<Number, Number>,
+}
+
+/// What a run came to.
+#[derive(Clone)]
+pub(crate) struct Outcome {
+    /// The machine's state after each write, and what was written.
+    pub(crate) writes: Vec<(Number, Event)>,
+    pub(crate) decision: Decision,
+}
+
+fn now() -> Instant {
+    Instant::from_unix(NOW)
+}
+
+fn key(bit: u8) -> Association {
+    Association::dane_ee_spki_sha256([bit + 1; 32])
+}
+
+fn endpoint(host: usize) -> Endpoint {
+    Endpoint {
+        host: format!("mx{host}.example.com"),
+        port: 25,
+    }
+}
+
+pub(crate) fn rrset(set: u8) -> BTreeSet<Association> {
+    (0..4)
+        .filter(|bit| set & (1 << bit) != 0)
+        .map(key)
+        .collect()
+}
+
+fn bits(rrset: &BTreeSet<Association>) -> u8 {
+    (0..4)
+        .filter(|bit| rrset.contains(&key(*bit)))
+        .map(|bit| 1 << bit)
+        .sum()
+}
+
+fn units(count: u8) -> Span {
+    Span::seconds(u64::from(count))
+}
+
+impl Machine {
+    /// The machine and its state after steps 1 and 2.
+    pub(crate) fn new(setting: Setting, mutant: Mutant) -> (Self, Number) {
+        let mut machine = Self {
+            setting,
+            mutant,
+            states: Vec::new(),
+            numbers: HashMap::new(),
+            runs: HashMap::new(),
+            older: HashMap::new(),
+        };
+        let endpoints: BTreeSet<_> = (0..PLACES).map(endpoint).collect();
+        let names: Vec<_> = endpoints.iter().map(Endpoint::tlsa_name).collect();
+        let started = Event::Started {
+            endpoints,
+            current: rrset(OLD),
+            base: names.iter().map(|n| (n.clone(), rrset(OLD))).collect(),
+            ttl: names.iter().map(|n| (n.clone(), Ttl(TTL.into()))).collect(),
+        };
+        let mut rotation = apply(None, now(), &started).unwrap();
+        for event in [
+            Event::KeyAdmitted {
+                not_after: Instant::from_unix(1_000_000),
+            },
+            Event::AssociationsComputed {
+                incoming: rrset(NEW),
+            },
+        ] {
+            rotation = apply(Some(&rotation), now(), &event).unwrap();
+        }
+        let first = machine.number(rotation);
+        (machine, first)
+    }
+
+    pub(crate) fn state(&self, number: Number) -> &State {
+        &self.states[usize::from(number)]
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.states.len()
+    }
+
+    fn number(&mut self, rotation: Rotation) -> Number {
+        let rotation = self.normal(rotation);
+        if let Some(number) = self.numbers.get(&rotation) {
+            return *number;
+        }
+        let number = Number::try_from(self.states.len()).unwrap();
+        let requirement = rotation.requirement();
+        self.states.push(State {
+            step: rotation.step,
+            present: bits(&requirement.present),
+            absent: bits(&requirement.absent),
+            base_is_about: match (rotation.step, rotation.published) {
+                (Step::Prepublishing, _) => true,
+                (Step::Waiting, Some(published)) => published.t_all + units(TTL) > now(),
+                _ => false,
+            },
+            rotation: rotation.clone(),
+        });
+        self.numbers.insert(rotation, number);
+        number
+    }
+
+    /// A state without what changes no decision: old ages are equal, and what a step does not ask for is forgotten.
+    fn normal(&self, mut rotation: Rotation) -> Rotation {
+        let at = |age: u64| Instant::from_unix(NOW - age);
+        let age = |instant: Instant, most: u64| (NOW - instant.unix()).min(most);
+        rotation.since = match rotation.step {
+            Step::Deployed => at(age(rotation.since, SOAK.into())),
+            _ => now(),
+        };
+        rotation.started = now();
+        let counts = matches!(
+            rotation.step,
+            Step::Waiting
+                | Step::SwapOpen
+                | Step::Deployed
+                | Step::Verified
+                | Step::RollingBack
+                | Step::Reinstated
+                | Step::Replaced
+        );
+        rotation.published = rotation.published.filter(|_| counts);
+        if let Some(published) = &mut rotation.published {
+            published.t_all = at(age(published.t_all, AGES));
+        }
+        rotation.released &= self.setting.standby && rotation.step <= Step::Verified;
+        rotation.signed_until = None;
+        rotation.risks.clear();
+        rotation
+    }
+
+    /// The same a unit of time later.
+    pub(crate) fn older(&mut self, number: Number) -> Number {
+        if let Some(older) = self.older.get(&number) {
+            return *older;
+        }
+        let mut rotation = self.state(number).rotation.clone();
+        rotation.since = rotation.since - units(1);
+        if let Some(published) = &mut rotation.published {
+            published.t_all = published.t_all - units(1);
+        }
+        let older = self.number(rotation);
+        self.older.insert(number, older);
+        older
+    }
+
+    /// A person's wish is recorded, if the table allows it here.
+    pub(crate) fn ask(&mut self, number: Number, wish: Wish) -> Option<Number> {
+        let reason = "asked".to_owned();
+        let rotation = &self.state(number).rotation;
+        let mut event = match wish {
+            Wish::Abort => Event::AbortRequested { reason },
+            Wish::Rollback => Event::RollbackRequested { reason },
+            Wish::Deploy => Event::DeploymentReleased {
+                why: Release::Asked,
+            },
+            Wish::Emergency => Event::EmergencyDeclared {
+                priority: self.setting.emergency?,
+                reason,
+            },
+        };
+        let mut believed = rotation.clone();
+        match (self.mutant, wish, rotation.step) {
+            (Mutant::AbortFromRetiringAtOnce, Wish::Abort, Step::Retiring)
+            | (Mutant::RollbackFromRetiring, Wish::Rollback, Step::Retiring) => {
+                believed.step = Step::Verified;
+            }
+            (Mutant::EmergencyNeverWaives, Wish::Emergency, _) => {
+                let priority = Priority::Delivery;
+                event = Event::EmergencyDeclared {
+                    priority,
+                    reason: "asked".to_owned(),
+                };
+            }
+            _ => {}
+        }
+        let asked = apply(Some(&believed), now(), &event).ok()?;
+        let asked = self.number(asked);
+        (asked != number).then_some(asked)
+    }
+
+    /// A run: look once, decide and write until quiet.
+    pub(crate) fn run(&mut self, number: Number, world: &World) -> Outcome {
+        // Caches, and what only the judge keeps, are nothing a run can see.
+        let visible = World {
+            cached: [0; 16],
+            regressed: [false; PLACES],
+            ttl_was_lowered: false,
+            soaked: 0,
+            outage: None,
+            ..*world
+        };
+        if let Some(outcome) = self.runs.get(&(number, visible)) {
+            return outcome.clone();
+        }
+        let mut writes = Vec::new();
+        let mut rotation = self.state(number).rotation.clone();
+        let mut decision;
+        loop {
+            let observation = self.look(&rotation, world);
+            let believed = self.believed(&rotation, world);
+            decision = decide(&believed, now(), &observation, &self.policy(&rotation));
+            self.weaken(&rotation, &mut decision);
+            let Some(event) = decision.event.clone() else {
+                break;
+            };
+            rotation =
+                apply(Some(&rotation), now(), &event).expect("decide offers only legal events");
+            writes.push((self.number(rotation.clone()), event));
+            assert!(writes.len() < 16, "a run must end: {writes:?}");
+        }
+        let outcome = Outcome { writes, decision };
+        self.runs.insert((number, visible), outcome.clone());
+        outcome
+    }
+
+    fn policy(&self, rotation: &Rotation) -> Policy {
+        let mutant = self.mutant;
+        let rests = self.setting.standby && mutant != Mutant::StandbyDeploysEarly;
+        let soak = if mutant == Mutant::NoSoak { 0 } else { SOAK };
+        let _ = rotation;
+        Policy {
+            min_wait: Span::ZERO,
+            soak: units(soak),
+            safety_margin: Span::ZERO,
+            concurrent: (mutant != Mutant::PacingIgnored).then_some(1),
+            rest: if rests { Rest::Until(None) } else { Rest::No },
+        }
+    }
+
+    /// The rotation as a weakened machine takes it to be.
+    fn believed(&self, rotation: &Rotation, world: &World) -> Rotation {
+        let mut believed = rotation.clone();
+        let mut ttl_is = |ttl: u8| {
+            for mark in believed.ttl_old.values_mut() {
+                *mark = Ttl(ttl.into());
+            }
+        };
+        match self.mutant {
+            Mutant::NewTtlIsUsed => ttl_is(world.servers.iter().map(|v| v.ttl()).max().unwrap()),
+            Mutant::HighWaterMarkIgnored => ttl_is(world.head.ttl()),
+            Mutant::HeldIsForgotten => believed.held = None,
+            _ => {}
+        }
+        let no_wait = match self.mutant {
+            Mutant::NoWait => true,
+            Mutant::ReturnWithoutWaiting => rotation.step == Step::Reinstated,
+            Mutant::EmergencySkipsTheWait => rotation.emergency.is_some(),
+            _ => false,
+        };
+        if let Some(published) = believed.published.as_mut().filter(|_| no_wait) {
+            published.t_all = Instant::from_unix(0);
+        }
+        believed
+    }
+
+    /// What a weakened machine leaves out of its decision.
+    fn weaken(&self, rotation: &Rotation, decision: &mut Decision) {
+        let regressed = matches!(
+            decision.event,
+            Some(Event::ServerRegressed { .. } | Event::MergeReverted { .. })
+        );
+        match self.mutant {
+            Mutant::RegressionIgnored if regressed => decision.event = None,
+            Mutant::HighWaterMarkIgnored
+                if matches!(decision.event, Some(Event::HigherTtlSeen { .. })) =>
+            {
+                decision.event = None;
+            }
+            Mutant::AlarmsAreSilent => decision.alarms.clear(),
+            Mutant::RetiresOnWhateverHostsDo if rotation.step == Step::Retiring => {
+                decision.actions = vec![Action::ChangeZone(rotation.requirement())];
+            }
+            _ => {}
+        }
+    }
+
+    /// What a run sees, as the mutant sees it.
+    fn look(&self, rotation: &Rotation, world: &World) -> Observation {
+        let mutant = self.mutant;
+        let both = rrset(FULL);
+        let wanted = rotation.requirement().applied_to(&both);
+        let mut observation = Observation {
+            at: now(),
+            merged: BTreeMap::new(),
+            served: BTreeMap::new(),
+            presented: BTreeMap::new(),
+            witness: Witness::default(),
+        };
+        let flatters_zone = mutant == Mutant::NoReobservation && rotation.step == Step::Waiting;
+        let merged_is = if flatters_zone || mutant == Mutant::HeadIsNotAsked {
+            wanted.clone()
+        } else {
+            rrset(world.head.set)
+        };
+        let committed = mutant == Mutant::ClockFromTheCommit && rrset(world.head.set) == wanted;
+        for host in 0..PLACES {
+            let name = endpoint(host).tlsa_name();
+            observation
+                .merged
+                .insert(name.clone(), Seen::Known(merged_is.clone()));
+            let mut servers = BTreeMap::new();
+            for server in 0..PLACES {
+                let remembered = mutant == Mutant::SightingsAddUp && world.sighted[server];
+                let flatter = flatters_zone
+                    || committed
+                    || remembered
+                    || (mutant == Mutant::SilentServerIsFine && world.server_is_silent(server));
+                let seen = self.answer(world, server, flatter.then_some(&wanted));
+                servers.insert(Authority(format!("ns{server}")), seen);
+            }
+            if mutant == Mutant::AnyServerIsEnough {
+                let good = |seen: &Seen<ServedRrset>| matches!(seen, Seen::Known(s) if s.associations == wanted);
+                if servers.values().any(good) {
+                    servers.retain(|_, seen| good(seen));
+                }
+            }
+            observation.served.insert(name, servers);
+            observation
+                .presented
+                .insert(endpoint(host), offers(mutant, rotation.step, world, host));
+        }
+        observation
+    }
+
+    fn answer(
+        &self,
+        world: &World,
+        server: usize,
+        flattered: Option<&BTreeSet<Association>>,
+    ) -> Seen<ServedRrset> {
+        let version: Version = world.servers[server];
+        if flattered.is_none() && world.server_is_silent(server) {
+            return Seen::Unknown("timed out".into());
+        }
+        if self.setting.signatures_end
+            && world.signed == 0
+            && self.mutant != Mutant::SignaturesIgnored
+        {
+            return Seen::Unknown("its signature has expired".into());
+        }
+        let left = if self.setting.signatures_end && self.mutant != Mutant::SignaturesIgnored {
+            world.signed
+        } else {
+            100
+        };
+        let ttl = if self.mutant == Mutant::ClockFromTheCommit && flattered.is_some() {
+            LOW
+        } else {
+            version.ttl()
+        };
+        Seen::Known(ServedRrset {
+            associations: flattered.cloned().unwrap_or_else(|| rrset(version.set)),
+            ttl: Ttl(ttl.into()),
+            signature: SignatureWindow {
+                inception: now(),
+                expiration: now() + units(left),
+            },
+        })
+    }
+}
+
+fn offers(
+    mutant: Mutant,
+    step: Step,
+    world: &World,
+    host: usize,
+) -> BTreeMap<String, BTreeMap<KeyAlgorithm, Seen<Offer>>> {
+    let forward = matches!(step, Step::SwapOpen | Step::Deployed | Step::Verified);
+    let present = |algorithm: usize, key_is: Key| {
+        let bit = u8::try_from(algorithm).unwrap();
+        let key = match key_is {
+            Key::Old => key(bit),
+            Key::New => key(bit + 2),
+            Key::Strange => key(bit + 8),
+        };
+        Seen::Known(Offer::Key(Presented {
+            key,
+            not_after: Instant::from_unix(1_000_000),
+        }))
+    };
+    let see = |algorithm: usize| {
+        let flattering = present(algorithm, if forward { Key::New } else { Key::Old });
+        let truth = world.hosts[host][algorithm];
+        match mutant {
+            Mutant::SilentHostIsFine if world.host_is_silent(host) => flattering,
+            Mutant::OneHostIsEnough => present(algorithm, world.hosts[0][algorithm]),
+            Mutant::OneAlgorithmIsEnough => present(algorithm, world.hosts[host][0]),
+            Mutant::RetireWithoutLookingAtHosts if step == Step::Verified => flattering,
+            Mutant::AbortWithoutLookingAtHosts if step == Step::RollingBack => flattering,
+            _ if world.host_is_silent(host) => Seen::Unknown("timed out".into()),
+            _ => present(algorithm, truth),
+        }
+    };
+    let by_algorithm = BTreeMap::from([(KeyAlgorithm::Rsa, see(0)), (KeyAlgorithm::Ecdsa, see(1))]);
+    BTreeMap::from([("192.0.2.25".to_owned(), by_algorithm)])
+}

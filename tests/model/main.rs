@@ -1,0 +1,128 @@
+//! Breadth-first model check of the real `apply` and `decide`: people merge, revert and delay, servers lag and regress, hosts
+//! change one chain at a time and go back, runs are missed and killed between writes, and no sender may ever refuse mail.
+//!
+//! `world` is what there is, `setting` what may happen, `machine` the machine under test, `judge` decides what is a refusal
+//! and what is true, `faults` what the machine owes when an assumption does not hold, `explore` searches, `mutants` are the
+//! weakened machines that must be caught, and `assumptions` what all this rests on.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    missing_docs
+)]
+
+mod assumptions;
+mod explore;
+mod faults;
+mod judge;
+mod machine;
+mod mutants;
+mod setting;
+mod world;
+
+use explore::{Checked, check};
+use mutants::{Mutant, Proof};
+use setting::Setting;
+use tlsa_rotate::rotation::step::Step;
+
+/// Searches a setting: no story, no state without a way to an end, and exactly so many states.
+#[track_caller]
+fn holds(setting: Setting, states: usize) -> Checked {
+    let begun = std::time::Instant::now();
+    let checked = check(setting, Mutant::None, Proof::Untruth);
+    println!(
+        "{}: {} states of the world and the machine ({} of the machine alone), {} moves, {:.1} s\n  {:?}",
+        setting.name,
+        checked.states,
+        checked.machine_states,
+        checked.moves,
+        begun.elapsed().as_secs_f32(),
+        checked.reached
+    );
+    if let Some(story) = &checked.story {
+        panic!(
+            "{}: counter-example:\n  {}",
+            setting.name,
+            story.join("\n  ")
+        );
+    }
+    if let Some(stuck) = &checked.stuck {
+        panic!(
+            "{}: no end from here:\n  {}",
+            setting.name,
+            stuck.join("\n  ")
+        );
+    }
+    for end in [Step::Retired, Step::Aborted] {
+        let may = end == Step::Retired || setting.ways_back;
+        assert_eq!(
+            checked.reached.contains_key(&end),
+            may,
+            "{}: {end}",
+            setting.name
+        );
+    }
+    assert_eq!(
+        checked.states, states,
+        "{}: a change of the machine shows here; explain it",
+        setting.name
+    );
+    checked
+}
+
+#[test]
+fn no_order_of_events_makes_a_sender_refuse_mail() {
+    for line in assumptions::told() {
+        println!("{line}");
+    }
+    holds(Setting::WHOLE, 25_202);
+}
+
+#[test]
+fn a_key_on_standby_rests_and_is_safe() {
+    holds(Setting::STANDBY, 5_941);
+}
+
+#[test]
+fn no_gate_opens_on_a_signature_that_ends() {
+    holds(Setting::SIGNATURES, 609);
+}
+
+#[test]
+fn an_emergency_with_delivery_first_refuses_nothing() {
+    holds(Setting::DELIVERY, 9_664);
+}
+
+#[test]
+fn an_emergency_with_security_first_refuses_for_one_ttl_at_most() {
+    let checked = holds(Setting::SECURITY, 13_927);
+    assert!(checked.reached.contains_key(&Step::Replaced));
+}
+
+#[test]
+fn what_cannot_be_prevented_is_said_and_made_no_worse() {
+    holds(Setting::FAULTS, 38_520);
+}
+
+#[test]
+fn every_weakened_machine_is_caught() {
+    // The stories are shown when the test fails, or with --no-capture.
+    let mut survivors = Vec::new();
+    for (mutant, setting, proof) in mutants::ALL {
+        let checked = check(*setting, *mutant, *proof);
+        let story = checked.story.unwrap_or_default();
+        println!(
+            "{mutant:?} ({} states of {}):\n  {}",
+            checked.states,
+            setting.name,
+            story.join("\n  ")
+        );
+        if story.is_empty() {
+            survivors.push(*mutant);
+        }
+    }
+    assert_eq!(survivors, [], "no counter-example was found");
+}

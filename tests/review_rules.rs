@@ -1,0 +1,300 @@
+//! The review rules R2 to R4 in the run: people who merge late, revert, edit by hand or work on the zone meanwhile.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
+
+mod rotation_support;
+
+use rotation_support::{
+    BEGIN, BRANCH, HOSTS, Publish, World, ZONE_FILE, hours, pieces, without_tlsa,
+};
+use std::fs;
+
+/// A rotation whose first proposal waits for review.
+fn proposed() -> World {
+    let world = World::new(Publish::Branch);
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN).ends(3);
+    world
+}
+
+/// The same, merged in one of the ways people merge, and served; the hour is 2.
+fn waiting(merge: impl Fn(&World)) -> World {
+    let world = proposed();
+    merge(&world);
+    world.advance(hours(1)).ends(0);
+    world.load();
+    world.advance(hours(2)).ends(0);
+    assert_eq!(world.step(hours(2)), "Waiting");
+    world
+}
+
+fn forward(world: &World) {
+    world.merge();
+}
+
+/// From [`waiting`] to the end; the hour is 56.
+fn retired(world: &World) {
+    world.advance(hours(27)).ends(3);
+    for host in 0..HOSTS.len() {
+        world.deploy(host);
+    }
+    world.advance(hours(28)).ends(0);
+    world.advance(hours(53)).ends(3);
+    world.merge();
+    world.advance(hours(54)).ends(0);
+    world.load();
+    world.advance(hours(56)).ends(0);
+    assert_eq!(world.step(hours(56)), "Retired");
+}
+
+#[test]
+fn a_revert_is_noticed_proposed_again_and_starts_the_clock_anew() {
+    let squashed_and_deleted = |world: &World| {
+        world.git(&format!("merge --quiet --squash {BRANCH}"));
+        world.git("commit --quiet --message squashed");
+        world.git(&format!("branch -D {BRANCH}"));
+    };
+    let with_a_merge_commit = |world: &World| {
+        world.git("commit --quiet --allow-empty --message meanwhile");
+        world.git(&format!("merge --quiet --no-ff --no-edit {BRANCH}"));
+    };
+    let ways: [(&str, &dyn Fn(&World), &str); 3] = [
+        ("forward", &forward, "revert --no-edit HEAD"),
+        ("squashed", &squashed_and_deleted, "revert --no-edit HEAD"),
+        (
+            "merge commit",
+            &with_a_merge_commit,
+            "revert --no-edit -m 1 HEAD",
+        ),
+    ];
+    for (way, merge, revert) in ways {
+        let world = waiting(merge);
+        world.git(revert);
+        let run = world.advance(hours(3)).ends(3);
+        let beginning = "mail.1: Prepublishing (MergeReverted); next: you: ";
+        assert!(run.stdout.starts_with(beginning), "{way}: {run:#?}");
+        assert!(run.stdout.contains("in git HEAD lacks"), "{way}: {run:#?}");
+        assert!(run.stderr.contains("again on branch"), "{way}: {run:#?}");
+        assert!(
+            run.stderr.contains("has been taken out since"),
+            "{way}: {run:#?}"
+        );
+        let quiet = world.advance(hours(3)).ends(3);
+        assert!(
+            quiet.stderr.contains("waits for review"),
+            "{way}: {quiet:#?}"
+        );
+        world.merge();
+        world.advance(hours(4)).ends(0);
+        world.load();
+        let run = world.advance(hours(5)).ends(0);
+        // A day of waiting and an hour of margin from the second merge: the servers never lost what they serve.
+        assert!(
+            run.stdout.contains("on 2026-12-02T13:00:00Z"),
+            "{way}: {run:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_proposal_that_was_deleted_unmerged_is_not_forced_upon_anybody() {
+    let world = proposed();
+    world.git(&format!("branch -D {BRANCH}"));
+    let run = world.advance(hours(1)).ends(1);
+    run.complains_of("was deleted before its proposal was merged");
+    world.run(hours(1), &["abort", "mail"]).ends(0);
+}
+
+#[test]
+fn a_hand_edited_record_is_noticed_in_every_step() {
+    for deployed in [false, true] {
+        let world = waiting(forward);
+        let mut hour = 3;
+        if deployed {
+            world.advance(hours(27)).ends(3);
+            for host in 0..HOSTS.len() {
+                world.deploy(host);
+            }
+            world.advance(hours(28)).ends(0);
+            hour = 29;
+        }
+        let before = world.read(ZONE_FILE);
+        // The incoming record of one host, gone: a sender that fetches this must refuse a host that has the new key.
+        let mut pieces = pieces(&before);
+        let mut records = (0..pieces.len()).filter(|&at| pieces[at].contains("TLSA"));
+        let second = records.nth(1).unwrap();
+        pieces.remove(second);
+        let tidied = pieces.concat();
+        assert_eq!(
+            before.matches("TLSA").count() - 1,
+            tidied.matches("TLSA").count()
+        );
+        world.write(ZONE_FILE, &tidied);
+        world.git("commit --quiet --all --message tidy");
+        let run = world.advance(hours(hour)).ends(3);
+        assert!(
+            run.stdout.contains("in git HEAD lacks"),
+            "{deployed}: {run:#?}"
+        );
+        assert!(
+            run.stderr.contains("again on branch"),
+            "{deployed}: {run:#?}"
+        );
+        world.merge();
+        world.advance(hours(hour)).ends(0);
+        assert_eq!(world.tlsa(HOSTS[0]).len(), 2);
+        assert_eq!(world.tlsa(HOSTS[1]).len(), 2);
+    }
+}
+
+#[test]
+fn somebody_elses_commit_in_between_is_the_new_base() {
+    let world = proposed();
+    for (number, name) in ["ftp", "www2", "www3"].iter().enumerate() {
+        let zone = world.read(ZONE_FILE);
+        world.write(ZONE_FILE, &format!("{zone}{name} 3600 IN A 192.0.2.77\n"));
+        world.git("commit --quiet --all --message unrelated");
+        let run = world.advance(hours(1)).ends(3);
+        assert!(run.stderr.contains("rebuilt mail.1"), "{number}: {run:#?}");
+        let parent = world.git(&format!("rev-parse {BRANCH}^"));
+        assert_eq!(parent, world.git("rev-parse main"));
+        assert_eq!(world.advance(hours(1)).ends(3).stdout, run.stdout);
+    }
+    world.merge();
+    let zone = world.zone().join("\n");
+    for name in ["ftp", "www2", "www3"] {
+        assert!(zone.contains(&format!("{name}.example.com.")), "{zone}");
+    }
+    assert_eq!(world.tlsa(HOSTS[0]).len(), 2);
+}
+
+#[test]
+fn merged_late_after_an_abort_it_is_taken_back() {
+    let world = proposed();
+    world.git(&format!("branch old {BRANCH}"));
+    world.run(hours(1), &["abort", "mail"]).ends(0);
+    assert_eq!(world.step(hours(1)), "Aborted");
+    world.git("merge --quiet --ff-only old");
+    let run = world.advance(hours(2)).ends(3);
+    assert!(
+        run.stdout.starts_with("mail.1: Aborted; next: you: "),
+        "{run:#?}"
+    );
+    assert!(run.stdout.contains("in git HEAD still holds"), "{run:#?}");
+    assert!(run.stderr.contains("for review on branch"), "{run:#?}");
+    let status = world.run(hours(2), &["status"]).ends(3);
+    assert!(
+        status.stdout.contains("review the proposed change"),
+        "{status:#?}"
+    );
+    world
+        .run(hours(2), &["check", "--merge", "--head", BRANCH])
+        .ends(0);
+    world.merge();
+    let run = world.advance(hours(3)).ends(0);
+    assert!(run.stdout.contains("nothing, it is over"), "{run:#?}");
+    assert_eq!(world.tlsa(HOSTS[0]).len(), 1);
+}
+
+#[test]
+fn merged_late_after_an_abort_it_stays_where_a_host_has_its_key() {
+    let world = proposed();
+    world.git(&format!("branch old {BRANCH}"));
+    world.run(hours(1), &["abort", "mail"]).ends(0);
+    world.git("merge --quiet --ff-only old");
+    world.deploy(0);
+    let run = world.advance(hours(2)).ends(4);
+    assert!(run.stdout.contains("DELIVERY AT RISK"), "{run:#?}");
+    assert_eq!(
+        world.git("log --format=%s --branches --not main"),
+        "",
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn brought_back_after_the_retirement_it_is_taken_out_again() {
+    let world = waiting(forward);
+    let old = world.tlsa(HOSTS[0]).len();
+    assert_eq!(old, 2);
+    retired(&world);
+    world.git("revert --no-edit HEAD");
+    assert_eq!(world.tlsa(HOSTS[0]).len(), 2);
+    let run = world.advance(hours(57)).ends(3);
+    assert!(
+        run.stdout.contains("mail.1: Retired; next: you: "),
+        "{run:#?}"
+    );
+    assert!(run.stderr.contains("again on branch"), "{run:#?}");
+    world.merge();
+    world.advance(hours(58)).ends(0);
+    assert_eq!(world.tlsa(HOSTS[0]).len(), 1);
+    // Who stops DANE altogether is not asked to take it up again.
+    let zone = world.read(ZONE_FILE);
+    world.write(ZONE_FILE, &without_tlsa(&zone, ""));
+    world.git("commit --quiet --all --message stop");
+    assert_eq!(
+        world.tlsa(HOSTS[0]).len(),
+        0,
+        "the records stood on one line each"
+    );
+    let run = world.advance(hours(59)).ends(0);
+    assert!(run.stdout.contains("nothing, it is over"), "{run:#?}");
+}
+
+#[test]
+fn a_signed_proposal_is_made_anew_before_nobody_can_apply_it() {
+    let world = World::with(Publish::Branch, |config| {
+        let publish = "publish = {";
+        config.replacen(
+            publish,
+            "proposals = { sign_with = \"op\" }\npublish = {",
+            1,
+        )
+    });
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f", "op"])
+        .current_dir(world.path(""))
+        .status();
+    assert!(made.unwrap().success());
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN).ends(3);
+    let file = "changes/mail.1/publish.example.com.proposal";
+    let expires = |world: &World| {
+        let text = world.git(&format!("show {BRANCH}:{file}"));
+        let line = text.lines().find(|l| l.starts_with("expires: ")).unwrap();
+        line.to_owned()
+    };
+    let first = expires(&world);
+    world.advance(hours(24)).ends(3);
+    assert_eq!(expires(&world), first, "it stands while it can be applied");
+    let run = world.advance(hours(24 * 7 + 1)).ends(3);
+    assert!(run.stderr.contains("its time was over"), "{run:#?}");
+    assert_ne!(expires(&world), first);
+    world
+        .run(hours(24 * 7 + 1), &["check", "--merge", "--head", BRANCH])
+        .ends(0);
+    let late = world.run(hours(24 * 30), &["check", "--merge", "--head", BRANCH]);
+    assert!(late.ends(3).stdout.contains("it expired on "));
+    // One that was tampered with is not what it says.
+    world.git(&format!("checkout --quiet -B pr {BRANCH}"));
+    let text = world
+        .read(file)
+        .replacen("step: publish", "step: retire", 1);
+    fs::write(world.path(file), text).unwrap();
+    world.git("commit --quiet --all --amend --no-edit");
+    world.git("checkout --quiet main");
+    let tampered = world.run(hours(24 * 7 + 1), &["check", "--merge", "--head", "pr"]);
+    assert!(
+        tampered
+            .ends(3)
+            .stdout
+            .contains(".proposal is not what mail.1/publish proposes")
+    );
+}

@@ -1,0 +1,205 @@
+//! What `advance` begins and holds back by itself: standby keys, keys that are due, and hosts of one MX set in turn.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
+
+mod rotation_support;
+
+use rotation_support::{BEGIN, Publish, Run, World, hours};
+use std::fs;
+
+fn with_policy(line: &str) -> World {
+    World::with(Publish::Current, |config| {
+        config.replacen("[policy]\n", &format!("[policy]\n{line}\n"), 1)
+    })
+}
+
+/// The line of the last run for a certificate.
+fn line<'r>(run: &'r Run, beginning: &str) -> &'r str {
+    let mut lines = run.stdout.lines();
+    lines
+        .find(|l| l.starts_with(beginning))
+        .unwrap_or_else(|| panic!("{run:#?}"))
+}
+
+#[test]
+fn a_standby_key_is_published_always_and_rests_until_it_is_let_go() {
+    let world = with_policy("standby = true");
+    assert_eq!(world.step(BEGIN), "Prepublishing", "the first run began it");
+    world.load();
+    world.advance(hours(1)).ends(0);
+    let rests = world.advance(hours(26)).ends(0);
+    assert_eq!(
+        line(&rests, "mail.1"),
+        "mail.1: SwapOpen (SwapOpened); next: the clock: the next key is published and rests until a person lets it go"
+    );
+    world.advance(hours(5000));
+    world.load();
+    world.advance(hours(5000)).ends(0);
+    assert_eq!(world.step(hours(5000)), "SwapOpen", "for months");
+    world
+        .start(hours(5000))
+        .ends(1)
+        .complains_of("is under way");
+    let go = world.run(hours(5000), &["deploy", "mail"]).ends(3);
+    assert!(
+        go.stdout.contains("deploy the incoming certificate"),
+        "{go:#?}"
+    );
+    world.deploy(0);
+    world.deploy(1);
+    world.advance(hours(5001)).ends(0);
+    world.advance(hours(5026)).ends(0);
+    world.load();
+    world.advance(hours(5027)).ends(0);
+    assert_eq!(world.step(hours(5027)), "Retired");
+    // The live files are still those of the retired key: said, and nothing is begun with them.
+    world
+        .advance(hours(5028))
+        .ends(1)
+        .complains_of("that mail.1 retired");
+    fs::copy(
+        world.path("keys/tls/mail.1/ecdsa-p256.cert.pem"),
+        world.path("live/fullchain.pem"),
+    )
+    .unwrap();
+    let next = world.advance(hours(5029)).ends(0);
+    assert!(
+        next.stderr
+            .contains("began mail.2: policy standby keeps the next key published"),
+        "{next:#?}"
+    );
+    assert!(
+        line(&next, "mail.2").starts_with("mail.2: Prepublishing"),
+        "{next:#?}"
+    );
+    assert_eq!(world.tlsa("mx1.example.com").len(), 2);
+}
+
+#[test]
+fn a_standby_key_goes_when_the_live_one_is_due() {
+    // The live certificate of the world is made at the beginning, so that is when its key came into use.
+    let world = with_policy("standby = true\nmax_age = \"10d\"");
+    world.load();
+    world.advance(hours(1)).ends(0);
+    let rests = world.advance(hours(26)).ends(0);
+    assert!(
+        line(&rests, "mail.1").ends_with("next: the clock, on 2026-12-11T08:00:00Z"),
+        "{rests:#?}"
+    );
+    let plan = world.run(hours(26), &["plan"]).ends(0).stdout;
+    assert!(
+        plan.contains("6 Verify    from 2026-12-11T08:00:00Z"),
+        "{plan}"
+    );
+    world.advance(hours(239)).ends(0);
+    let due = world.advance(hours(240)).ends(3);
+    assert!(
+        line(&due, "mail.1").starts_with("mail.1: SwapOpen (DeploymentReleased); next: you: mx1"),
+        "{due:#?}"
+    );
+}
+
+#[test]
+fn without_standby_a_rotation_begins_when_the_key_is_due() {
+    for (policy, hour, why) in [
+        (
+            "max_age = \"10d\"",
+            240,
+            "the key in use has reached policy max_age",
+        ),
+        (
+            "renew_before = \"100d\"",
+            24 * 1000, // the certificate lasts three years
+            "the certificate in use is within policy renew_before of its end",
+        ),
+    ] {
+        let world = with_policy(policy);
+        world.advance(hours(239)).ends(0);
+        assert_eq!(world.facts(), [""; 0], "{policy}");
+        let rehearsed = world.run(hours(hour), &["advance", "--dry-run"]);
+        assert!(
+            rehearsed
+                .stderr
+                .contains(&format!("would begin mail.1: {why}")),
+            "{rehearsed:#?}"
+        );
+        assert_eq!(world.facts(), [""; 0], "{policy}");
+        let begun = world.advance(hours(hour));
+        assert!(
+            begun.stderr.contains(&format!("began mail.1: {why}")),
+            "{begun:#?}"
+        );
+        // After an abort it is for a person to say.
+        world.run(hours(hour), &["abort", "mail"]);
+        world.load();
+        world.advance(hours(hour + 1));
+        world.advance(hours(hour + 2));
+        assert_eq!(world.step(hours(hour + 2)), "Aborted", "{policy}");
+    }
+}
+
+#[test]
+fn two_certificates_of_one_mx_set_take_turns() {
+    let world = World::with(Publish::Current, |config| {
+        let (front, certificate) = config.split_once("[[certificate]]").unwrap();
+        let (first, second) = ("[\"mx1.example.com\"]", "[\"mx2.example.com\"]");
+        let both = "[\"mx1.example.com\", \"mx2.example.com\"]";
+        assert!(certificate.contains(both));
+        let addresses = certificate
+            .lines()
+            .find(|l| l.starts_with("addresses"))
+            .unwrap();
+        let certificate = certificate.replace(addresses, "");
+        let (one, two) = addresses
+            .trim_start_matches("addresses = {")
+            .trim_end_matches('}')
+            .split_once(", ")
+            .unwrap();
+        let table = |name: &str, hosts: &str, address: &str| {
+            let command = format!(
+                "deploy = {{ command = [\"sh\", \"-c\", \"echo {name} $TLSA_ROTATE_HOSTS >> ran\"] }}"
+            );
+            let table = certificate
+                .replace("name = \"mail\"", &format!("name = \"{name}\""))
+                .replace(both, hosts)
+                .replace("deploy = { manual = true }", &command);
+            format!("[[certificate]]\naddresses = {{ {address} }}{table}\n")
+        };
+        format!(
+            "{front}{}{}",
+            table("mail", first, one),
+            table("other", second, two)
+        )
+    });
+    world.start(BEGIN).ends(0);
+    world.run(BEGIN, &["start", "other"]).ends(0);
+    for hour in [0, 1, 2] {
+        world.advance(hours(hour));
+        world.load();
+    }
+    let open = world.advance(hours(30)).ends(3);
+    assert_eq!(world.read("ran"), "mail mx1.example.com\n", "{open:#?}");
+    assert!(
+        line(&open, "other.1")
+            .contains("next: the world: other hosts of the same MX set are being deployed"),
+        "{open:#?}"
+    );
+    assert!(
+        open.stderr.contains(
+            "note: other: hosts of the same MX set are being deployed by the rotation of mail"
+        ),
+        "{open:#?}"
+    );
+    world.deploy(0);
+    world.advance(hours(31)).ends(3);
+    assert_eq!(
+        world.read("ran"),
+        "mail mx1.example.com\nother mx2.example.com\n"
+    );
+}

@@ -1,0 +1,141 @@
+//! The mail hosts of the world: one Postfix and one Exim, each with an address for every way to present a chain.
+
+use crate::world::World;
+
+/// Ways to present a chain, and the address of each on Postfix.
+pub const POSTFIX: [(&str, &str); 8] = [
+    ("A", "127.0.25.1"),
+    ("ANOCA", "127.0.25.2"),
+    ("B", "127.0.25.3"),
+    ("N", "127.0.25.4"),
+    ("X", "127.0.25.5"),
+    ("RSA+A", "127.0.25.6"),
+    ("none", "127.0.25.7"),
+    ("RSA", "127.0.25.8"),
+];
+
+/// The same on Exim.
+pub const EXIM: [(&str, &str); 5] = [
+    ("A", "127.0.26.1"),
+    ("ANOCA", "127.0.26.2"),
+    ("B", "127.0.26.3"),
+    ("N", "127.0.26.4"),
+    ("RSA+A", "127.0.26.6"),
+];
+
+/// The address at which a peer presents so.
+pub fn at(peer: &[(&str, &'static str)], chain: &str) -> &'static str {
+    peer.iter()
+        .find(|(known, _)| *known == chain)
+        .unwrap_or_else(|| panic!("{chain}"))
+        .1
+}
+
+/// Starts Postfix with all its addresses; port 465 of the first begins with TLS. It takes mail for `domains`.
+pub fn postfix(world: &mut World, domains: &str) {
+    let at = world.at("postfix");
+    for folder in ["etc", "queue", "data"] {
+        world.write(&format!("postfix/{folder}/.keep"), "");
+    }
+    world.run("chown", &["postfix", &format!("{at}/data")]);
+    world.write(
+        "postfix/etc/main.cf",
+        format!(
+            "compatibility_level = 3.6\nqueue_directory = {at}/queue\ndata_directory = {at}/data\n\
+             command_directory = /usr/sbin\ndaemon_directory = /usr/lib/postfix/sbin\nshlib_directory = /usr/lib/postfix\n\
+             meta_directory = /etc/postfix\nmail_owner = postfix\nsetgid_group = postdrop\nmyhostname = mail.interop.test\n\
+             mydestination = {domains}\nlocal_transport = discard:\nlocal_recipient_maps =\ninet_interfaces = all\n\
+             inet_protocols = ipv4\nmynetworks = 127.0.0.0/8\nalias_maps =\nalias_database =\nmaillog_file = {at}/maillog\n\
+             maillog_file_prefixes = /tmp, {at}\nsmtpd_tls_security_level = may\nsmtp_dns_support_level = dnssec\n\
+             smtp_tls_security_level = dane\nsmtp_tls_loglevel = 1\nsmtp_host_lookup = dns\n\
+             smtpd_peername_lookup = no\nsmtpd_client_connection_count_limit = 0\n"
+        ),
+    );
+    let pki = world.at("pki");
+    let mut master = String::new();
+    let service = |address: &str, port: u16, chain: &str| {
+        let files = match chain {
+            "none" => "-o smtpd_tls_security_level=none".to_owned(),
+            "RSA+A" => format!("-o smtpd_tls_chain_files={pki}/R.pem,{pki}/A.pem"),
+            "RSA" => format!("-o smtpd_tls_chain_files={pki}/R.pem"),
+            one => format!("-o smtpd_tls_chain_files={pki}/{one}.pem"),
+        };
+        format!("{address}:{port} inet n - n - - smtpd {files}")
+    };
+    for (chain, address) in POSTFIX {
+        master.push_str(&format!("{}\n", service(address, 25, chain)));
+    }
+    let wrapped = service(POSTFIX[0].1, 465, "A");
+    master.push_str(&format!("{wrapped} -o smtpd_tls_wrappermode=yes\n"));
+    master.push_str(
+        "pickup unix n - n 60 1 pickup\ncleanup unix n - n - 0 cleanup\nqmgr unix n - n 300 1 qmgr\n\
+         tlsmgr unix - - n 1000? 1 tlsmgr\nrewrite unix - - n - - trivial-rewrite\nbounce unix - - n - 0 bounce\n\
+         defer unix - - n - 0 bounce\ntrace unix - - n - 0 bounce\nverify unix - - n - 1 verify\n\
+         proxymap unix - - n - - proxymap\nsmtp unix - - n - - smtp\nrelay unix - - n - - smtp\nerror unix - - n - - error\n\
+         retry unix - - n - - error\ndiscard unix - - n - - discard\nshowq unix n - n - - showq\n\
+         anvil unix - - n - 1 anvil\nscache unix - - n - 1 scache\npostlog unix-dgram n - n - 1 postlogd\n",
+    );
+    world.write("postfix/etc/master.cf", master);
+    world.start_postfix();
+    for (_, address) in POSTFIX {
+        world.wait_for_port(address, 25);
+    }
+}
+
+/// Starts Exim with all its addresses.
+pub fn exim(world: &mut World) {
+    let root = format!("{}/target/peers/exim", env!("CARGO_MANIFEST_DIR"));
+    let program = format!("{root}/usr/sbin/exim4");
+    assert!(
+        std::path::Path::new(&program).exists(),
+        "{program} is missing: `scripts/test` fetches it"
+    );
+    let at = world.at("exim");
+    for (chain, address) in EXIM {
+        let files: Vec<String> = match chain {
+            "RSA+A" => vec!["R".to_owned(), "A".to_owned()],
+            one => vec![one.to_owned()],
+        };
+        let texts: Vec<String> = files
+            .iter()
+            .map(|f| world.at(&format!("pki/{f}.pem")))
+            .collect();
+        world.write(&format!("exim/{address}"), texts.join(" : "));
+    }
+    world.write("exim/spool/.keep", "");
+    let addresses: Vec<&str> = EXIM.iter().map(|(_, address)| *address).collect();
+    world.write(
+        "exim/exim.conf",
+        format!(
+            "primary_hostname = exim.interop.test\nspool_directory = {at}/spool\nlog_file_path = {at}/spool/%slog\n\
+             pid_file_path = {at}/pid\nlocal_interfaces = {}\ndaemon_smtp_ports = 25\nkeep_environment =\n\
+             tls_advertise_hosts = *\nsmtp_accept_max = 0\ntls_certificate = ${{readfile{{{at}/$received_ip_address}}}}\n\
+             tls_privatekey = ${{readfile{{{at}/$received_ip_address}}}}\nhost_lookup =\nrfc1413_hosts =\n\
+             acl_smtp_rcpt = accept\nbegin acl\nbegin routers\nbegin transports\n",
+            addresses.join(" : ")
+        ),
+    );
+    // Its user must read the keys; it refuses configurations that others may write.
+    world.run(
+        "chown",
+        &[
+            "-R",
+            "Debian-exim:Debian-exim",
+            &format!("{at}/spool"),
+            &world.at("pki"),
+        ],
+    );
+    world.run("chmod", &["-R", "a+rX", &world.at("pki")]);
+    let mut command = world.command(
+        &program,
+        &["-bdf", "-q1h", "-C", &format!("{at}/exim.conf")],
+    );
+    command.env(
+        "LD_LIBRARY_PATH",
+        format!("{root}/usr/lib/{}-linux-gnu", std::env::consts::ARCH),
+    );
+    world.start_command("exim", command);
+    for (_, address) in EXIM {
+        world.wait_for_port(address, 25);
+    }
+}

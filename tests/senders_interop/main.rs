@@ -1,0 +1,189 @@
+//! `verify` beside `posttls-finger`, on real authorities, a real resolver and real mail servers, situation by situation.
+//!
+//! Needs root, for a network namespace of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::format_push_string,
+    clippy::print_stdout,
+    unreachable_pub,
+    missing_docs
+)]
+
+mod authorities;
+mod mail;
+mod pki;
+mod scenarios;
+mod world;
+
+use authorities::{EXPIRED, MailZone, RESOLVER, Signer, UNSIGNED, ZONES};
+use mail::{POSTFIX, at};
+use pki::Pki;
+use scenarios::{FORGED, Peer, SHORT, Scenario, Verdict};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use world::{World, both};
+
+/// What one judge said, with its words.
+struct Said {
+    verdict: Verdict,
+    words: String,
+}
+
+fn ours(world: &World, target: &str) -> Said {
+    let args = ["verify", target, "--trust-anchor", "anchor"];
+    let done = world
+        .command(env!("CARGO_BIN_EXE_tlsa-rotate"), &args)
+        .output()
+        .unwrap();
+    let words = both(&done);
+    let summary = words.lines().last().unwrap_or_default().to_owned();
+    let verdict = match done.status.code() {
+        Some(0) => Verdict::Verified,
+        Some(4) => Verdict::AtRisk,
+        Some(1) if summary.contains("not protected") => Verdict::Unprotected,
+        Some(1) if summary.contains("could not tell") => Verdict::Unknown,
+        other => panic!("{target}: exit code {other:?}: {words}"),
+    };
+    Said { verdict, words }
+}
+
+fn finger(world: &World, target: &str) -> Said {
+    let (name, port) = target.split_once(':').unwrap_or((target, ""));
+    let wrapped = format!("[{name}]:{port}");
+    let mut args = vec![
+        "-c",
+        "-v",
+        "-l",
+        "dane",
+        "-L",
+        "summary,certmatch",
+        "-t",
+        "5",
+        "-T",
+        "10",
+    ];
+    match port {
+        "" => args.push(name),
+        _ => args.extend(["-w", &wrapped]),
+    }
+    let mut command = world.command("posttls-finger", &args);
+    let done = command
+        .env("MAIL_CONFIG", world.path("postfix/etc"))
+        .output()
+        .unwrap();
+    let words = both(&done);
+    let has = |text: &str| words.contains(text);
+    // It connects where a sender would not, and then says what it made of the certificate.
+    let without_dane = has("resorting to \"secure\"") || has("all TLSA records unusable");
+    let verdict = if has("Verified TLS connection established") {
+        Verdict::Verified
+    } else if has(": Trusted TLS connection established") {
+        // Authenticated, but found by an MX that nobody authenticates.
+        Verdict::Unprotected
+    } else if has("TLS connection established") && without_dane {
+        Verdict::Unprotected
+    } else {
+        Verdict::AtRisk
+    };
+    Said { verdict, words }
+}
+
+/// Our own signer takes no zone with a TLSA record that nobody can use.
+fn content(zone: &MailZone, records: &str) -> String {
+    let signs = |line: &&str| zone.signer != Signer::Ours || !line.contains(SHORT);
+    let lines: Vec<&str> = records.lines().filter(signs).collect();
+    lines.join("\n") + "\n"
+}
+
+fn build() -> (World, Vec<Scenario>) {
+    let mut world = World::new(RESOLVER);
+    let names: Vec<String> = ZONES
+        .iter()
+        .flat_map(|zone| scenarios::certified(zone.apex))
+        .collect();
+    let pki = Pki::make(&world, &names);
+    let all = scenarios::all(&pki);
+    let host = at(&POSTFIX, "A");
+    let tlsa = format!("mx A {host}\n_25._tcp.mx TLSA 3 1 1 {}\n", pki.a);
+    let mut unsigned = tlsa.clone();
+    for zone in &ZONES {
+        unsigned.push_str(&format!("to-{0} MX 10 mx.right.{0}.\n", zone.apex));
+    }
+    let records: String = all
+        .iter()
+        .map(|scenario| scenario.records.as_str())
+        .collect();
+    let expired = format!("domain MX 10 mx\n{tlsa}");
+    let forged = FORGED.replace("f0", "e1");
+    authorities::serve(
+        &mut world,
+        |zone| content(zone, &records),
+        &expired,
+        &unsigned,
+        (&forged, FORGED),
+    );
+    mail::postfix(&mut world, "interop.test");
+    mail::exim(&mut world);
+    (world, all)
+}
+
+#[test]
+fn every_verdict_is_that_of_posttls_finger_or_the_one_that_the_rfc_demands() {
+    assert_eq!((EXPIRED, UNSIGNED), ("expired.com", "unsigned.com"));
+    let (world, all) = build();
+    let cases: Vec<(&Scenario, &str)> = ZONES
+        .iter()
+        .flat_map(|zone| all.iter().map(move |scenario| (scenario, zone.apex)))
+        .collect();
+    let (next, rows) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Some((scenario, apex)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let target = scenario.target.replace("{}", apex);
+                    let row = (ours(&world, &target), finger(&world, &target));
+                    rows.lock().unwrap().push((*scenario, *apex, target, row));
+                }
+            });
+        }
+    });
+    let mut rows = rows.into_inner().unwrap();
+    rows.sort_by_key(|(scenario, apex, ..)| {
+        let at = all.iter().position(|other| other.name == scenario.name);
+        (at, ZONES.iter().position(|zone| zone.apex == *apex))
+    });
+    let mut wrong = String::new();
+    let mut table = "scenario zone verify posttls-finger why\n".replace(' ', "\t");
+    for (scenario, apex, target, (ours, finger)) in &rows {
+        let (mine, theirs) = (ours.verdict, finger.verdict);
+        let judged = scenario.peer != Peer::DoesNotJudge;
+        let shown = if judged {
+            format!("{theirs:?}")
+        } else {
+            "(no judge)".to_owned()
+        };
+        table.push_str(&format!(
+            "{}\t{apex}\t{mine:?}\t{shown}\t{}\n",
+            scenario.name, scenario.why
+        ));
+        let expected_of_peer = match scenario.peer {
+            Peer::Same => scenario.expected,
+            Peer::DoesNotJudge => theirs,
+        };
+        if mine != scenario.expected || theirs != expected_of_peer {
+            wrong.push_str(&format!(
+                "\n{target}: expected {:?} and of the peer {expected_of_peer:?} ({}), got {mine:?} and {theirs:?}\n{}---\n{}",
+                scenario.expected, scenario.why, ours.words, finger.words
+            ));
+        }
+    }
+    // For the reader of the run, and for whoever wants to keep it.
+    println!("{table}");
+    std::fs::write(concat!(env!("CARGO_TARGET_TMPDIR"), "/senders.tsv"), table).unwrap();
+    assert!(wrong.is_empty(), "{wrong}\n{}", world.logs());
+    assert_eq!(rows.len(), all.len() * ZONES.len());
+}
