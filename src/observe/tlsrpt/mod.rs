@@ -4,6 +4,7 @@
 //! [`Trouble`] with its place and reason, never the end of the run.
 
 pub mod archive;
+mod lenient;
 pub mod mail;
 mod policy_text;
 pub mod report;
