@@ -13,7 +13,7 @@ use crate::rotation::observation::Endpoint;
 use crate::rotation::step::{Event, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
-use crate::workspace::config::{CertificateConfig, Deploy, Publication, ZoneConfig};
+use crate::workspace::config::{CertificateConfig, Deploy, ZoneConfig};
 use crate::workspace::lock::WorkspaceLock;
 use crate::zone::name::Name;
 use std::time::Duration;
@@ -30,8 +30,8 @@ pub(super) fn publish_merged(
 ) -> Result<Vec<String>, WorkflowError> {
     let mut deeds = Vec::new();
     for zone in zones(workspace, certificate) {
-        // What a primary keeps is published already, and signed by it.
-        if matches!(zone.publication, Publication::Update { .. }) {
+        // What a primary or a provider keeps is published already, and signed by it.
+        if zone.publication.is_elsewhere() {
             continue;
         }
         let head = head::head(workspace, zone, now)?;

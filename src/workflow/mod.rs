@@ -1,7 +1,7 @@
 //! One file per use case: observe, decide, record, render.
 //!
 //! `start`, `advance`, `abort` and `plan` are the use cases; `case` is a certificate's rotation as the journal tells it,
-//! `head` a zone as git holds it, or `primary` a server that keeps it; `look` one look at the world; `act`, `admit`, `propose` and `sign` do what a decision
+//! `head` a zone as git holds it, or `elsewhere` who keeps it; `look` one look at the world; `act`, `admit`, `propose` and `sign` do what a decision
 //! asks for. `demo` stages a whole rotation on loopback.
 
 pub mod abort;
@@ -10,11 +10,11 @@ mod admit;
 pub mod advance;
 mod case;
 pub mod demo;
+mod elsewhere;
 mod error;
 mod head;
 mod look;
 pub mod plan;
-mod primary;
 mod propose;
 mod sign;
 pub mod start;

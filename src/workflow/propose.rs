@@ -5,7 +5,7 @@
 use super::WorkflowError;
 use super::case::Case;
 use super::head::{self, Head};
-use super::{primary, sign};
+use super::{elsewhere, sign};
 use crate::change::changes::{Changes, Detail};
 use crate::change::message::{Purpose, Subject, message};
 use crate::change::proposal::{Label, NAMESPACE};
@@ -213,10 +213,10 @@ fn publish(
     let zone = draft.zone;
     let what = format!("{} in zone {} ({purpose})", context.id, zone.name);
     let branch = zone.publication.branch(&context.id.to_string());
-    if let Publication::Update { server, tsig } = &zone.publication {
-        primary::update(zone, &draft.head, &draft.changes, (*server, tsig), now)?;
-        let deed = format!("{server} took the update for {what}");
-        return Ok(Proposed::Merged(deed));
+    if zone.publication.is_elsewhere() {
+        elsewhere::change(context.workspace, zone, &draft.head, &draft.changes, now)?;
+        let place = zone.file.file_name().unwrap_or_default().to_string_lossy();
+        return Ok(Proposed::Merged(format!("changed {place}: {what}")));
     }
     if zone.publication == Publication::File {
         for change in zone_files(draft) {

@@ -24,7 +24,7 @@ pub(super) const ZONE: &[&str] = &[
 ];
 pub(super) const SIGN: &[&str] = &["keys", "denial", "signed", "validity", "refresh", "jitter"];
 pub(super) const PROPOSALS: &[&str] = &["sign_with"];
-pub(super) const PUBLISH: &[&str] = &["git", "file", "update", "serve"];
+pub(super) const PUBLISH: &[&str] = &["git", "file", "update", "command", "serve"];
 pub(super) const UPDATE: &[&str] = &["server", "tsig"];
 pub(super) const GIT: &[&str] = &["branch"];
 
@@ -96,6 +96,16 @@ pub enum Publication {
         /// A file with the one TSIG key that it shares with us.
         tsig: PathBuf,
     },
+    /// A program is told what the provider shall hold; what it says that the provider holds counts as merged. There is no
+    /// zone file.
+    Command(Vec<String>),
+}
+
+impl Publication {
+    /// Whether the zone is kept by somebody else, and not in a file of ours.
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Update { .. } | Self::Command(_))
+    }
 }
 
 impl Publication {
@@ -103,7 +113,7 @@ impl Publication {
     pub fn branch(&self, rotation: &str) -> Option<String> {
         match self {
             Self::GitBranch { template } => Some(template.replace(PLACEHOLDER, rotation)),
-            Self::GitCurrent | Self::File | Self::Update { .. } => None,
+            Self::GitCurrent | Self::File | Self::Update { .. } | Self::Command(_) => None,
         }
     }
 }
@@ -121,13 +131,18 @@ pub(super) fn read<'t>(
         Some((line, value)) => read_publication(line, value, root, findings),
     };
     let (publication, serve) = publication.map_or((None, None), |(p, s)| (Some(p), s));
-    let file = match (&publication, &name) {
-        (Some(Publication::Update { server, .. }), Some(name)) => {
+    let elsewhere = match &publication {
+        Some(Publication::Update { server, .. }) => Some(server.to_string()),
+        Some(Publication::Command(command)) => Some(command.first().cloned().unwrap_or_default()),
+        _ => None,
+    };
+    let file = match (&elsewhere, &name) {
+        (Some(place), Some(name)) => {
             if let Some((line, _)) = section.take("file", findings) {
-                findings.wrong(line, "`file` goes with git and file: where a primary is sent updates, the zone is what it says");
+                findings.wrong(line, "`file` goes with git and file: where a primary or a provider keeps the zone, it is what they say");
             }
-            let zone = name.to_string();
-            Some(root.join(format!("{}@{server}", zone.trim_end_matches('.'))))
+            let (zone, place) = (name.to_string(), place.replace('/', "_"));
+            Some(root.join(format!("{}@{place}", zone.trim_end_matches('.'))))
         }
         _ => section
             .required_text("file", "file = \"zones/example.com.zone\"", findings)
@@ -158,7 +173,7 @@ pub(super) fn read<'t>(
         let wants_it = matches!(signing, Some(Signing::Here { .. }) | None)
             && !matches!(
                 publication,
-                Some(Publication::File | Publication::Update { .. })
+                Some(Publication::File | Publication::Update { .. } | Publication::Command(_))
             );
         if !wants_it {
             findings.wrong(
@@ -212,8 +227,9 @@ fn check_publication(
     if served && external {
         findings.wrong(section.line, "`publish = { serve = … }` goes with sign = { keys = … }: what somebody else signs, somebody else serves");
     }
-    if matches!(publication, Some(Publication::Update { .. })) && signing.is_some() && !external {
-        findings.wrong(section.line, "`publish = { update = … }` goes with sign = \"external\": the primary that takes updates signs them");
+    let elsewhere = publication.is_some_and(Publication::is_elsewhere);
+    if elsewhere && signing.is_some() && !external {
+        findings.wrong(section.line, "`publish = { update = … }` and { command = … } go with sign = \"external\": who keeps the zone signs it");
     }
 }
 
@@ -321,7 +337,7 @@ fn read_publication<'t>(
     root: &Path,
     findings: &mut Findings<'t>,
 ) -> Option<(Publication, Option<ServeConfig>)> {
-    let wanted = "`publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }, each also with serve = { … }, or { update = { server = …, tsig = … } }";
+    let wanted = "`publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }, each also with serve = { … }, or { update = { server = …, tsig = … } }, or { command = [\"…\"] }";
     if !value.get_ref().is_table() {
         findings.wrong(line, wanted);
         return None;
@@ -331,6 +347,7 @@ fn read_publication<'t>(
         None => None,
         Some((_, value)) => Some(serve::read(value, root, findings)?),
     };
+    let command = command_of(&mut publish, "command", findings);
     let update = publish.take("update", findings);
     let publication = match (
         publish.take("git", findings),
@@ -339,7 +356,10 @@ fn read_publication<'t>(
         (None, None) if update.is_some() && serve.is_none() => {
             read_update(update?.1, root, findings)?
         }
-        _ if update.is_some() => {
+        (None, None) if command.is_some() && update.is_none() && serve.is_none() => {
+            Publication::Command(command?)
+        }
+        _ if update.is_some() || command.is_some() => {
             findings.wrong(line, wanted);
             return None;
         }
