@@ -32,9 +32,14 @@ pub(super) fn publish_merged(
     lock: &WorkspaceLock,
     case: &Case<'_>,
     now: Instant,
+    seen: &mut BTreeSet<Name>,
 ) -> Result<Vec<String>, WorkflowError> {
     let mut deeds = Vec::new();
     for zone in zones(workspace, case.certificate) {
+        // Nothing is held against a zone for a certificate that was never rotated: once in a run is enough for all of them.
+        if case.rotation.is_none() && seen.contains(&zone.name) {
+            continue;
+        }
         // What a primary keeps is published already, and signed by it.
         if matches!(zone.publication, Publication::Update { .. }) {
             continue;
@@ -42,6 +47,7 @@ pub(super) fn publish_merged(
         let head = head::head(workspace, zone, now)?;
         keeps_the_promise(zone, &head, case, now)?;
         deeds.extend(sign::publish(workspace, lock, zone, &head, now)?);
+        seen.insert(zone.name.clone());
     }
     Ok(deeds)
 }
