@@ -15,7 +15,6 @@ use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
-use crate::zone::name::Name;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -94,11 +93,11 @@ pub fn advance(
     }
     let mut sights = look_ahead(workspace, &names, now);
     let mut ticks = Vec::with_capacity(names.len());
-    let mut seen = BTreeSet::new();
+    let mut known = act::Known::nothing(workspace, now);
     for name in names {
         let sight = sights.remove(&name);
         ticks.push(if let Some(lock) = &lock {
-            tick_with(workspace, lock, &name, now, (sight, &mut seen))
+            tick_with(workspace, lock, &name, now, (sight, &mut known))
         } else {
             let mut tick = Tick::of(&name);
             tick.failed = look_at(workspace, &name, now, (mode, sight), &mut tick).err();
@@ -172,21 +171,22 @@ fn only_looked_at(
 /// One run over one certificate under a lock that is held already. Where another runner was faster, it is looked again:
 /// what that one did need not be done twice.
 pub(super) fn tick(workspace: &Workspace, lock: &WorkspaceLock, name: &str, now: Instant) -> Tick {
-    tick_with(workspace, lock, name, now, (None, &mut BTreeSet::new()))
+    let mut known = act::Known::nothing(workspace, now);
+    tick_with(workspace, lock, name, now, (None, &mut known))
 }
 
-/// The same, with what was seen ahead, and the zones that were brought to their servers in this run already.
-fn tick_with(
-    workspace: &Workspace,
+/// The same, with what was seen ahead, and what is known in this run already.
+fn tick_with<'w>(
+    workspace: &'w Workspace,
     lock: &WorkspaceLock,
     name: &str,
     now: Instant,
-    (mut ahead, seen): (Option<Seen>, &mut BTreeSet<Name>),
+    (mut ahead, known): (Option<Seen>, &mut act::Known<'w>),
 ) -> Tick {
     let mut tick = Tick::of(name);
     for attempt in 1..=MOST_ATTEMPTS {
-        let known = (ahead.take(), &mut *seen);
-        let mut failed = act_on(workspace, lock, name, now, known, &mut tick).err();
+        let before = (ahead.take(), &mut *known);
+        let mut failed = act_on(workspace, lock, name, now, before, &mut tick).err();
         let is_overtaken = failed.as_ref().is_some_and(WorkflowError::is_overtaken);
         if is_overtaken && attempt < MOST_ATTEMPTS {
             match shared::synchronise(workspace, lock) {
@@ -206,12 +206,12 @@ fn tick_with(
     tick
 }
 
-fn act_on(
-    workspace: &Workspace,
+fn act_on<'w>(
+    workspace: &'w Workspace,
     lock: &WorkspaceLock,
     name: &str,
     now: Instant,
-    (mut ahead, seen): (Option<Seen>, &mut BTreeSet<Name>),
+    (mut ahead, known): (Option<Seen>, &mut act::Known<'w>),
     tick: &mut Tick,
 ) -> Result<(), WorkflowError> {
     let mut case = Case::open(workspace, name, now)?;
@@ -224,10 +224,16 @@ fn act_on(
     for _ in 0..most {
         // The signed zone follows git HEAD before anything is asked: what is merged is on its way to the servers. If that
         // fails, the world is looked at all the same: a delivery at risk must be said whatever else is broken.
-        let published = act::publish_merged(workspace, lock, &case, now, seen);
+        let published = act::publish_merged(workspace, lock, &case, now, known);
         // What was handed on just now may be served by now.
         ahead = ahead.filter(|_| matches!(&published, Ok(deeds) if deeds.is_empty()));
         let failed = published.map(|deeds| tick.deeds.extend(deeds)).err();
+        if case.under_way().is_none() {
+            remember(
+                &mut tick.notes,
+                start::nothing_to_do(case.certificate).into_iter().collect(),
+            );
+        }
         // A rotation that is over is still looked at: what goes back after the end is said loudly, too.
         if case.rotation.is_none() {
             return failed.or(not_begun).map_or(Ok(()), Err);

@@ -4,7 +4,7 @@
 use super::WorkflowError;
 use crate::publish::git::{Repository, Site, Target};
 use crate::rotation::association::Association;
-use crate::rotation::step::Rotation;
+use crate::rotation::observation::TlsaName;
 use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::Workspace;
 use crate::workspace::config::{Publication, ZoneConfig};
@@ -15,6 +15,7 @@ use crate::zone::include::{Directory, Files, Included, NoFiles};
 use crate::zone::name::Name;
 use crate::zone::record::{Record, Rtype};
 use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -90,6 +91,32 @@ impl Upstream {
                 scratch,
             },
         }
+    }
+}
+
+/// Zones as HEAD holds them, each read once.
+pub(super) struct Heads<'w> {
+    pub(super) workspace: &'w Workspace,
+    now: Instant,
+    read: BTreeMap<Name, Head>,
+}
+
+impl<'w> Heads<'w> {
+    /// None is read yet.
+    pub(super) fn of(workspace: &'w Workspace, now: Instant) -> Self {
+        Self {
+            workspace,
+            now,
+            read: BTreeMap::new(),
+        }
+    }
+
+    /// The zone as HEAD holds it.
+    pub(super) fn get(&mut self, zone: &ZoneConfig) -> Result<&Head, WorkflowError> {
+        Ok(match self.read.entry(zone.name.clone()) {
+            Entry::Occupied(read) => read.into_mut(),
+            Entry::Vacant(unread) => unread.insert(head(self.workspace, zone, self.now)?),
+        })
     }
 }
 
@@ -198,10 +225,13 @@ pub(super) fn associations(content: &Zone, name: &Name) -> BTreeSet<Association>
         .collect()
 }
 
-/// The zones that the names of a rotation lie in, each once.
-pub(super) fn zones_of<'w>(workspace: &'w Workspace, rotation: &Rotation) -> Vec<&'w ZoneConfig> {
+/// The zones that these names lie in, each once.
+pub(super) fn zones_of<'w, 'n>(
+    workspace: &'w Workspace,
+    names: impl IntoIterator<Item = &'n TlsaName>,
+) -> Vec<&'w ZoneConfig> {
     let mut zones: Vec<&ZoneConfig> = Vec::new();
-    for tlsa in rotation.names() {
+    for tlsa in names {
         let name = Name::parse(tlsa.as_str().as_bytes(), None).ok();
         if let Some(zone) = name.and_then(|name| workspace.config.zone_of(&name))
             && !zones.iter().any(|known| known.name == zone.name)

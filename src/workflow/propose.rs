@@ -66,7 +66,7 @@ pub(super) fn propose(
     let mut proposed = Vec::new();
     let mut bundles: Vec<Bundle<'_>> = Vec::new();
     let (workspace, state) = (context.workspace, context.state);
-    for zone in head::zones_of(workspace, state) {
+    for zone in head::zones_of(workspace, &state.names()) {
         let head = head::head(workspace, zone, now)?;
         let Some(draft) = draft(workspace, state, zone, head, requirement, day(state))? else {
             continue;
@@ -130,7 +130,7 @@ pub(super) fn retract(
         Step::Replacing | Step::Replaced => &[Purpose::Publish],
         _ => return Ok(deeds),
     };
-    for zone in head::zones_of(workspace, state) {
+    for zone in head::zones_of(workspace, &state.names()) {
         let Some(branch) = zone.publication.branch(&id.to_string()) else {
             continue;
         };
@@ -161,7 +161,7 @@ pub(super) fn preview(
     now: Instant,
 ) -> Result<String, WorkflowError> {
     let mut text = String::new();
-    for zone in head::zones_of(workspace, state) {
+    for zone in head::zones_of(workspace, &state.names()) {
         let mut head = head::head(workspace, zone, now)?;
         if let Some(after) = after {
             let names = names_in(workspace, zone, state);

@@ -2,6 +2,7 @@
 
 use super::document::{Findings, Located, Section};
 use super::policy::{Patience, read_policy};
+use super::witness::{MtaSts, read_mta_sts, read_tlsrpt};
 use super::zone::ZoneConfig;
 use super::{POLICY, command_of, domain_name};
 use crate::rotation::due::Cadence;
@@ -29,8 +30,6 @@ pub(super) const CERTIFICATE: &[&str] = &[
 pub(super) const FILES: &[&str] = &["certificate", "key"];
 pub(super) const NEXT: &[&str] = &["generate", "certificate", "key"];
 pub(super) const DEPLOY: &[&str] = &["manual", "command", "rollback"];
-pub(super) const TLSRPT: &[&str] = &["maildir", "mbox"];
-pub(super) const MTA_STS: &[&str] = &["roots", "addresses"];
 
 /// The port that mail between servers is taken on (RFC 5321 §4.5.4.2).
 const SMTP: u16 = 25;
@@ -67,15 +66,6 @@ pub struct CertificateConfig {
     pub cadence: Cadence,
 }
 
-/// How MTA-STS policies are fetched, where that is not as a sender would.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MtaSts {
-    /// PEM certificates of the Web PKI's roots; the system's if it is none.
-    pub roots: Option<PathBuf>,
-    /// Where the policy host is reached, with port 443 unless they say another; empty: as DNS says.
-    pub addresses: Vec<Destination>,
-}
-
 /// Where a host is reached, when not where DNS says: behind a translated address, in a rehearsal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Destination {
@@ -90,7 +80,7 @@ impl Destination {
         SocketAddr::new(self.ip, self.port.unwrap_or(port))
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let moved = |socket: SocketAddr| Self {
             ip: socket.ip(),
             port: Some(socket.port()),
@@ -453,50 +443,6 @@ fn read_addresses<'t>(
         }
     }
     addresses
-}
-
-fn read_tlsrpt<'t>(
-    line: usize,
-    value: Spanned<DeValue<'t>>,
-    root: &Path,
-    findings: &mut Findings<'t>,
-) -> Option<PathBuf> {
-    let mut tlsrpt = Section::open("`tlsrpt`", value, TLSRPT, findings)?;
-    let maildir = tlsrpt.text("maildir", findings);
-    let mbox = tlsrpt.text("mbox", findings);
-    let ((Some(place), None) | (None, Some(place))) = (maildir, mbox) else {
-        let wanted = "`tlsrpt` must be { maildir = \"/home/tlsrpt/Maildir\" } or { mbox = \"/var/mail/tlsrpt\" }";
-        findings.wrong(line, wanted);
-        return None;
-    };
-    Some(root.join(place.value))
-}
-
-fn read_mta_sts<'t>(
-    value: Spanned<DeValue<'t>>,
-    root: &Path,
-    findings: &mut Findings<'t>,
-) -> Option<MtaSts> {
-    let mut section = Section::open("`mta_sts`", value, MTA_STS, findings)?;
-    let roots = section.text("roots", findings);
-    let texts = section.texts("addresses", findings);
-    let mut addresses = Vec::new();
-    for text in texts.map(|texts| texts.value).unwrap_or_default() {
-        match Destination::parse(&text.value) {
-            Some(address) => addresses.push(address),
-            None => findings.wrong(
-                text.line,
-                format!(
-                    "`addresses`: `{}` is not an IP address, such as 192.0.2.80, 2001:db8::80 or 192.0.2.80:8443",
-                    text.value
-                ),
-            ),
-        }
-    }
-    Some(MtaSts {
-        roots: roots.map(|roots| root.join(roots.value)),
-        addresses,
-    })
 }
 
 /// What no certificate can see alone: names, hosts and ports that two of them claim, and hosts in no zone.

@@ -9,13 +9,15 @@ mod document;
 pub mod duration;
 mod policy;
 mod serve;
+mod witness;
 mod zone;
 
 pub use certificate::{
-    CertificateConfig, Deploy, Destination, GeneratedKey, KeyFiles, LiveFiles, MtaSts, NextKey,
+    CertificateConfig, Deploy, Destination, GeneratedKey, KeyFiles, LiveFiles, NextKey,
 };
 pub use document::Problem;
 pub use serve::ServeConfig;
+pub use witness::MtaSts;
 pub use zone::{Denial, Publication, Signing, ZoneConfig};
 
 use crate::rotation::timing::Span;
@@ -45,8 +47,8 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("`live`", certificate::FILES),
     ("`next`", certificate::NEXT),
     ("`deploy`", certificate::DEPLOY),
-    ("`tlsrpt`", certificate::TLSRPT),
-    ("`mta_sts`", certificate::MTA_STS),
+    ("`tlsrpt`", witness::TLSRPT),
+    ("`mta_sts`", witness::MTA_STS),
 ];
 
 const DOCUMENT: &[&str] = &["policy", "zone", "certificate"];
