@@ -42,6 +42,7 @@ impl<'w> Case<'w> {
         let mut journal = Journal::<Event>::read(&workspace.journal(name), name)?;
         // A clone in which nothing ever ran, as a pipeline has it, reads what the runners share.
         if journal.entries().is_empty()
+            && !workspace.journals().exists()
             && let Some(theirs) = shared::fetched(workspace, name)?
         {
             journal = theirs;
