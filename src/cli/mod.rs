@@ -22,6 +22,7 @@ mod status;
 mod tlsa_lines;
 mod verify;
 mod verify_json;
+mod verify_servers;
 mod verify_view;
 mod zone;
 mod zone_sign;

@@ -19,5 +19,6 @@ mod sign;
 pub mod start;
 pub mod verdict;
 pub mod verify;
+pub mod zone_servers;
 
 pub use error::WorkflowError;
