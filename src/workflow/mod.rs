@@ -39,5 +39,6 @@ pub mod verdict;
 pub mod verify;
 mod web_pki;
 mod witness;
+pub mod zone_servers;
 
 pub use error::WorkflowError;
