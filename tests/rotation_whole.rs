@@ -12,11 +12,12 @@
 mod rotation_support;
 
 use rotation_support::{
-    BEGIN, BRANCH, HOSTS, Publish, Run, SIGNED, WHOLE, World, ZONE_FILE, hours,
+    BEGIN, BRANCH, HOSTS, Publish, Run, SIGNED, WHOLE, World, ZONE_FILE, hours, make_key,
 };
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
+use tlsa_rotate::workspace::tls_key::{KeyFiles, KeyKind};
 
 /// A world whose rotation has come to `step`; the hour of the last run. Hosts have what the step says they have.
 fn brought_to(publish: Publish, step: &str) -> (World, u64) {
@@ -311,6 +312,55 @@ fn the_plan_says_what_follows_in_three_forms() {
     assert_eq!(json["schema"], "tlsa-rotate/plan/v1");
     assert_eq!(json["rotations"].as_array().unwrap().len(), 1);
     assert_eq!(world.run(BEGIN, &["plan"]).stdout, text, "the same twice");
+
+    // Beside each date what the protocols ask for, what the policy asks for, and which binds.
+    for said in [
+        "5 Deploy    from 2026-12-02T09:00:00Z (policy min_wait binds; the protocols alone: 2026-12-01T10:00:00Z)\n",
+        "  protocol 2026-12-01T10:00:00Z: 2 × TTL after every server was seen",
+        "  policy   2026-12-02T09:00:00Z: min_wait 1d and safety_margin 1h\n",
+        "Deadline 20",
+        ": the incoming certificate ends; before that the rotation is over (2026-12-03T09:00:00Z, ",
+        "a signature over the TLSA records in example.com. ends; before that the swap opens",
+        "openssl s_client -starttls smtp -connect mx1.example.com:25 -servername mx1.example.com -dane_tlsa_domain mx1.example.com -dane_tlsa_rrdata '3 1 1 ",
+        "posttls-finger -c -l dane-only \"[mx1.example.com]:25\"",
+        "openssl x509 -in keys/tls/mail.1/ecdsa-p256.cert.pem -noout -pubkey",
+        "  undo     ",
+    ] {
+        assert!(text.contains(said), "no `{said}` in {text}");
+    }
+    assert!(markdown.contains("```mermaid\ngantt"), "{markdown}");
+    assert!(
+        markdown.contains("\n## Deadlines\n\n- Deadline 20"),
+        "{markdown}"
+    );
+    let rotation = &json["rotations"][0];
+    assert_eq!(rotation["steps"][4]["policy"], "2026-12-02T09:00:00Z");
+    assert_eq!(rotation["deadlines"].as_array().unwrap().len(), 3);
+    assert_eq!(rotation["deadlines"][0]["met"], true);
+
+    let calendar = world
+        .run(BEGIN, &["plan", "--format", "ics"])
+        .ends(0)
+        .stdout;
+    assert!(
+        calendar.starts_with("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n"),
+        "{calendar}"
+    );
+    assert!(calendar.ends_with("END:VCALENDAR\r\n"), "{calendar}");
+    assert!(
+        calendar
+            .split("\r\n")
+            .all(|line| line.len() <= 75 && !line.contains('\n'))
+    );
+    let unfolded = calendar.replace("\r\n ", "");
+    for said in [
+        "UID:mail.1-5-deploy@tlsa-rotate.invalid\r\nDTSTAMP:20261201T080000Z\r\nDTSTART:20261202T090000Z\r\n",
+        "UID:mail.1-4-wait@tlsa-rotate.invalid\r\nDTSTAMP:20261201T080000Z\r\nDTSTART:20261201T080000Z\r\nDTEND:20261202T090000Z\r\n",
+        "\r\nSUMMARY:mail.1: the incoming certificate ends\r\n",
+    ] {
+        assert!(unfolded.contains(said), "no `{said}` in {unfolded}");
+    }
+    world.run(BEGIN, &["status", "--format", "ics"]).ends(2);
 }
 
 #[test]
@@ -480,15 +530,21 @@ fn a_second_start_is_refused_and_an_unknown_name_too() {
 #[test]
 fn a_key_that_others_can_read_is_refused() {
     let world = World::new(Publish::Branch);
-    let key = world.path("keys/tls/offered.pem");
+    let offered = |ending: &str| world.path(&format!("keys/tls/offered{ending}.pem"));
+    let key = offered("");
     fs::create_dir_all(key.parent().unwrap()).unwrap();
-    fs::copy(world.path("live/privkey.pem"), &key).unwrap();
+    let files = KeyFiles {
+        key: key.clone(),
+        certificate: offered(".cert"),
+        request: offered(".csr"),
+    };
+    make_key(&files, KeyKind::EcdsaP256);
     fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
     let offer = [
         "start",
         "mail",
         "--certificate",
-        "live/fullchain.pem",
+        "keys/tls/offered.cert.pem",
         "--key",
         "keys/tls/offered.pem",
     ];
@@ -496,12 +552,9 @@ fn a_key_that_others_can_read_is_refused() {
         .run(BEGIN, &offer)
         .ends(1)
         .complains_of("keys/tls/offered.pem can be read by others (mode 0640)");
-    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
-    let reused = world.run(BEGIN, &offer);
-    assert_eq!(
-        reused.code,
-        Some(1),
-        "the key in use is no next key: {reused:#?}"
+    assert!(
+        !world.path("keys/tls/mail.1/brought-0.key.pem").exists(),
+        "what was refused is not kept for the next start"
     );
 
     let (world, hour) = brought_to(Publish::Branch, "Prepublishing");

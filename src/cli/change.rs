@@ -174,8 +174,8 @@ fn signed(proposal: Proposal, key: &Path) -> Result<Signed, Failure> {
 fn show(args: &Show, format: Format, out: &mut impl Write) -> Result<Exit, Failure> {
     let signed = read_proposal(&args.file)?;
     match format {
-        // `nagios` never comes here: the command line refuses it.
-        Format::Text | Format::Nagios => write!(out, "{}", view::text(&signed))?,
+        // `nagios` and `ics` never come here: the command line refuses them.
+        Format::Text | Format::Nagios | Format::Ics => write!(out, "{}", view::text(&signed))?,
         Format::Markdown => write!(out, "{}", view::markdown(&signed))?,
         Format::Json => writeln!(out, "{:#}", view::json(&signed))?,
         Format::Nsupdate => write!(out, "{}", nsupdate::script(&signed.proposal.delta))?,

@@ -29,6 +29,7 @@ mod record;
 mod rollback;
 mod serve;
 mod sign_policy;
+mod simulate;
 mod standing;
 mod start;
 mod status;
@@ -117,6 +118,9 @@ pub(crate) enum Format {
     Json,
     /// For runbooks and reviews, where a command has it.
     Markdown,
+    /// A calendar (RFC 5545); only `plan` has it.
+    #[value(hide = true)]
+    Ics,
     /// A script for `nsupdate`; only `change show` has it.
     #[value(hide = true)]
     Nsupdate,
@@ -144,6 +148,8 @@ enum Command {
     Check(check::Check),
     /// Give a rotation up by the safe way back
     Abort(abort::Abort),
+    /// Rehearse a rotation against random senders and caches, beside the usual ways of doing it
+    Simulate(simulate::Simulate),
     /// Go back to the previous key on every host at once, while both are published
     Rollback(rollback::Rollback),
     /// Let a deployment go that rests (standby) or is held (after a rollback)
@@ -195,8 +201,14 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             .exit();
     }
     let for_nagios = matches!(arguments.command, Command::Verify(_) | Command::Check(_));
-    if global.format == Format::Nagios && !for_nagios {
-        let message = "only `verify` and `check` have the format nagios";
+    let refused = match global.format {
+        Format::Nagios if !for_nagios => Some("only `verify` and `check` have the format nagios"),
+        Format::Ics if !matches!(arguments.command, Command::Plan(_)) => {
+            Some("only `plan` has the format ics")
+        }
+        _ => None,
+    };
+    if let Some(message) = refused {
         Arguments::command()
             .error(ErrorKind::InvalidValue, message)
             .exit();
@@ -212,6 +224,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Demo(args) => demo::run(args, global),
         Command::Start(args) => start::run(args, global),
         Command::Plan(args) => plan::run(args, global),
+        Command::Simulate(args) => simulate::run(args, global),
         Command::Advance(args) => advance::run(args, global),
         Command::Status(args) => status::run(args, global),
         Command::Check(args) => check::run(args, global),

@@ -3,6 +3,7 @@
 use super::emergency::{self as compromised, First};
 use super::exit::{Exit, Failure};
 use super::{Format, Global};
+use crate::report::calendar::calendar;
 use crate::report::runbook::Runbook;
 use crate::rotation::emergency::Priority;
 use crate::rotation::timing::Instant;
@@ -31,40 +32,50 @@ pub(crate) fn run(args: &Plan, global: &Global) -> Result<Exit, Failure> {
     }
     let plans = plan::plan(&workspace, &args.names, global.now())?;
     let mut out = super::stdout();
-    let mut documents = Vec::new();
-    for (position, plan) in plans.iter().enumerate() {
+    let ids: Vec<String> = plans.iter().map(|plan| plan.id.to_string()).collect();
+    let runbooks: Vec<Runbook<'_>> = plans
+        .iter()
+        .zip(&ids)
+        .map(|(plan, id)| runbook(plan, id))
+        .collect();
+    for plan in &plans {
         for note in &plan.notes {
             eprintln!("note: {}: {note}", plan.id);
         }
-        let id = plan.id.to_string();
-        let [publish, retire] = &plan.diffs;
-        let runbook = Runbook {
-            rotation: &id,
-            state: &plan.state,
-            is_started: plan.is_started,
-            timeline: &plan.timeline,
-            diffs: [publish, retire],
-            authorities: &plan.authorities,
-            deployment: &plan.deployment,
-        };
-        if position > 0 && global.format != Format::Json {
-            writeln!(out)?;
-        }
-        match global.format {
-            Format::Markdown => write!(out, "{}", runbook.markdown())?,
-            Format::Json => documents.push(runbook.json()),
-            _ => write!(out, "{}", runbook.text())?,
-        }
     }
-    if global.format == Format::Json {
-        writeln!(
-            out,
-            "{:#}",
-            json!({"schema": "tlsa-rotate/plan/v1", "rotations": documents})
-        )?;
+    match global.format {
+        Format::Json => {
+            let rotations: Vec<_> = runbooks.iter().map(Runbook::json).collect();
+            let document = json!({"schema": "tlsa-rotate/plan/v1", "rotations": rotations});
+            writeln!(out, "{document:#}")?;
+        }
+        Format::Ics => write!(out, "{}", calendar(&runbooks))?,
+        format => {
+            let shown = runbooks.iter().map(|runbook| match format {
+                Format::Markdown => runbook.markdown(),
+                _ => runbook.text(),
+            });
+            write!(out, "{}", shown.collect::<Vec<_>>().join("\n"))?;
+        }
     }
     out.flush()?;
     Ok(Exit::Done)
+}
+
+fn runbook<'a>(plan: &'a plan::Plan, id: &'a str) -> Runbook<'a> {
+    let [publish, retire] = &plan.diffs;
+    Runbook {
+        rotation: id,
+        state: &plan.state,
+        is_started: plan.is_started,
+        timeline: &plan.timeline,
+        diffs: [publish, retire],
+        authorities: &plan.authorities,
+        deployment: &plan.deployment,
+        policy: &plan.policy,
+        deadlines: &plan.deadlines,
+        certificates: &plan.certificates,
+    }
 }
 
 fn emergencies(

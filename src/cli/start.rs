@@ -2,6 +2,7 @@
 
 use super::Global;
 use super::exit::{Exit, Failure};
+use crate::workflow::WorkflowError;
 use crate::workflow::start::{self, Offered};
 use clap::Args;
 use std::io::Write as _;
@@ -24,8 +25,20 @@ pub(crate) fn run(args: &Start, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
     let offered = args.certificate.clone().zip(args.key.clone());
     let offered = offered.map(|(certificate, key)| Offered { certificate, key });
-    let started = start::start(&workspace, &args.name, offered.as_ref(), global.now())?;
+    let started = start::start(&workspace, &args.name, offered.as_ref(), global.now());
     let mut out = super::stdout();
+    let started = match started {
+        // A hook after each renewal asks this way; most renewals keep their key.
+        Err(nothing @ WorkflowError::SameKey { .. }) => {
+            writeln!(out, "{nothing}")?;
+            out.flush()?;
+            for hint in nothing.hints() {
+                eprintln!("hint: {hint}");
+            }
+            return Ok(Exit::Done);
+        }
+        started => started?,
+    };
     writeln!(out, "{}: {}", started.id, started.state.step)?;
     for association in &started.state.current {
         writeln!(out, "  in use   {association}")?;

@@ -5,7 +5,7 @@
 
 use crate::dane::certificate::Certificate;
 use crate::dane::subject::Subject;
-use crate::rotation::association::Association;
+use crate::rotation::association::{Association, Combination};
 use ring::digest::{SHA256, SHA512, digest};
 
 /// The three numbers of a TLSA record, each checked.
@@ -110,6 +110,21 @@ impl Default for Parameters {
     }
 }
 
+/// The association of a certificate in this combination; `None` where RFC 6698 assigns no such selector or matching type.
+pub fn of_certificate(combination: Combination, certificate: &Certificate) -> Option<Association> {
+    let selected = match combination.selector {
+        0 => certificate.der(),
+        1 => certificate.spki(),
+        _ => return None,
+    };
+    (combination.matching <= 2).then(|| Association {
+        usage: combination.usage,
+        selector: combination.selector,
+        matching: combination.matching,
+        data: matched(combination.matching, selected),
+    })
+}
+
 /// The `3 1 1` association of `SubjectPublicKeyInfo` octets.
 pub fn dane_ee_spki(spki: &[u8]) -> Association {
     Association {
@@ -129,12 +144,7 @@ pub fn is_digest_of_nothing(association: &Association) -> bool {
 
 /// Whether `association` selects and matches `certificate`. Usage is not looked at.
 pub(super) fn matches(association: &Association, certificate: &Certificate) -> bool {
-    let selected = match association.selector {
-        0 => certificate.der(),
-        1 => certificate.spki(),
-        _ => return false,
-    };
-    association.matching <= 2 && association.data == matched(association.matching, selected)
+    of_certificate(association.parameters(), certificate).as_ref() == Some(association)
 }
 
 /// RFC 6698 §2.1.3. Parameters above 2 do not reach this: they are refused or unusable.

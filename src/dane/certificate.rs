@@ -143,10 +143,7 @@ impl Certificate {
 
     /// The certificate as the leaf that a host presents.
     pub fn presented(&self) -> Presented {
-        Presented {
-            key: self.spki_association(),
-            not_after: self.not_after(),
-        }
+        Presented::of_key(self.spki_association(), self.not_after())
     }
 }
 

@@ -10,6 +10,7 @@ use crate::dane::name_check;
 use crate::dane::path::{self, Anchor};
 use crate::rotation::association::Association;
 use crate::rotation::timing::Instant;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Which usages count.
@@ -154,6 +155,32 @@ pub fn judge(
     Judgement { verdict, records }
 }
 
+/// Those of `candidates` that `chain` satisfies, each looked at by itself, under every one of `names`, by the rules of SMTP.
+///
+/// What a sender then makes of a whole RRset of them is for `rotation::promise`.
+pub fn satisfied(
+    candidates: &BTreeSet<Association>,
+    chain: &[Certificate],
+    names: &[&str],
+    at: Instant,
+) -> BTreeSet<Association> {
+    let rules = Rules::Smtp;
+    let under_each_name = |record: &&Association| {
+        unusable(record, rules).is_none()
+            && names.iter().all(|name| {
+                let names = [*name];
+                let case = Case {
+                    chain,
+                    names: &names,
+                    at,
+                    rules,
+                };
+                case.finding(record) == Finding::Matched
+            })
+    };
+    candidates.iter().filter(under_each_name).cloned().collect()
+}
+
 fn unusable(record: &Association, rules: Rules<'_>) -> Option<Unusable> {
     if record.usage > 3 || record.selector > 1 || record.matching > 2 {
         return Some(Unusable::Unassigned);
@@ -176,13 +203,9 @@ fn unusable(record: &Association, rules: Rules<'_>) -> Option<Unusable> {
     (octets != expected).then_some(Unusable::DigestLength { octets, expected })
 }
 
-/// RFC 7671 §9: per usage and selector only the strongest digest counts; exact data (0) is always looked at.
+/// RFC 7671 §9: per usage and selector only the strongest digest counts.
 fn is_weaker(record: &Association, usable: &[&Association]) -> bool {
-    record.matching != 0
-        && usable.iter().any(|other| {
-            (other.usage, other.selector) == (record.usage, record.selector)
-                && other.matching > record.matching
-        })
+    usable.iter().any(|other| record.is_weaker_than(other))
 }
 
 struct Case<'a> {

@@ -6,8 +6,9 @@
 use crate::dane::certificate::Certificate;
 use crate::observe::smtp::{Caller, Session, SmtpError};
 use crate::observe::tls::{self, Ask, HandshakeError};
+use crate::rotation::association::Association;
 use crate::rotation::observation::{Endpoint, KeyAlgorithm, Offer, Offers, Seen};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -198,33 +199,50 @@ pub async fn survey(targets: &[Target], caller: &Caller, bounds: Bounds) -> Vec<
     sightings
 }
 
-/// [`survey`], as the machine wants it: what each address of each endpoint presents, by algorithm.
+/// [`survey`], as the machine wants it, with each chain known by its leaf's key alone.
 pub async fn probe_endpoints(
     targets: &[Target],
     caller: &Caller,
     bounds: Bounds,
 ) -> BTreeMap<Endpoint, Offers> {
+    let sightings = survey(targets, caller, bounds).await;
+    offers(targets, sightings, |_, _| BTreeSet::new())
+}
+
+/// What each address of each endpoint presents, by algorithm. `satisfied` says what else than the leaf's `3 1 1`
+/// association a chain, leaf first, satisfies at an endpoint.
+pub fn offers(
+    targets: &[Target],
+    sightings: Vec<Sighting>,
+    satisfied: impl Fn(&Endpoint, &[Vec<u8>]) -> BTreeSet<Association>,
+) -> BTreeMap<Endpoint, Offers> {
     let mut offers: BTreeMap<Endpoint, Offers> = targets
         .iter()
         .map(|target| (target.endpoint.clone(), Offers::new()))
         .collect();
-    for sighting in survey(targets, caller, bounds).await {
+    for sighting in sightings {
         let address = if sighting.address.port() == sighting.endpoint.port {
             sighting.address.ip().to_string()
         } else {
             sighting.address.to_string()
         };
+        let offer = offer(sighting.answer, |chain| {
+            satisfied(&sighting.endpoint, chain)
+        });
         offers
             .entry(sighting.endpoint)
             .or_default()
             .entry(address)
             .or_default()
-            .insert(sighting.algorithm, offer(sighting.answer));
+            .insert(sighting.algorithm, offer);
     }
     offers
 }
 
-fn offer(answer: Seen<Answer>) -> Seen<Offer> {
+fn offer(
+    answer: Seen<Answer>,
+    satisfied: impl Fn(&[Vec<u8>]) -> BTreeSet<Association>,
+) -> Seen<Offer> {
     let chain = match answer {
         Seen::Known(Answer::Chain(chain)) => chain,
         Seen::Known(Answer::NotOffered) => return Seen::Known(Offer::NotOffered),
@@ -232,7 +250,11 @@ fn offer(answer: Seen<Answer>) -> Seen<Offer> {
     };
     let leaf = chain.first().map(|der| Certificate::from_der(der));
     match leaf {
-        Some(Ok(leaf)) => Seen::Known(Offer::Key(leaf.presented())),
+        Some(Ok(leaf)) => {
+            let mut presented = leaf.presented();
+            presented.satisfies.extend(satisfied(&chain));
+            Seen::Known(Offer::Key(presented))
+        }
         Some(Err(error)) => Seen::Unknown(format!("the presented leaf: {error}")),
         None => Seen::Unknown("no certificate was presented".to_owned()),
     }

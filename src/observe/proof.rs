@@ -9,7 +9,7 @@ use crate::dnssec::dnskey::{DigestType, Dnskey};
 use crate::dnssec::rrsig::Rrsig;
 use crate::dnssec::verify::{Invalid, NoChain, verify_dnskeys, verify_rrset};
 use crate::rotation::association::Association;
-use crate::rotation::observation::{ServedRrset, SignatureWindow};
+use crate::rotation::observation::{ServedRrset, SignatureWindow, TlsaName};
 use crate::rotation::timing::{Instant, Ttl};
 use crate::zone::content::Rrset;
 use crate::zone::name::Name;
@@ -77,6 +77,15 @@ impl Told for Keys {
     }
 }
 
+impl Told for Answer {
+    fn told(&self) -> String {
+        match self {
+            Self::Rrset(rrset) => rrset.told(),
+            Self::Alias(alias) => format!("an alias of {} with TTL {}", alias.target, alias.ttl),
+        }
+    }
+}
+
 impl Told for ServedRrset {
     fn told(&self) -> String {
         let records: Vec<String> = self.associations.iter().map(Association::short).collect();
@@ -87,6 +96,26 @@ impl Told for ServedRrset {
         };
         format!("{records} with TTL {}", self.ttl)
     }
+}
+
+/// The alias (CNAME, RFC 7671 §6) that one authoritative server answers with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServedAlias {
+    /// The name that it is an alias of.
+    pub target: TlsaName,
+    /// How long it may be cached.
+    pub ttl: Ttl,
+    /// The window of its verified signature.
+    pub signature: SignatureWindow,
+}
+
+/// What stands at a TLSA owner name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// The RRset itself, or its proven absence.
+    Rrset(ServedRrset),
+    /// An alias of another name.
+    Alias(ServedAlias),
 }
 
 /// An RRset with a signature that holds.
@@ -108,16 +137,23 @@ pub(super) struct Judge<'a> {
 }
 
 /// The SOA serial.
-pub(super) fn serial(reply: &Reply, apex: &Name) -> Result<u32, String> {
+pub(super) fn serial(reply: &Reply, apex: &Name) -> Result<u32, Flaw> {
     speaks_for_the_zone(reply)?;
     let soa = rrset(&reply.answers, apex, Rtype::SOA);
     soa.and_then(|rrset| Soa::from_rdata(rrset.rdatas.first()?).map(|soa| soa.serial))
-        .ok_or_else(|| format!("no SOA record of {apex} in the answer"))
+        .ok_or_else(|| {
+            let reason = format!("no SOA record of {apex} in the answer");
+            Flaw::new(ExtendedError::Other, reason)
+        })
 }
 
 /// The DNSKEY RRset, if a key that the trust anchor names has signed it.
 pub(super) fn keys(reply: &Reply, apex: &Name, trust: &Trust, at: Instant) -> Result<Keys, Flaw> {
     speaks_for_the_zone(reply)?;
+    if rrset(&reply.answers, apex, Rtype::DNSKEY).is_none() {
+        let reason = format!("{apex} has no DNSKEY records there: the zone is served unsigned");
+        return Err(Flaw::new(ExtendedError::RrsigsMissing, reason));
+    }
     trusted_keys(reply, apex, trust, at)
 }
 
@@ -131,7 +167,7 @@ pub(super) fn trusted_keys(
     let mut keys = rrset(&reply.answers, apex, Rtype::DNSKEY).ok_or_else(|| {
         Flaw::new(
             ExtendedError::DnskeyMissing,
-            format!("{apex} has no DNSKEY records there: the zone is served unsigned"),
+            format!("{apex} has no DNSKEY records"),
         )
     })?;
     let signatures = signatures(&reply.answers, apex, Rtype::DNSKEY);
@@ -151,34 +187,48 @@ pub(super) fn trusted_keys(
     })
 }
 
-/// The TLSA RRset at `name`, or the proof that there is none.
-pub(super) fn tlsa(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<ServedRrset, Flaw> {
+/// The TLSA RRset at `name`, the alias there, or the proof that there is neither.
+pub(super) fn tlsa(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<Answer, Flaw> {
     speaks_for_the_zone(reply)?;
-    if rrset(&reply.answers, name, Rtype::CNAME).is_some() {
-        let reason = format!("{name} is an alias (CNAME): TLSA behind a CNAME is not followed yet");
-        return Err(reason.into());
+    if let Some(signed) = judge.signed(&reply.answers, name, Rtype::CNAME)? {
+        let target = signed.rrset.rdatas.first();
+        let target = target.and_then(|rdata| Name::split_wire(&rdata.0).ok());
+        let (target, _) = target.ok_or_else(|| format!("the alias at {name} cannot be read"))?;
+        return Ok(Answer::Alias(ServedAlias {
+            target: TlsaName::new(&target.to_string()),
+            ttl: signed.rrset.ttl,
+            signature: window_of(&signed, reply, name, judge)?,
+        }));
     }
     let Some(signed) = judge.signed(&reply.answers, name, Rtype::TLSA)? else {
-        return absent(reply, name, judge);
+        return absent(reply, name, judge).map(Answer::Rrset);
     };
-    let mut window = signed.window;
-    if let Some(wildcard) = &signed.wildcard {
-        let denied = denial::of_closer_match(reply, name, wildcard, judge)?;
-        window = both(window, denied.window);
-    }
     let read = |rdata: &Rdata| {
         let short = || format!("a TLSA record at {name} is too short");
         rdata.association().ok_or_else(short)
     };
-    Ok(ServedRrset {
-        associations: signed
-            .rrset
-            .rdatas
-            .iter()
-            .map(read)
-            .collect::<Result<_, _>>()?,
+    let signature = window_of(&signed, reply, name, judge)?;
+    let rdatas = signed.rrset.rdatas.iter();
+    Ok(Answer::Rrset(ServedRrset {
+        associations: rdatas.map(read).collect::<Result<_, _>>()?,
         ttl: signed.rrset.ttl,
-        signature: window,
+        signature,
+    }))
+}
+
+/// How long a signed answer holds: if it was made from a wildcard, with the proof that nothing closer exists.
+fn window_of(
+    signed: &Signed,
+    reply: &Reply,
+    name: &Name,
+    judge: Judge<'_>,
+) -> Result<SignatureWindow, Flaw> {
+    Ok(match &signed.wildcard {
+        Some(wildcard) => both(
+            signed.window,
+            denial::of_closer_match(reply, name, wildcard, judge)?.window,
+        ),
+        None => signed.window,
     })
 }
 
@@ -205,16 +255,33 @@ pub(super) fn opt_out(name: &Name) -> String {
     format!("opt-out: the proof leaves open whether {name} exists unsigned")
 }
 
-/// What counts when UDP and TCP say the same: the narrower of the two windows, for signatures may be made on the fly.
-pub(super) fn one_of_both(udp: &ServedRrset, tcp: &ServedRrset) -> Option<ServedRrset> {
-    (udp.associations == tcp.associations && udp.ttl == tcp.ttl).then(|| ServedRrset {
-        signature: both(udp.signature, tcp.signature),
-        ..tcp.clone()
-    })
+impl Answer {
+    /// What counts when UDP and TCP say the same: the narrower of the two windows, for signatures may be made on the fly.
+    pub(super) fn one_of_both(udp: &Self, tcp: &Self) -> Option<Self> {
+        match (udp, tcp) {
+            (Self::Rrset(udp), Self::Rrset(tcp)) => {
+                (udp.associations == tcp.associations && udp.ttl == tcp.ttl).then(|| {
+                    Self::Rrset(ServedRrset {
+                        signature: both(udp.signature, tcp.signature),
+                        ..tcp.clone()
+                    })
+                })
+            }
+            (Self::Alias(udp), Self::Alias(tcp)) => {
+                (udp.target == tcp.target && udp.ttl == tcp.ttl).then(|| {
+                    Self::Alias(ServedAlias {
+                        signature: both(udp.signature, tcp.signature),
+                        ..tcp.clone()
+                    })
+                })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The time in which both windows are open.
-pub(super) fn both(one: SignatureWindow, other: SignatureWindow) -> SignatureWindow {
+pub fn both(one: SignatureWindow, other: SignatureWindow) -> SignatureWindow {
     SignatureWindow {
         inception: one.inception.max(other.inception),
         expiration: one.expiration.min(other.expiration),
@@ -244,16 +311,16 @@ pub(super) fn is_an_answer(reply: &Reply) -> Result<(), String> {
     })
 }
 
-fn speaks_for_the_zone(reply: &Reply) -> Result<(), String> {
-    is_an_answer(reply)?;
+/// Whether the server serves the zone at all; who does not is lame.
+fn speaks_for_the_zone(reply: &Reply) -> Result<(), Flaw> {
+    let lame = |reason: String| Flaw::new(ExtendedError::NoReachableAuthority, reason);
+    is_an_answer(reply).map_err(lame)?;
     if reply.authoritative {
-        Ok(())
-    } else {
-        Err(
-            "the answer is not authoritative (AA is missing): the server does not serve the zone"
-                .to_owned(),
-        )
+        return Ok(());
     }
+    let reason =
+        "the answer is not authoritative (AA is missing): the server does not serve the zone";
+    Err(lame(reason.to_owned()))
 }
 
 impl Judge<'_> {

@@ -66,6 +66,12 @@ fn sample_events() -> Vec<Event> {
         Event::KeyAdmitted {
             not_after: Instant::from_unix(0),
         },
+        Event::SurroundingsFound {
+            aliases: BTreeMap::new(),
+            base: BTreeMap::new(),
+            staying: BTreeSet::new(),
+            satisfied: BTreeMap::new(),
+        },
         Event::AssociationsComputed { incoming },
         Event::PrepublishDecided,
         Event::HigherTtlSeen {

@@ -1,6 +1,9 @@
-//! The same values as text, markdown and JSON.
+//! The same values as text, markdown, JSON and a calendar.
 
+mod by_hand;
+pub mod calendar;
 pub mod diagram;
 pub mod emergency;
+pub mod rehearsal;
 pub mod runbook;
 pub mod standing;

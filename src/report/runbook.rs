@@ -1,13 +1,16 @@
 //! The plan as a runbook: seven steps, the earliest instant of each and what binds it, its zone diff, how to check it by
-//! hand and how to undo it. Text, markdown and JSON render one value.
+//! hand and how to undo it. Text, markdown, JSON and the calendar render one value.
 
+use super::{by_hand, calendar};
 use crate::rotation::association::Association;
+use crate::rotation::expiry::Expiry;
 use crate::rotation::guide::{CHAPTERS, Chapter};
-use crate::rotation::observation::{Authority, Endpoint, TlsaName};
+use crate::rotation::observation::{Authority, Endpoint};
+use crate::rotation::policy::Policy;
 use crate::rotation::step::{Rotation, Step};
 use crate::rotation::timeline::Timeline;
 use crate::rotation::timing::Instant;
-use crate::rotation::wait::TimeGate;
+use crate::rotation::wait::{Binding, TimeGate};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -29,6 +32,12 @@ pub struct Runbook<'a> {
     pub authorities: &'a [Authority],
     /// How the certificate gets to the hosts.
     pub deployment: &'a str,
+    /// The policy that holds for it.
+    pub policy: &'a Policy,
+    /// What it must be done before.
+    pub deadlines: &'a [Expiry],
+    /// The files of the incoming certificates.
+    pub certificates: &'a [String],
 }
 
 /// When a chapter begins at the earliest, as far as it lies ahead.
@@ -73,6 +82,9 @@ impl Runbook<'_> {
                 None => text.push_str("done\n"),
                 Some(When { at, gate }) => {
                     let _ = writeln!(text, "from {at}{}", binding(gate));
+                    for (label, reason) in self.reasons(gate) {
+                        let _ = writeln!(text, "  {label:<8} {reason}");
+                    }
                     let _ = writeln!(text, "  what     {}", chapter.what);
                     let _ = writeln!(text, "  gate     {}", chapter.gate);
                     for line in self.diff_of(chapter).lines() {
@@ -85,7 +97,7 @@ impl Runbook<'_> {
                 }
             }
         }
-        let _ = write!(text, "\n{}", self.ending());
+        let _ = write!(text, "\n{}{}", self.deadline_lines(""), self.ending());
         text
     }
 
@@ -104,6 +116,9 @@ impl Runbook<'_> {
                 continue;
             };
             let _ = writeln!(text, "From {at}{}: {}.\n", binding(gate), chapter.what);
+            for (label, reason) in self.reasons(gate) {
+                let _ = writeln!(text, "- {label}: {reason}");
+            }
             let _ = writeln!(text, "- gate: {}\n- undo: {}", chapter.gate, chapter.undo);
             let diff = self.diff_of(chapter);
             if !diff.is_empty() {
@@ -113,6 +128,9 @@ impl Runbook<'_> {
             if !checks.is_empty() {
                 let _ = write!(text, "\n```sh\n{}\n```\n", checks.join("\n"));
             }
+        }
+        if !self.deadlines.is_empty() {
+            let _ = write!(text, "\n## Deadlines\n\n{}", self.deadline_lines("- "));
         }
         let _ = write!(text, "\n{}", self.ending());
         text
@@ -134,6 +152,7 @@ impl Runbook<'_> {
                     "done": when.is_none(),
                     "earliest": when.map(|when| when.at.to_string()),
                     "protocol_minimum": gate.map(|gate| gate.protocol.to_string()),
+                    "policy": gate.and_then(|gate| self.of_policy(gate)).map(|at| at.to_string()),
                     "binds": gate.map(|gate| gate.binds.to_string()),
                     "zone_diff": self.diff_of(chapter),
                     "by_hand": self.checks(chapter),
@@ -147,6 +166,13 @@ impl Runbook<'_> {
             "current": self.state.current,
             "incoming": self.incoming(),
             "steps": steps,
+            "deadlines": self.deadlines.iter().map(|deadline| json!({
+                "what": deadline.what,
+                "ends": deadline.ends.to_string(),
+                "before": deadline.before,
+                "planned": deadline.planned.to_string(),
+                "met": deadline.is_met(),
+            })).collect::<Vec<_>>(),
             "stopped_by": self.timeline.stopped_by.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
     }
@@ -206,15 +232,128 @@ impl Runbook<'_> {
 
     /// Commands of other people's tools that show the same fact.
     fn checks(&self, chapter: &Chapter) -> Vec<String> {
-        let names: BTreeSet<TlsaName> = self.state.names();
-        match chapter.number {
-            4 | 7 => names
-                .iter()
-                .flat_map(|name| self.authorities.iter().map(move |server| dig(server, name)))
-                .collect(),
-            5 | 6 => self.state.endpoints.iter().map(posttls_finger).collect(),
-            _ => vec![],
+        let subject = by_hand::Subject {
+            state: self.state,
+            authorities: self.authorities,
+            certificates: self.certificates,
+        };
+        subject.commands(chapter.number)
+    }
+
+    /// What the protocols ask for and what the policy asks for, each with its date; nothing where time opens no gate.
+    fn reasons(&self, gate: Option<TimeGate>) -> Vec<(&'static str, String)> {
+        let Some(gate) = gate else {
+            return Vec::new();
+        };
+        let (protocol, policy) = match gate.binds {
+            Binding::Soak => (
+                "no wait in DNS: a cached set holds both".to_owned(),
+                format!("soak {}", self.policy.soak),
+            ),
+            _ => (
+                "2 × TTL after every server was seen serving both (RFC 7671 §8.1)".to_owned(),
+                format!(
+                    "min_wait {} and safety_margin {}",
+                    self.policy.min_wait, self.policy.safety_margin
+                ),
+            ),
+        };
+        let mut reasons = vec![("protocol", format!("{}: {protocol}", gate.protocol))];
+        if let Some(at) = self.of_policy(gate) {
+            reasons.push(("policy", format!("{at}: {policy}")));
         }
+        if gate.binds == Binding::Protocol {
+            let margin = format!(
+                "{}: 2 × TTL and safety_margin {}",
+                gate.opens, self.policy.safety_margin
+            );
+            reasons.push(("binds", margin));
+        }
+        reasons
+    }
+
+    /// When the policy by itself would open a gate.
+    fn of_policy(&self, gate: TimeGate) -> Option<Instant> {
+        let t_all = self
+            .timeline
+            .reaches(Step::Waiting)
+            .or_else(|| self.state.published.map(|published| published.t_all));
+        match gate.binds {
+            Binding::Soak => Some(gate.opens),
+            _ => t_all.map(|t_all| t_all + self.policy.min_wait + self.policy.safety_margin),
+        }
+    }
+
+    fn deadline_lines(&self, bullet: &str) -> String {
+        let mut text = String::new();
+        for deadline in self.deadlines {
+            let Expiry {
+                what,
+                ends,
+                before,
+                planned,
+            } = deadline;
+            let apart = deadline.apart();
+            let verdict = if deadline.is_met() {
+                format!("{apart} to spare")
+            } else {
+                format!("TOO LATE by {apart}")
+            };
+            let _ = writeln!(
+                text,
+                "{bullet}Expiry {ends}: {what} ends; before that {before} ({planned}, {verdict})."
+            );
+        }
+        text
+    }
+
+    /// The steps ahead and the deadlines as events of a calendar.
+    pub(super) fn events(&self) -> Vec<calendar::Event> {
+        let mut events = Vec::new();
+        for (at, chapter) in CHAPTERS.iter().enumerate() {
+            let Some(When { at: from, gate }) = self.when(chapter) else {
+                continue;
+            };
+            let following = CHAPTERS.get(at.saturating_add(1));
+            let mut description = format!(
+                "{}{}\nGate: {}\n",
+                chapter.what,
+                binding(gate),
+                chapter.gate
+            );
+            for (label, reason) in self.reasons(gate) {
+                let _ = writeln!(description, "{label}: {reason}");
+            }
+            let _ = writeln!(description, "Undo: {}", chapter.undo);
+            for command in self.checks(chapter) {
+                let _ = writeln!(description, "By hand: {command}");
+            }
+            events.push(calendar::Event {
+                id: format!("{}-{}", chapter.number, chapter.title.to_lowercase()),
+                from,
+                to: following
+                    .and_then(|next| self.when(next))
+                    .map(|next| next.at),
+                summary: format!("{}: {} {}", self.rotation, chapter.number, chapter.title),
+                description,
+            });
+        }
+        events.extend(
+            self.deadlines
+                .iter()
+                .zip(1..)
+                .map(|(deadline, number)| calendar::Event {
+                    id: format!("deadline-{number}"),
+                    from: deadline.ends,
+                    to: None,
+                    summary: format!("{}: {} ends", self.rotation, deadline.what),
+                    description: format!(
+                        "Before that {} (planned for {}).",
+                        deadline.before, deadline.planned
+                    ),
+                }),
+        );
+        events
     }
 
     fn gantt(&self) -> String {
@@ -273,23 +412,4 @@ fn binding(gate: Option<TimeGate>) -> String {
             gate.binds, gate.protocol
         )
     })
-}
-
-fn dig(server: &Authority, name: &TlsaName) -> String {
-    let address = server.0.rsplit(' ').next().unwrap_or_default();
-    let (host, port) = address.rsplit_once(':').unwrap_or((address, "53"));
-    let host = host.trim_matches(['[', ']']);
-    let port = if port == "53" {
-        String::new()
-    } else {
-        format!(" -p {port}")
-    };
-    format!("dig +dnssec +norecurse{port} @{host} {name} TLSA")
-}
-
-fn posttls_finger(endpoint: &Endpoint) -> String {
-    format!(
-        "posttls-finger -c -l dane-only \"[{}]:{}\"",
-        endpoint.host, endpoint.port
-    )
 }

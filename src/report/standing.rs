@@ -5,6 +5,7 @@ use crate::rotation::blocker::{Blocker, Who};
 use crate::rotation::deadline::Deadline;
 use crate::rotation::decide::Decision;
 use crate::rotation::observation::{Observation, Offer, Seen};
+use crate::rotation::promise::Breach;
 use crate::rotation::step::{Event, Rotation, Step};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -87,6 +88,9 @@ impl Standing<'_> {
             let _ = writeln!(text, "  deadline   {deadline}");
             let _ = writeln!(text, "             way out: {}", deadline.way_out());
         }
+        for lapse in self.lapses() {
+            let _ = writeln!(text, "  {:<10} {lapse}", "lapse");
+        }
         for blocker in self.blockers() {
             let _ = writeln!(text, "  {:<10} {blocker}", blocker.who().to_string());
             let _ = writeln!(text, "             way out: {}", blocker.way_out());
@@ -149,6 +153,7 @@ impl Standing<'_> {
                 "plan": alarm.plan,
             })).collect::<Vec<_>>(),
             "deadlines": self.deadlines().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "lapses": self.lapses().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "at_risk": self.alarms().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "look_again_at": self.decision.and_then(|d| d.look_again_at).map(|at| at.to_string()),
         })
@@ -194,6 +199,10 @@ impl Standing<'_> {
         self.decision.map_or(&[], |decision| &decision.deadlines)
     }
 
+    fn lapses(&self) -> &[Breach] {
+        self.decision.map_or(&[], |decision| &decision.lapses)
+    }
+
     /// Merged, served and presented are three facts: how far has each come?
     fn counts(&self) -> Vec<(&'static str, Count)> {
         let (Some((_, state)), Some(seen)) = (self.rotation, self.observation) else {
@@ -219,6 +228,9 @@ impl Standing<'_> {
         let keys = offers
             .flat_map(|offers| offers.values())
             .filter_map(|offer| match offer {
+                Seen::Known(Offer::Key(presented)) if state.staying.contains(&presented.key) => {
+                    None
+                }
                 Seen::Known(Offer::Key(presented)) => Some(state.incoming.contains(&presented.key)),
                 Seen::Known(Offer::NotOffered) => None,
                 Seen::Unknown(_) => Some(false),

@@ -4,9 +4,9 @@
 //! prevented (a certificate deployed early, a secondary that goes back, a restored zone), ends up here.
 
 use super::association::Association;
-use super::exposure::{Exposure, Holder, Presenter};
+use super::exposure::{Chain, Exposure, Holder, Presenter};
 use super::observation::{Observation, Seen, TlsaName};
-use super::promise::{self, Breach, Mismatch};
+use super::promise::{self, Breach};
 use super::step::{Rotation, Step};
 use super::timing::Instant;
 use super::wait;
@@ -63,7 +63,7 @@ pub fn alarms(rotation: &Rotation, now: Instant, observation: &Observation) -> V
     let exposure = Exposure::of_caches(rotation, now).with_seen(rotation, observation);
     let mut alarms: BTreeMap<Risk, Alarm> = BTreeMap::new();
     for breach in promise::breaches(&exposure) {
-        if breach.mismatch != Mismatch::KeyNotListed {
+        if !breach.refuses_mail() {
             continue;
         }
         let risk = risk(rotation, &breach);
@@ -183,19 +183,21 @@ fn safe_key(rotation: &Rotation, exposure: &Exposure, breach: &Breach) -> Option
     let Presenter::Host { endpoint, .. } = &breach.presenter else {
         return None;
     };
-    let only = |key: &Association| Exposure {
+    let only = |chain: Chain| Exposure {
         caches: exposure.caches.clone(),
         hosts: BTreeMap::from([(
             breach.name.clone(),
-            BTreeMap::from([(key.clone(), breach.presenter.clone())]),
+            BTreeMap::from([(chain, breach.presenter.clone())]),
         )]),
+    };
+    let is_accepted = |chain: Chain| {
+        let breaches = promise::breaches(&only(chain));
+        !breaches.iter().any(Breach::refuses_mail)
     };
     let is_safe = |keys: &BTreeSet<Association>| {
         !keys.is_empty()
             && !keys.contains(&breach.key)
-            && keys
-                .iter()
-                .all(|key| promise::breaches(&only(key)).is_empty())
+            && rotation.chains(keys).into_iter().all(is_accepted)
     };
     if is_safe(&rotation.current) {
         Some(format!(
@@ -250,7 +252,7 @@ pub fn publication_breaks(
         BTreeMap::from([(rrset.clone(), Holder::Head)]),
     )]);
     let mut breaches = promise::breaches(&exposure);
-    breaches.retain(|breach| breach.mismatch == Mismatch::KeyNotListed);
+    breaches.retain(Breach::refuses_mail);
     breaches.into_iter().next()
 }
 

@@ -19,6 +19,24 @@ pub struct Association {
     pub data: Vec<u8>,
 }
 
+/// Usage, selector and matching type of a record. Each combination in an RRset must have a record that matches the chain
+/// in use (RFC 7671 §8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Combination {
+    /// Certificate usage.
+    pub usage: u8,
+    /// Selector.
+    pub selector: u8,
+    /// Matching type.
+    pub matching: u8,
+}
+
+impl fmt::Display for Combination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.usage, self.selector, self.matching)
+    }
+}
+
 impl Association {
     /// A `3 1 1` association from a SHA-256 digest of a `SubjectPublicKeyInfo`.
     pub fn dane_ee_spki_sha256(digest: [u8; 32]) -> Self {
@@ -35,9 +53,40 @@ impl Association {
         (self.usage, self.selector, self.matching) == (3, 1, 1)
     }
 
+    /// Whether it names the leaf itself (usage 3): what changes with a key, and what the machine rotates.
+    pub fn is_dane_ee(&self) -> bool {
+        self.usage == 3 && self.is_usable_for_smtp()
+    }
+
     /// Usage, selector and matching type: the combination that RFC 7671 §8 speaks of.
-    pub fn parameters(&self) -> (u8, u8, u8) {
-        (self.usage, self.selector, self.matching)
+    pub fn parameters(&self) -> Combination {
+        Combination {
+            usage: self.usage,
+            selector: self.selector,
+            matching: self.matching,
+        }
+    }
+
+    /// Whether SMTP senders look at it at all: usages 0 and 1 do not count for them (RFC 7672 §3.1.3), nor does what
+    /// nobody assigned or a digest of another length (RFC 6698 §2.1).
+    ///
+    /// Whether exact data (matching type 0) is DER is not looked at: it counts, which can only cry wolf.
+    pub fn is_usable_for_smtp(&self) -> bool {
+        let whole = match self.matching {
+            0 => true,
+            1 => self.data.len() == 32,
+            2 => self.data.len() == 64,
+            _ => false,
+        };
+        matches!(self.usage, 2 | 3) && self.selector <= 1 && whole
+    }
+
+    /// Whether senders with digest agility pass it over when `other` is there too (RFC 7671 §9): of one usage and selector
+    /// only the strongest digest counts; exact data is always looked at.
+    pub fn is_weaker_than(&self, other: &Self) -> bool {
+        self.matching != 0
+            && (other.usage, other.selector) == (self.usage, self.selector)
+            && other.matching > self.matching
     }
 
     /// The first eight hex digits of the data and an ellipsis: enough for a person to tell two records apart.
@@ -137,6 +186,41 @@ impl<'de> Deserialize<'de> for Association {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_senders_look_at() {
+        let record = |usage, selector, matching, octets| Association {
+            usage,
+            selector,
+            matching,
+            data: vec![7; octets],
+        };
+        let table = [
+            (record(3, 1, 1, 32), true, "the usual form"),
+            (record(2, 0, 2, 64), true, "an issuer by SHA-512"),
+            (record(3, 0, 0, 900), true, "a whole certificate"),
+            (record(0, 1, 1, 32), false, "PKIX-TA: RFC 7672 §3.1.3"),
+            (record(1, 1, 1, 32), false, "PKIX-EE: RFC 7672 §3.1.3"),
+            (record(4, 1, 1, 32), false, "no such usage"),
+            (record(3, 2, 1, 32), false, "no such selector"),
+            (record(3, 1, 3, 32), false, "no such matching type"),
+            (record(3, 1, 1, 31), false, "SHA-256 has 32 octets"),
+            (record(3, 1, 2, 32), false, "SHA-512 has 64 octets"),
+        ];
+        for (association, usable, why) in table {
+            assert_eq!(association.is_usable_for_smtp(), usable, "{why}");
+        }
+        let weaker = [
+            (record(3, 1, 1, 32), record(3, 1, 2, 64), true),
+            (record(3, 1, 2, 64), record(3, 1, 1, 32), false),
+            (record(3, 1, 1, 32), record(3, 0, 2, 64), false),
+            (record(3, 1, 1, 32), record(2, 1, 2, 64), false),
+            (record(3, 1, 0, 90), record(3, 1, 2, 64), false),
+        ];
+        for (one, other, expected) in weaker {
+            assert_eq!(one.is_weaker_than(&other), expected, "{one} {other}");
+        }
+    }
 
     #[test]
     fn text_round_trips_and_odd_text_is_refused() {

@@ -1,6 +1,7 @@
 //! Why not now, and who acts: every refusal of the machine as a value with a way out.
 
 use super::association::Association;
+use super::combination::Lost;
 use super::due::Due;
 use super::observation::{Authority, Endpoint, KeyAlgorithm, TlsaName};
 use super::promise::Breach;
@@ -114,6 +115,24 @@ pub enum Blocker {
         /// Which address.
         address: String,
     },
+    /// An address presents only keys that are not replaced.
+    OnlyStayingKey {
+        /// Which host and port.
+        endpoint: Endpoint,
+        /// Which address.
+        address: String,
+    },
+    /// An address presents the incoming key in a certificate other than the one that records were made of.
+    OtherCertificate {
+        /// Which host and port.
+        endpoint: Endpoint,
+        /// Which address.
+        address: String,
+        /// What it presents.
+        presents: Association,
+    },
+    /// A combination of usage, selector and matching type would be left without a matching record.
+    CombinationLost(Lost),
     /// The incoming certificate ends before the rotation could.
     ExpiresTooSoon {
         /// Its end.
@@ -164,6 +183,9 @@ impl Blocker {
             | Self::NothingObserved { .. }
             | Self::WrongKey { .. }
             | Self::NoCertificate { .. }
+            | Self::OnlyStayingKey { .. }
+            | Self::OtherCertificate { .. }
+            | Self::CombinationLost(_)
             | Self::ExpiresTooSoon { .. }
             | Self::Held { .. }
             | Self::Unsafe(_) => Who::You,
@@ -221,6 +243,13 @@ impl Blocker {
             }
             Self::HostUnknown { endpoint, .. } => format!("make {endpoint} reachable from here"),
             Self::NoCertificate { endpoint, .. } => format!("configure a certificate on {endpoint}"),
+            Self::OnlyStayingKey { endpoint, .. } => format!(
+                "deploy the incoming certificate and key on {endpoint}, or give that host a certificate entry of its own"
+            ),
+            Self::OtherCertificate { endpoint, .. } => format!(
+                "deploy the very certificate of this rotation on {endpoint}: a record of selector 0 is of no other"
+            ),
+            Self::CombinationLost(lost) => way_out_of_loss(lost),
             Self::ExpiresTooSoon { .. } => {
                 "abort this rotation and start one with a certificate that lasts longer".into()
             }
@@ -244,6 +273,7 @@ impl fmt::Display for Who {
 
 impl fmt::Display for Blocker {
     /// What was expected, what was seen, and where.
+    #[allow(clippy::too_many_lines)] // one arm for each
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::KeyMissing => f.write_str("the next key does not exist yet"),
@@ -332,6 +362,27 @@ impl fmt::Display for Blocker {
                     "{endpoint} on {address} presents no certificate, RSA or ECDSA"
                 )
             }
+            Self::OnlyStayingKey { endpoint, address } => write!(
+                f,
+                "{endpoint} on {address} presents only a key that is not replaced, no incoming one"
+            ),
+            Self::OtherCertificate {
+                endpoint,
+                address,
+                presents,
+            } => write!(
+                f,
+                "{endpoint} on {address} presents the incoming key {} in another certificate",
+                presents.short()
+            ),
+            Self::CombinationLost(lost) => write!(
+                f,
+                "{} TLSA: no `{}` record ({}) would match the chain of the incoming key {} (RFC 7671 §8)",
+                lost.name,
+                lost.combination,
+                short(&lost.records),
+                lost.key.short()
+            ),
             Self::ExpiresTooSoon {
                 not_after,
                 needed_until,
@@ -367,6 +418,24 @@ impl fmt::Display for Blocker {
     }
 }
 
+fn short(set: &[Association]) -> String {
+    let short: Vec<String> = set.iter().map(Association::short).collect();
+    short.join(", ")
+}
+
+/// Records are kept, never pruned by guess: the operator says which way.
+fn way_out_of_loss(lost: &Lost) -> String {
+    let Lost {
+        name, combination, ..
+    } = lost;
+    let removed =
+        format!("take the `{combination}` records out of the zone and wait for their TTL");
+    match lost.would_match.as_slice() {
+        [] => format!("{removed}, or rotate to a certificate whose chain they match"),
+        [one, ..] => format!("add `{name} TLSA {one}` to the zone beside the others, or {removed}"),
+    }
+}
+
 /// How an RRset differs from what is demanded, in words.
 struct Difference<'a> {
     missing: &'a [Association],
@@ -375,20 +444,14 @@ struct Difference<'a> {
 
 impl fmt::Display for Difference<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |set: &[Association]| {
-            set.iter()
-                .map(Association::short)
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
         match (self.missing, self.unwanted) {
-            (missing, []) => write!(f, "lacks {}", list(missing)),
-            ([], unwanted) => write!(f, "still holds {}", list(unwanted)),
+            (missing, []) => write!(f, "lacks {}", short(missing)),
+            ([], unwanted) => write!(f, "still holds {}", short(unwanted)),
             (missing, unwanted) => write!(
                 f,
                 "lacks {} and still holds {}",
-                list(missing),
-                list(unwanted)
+                short(missing),
+                short(unwanted)
             ),
         }
     }

@@ -5,13 +5,14 @@
 
 use super::alarm::{Alarm, Risk, alarms};
 use super::blocker::{Blocker, Who};
+use super::combination;
 use super::deadline::{self, Deadline};
 use super::due::Rest;
 use super::exposure::Exposure;
 use super::gate::{self, Wanted};
 use super::observation::{Endpoint, Observation};
 use super::policy::Policy;
-use super::promise;
+use super::promise::{self, Breach};
 use super::regress;
 use super::step::{Event, Requirement, Rotation, Step, apply};
 use super::timing::{Instant, Span, Ttl};
@@ -30,6 +31,8 @@ pub struct Decision {
     pub blockers: Vec<Blocker>,
     /// Delivery at risk as the world stands now, wherever the rotation is.
     pub alarms: Vec<Alarm>,
+    /// Combinations that no record matches as the world stands now, though mail flows by another (RFC 7671 §8).
+    pub lapses: Vec<Breach>,
     /// Ends of certificates that come before the rotation can get there.
     pub deadlines: Vec<Deadline>,
     /// Facts that change nothing and are worth remembering; the caller records them when no event is left.
@@ -70,6 +73,7 @@ pub fn decide(
     let mut decision = Decision {
         actions: question.actions(),
         alarms: alarms(rotation, now, observation),
+        lapses: lapses(rotation, now, observation),
         deadlines: deadline::deadlines(rotation, now, observation, question.policy),
         ..Decision::default()
     };
@@ -85,6 +89,20 @@ pub fn decide(
         }
     }
     decision
+}
+
+/// The breaches at this moment that refuse no mail.
+fn lapses(rotation: &Rotation, now: Instant, observation: &Observation) -> Vec<Breach> {
+    let exposure = Exposure::of_caches(rotation, now).with_seen(rotation, observation);
+    let mut told: Vec<Breach> = Vec::new();
+    for lapse in promise::breaches(&exposure) {
+        // Of one key and combination once, in however many versions caches hold the RRset.
+        let is_told = |known: &Breach| known.key == lapse.key && known.is_the_same_as(&lapse);
+        if !lapse.refuses_mail() && !told.iter().any(is_told) {
+            told.push(lapse);
+        }
+    }
+    told
 }
 
 struct Question<'a> {
@@ -186,12 +204,18 @@ impl Question<'_> {
     /// The incoming certificate must outlive the rotation (for senders without DANE; RFC 7671 §5.1 ignores its end).
     fn may_prepublish(&self) -> Answer {
         let needed_until = self.now + wait::remaining(self.rotation, self.policy);
-        match self.rotation.not_after {
-            Some(not_after) if not_after < needed_until => Err(vec![Blocker::ExpiresTooSoon {
+        let lost = combination::lost(self.rotation).into_iter();
+        let mut blockers: Vec<Blocker> = lost.map(Blocker::CombinationLost).collect();
+        if let Some(not_after) = self.rotation.not_after.filter(|end| *end < needed_until) {
+            blockers.push(Blocker::ExpiresTooSoon {
                 not_after,
                 needed_until,
-            }]),
-            _ => Ok(Some(Event::PrepublishDecided)),
+            });
+        }
+        if blockers.is_empty() {
+            Ok(Some(Event::PrepublishDecided))
+        } else {
+            Err(blockers)
         }
     }
 

@@ -34,6 +34,18 @@ pub enum Event {
         /// One for each incoming key.
         incoming: BTreeSet<Association>,
     },
+    /// There is more to the RRsets than the `3 1 1` records of keys that are all replaced. Recorded only where there is,
+    /// and again when it is found to have changed before anything was published.
+    SurroundingsFound {
+        /// TLSA owner names that are aliases (RFC 7671 §6), each with the name that the RRset lies at.
+        aliases: BTreeMap<TlsaName, TlsaName>,
+        /// The TLSA RRset of each name as it was found.
+        base: BTreeMap<TlsaName, BTreeSet<Association>>,
+        /// The associations of keys in use that are not replaced.
+        staying: BTreeSet<Association>,
+        /// By the `3 1 1` association of each key that is in use or incoming: what else its chain satisfies.
+        satisfied: BTreeMap<Association, BTreeSet<Association>>,
+    },
     /// It was decided to publish the incoming associations beside the old ones.
     PrepublishDecided,
     /// An RRset without the incoming associations was seen under a larger TTL than any before.
@@ -140,6 +152,7 @@ impl Event {
             Self::Started { .. } => "Started",
             Self::KeyAdmitted { .. } => "KeyAdmitted",
             Self::AssociationsComputed { .. } => "AssociationsComputed",
+            Self::SurroundingsFound { .. } => "SurroundingsFound",
             Self::PrepublishDecided => "PrepublishDecided",
             Self::HigherTtlSeen { .. } => "HigherTtlSeen",
             Self::PrepublishServed { .. } => "PrepublishServed",
@@ -203,8 +216,17 @@ mod tests {
                 r#"{"key-admitted":{"not_after":7}}"#.to_owned(),
             ),
             (
-                Event::AssociationsComputed { incoming: BTreeSet::from([key]) },
+                Event::AssociationsComputed { incoming: BTreeSet::from([key.clone()]) },
                 format!(r#"{{"associations-computed":{{"incoming":["3 1 1 {hex}"]}}}}"#),
+            ),
+            (
+                Event::SurroundingsFound {
+                    aliases: BTreeMap::from([(name.clone(), TlsaName::new("tlsa.example.net."))]),
+                    base: BTreeMap::from([(TlsaName::new("tlsa.example.net."), BTreeSet::from([key.clone()]))]),
+                    staying: BTreeSet::from([key.clone()]),
+                    satisfied: BTreeMap::from([(key.clone(), BTreeSet::from([key]))]),
+                },
+                format!(r#"{{"surroundings-found":{{"aliases":{{"_25._tcp.mx.example.com.":"tlsa.example.net."}},"base":{{"tlsa.example.net.":["3 1 1 {hex}"]}},"staying":["3 1 1 {hex}"],"satisfied":{{"3 1 1 {hex}":["3 1 1 {hex}"]}}}}}}"#),
             ),
             (Event::PrepublishDecided, r#""prepublish-decided""#.to_owned()),
             (

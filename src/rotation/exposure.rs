@@ -15,8 +15,17 @@ use std::fmt;
 pub struct Exposure {
     /// RRsets that a cache may hold, by owner name.
     pub caches: BTreeMap<TlsaName, BTreeMap<BTreeSet<Association>, Holder>>,
-    /// Keys that a host may present, by the owner name of its TLSA RRset.
-    pub hosts: BTreeMap<TlsaName, BTreeMap<Association, Presenter>>,
+    /// Chains that a host may present, by the owner name of its TLSA RRset.
+    pub hosts: BTreeMap<TlsaName, BTreeMap<Chain, Presenter>>,
+}
+
+/// A chain as RRsets are held against it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Chain {
+    /// The `3 1 1` association of the leaf's key.
+    pub key: Association,
+    /// Every association at hand that the chain satisfies, the key's among them.
+    pub satisfies: BTreeSet<Association>,
 }
 
 /// Why a cache may hold an RRset.
@@ -51,7 +60,7 @@ impl Exposure {
         for name in rotation.names() {
             let base = rotation.base.get(&name).cloned().unwrap_or_default();
             for rrset in cacheable(rotation, &base, now) {
-                exposure.may_be_cached(&name, rrset, Holder::Step(rotation.step));
+                exposure.may_be_cached(&name, &rrset, || Holder::Step(rotation.step));
             }
         }
         exposure
@@ -61,8 +70,8 @@ impl Exposure {
     pub fn of_step(rotation: &Rotation, now: Instant) -> Self {
         let mut exposure = Self::of_caches(rotation, now);
         for name in rotation.names() {
-            for key in presentable(rotation) {
-                exposure.may_be_presented(&name, key.clone(), Presenter::Step(rotation.step));
+            for chain in presentable(rotation) {
+                exposure.may_be_presented(&name, chain, Presenter::Step(rotation.step));
             }
         }
         exposure
@@ -72,8 +81,8 @@ impl Exposure {
     pub fn of_previous_keys(rotation: &Rotation) -> Self {
         let mut exposure = Self::default();
         for name in rotation.names() {
-            for key in &rotation.current {
-                exposure.may_be_presented(&name, key.clone(), Presenter::Step(rotation.step));
+            for chain in rotation.chains(&rotation.current) {
+                exposure.may_be_presented(&name, chain, Presenter::Step(rotation.step));
             }
         }
         exposure
@@ -85,8 +94,8 @@ impl Exposure {
         for name in rotation.names() {
             for (authority, seen) in observation.served.get(&name).into_iter().flatten() {
                 if let Seen::Known(rrset) = seen {
-                    let holder = Holder::Server(authority.to_string());
-                    self.may_be_cached(&name, rrset.associations.clone(), holder);
+                    let holder = || Holder::Server(authority.to_string());
+                    self.may_be_cached(&name, &rrset.associations, holder);
                 }
             }
             if let Some(Seen::Known(rrset)) = observation.merged.get(&name) {
@@ -101,11 +110,11 @@ impl Exposure {
                             endpoint: endpoint.clone(),
                             address: address.clone(),
                         };
-                        self.may_be_presented(
-                            &endpoint.tlsa_name(),
-                            presented.key.clone(),
-                            presenter,
-                        );
+                        let chain = Chain {
+                            key: presented.key.clone(),
+                            satisfies: presented.satisfies.clone(),
+                        };
+                        self.may_be_presented(&rotation.name_of(endpoint), chain, presenter);
                     }
                 }
             }
@@ -113,20 +122,29 @@ impl Exposure {
         self
     }
 
-    fn may_be_cached(&mut self, name: &TlsaName, rrset: BTreeSet<Association>, holder: Holder) {
-        self.caches
-            .entry(name.clone())
-            .or_default()
-            .entry(rrset)
-            .or_insert(holder);
+    /// Most sightings are of what the step expects: those cost no copy.
+    fn may_be_cached(
+        &mut self,
+        name: &TlsaName,
+        rrset: &BTreeSet<Association>,
+        holder: impl FnOnce() -> Holder,
+    ) {
+        if let Some(rrsets) = self.caches.get_mut(name) {
+            if !rrsets.contains_key(rrset) {
+                rrsets.insert(rrset.clone(), holder());
+            }
+        } else {
+            let rrsets = BTreeMap::from([(rrset.clone(), holder())]);
+            self.caches.insert(name.clone(), rrsets);
+        }
     }
 
-    fn may_be_presented(&mut self, name: &TlsaName, key: Association, presenter: Presenter) {
+    fn may_be_presented(&mut self, name: &TlsaName, chain: Chain, presenter: Presenter) {
         // A sighting says more than a permission, so it replaces one.
-        let keys = self.hosts.entry(name.clone()).or_default();
+        let chains = self.hosts.entry(name.clone()).or_default();
         match presenter {
-            Presenter::Host { .. } => drop(keys.insert(key, presenter)),
-            Presenter::Step(_) => drop(keys.entry(key).or_insert(presenter)),
+            Presenter::Host { .. } => drop(chains.insert(chain, presenter)),
+            Presenter::Step(_) => drop(chains.entry(chain).or_insert(presenter)),
         }
     }
 }
@@ -140,6 +158,7 @@ fn cacheable(
     let both: BTreeSet<_> = base
         .iter()
         .chain(&rotation.current)
+        .chain(&rotation.staying)
         .chain(&rotation.incoming)
         .cloned()
         .collect();
@@ -166,23 +185,31 @@ fn cacheable(
     }
 }
 
-/// The keys that hosts may present in this step.
-fn presentable(rotation: &Rotation) -> Vec<&Association> {
-    match rotation.step {
+/// The chains that hosts may present in this step. A key that stays may be presented in every one.
+fn presentable(rotation: &Rotation) -> Vec<Chain> {
+    let (current, incoming) = match rotation.step {
         Step::Started
         | Step::Generated
         | Step::Hashed
         | Step::Prepublishing
         | Step::Waiting
         | Step::Withdrawing
-        | Step::Aborted => rotation.current.iter().collect(),
+        | Step::Aborted => (true, false),
         Step::SwapOpen | Step::Deployed | Step::Verified | Step::RollingBack | Step::Replacing => {
-            rotation.current.iter().chain(&rotation.incoming).collect()
+            (true, true)
         }
         Step::Retiring | Step::Retired | Step::Reinstating | Step::Reinstated | Step::Replaced => {
-            rotation.incoming.iter().collect()
+            (false, true)
         }
+    };
+    let mut chains = rotation.chains(&rotation.staying);
+    if current {
+        chains.extend(rotation.chains(&rotation.current));
     }
+    if incoming {
+        chains.extend(rotation.chains(&rotation.incoming));
+    }
+    chains
 }
 
 impl Holder {

@@ -2,7 +2,6 @@
 //!
 //! Each is asked of everything in one run (review rules R3 and R4). Silence and emptiness answer no question.
 
-use super::association::Association;
 use super::blocker::Blocker;
 use super::observation::{
     Authority, Endpoint, KeyAlgorithm, Observation, Offer, Seen, ServedRrset, TlsaName,
@@ -132,7 +131,8 @@ fn server_meets(
     })
 }
 
-/// Whether every host presents only wanted keys, on every address and asked for every algorithm, in this run.
+/// Whether every host presents only wanted keys, on every address and asked for every algorithm, in this run. Keys that are
+/// not replaced are wanted too, but no host is deployed by presenting only those.
 pub fn presented(rotation: &Rotation, observation: &Observation, wanted: Wanted) -> Vec<Blocker> {
     let endpoints = rotation.endpoints.iter();
     endpoints
@@ -159,10 +159,6 @@ fn presented_by(
     observation: &Observation,
     wanted: Wanted,
 ) -> Vec<Blocker> {
-    let keys = match wanted {
-        Wanted::Incoming => &rotation.incoming,
-        Wanted::Current => &rotation.current,
-    };
     let offers = observation
         .presented
         .get(endpoint)
@@ -174,18 +170,22 @@ fn presented_by(
     };
     let mut blockers = Vec::new();
     for (address, by_algorithm) in offers {
-        let mut presents_any = false;
+        let (mut presents_any, mut presents_incoming) = (false, false);
         for algorithm in [KeyAlgorithm::Rsa, KeyAlgorithm::Ecdsa] {
             let seen = by_algorithm.get(&algorithm);
             presents_any |= !matches!(seen, Some(Seen::Known(Offer::NotOffered)));
+            presents_incoming |= match seen {
+                Some(Seen::Known(Offer::Key(chain))) => !rotation.staying.contains(&chain.key),
+                _ => false,
+            };
             let place = (endpoint, address.as_str(), algorithm);
-            blockers.extend(offer_is_wanted(place, seen, keys, wanted));
+            blockers.extend(offer_is_wanted(place, seen, rotation, wanted));
         }
+        let (endpoint, address) = (endpoint.clone(), address.clone());
         if !presents_any {
-            blockers.push(Blocker::NoCertificate {
-                endpoint: endpoint.clone(),
-                address: address.clone(),
-            });
+            blockers.push(Blocker::NoCertificate { endpoint, address });
+        } else if !presents_incoming && wanted == Wanted::Incoming && blockers.is_empty() {
+            blockers.push(Blocker::OnlyStayingKey { endpoint, address });
         }
     }
     blockers
@@ -194,7 +194,7 @@ fn presented_by(
 fn offer_is_wanted(
     (endpoint, address, algorithm): (&Endpoint, &str, KeyAlgorithm),
     seen: Option<&Seen<Offer>>,
-    keys: &BTreeSet<Association>,
+    rotation: &Rotation,
     wanted: Wanted,
 ) -> Option<Blocker> {
     let unknown = |why: &str| Blocker::HostUnknown {
@@ -208,13 +208,34 @@ fn offer_is_wanted(
         Some(Seen::Unknown(why)) => Some(unknown(why)),
         Some(Seen::Known(Offer::NotOffered)) => None,
         Some(Seen::Known(Offer::Key(presented))) => {
-            (!keys.contains(&presented.key)).then(|| Blocker::WrongKey {
-                endpoint: endpoint.clone(),
-                address: address.to_owned(),
-                algorithm,
-                presents: presented.key.clone(),
-                incoming_wanted: wanted == Wanted::Incoming,
-            })
+            let incoming_wanted = wanted == Wanted::Incoming;
+            let keys = if incoming_wanted {
+                &rotation.incoming
+            } else {
+                &rotation.current
+            };
+            let (endpoint, address) = (endpoint.clone(), address.to_owned());
+            let presents = presented.key.clone();
+            if rotation.staying.contains(&presents) {
+                None
+            } else if !keys.contains(&presents) {
+                Some(Blocker::WrongKey {
+                    endpoint,
+                    address,
+                    algorithm,
+                    presents,
+                    incoming_wanted,
+                })
+            } else if incoming_wanted && !presented.is_of(keys) {
+                // A record of selector 0 is of one certificate, whatever its key.
+                Some(Blocker::OtherCertificate {
+                    endpoint,
+                    address,
+                    presents,
+                })
+            } else {
+                None
+            }
         }
     }
 }

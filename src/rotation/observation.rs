@@ -68,11 +68,14 @@ pub struct ServedRrset {
     pub signature: SignatureWindow,
 }
 
-/// The leaf key that a host presents.
+/// The chain that a host presents, as far as the machine asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presented {
     /// The `3 1 1` association of the leaf's own SPKI octets.
     pub key: Association,
+    /// Every association at hand that the chain satisfies, [`key`](Self::key) among them: of its leaf, its certificate,
+    /// its issuers (RFC 6698 §2.1).
+    pub satisfies: BTreeSet<Association>,
     /// End of the leaf's validity.
     pub not_after: Instant,
 }
@@ -102,6 +105,29 @@ pub struct Observation {
     pub presented: BTreeMap<Endpoint, Offers>,
     /// What others say: senders that report, and the Web PKI.
     pub witness: Witness,
+}
+
+impl Presented {
+    /// A chain about which only its leaf's key is known or asked.
+    pub fn of_key(key: Association, not_after: Instant) -> Self {
+        Self {
+            satisfies: BTreeSet::from([key.clone()]),
+            key,
+            not_after,
+        }
+    }
+
+    /// Whether this chain is one that `records` were made of: it satisfies one of each of their combinations (RFC 7671 §8).
+    pub fn is_of(&self, records: &BTreeSet<Association>) -> bool {
+        let satisfied: BTreeSet<_> = records
+            .intersection(&self.satisfies)
+            .map(Association::parameters)
+            .collect();
+        !records.is_empty()
+            && records
+                .iter()
+                .all(|record| satisfied.contains(&record.parameters()))
+    }
 }
 
 impl TlsaName {

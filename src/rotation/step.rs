@@ -8,6 +8,7 @@ use super::alarm::Risk;
 use super::association::Association;
 use super::emergency::Priority;
 pub use super::event::Event;
+use super::exposure::Chain;
 use super::observation::{Endpoint, TlsaName};
 pub use super::requirement::Requirement;
 use super::timing::{Instant, Ttl};
@@ -74,6 +75,12 @@ pub struct Rotation {
     pub current: BTreeSet<Association>,
     /// The associations of the keys that replace them.
     pub incoming: BTreeSet<Association>,
+    /// The associations of keys in use that are not replaced.
+    pub staying: BTreeSet<Association>,
+    /// By the `3 1 1` association of a key: what else its chain satisfies, where RRsets hold other forms.
+    pub satisfied: BTreeMap<Association, BTreeSet<Association>>,
+    /// TLSA owner names that are aliases (RFC 7671 §6), each with the name that the RRset lies at.
+    pub aliases: BTreeMap<TlsaName, TlsaName>,
     /// The earliest end of validity among the incoming certificates.
     pub not_after: Option<Instant>,
     /// `T_all` and the TTL of the set that the step demands, while every server serves it.
@@ -155,6 +162,18 @@ fn note(
             fits_as_incoming(before, incoming)?;
             after.incoming.clone_from(incoming);
         }
+        Event::SurroundingsFound {
+            aliases,
+            base,
+            staying,
+            satisfied,
+        } => {
+            after.aliases.clone_from(aliases);
+            after.base.clone_from(base);
+            after.staying.clone_from(staying);
+            after.satisfied.clone_from(satisfied);
+            fits_as_staying(after)?;
+        }
         Event::HigherTtlSeen { name, ttl } => {
             let mark = after.ttl_old.entry(name.clone()).or_default();
             *mark = (*mark).max(*ttl);
@@ -211,6 +230,7 @@ fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
     let step = rotation.step;
     Some(match (step, event) {
         (S::Started, Event::KeyAdmitted { .. }) => S::Generated,
+        (S::Started | S::Generated | S::Hashed, Event::SurroundingsFound { .. }) => step,
         (S::Generated, Event::AssociationsComputed { .. }) => S::Hashed,
         (S::Hashed, Event::PrepublishDecided) => S::Prepublishing,
         (
@@ -294,9 +314,7 @@ fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str> {
     if current.is_empty() {
         return Err("no key is in use");
     }
-    if !current.iter().all(Association::is_3_1_1) {
-        return Err("only `3 1 1` associations are rotated");
-    }
+    are_of_keys(current)?;
     Ok(Rotation {
         step: Step::Started,
         since: at,
@@ -306,6 +324,9 @@ fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str> {
         ttl_old: ttl.clone(),
         current: current.clone(),
         incoming: BTreeSet::new(),
+        staying: BTreeSet::new(),
+        satisfied: BTreeMap::new(),
+        aliases: BTreeMap::new(),
         not_after: None,
         published: None,
         abort_reason: None,
@@ -324,27 +345,67 @@ fn fits_as_incoming(
     if incoming.is_empty() {
         return Err("no incoming key");
     }
-    if !incoming.iter().all(Association::is_3_1_1) {
-        return Err("only `3 1 1` associations are rotated");
-    }
-    if !incoming.is_disjoint(&rotation.current) {
+    are_of_keys(incoming)?;
+    if !incoming.is_disjoint(&rotation.current) || !incoming.is_disjoint(&rotation.staying) {
         return Err("an incoming key is already in use: with selector 1 nothing changes");
     }
     Ok(())
 }
 
+/// Keys are known by their `3 1 1` association; other forms of usage 3 go with it.
+fn are_of_keys(associations: &BTreeSet<Association>) -> Result<(), &'static str> {
+    if !associations.iter().all(Association::is_dane_ee) {
+        return Err("only associations of usage 3 are rotated");
+    }
+    if !associations.iter().any(Association::is_3_1_1) {
+        return Err("there is no `3 1 1` association of a key");
+    }
+    Ok(())
+}
+
+fn fits_as_staying(rotation: &Rotation) -> Result<(), &'static str> {
+    let staying = &rotation.staying;
+    if !staying.is_disjoint(&rotation.current) || !staying.is_disjoint(&rotation.incoming) {
+        return Err("a key cannot stay and be replaced");
+    }
+    Ok(())
+}
+
 impl Rotation {
-    /// The TLSA owner names of the rotation (RFC 6698 §3), one for each endpoint.
+    /// The names that the TLSA RRsets of the rotation lie at: one for each endpoint (RFC 6698 §3), less where several are
+    /// aliases of one (RFC 7671 §6).
     pub fn names(&self) -> BTreeSet<TlsaName> {
-        self.endpoints.iter().map(Endpoint::tlsa_name).collect()
+        let endpoints = self.endpoints.iter();
+        endpoints.map(|endpoint| self.name_of(endpoint)).collect()
+    }
+
+    /// The name that the TLSA RRset of one endpoint lies at.
+    pub fn name_of(&self, endpoint: &Endpoint) -> TlsaName {
+        let own = endpoint.tlsa_name();
+        self.aliases.get(&own).cloned().unwrap_or(own)
+    }
+
+    /// The chains of the keys among these associations, with all that each is known to satisfy.
+    pub fn chains(&self, associations: &BTreeSet<Association>) -> Vec<Chain> {
+        let keys = associations.iter().filter(|one| one.is_3_1_1());
+        keys.map(|key| {
+            let mut satisfies = self.satisfied.get(key).cloned().unwrap_or_default();
+            satisfies.insert(key.clone());
+            Chain {
+                key: key.clone(),
+                satisfies,
+            }
+        })
+        .collect()
     }
 
     /// What the present step demands of every TLSA RRset (review rule R2: both until retired or aborted).
     pub fn requirement(&self) -> Requirement {
-        let both = || self.current.union(&self.incoming).cloned().collect();
+        let (current, incoming, staying) = (&self.current, &self.incoming, &self.staying);
+        let with_staying = |keys: &BTreeSet<Association>| keys.union(staying).cloned().collect();
         match self.step {
             Step::Started | Step::Generated | Step::Hashed => Requirement {
-                present: self.current.clone(),
+                present: with_staying(current),
                 absent: BTreeSet::new(),
             },
             Step::Prepublishing
@@ -355,16 +416,16 @@ impl Rotation {
             | Step::Reinstating
             | Step::Reinstated
             | Step::RollingBack => Requirement {
-                present: both(),
+                present: with_staying(&(current | incoming)),
                 absent: BTreeSet::new(),
             },
             Step::Retiring | Step::Retired | Step::Replacing | Step::Replaced => Requirement {
-                present: self.incoming.clone(),
-                absent: self.current.clone(),
+                present: with_staying(incoming),
+                absent: current.clone(),
             },
             Step::Withdrawing | Step::Aborted => Requirement {
-                present: self.current.clone(),
-                absent: self.incoming.clone(),
+                present: with_staying(current),
+                absent: incoming.clone(),
             },
         }
     }

@@ -7,6 +7,7 @@ use super::association::Association;
 use super::blocker::{Blocker, Who};
 use super::decide::{Action, Decision, decide};
 use super::due::Rest;
+use super::exposure::Chain;
 use super::observation::{
     Authority, KeyAlgorithm, Observation, Offer, Presented, Seen, ServedRrset, SignatureWindow,
 };
@@ -139,6 +140,7 @@ fn ideal_world(state: &Rotation, now: Instant, policy: &Policy) -> Observation {
         let both: BTreeSet<_> = base
             .iter()
             .chain(&state.current)
+            .chain(&state.staying)
             .chain(&state.incoming)
             .cloned()
             .collect();
@@ -178,17 +180,22 @@ fn ideal_world(state: &Rotation, now: Instant, policy: &Policy) -> Observation {
         | Step::Reinstated => &state.incoming,
         _ => &state.current,
     };
+    let offer = |chain: &Chain| {
+        Seen::Known(Offer::Key(Presented {
+            key: chain.key.clone(),
+            satisfies: chain.satisfies.clone(),
+            not_after: now + long,
+        }))
+    };
+    let not_offered = Seen::Known(Offer::NotOffered);
+    let chains = [state.chains(keys), state.chains(&state.staying)].concat();
+    let mut chains = chains.iter().map(offer);
+    let offers = [KeyAlgorithm::Ecdsa, KeyAlgorithm::Rsa].map(|algorithm| {
+        let offer = chains.next().unwrap_or_else(|| not_offered.clone());
+        (algorithm, offer)
+    });
     for endpoint in &state.endpoints {
-        let offer = keys.first().map_or(Offer::NotOffered, |key| {
-            Offer::Key(Presented {
-                key: key.clone(),
-                not_after: now + long,
-            })
-        });
-        let offers = BTreeMap::from([
-            (KeyAlgorithm::Rsa, Seen::Known(Offer::NotOffered)),
-            (KeyAlgorithm::Ecdsa, Seen::Known(offer)),
-        ]);
+        let offers = BTreeMap::from(offers.clone());
         presented.insert(
             endpoint.clone(),
             BTreeMap::from([("the ideal host".to_owned(), offers)]),

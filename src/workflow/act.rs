@@ -5,17 +5,18 @@
 use super::WorkflowError;
 use super::advance::Tick;
 use super::case::Case;
-use super::head::{self, Head};
+use super::head::{self, Head, Heads};
 use super::propose::{self, Proposed};
-use super::{admit, sign};
+use super::{admit, sign, start, surroundings};
 use crate::publish::command::Invocation;
 use crate::rotation::alarm::publication_breaks;
 use crate::rotation::decide::Action;
 use crate::rotation::observation::Endpoint;
+use crate::rotation::observation::TlsaName;
 use crate::rotation::step::{Event, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
-use crate::workspace::config::{CertificateConfig, Deploy, Publication, ZoneConfig};
+use crate::workspace::config::{Deploy, ZoneConfig};
 use crate::workspace::lock::WorkspaceLock;
 use crate::zone::name::Name;
 use std::collections::BTreeSet;
@@ -24,24 +25,68 @@ use std::time::Duration;
 /// How long a deployment may take.
 const DEPLOYMENT: Duration = Duration::from_secs(300);
 
-/// Signs what HEAD holds and hands it to the servers, for every zone of a certificate; says what was done.
+/// What certificates that were never rotated have in common in one run.
+pub(super) struct Known<'w> {
+    /// The zones as they were read.
+    heads: Heads<'w>,
+    /// The zones that were brought to their servers.
+    zones: BTreeSet<Name>,
+}
+
+impl<'w> Known<'w> {
+    /// Nothing yet.
+    pub(super) fn nothing(workspace: &'w Workspace, now: Instant) -> Self {
+        Self {
+            heads: Heads::of(workspace, now),
+            zones: BTreeSet::new(),
+        }
+    }
+}
+
+/// Signs what HEAD holds and hands it to the servers, for every zone that holds a TLSA RRset of a certificate or an alias on
+/// the way to one; says what was done.
 ///
 /// A zone that was restored or edited by hand so that it would make senders refuse mail is not handed on.
-pub(super) fn publish_merged(
-    workspace: &Workspace,
+pub(super) fn publish_merged<'w>(
+    workspace: &'w Workspace,
     lock: &WorkspaceLock,
     case: &Case<'_>,
     now: Instant,
+    known: &mut Known<'w>,
 ) -> Result<Vec<String>, WorkflowError> {
+    let mut anew = Heads::of(workspace, now);
+    // A rotation may have changed git HEAD in this run; those that never began one share what was read once.
+    let heads = match case.rotation {
+        None => &mut known.heads,
+        Some(_) => &mut anew,
+    };
+    let own: Vec<TlsaName> = case
+        .certificate
+        .endpoints()
+        .map(|e| e.tlsa_name())
+        .collect();
+    let mut names = own.clone();
+    for name in &own {
+        // An alias that leads out of our zones is told where the rotation is looked at; the others are published all the same.
+        if let Ok(found) = surroundings::find(heads, name) {
+            names.extend(found.links);
+            names.push(found.name);
+        }
+    }
     let mut deeds = Vec::new();
-    for zone in zones(workspace, case.certificate) {
-        // What a primary keeps is published already, and signed by it.
-        if matches!(zone.publication, Publication::Update { .. }) {
+    for zone in head::zones_of(workspace, &names) {
+        // Nothing is held against a zone for a certificate that was never rotated: once in a run is enough for all of them.
+        if case.rotation.is_none() && known.zones.contains(&zone.name) {
             continue;
         }
-        let head = head::head(workspace, zone, now)?;
-        keeps_the_promise(zone, &head, case, now)?;
-        deeds.extend(sign::publish(workspace, lock, zone, &head, now)?);
+        // What a primary or a provider keeps is published already, and signed by it.
+        if zone.publication.is_elsewhere() {
+            continue;
+        }
+        let head = heads.get(zone)?;
+        keeps_the_promise(zone, head, case, now)?;
+        deeds.extend(sign::publish(workspace, lock, zone, head, now)?);
+        known.zones.insert(zone.name.clone());
     }
     Ok(deeds)
 }
@@ -71,22 +116,6 @@ fn keeps_the_promise(
     Ok(())
 }
 
-fn zones<'w>(workspace: &'w Workspace, certificate: &CertificateConfig) -> Vec<&'w ZoneConfig> {
-    let mut zones: Vec<&ZoneConfig> = Vec::new();
-    for tlsa in certificate
-        .endpoints()
-        .map(|endpoint: Endpoint| endpoint.tlsa_name())
-    {
-        let name = Name::parse(tlsa.as_str().as_bytes(), None).ok();
-        if let Some(zone) = name.and_then(|name| workspace.config.zone_of(&name))
-            && !zones.iter().any(|known| known.name == zone.name)
-        {
-            zones.push(zone);
-        }
-    }
-    zones
-}
-
 /// Finishes steps 1 and 2 where a start was interrupted.
 pub(super) fn finish_key_steps(
     workspace: &Workspace,
@@ -98,25 +127,44 @@ pub(super) fn finish_key_steps(
     let Some((id, state)) = case.under_way().cloned() else {
         return Ok(());
     };
+    if state.step == Step::Hashed {
+        return look_round_again(workspace, lock, case, now, tick);
+    }
     if !matches!(state.step, Step::Started | Step::Generated) {
         return Ok(());
     }
     let admitted = admit::admit(workspace, case, &id, None, now)?;
-    let mut facts = Vec::new();
-    if state.step == Step::Started {
-        facts.push(Event::KeyAdmitted {
-            not_after: admitted.not_after,
-        });
-    }
-    facts.push(Event::AssociationsComputed {
-        incoming: admitted.associations,
-    });
-    for fact in facts {
+    let found = start::surroundings(workspace, case.certificate, &admitted.chains, now)?;
+    let facts = start::key_facts(&found, admitted.not_after).into_iter();
+    let is_known =
+        |fact: &Event| state.step == Step::Generated && matches!(fact, Event::KeyAdmitted { .. });
+    for fact in facts.filter(|fact| !is_known(fact)) {
         case.note(now, fact.clone())?;
         tick.events.push(fact);
     }
     case.keep(lock)?;
     tick.rotation.clone_from(&case.rotation);
+    Ok(())
+}
+
+/// Before anything is published, records of other forms may still be changed by hand: they are judged as they are now.
+fn look_round_again(
+    workspace: &Workspace,
+    lock: &WorkspaceLock,
+    case: &mut Case<'_>,
+    now: Instant,
+    tick: &mut Tick,
+) -> Result<(), WorkflowError> {
+    let Some((id, state)) = case.under_way() else {
+        return Ok(());
+    };
+    let incoming = admit::in_directory(&admit::directory(workspace, id))?;
+    let found = start::surroundings(workspace, case.certificate, &incoming, now)?;
+    if let Some(fact) = found.changed_since(state) {
+        case.record(lock, now, fact.clone())?;
+        tick.events.push(fact);
+        tick.rotation.clone_from(&case.rotation);
+    }
     Ok(())
 }
 

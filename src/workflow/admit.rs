@@ -3,9 +3,11 @@
 use super::WorkflowError;
 use super::case::Case;
 use super::start::Offered;
+use super::surroundings::Presentable;
 use crate::dane::certificate::Certificate;
 use crate::dane::subject::{self, MAX_OCTETS};
 use crate::rotation::association::Association;
+use crate::rotation::observation::KeyAlgorithm;
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::config::{CertificateConfig, GeneratedKey, NextKey};
@@ -21,8 +23,8 @@ use std::path::{Path, PathBuf};
 /// The next keys, admitted.
 #[derive(Debug)]
 pub(super) struct Admitted {
-    /// One `3 1 1` association for each.
-    pub(super) associations: BTreeSet<Association>,
+    /// The chain of each.
+    pub(super) chains: Vec<Presentable>,
     /// The earliest end of validity among their certificates.
     pub(super) not_after: Instant,
     /// Certificates and keys, for deployment.
@@ -34,20 +36,47 @@ pub(super) fn directory(workspace: &Workspace, id: &RotationId) -> PathBuf {
     workspace.tls_keys(id)
 }
 
-/// The associations of the keys in use, from the live certificate files.
-pub(super) fn in_use(
-    certificate: &CertificateConfig,
-) -> Result<BTreeSet<Association>, WorkflowError> {
-    let leaves = live_leaves(certificate)?;
-    Ok(leaves.iter().map(Certificate::spki_association).collect())
+/// The chains in use, from the live certificate files.
+pub(super) fn in_use(certificate: &CertificateConfig) -> Result<Vec<Presentable>, WorkflowError> {
+    let live = certificate.live.iter();
+    live.map(|live| chain(&live.certificate)).collect()
 }
 
-/// The leaves of the live certificate files.
-pub(super) fn live_leaves(
+/// The next chains as they are offered or configured, before anything is made or copied; none where they are generated.
+pub(super) fn on_offer(
     certificate: &CertificateConfig,
-) -> Result<Vec<Certificate>, WorkflowError> {
-    let live = certificate.live.iter();
-    live.map(|live| leaf(&live.certificate)).collect()
+    offered: Option<&Offered>,
+) -> Result<Vec<Presentable>, WorkflowError> {
+    match (offered, &certificate.next) {
+        (Some(offered), _) => Ok(vec![chain(&offered.certificate)?]),
+        (None, NextKey::Files(pairs)) => {
+            pairs.iter().map(|pair| chain(&pair.certificate)).collect()
+        }
+        (None, NextKey::Generate(_)) => Ok(Vec::new()),
+    }
+}
+
+/// The algorithms of the next keys: of those on offer, or of those that are generated.
+pub(super) fn next_algorithms(
+    certificate: &CertificateConfig,
+    on_offer: &[Presentable],
+) -> BTreeSet<KeyAlgorithm> {
+    match &certificate.next {
+        NextKey::Generate(kinds) if on_offer.is_empty() => {
+            let algorithm = |kind: &GeneratedKey| match kind {
+                GeneratedKey::EcdsaP256 => KeyAlgorithm::Ecdsa,
+                GeneratedKey::Rsa2048 => KeyAlgorithm::Rsa,
+            };
+            kinds.iter().map(algorithm).collect()
+        }
+        _ => algorithms(on_offer),
+    }
+}
+
+/// The key algorithms of these chains.
+pub(super) fn algorithms(chains: &[Presentable]) -> BTreeSet<KeyAlgorithm> {
+    let leaves = chains.iter().filter_map(|chain| chain.first());
+    leaves.filter_map(Certificate::key_algorithm).collect()
 }
 
 /// Sees to it that the next keys of rotation `id` are in its directory; what an earlier run left there is adopted.
@@ -62,33 +91,28 @@ pub(super) fn admit(
     durable::create_directory(&directory, 0o700)?;
     let pairs = match offered {
         Some(offered) => vec![take_over(
+            case,
             &directory,
             0,
             &offered.certificate,
             &offered.key,
         )?],
-        None => configured(&directory, case.certificate, now)?,
+        None => configured(&directory, case, now)?,
     };
-    let (mut associations, mut not_after, mut files) = (BTreeSet::new(), None, Vec::new());
+    let (mut chains, mut not_after, mut files) = (Vec::new(), None, Vec::new());
     for pair in pairs {
-        let certificate = belongs_together(&pair.certificate, &pair.key)?;
-        let association = certificate.spki_association();
-        if case.has_used(&association) {
-            return Err(WorkflowError::KeyUsedBefore {
-                path: pair.certificate,
-                association,
-            });
-        }
-        let end = certificate.not_after();
+        let leaf = belongs_together(&pair.certificate, &pair.key)?;
+        is_new(case, &pair.certificate, &leaf)?;
+        let end = leaf.not_after();
         not_after = Some(not_after.map_or(end, |earliest: Instant| earliest.min(end)));
-        associations.insert(association);
+        chains.push(chain(&pair.certificate)?);
         files.extend([pair.certificate, pair.key]);
     }
     let nothing = || WorkflowError::NothingUnderWay {
         name: case.certificate.name.clone(),
     };
     Ok(Admitted {
-        associations,
+        chains,
         not_after: not_after.ok_or_else(nothing)?,
         files,
     })
@@ -122,16 +146,13 @@ struct Pair {
     key: PathBuf,
 }
 
-fn configured(
-    directory: &Path,
-    certificate: &CertificateConfig,
-    now: Instant,
-) -> Result<Vec<Pair>, WorkflowError> {
+fn configured(directory: &Path, case: &Case<'_>, now: Instant) -> Result<Vec<Pair>, WorkflowError> {
     // What `start --certificate` brought, before a crash, goes before the configuration.
     let brought = names(directory, 0);
     if brought.certificate.exists() {
         return Ok(vec![brought]);
     }
+    let certificate = case.certificate;
     match &certificate.next {
         NextKey::Generate(kinds) => {
             let random = ring::rand::SystemRandom::new();
@@ -158,7 +179,7 @@ fn configured(
         NextKey::Files(pairs) => pairs
             .iter()
             .zip(1..)
-            .map(|(pair, number)| take_over(directory, number, &pair.certificate, &pair.key))
+            .map(|(pair, number)| take_over(case, directory, number, &pair.certificate, &pair.key))
             .collect(),
     }
 }
@@ -171,13 +192,16 @@ fn names(directory: &Path, number: usize) -> Pair {
 }
 
 /// Copies a pair that somebody else made into the rotation's directory, so that a renewal there cannot change it here.
+/// A pair that could not be admitted is not copied: the next start would adopt it.
 fn take_over(
+    case: &Case<'_>,
     directory: &Path,
     number: usize,
     certificate: &Path,
     key: &Path,
 ) -> Result<Pair, WorkflowError> {
-    belongs_together(certificate, key)?;
+    let leaf = belongs_together(certificate, key)?;
+    is_new(case, certificate, &leaf)?;
     let pair = names(directory, number);
     for (from, to, mode) in [
         (key, &pair.key, 0o600),
@@ -194,6 +218,49 @@ fn take_over(
         }
     }
     Ok(pair)
+}
+
+/// A key that was in use before is refused. One of several that are in use may come again, in its renewal: it stays.
+fn is_new(case: &Case<'_>, path: &Path, leaf: &Certificate) -> Result<(), WorkflowError> {
+    let association = leaf.spki_association();
+    if !case.has_used(&association) {
+        return Ok(());
+    }
+    let live = in_use(case.certificate)?;
+    let mut in_use = live.iter().filter_map(|chain| chain.first());
+    if in_use.any(|live| live.spki_association() == association) {
+        return Ok(());
+    }
+    Err(WorkflowError::KeyUsedBefore {
+        path: path.to_owned(),
+        association,
+    })
+}
+
+/// The chains that lie in a rotation's directory, in the order of their file names.
+pub(super) fn in_directory(directory: &Path) -> Result<Vec<Presentable>, WorkflowError> {
+    let entries = fs::read_dir(directory).map_err(|source| unreadable(directory, source))?;
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.to_string_lossy().ends_with(".cert.pem"))
+        .collect();
+    paths.sort();
+    paths.iter().map(|path| chain(path)).collect()
+}
+
+/// The certificate files of a rotation relative to the workspace, as far as they are there.
+pub(super) fn certificates(workspace: &Workspace, id: &RotationId) -> Vec<String> {
+    let entries = fs::read_dir(directory(workspace, id)).into_iter().flatten();
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut names: Vec<String> = paths
+        .map(|path| {
+            let inside = path.strip_prefix(&workspace.root).unwrap_or(&path);
+            inside.display().to_string()
+        })
+        .filter(|name| name.ends_with(".cert.pem"))
+        .collect();
+    names.sort();
+    names
 }
 
 /// The gate of step 1: the private key is this certificate's, is strong enough, and others cannot read it.
@@ -236,15 +303,18 @@ fn belongs_together(certificate: &Path, key: &Path) -> Result<Certificate, Workf
 }
 
 fn leaf(path: &Path) -> Result<Certificate, WorkflowError> {
-    let wrong = |reason: String| WorkflowError::NotACertificate {
+    let leaf = chain(path)?.into_iter().next();
+    leaf.ok_or_else(|| WorkflowError::NotACertificate {
         path: path.to_owned(),
-        reason,
-    };
-    let chain = subject::read_chain(&read(path)?).map_err(|e| wrong(e.to_string()))?;
-    chain
-        .into_iter()
-        .next()
-        .ok_or_else(|| wrong("there is no certificate in it".to_owned()))
+        reason: "there is no certificate in it".to_owned(),
+    })
+}
+
+fn chain(path: &Path) -> Result<Presentable, WorkflowError> {
+    subject::read_chain(&read(path)?).map_err(|e| WorkflowError::NotACertificate {
+        path: path.to_owned(),
+        reason: e.to_string(),
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, WorkflowError> {

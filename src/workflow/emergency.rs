@@ -36,8 +36,10 @@ pub fn forecast(
     let (id, mut state) = if let Some((id, state)) = case.under_way() {
         (id.clone(), state.clone())
     } else {
-        let (first, _) = start::beginning(workspace, case.certificate, now)?;
-        let state = apply(None, now, &first).map_err(WorkflowError::Illegal)?;
+        let (found, _) = start::beginning(workspace, case.certificate, now)?;
+        let state = found
+            .before_the_start(now)
+            .map_err(WorkflowError::Illegal)?;
         (case.next_id(), state)
     };
     let sight = look::look(workspace, case.certificate, &state, now);

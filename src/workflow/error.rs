@@ -4,6 +4,7 @@ use crate::change::proposal::Unsealed;
 use crate::publish::command::CommandError;
 use crate::publish::git::GitError;
 use crate::publish::primary::PrimaryError;
+use crate::publish::provider::ProviderError;
 use crate::publish::ssh_sign::SigningError;
 use crate::publish::tsig::KeyFileError;
 use crate::rotation::association::Association;
@@ -71,13 +72,41 @@ pub enum WorkflowError {
         /// The owner name.
         name: TlsaName,
     },
-    /// A form that the machine does not rotate.
-    #[error("{name} holds `{association}`: only RRsets of `3 1 1` records are rotated")]
-    OtherForm {
+    /// An alias that leads out of the zones that can be changed here.
+    #[error(
+        "{alias} is an alias of {target}, which lies in no configured zone: whoever runs that zone publishes the TLSA RRset"
+    )]
+    AliasElsewhere {
+        /// The alias.
+        alias: TlsaName,
+        /// Where it leads.
+        target: TlsaName,
+    },
+    /// Aliases that lead nowhere.
+    #[error("the aliases of {name} lead in a circle, or on and on")]
+    AliasLoop {
         /// The owner name.
         name: TlsaName,
-        /// The record.
-        association: Association,
+    },
+    /// A renewal under the same key: there is nothing to rotate.
+    #[error(
+        "{certificate}: nothing to do: the next certificate has the key in use ({}), with selector 1 nothing changes",
+        key.short()
+    )]
+    SameKey {
+        /// The certificate's name in the configuration.
+        certificate: String,
+        /// The key.
+        key: Association,
+    },
+    /// A renewal under the same key where a record is of the old certificate.
+    #[error(
+        "the next certificate has the key in use, but `{}` is of the present certificate and would not match it",
+        record.short()
+    )]
+    RenewalPinned {
+        /// The record of selector 0.
+        record: Association,
     },
     /// The journal tells a story that cannot be.
     #[error("{}: entry {entry}: {illegal}", path.display())]
@@ -269,6 +298,9 @@ pub enum WorkflowError {
     /// A primary that could not be asked or changed.
     #[error(transparent)]
     Primary(#[from] PrimaryError),
+    /// A provider's program that could not be used.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
     /// A TSIG key that cannot be read.
     #[error(transparent)]
     TsigKey(#[from] KeyFileError),
@@ -311,9 +343,18 @@ impl WorkflowError {
             )],
             Self::NothingUnderWay { name } => vec![format!("`tlsa-rotate start {name}` begins one")],
             Self::NoZone { .. } => vec!["add a [[zone]] that the host lies in".to_owned()],
-            Self::OtherForm { name, .. } => {
-                vec![format!("bring {name} to `3 1 1` records first (RFC 7671 §8.1)")]
-            }
+            Self::AliasElsewhere { target, .. } => vec![
+                format!("ask whoever runs the zone of {target} to publish there; this rotation cannot go on without them"),
+                "or take the alias out and publish TLSA records in your own zone".to_owned(),
+                "or, if that zone is yours, add it as a [[zone]]".to_owned(),
+            ],
+            Self::AliasLoop { name } => vec![format!("correct the CNAME records from {name} on")],
+            Self::SameKey { .. } => vec![
+                "put the renewed certificate on the hosts as usual; for a rotation make a new key".to_owned(),
+            ],
+            Self::RenewalPinned { .. } => vec![
+                "make a new key, so that both records are rotated; or publish `3 1 1` beside it, and take it out after its TTL".to_owned(),
+            ],
             Self::IllegalHistory { .. } => {
                 vec!["the journal was edited or mixed up: restore it from a backup".to_owned()]
             }
@@ -350,6 +391,7 @@ impl WorkflowError {
             }
             Self::Command(error) => error.hints(),
             Self::Primary(error) => error.hints(),
+            Self::Provider(error) => error.hints(),
             Self::TsigKey(error) => error.hints(),
             Self::SeveralKeys { .. } => {
                 vec!["put the key for updates into a file of its own".to_owned()]

@@ -2,14 +2,16 @@
 //!
 //! Nothing here fails: what could not be looked at is `Unknown` with its reason, and a note for the user.
 
+use super::behind_aliases;
 use super::head::{self, Head};
+use crate::dane::judge;
 use crate::dnssec::keystore::{entry_points, load_keys};
 use crate::observe::addresses::{self, AuthorityAddress};
-use crate::observe::authorities::{self, Limits, Trust};
+use crate::observe::authorities::{self, Limits, Served, Trust};
 use crate::observe::probe::{self, Bounds, Target};
 use crate::observe::smtp::Caller;
 use crate::rotation::association::Association;
-use crate::rotation::observation::{Authority, Endpoint, Observation, Seen, TlsaName};
+use crate::rotation::observation::{Authority, Endpoint, Observation, Seen, ServedRrset, TlsaName};
 use crate::rotation::step::Rotation;
 use crate::rotation::timing::Instant;
 use crate::rotation::witness::Witness;
@@ -29,11 +31,11 @@ pub(super) struct Sight {
     pub(super) notes: Vec<String>,
 }
 
-/// One zone with the names of the rotation that lie in it.
-struct Place<'w> {
+/// One zone with the names of the rotation, and the aliases of them, that lie in it.
+pub(super) struct Place<'w> {
     zone: &'w ZoneConfig,
-    names: Vec<(TlsaName, Name)>,
-    head: Result<Head, String>,
+    pub(super) names: Vec<(TlsaName, Name)>,
+    pub(super) head: Result<Head, String>,
 }
 
 /// Looks at everything that the rotation depends on.
@@ -45,24 +47,33 @@ pub(super) fn look(
 ) -> Sight {
     let mut notes = Vec::new();
     let places = places(workspace, rotation, now, &mut notes);
-    let merged = merged(&places);
     let targets = targets(&places, certificate, rotation);
     let caller = Caller::default();
-    let (served, presented) = crate::observe::wait_for(async {
+    let (asked, sightings) = crate::observe::wait_for(async {
         let asked = async {
-            let mut served = BTreeMap::new();
+            let mut all = Served::default();
             for place in &places {
-                served.extend(served_in(place, now).await);
+                let served = served_in(place, now).await;
+                all.tlsa.extend(served.tlsa);
+                all.aliases.extend(served.aliases);
             }
-            served
+            all
         };
-        let probed = probe::probe_endpoints(&targets, &caller, Bounds::default());
+        let probed = probe::survey(&targets, &caller, Bounds::default());
         tokio::join!(asked, probed)
     })
     .unwrap_or_else(|why| {
         notes.push(format!("nothing could be asked over the network: {why}"));
-        (BTreeMap::new(), BTreeMap::new())
+        (Served::default(), Vec::new())
     });
+    let merged = behind_aliases::merged(rotation, &places, merged(&places));
+    let served = behind_aliases::served(rotation, asked);
+    let satisfied = |endpoint: &Endpoint, chain: &[Vec<u8>]| {
+        let chain = judge::presented(chain).unwrap_or_default();
+        let candidates = at_hand(rotation, &rotation.name_of(endpoint), &merged, &served);
+        judge::satisfied(&candidates, &chain, &[&endpoint.host], now)
+    };
+    let presented = probe::offers(&targets, sightings, satisfied);
     Sight {
         observation: Observation {
             at: now,
@@ -75,6 +86,26 @@ pub(super) fn look(
     }
 }
 
+/// Every association that a chain at `name` may be held against.
+fn at_hand(
+    rotation: &Rotation,
+    name: &TlsaName,
+    merged: &BTreeMap<TlsaName, Seen<BTreeSet<Association>>>,
+    served: &BTreeMap<TlsaName, BTreeMap<Authority, Seen<ServedRrset>>>,
+) -> BTreeSet<Association> {
+    let mut at_hand = &(&rotation.current | &rotation.incoming) | &rotation.staying;
+    at_hand.extend(rotation.base.get(name).into_iter().flatten().cloned());
+    if let Some(Seen::Known(rrset)) = merged.get(name) {
+        at_hand.extend(rrset.iter().cloned());
+    }
+    for seen in served.get(name).into_iter().flat_map(BTreeMap::values) {
+        if let Seen::Known(rrset) = seen {
+            at_hand.extend(rrset.associations.iter().cloned());
+        }
+    }
+    at_hand
+}
+
 fn places<'w>(
     workspace: &'w Workspace,
     rotation: &Rotation,
@@ -82,7 +113,8 @@ fn places<'w>(
     notes: &mut Vec<String>,
 ) -> Vec<Place<'w>> {
     let mut places: Vec<Place<'w>> = Vec::new();
-    for tlsa in rotation.names() {
+    let aliases = rotation.aliases.keys().cloned();
+    for tlsa in rotation.names().into_iter().chain(aliases) {
         let Ok(name) = Name::parse(tlsa.as_str().as_bytes(), None) else {
             notes.push(format!("`{tlsa}` is not a domain name"));
             continue;
@@ -119,18 +151,15 @@ fn merged(places: &[Place<'_>]) -> BTreeMap<TlsaName, Seen<BTreeSet<Association>
     merged
 }
 
-async fn served_in(
-    place: &Place<'_>,
-    now: Instant,
-) -> BTreeMap<TlsaName, BTreeMap<Authority, Seen<crate::rotation::observation::ServedRrset>>> {
+async fn served_in(place: &Place<'_>, now: Instant) -> Served {
     let unknown = |why: &str| {
         let nobody = Authority(format!("the servers of {}", place.zone.name));
         let seen = BTreeMap::from([(nobody, Seen::Unknown(why.to_owned()))]);
-        place
-            .names
-            .iter()
-            .map(|(tlsa, _)| (tlsa.clone(), seen.clone()))
-            .collect()
+        let names = place.names.iter().map(|(tlsa, _)| tlsa.clone());
+        Served {
+            tlsa: names.map(|name| (name, seen.clone())).collect(),
+            ..Served::default()
+        }
     };
     let servers = match servers(place.zone, place.head.as_ref().ok()) {
         Ok(servers) => servers,
@@ -150,7 +179,6 @@ async fn served_in(
         Limits::default(),
     )
     .await
-    .tlsa
 }
 
 /// Every address of every authoritative server: as configured, else as the zone at HEAD gives them.

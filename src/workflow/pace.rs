@@ -7,6 +7,7 @@ use super::WorkflowError;
 use super::admit;
 use super::case::Case;
 use super::head;
+use crate::dane::certificate::Certificate;
 use crate::rotation::due::{Live, Rest};
 use crate::rotation::policy::Policy;
 use crate::rotation::step::{Rotation, Step};
@@ -20,7 +21,8 @@ use std::collections::BTreeSet;
 /// What is known of the key in use: since when hosts present it, by the journal or else by its certificate, and when its
 /// certificate ends.
 pub(super) fn live(case: &Case<'_>) -> Result<Live, WorkflowError> {
-    let certificates = admit::live_leaves(case.certificate)?;
+    let chains = admit::in_use(case.certificate)?;
+    let certificates: Vec<&Certificate> = chains.iter().filter_map(|chain| chain.first()).collect();
     let begun = certificates.iter().map(|leaf| leaf.not_before()).max();
     let keys = certificates
         .iter()

@@ -3,14 +3,17 @@
 use super::WorkflowError;
 use super::admit;
 use super::case::Case;
+use super::deadlines::deadlines;
 use super::head;
 use super::look;
 use super::pace;
 use super::propose;
 use super::start;
 use crate::rotation::association::Association;
+use crate::rotation::expiry::Expiry;
 use crate::rotation::observation::Authority;
-use crate::rotation::step::{Requirement, Rotation, Step, apply};
+use crate::rotation::policy::Policy;
+use crate::rotation::step::{Requirement, Rotation, Step};
 use crate::rotation::timeline::{Timeline, look_ahead};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
@@ -35,6 +38,12 @@ pub struct Plan {
     pub authorities: Vec<Authority>,
     /// How the certificate gets to the hosts.
     pub deployment: String,
+    /// What it must be done before.
+    pub deadlines: Vec<Expiry>,
+    /// The policy that holds for it.
+    pub policy: Policy,
+    /// The files of the incoming certificates, relative to the workspace.
+    pub certificates: Vec<String>,
     /// What is odd about the zone as it stands.
     pub notes: Vec<String>,
 }
@@ -58,13 +67,15 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
     let (id, state, is_started, notes) = if let Some((id, state)) = case.under_way() {
         (id.clone(), state.clone(), true, Vec::new())
     } else {
-        let (begin, notes) = start::beginning(workspace, certificate, now)?;
-        let state = apply(None, now, &begin).map_err(WorkflowError::Illegal)?;
+        let (found, notes) = start::beginning(workspace, certificate, now)?;
+        let state = found
+            .before_the_start(now)
+            .map_err(WorkflowError::Illegal)?;
         (case.next_id(), state, false, notes)
     };
     let (policy, _) = pace::policy(workspace, &case, now);
-    let timeline =
-        look_ahead(&state, now, &policy, &placeholder(&state)).map_err(WorkflowError::Illegal)?;
+    let (ahead, incoming) = with_placeholders(&state);
+    let timeline = look_ahead(&ahead, now, &policy, &incoming).map_err(WorkflowError::Illegal)?;
     let diffs = if state.incoming.is_empty() {
         [String::new(), String::new()]
     } else {
@@ -80,6 +91,9 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
         Deploy::Command(command) => format!("by {}", command.join(" ")),
     };
     let authorities = authorities(workspace, &state, now);
+    let live = admit::in_use(certificate)?;
+    let deadlines = deadlines(workspace, &state, &policy, &timeline, &live, now)?;
+    let certificates = admit::certificates(workspace, &id);
     Ok(Plan {
         id,
         state,
@@ -88,17 +102,34 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
         diffs,
         authorities,
         deployment,
+        deadlines,
+        policy,
+        certificates,
         notes,
     })
 }
 
-/// Stands for the keys of a rotation that has none yet; it appears in no output.
-fn placeholder(state: &Rotation) -> BTreeSet<Association> {
-    let candidates = (0..=u8::MAX).map(|byte| Association::dane_ee_spki_sha256([byte; 32]));
-    candidates
-        .filter(|candidate| !state.current.contains(candidate))
-        .take(1)
-        .collect()
+/// The state with a chain that stands for the keys of a rotation that has none yet, and what that chain satisfies: a record
+/// of each form that the keys in use have. It appears in no output.
+fn with_placeholders(state: &Rotation) -> (Rotation, BTreeSet<Association>) {
+    let free = (0..=u8::MAX).find(|byte| {
+        let of_byte = |known: &&Association| known.data.iter().all(|octet| octet == byte);
+        !state.current.iter().any(|known| of_byte(&known))
+    });
+    let octets = |matching| if matching == 2 { 64 } else { 32 };
+    let records: BTreeSet<Association> = state
+        .current
+        .iter()
+        .map(|known| Association {
+            data: vec![free.unwrap_or_default(); octets(known.matching)],
+            ..known.clone()
+        })
+        .collect();
+    let mut ahead = state.clone();
+    for key in records.iter().filter(|record| record.is_3_1_1()) {
+        ahead.satisfied.insert(key.clone(), records.clone());
+    }
+    (ahead, records)
 }
 
 /// What publishing would change in the zone files, and what retiring would change after that.
@@ -135,7 +166,7 @@ fn previews(
 
 fn authorities(workspace: &Workspace, state: &Rotation, now: Instant) -> Vec<Authority> {
     let mut authorities = Vec::new();
-    for zone in head::zones_of(workspace, state) {
+    for zone in head::zones_of(workspace, &state.names()) {
         let head = head::head(workspace, zone, now).ok();
         for server in look::servers(zone, head.as_ref()).unwrap_or_default() {
             let authority = server.authority();

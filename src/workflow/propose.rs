@@ -9,7 +9,7 @@ use super::draft::{
     zone_files,
 };
 use super::head::{self, Head, Upstream};
-use super::{primary, sign};
+use super::{elsewhere, sign};
 use crate::change::message::{Purpose, Subject, message};
 use crate::change::proposal::{Label, NAMESPACE, Signed};
 use crate::publish::git::{Change as FileChange, Message, Outcome, Target};
@@ -66,17 +66,16 @@ pub(super) fn propose(
     let mut proposed = Vec::new();
     let mut bundles: Vec<Bundle<'_>> = Vec::new();
     let (workspace, state) = (context.workspace, context.state);
-    for zone in head::zones_of(workspace, state) {
+    for zone in head::zones_of(workspace, &state.names()) {
         let head = head::head(workspace, zone, now)?;
         let Some(draft) = draft(workspace, state, zone, head, requirement, day(state))? else {
             continue;
         };
-        if let Publication::Update { server, tsig } = &zone.publication {
-            primary::update(zone, &draft.head, &draft.changes, (*server, tsig), now)?;
+        if zone.publication.is_elsewhere() {
+            elsewhere::change(workspace, zone, &draft.head, &draft.changes, now)?;
+            let place = zone.file.file_name().unwrap_or_default().to_string_lossy();
             let what = context.what(&[draft]);
-            proposed.push(Proposed::Merged(format!(
-                "{server} took the update for {what}"
-            )));
+            proposed.push(Proposed::Merged(format!("changed {place}: {what}")));
             continue;
         }
         if zone.publication == Publication::File {
@@ -130,7 +129,7 @@ pub(super) fn retract(
         Step::Replacing | Step::Replaced => &[Purpose::Publish],
         _ => return Ok(deeds),
     };
-    for zone in head::zones_of(workspace, state) {
+    for zone in head::zones_of(workspace, &state.names()) {
         let Some(branch) = zone.publication.branch(&id.to_string()) else {
             continue;
         };
@@ -161,7 +160,7 @@ pub(super) fn preview(
     now: Instant,
 ) -> Result<String, WorkflowError> {
     let mut text = String::new();
-    for zone in head::zones_of(workspace, state) {
+    for zone in head::zones_of(workspace, &state.names()) {
         let mut head = head::head(workspace, zone, now)?;
         if let Some(after) = after {
             let names = names_in(workspace, zone, state);

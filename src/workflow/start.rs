@@ -4,19 +4,19 @@
 use super::WorkflowError;
 use super::admit;
 use super::case::Case;
-use super::head;
+use super::history;
 use super::shared;
+use super::surroundings::{Presentable, Surroundings};
+use crate::dane::association;
+use crate::dane::certificate::Certificate;
 use crate::rotation::association::Association;
-use crate::rotation::observation::{Endpoint, TlsaName};
 use crate::rotation::step::{Event, Rotation};
-use crate::rotation::timing::{Instant, Ttl};
+use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::config::CertificateConfig;
 use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
-use crate::zone::name::Name;
-use crate::zone::record::Rtype;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// A chain and key that the operator brings.
@@ -68,23 +68,24 @@ pub(super) fn begin(
             step: state.step,
         });
     }
-    let (first, notes) = beginning(workspace, case.certificate, now)?;
-    if let Event::Started { current, .. } = &first
-        && let Some((key, id)) = current
-            .iter()
-            .find_map(|key| Some((key, case.retired(key)?)))
-    {
-        return Err(WorkflowError::StaleLive {
-            association: key.clone(),
-            id,
-        });
+    let live = admit::in_use(case.certificate)?;
+    for key in live.iter().filter_map(|chain| chain.first()) {
+        let association = key.spki_association();
+        if let Some(id) = case.retired(&association) {
+            return Err(WorkflowError::StaleLive { association, id });
+        }
     }
+    renews_the_same_key(workspace, case.certificate, offered, now)?;
+    // What cannot be published is said before a key is made.
+    surroundings(workspace, case.certificate, &[], now)?;
     let admitted = admit::admit(workspace, case, &case.next_id(), offered, now)?;
-    case.begin(now, first)?;
-    let not_after = admitted.not_after;
-    case.note(now, Event::KeyAdmitted { not_after })?;
-    let incoming = admitted.associations;
-    case.note(now, Event::AssociationsComputed { incoming })?;
+    let mut found = surroundings(workspace, case.certificate, &admitted.chains, now)?;
+    let mut notes = found.notes();
+    notes.extend(history::raise(workspace, &mut found, now));
+    case.begin(now, found.started())?;
+    for fact in key_facts(&found, admitted.not_after) {
+        case.note(now, fact)?;
+    }
     case.keep(lock)?;
     let Some((id, state)) = case.rotation.clone() else {
         return Err(WorkflowError::NothingUnderWay {
@@ -99,74 +100,94 @@ pub(super) fn begin(
     })
 }
 
-/// The first fact of a rotation, from the live certificates and the zones at HEAD; and what is odd about them.
-pub fn beginning(
+/// Steps 1 and 2 as facts, after the start.
+pub(super) fn key_facts(found: &Surroundings, not_after: Instant) -> Vec<Event> {
+    let mut facts = vec![Event::KeyAdmitted { not_after }];
+    facts.extend(found.found());
+    facts.push(Event::AssociationsComputed {
+        incoming: found.incoming.clone(),
+    });
+    facts
+}
+
+/// What the rotation of a certificate to these chains finds at HEAD.
+pub(super) fn surroundings(
+    workspace: &Workspace,
+    certificate: &CertificateConfig,
+    incoming: &[Presentable],
+    now: Instant,
+) -> Result<Surroundings, WorkflowError> {
+    let live = admit::in_use(certificate)?;
+    let next = admit::next_algorithms(certificate, incoming);
+    Surroundings::of(workspace, certificate, &live, incoming, &next, now)
+}
+
+/// What there is of a rotation before its start: the first fact, what stands beside it, and what is odd about it.
+pub(super) fn beginning(
     workspace: &Workspace,
     certificate: &CertificateConfig,
     now: Instant,
-) -> Result<(Event, Vec<String>), WorkflowError> {
-    let endpoints: BTreeSet<Endpoint> = certificate.endpoints().collect();
-    let current = admit::in_use(certificate)?;
-    let (mut base, mut ttl) = (BTreeMap::new(), BTreeMap::new());
-    let mut notes = Vec::new();
-    for tlsa in endpoints.iter().map(Endpoint::tlsa_name) {
-        let (associations, seen) = as_published(workspace, &tlsa, now)?;
-        if let Some(other) = associations
-            .iter()
-            .find(|association| !association.is_3_1_1())
-        {
-            return Err(WorkflowError::OtherForm {
-                name: tlsa,
-                association: other.clone(),
-            });
-        }
-        if associations.is_empty() {
-            notes.push(format!(
-                "{tlsa} has no TLSA record yet: the key in use is published beside the next one"
-            ));
-        }
-        for key in current
-            .difference(&associations)
-            .filter(|_| !associations.is_empty())
-        {
-            notes.push(format!(
-                "{tlsa} lacks {}, the key in use: it is published beside the next one",
-                key.short()
-            ));
-        }
-        for stray in associations.difference(&current) {
-            notes.push(format!(
-                "{tlsa} holds {}, which is of no key in use; it is left alone",
-                stray.short()
-            ));
-        }
-        base.insert(tlsa.clone(), associations);
-        ttl.insert(tlsa, seen);
-    }
-    Ok((
-        Event::Started {
-            endpoints,
-            current,
-            base,
-            ttl,
-        },
-        notes,
-    ))
+) -> Result<(Surroundings, Vec<String>), WorkflowError> {
+    // Files that are not there yet do not keep a plan from being made.
+    let next = admit::on_offer(certificate, None).unwrap_or_default();
+    let mut found = surroundings(workspace, certificate, &next, now)?;
+    let mut notes = found.notes();
+    notes.extend(history::raise(workspace, &mut found, now));
+    Ok((found, notes))
 }
 
-/// The TLSA RRset of a name at HEAD, and the TTL under which it, or its absence, is cached (RFC 2308 §5).
-fn as_published(
+/// Refuses a start whose every next key is in use already: with selector 1 nothing changes (RFC 7671 §8.1).
+fn renews_the_same_key(
     workspace: &Workspace,
-    tlsa: &TlsaName,
+    certificate: &CertificateConfig,
+    offered: Option<&Offered>,
     now: Instant,
-) -> Result<(BTreeSet<Association>, Ttl), WorkflowError> {
-    let no_zone = || WorkflowError::NoZone { name: tlsa.clone() };
-    let name = Name::parse(tlsa.as_str().as_bytes(), None).map_err(|_| no_zone())?;
-    let zone = workspace.config.zone_of(&name).ok_or_else(no_zone)?;
-    let head = head::head(workspace, zone, now)?;
-    let ttl = match head.content.rrset(&name, Rtype::TLSA) {
-        Some(rrset) => rrset.ttl,
-        None => head.negative_ttl(),
+) -> Result<(), WorkflowError> {
+    let next = admit::on_offer(certificate, offered)?;
+    let Some(key) = same_key(certificate, &next)? else {
+        return Ok(());
     };
-    Ok((head::associations(&head.content, &name), ttl))
+    let found = surroundings(workspace, certificate, &[], now)?;
+    let pinned = found.current.iter().chain(&found.staying);
+    let leaves = || next.iter().filter_map(|chain| chain.first());
+    for record in pinned.filter(|record| record.selector == 0) {
+        let goes_on = leaves().any(|leaf| {
+            association::of_certificate(record.parameters(), leaf).as_ref() == Some(record)
+        });
+        if !goes_on {
+            return Err(WorkflowError::RenewalPinned {
+                record: record.clone(),
+            });
+        }
+    }
+    Err(WorkflowError::SameKey {
+        certificate: certificate.name.clone(),
+        key,
+    })
+}
+
+/// The key in use that the next certificates have, if they have no other.
+fn same_key(
+    certificate: &CertificateConfig,
+    next: &[Presentable],
+) -> Result<Option<Association>, WorkflowError> {
+    let keys = |chains: &[Presentable]| -> BTreeSet<Association> {
+        let leaves = chains.iter().filter_map(|chain| chain.first());
+        leaves.map(Certificate::spki_association).collect()
+    };
+    let next = keys(next);
+    if next.is_empty() || !next.is_subset(&keys(&admit::in_use(certificate)?)) {
+        return Ok(None);
+    }
+    Ok(next.into_iter().next())
+}
+
+/// Says that there is nothing to rotate to, where the next certificate lies ready and has the key in use.
+pub(super) fn nothing_to_do(certificate: &CertificateConfig) -> Option<String> {
+    let next = admit::on_offer(certificate, None).ok()?;
+    let key = same_key(certificate, &next).ok()??;
+    Some(format!(
+        "the next certificate has the key in use ({}): with selector 1 nothing changes, there is nothing to do",
+        key.short()
+    ))
 }

@@ -423,10 +423,8 @@ fn offers(
             Key::New => key(bit + 2),
             Key::Strange => key(bit + 8),
         };
-        Seen::Known(Offer::Key(Presented {
-            key,
-            not_after: Instant::from_unix(1_000_000),
-        }))
+        let not_after = Instant::from_unix(1_000_000);
+        Seen::Known(Offer::Key(Presented::of_key(key, not_after)))
     };
     let see = |algorithm: usize| {
         let flattering = present(algorithm, if forward { Key::New } else { Key::Old });

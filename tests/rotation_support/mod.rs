@@ -4,6 +4,8 @@
 //! moves the clock.
 #![allow(dead_code)]
 
+pub(crate) mod far;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -127,12 +129,22 @@ impl World {
 
     /// A workspace with its live key, whose zone is signed and served; no rotation is under way.
     pub(crate) fn with(publish: Publish, change: impl Fn(String) -> String) -> Self {
+        Self::shaped(publish, change, |root| vec![live_key(root)], |text, _| text)
+    }
+
+    /// The same with other chains in use, made by `live` (the first is that of the zone's records), and another zone text.
+    pub(crate) fn shaped(
+        publish: Publish,
+        change: impl Fn(String) -> String,
+        live: impl Fn(&Path) -> Vec<KeyFiles>,
+        zone: impl Fn(String, &[KeyFiles]) -> String,
+    ) -> Self {
         let directory = tempfile::Builder::new()
             .prefix("rotation-")
             .tempdir()
             .unwrap();
         let root = fs::canonicalize(directory.path()).unwrap();
-        let live = live_key(&root);
+        let live = live(&root);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -144,8 +156,11 @@ impl World {
             let mut hosts = Vec::new();
             for name in HOSTS {
                 servers.push(Server::start(loopback, Settings::default()).await.unwrap());
-                let chain = vec![keyed_chain(&live.certificate, &live.key)];
-                hosts.push(MailHost::start(name, loopback, chain).await.unwrap());
+                let chains = live
+                    .iter()
+                    .map(|files| keyed_chain(&files.certificate, &files.key));
+                let host = MailHost::start(name, loopback, chains.collect());
+                hosts.push(host.await.unwrap());
             }
             (servers, hosts)
         });
@@ -160,7 +175,7 @@ impl World {
             directory,
         };
         world.write("tlsa-rotate.toml", &change(world.config()));
-        world.write(ZONE_FILE, &zone_text(&live));
+        world.write(ZONE_FILE, &zone(zone_text(&live[0]), &live));
         world.write(
             ".gitignore",
             "*.private\nkeys/tls/\nlive/\n.tlsa-rotate/\n*.signed\n",
@@ -312,8 +327,23 @@ impl World {
         self.net.servers[server].local_addr().to_string()
     }
 
+    /// Makes a server load another signed zone.
+    pub(crate) fn load_other(&self, server: usize, signed: &str, apex: &str) {
+        let apex = Name::parse(apex.as_bytes(), None).unwrap();
+        let zone = Zone::parse(self.read(signed).as_bytes(), Some(&apex)).unwrap();
+        self.net.servers[server].publish(Arc::new(ServedZone::unverified(zone).unwrap()));
+    }
+
     pub(crate) fn signed(&self) -> Zone {
         Zone::parse(self.read(SIGNED).as_bytes(), Some(&apex())).unwrap()
+    }
+
+    /// Puts these chains (certificate and key files in the workspace) on a host.
+    pub(crate) fn present(&self, host: usize, chains: &[(&str, &str)]) {
+        let chains = chains
+            .iter()
+            .map(|(certificate, key)| keyed_chain(&self.path(certificate), &self.path(key)));
+        self.net.hosts[host].present(chains.collect());
     }
 
     /// Puts the incoming certificate on a host.
@@ -550,18 +580,23 @@ pub(crate) fn hours(count: u64) -> Instant {
     BEGIN + Span::hours(count)
 }
 
-fn live_key(root: &Path) -> KeyFiles {
+pub(crate) fn live_key(root: &Path) -> KeyFiles {
     let live = root.join("live");
-    fs::create_dir(&live).unwrap();
+    fs::create_dir_all(&live).unwrap();
     let files = KeyFiles {
         key: live.join("privkey.pem"),
         certificate: live.join("fullchain.pem"),
         request: live.join("request.pem"),
     };
+    make_key(&files, KeyKind::EcdsaP256);
+    files
+}
+
+/// Makes a key and its self-signed certificate for all hosts.
+pub(crate) fn make_key(files: &KeyFiles, kind: KeyKind) {
     let random = ring::rand::SystemRandom::new();
     let hosts = HOSTS.map(str::to_owned);
-    tls_key::ensure(&files, KeyKind::EcdsaP256, &hosts, BEGIN, &random).unwrap();
-    files
+    tls_key::ensure(files, kind, &hosts, BEGIN, &random).unwrap();
 }
 
 fn keyed_chain(certificate: &Path, key: &Path) -> KeyedChain {

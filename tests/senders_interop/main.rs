@@ -16,6 +16,7 @@
 mod authorities;
 mod mail;
 mod pki;
+mod rotation;
 mod scenarios;
 mod world;
 

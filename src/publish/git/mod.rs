@@ -9,6 +9,7 @@ mod history;
 mod ledger;
 mod proposal;
 mod remote;
+mod versions;
 
 pub use commit::{Change, Message, Outcome, Target};
 pub use error::GitError;
@@ -16,6 +17,7 @@ pub use history::StepCommit;
 pub use ledger::LEDGER;
 pub use proposal::Proposal;
 pub use remote::Site;
+pub use versions::Version;
 
 use super::command::{CommandError, Finished, Invocation, said};
 use std::ffi::{OsStr, OsString};

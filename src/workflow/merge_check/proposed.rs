@@ -41,7 +41,7 @@ pub(super) fn judge(
     let requirement = claim.state.requirement();
     let workspace = &request.base.workspace;
     let mut known = BTreeSet::new();
-    for zone in head::zones_of(workspace, &claim.state) {
+    for zone in head::zones_of(workspace, &claim.state.names()) {
         let Some(head) = before.get(&zone.name).cloned() else {
             continue;
         };

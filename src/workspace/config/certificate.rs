@@ -9,7 +9,7 @@ use crate::rotation::due::Cadence;
 use crate::rotation::observation::Endpoint;
 use crate::rotation::policy::Policy;
 use crate::zone::name::Name;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -451,27 +451,26 @@ pub(super) fn check_together(
     zones: &[(usize, ZoneConfig)],
     findings: &mut Findings<'_>,
 ) {
+    let mut names = BTreeSet::new();
+    let mut owners: BTreeMap<Endpoint, usize> = BTreeMap::new();
     for (at, (line, certificate)) in certificates.iter().enumerate() {
         let name = &certificate.name;
-        for (_, other) in certificates.iter().take(at) {
-            if other.name.eq_ignore_ascii_case(name) {
-                findings.wrong(
-                    *line,
-                    format!("certificate {name} is there twice (case makes no difference)"),
-                );
-            }
-            for shared in certificate
-                .endpoints()
-                .filter(|e| other.endpoints().any(|o| o == *e))
-            {
-                findings.wrong(*line, format!("certificate {name}: {shared} belongs to certificate {} already; an RSA and an ECDSA chain of one server are one certificate with two `live` entries", other.name));
+        if !names.insert(name.to_ascii_lowercase()) {
+            findings.wrong(
+                *line,
+                format!("certificate {name} is there twice (case makes no difference)"),
+            );
+        }
+        for shared in certificate.endpoints() {
+            let first = *owners.entry(shared.clone()).or_insert(at);
+            if first != at {
+                let owner = certificates.get(first).map_or("", |(_, other)| &other.name);
+                findings.wrong(*line, format!("certificate {name}: {shared} belongs to certificate {owner} already; an RSA and an ECDSA chain of one server are one certificate with two `live` entries"));
             }
         }
         for host in &certificate.hosts {
-            let lies_in = |zone: &Name| {
-                Name::parse(host.as_bytes(), Some(&Name::root()))
-                    .is_ok_and(|h| h.is_at_or_below(zone))
-            };
+            let owner = Name::parse(host.as_bytes(), Some(&Name::root())).ok();
+            let lies_in = |zone: &Name| owner.as_ref().is_some_and(|h| h.is_at_or_below(zone));
             if !zones.iter().any(|(_, zone)| lies_in(&zone.name)) {
                 findings.wrong(*line, format!("certificate {name}: {host} lies in none of the zones here; its TLSA records need one"));
             }

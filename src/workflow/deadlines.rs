@@ -1,0 +1,126 @@
+//! The deadlines of a plan: the ends of the certificates in use and incoming, and of the signatures that must outlast a wait.
+
+use super::WorkflowError;
+use super::head;
+use super::surroundings::Presentable;
+use crate::dane::certificate::Certificate;
+use crate::dnssec::rrsig::Rrsig;
+use crate::rotation::expiry::Expiry;
+use crate::rotation::policy::Policy;
+use crate::rotation::step::{Rotation, Step};
+use crate::rotation::timeline::Timeline;
+use crate::rotation::timing::{Instant, Span};
+use crate::rotation::wait;
+use crate::workspace::Workspace;
+use crate::workspace::config::{Signing, ZoneConfig};
+use crate::zone::content::Zone;
+use crate::zone::name::Name;
+use crate::zone::record::Rtype;
+use std::fs;
+
+/// Every deadline that can be told from here, in the order of a rotation.
+pub(super) fn deadlines(
+    workspace: &Workspace,
+    state: &Rotation,
+    policy: &Policy,
+    timeline: &Timeline,
+    live: &[Presentable],
+    now: Instant,
+) -> Result<Vec<Expiry>, WorkflowError> {
+    let mut deadlines = Vec::new();
+    for zone in head::zones_of(workspace, &state.names()) {
+        deadlines.extend(of_signatures(
+            workspace, zone, state, policy, timeline, now,
+        )?);
+    }
+    let leaves = live.iter().filter_map(|chain| chain.first());
+    if let Some(planned) = timeline.reaches(Step::Deployed)
+        && let Some(ends) = leaves.map(Certificate::not_after).min()
+    {
+        deadlines.push(Expiry {
+            what: "the certificate in use".to_owned(),
+            ends,
+            before: "every host has the incoming one",
+            planned,
+        });
+    }
+    if let (Some(ends), Some(planned)) = (state.not_after, timeline.reaches(Step::Retired)) {
+        deadlines.push(Expiry {
+            what: "the incoming certificate".to_owned(),
+            ends,
+            before: "the rotation is over",
+            planned,
+        });
+    }
+    Ok(deadlines)
+}
+
+/// A cached set dies with its signature (RFC 4035 §5.3.3), so that over the full set must outlast the wait. Where this program
+/// signs, one that is still to be made lasts for the zone's `validity`, less its `jitter`.
+fn of_signatures(
+    workspace: &Workspace,
+    zone: &ZoneConfig,
+    state: &Rotation,
+    policy: &Policy,
+    timeline: &Timeline,
+    now: Instant,
+) -> Result<Option<Expiry>, WorkflowError> {
+    let Signing::Here {
+        signed,
+        validity,
+        jitter,
+        ..
+    } = &zone.signing
+    else {
+        return Ok(None);
+    };
+    let Some(swap) = timeline.reaches(Step::SwapOpen) else {
+        return Ok(None);
+    };
+    let made = timeline.reaches(Step::Waiting);
+    let ends = match made {
+        Some(made) => {
+            Some(made + Span::seconds(validity.as_seconds().saturating_sub(jitter.as_seconds())))
+        }
+        None => earliest(workspace, zone, state, signed, now)?,
+    };
+    Ok(ends.map(|ends| Expiry {
+        what: format!("a signature over the TLSA records in {}", zone.name),
+        ends,
+        before: "the swap opens, caches emptied by the TTL",
+        planned: swap + wait::ttl_old(state).span() + policy.soak,
+    }))
+}
+
+fn earliest(
+    workspace: &Workspace,
+    zone: &ZoneConfig,
+    state: &Rotation,
+    signed: &std::path::Path,
+    now: Instant,
+) -> Result<Option<Instant>, WorkflowError> {
+    let octets = fs::read(signed).map_err(|source| WorkflowError::Unreadable {
+        path: signed.to_owned(),
+        source,
+    })?;
+    let read = Zone::parse(&octets, Some(&zone.name));
+    let content = read.map_err(|findings| WorkflowError::SignedUnreadable {
+        path: signed.to_owned(),
+        findings: findings.to_string(),
+    })?;
+    let mut ends = Vec::new();
+    for name in state.names() {
+        let Ok(owner) = Name::parse(name.as_str().as_bytes(), None) else {
+            continue;
+        };
+        let deepest = workspace.config.zone_of(&owner);
+        if deepest.is_none_or(|deepest| deepest.name != zone.name) {
+            continue;
+        }
+        let rrsigs = content.rrset(&owner, Rtype::RRSIG).into_iter();
+        let fields = rrsigs.flat_map(|rrset| rrset.rdatas.iter().map(Rrsig::parse));
+        let over = fields.filter_map(|fields| fields.ok().filter(|f| f.covered == Rtype::TLSA));
+        ends.extend(over.map(|fields| fields.expiration.near(now)));
+    }
+    Ok(ends.into_iter().min())
+}
