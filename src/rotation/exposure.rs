@@ -99,7 +99,7 @@ impl Exposure {
                 }
             }
             if let Some(Seen::Known(rrset)) = observation.merged.get(&name) {
-                self.may_be_cached(&name, rrset.clone(), Holder::Head);
+                self.may_be_cached(&name, rrset, || Holder::Head);
             }
         }
         for endpoint in &rotation.endpoints {
