@@ -7,6 +7,7 @@ pub mod access;
 mod certificate;
 mod document;
 pub mod duration;
+mod publication;
 mod serve;
 mod zone;
 
@@ -14,8 +15,9 @@ pub use certificate::{
     CertificateConfig, Deploy, Destination, GeneratedKey, KeyFiles, LiveFiles, NextKey,
 };
 pub use document::Problem;
+pub use publication::Publication;
 pub use serve::ServeConfig;
-pub use zone::{Denial, Publication, Signing, ZoneConfig};
+pub use zone::{Denial, Signing, ZoneConfig};
 
 use crate::rotation::policy::Policy;
 use crate::rotation::timing::Span;
@@ -34,10 +36,10 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("[policy]", POLICY),
     ("[[zone]]", zone::ZONE),
     ("`sign`", zone::SIGN),
-    ("`publish`", zone::PUBLISH),
-    ("`git`", zone::GIT),
+    ("`publish`", publication::PUBLISH),
+    ("`git`", publication::GIT),
     ("`serve`", serve::SERVE),
-    ("`update`", zone::UPDATE),
+    ("`update`", publication::UPDATE),
     ("`proposals`", zone::PROPOSALS),
     ("[[certificate]]", certificate::CERTIFICATE),
     ("`live`", certificate::FILES),
