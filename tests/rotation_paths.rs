@@ -163,13 +163,16 @@ fn a_program_that_speaks_to_the_http_api_of_powerdns() {
     world.rotate(servers, ports[2], || tell(ports[2]));
 }
 
+/// A running engine, and the command that makes it load its files again.
+type Loaded = (Peer, Vec<String>);
+
 /// An engine that loads the zone we sign, from its file, and is told to by a command of its own.
 struct Loader {
     name: &'static str,
-    start: fn(&World, &std::path::Path, &[u16]) -> (Peer, Vec<String>),
+    start: fn(&World, &std::path::Path, &[u16]) -> Loaded,
 }
 
-fn knot_loads(world: &World, directory: &std::path::Path, ports: &[u16]) -> (Peer, Vec<String>) {
+fn knot_loads(world: &World, directory: &std::path::Path, ports: &[u16]) -> Loaded {
     let d = directory.display();
     let signed = world.path("example.com.zone.signed");
     let config = directory.join("knot.conf").display().to_string();
@@ -185,7 +188,7 @@ fn knot_loads(world: &World, directory: &std::path::Path, ports: &[u16]) -> (Pee
     (peer, reload.map(str::to_owned).into())
 }
 
-fn nsd_loads(world: &World, directory: &std::path::Path, ports: &[u16]) -> (Peer, Vec<String>) {
+fn nsd_loads(world: &World, directory: &std::path::Path, ports: &[u16]) -> Loaded {
     let d = directory.display();
     let config = directory.join("nsd.conf").display().to_string();
     let text = format!(
@@ -206,11 +209,7 @@ fn nsd_loads(world: &World, directory: &std::path::Path, ports: &[u16]) -> (Peer
     )
 }
 
-fn powerdns_loads(
-    world: &World,
-    directory: &std::path::Path,
-    ports: &[u16],
-) -> (Peer, Vec<String>) {
+fn powerdns_loads(world: &World, directory: &std::path::Path, ports: &[u16]) -> Loaded {
     let d = directory.display();
     let zone = world.path("example.com.zone.signed");
     fs::write(

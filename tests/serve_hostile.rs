@@ -68,7 +68,7 @@ fn secondaries_that_stall_hold_up_neither_questions_nor_others_and_cost_little()
     let keys = Keys::generate();
     let ours = served(&keys, &vast_zone("1", 40_000));
     let before = memory(&ours);
-    let stalled: Vec<TcpStream> = (0..60).map(|_| ask(ours.address)).collect();
+    let stalled: Vec<TcpStream> = (0..80).map(|_| ask(ours.address)).collect();
     let began = Instant::now();
     let said = dig(ours.address, &["+tcp", APEX, "SOA"]);
     assert!(said.contains("status: NOERROR"), "{said}");
@@ -81,7 +81,7 @@ fn secondaries_that_stall_hold_up_neither_questions_nor_others_and_cost_little()
     let took = began.elapsed();
     assert!(took < Duration::from_secs(15), "others waited {took:?}");
     let grown = memory(&ours).saturating_sub(before);
-    assert!(grown < 32 << 10, "{grown} KiB more for 60 that stall");
+    assert!(grown < 32 << 10, "{grown} KiB more for 80 that stall");
     drop(stalled);
 }
 
@@ -95,11 +95,6 @@ fn a_transfer_under_way_ends_with_the_version_it_began_with() {
     fs::rename(keys.path("new"), keys.path("served")).unwrap();
     stdout_of("kill", &["-HUP", &ours.peer.child.id().to_string()]);
     let newer = || dig(ours.address, &["+short", APEX, "SOA"]).contains(" 2 7200");
-    // Built for tests, it takes a while over so much.
-    let deadline = Instant::now() + Duration::from_secs(18);
-    until("the new version is served", || {
-        newer() || Instant::now() + Duration::from_secs(9) > deadline
-    });
     until("the new version is served", newer);
     stream.shutdown(std::net::Shutdown::Write).unwrap();
     while let Some(more) = message(&mut stream) {

@@ -231,9 +231,9 @@ pub fn serve(signed: &Path, more: &[&str]) -> Ours {
     Ours { peer, address, log }
 }
 
-/// Waits for `condition`, at most ten seconds.
+/// Waits for `condition`, at most half a minute: machines that run tests are busy.
 pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(30);
     while !condition() {
         assert!(Instant::now() < deadline, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(30));

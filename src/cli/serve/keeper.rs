@@ -1,16 +1,13 @@
 //! Keeps a running server's zones new: reads their files when told to or when they changed, and says what it did.
 
 use super::history::History;
-use super::source::{Ready, Source, ZoneSource};
+use super::source::{Ready, Source, Stamp, ZoneSource};
 use crate::cli::{Failure, Global};
 use crate::publish::serve::served::ServedZone;
 use crate::publish::serve::server::Server;
 use crate::rotation::timing::{Instant, Span};
 use crate::zone::name::Name;
 use std::fmt;
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -30,14 +27,6 @@ struct Kept {
     warned: Option<Instant>,
 }
 
-/// What tells one version of a file from another.
-type Stamp = (u64, u64, u64, i64, i64);
-
-fn stamp(file: &Path) -> Option<Stamp> {
-    let m = fs::metadata(file).ok()?;
-    Some((m.dev(), m.ino(), m.size(), m.mtime(), m.mtime_nsec()))
-}
-
 pub(super) struct Keeper {
     zones: Vec<Kept>,
     watched: bool,
@@ -50,7 +39,7 @@ pub(super) struct Keeper {
 impl Keeper {
     pub(super) fn new(source: Source, server: Server, global: Global) -> Self {
         let kept = |source: ZoneSource| Kept {
-            stamp: stamp(&source.file),
+            stamp: None,
             source,
             serial: 0,
             expiration: None,
@@ -69,11 +58,12 @@ impl Keeper {
 
     /// Serves the first versions.
     pub(super) fn begin(&mut self, zones: Vec<Ready>) {
-        for (index, zone) in zones {
+        for Ready { index, stamp, zone } in zones {
             eprintln!("serving {} serial {}", zone.apex(), zone.serial());
             if let Some(kept) = self.zones.get_mut(index) {
                 kept.serial = zone.serial();
                 kept.expiration = zone.expiration();
+                kept.stamp = stamp;
             }
             let source = self.zones.get(index).map(|kept| &kept.source);
             let history = source.and_then(|source| source.history.as_ref());
@@ -106,7 +96,7 @@ impl Keeper {
             };
             kept.warn(now);
             if self.watched {
-                let present = stamp(&kept.source.file);
+                let present = kept.source.stamp();
                 if present.is_some() && present != kept.stamp {
                     self.read(index);
                 }
@@ -124,7 +114,7 @@ impl Keeper {
         }
         kept.reading = true;
         // Taken before it is read: what is written meanwhile is a change.
-        kept.stamp = stamp(&kept.source.file);
+        kept.stamp = kept.source.stamp();
         let (source, server) = (kept.source.clone(), Arc::clone(&self.server));
         let now = self.global.now();
         self.readers.spawn_blocking(move || {

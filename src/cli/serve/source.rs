@@ -12,6 +12,7 @@ use crate::workspace::config::{ServeConfig, Signing};
 use crate::zone::file::ZoneFile;
 use crate::zone::include::Directory;
 use crate::zone::name::Name;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -47,8 +48,17 @@ pub(super) struct ZoneSource {
     pub(super) history: Option<History>,
 }
 
-/// A zone that was read, with the place of its source.
-pub(super) type Ready = (usize, Arc<ServedZone>);
+/// What tells one version of a file from another.
+pub(super) type Stamp = (u64, u64, u64, i64, i64);
+
+/// A zone that was read.
+pub(super) struct Ready {
+    /// The place of its source.
+    pub(super) index: usize,
+    /// The file that was read, as it was before: what is written meanwhile is a change.
+    pub(super) stamp: Option<Stamp>,
+    pub(super) zone: Arc<ServedZone>,
+}
 
 /// All of them.
 pub(super) struct Source {
@@ -138,7 +148,11 @@ impl Source {
     pub(super) fn read_all(&self, now: Instant) -> Result<Vec<Ready>, Failure> {
         let zones = self.zones.iter().enumerate();
         zones
-            .map(|(index, zone)| Ok((index, zone.read(now)?)))
+            .map(|(index, source)| {
+                let stamp = source.stamp();
+                let zone = source.read(now)?;
+                Ok(Ready { index, stamp, zone })
+            })
             .collect()
     }
 }
@@ -186,6 +200,12 @@ fn of_workspace(global: &Global) -> Result<Vec<ZoneSource>, Failure> {
 }
 
 impl ZoneSource {
+    /// The present version of the file, if there is one.
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        let m = std::fs::metadata(&self.file).ok()?;
+        Some((m.dev(), m.ino(), m.size(), m.mtime(), m.mtime_nsec()))
+    }
+
     /// Reads the zone and makes it ready.
     pub(super) fn read(&self, now: Instant) -> Result<Arc<ServedZone>, Failure> {
         let shown = self.file.display();

@@ -8,6 +8,7 @@ mod certificate;
 mod document;
 pub mod duration;
 mod policy;
+mod publication;
 mod serve;
 mod witness;
 mod zone;
@@ -16,9 +17,10 @@ pub use certificate::{
     CertificateConfig, Deploy, Destination, GeneratedKey, KeyFiles, LiveFiles, NextKey,
 };
 pub use document::Problem;
+pub use publication::Publication;
 pub use serve::ServeConfig;
 pub use witness::MtaSts;
-pub use zone::{Denial, Publication, Signing, ZoneConfig};
+pub use zone::{Denial, Signing, ZoneConfig};
 
 use crate::rotation::timing::Span;
 use crate::zone::name::Name;
@@ -38,10 +40,10 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("[policy]", POLICY),
     ("[[zone]]", zone::ZONE),
     ("`sign`", zone::SIGN),
-    ("`publish`", zone::PUBLISH),
-    ("`git`", zone::GIT),
+    ("`publish`", publication::PUBLISH),
+    ("`git`", publication::GIT),
     ("`serve`", serve::SERVE),
-    ("`update`", zone::UPDATE),
+    ("`update`", publication::UPDATE),
     ("`proposals`", zone::PROPOSALS),
     ("[[certificate]]", certificate::CERTIFICATE),
     ("`live`", certificate::FILES),

@@ -1,7 +1,8 @@
 //! `[[zone]]`: its file, who signs it, which servers answer for it and how a change gets there.
 
 use super::document::{Findings, Located, Section};
-use super::serve::{self, ServeConfig};
+use super::publication::{self, Publication, Published};
+use super::serve::ServeConfig;
 use super::{access, command_of, domain_name, duration_of};
 pub use crate::dnssec::denial::Denial;
 use crate::dnssec::nsec3::Hashing;
@@ -24,12 +25,6 @@ pub(super) const ZONE: &[&str] = &[
 ];
 pub(super) const SIGN: &[&str] = &["keys", "denial", "signed", "validity", "refresh", "jitter"];
 pub(super) const PROPOSALS: &[&str] = &["sign_with"];
-pub(super) const PUBLISH: &[&str] = &["git", "file", "update", "command", "serve"];
-pub(super) const UPDATE: &[&str] = &["server", "tsig"];
-pub(super) const GIT: &[&str] = &["branch", "remote"];
-
-/// What stands for the rotation's name in a branch name.
-pub(super) const PLACEHOLDER: &str = "{rotation}";
 
 /// One zone that holds TLSA records of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,47 +74,6 @@ pub enum Signing {
     },
 }
 
-/// How a change of a zone file is made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Publication {
-    /// A commit on the branch that is checked out.
-    GitCurrent,
-    /// A commit on a branch of its own, which a person reviews and merges.
-    GitBranch {
-        /// The branch name, with `{rotation}` where the rotation's name stands.
-        template: String,
-    },
-    /// The file is written; there is no git, what lies on disk counts as merged.
-    File,
-    /// The primary is sent dynamic updates; what it answers itself counts as merged. There is no zone file.
-    Update {
-        /// Where the primary listens.
-        server: SocketAddr,
-        /// A file with the one TSIG key that it shares with us.
-        tsig: PathBuf,
-    },
-    /// A program is told what the provider shall hold; what it says that the provider holds counts as merged. There is no
-    /// zone file.
-    Command(Vec<String>),
-}
-
-impl Publication {
-    /// Whether the zone is kept by somebody else, and not in a file of ours.
-    pub fn is_elsewhere(&self) -> bool {
-        matches!(self, Self::Update { .. } | Self::Command(_))
-    }
-}
-
-impl Publication {
-    /// The branch for `rotation` (such as `mail.1`), where changes go to a branch of their own.
-    pub fn branch(&self, rotation: &str) -> Option<String> {
-        match self {
-            Self::GitBranch { template } => Some(template.replace(PLACEHOLDER, rotation)),
-            Self::GitCurrent | Self::File | Self::Update { .. } | Self::Command(_) => None,
-        }
-    }
-}
-
 pub(super) fn read<'t>(
     mut section: Section<'t>,
     root: &Path,
@@ -129,12 +83,8 @@ pub(super) fn read<'t>(
         .required_text("name", "name = \"example.com\"", findings)
         .and_then(|text| domain_name("name", &text, findings));
     let published = match section.take("publish", findings) {
-        None => Some(Published {
-            how: reviewed(),
-            remote: None,
-            serve: None,
-        }),
-        Some((line, value)) => read_publication(line, value, root, findings),
+        None => Some(Published::reviewed()),
+        Some((line, value)) => publication::read(line, value, root, findings),
     };
     let elsewhere = match published.as_ref().map(|p| &p.how) {
         Some(Publication::Update { server, .. }) => Some(server.to_string()),
@@ -160,7 +110,7 @@ pub(super) fn read<'t>(
         file.as_deref().unwrap_or(root),
         findings,
     );
-    check_publication(&section, published.as_ref(), signing.as_ref(), findings);
+    publication::check_together(&section, published.as_ref(), signing.as_ref(), findings);
     let servers = section
         .texts("servers", findings)
         .map_or(Vec::new(), |texts| {
@@ -214,29 +164,6 @@ fn read_proposals<'t>(
     let example = "sign_with = \"/home/me/.ssh/id_ed25519\"";
     let key = proposals.required_text("sign_with", example, findings)?;
     Some(root.join(key.value))
-}
-
-/// What goes together: who signs, how a change is made, and who serves.
-fn check_publication(
-    section: &Section<'_>,
-    published: Option<&Published>,
-    signing: Option<&Signing>,
-    findings: &mut Findings<'_>,
-) {
-    let external = matches!(signing, Some(Signing::External { .. }));
-    if published.is_some_and(|p| p.serve.is_some()) && external {
-        findings.wrong(section.line, "`publish = { serve = … }` goes with sign = { keys = … }: what somebody else signs, somebody else serves");
-    }
-    let elsewhere = published.is_some_and(|p| p.how.is_elsewhere());
-    if elsewhere && signing.is_some() && !external {
-        findings.wrong(section.line, "`publish = { update = … }` and { command = … } go with sign = \"external\": who keeps the zone signs it");
-    }
-}
-
-fn reviewed() -> Publication {
-    Publication::GitBranch {
-        template: format!("tlsa-rotate/{PLACEHOLDER}"),
-    }
 }
 
 fn read_signing<'t>(
@@ -329,147 +256,6 @@ fn read_signing_here<'t>(
         refresh,
         jitter,
     })
-}
-
-/// What `publish` says.
-struct Published {
-    how: Publication,
-    remote: Option<String>,
-    serve: Option<ServeConfig>,
-}
-
-fn read_publication<'t>(
-    line: usize,
-    value: toml::Spanned<DeValue<'t>>,
-    root: &Path,
-    findings: &mut Findings<'t>,
-) -> Option<Published> {
-    let wanted = "`publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }, each also with serve = { … }, or { update = { server = …, tsig = … } }, or { command = [\"…\"] }";
-    if !value.get_ref().is_table() {
-        findings.wrong(line, wanted);
-        return None;
-    }
-    let mut publish = Section::open("`publish`", value, PUBLISH, findings)?;
-    let serve = match publish.take("serve", findings) {
-        None => None,
-        Some((_, value)) => Some(serve::read(value, root, findings)?),
-    };
-    let command = command_of(&mut publish, "command", findings);
-    let update = publish.take("update", findings);
-    let (how, remote) = match (
-        publish.take("git", findings),
-        publish.take("file", findings),
-    ) {
-        (None, None) if update.is_some() && serve.is_none() => {
-            (read_update(update?.1, root, findings)?, None)
-        }
-        (None, None) if command.is_some() && update.is_none() && serve.is_none() => {
-            (Publication::Command(command?), None)
-        }
-        _ if update.is_some() || command.is_some() => {
-            findings.wrong(line, wanted);
-            return None;
-        }
-        (Some((_, value)), None) => {
-            let mut git = Section::open("`git`", value, GIT, findings)?;
-            let how = match git.text("branch", findings) {
-                None => Publication::GitCurrent,
-                Some(text) => branch_template(text, findings)?,
-            };
-            let remote = match git.text("remote", findings) {
-                None => None,
-                Some(text) => Some(remote_name(text, findings)?),
-            };
-            (how, remote)
-        }
-        (None, Some((_, value))) if value.get_ref().as_bool() == Some(true) => {
-            (Publication::File, None)
-        }
-        // To be served says nothing of how a change is made: that is as usual.
-        (None, None) if serve.is_some() => (reviewed(), None),
-        _ => {
-            findings.wrong(line, wanted);
-            return None;
-        }
-    };
-    Some(Published { how, remote, serve })
-}
-
-fn read_update<'t>(
-    value: toml::Spanned<DeValue<'t>>,
-    root: &Path,
-    findings: &mut Findings<'t>,
-) -> Option<Publication> {
-    let mut update = Section::open("`update`", value, UPDATE, findings)?;
-    let server = update
-        .required_text("server", "server = \"127.0.0.1:53\"", findings)
-        .and_then(|text| {
-            let address = access::socket_address(&text.value);
-            if address.is_none() {
-                let wanted = "an IP address is expected, with a port if it is not 53";
-                findings.wrong(text.line, format!("`server`: `{}`: {wanted}", text.value));
-            }
-            address
-        });
-    let tsig = update.required_text("tsig", "tsig = \"keys/update.tsig\"", findings);
-    Some(Publication::Update {
-        server: server?,
-        tsig: root.join(tsig?.value),
-    })
-}
-
-fn branch_template(text: Located<String>, findings: &mut Findings<'_>) -> Option<Publication> {
-    let Located {
-        line,
-        value: template,
-    } = text;
-    if !template.contains(PLACEHOLDER) {
-        findings.wrong(line, format!("`branch` must contain {PLACEHOLDER}, so that two rotations never share a branch; `{template}` does not"));
-        return None;
-    }
-    if template.starts_with("journal/") {
-        let message =
-            "what begins with `journal/` would be in the way of the journals that runners share";
-        findings.wrong(line, format!("`branch`: {message}"));
-        return None;
-    }
-    if !is_branch_name(&template.replace(PLACEHOLDER, "mail.1")) {
-        findings.wrong(
-            line,
-            format!("`branch`: git does not allow `{template}` as the name of a branch"),
-        );
-        return None;
-    }
-    Some(Publication::GitBranch { template })
-}
-
-/// A remote is named as `git remote` lists it: an address here would be a second place for what git's configuration says.
-fn remote_name(text: Located<String>, findings: &mut Findings<'_>) -> Option<String> {
-    let Located { line, value } = text;
-    if is_branch_name(&value) && !value.contains('/') {
-        return Some(value);
-    }
-    findings.wrong(
-        line,
-        format!("`remote`: `{value}` is not the name of a remote as `git remote` lists them, such as origin"),
-    );
-    None
-}
-
-/// The rules of git-check-ref-format(1), and no dash in front.
-fn is_branch_name(name: &str) -> bool {
-    let component = |part: &str| {
-        !part.is_empty()
-            && !part.starts_with('.')
-            && !part.ends_with('.')
-            && !part.to_ascii_lowercase().ends_with(".lock")
-    };
-    let character = |c: char| !c.is_ascii_control() && !" ~^:?*[\\{}".contains(c);
-    name.split('/').all(component)
-        && name.chars().all(character)
-        && !name.contains("..")
-        && !name.contains("@{")
-        && !name.starts_with('-')
 }
 
 /// The address of a server: with a port, or without one for port 53.
