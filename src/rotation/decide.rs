@@ -7,6 +7,7 @@ use super::alarm::{Alarm, Risk, alarms};
 use super::blocker::{Blocker, Who};
 use super::combination;
 use super::deadline::{self, Deadline};
+use super::emergency::Priority;
 use super::exposure::Exposure;
 use super::gate::{self, Wanted};
 use super::observation::{Endpoint, Observation};
@@ -114,17 +115,18 @@ impl Question<'_> {
             Step::Started => vec![Action::AdmitKey],
             Step::Generated => vec![Action::ComputeAssociations],
             Step::Hashed | Step::Retired | Step::Aborted => vec![],
+            Step::SwapOpen => self.deployment(),
+            // An association leaves only while no host was seen that needs it.
+            Step::Retiring if !self.all_present(Wanted::Incoming) => vec![],
+            Step::Withdrawing if !self.all_present(Wanted::Current) => vec![],
             Step::Prepublishing
             | Step::Waiting
             | Step::Deployed
             | Step::Verified
             | Step::Reinstating
-            | Step::Reinstated => vec![zone()],
-            Step::SwapOpen => self.deployment(),
-            // An association leaves only while no host was seen that needs it.
-            Step::Retiring if !self.all_present(Wanted::Incoming) => vec![],
-            Step::Withdrawing if !self.all_present(Wanted::Current) => vec![],
-            Step::Retiring | Step::Withdrawing => vec![zone()],
+            | Step::Reinstated
+            | Step::Retiring
+            | Step::Withdrawing => vec![zone()],
             Step::Replacing | Step::Replaced => {
                 let mut actions = vec![zone()];
                 actions.extend(self.deploy());
@@ -146,7 +148,7 @@ impl Question<'_> {
                 .served_and_merged(wait_span(self.rotation, self.policy))
                 .map(|ttl| Some(Event::PrepublishServed { ttl })),
             Step::Waiting => {
-                let objections = witness::before_swap(self.observation);
+                let objections = self.unless_hurried(witness::before_swap(self.observation));
                 self.waited(
                     wait::swap_gate,
                     Blocker::CachesMayLackIt,
@@ -161,7 +163,7 @@ impl Question<'_> {
                     self.presented(Wanted::Incoming),
                     self.as_demanded(Span::ZERO),
                     // What senders report of the soak arrives a day after it.
-                    witness::after_swap(self.rotation, self.observation),
+                    self.unless_hurried(witness::after_swap(self.rotation, self.observation)),
                 ],
                 Event::RetireDecided,
             ),
@@ -247,7 +249,7 @@ impl Question<'_> {
                 self.presented(Wanted::Incoming),
                 // Passing DANE means against what is published: every server must still serve it.
                 self.as_demanded(Span::ZERO),
-                witness::after_swap(self.rotation, self.observation),
+                self.unless_hurried(witness::after_swap(self.rotation, self.observation)),
             ],
             Event::SoakPassed,
         )
@@ -279,6 +281,15 @@ impl Question<'_> {
             Ok(Some(event))
         } else {
             Err(blockers)
+        }
+    }
+
+    /// What others object, except where security goes first: a key that is known to be compromised is replaced all the same.
+    pub(super) fn unless_hurried(&self, objections: Vec<Blocker>) -> Vec<Blocker> {
+        if self.rotation.emergency == Some(Priority::Security) {
+            Vec::new()
+        } else {
+            objections
         }
     }
 

@@ -20,7 +20,9 @@ impl Question<'_> {
             actions.extend(self.roll_back());
         } else if !self.rests()
             && self.as_demanded(self.policy.soak).is_empty()
-            && witness::before_swap(self.observation).is_empty()
+            && self
+                .unless_hurried(witness::before_swap(self.observation))
+                .is_empty()
         {
             actions.extend(self.deploy());
         }
@@ -91,6 +93,7 @@ impl Question<'_> {
         if self.policy.concurrent == Some(0) {
             return Err(vec![Blocker::Paced]);
         }
-        Err([hosts, places, witness::before_swap(self.observation)].concat())
+        let objections = self.unless_hurried(witness::before_swap(self.observation));
+        Err([hosts, places, objections].concat())
     }
 }
