@@ -329,11 +329,14 @@ fn is_the_price(world: &World) -> bool {
     })
 }
 
-/// Whether some host other than those asked for is silent, or has changed one chain of two.
+/// Whether a host that is plainly well with its old key is asked for while another is silent, or has changed one chain of two.
 fn another_may_be_down(world: &World, asked: &BTreeSet<Endpoint>) -> bool {
-    (0..world.hosts.len()).any(|host| {
-        let is_asked = asked.contains(&endpoint(host));
+    let may_be_down = |host: usize| {
         let [rsa, ecdsa] = world.hosts[host];
-        !is_asked && (world.host_is_silent(host) || rsa != ecdsa)
-    })
+        world.host_is_silent(host) || rsa != ecdsa
+    };
+    let hosts = || 0..world.hosts.len();
+    let is_asked = |host: usize| asked.contains(&endpoint(host));
+    hosts().any(|host| is_asked(host) && !may_be_down(host))
+        && hosts().any(|host| !is_asked(host) && may_be_down(host))
 }
