@@ -21,6 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tlsa_rotate::observe::addresses::AuthorityAddress;
+use tlsa_rotate::observe::ailment::{Ailment, regressed};
 use tlsa_rotate::observe::authorities::{Limits, Served, Trust, see};
 use tlsa_rotate::rotation::observation::{Authority, Seen, ServedRrset, TlsaName};
 use tlsa_rotate::rotation::timing::{Instant, Ttl};
@@ -170,10 +171,18 @@ const TLSA: &str = "_25._tcp.mx1.example.com.";
 const ABSENT: &str = "_25._tcp.nohost.example.com.";
 
 /// What is said of `name` at a server with this file; served as it is.
-fn said_of(file: &Path, keys: &Keys, name: &str) -> String {
+fn said_of(file: &Path, keys: &Keys, name: &str) -> (String, Vec<Ailment>) {
     let ours = serve(file, &["--unsigned"]);
     let served = look(&[ours.address], &[name], &trust(keys), Limits::default());
-    unknown(one(&served, ours.address, name)).to_owned()
+    let said = unknown(one(&served, ours.address, name)).to_owned();
+    (said, ailments(&served, ours.address))
+}
+
+/// What is found wrong with one server.
+fn ailments(served: &Served, server: SocketAddr) -> Vec<Ailment> {
+    let at = Authority(server.to_string());
+    let findings = served.findings.iter().filter(|f| f.authority == at);
+    findings.map(|finding| finding.ailment).collect()
 }
 
 #[test]
@@ -197,24 +206,33 @@ fn a_zone_that_does_not_prove_itself_is_unknown_and_says_what_is_wrong() {
         line.starts_with(&format!("{owner} ")) && line.contains(rtype)
     };
     let table = [
-        ("no key at all", write("a", ZONE), TLSA, "served unsigned"),
+        (
+            "no key at all",
+            write("a", ZONE),
+            TLSA,
+            "served unsigned",
+            Ailment::Unsigned,
+        ),
         (
             "keys of somebody else",
             others.sign(ZONE, &[]),
             TLSA,
             "no key of the DNSKEY RRset matches",
+            Ailment::Bogus,
         ),
         (
             "RRSIG stripped",
             write("b", &without(&|l| is(l, TLSA, "RRSIG TLSA"))),
             TLSA,
             "is not signed",
+            Ailment::Unsigned,
         ),
         (
             "data changed",
             write("c", &plain.replace(&"B".repeat(56), &"E".repeat(56))),
             TLSA,
             "does not fit the records",
+            Ailment::Bogus,
         ),
         (
             "TLSA left out",
@@ -224,29 +242,34 @@ fn a_zone_that_does_not_prove_itself_is_unknown_and_says_what_is_wrong() {
             ),
             TLSA,
             "leaves out records",
+            Ailment::Bogus,
         ),
         (
             "no NSEC at all",
             write("e", &without(&|l| l.contains("NSEC"))),
             ABSENT,
             "without proof",
+            Ailment::Unsigned,
         ),
         (
             "expired",
             keys.sign(ZONE, &["-s", "20200101000000", "-e", "20200201000000"]),
             TLSA,
             "expired at 2020-02-01T00:00:00Z",
+            Ailment::Expired,
         ),
         (
             "not valid yet",
             keys.sign(ZONE, &["-s", "20400101000000", "-e", "20400201000000"]),
             TLSA,
             "not valid before 2040-01-01",
+            Ailment::Bogus,
         ),
     ];
-    for (situation, file, name, expected) in table {
-        let said = said_of(&file, &keys, name);
+    for (situation, file, name, expected, ailment) in table {
+        let (said, ailments) = said_of(&file, &keys, name);
         assert!(said.contains(expected), "{situation}: {said}");
+        assert_eq!(ailments, [ailment], "{situation}: {said}");
     }
 }
 
@@ -351,7 +374,7 @@ fn servers_that_lie_are_found_out_and_none_stalls_the_others() {
     let other_over_tcp = behind.address;
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
     let deaf = TcpListener::bind(silent.local_addr().unwrap()).unwrap();
-    let table: Vec<(&str, SocketAddr, &str)> = vec![
+    let table: Vec<(&str, SocketAddr, &str, Ailment)> = vec![
         (
             "the wrong id",
             liar(Arc::new(|mut a, _| {
@@ -359,6 +382,7 @@ fn servers_that_lie_are_found_out_and_none_stalls_the_others() {
                 Some(a)
             })),
             "another message id",
+            Ailment::Wrong,
         ),
         (
             "not authoritative",
@@ -367,13 +391,25 @@ fn servers_that_lie_are_found_out_and_none_stalls_the_others() {
                 Some(a)
             })),
             "AA is missing",
+            Ailment::Lame,
         ),
-        ("SERVFAIL", liar(with(3, 2)), "answers SERVFAIL"),
-        ("REFUSED", liar(with(3, 5)), "answers REFUSED"),
+        (
+            "SERVFAIL",
+            liar(with(3, 2)),
+            "answers SERVFAIL",
+            Ailment::Lame,
+        ),
+        (
+            "REFUSED",
+            liar(with(3, 5)),
+            "answers REFUSED",
+            Ailment::Lame,
+        ),
         (
             "cut short",
             liar(Arc::new(|a, _| Some(a[..a.len() - 5].to_vec()))),
             "not usable",
+            Ailment::Wrong,
         ),
         (
             "garbage",
@@ -381,6 +417,7 @@ fn servers_that_lie_are_found_out_and_none_stalls_the_others() {
                 Some(vec![a[0], a[1], 0x84, 0, 0xff, 0xff, 0xff])
             })),
             "shorter than a DNS header",
+            Ailment::Wrong,
         ),
         (
             "TC over TCP",
@@ -389,34 +426,40 @@ fn servers_that_lie_are_found_out_and_none_stalls_the_others() {
                 Some(a)
             })),
             "TC (truncated) over TCP",
+            Ailment::Truncated,
         ),
         (
             "silence over TCP",
             liar(Arc::new(|a, tcp| (!tcp).then_some(a))),
             "TCP: the connection was closed",
+            Ailment::Silent,
         ),
         (
             "silence over UDP",
             liar(Arc::new(|a, tcp| tcp.then_some(a))),
             "UDP: no answer within 0.6 s",
+            Ailment::Silent,
         ),
         (
             "another zone over TCP",
             crossed(truth, other_over_tcp),
             "UDP and TCP disagree",
+            Ailment::Wrong,
         ),
         (
             "silence",
             silent.local_addr().unwrap(),
             "no answer within 0.6 s (UDP and TCP)",
+            Ailment::Silent,
         ),
         (
             "nobody",
             SocketAddr::from(([127, 0, 0, 1], serve_support::free_port())),
             "connection refused (UDP and TCP)",
+            Ailment::Silent,
         ),
     ];
-    let mut servers: Vec<SocketAddr> = table.iter().map(|(_, address, _)| *address).collect();
+    let mut servers: Vec<SocketAddr> = table.iter().map(|(_, address, ..)| *address).collect();
     servers.extend([truth, behind.address]);
     let began = std::time::Instant::now();
     let served = look(&servers, &[TLSA, ABSENT], &trust(&keys), quick());
@@ -425,9 +468,11 @@ fn servers_that_lie_are_found_out_and_none_stalls_the_others() {
         "one server stalled the run: {:?}",
         began.elapsed()
     );
-    for (situation, address, expected) in &table {
+    for (situation, address, expected, ailment) in &table {
         let said = unknown(one(&served, *address, TLSA));
         assert!(said.contains(expected), "{situation}: {said}");
+        let found = ailments(&served, *address);
+        assert!(found.contains(ailment), "{situation}: {found:?}: {said}");
     }
     let (now, before) = (
         known(one(&served, truth, TLSA)),
@@ -442,6 +487,22 @@ fn servers_that_lie_are_found_out_and_none_stalls_the_others() {
         (serial(truth), serial(behind.address)),
         (&Seen::Known(2_026_112_301), &Seen::Known(2_026_112_300))
     );
+    assert_eq!(ailments(&served, truth), []);
+    assert_eq!(ailments(&served, behind.address), [Ailment::Stale]);
+    let newer = look(&[truth], &[TLSA], &trust(&keys), quick()).serials;
+    let older = look(&[behind.address], &[TLSA], &trust(&keys), quick()).serials;
+    let renamed = |serials: std::collections::BTreeMap<Authority, Seen<u32>>| {
+        let serial = serials.into_values().next().unwrap();
+        [(Authority("ns1".to_owned()), serial)].into()
+    };
+    let (newer, older) = (renamed(newer), renamed(older));
+    let gone_back = regressed(&newer, &older);
+    assert_eq!(gone_back.len(), 1, "{gone_back:?}");
+    assert_eq!(
+        gone_back[0].reason,
+        "serial 2026112300, after it had 2026112301"
+    );
+    assert_eq!(regressed(&older, &newer), []);
     drop(deaf);
 }
 

@@ -646,3 +646,232 @@ fn the_web_pki_holds_the_swap_where_an_mta_sts_policy_asks_it() {
         );
     }
 }
+
+/// An association of `usage selector matching` with 32 equal octets.
+fn form(usage: u8, selector: u8, byte: u8) -> Association {
+    Association {
+        usage,
+        selector,
+        ..key(byte)
+    }
+}
+
+/// A rotation from key 1 to key 2, with certificates a1 and a2, an issuer ca of the first, and what stands in the RRset.
+fn with_forms(base: &[Association], staying: &[u8], incoming_issuer: Option<u8>) -> Rotation {
+    let surroundings = Event::SurroundingsFound {
+        aliases: BTreeMap::new(),
+        base: BTreeMap::from([(mx().tlsa_name(), base.iter().cloned().collect())]),
+        staying: set(staying),
+        satisfied: BTreeMap::from([
+            (
+                key(1),
+                BTreeSet::from([key(1), form(3, 0, 0xa1), form(2, 1, 0xca)]),
+            ),
+            (
+                key(2),
+                [
+                    Some(key(2)),
+                    Some(form(3, 0, 0xa2)),
+                    incoming_issuer.map(|ca| form(2, 1, ca)),
+                ]
+                .into_iter()
+                .flatten()
+                .collect(),
+            ),
+        ]),
+    };
+    let certificates = base.iter().any(|record| record.selector == 0);
+    let incoming = [
+        Some(key(2)),
+        Some(form(3, 0, 0xa2)).filter(|_| certificates),
+    ];
+    let events = [
+        Event::KeyAdmitted {
+            not_after: hours(24 * 365),
+        },
+        surroundings,
+        Event::AssociationsComputed {
+            incoming: incoming.into_iter().flatten().collect(),
+        },
+    ];
+    events.iter().fold(started(), |rotation, event| {
+        apply(Some(&rotation), hours(0), event).unwrap()
+    })
+}
+
+#[test]
+fn a_combination_that_would_be_lost_is_said_before_anything_is_published() {
+    let issuer = form(2, 1, 0xca);
+    let table: [(&str, Vec<Association>, Option<u8>, Option<&str>); 6] = [
+        ("nothing but the key", vec![key(1)], None, None),
+        (
+            "an issuer of both",
+            vec![key(1), issuer.clone()],
+            Some(0xca),
+            None,
+        ),
+        (
+            "an issuer of the old one only",
+            vec![key(1), issuer.clone()],
+            None,
+            Some(
+                "take the `2 1 1` records out of the zone and wait for their TTL, or rotate to a certificate whose chain they match",
+            ),
+        ),
+        (
+            "another issuer comes: its record is offered",
+            vec![key(1), issuer.clone()],
+            Some(0xcb),
+            Some("beside the others, or take the `2 1 1` records out"),
+        ),
+        (
+            "that record is beside it",
+            vec![key(1), issuer, form(2, 1, 0xcb)],
+            Some(0xcb),
+            None,
+        ),
+        (
+            "an issuer that was none of the old one's either",
+            vec![key(1), form(2, 1, 0xff)],
+            None,
+            None,
+        ),
+    ];
+    for (situation, base, incoming_issuer, way_out) in table {
+        let rotation = with_forms(&base, &[], incoming_issuer);
+        let mut seen = world(0, &[1], 1);
+        seen.merged
+            .insert(mx().tlsa_name(), Seen::Known(base.into_iter().collect()));
+        let decision = decide(&rotation, hours(0), &seen, &Policy::default());
+        match way_out {
+            None => assert_eq!(
+                decision.event,
+                Some(Event::PrepublishDecided),
+                "{situation}"
+            ),
+            Some(way_out) => {
+                assert!(
+                    matches!(decision.blockers[..], [Blocker::CombinationLost(_)]),
+                    "{situation}: {decision:?}"
+                );
+                let said = decision.blockers[0].way_out();
+                assert!(said.contains(way_out), "{situation}: {said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_host_is_deployed_by_the_certificate_that_records_are_of_and_by_a_key_that_is_replaced() {
+    let open = |rotation: Rotation| {
+        let events = [
+            (0, Event::PrepublishDecided),
+            (1, Event::PrepublishServed { ttl: Ttl(3600) }),
+            (26, Event::SwapOpened),
+        ];
+        events.iter().fold(rotation, |rotation, (hour, event)| {
+            apply(Some(&rotation), hours(*hour), event).unwrap()
+        })
+    };
+    let all = |rotation: &Rotation, seen: &mut Observation| {
+        let wanted: BTreeSet<_> = rotation.base[&mx().tlsa_name()]
+            .union(&rotation.requirement().present)
+            .cloned()
+            .collect();
+        seen.merged
+            .insert(mx().tlsa_name(), Seen::Known(wanted.clone()));
+        for server in seen.served.get_mut(&mx().tlsa_name()).unwrap().values_mut() {
+            if let Seen::Known(rrset) = server {
+                rrset.associations.clone_from(&wanted);
+            }
+        }
+    };
+    let chain = |satisfies: Vec<Association>, of: u8| {
+        let mut chain = Presented::of_key(key(of), hours(9999));
+        chain.satisfies = satisfies.into_iter().collect();
+        Seen::Known(Offer::Key(chain))
+    };
+    let none = || Seen::Known(Offer::NotOffered);
+    let new = || chain(vec![key(2), form(3, 0, 0xa2)], 2);
+    type Check = fn(&[Blocker]) -> bool;
+    let table: [(&str, Seen<Offer>, Seen<Offer>, Option<Check>); 5] = [
+        ("the very certificate", new(), none(), None),
+        (
+            "beside the key that stays",
+            new(),
+            chain(vec![key(7)], 7),
+            None,
+        ),
+        (
+            "the incoming key in another certificate",
+            chain(vec![key(2)], 2),
+            none(),
+            Some(|b| matches!(b, [Blocker::OtherCertificate { .. }])),
+        ),
+        (
+            "only the key that stays",
+            none(),
+            chain(vec![key(7)], 7),
+            Some(|b| matches!(b, [Blocker::OnlyStayingKey { .. }])),
+        ),
+        (
+            "the old key beside the one that stays",
+            chain(vec![key(1), form(3, 0, 0xa1)], 1),
+            chain(vec![key(7)], 7),
+            Some(|b| matches!(b, [Blocker::WrongKey { .. }])),
+        ),
+    ];
+    for (situation, ecdsa, rsa, expected) in table {
+        let base = [key(1), key(7), form(3, 0, 0xa1)];
+        let rotation = open(with_forms(&base, &[7], None));
+        let mut seen = world(27, &[1, 2], 1);
+        all(&rotation, &mut seen);
+        let offers = BTreeMap::from([(KeyAlgorithm::Ecdsa, ecdsa), (KeyAlgorithm::Rsa, rsa)]);
+        seen.presented
+            .insert(mx(), BTreeMap::from([("192.0.2.25".to_owned(), offers)]));
+        let decision = decide(&rotation, hours(27), &seen, &Policy::default());
+        match expected {
+            None => assert_eq!(
+                decision.event,
+                Some(Event::HostsPresentedIncoming),
+                "{situation}: {decision:?}"
+            ),
+            Some(is_expected) => {
+                assert!(is_expected(&decision.blockers), "{situation}: {decision:?}")
+            }
+        }
+    }
+}
+
+#[test]
+fn a_duty_neglected_is_no_alarm_and_keeps_nothing_from_going_on() {
+    let rotation = with_forms(&[key(1), form(2, 1, 0xff)], &[], None);
+    let mut seen = world(0, &[1], 1);
+    for server in seen.served.get_mut(&mx().tlsa_name()).unwrap().values_mut() {
+        if let Seen::Known(rrset) = server {
+            rrset.associations.insert(form(2, 1, 0xff));
+        }
+    }
+    let decision = decide(&rotation, hours(0), &seen, &Policy::default());
+    assert_eq!(decision.alarms, []);
+    assert!(!decision.lapses.is_empty());
+    assert!(
+        decision.lapses[0]
+            .to_string()
+            .contains("has no `2 1 1` record that matches the chain of 3 1 1 01010101…"),
+        "{}",
+        decision.lapses[0]
+    );
+    // A stronger digest of another key is all that a sender with agility looks at: that refuses mail.
+    for server in seen.served.get_mut(&mx().tlsa_name()).unwrap().values_mut() {
+        if let Seen::Known(rrset) = server {
+            rrset.associations.insert(Association {
+                matching: 2,
+                data: vec![9; 64],
+                ..key(9)
+            });
+        }
+    }
+    let decision = decide(&rotation, hours(0), &seen, &Policy::default());
+    assert_eq!(decision.alarms.len(), 1, "{decision:?}");
+}

@@ -6,6 +6,8 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::format_collect,
+    clippy::format_push_string,
     clippy::print_stdout,
     missing_docs
 )]

@@ -12,137 +12,13 @@
 
 mod rotation_support;
 
+use rotation_support::far::{Far, git, hook};
 use rotation_support::{
     BEGIN, BRANCH, HOSTS, JOURNAL, Publish, Run, WHOLE, World, ZONE_FILE, hours, resealed,
 };
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use tempfile::TempDir;
 use tlsa_rotate::rotation::timing::Instant;
-
-/// A runner's clone, the bare repository that is its origin, and the clone of a person who reviews and merges.
-struct Far {
-    runner: World,
-    home: TempDir,
-}
-
-impl Far {
-    fn new(publish: Publish) -> Self {
-        let runner = World::new(publish);
-        let home = tempfile::Builder::new().prefix("far-").tempdir().unwrap();
-        let far = Self { runner, home };
-        let config = far.runner.read("tlsa-rotate.toml");
-        let (plain, at_a_distance) = match publish {
-            Publish::Branch => (
-                "branch = \"tlsa-rotate/{rotation}\" }",
-                "branch = \"tlsa-rotate/{rotation}\", remote = \"origin\" }",
-            ),
-            _ => ("git = {}", "git = { remote = \"origin\" }"),
-        };
-        assert!(config.contains(plain), "{config}");
-        far.runner
-            .write("tlsa-rotate.toml", &config.replace(plain, at_a_distance));
-        far.runner.git("commit --quiet --all --message remote");
-        let bare = far.bare().display().to_string();
-        git(
-            far.home.path(),
-            &format!("init --quiet --bare --initial-branch=main {bare}"),
-        );
-        far.runner.git(&format!("remote add origin {bare}"));
-        far.runner.git("push --quiet origin main");
-        let person = far.person().display().to_string();
-        git(far.home.path(), &format!("clone --quiet {bare} {person}"));
-        git(&far.person(), "config user.name Grace");
-        git(&far.person(), "config user.email grace@example.com");
-        far
-    }
-
-    fn bare(&self) -> PathBuf {
-        self.home.path().join("origin.git")
-    }
-
-    fn person(&self) -> PathBuf {
-        self.home.path().join("person")
-    }
-
-    /// Merges the proposal that waits on the remote, as a person does there; whether there is one.
-    fn merge(&self) -> bool {
-        let person = self.person();
-        git(&person, "fetch --quiet --prune origin");
-        if git(&person, &format!("branch --remotes --list origin/{BRANCH}")).is_empty() {
-            return false;
-        }
-        git(&person, "reset --quiet --hard origin/main");
-        let before = git(&person, "rev-parse HEAD");
-        git(&person, &format!("merge --quiet origin/{BRANCH}"));
-        git(&person, "push --quiet origin HEAD:main");
-        before != git(&person, "rev-parse HEAD")
-    }
-
-    /// A commit of a person's on the remote's main branch: another record, or another file.
-    fn work(&self, file: &str, line: &str) {
-        let person = self.person();
-        git(&person, "fetch --quiet origin");
-        git(&person, "reset --quiet --hard origin/main");
-        let before = fs::read_to_string(person.join(file)).unwrap_or_default();
-        fs::write(person.join(file), before + line).unwrap();
-        git(&person, "add --all");
-        git(&person, "commit --quiet --message work");
-        git(&person, "push --quiet origin HEAD:main");
-    }
-
-    fn there(&self, revision: &str, file: &str) -> String {
-        git(&self.bare(), &format!("show {revision}:{file}")) + "\n"
-    }
-
-    /// The TLSA records of a host on the remote's main branch.
-    fn tlsa(&self, host: &str) -> usize {
-        let zone = self.there("main", ZONE_FILE);
-        let zone = tlsa_rotate::zone::content::Zone::parse(
-            zone.as_bytes(),
-            Some(&rotation_support::apex()),
-        )
-        .unwrap();
-        let owner = format!("_25._tcp.{host}. ");
-        let text = zone.to_string().replace('\t', " ");
-        text.lines()
-            .filter(|line| line.starts_with(&owner) && line.contains(" TLSA "))
-            .count()
-    }
-
-    /// How many commits of ours are on any branch there.
-    fn commits(&self) -> usize {
-        let format = "--format=%(trailers:key=Tlsa-Rotate-Step,valueonly)";
-        let log = git(&self.bare(), &format!("log --branches {format}"));
-        log.lines().filter(|line| !line.trim().is_empty()).count()
-    }
-
-    /// A hook of the bare repository.
-    fn hook(&self, name: &str, script: &str) {
-        hook(&self.bare().join("hooks"), name, script);
-    }
-}
-
-fn hook(directory: &Path, name: &str, script: &str) {
-    fs::create_dir_all(directory).unwrap();
-    let path = directory.join(name);
-    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-}
-
-#[track_caller]
-fn git(directory: &Path, arguments: &str) -> String {
-    let output = Command::new("git")
-        .current_dir(directory)
-        .args(arguments.split(' '))
-        .output()
-        .unwrap();
-    let run = Run::from(output);
-    assert_eq!(run.code, Some(0), "git {arguments}: {run:#?}");
-    run.stdout.trim().to_owned()
-}
 
 /// What several processes that run at once said.
 fn at_once(runners: &[&World], now: Instant, arguments: &[&str]) -> Vec<Run> {

@@ -192,3 +192,55 @@ fn the_first_use_of_dane_never_publishes_the_next_key_alone() {
     world.advance(hours(55)).ends(0);
     assert_eq!(world.facts(), WHOLE);
 }
+
+#[test]
+fn a_rehearsal_counts_refused_mails_of_every_way_but_ours() {
+    let world = World::new(Publish::Branch);
+    let before = world.files();
+    let few = ["simulate", "mail", "--senders", "3000", "--seed", "7"];
+    let text = world.run(BEGIN, &few).ends(0).stdout;
+    assert!(
+        text.starts_with("mail: 3 000 senders with caches of their own, seed 7\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("  host     mx1.example.com, TTL 1h\n"),
+        "{text}"
+    );
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        let all = [arguments, &["--format", "json"]].concat();
+        serde_json::from_str(&world.run(BEGIN, &all).ends(0).stdout).unwrap()
+    };
+    let counted = json(&few);
+    assert_eq!(counted["schema"], "tlsa-rotate/simulate/v1");
+    let rehearsal = &counted["rehearsals"][0];
+    assert_eq!([&rehearsal["servers"], &rehearsal["refresh"]], [2, 7200]);
+    let ways = rehearsal["ways"].as_array().unwrap();
+    assert_eq!(ways.len(), 6);
+    assert_eq!(
+        (&ways[0]["way"], &ways[0]["refused"]),
+        (&"tlsa-rotate".into(), &0.into())
+    );
+    for way in &ways[1..5] {
+        assert!(way["refused"].as_u64() > Some(0), "{way}");
+    }
+    assert_eq!(json(&few), counted, "the same seed, the same numbers");
+    // The same zone without a workspace, from its MX records.
+    let bare = json(&[
+        "simulate",
+        "--zone",
+        ZONE_FILE,
+        "--senders",
+        "3000",
+        "--seed",
+        "7",
+    ]);
+    assert_eq!(bare["rehearsals"][0]["what"], "example.com.");
+    assert_eq!(bare["rehearsals"][0]["hosts"], rehearsal["hosts"]);
+    assert!(before == world.files(), "a rehearsal changes nothing");
+    world
+        .run(BEGIN, &["simulate", "web"])
+        .ends(1)
+        .complains_of("there is no certificate `web`");
+    world.run(BEGIN, &["simulate", "--senders", "0"]).ends(2);
+}

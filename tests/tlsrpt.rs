@@ -206,6 +206,14 @@ fn what_cannot_be_read_is_named_and_the_rest_is_shown() {
         assert!(talk.contains(says), "{name}: {talk}");
         assert_eq!(table.contains("Microsoft"), name == "box.mbox", "{name}");
     }
+    bench.write("many.mbox", "From a\n\n".repeat(1_500));
+    let (code, _, talk) = run(&bench, &["many.mbox"]);
+    assert_eq!(
+        (code, talk.lines().count()),
+        (1, 1_001),
+        "not a line for each for ever"
+    );
+    assert!(talk.ends_with("error: and 500 more\n"), "{talk}");
     let (code, _, talk) = run(&bench, &["/dev/zero"]);
     assert_eq!(
         (code, talk.contains("/dev/zero: larger than 256 MiB")),

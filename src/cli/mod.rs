@@ -29,6 +29,7 @@ mod record;
 mod rollback;
 mod serve;
 mod sign_policy;
+mod simulate;
 mod standing;
 mod start;
 mod status;
@@ -36,6 +37,7 @@ mod tlsa_lines;
 mod tlsrpt;
 mod verify;
 mod verify_json;
+mod verify_servers;
 mod verify_view;
 mod zone;
 mod zone_sign;
@@ -147,6 +149,8 @@ enum Command {
     Check(check::Check),
     /// Give a rotation up by the safe way back
     Abort(abort::Abort),
+    /// Rehearse a rotation against random senders and caches, beside the usual ways of doing it
+    Simulate(simulate::Simulate),
     /// Go back to the previous key on every host at once, while both are published
     Rollback(rollback::Rollback),
     /// Let a deployment go that rests (standby) or is held (after a rollback)
@@ -221,6 +225,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Demo(args) => demo::run(args, global),
         Command::Start(args) => start::run(args, global),
         Command::Plan(args) => plan::run(args, global),
+        Command::Simulate(args) => simulate::run(args, global),
         Command::Advance(args) => advance::run(args, global),
         Command::Status(args) => status::run(args, global),
         Command::Check(args) => check::run(args, global),

@@ -63,6 +63,9 @@ pub(crate) fn run(args: &TlsrptArgs, global: &Global) -> Result<Exit, Failure> {
     for trouble in &gathered.troubles {
         eprintln!("error: {}: {}", trouble.place, trouble.why);
     }
+    if gathered.more_troubles > 0 {
+        eprintln!("error: and {} more", gathered.more_troubles);
+    }
     Ok(if gathered.troubles.is_empty() {
         Exit::Done
     } else {
@@ -152,6 +155,7 @@ fn document(gathered: &Gathered, tally: &Tally) -> Value {
         "sessions": rows.collect::<Vec<_>>(),
         "reports": gathered.reports.iter().map(report).collect::<Vec<_>>(),
         "copies": gathered.copies,
+        "more_errors": gathered.more_troubles,
         "errors": gathered.troubles.iter()
             .map(|trouble| json!({"place": trouble.place, "why": trouble.why}))
             .collect::<Vec<_>>(),

@@ -4,6 +4,7 @@
 //! deadline and nobody waits for another: a silent or hostile one costs its own answer and nothing else.
 
 use super::addresses::AuthorityAddress;
+use super::ailment::{Ailment, Finding, Trouble, stale};
 use super::dns::{self, Reply, Silence, Transport};
 use super::extended_error::Flaw;
 use super::proof;
@@ -12,7 +13,7 @@ use crate::rotation::observation::{Authority, Seen, ServedRrset, TlsaName};
 use crate::rotation::timing::Instant;
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +54,8 @@ pub struct Served {
     pub aliases: BTreeMap<TlsaName, BTreeMap<Authority, ServedAlias>>,
     /// The SOA serial at each address: who lags.
     pub serials: BTreeMap<Authority, Seen<u32>>,
+    /// What is wrong, each kind once for each address.
+    pub findings: BTreeSet<Finding>,
 }
 
 /// What every question needs to know.
@@ -96,11 +99,18 @@ pub async fn see(
         }
     }
     // Only a question whose task was killed is lost: it must not look like an answer.
-    let lost = everything_unknown(&run, &Seen::Unknown(LOST.to_owned()), LOST);
+    let trouble = Trouble::new(Ailment::Silent, LOST);
+    let lost = everything_unknown(&run, Seen::Unknown(LOST.to_owned()), vec![], &trouble);
     let mut served = Served::default();
     for server in servers {
         let authority = server.authority();
-        let (serial, tlsa) = seen.get(&authority).unwrap_or(&lost);
+        let ServerSeen {
+            serial,
+            tlsa,
+            troubles,
+        } = seen.get(&authority).unwrap_or(&lost);
+        let finding = |trouble: &Trouble| trouble.at(&authority);
+        served.findings.extend(troubles.iter().map(finding));
         served.serials.insert(authority.clone(), serial.clone());
         for name in names {
             let answer = tlsa.get(name).cloned();
@@ -108,6 +118,7 @@ pub async fn see(
             served.note(TlsaName::new(&name.to_string()), authority.clone(), answer);
         }
     }
+    served.findings.extend(stale(&served.serials));
     served
 }
 
@@ -129,11 +140,26 @@ impl Served {
 
 const LOST: &str = "the question was abandoned";
 
-type ServerSeen = (Seen<u32>, BTreeMap<Name, Seen<proof::Answer>>);
+/// What one server was seen to serve.
+struct ServerSeen {
+    serial: Seen<u32>,
+    tlsa: BTreeMap<Name, Seen<proof::Answer>>,
+    troubles: Vec<Trouble>,
+}
 
-fn everything_unknown(run: &Run, serial: &Seen<u32>, why: &str) -> ServerSeen {
-    let unknown = |name: &Name| (name.clone(), Seen::Unknown(why.to_owned()));
-    (serial.clone(), run.names.iter().map(unknown).collect())
+fn everything_unknown(
+    run: &Run,
+    serial: Seen<u32>,
+    mut troubles: Vec<Trouble>,
+    why: &Trouble,
+) -> ServerSeen {
+    let unknown = |name: &Name| (name.clone(), Seen::Unknown(why.reason.clone()));
+    troubles.push(why.clone());
+    ServerSeen {
+        serial,
+        tlsa: run.names.iter().map(unknown).collect(),
+        troubles,
+    }
 }
 
 async fn see_server(run: &Arc<Run>, address: SocketAddr) -> ServerSeen {
@@ -147,10 +173,12 @@ async fn see_server(run: &Arc<Run>, address: SocketAddr) -> ServerSeen {
         line.both(&run.apex, Rtype::SOA),
         line.both(&run.apex, Rtype::DNSKEY)
     );
-    let serial = seen(soa.agree(
-        |reply| proof::serial(reply, &run.apex).map_err(Flaw::from),
+    let mut troubles = Vec::new();
+    let serial = soa.agree(
+        |reply| proof::serial(reply, &run.apex),
         |a, b| (a == b).then_some(*a),
-    ));
+    );
+    let serial = seen(serial, &mut troubles);
     // The set of keys, or why there is none: what follows from it is the same for each name.
     let keys = dnskey.agree(
         |reply| proof::keys(reply, &run.apex, &run.trust, run.now),
@@ -158,7 +186,7 @@ async fn see_server(run: &Arc<Run>, address: SocketAddr) -> ServerSeen {
     );
     let keys = match keys {
         Ok(keys) => Arc::new(keys),
-        Err(why) => return everything_unknown(run, &serial, &why),
+        Err(why) => return everything_unknown(run, serial, troubles, &why),
     };
     let free = Arc::new(Semaphore::new(run.limits.questions.max(1)));
     let mut asked = JoinSet::new();
@@ -178,21 +206,35 @@ async fn see_server(run: &Arc<Run>, address: SocketAddr) -> ServerSeen {
                 at: run.now,
             };
             let judge = |reply: &Reply| proof::tlsa(reply, &name, judge);
-            let rrset = seen(answers.agree(judge, proof::Answer::one_of_both));
-            (name, rrset)
+            let mut troubles = Vec::new();
+            let rrset = seen(
+                answers.agree(judge, proof::Answer::one_of_both),
+                &mut troubles,
+            );
+            (name, rrset, troubles)
         });
     }
     let mut tlsa = BTreeMap::new();
     while let Some(done) = asked.join_next().await {
-        tlsa.extend(done);
+        if let Ok((name, rrset, more)) = done {
+            tlsa.insert(name, rrset);
+            troubles.extend(more);
+        }
     }
-    (serial, tlsa)
+    ServerSeen {
+        serial,
+        tlsa,
+        troubles,
+    }
 }
 
-fn seen<T>(outcome: Result<T, String>) -> Seen<T> {
+fn seen<T>(outcome: Result<T, Trouble>, troubles: &mut Vec<Trouble>) -> Seen<T> {
     match outcome {
         Ok(known) => Seen::Known(known),
-        Err(why) => Seen::Unknown(why),
+        Err(trouble) => {
+            troubles.push(trouble.clone());
+            Seen::Unknown(trouble.reason)
+        }
     }
 }
 
@@ -228,26 +270,36 @@ impl Both {
         &self,
         judge: impl Fn(&Reply) -> Result<T, Flaw>,
         merge: impl Fn(&T, &T) -> Option<T>,
-    ) -> Result<T, String> {
+    ) -> Result<T, Trouble> {
         let judged = |answer: &Result<Reply, Silence>| match answer {
-            Ok(reply) => judge(reply).map_err(|flaw| flaw.reason),
-            Err(silence) => Err(silence.to_string()),
+            Ok(reply) => judge(reply).map_err(Trouble::from),
+            Err(silence) => Err(Trouble::from(silence)),
         };
         let truncated = self.udp.as_ref().is_ok_and(|reply| reply.truncated);
         match (judged(&self.udp), judged(&self.tcp)) {
             (_, Ok(tcp)) if truncated => Ok(tcp),
-            (_, Err(tcp)) if truncated => Err(format!("TCP: {tcp}")),
+            // Whoever says "ask over TCP" and then does not answer there has cut his answer off.
+            (_, Err(tcp)) if truncated => Err(Trouble::new(
+                Ailment::Truncated,
+                format!("TCP: {}", tcp.reason),
+            )),
             (Ok(udp), Ok(tcp)) => merge(&udp, &tcp).ok_or_else(|| {
-                format!(
+                let reason = format!(
                     "UDP and TCP disagree: UDP says {}, TCP {}",
                     udp.told(),
                     tcp.told()
-                )
+                );
+                Trouble::new(Ailment::Wrong, reason)
             }),
-            (Err(udp), Err(tcp)) if udp == tcp => Err(format!("{udp} (UDP and TCP)")),
-            (Err(udp), Err(tcp)) => Err(format!("UDP: {udp}; TCP: {tcp}")),
-            (Err(udp), Ok(_)) => Err(format!("UDP: {udp} (TCP is fine)")),
-            (Ok(_), Err(tcp)) => Err(format!("TCP: {tcp} (UDP is fine)")),
+            (Err(udp), Err(tcp)) if udp == tcp => {
+                Err(udp.saying(|why| format!("{why} (UDP and TCP)")))
+            }
+            (Err(udp), Err(tcp)) => Err(Trouble::new(
+                udp.ailment.max(tcp.ailment),
+                format!("UDP: {}; TCP: {}", udp.reason, tcp.reason),
+            )),
+            (Err(udp), Ok(_)) => Err(udp.saying(|why| format!("UDP: {why} (TCP is fine)"))),
+            (Ok(_), Err(tcp)) => Err(tcp.saying(|why| format!("TCP: {why} (UDP is fine)"))),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! The live world as observations: what servers answer and what hosts present. Bounded and cancellable.
 
 pub mod addresses;
+pub mod ailment;
 mod alias;
 pub mod anchors;
 mod answer;
 pub mod authorities;
 pub mod chain;
+pub mod delegation;
 mod denial;
 pub mod dns;
 pub mod extended_error;

@@ -137,16 +137,23 @@ pub(super) struct Judge<'a> {
 }
 
 /// The SOA serial.
-pub(super) fn serial(reply: &Reply, apex: &Name) -> Result<u32, String> {
+pub(super) fn serial(reply: &Reply, apex: &Name) -> Result<u32, Flaw> {
     speaks_for_the_zone(reply)?;
     let soa = rrset(&reply.answers, apex, Rtype::SOA);
     soa.and_then(|rrset| Soa::from_rdata(rrset.rdatas.first()?).map(|soa| soa.serial))
-        .ok_or_else(|| format!("no SOA record of {apex} in the answer"))
+        .ok_or_else(|| {
+            let reason = format!("no SOA record of {apex} in the answer");
+            Flaw::new(ExtendedError::Other, reason)
+        })
 }
 
 /// The DNSKEY RRset, if a key that the trust anchor names has signed it.
 pub(super) fn keys(reply: &Reply, apex: &Name, trust: &Trust, at: Instant) -> Result<Keys, Flaw> {
     speaks_for_the_zone(reply)?;
+    if rrset(&reply.answers, apex, Rtype::DNSKEY).is_none() {
+        let reason = format!("{apex} has no DNSKEY records there: the zone is served unsigned");
+        return Err(Flaw::new(ExtendedError::RrsigsMissing, reason));
+    }
     trusted_keys(reply, apex, trust, at)
 }
 
@@ -160,7 +167,7 @@ pub(super) fn trusted_keys(
     let mut keys = rrset(&reply.answers, apex, Rtype::DNSKEY).ok_or_else(|| {
         Flaw::new(
             ExtendedError::DnskeyMissing,
-            format!("{apex} has no DNSKEY records there: the zone is served unsigned"),
+            format!("{apex} has no DNSKEY records"),
         )
     })?;
     let signatures = signatures(&reply.answers, apex, Rtype::DNSKEY);
@@ -304,16 +311,16 @@ pub(super) fn is_an_answer(reply: &Reply) -> Result<(), String> {
     })
 }
 
-fn speaks_for_the_zone(reply: &Reply) -> Result<(), String> {
-    is_an_answer(reply)?;
+/// Whether the server serves the zone at all; who does not is lame.
+fn speaks_for_the_zone(reply: &Reply) -> Result<(), Flaw> {
+    let lame = |reason: String| Flaw::new(ExtendedError::NoReachableAuthority, reason);
+    is_an_answer(reply).map_err(lame)?;
     if reply.authoritative {
-        Ok(())
-    } else {
-        Err(
-            "the answer is not authoritative (AA is missing): the server does not serve the zone"
-                .to_owned(),
-        )
+        return Ok(());
     }
+    let reason =
+        "the answer is not authoritative (AA is missing): the server does not serve the zone";
+    Err(lame(reason.to_owned()))
 }
 
 impl Judge<'_> {

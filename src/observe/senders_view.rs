@@ -336,7 +336,7 @@ fn exchange(rdata: &Rdata) -> Option<(u16, Name)> {
     rest.is_empty().then_some((preference, host))
 }
 
-fn address(rdata: &Rdata) -> Option<IpAddr> {
+pub(super) fn address(rdata: &Rdata) -> Option<IpAddr> {
     let octets = &*rdata.0;
     let four = <[u8; 4]>::try_from(octets).map(|v4| Ipv4Addr::from(v4).into());
     let six = <[u8; 16]>::try_from(octets).map(|v6| Ipv6Addr::from(v6).into());

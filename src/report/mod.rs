@@ -4,5 +4,6 @@ mod by_hand;
 pub mod calendar;
 pub mod diagram;
 pub mod emergency;
+pub mod rehearsal;
 pub mod runbook;
 pub mod standing;

@@ -228,6 +228,9 @@ impl Standing<'_> {
         let keys = offers
             .flat_map(|offers| offers.values())
             .filter_map(|offer| match offer {
+                Seen::Known(Offer::Key(presented)) if state.staying.contains(&presented.key) => {
+                    None
+                }
                 Seen::Known(Offer::Key(presented)) => Some(state.incoming.contains(&presented.key)),
                 Seen::Known(Offer::NotOffered) => None,
                 Seen::Unknown(_) => Some(false),

@@ -94,9 +94,15 @@ pub fn decide(
 /// The breaches at this moment that refuse no mail.
 fn lapses(rotation: &Rotation, now: Instant, observation: &Observation) -> Vec<Breach> {
     let exposure = Exposure::of_caches(rotation, now).with_seen(rotation, observation);
-    let mut found = promise::breaches(&exposure);
-    found.retain(|breach| !breach.refuses_mail());
-    found
+    let mut told: Vec<Breach> = Vec::new();
+    for lapse in promise::breaches(&exposure) {
+        // Of one key and combination once, in however many versions caches hold the RRset.
+        let is_told = |known: &Breach| known.key == lapse.key && known.is_the_same_as(&lapse);
+        if !lapse.refuses_mail() && !told.iter().any(is_told) {
+            told.push(lapse);
+        }
+    }
+    told
 }
 
 pub(super) struct Question<'a> {

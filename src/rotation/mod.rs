@@ -27,6 +27,7 @@ pub mod policy;
 pub mod promise;
 pub mod regress;
 pub mod requirement;
+pub mod simulation;
 pub mod step;
 mod table;
 pub mod timeline;

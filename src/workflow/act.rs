@@ -5,7 +5,7 @@
 use super::WorkflowError;
 use super::advance::Tick;
 use super::case::Case;
-use super::head::{self, Head};
+use super::head::{self, Head, Heads};
 use super::propose::{self, Proposed};
 use super::{admit, sign, start, surroundings};
 use crate::publish::command::Invocation;
@@ -16,7 +16,7 @@ use crate::rotation::observation::TlsaName;
 use crate::rotation::step::{Event, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
-use crate::workspace::config::{CertificateConfig, Deploy, Publication, ZoneConfig};
+use crate::workspace::config::{Deploy, ZoneConfig};
 use crate::workspace::lock::WorkspaceLock;
 use crate::zone::name::Name;
 use std::collections::BTreeSet;
@@ -25,24 +25,68 @@ use std::time::Duration;
 /// How long a deployment may take.
 const DEPLOYMENT: Duration = Duration::from_secs(300);
 
-/// Signs what HEAD holds and hands it to the servers, for every zone of a certificate; says what was done.
+/// What certificates that were never rotated have in common in one run.
+pub(super) struct Known<'w> {
+    /// The zones as they were read.
+    heads: Heads<'w>,
+    /// The zones that were brought to their servers.
+    zones: BTreeSet<Name>,
+}
+
+impl<'w> Known<'w> {
+    /// Nothing yet.
+    pub(super) fn nothing(workspace: &'w Workspace, now: Instant) -> Self {
+        Self {
+            heads: Heads::of(workspace, now),
+            zones: BTreeSet::new(),
+        }
+    }
+}
+
+/// Signs what HEAD holds and hands it to the servers, for every zone that holds a TLSA RRset of a certificate or an alias on
+/// the way to one; says what was done.
 ///
 /// A zone that was restored or edited by hand so that it would make senders refuse mail is not handed on.
-pub(super) fn publish_merged(
-    workspace: &Workspace,
+pub(super) fn publish_merged<'w>(
+    workspace: &'w Workspace,
     lock: &WorkspaceLock,
     case: &Case<'_>,
     now: Instant,
+    known: &mut Known<'w>,
 ) -> Result<Vec<String>, WorkflowError> {
+    let mut anew = Heads::of(workspace, now);
+    // A rotation may have changed git HEAD in this run; those that never began one share what was read once.
+    let heads = match case.rotation {
+        None => &mut known.heads,
+        Some(_) => &mut anew,
+    };
+    let own: Vec<TlsaName> = case
+        .certificate
+        .endpoints()
+        .map(|e| e.tlsa_name())
+        .collect();
+    let mut names = own.clone();
+    for name in &own {
+        // An alias that leads out of our zones is told where the rotation is looked at; the others are published all the same.
+        if let Ok(found) = surroundings::find(heads, name) {
+            names.extend(found.links);
+            names.push(found.name);
+        }
+    }
     let mut deeds = Vec::new();
-    for zone in zones(workspace, case.certificate, now) {
-        // What a primary keeps is published already, and signed by it.
-        if matches!(zone.publication, Publication::Update { .. }) {
+    for zone in head::zones_of(workspace, &names) {
+        // Nothing is held against a zone for a certificate that was never rotated: once in a run is enough for all of them.
+        if case.rotation.is_none() && known.zones.contains(&zone.name) {
             continue;
         }
-        let head = head::head(workspace, zone, now)?;
-        keeps_the_promise(zone, &head, case, now)?;
-        deeds.extend(sign::publish(workspace, lock, zone, &head, now)?);
+        // What a primary or a provider keeps is published already, and signed by it.
+        if zone.publication.is_elsewhere() {
+            continue;
+        }
+        let head = heads.get(zone)?;
+        keeps_the_promise(zone, head, case, now)?;
+        deeds.extend(sign::publish(workspace, lock, zone, head, now)?);
+        known.zones.insert(zone.name.clone());
     }
     Ok(deeds)
 }
@@ -70,23 +114,6 @@ fn keeps_the_promise(
         }
     }
     Ok(())
-}
-
-/// Every zone that holds a TLSA RRset of the certificate or an alias on the way to one. An alias that leads out of them is
-/// told where the rotation is looked at.
-fn zones<'w>(
-    workspace: &'w Workspace,
-    certificate: &CertificateConfig,
-    now: Instant,
-) -> Vec<&'w ZoneConfig> {
-    let mut names: Vec<TlsaName> = certificate.endpoints().map(|e| e.tlsa_name()).collect();
-    for own in names.clone() {
-        if let Ok(found) = surroundings::find(workspace, &own, now) {
-            names.extend(found.links);
-            names.push(found.name);
-        }
-    }
-    head::zones_of(workspace, names.iter())
 }
 
 /// Finishes steps 1 and 2 where a start was interrupted.

@@ -15,7 +15,10 @@ use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 /// How much a run may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +69,8 @@ impl Tick {
 const MOST_ROUNDS: usize = 4;
 /// How often a run looks again after another runner was faster; then it leaves the rest to the next run.
 const MOST_ATTEMPTS: usize = 3;
+/// How many certificates are looked at at the same time.
+const MOST_AT_ONCE: usize = 8;
 /// More facts than one look can establish.
 const MOST_EVENTS: usize = 16;
 
@@ -86,17 +91,62 @@ pub fn advance(
     {
         return Ok(only_looked_at(workspace, &names, now, &error));
     }
+    let mut sights = look_ahead(workspace, &names, now);
     let mut ticks = Vec::with_capacity(names.len());
+    let mut known = act::Known::nothing(workspace, now);
     for name in names {
+        let sight = sights.remove(&name);
         ticks.push(if let Some(lock) = &lock {
-            tick(workspace, lock, &name, now)
+            tick_with(workspace, lock, &name, now, (sight, &mut known))
         } else {
             let mut tick = Tick::of(&name);
-            tick.failed = look_at(workspace, &name, now, mode, &mut tick).err();
+            tick.failed = look_at(workspace, &name, now, (mode, sight), &mut tick).err();
             tick
         });
     }
     Ok(ticks)
+}
+
+/// A rotation as it stood, and what was seen for it.
+type Seen = (Rotation, Sight);
+
+/// Looks for many certificates, some at a time: a host that does not answer holds up its own rotation and no other.
+fn look_ahead(workspace: &Workspace, names: &[String], now: Instant) -> BTreeMap<String, Seen> {
+    let (next, found) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    // One alone is looked at when its turn comes.
+    let workers = MOST_AT_ONCE.min(names.len().saturating_sub(1));
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    // What cannot be read is said when its turn comes.
+                    let Ok(case) = Case::open(workspace, name, now) else {
+                        continue;
+                    };
+                    if let Some((_, state)) = case.rotation {
+                        let sight = look::look(workspace, case.certificate, &state, now);
+                        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                        found.insert(name.clone(), (state, sight));
+                    }
+                }
+            });
+        }
+    });
+    found.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What was seen ahead, if the rotation still stands where it stood; else what is seen now.
+fn sight_of(
+    workspace: &Workspace,
+    case: &Case<'_>,
+    state: &Rotation,
+    now: Instant,
+    ahead: Option<Seen>,
+) -> Sight {
+    match ahead {
+        Some((of, sight)) if of == *state => sight,
+        _ => look::look(workspace, case.certificate, state, now),
+    }
 }
 
 /// What can be told while the other runners cannot be asked: nothing may be recorded, but mail at risk is said.
@@ -108,7 +158,7 @@ fn only_looked_at(
 ) -> Vec<Tick> {
     let look = |name: &String| {
         let mut tick = Tick::of(name);
-        let failed = look_at(workspace, name, now, Mode::Look, &mut tick).err();
+        let failed = look_at(workspace, name, now, (Mode::Look, None), &mut tick).err();
         tick.failed = Some(failed.unwrap_or_else(|| WorkflowError::NotShared {
             reason: why.to_string(),
             hints: why.hints(),
@@ -121,9 +171,22 @@ fn only_looked_at(
 /// One run over one certificate under a lock that is held already. Where another runner was faster, it is looked again:
 /// what that one did need not be done twice.
 pub(super) fn tick(workspace: &Workspace, lock: &WorkspaceLock, name: &str, now: Instant) -> Tick {
+    let mut known = act::Known::nothing(workspace, now);
+    tick_with(workspace, lock, name, now, (None, &mut known))
+}
+
+/// The same, with what was seen ahead, and what is known in this run already.
+fn tick_with<'w>(
+    workspace: &'w Workspace,
+    lock: &WorkspaceLock,
+    name: &str,
+    now: Instant,
+    (mut ahead, known): (Option<Seen>, &mut act::Known<'w>),
+) -> Tick {
     let mut tick = Tick::of(name);
     for attempt in 1..=MOST_ATTEMPTS {
-        let mut failed = act_on(workspace, lock, name, now, &mut tick).err();
+        let before = (ahead.take(), &mut *known);
+        let mut failed = act_on(workspace, lock, name, now, before, &mut tick).err();
         let is_overtaken = failed.as_ref().is_some_and(WorkflowError::is_overtaken);
         if is_overtaken && attempt < MOST_ATTEMPTS {
             match shared::synchronise(workspace, lock) {
@@ -143,11 +206,12 @@ pub(super) fn tick(workspace: &Workspace, lock: &WorkspaceLock, name: &str, now:
     tick
 }
 
-fn act_on(
-    workspace: &Workspace,
+fn act_on<'w>(
+    workspace: &'w Workspace,
     lock: &WorkspaceLock,
     name: &str,
     now: Instant,
+    (mut ahead, known): (Option<Seen>, &mut act::Known<'w>),
     tick: &mut Tick,
 ) -> Result<(), WorkflowError> {
     let mut case = Case::open(workspace, name, now)?;
@@ -160,7 +224,9 @@ fn act_on(
     for _ in 0..most {
         // The signed zone follows git HEAD before anything is asked: what is merged is on its way to the servers. If that
         // fails, the world is looked at all the same: a delivery at risk must be said whatever else is broken.
-        let published = act::publish_merged(workspace, lock, &case, now);
+        let published = act::publish_merged(workspace, lock, &case, now, known);
+        // What was handed on just now may be served by now.
+        ahead = ahead.filter(|_| matches!(&published, Ok(deeds) if deeds.is_empty()));
         let failed = published.map(|deeds| tick.deeds.extend(deeds)).err();
         if case.under_way().is_none() {
             remember(
@@ -173,7 +239,7 @@ fn act_on(
             return failed.or(not_begun).map_or(Ok(()), Err);
         }
         act::finish_key_steps(workspace, lock, &mut case, now, tick)?;
-        let decision = establish(workspace, lock, &mut case, now, tick)?;
+        let decision = establish(workspace, lock, &mut case, now, (ahead.take(), &mut *tick))?;
         let actions = decision.actions.clone();
         tick.decision = Some(decision);
         // What git HEAD lacks is proposed again, if that is why it was not published.
@@ -251,7 +317,7 @@ fn establish(
     lock: &WorkspaceLock,
     case: &mut Case<'_>,
     now: Instant,
-    tick: &mut Tick,
+    (ahead, tick): (Option<Seen>, &mut Tick),
 ) -> Result<Decision, WorkflowError> {
     let mut decision = Decision::default();
     let Some((_, state)) = &case.rotation else {
@@ -260,7 +326,7 @@ fn establish(
     let Sight {
         mut observation,
         mut notes,
-    } = look::look(workspace, case.certificate, state, now);
+    } = sight_of(workspace, case, state, now, ahead);
     observation.witness = witness::witness(workspace, case, state, now, &mut notes);
     remember(&mut tick.notes, notes);
     let mut noted = Vec::new();
@@ -297,7 +363,7 @@ fn look_at(
     workspace: &Workspace,
     name: &str,
     now: Instant,
-    mode: Mode,
+    (mode, ahead): (Mode, Option<Seen>),
     tick: &mut Tick,
 ) -> Result<(), WorkflowError> {
     let case = Case::open(workspace, name, now)?;
@@ -315,7 +381,7 @@ fn look_at(
     let Sight {
         mut observation,
         mut notes,
-    } = look::look(workspace, case.certificate, &state, now);
+    } = sight_of(workspace, &case, &state, now, ahead);
     observation.witness = witness::witness(workspace, &case, &state, now, &mut notes);
     remember(&mut tick.notes, notes);
     let (policy, waits) = pace::policy(workspace, &case, now);

@@ -1,8 +1,8 @@
 //! A zone as git HEAD holds it: what *merged* means. Where there is no git, what lies on disk counts, or what the primary
 //! says that is sent updates.
 
-use super::WorkflowError;
-use crate::publish::git::{GitError, Repository, Site, Target};
+use super::{WorkflowError, elsewhere};
+use crate::publish::git::{Repository, Site, Target};
 use crate::rotation::association::Association;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::timing::{Instant, Ttl};
@@ -15,6 +15,7 @@ use crate::zone::include::{Directory, Files, Included, NoFiles};
 use crate::zone::name::Name;
 use crate::zone::record::{Record, Rtype};
 use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -40,7 +41,7 @@ impl Head {
 }
 
 /// The repository that a zone lies in, and the branch of it that counts: the one that is checked out here, or, where a
-/// remote is configured, the branch of that name there, as it was fetched.
+/// remote is configured, the branch of that name there, or that remote's own HEAD, as it was fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Upstream {
     /// The repository.
@@ -56,9 +57,7 @@ impl Upstream {
         let remote = match &zone.remote {
             None => None,
             Some(remote) => {
-                let branch = repository.head()?.branch;
-                let root = repository.root().to_owned();
-                let branch = branch.ok_or(GitError::DetachedHead { root })?;
+                let branch = repository.upstream_branch(remote)?;
                 Some((remote.clone(), branch))
             }
         };
@@ -95,6 +94,32 @@ impl Upstream {
     }
 }
 
+/// Zones as HEAD holds them, each read once.
+pub(super) struct Heads<'w> {
+    pub(super) workspace: &'w Workspace,
+    now: Instant,
+    read: BTreeMap<Name, Head>,
+}
+
+impl<'w> Heads<'w> {
+    /// None is read yet.
+    pub(super) fn of(workspace: &'w Workspace, now: Instant) -> Self {
+        Self {
+            workspace,
+            now,
+            read: BTreeMap::new(),
+        }
+    }
+
+    /// The zone as HEAD holds it.
+    pub(super) fn get(&mut self, zone: &ZoneConfig) -> Result<&Head, WorkflowError> {
+        Ok(match self.read.entry(zone.name.clone()) {
+            Entry::Occupied(read) => read.into_mut(),
+            Entry::Vacant(unread) => unread.insert(head(self.workspace, zone, self.now)?),
+        })
+    }
+}
+
 /// The zone as HEAD holds it.
 pub(super) fn head(
     workspace: &Workspace,
@@ -102,8 +127,8 @@ pub(super) fn head(
     now: Instant,
 ) -> Result<Head, WorkflowError> {
     match &zone.publication {
-        Publication::Update { server, tsig } => {
-            super::primary::head(workspace, zone, (*server, tsig), now)
+        Publication::Update { .. } | Publication::Command(_) => {
+            elsewhere::head(workspace, zone, now)
         }
         Publication::File => {
             let bytes = fs::read(&zone.file).map_err(|source| WorkflowError::Unreadable {

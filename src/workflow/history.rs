@@ -48,11 +48,12 @@ pub(super) fn raise(workspace: &Workspace, found: &mut Surroundings, now: Instan
             }
         }
         let walk = Walk {
+            owners: owners.keys().cloned().collect(),
             workspace,
             zone,
             now,
         };
-        match walk.marks(owners.keys(), &mut notes) {
+        match walk.marks(&mut notes) {
             Ok(marks) => {
                 for (owner, ttl) in marks {
                     if let Some(rrset) = owners.get(&owner) {
@@ -77,17 +78,14 @@ pub(super) fn raise(workspace: &Workspace, found: &mut Surroundings, now: Instan
 }
 
 struct Walk<'a> {
+    owners: Vec<Name>,
     workspace: &'a Workspace,
     zone: &'a ZoneConfig,
     now: Instant,
 }
 
 impl Walk<'_> {
-    fn marks<'n>(
-        &self,
-        owners: impl Iterator<Item = &'n Name> + Clone,
-        notes: &mut Vec<String>,
-    ) -> Result<BTreeMap<Name, Ttl>, super::WorkflowError> {
+    fn marks(&self, notes: &mut Vec<String>) -> Result<BTreeMap<Name, Ttl>, super::WorkflowError> {
         let repository = Repository::discover(&self.zone.file)?;
         let head = head::head(self.workspace, self.zone, self.now)?;
         let files: Vec<PathBuf> = head
@@ -103,7 +101,7 @@ impl Walk<'_> {
             repository.moves_of_head(MOST_VERSIONS)?,
         ] {
             let whole = versions.len() < MOST_VERSIONS;
-            let ended = self.walk(&repository, versions, owners.clone(), &mut marks, &mut read);
+            let ended = self.walk(&repository, versions, &mut marks, &mut read);
             if !whole && !ended {
                 notes.push(format!(
                     "the history of {} was read back over {MOST_VERSIONS} versions only",
@@ -115,11 +113,10 @@ impl Walk<'_> {
     }
 
     /// Reads versions until even the largest TTL so far lies entirely in the past; whether it came so far.
-    fn walk<'n>(
+    fn walk(
         &self,
         repository: &Repository,
         versions: Vec<Version>,
-        owners: impl Iterator<Item = &'n Name> + Clone,
         marks: &mut BTreeMap<Name, Ttl>,
         read: &mut BTreeSet<(String, Option<u64>)>,
     ) -> bool {
@@ -139,7 +136,7 @@ impl Walk<'_> {
             else {
                 continue;
             };
-            for owner in owners.clone() {
+            for owner in &self.owners {
                 let ttl = ttl_at(&head, owner);
                 largest = largest.max(ttl.span());
                 if last_served + ttl.span() > self.now {

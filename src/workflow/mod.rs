@@ -1,10 +1,11 @@
 //! One file per use case: observe, decide, record, render.
 //!
-//! `start`, `advance`, `abort`, `rollback`, `deploy`, `emergency` and `plan` are the use cases; `case` is a certificate's
-//! rotation as the journal tells it, `head` a zone as git holds it, or `primary` a server that keeps it, `draft` its edit, `look` one look at the world, `witness`
-//! what others say of it, `web_pki` among them; `pace` is its policy for now; `shared` is what several runners have in
-//! common; `afterwards` watches over rotations that are over; `act`, `admit`, `propose` and `sign` do what a decision asks
-//! for. `check` looks at prerequisites and health, `merge_check` judges pull requests. `demo` stages a whole rotation on loopback.
+//! `start`, `advance`, `abort`, `rollback`, `deploy`, `emergency`, `plan` and `simulate` are the use cases; `case` is a
+//! certificate's rotation as the journal tells it, `head` a zone as git holds it, or `elsewhere` who keeps it,
+//! `draft` its edit, `look` one look at the world, `witness` what others say of it, `web_pki` among them; `pace` is its policy
+//! for now; `shared` is what several runners have in common; `afterwards` watches over rotations that are over; `act`,
+//! `admit`, `propose` and `sign` do what a decision asks for. `check` looks at prerequisites and health, `merge_check` judges
+//! pull requests. `demo` stages a whole rotation on loopback.
 
 pub mod abort;
 mod act;
@@ -18,6 +19,7 @@ mod deadlines;
 pub mod demo;
 pub mod deploy;
 mod draft;
+mod elsewhere;
 pub mod emergency;
 mod error;
 mod head;
@@ -26,16 +28,17 @@ mod look;
 pub mod merge_check;
 mod pace;
 pub mod plan;
-mod primary;
 mod propose;
 pub mod rollback;
 mod shared;
 mod sign;
+pub mod simulate;
 pub mod start;
 mod surroundings;
 pub mod verdict;
 pub mod verify;
 mod web_pki;
 mod witness;
+pub mod zone_servers;
 
 pub use error::WorkflowError;

@@ -95,9 +95,6 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
     let deadlines = deadlines(workspace, &state, &policy, &timeline, &live, now)?;
     let certificates = admit::certificates(workspace, &id);
     Ok(Plan {
-        deadlines,
-        policy,
-        certificates,
         id,
         state,
         is_started,
@@ -105,6 +102,9 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
         diffs,
         authorities,
         deployment,
+        deadlines,
+        policy,
+        certificates,
         notes,
     })
 }

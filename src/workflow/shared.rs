@@ -199,6 +199,26 @@ fn seen_last(workspace: &Workspace) -> PathBuf {
     workspace.state().join("shared")
 }
 
+/// The journal of a certificate as it was fetched last; for looking only, what is written was taken over before.
+pub(super) fn fetched(
+    workspace: &Workspace,
+    certificate: &str,
+) -> Result<Option<Journal<Event>>, WorkflowError> {
+    let Some(shared) = Shared::of(workspace)? else {
+        return Ok(None);
+    };
+    let file = format!("{certificate}{ENDING}");
+    let Some(commit) = shared.repository.ledger()? else {
+        return Ok(None);
+    };
+    match shared.repository.ledger_files(&commit)?.get(&file) {
+        Some(object) => Ok(Some(
+            shared.parse(&file, &shared.repository.object(object)?)?,
+        )),
+        None => Ok(None),
+    }
+}
+
 /// The certificate whose journal a file is; `None` for what this program would never have put there.
 fn certificate_of(file: &str) -> Option<&str> {
     let certificate = file.strip_suffix(ENDING)?;

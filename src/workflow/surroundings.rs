@@ -2,7 +2,7 @@
 //! which stay, and what each chain satisfies of the records at hand (RFC 7671 §8).
 
 use super::WorkflowError;
-use super::head::{self, Head};
+use super::head::{self, Head, Heads};
 use crate::dane::association;
 use crate::dane::certificate::Certificate;
 use crate::dane::judge;
@@ -49,20 +49,16 @@ pub(super) struct Surroundings {
 }
 
 /// Follows the aliases from a TLSA owner name through the configured zones as HEAD has them.
-pub(super) fn find(
-    workspace: &Workspace,
-    tlsa: &TlsaName,
-    now: Instant,
-) -> Result<Found, WorkflowError> {
+pub(super) fn find(heads: &mut Heads<'_>, tlsa: &TlsaName) -> Result<Found, WorkflowError> {
     let (mut links, mut at, mut ttl) = (Vec::new(), tlsa.clone(), Ttl(0));
     loop {
-        let (zone, name) = zone_of(workspace, &links, &at)?;
-        let head = head::head(workspace, zone, now)?;
-        if is_delegated(&head, &name) {
+        let (zone, name) = zone_of(heads.workspace, &links, &at)?;
+        let head = heads.get(zone)?;
+        if is_delegated(head, &name) {
             return Err(elsewhere(&links, &at));
         }
-        ttl = ttl.max(ttl_at(&head, &name));
-        let Some(target) = alias(&head, &name) else {
+        ttl = ttl.max(ttl_at(head, &name));
+        let Some(target) = alias(head, &name) else {
             return Ok(Found {
                 links,
                 rrset: head::associations(&head.content, &name),
@@ -139,10 +135,11 @@ impl Surroundings {
         now: Instant,
     ) -> Result<Self, WorkflowError> {
         let endpoints: BTreeSet<Endpoint> = certificate.endpoints().collect();
+        let mut heads = Heads::of(workspace, now);
         let (mut aliases, mut base) = (BTreeMap::new(), BTreeMap::new());
         let mut ttl: BTreeMap<TlsaName, Ttl> = BTreeMap::new();
         for tlsa in endpoints.iter().map(Endpoint::tlsa_name) {
-            let found = find(workspace, &tlsa, now)?;
+            let found = find(&mut heads, &tlsa)?;
             for link in found.links {
                 aliases.insert(link, found.name.clone());
             }

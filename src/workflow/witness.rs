@@ -53,7 +53,10 @@ fn reports(mailbox: &Path, since: Instant, notes: &mut Vec<String>) -> Seen<Vec<
     if let [first, ..] = gathered.troubles.as_slice() {
         notes.push(format!(
             "{} of the files and mails in {} could not be read as TLS reports, such as {}: {}",
-            gathered.troubles.len(),
+            gathered
+                .troubles
+                .len()
+                .saturating_add(gathered.more_troubles),
             mailbox.display(),
             first.place,
             first.why

@@ -4,6 +4,8 @@
 //! moves the clock.
 #![allow(dead_code)]
 
+pub(crate) mod far;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};

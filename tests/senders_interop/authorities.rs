@@ -55,13 +55,15 @@ pub const ZONES: [MailZone; 4] = [
     },
 ];
 
+/// A server that com delegates ours.com to, and that does not serve it.
+pub const LAME: &str = "lame.ours.com";
 /// The zone whose signatures have expired.
 pub const EXPIRED: &str = "expired.com";
 /// The zone that is delegated without DS.
 pub const UNSIGNED: &str = "unsigned.com";
 
 /// Front of a zone served from `server`.
-fn front(apex: &str, server: &str) -> String {
+pub fn front(apex: &str, server: &str) -> String {
     format!(
         "$ORIGIN {apex}.\n$TTL 300\n@ SOA ns hostmaster 1 600 300 86400 60\n@ NS ns\nns A {server}\n"
     )
@@ -86,6 +88,10 @@ pub fn serve(
             zone.server
         ));
         ds.push_str(&sign(world, zone));
+        if zone.server == OURS {
+            // BIND does not serve it: a lame server that only the parent names.
+            ds.push_str(&format!("{apex}. NS {LAME}.\n{LAME}. A {BIND}\n"));
+        }
         let signed = world.read(&format!("zones/{apex}.signed"));
         let forged = signed
             .replace(&forge.0.to_ascii_uppercase(), forge.1)
@@ -109,13 +115,18 @@ pub fn serve(
     ds.push_str(&format!(
         "{UNSIGNED}. NS ns.{UNSIGNED}.\nns.{UNSIGNED}. A {NSD}\n"
     ));
-    world.write("zones/com", front("com", NSD) + &ds);
+    parents(world, &ds);
+    daemons(world);
+}
+
+/// Signs com, with these delegations, and the root.
+pub fn parents(world: &World, delegations: &str) {
+    world.write("zones/com", front("com", NSD) + delegations);
     let com = ldns(world, "com", &[]);
     let root = "$ORIGIN .\n$TTL 300\n@ SOA a.servers.test. h.test. 1 600 300 86400 60\n@ NS a.servers.test.\n";
     let root = format!("{root}a.servers.test. A {NSD}\ncom. NS ns.com.\nns.com. A {NSD}\n{com}");
     world.write("zones/root", root);
     ldns(world, ".", &[]);
-    daemons(world);
 }
 
 /// Signs a zone by its signer; gives its DS lines.
@@ -174,7 +185,7 @@ fn ldns_key(world: &World, apex: &str) -> String {
 }
 
 /// Signs with one key by `ldns-signzone`; gives the DS lines. The root's key becomes `anchor`.
-fn ldns(world: &World, apex: &str, times: &[&str]) -> String {
+pub fn ldns(world: &World, apex: &str, times: &[&str]) -> String {
     let key = ldns_key(world, apex);
     let (file, times) = (if apex == "." { "root" } else { apex }, times.join(" "));
     let script =
@@ -228,18 +239,6 @@ fn daemons(world: &mut World) {
         ));
     }
     world.write("knot.conf", knot);
-    let hints = format!(". 3600 NS a.servers.test.\na.servers.test. 3600 A {NSD}\n");
-    world.write("hints", hints);
-    world.write(
-        "unbound.conf",
-        format!(
-            "server:\n  interface: {RESOLVER}\n  access-control: 127.0.0.0/8 allow\n  do-ip6: no\n  username: \"\"\n  \
-             chroot: \"\"\n  directory: \"{at}\"\n  pidfile: \"{at}unbound.pid\"\n  use-syslog: no\n  logfile: \"\"\n  \
-             verbosity: 1\n  root-hints: \"{at}hints\"\n  trust-anchor-file: \"{at}anchor\"\n  do-not-query-localhost: no\n  \
-             module-config: \"validator iterator\"\n  local-zone: \"test.\" nodefault\n  ede: yes\n\
-             remote-control:\n  control-enable: no\n"
-        ),
-    );
     // BIND listens on addresses that an interface has, and on no other of the loopback network.
     world.run(
         "ip",
@@ -266,14 +265,32 @@ fn daemons(world: &mut World) {
     }
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     world.start("serve", env!("CARGO_BIN_EXE_tlsa-rotate"), &args);
+    for zone in &ZONES {
+        world.wait_for_dns(zone.server, zone.apex);
+    }
+    world.wait_for_dns(NSD, "com");
+    resolver(world);
+}
+
+/// Starts the validating resolver.
+pub fn resolver(world: &mut World) {
+    let at = world.at("");
+    let hints = format!(". 3600 NS a.servers.test.\na.servers.test. 3600 A {NSD}\n");
+    world.write("hints", hints);
+    world.write(
+        "unbound.conf",
+        format!(
+            "server:\n  interface: {RESOLVER}\n  access-control: 127.0.0.0/8 allow\n  do-ip6: no\n  username: \"\"\n  \
+             chroot: \"\"\n  directory: \"{at}\"\n  pidfile: \"{at}unbound.pid\"\n  use-syslog: no\n  logfile: \"\"\n  \
+             verbosity: 1\n  root-hints: \"{at}hints\"\n  trust-anchor-file: \"{at}anchor\"\n  do-not-query-localhost: no\n  \
+             module-config: \"validator iterator\"\n  local-zone: \"test.\" nodefault\n  ede: yes\n\
+             remote-control:\n  control-enable: no\n"
+        ),
+    );
     world.start(
         "unbound",
         "unbound",
         &["-d", "-c", &format!("{at}unbound.conf")],
     );
-    for zone in &ZONES {
-        world.wait_for_dns(zone.server, zone.apex);
-    }
-    world.wait_for_dns(NSD, "com");
     world.wait_for_port(RESOLVER, 53);
 }

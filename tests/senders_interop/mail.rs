@@ -15,12 +15,13 @@ pub const POSTFIX: [(&str, &str); 8] = [
 ];
 
 /// The same on Exim.
-pub const EXIM: [(&str, &str); 5] = [
+pub const EXIM: [(&str, &str); 6] = [
     ("A", "127.0.26.1"),
     ("ANOCA", "127.0.26.2"),
     ("B", "127.0.26.3"),
     ("N", "127.0.26.4"),
     ("RSA+A", "127.0.26.6"),
+    ("live", "127.0.26.9"),
 ];
 
 /// The address at which a peer presents so.
@@ -111,7 +112,7 @@ pub fn exim(world: &mut World) {
              pid_file_path = {at}/pid\nlocal_interfaces = {}\ndaemon_smtp_ports = 25\nkeep_environment =\n\
              tls_advertise_hosts = *\nsmtp_accept_max = 0\ntls_certificate = ${{readfile{{{at}/$received_ip_address}}}}\n\
              tls_privatekey = ${{readfile{{{at}/$received_ip_address}}}}\nhost_lookup =\nrfc1413_hosts =\n\
-             acl_smtp_rcpt = accept\nbegin acl\nbegin routers\nbegin transports\n",
+             acl_smtp_rcpt = accept\nbegin acl\nbegin routers\nsink:\n  driver = redirect\n  data = :blackhole:\nbegin transports\n",
             addresses.join(" : ")
         ),
     );

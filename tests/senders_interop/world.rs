@@ -4,6 +4,7 @@ use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -21,7 +22,9 @@ pub struct World {
 impl World {
     /// Needs root. `resolver` is what `/etc/resolv.conf` says inside.
     pub fn new(resolver: &str) -> Self {
-        let name = format!("tlsar{}", std::process::id());
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let made = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tlsar{}-{made}", std::process::id());
         let folder = tempfile::Builder::new()
             .prefix("senders")
             .tempdir()

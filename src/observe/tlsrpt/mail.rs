@@ -83,7 +83,7 @@ pub fn mbox(octets: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
         let body = body.unwrap_or_default();
         let ends = memchr::memmem::find_iter(body, b"\nFrom ").find(|at| {
             let before = body.get(..*at).unwrap_or_default();
-            before.ends_with(b"\n") || before.ends_with(b"\r")
+            before.is_empty() || before.ends_with(b"\n") || before.ends_with(b"\r")
         });
         let (message, after) = match ends {
             Some(at) => body.split_at_checked(at.saturating_add(1))?,

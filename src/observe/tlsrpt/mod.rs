@@ -4,6 +4,7 @@
 //! [`Trouble`] with its place and reason, never the end of the run.
 
 pub mod archive;
+mod lenient;
 pub mod mail;
 mod policy_text;
 pub mod report;
@@ -19,6 +20,8 @@ use std::path::{Path, PathBuf};
 const MAX_FILE: u64 = 256 * 1024 * 1024;
 /// Files of one directory that are read.
 const MAX_FILES: usize = 100_000;
+/// Troubles that are kept one by one.
+const MAX_TROUBLES: usize = 1_000;
 /// What all expanded archives of one run may come to.
 const MAX_EXPANDED: usize = 512 * 1024 * 1024;
 
@@ -29,8 +32,10 @@ pub struct Gathered {
     pub reports: Vec<(String, Report)>,
     /// How many came more than once.
     pub copies: usize,
-    /// What could not be read.
+    /// What could not be read, the first thousand.
     pub troubles: Vec<Trouble>,
+    /// How many more there were.
+    pub more_troubles: usize,
     seen: BTreeMap<(String, String), usize>,
     expanded: usize,
 }
@@ -115,8 +120,11 @@ impl Gathered {
 
     fn add_report(&mut self, place: &str, octets: &[u8]) {
         let expanded = if archive::is_gzip(octets) {
-            let left = MAX_EXPANDED.saturating_sub(self.expanded);
-            match archive::expand(octets, report::MAX_OCTETS.min(left)) {
+            if self.expanded > MAX_EXPANDED {
+                let why = "not looked into: the archives before it came to 512 MiB already";
+                return self.trouble(place, why);
+            }
+            match archive::expand(octets, report::MAX_OCTETS) {
                 Ok(expanded) => expanded,
                 Err(why) => return self.trouble(place, why.to_string()),
             }
@@ -149,18 +157,23 @@ impl Gathered {
     }
 
     fn trouble(&mut self, place: &str, why: impl Into<String>) {
-        self.troubles.push(Trouble {
-            place: place.to_owned(),
-            why: why.into(),
-            unreadable: false,
-        });
+        self.keep(place, why.into(), false);
     }
 
     fn unreadable(&mut self, place: &str, error: &io::Error) {
+        self.keep(place, error.to_string(), true);
+    }
+
+    /// What could not be read at all is kept whatever came before it: it decides whether anything is known.
+    fn keep(&mut self, place: &str, why: String, unreadable: bool) {
+        if self.troubles.len() >= MAX_TROUBLES && !unreadable {
+            self.more_troubles = self.more_troubles.saturating_add(1);
+            return;
+        }
         self.troubles.push(Trouble {
             place: place.to_owned(),
-            why: error.to_string(),
-            unreadable: true,
+            why,
+            unreadable,
         });
     }
 }

@@ -4,24 +4,21 @@
 //! string of JSON); each habit that may matter to a reader is an [`Oddity`]. Every list and text is bounded while it is
 //! read, so that memory does not follow what a stranger writes.
 
+use super::lenient::{Capped, Count, Text, shown};
 use super::policy_text::{self, PolicyText};
 use crate::rotation::association::Association;
 use crate::rotation::timing::Instant;
-use serde::de::{DeserializeOwned, IgnoredAny, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::marker::PhantomData;
 
 /// No report is longer, uncompressed.
 pub const MAX_OCTETS: usize = 4 * 1024 * 1024;
 /// Policies of one report that are kept.
-const POLICIES: usize = 1_000;
+const POLICIES: usize = 200;
 /// Failures of one policy that are kept, and policy lines and MX patterns.
 const DETAILS: usize = 2_000;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// Characters of one text that are kept.
-const CHARACTERS: usize = 512;
 
 /// What one sender reports about one span of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -340,139 +337,6 @@ fn date(text: &str) -> Option<Instant> {
         })
         .ok()?;
     u64::try_from(unix).ok().map(Instant::from_unix)
-}
-
-/// From a stranger, for a terminal: no control characters (nor marks that turn the line around), and not many others.
-pub(super) fn shown(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars()
-        .filter(|c| !c.is_control() && !turns(*c))
-        .take(CHARACTERS)
-        .collect()
-}
-
-/// A text that may be missing, `null`, a number, or of any other shape (then it counts as missing).
-#[derive(Default)]
-struct Text(Option<String>);
-
-impl Text {
-    /// As a host name: lower case, without a final dot.
-    fn host(self) -> Option<String> {
-        let name = self.0?.trim_end_matches('.').to_ascii_lowercase();
-        (!name.is_empty()).then_some(name)
-    }
-}
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Scalar).map(|scalar| {
-            let text = scalar.map(|text| shown(text.trim()));
-            Self(text.filter(|text| !text.is_empty()))
-        })
-    }
-}
-
-/// A number of sessions: a number, perhaps in quotes; anything else is zero.
-#[derive(Default)]
-struct Count(u64);
-
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let scalar = deserializer.deserialize_any(Scalar)?;
-        let number = scalar.and_then(|text| text.trim().parse().ok());
-        Ok(Self(number.unwrap_or_default()))
-    }
-}
-
-/// One value as text; lists and objects are passed over.
-struct Scalar;
-
-impl<'de> Visitor<'de> for Scalar {
-    type Value = Option<String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text or a number")
-    }
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Some(text.chars().take(CHARACTERS).collect()))
-    }
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Some(number.to_string()))
-    }
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Some(number.to_string()))
-    }
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(Some(number.to_string()))
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(None)
-    }
-    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(None)
-    }
-}
-
-/// A list of which at most so many elements are kept; a single text counts as a list of one, `null` as an empty one.
-pub(super) struct Capped<T, const MOST: usize> {
-    pub(super) kept: Vec<T>,
-    left_out: u64,
-}
-
-impl<T, const MOST: usize> Default for Capped<T, MOST> {
-    fn default() -> Self {
-        Self {
-            kept: Vec::new(),
-            left_out: 0,
-        }
-    }
-}
-
-impl<'de, T: DeserializeOwned, const MOST: usize> Deserialize<'de> for Capped<T, MOST> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(List(PhantomData))
-    }
-}
-
-struct List<T, const MOST: usize>(PhantomData<T>);
-
-impl<'de, T: DeserializeOwned, const MOST: usize> Visitor<'de> for List<T, MOST> {
-    type Value = Capped<T, MOST>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list")
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let mut capped = Capped::default();
-        while capped.kept.len() < MOST {
-            match list.next_element::<T>()? {
-                Some(element) => capped.kept.push(element),
-                None => return Ok(capped),
-            }
-        }
-        while list.next_element::<IgnoredAny>()?.is_some() {
-            capped.left_out = capped.left_out.saturating_add(1);
-        }
-        Ok(capped)
-    }
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Capped::default())
-    }
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        let one = T::deserialize(serde::de::value::StrDeserializer::<E>::new(text))?;
-        Ok(Capped {
-            kept: vec![one],
-            left_out: 0,
-        })
-    }
 }
 
 impl fmt::Display for Kind {

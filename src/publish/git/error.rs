@@ -229,7 +229,7 @@ impl GitError {
             Self::BranchMoved { .. } => "run again: the proposal is built on what is there now".to_owned(),
             Self::NoCommit { .. } => "fetch it first, and name a branch, a tag or a commit".to_owned(),
             Self::NotFetched { remote, .. } => format!("see that git reaches it without asking anything: git fetch {remote}"),
-            Self::NoUpstream { remote, branch } => format!("push it once (git push {remote} {branch}), or check out the branch that changes are merged into"),
+            Self::NoUpstream { remote, branch } => format!("push it once (git push {remote} {branch}), check out the branch that changes are merged into, or name it: git remote set-head {remote} main"),
             Self::PushRefused { moved: true, .. } => "nothing was changed there; run again: it is built on what is there now".to_owned(),
             Self::PushRefused { .. } => "nothing was changed there; see what the remote says: a protected branch wants `branch = \"tlsa-rotate/{rotation}\"` and a review, a rule or a missing right wants its owner".to_owned(),
             Self::Unreadable { .. } | Self::TooLarge { .. } | Self::Git { .. } => return Vec::new(),

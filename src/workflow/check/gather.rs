@@ -2,43 +2,37 @@
 //! at once and each within bounds.
 
 use super::evidence::{DomainEvidence, Evidence, HostEvidence, Presented, ZoneEvidence};
+use super::scope::{Place, Scope};
 use super::{Means, WorkflowError};
 use crate::dane::certificate::Certificate;
 use crate::dane::{judge, web};
-use crate::observe::addresses;
 use crate::observe::authorities::{self, Limits, Served};
 use crate::observe::chain::{Content, NoAnswer, Source, Validator};
 use crate::observe::extended_error::{ExtendedError, Flaw};
 use crate::observe::mta_sts::fetch::{self, Way};
-use crate::observe::mta_sts::policy::{Policy, Signal, signal};
+use crate::observe::mta_sts::policy::{Policy, Signal};
 use crate::observe::nonterminals::{self, Existence};
-use crate::observe::probe::{self, Answer, Sighting, Target};
+use crate::observe::probe::{self, Answer, Sighting};
 use crate::observe::resolver::Resolvers;
-use crate::observe::senders_view::{Families, Overrides, Sender, plain};
+use crate::observe::senders_view::{Families, Sender, plain};
 use crate::observe::smtp::Caller;
-use crate::observe::{wait_for, web_roots};
+use crate::observe::wait_for;
 use crate::rotation::association::Association;
 use crate::rotation::observation::{Endpoint, Seen};
 use crate::rotation::timing::Instant;
-use crate::workflow::head::{self, Head};
+use crate::workflow::head;
 use crate::workflow::look;
-use crate::workflow::verify::{self, Bounds, Question, Verification};
+use crate::workflow::verify::{self, Bounds, Verification};
 use crate::workspace::Workspace;
-use crate::workspace::config::{CertificateConfig, Signing, ZoneConfig};
-use crate::zone::content::Zone;
-use crate::zone::mail;
+use crate::workspace::config::Signing;
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Rtype};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-const SMTP: u16 = 25;
-const HTTPS: u16 = 443;
 /// How long one resolver may take over one question.
 const ANSWER: Duration = Duration::from_secs(6);
-/// How long the fetching of one policy may take.
-const POLICY: Duration = Duration::from_secs(30);
 /// Questions, and conversations, under way at once.
 const AT_ONCE: usize = 64;
 
@@ -68,7 +62,7 @@ pub(super) fn gather(
     let questions = scope.questions();
     let targets = scope.targets();
     let resolving = sender(means.anchors.clone()).validator;
-    let asking = sender(means.anchors);
+    let asking = Arc::new(sender(means.anchors));
     let looked = wait_for(async {
         let zones = async {
             let mut zones = Vec::new();
@@ -77,7 +71,7 @@ pub(super) fn gather(
             }
             zones
         };
-        let verified = verify::verify(&questions, asking, &caller, now, bounds);
+        let verified = verify::verify(&questions, &asking, &caller, now, bounds);
         let seen = probe::survey(&targets, &caller, probe::Bounds::default());
         let policies = scope.policies(way.as_ref(), now);
         tokio::join!(zones, verified, seen, policies)
@@ -98,145 +92,7 @@ pub(super) fn gather(
     })
 }
 
-/// One zone as git holds it.
-struct Place<'w> {
-    zone: &'w ZoneConfig,
-    head: Result<Head, String>,
-}
-
-/// What is looked at.
-struct Scope<'w> {
-    certificates: Vec<&'w CertificateConfig>,
-    places: Vec<Place<'w>>,
-    endpoints: BTreeSet<Endpoint>,
-    /// Mail domains with a host of ours, and all their MX hosts.
-    domains: BTreeMap<Name, Vec<Name>>,
-    overrides: Overrides,
-}
-
-impl<'w> Scope<'w> {
-    fn of(workspace: &'w Workspace, names: &[String], now: Instant) -> Result<Self, WorkflowError> {
-        let config = &workspace.config;
-        let mut certificates = Vec::new();
-        for name in config.named_or_all(names) {
-            let known = || config.certificates.iter().map(|c| c.name.clone()).collect();
-            certificates.push(config.certificate(&name).ok_or_else(|| {
-                WorkflowError::NoSuchCertificate {
-                    name: name.clone(),
-                    known: known(),
-                }
-            })?);
-        }
-        let mut endpoints: BTreeSet<Endpoint> =
-            certificates.iter().flat_map(|c| c.endpoints()).collect();
-        let ours: BTreeSet<String> = endpoints.iter().map(|e| e.host.clone()).collect();
-        let mut places: Vec<Place<'w>> = Vec::new();
-        let mut domains = BTreeMap::new();
-        for zone in &config.zones {
-            let head = head::head(workspace, zone, now).map_err(|e| e.to_string());
-            let mut concerns = ours.iter().any(|host| lies_in(host, zone, workspace));
-            if let Ok(head) = &head {
-                for (domain, exchanges) in mail::exchanges(&head.content) {
-                    let hosts: Vec<Name> = exchanges.into_iter().map(|(_, host)| host).collect();
-                    if hosts.iter().any(|host| ours.contains(&plain(host))) {
-                        concerns = true;
-                        domains.insert(domain, hosts);
-                    }
-                }
-            }
-            if concerns {
-                places.push(Place { zone, head });
-            }
-        }
-        // The other MX hosts of the domain: mail goes there just as well.
-        endpoints.extend(domains.values().flatten().map(|host| Endpoint {
-            host: plain(host),
-            port: SMTP,
-        }));
-        let overrides = overrides(&certificates);
-        Ok(Self {
-            certificates,
-            places,
-            endpoints,
-            domains,
-            overrides,
-        })
-    }
-
-    /// How MTA-STS policies are fetched: as the first certificate with a say in it says.
-    fn way(&self) -> Result<Way, String> {
-        let settings = self.certificates.iter().map(|c| &c.mta_sts);
-        let said = settings
-            .clone()
-            .find(|s| s.roots.is_some() || !s.addresses.is_empty());
-        let settings = said.cloned().unwrap_or_default();
-        let roots = web_roots::roots(settings.roots.as_deref()).map_err(|e| e.to_string())?;
-        Ok(Way {
-            roots,
-            addresses: settings.addresses.iter().map(|a| a.socket(HTTPS)).collect(),
-            patience: POLICY,
-        })
-    }
-
-    /// The domains, and the endpoints that no domain's MX leads to.
-    fn questions(&self) -> Vec<Question> {
-        let domains = self.domains.keys().map(|domain| Question {
-            name: domain.clone(),
-            port: None,
-            is_host: false,
-        });
-        let reached: BTreeSet<String> = self.domains.values().flatten().map(plain).collect();
-        let others = self
-            .endpoints
-            .iter()
-            .filter(|e| e.port != SMTP || !reached.contains(&e.host))
-            .filter_map(|e| {
-                Some(Question {
-                    name: absolute(&e.host)?,
-                    port: Some(e.port),
-                    is_host: true,
-                })
-            });
-        domains.chain(others).collect()
-    }
-
-    fn targets(&self) -> Vec<Target> {
-        let target = |endpoint: &Endpoint| Target {
-            endpoint: endpoint.clone(),
-            addresses: self.addresses(endpoint),
-        };
-        self.endpoints.iter().map(target).collect()
-    }
-
-    fn addresses(&self, endpoint: &Endpoint) -> Vec<SocketAddr> {
-        let configured = self
-            .certificates
-            .iter()
-            .find_map(|c| c.addresses.get(&endpoint.host));
-        if let Some(configured) = configured {
-            return configured.iter().map(|a| a.socket(endpoint.port)).collect();
-        }
-        let Some((host, content)) = absolute(&endpoint.host)
-            .and_then(|host| Some((host.clone(), self.content_with(&host)?)))
-        else {
-            return Vec::new();
-        };
-        addresses::in_zone(content, &host)
-            .into_iter()
-            .map(|ip| SocketAddr::new(ip, endpoint.port))
-            .collect()
-    }
-
-    /// The zone of ours that a name lies in, as git holds it.
-    fn content_with(&self, name: &Name) -> Option<&Zone> {
-        let places = self
-            .places
-            .iter()
-            .filter(|p| name.is_at_or_below(&p.zone.name));
-        let place = places.max_by_key(|p| p.zone.name.label_count())?;
-        place.head.as_ref().ok().map(|head| &head.content)
-    }
-
+impl Scope<'_> {
     /// The policy of each domain that signals one.
     async fn policies(
         &self,
@@ -260,25 +116,6 @@ impl<'w> Scope<'w> {
             policies.insert(name, policy);
         }
         policies
-    }
-
-    /// What `_mta-sts` says; `None` for an alias.
-    fn sts(&self, domain: &Name) -> Option<Signal> {
-        let texts = self.texts(domain, &[b"_mta-sts"])?;
-        Some(signal(texts.iter().map(Vec::as_slice)))
-    }
-
-    /// The TXT records below a domain; `None` for an alias.
-    fn texts(&self, domain: &Name, labels: &[&[u8]]) -> Option<Vec<Vec<u8>>> {
-        let mut owner = domain.clone();
-        for label in labels {
-            owner = owner.child(label).unwrap_or(owner);
-        }
-        let Some(content) = self.content_with(&owner) else {
-            return Some(Vec::new());
-        };
-        let is_alias = content.rrset(&owner, Rtype::CNAME).is_some();
-        (!is_alias).then(|| mail::texts(content, &owner))
     }
 
     fn domain_evidence(
@@ -458,27 +295,4 @@ async fn rdatas<S: Source + Send + Sync>(
         Ok(answer) => Seen::Known(answer.rdatas().to_vec()),
         Err(why) => Seen::Unknown(why.to_string()),
     }
-}
-
-fn overrides(certificates: &[&CertificateConfig]) -> Overrides {
-    let mut overrides = Overrides::new();
-    for certificate in certificates {
-        for (host, addresses) in &certificate.addresses {
-            if let Some(name) = absolute(host) {
-                let sockets = addresses.iter().map(|a| a.socket(SMTP));
-                overrides.insert(name, sockets.collect());
-            }
-        }
-    }
-    overrides
-}
-
-fn absolute(host: &str) -> Option<Name> {
-    Name::parse(host.as_bytes(), Some(&Name::root())).ok()
-}
-
-/// Whether the zone is the one that the host's records lie in.
-fn lies_in(host: &str, zone: &ZoneConfig, workspace: &Workspace) -> bool {
-    let of = absolute(host).and_then(|host| workspace.config.zone_of(&host));
-    of.is_some_and(|of| of.name == zone.name)
 }

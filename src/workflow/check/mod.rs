@@ -1,6 +1,6 @@
 //! Use case `check`: prerequisites and health of what is rotated. Reads and asks; changes nothing.
 //!
-//! `gather` collects the evidence, each rule is a small pure function from it to findings. One finding, one remedy.
+//! `scope` says what is looked at, `gather` collects the evidence, each rule is a small pure function from it to findings. One finding, one remedy.
 
 mod evidence;
 mod finding;
@@ -8,6 +8,7 @@ mod gather;
 mod hosts;
 mod policies;
 mod records;
+mod scope;
 mod servers;
 mod signatures;
 

@@ -2,13 +2,14 @@
 
 use super::document::{Findings, Located, Section};
 use super::policy::{Patience, read_policy};
+use super::witness::{MtaSts, read_mta_sts, read_tlsrpt};
 use super::zone::ZoneConfig;
 use super::{POLICY, command_of, domain_name};
 use crate::rotation::due::Cadence;
 use crate::rotation::observation::Endpoint;
 use crate::rotation::policy::Policy;
 use crate::zone::name::Name;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -29,8 +30,6 @@ pub(super) const CERTIFICATE: &[&str] = &[
 pub(super) const FILES: &[&str] = &["certificate", "key"];
 pub(super) const NEXT: &[&str] = &["generate", "certificate", "key"];
 pub(super) const DEPLOY: &[&str] = &["manual", "command", "rollback"];
-pub(super) const TLSRPT: &[&str] = &["maildir", "mbox"];
-pub(super) const MTA_STS: &[&str] = &["roots", "addresses"];
 
 /// The port that mail between servers is taken on (RFC 5321 §4.5.4.2).
 const SMTP: u16 = 25;
@@ -67,15 +66,6 @@ pub struct CertificateConfig {
     pub cadence: Cadence,
 }
 
-/// How MTA-STS policies are fetched, where that is not as a sender would.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MtaSts {
-    /// PEM certificates of the Web PKI's roots; the system's if it is none.
-    pub roots: Option<PathBuf>,
-    /// Where the policy host is reached, with port 443 unless they say another; empty: as DNS says.
-    pub addresses: Vec<Destination>,
-}
-
 /// Where a host is reached, when not where DNS says: behind a translated address, in a rehearsal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Destination {
@@ -90,7 +80,7 @@ impl Destination {
         SocketAddr::new(self.ip, self.port.unwrap_or(port))
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let moved = |socket: SocketAddr| Self {
             ip: socket.ip(),
             port: Some(socket.port()),
@@ -455,77 +445,32 @@ fn read_addresses<'t>(
     addresses
 }
 
-fn read_tlsrpt<'t>(
-    line: usize,
-    value: Spanned<DeValue<'t>>,
-    root: &Path,
-    findings: &mut Findings<'t>,
-) -> Option<PathBuf> {
-    let mut tlsrpt = Section::open("`tlsrpt`", value, TLSRPT, findings)?;
-    let maildir = tlsrpt.text("maildir", findings);
-    let mbox = tlsrpt.text("mbox", findings);
-    let ((Some(place), None) | (None, Some(place))) = (maildir, mbox) else {
-        let wanted = "`tlsrpt` must be { maildir = \"/home/tlsrpt/Maildir\" } or { mbox = \"/var/mail/tlsrpt\" }";
-        findings.wrong(line, wanted);
-        return None;
-    };
-    Some(root.join(place.value))
-}
-
-fn read_mta_sts<'t>(
-    value: Spanned<DeValue<'t>>,
-    root: &Path,
-    findings: &mut Findings<'t>,
-) -> Option<MtaSts> {
-    let mut section = Section::open("`mta_sts`", value, MTA_STS, findings)?;
-    let roots = section.text("roots", findings);
-    let texts = section.texts("addresses", findings);
-    let mut addresses = Vec::new();
-    for text in texts.map(|texts| texts.value).unwrap_or_default() {
-        match Destination::parse(&text.value) {
-            Some(address) => addresses.push(address),
-            None => findings.wrong(
-                text.line,
-                format!(
-                    "`addresses`: `{}` is not an IP address, such as 192.0.2.80, 2001:db8::80 or 192.0.2.80:8443",
-                    text.value
-                ),
-            ),
-        }
-    }
-    Some(MtaSts {
-        roots: roots.map(|roots| root.join(roots.value)),
-        addresses,
-    })
-}
-
 /// What no certificate can see alone: names, hosts and ports that two of them claim, and hosts in no zone.
 pub(super) fn check_together(
     certificates: &[(usize, CertificateConfig)],
     zones: &[(usize, ZoneConfig)],
     findings: &mut Findings<'_>,
 ) {
+    let mut names = BTreeSet::new();
+    let mut owners: BTreeMap<Endpoint, usize> = BTreeMap::new();
     for (at, (line, certificate)) in certificates.iter().enumerate() {
         let name = &certificate.name;
-        for (_, other) in certificates.iter().take(at) {
-            if other.name.eq_ignore_ascii_case(name) {
-                findings.wrong(
-                    *line,
-                    format!("certificate {name} is there twice (case makes no difference)"),
-                );
-            }
-            for shared in certificate
-                .endpoints()
-                .filter(|e| other.endpoints().any(|o| o == *e))
-            {
-                findings.wrong(*line, format!("certificate {name}: {shared} belongs to certificate {} already; an RSA and an ECDSA chain of one server are one certificate with two `live` entries", other.name));
+        if !names.insert(name.to_ascii_lowercase()) {
+            findings.wrong(
+                *line,
+                format!("certificate {name} is there twice (case makes no difference)"),
+            );
+        }
+        for shared in certificate.endpoints() {
+            let first = *owners.entry(shared.clone()).or_insert(at);
+            if first != at {
+                let owner = certificates.get(first).map_or("", |(_, other)| &other.name);
+                findings.wrong(*line, format!("certificate {name}: {shared} belongs to certificate {owner} already; an RSA and an ECDSA chain of one server are one certificate with two `live` entries"));
             }
         }
         for host in &certificate.hosts {
-            let lies_in = |zone: &Name| {
-                Name::parse(host.as_bytes(), Some(&Name::root()))
-                    .is_ok_and(|h| h.is_at_or_below(zone))
-            };
+            let owner = Name::parse(host.as_bytes(), Some(&Name::root())).ok();
+            let lies_in = |zone: &Name| owner.as_ref().is_some_and(|h| h.is_at_or_below(zone));
             if !zones.iter().any(|(_, zone)| lies_in(&zone.name)) {
                 findings.wrong(*line, format!("certificate {name}: {host} lies in none of the zones here; its TLSA records need one"));
             }

@@ -30,6 +30,8 @@ pub(super) struct Located<T> {
 /// The problems found so far, and the text they were found in.
 pub(super) struct Findings<'t> {
     text: &'t str,
+    /// Where each line ends: a configuration of thousands of certificates has as many places to name.
+    ends: Vec<usize>,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
 }
@@ -46,6 +48,7 @@ impl<'t> Findings<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         Self {
             text,
+            ends: memchr::memchr_iter(b'\n', text.as_bytes()).collect(),
             problems: Vec::new(),
             warnings: Vec::new(),
         }
@@ -82,8 +85,8 @@ impl<'t> Findings<'t> {
     }
 
     fn line(&self, span: &Range<usize>) -> usize {
-        let before = self.text.as_bytes().iter().take(span.start);
-        before.filter(|&&b| b == b'\n').count().saturating_add(1)
+        let before = self.ends.partition_point(|&end| end < span.start);
+        before.saturating_add(1)
     }
 
     /// A value that must be text.

@@ -9,25 +9,28 @@ mod document;
 pub mod duration;
 mod policy;
 mod serve;
+mod witness;
 mod zone;
 
 pub use certificate::{
-    CertificateConfig, Deploy, Destination, GeneratedKey, KeyFiles, LiveFiles, MtaSts, NextKey,
+    CertificateConfig, Deploy, Destination, GeneratedKey, KeyFiles, LiveFiles, NextKey,
 };
 pub use document::Problem;
 pub use serve::ServeConfig;
+pub use witness::MtaSts;
 pub use zone::{Denial, Publication, Signing, ZoneConfig};
 
 use crate::rotation::timing::Span;
 use crate::zone::name::Name;
 use document::{Findings, Located, Section};
 use policy::{Patience, read_policy};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// The largest configuration read, in bytes.
-pub const MAX_SIZE: u64 = 1 << 20;
+pub const MAX_SIZE: u64 = 16 << 20;
 
 /// Every key of every table, as people name the tables: what the reader knows and the template must explain.
 pub const KEYS: &[(&str, &[&str])] = &[
@@ -44,8 +47,8 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("`live`", certificate::FILES),
     ("`next`", certificate::NEXT),
     ("`deploy`", certificate::DEPLOY),
-    ("`tlsrpt`", certificate::TLSRPT),
-    ("`mta_sts`", certificate::MTA_STS),
+    ("`tlsrpt`", witness::TLSRPT),
+    ("`mta_sts`", witness::MTA_STS),
 ];
 
 const DOCUMENT: &[&str] = &["policy", "zone", "certificate"];
@@ -68,6 +71,8 @@ pub struct Config {
     pub certificates: Vec<CertificateConfig>,
     /// What is allowed and questionable.
     pub warnings: Vec<Problem>,
+    /// Where each certificate is among them.
+    by_name: BTreeMap<String, usize>,
 }
 
 /// Why a configuration cannot be used.
@@ -136,7 +141,7 @@ impl Config {
 
     /// The certificate named `name`.
     pub fn certificate(&self, name: &str) -> Option<&CertificateConfig> {
-        self.certificates.iter().find(|c| c.name == name)
+        self.certificates.get(*self.by_name.get(name)?)
     }
 
     /// The certificates that a command is about: those named, or all where none is.
@@ -195,7 +200,9 @@ fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
     if findings.problems.is_empty() {
         certificate::check_together(&certificates, &zones, findings);
     }
+    let names = certificates.iter().map(|(_, c)| c.name.clone());
     Some(Config {
+        by_name: names.zip(0..).collect(),
         zones: zones.into_iter().map(|(_, zone)| zone).collect(),
         certificates: certificates
             .into_iter()

@@ -1,8 +1,10 @@
 //! One line of a journal: its fields, its digest, and the name of the rotation it belongs to.
 
 use crate::rotation::timing::Instant;
+use data_encoding::HEXLOWER;
+use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::str::FromStr;
 
 /// The version of the line format, and the only one read.
@@ -94,19 +96,19 @@ pub(super) fn sealed(mut fields: Vec<u8>) -> Vec<u8> {
     fields
 }
 
-/// Whether a line ends with the digest of what stands before it.
-pub(super) fn is_intact(line: &[u8], own: &str) -> bool {
+/// The digest of a whole line, if it ends with the digest of what stands before that; its octets are read once.
+pub(super) fn intact(line: &[u8], own: &str) -> Option<String> {
     let ending = format!(",\"digest\":\"{own}\"}}");
-    let fields = line.strip_suffix(ending.as_bytes());
-    fields.is_some_and(|fields| digest(fields) == own)
+    let fields = line.strip_suffix(ending.as_bytes())?;
+    let mut context = Context::new(&SHA256);
+    context.update(fields);
+    let found = context.clone().finish();
+    context.update(ending.as_bytes());
+    (HEXLOWER.encode(found.as_ref()) == own).then(|| HEXLOWER.encode(context.finish().as_ref()))
 }
 
 pub(super) fn digest(line: &[u8]) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in ring::digest::digest(&ring::digest::SHA256, line).as_ref() {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    HEXLOWER.encode(ring::digest::digest(&SHA256, line).as_ref())
 }
 
 /// Whether a last line looks as a crash leaves it: JSON that stops early, or blocks never written (zeros).

@@ -15,7 +15,7 @@ pub use line::{Entry, NotARotation, RotationId, VERSION};
 use super::durable;
 use super::lock::WorkspaceLock;
 use crate::rotation::timing::Instant;
-use line::{Line, Versioned, digest, instant, is_cut_off, is_intact, sealed};
+use line::{Line, Versioned, digest, instant, intact, is_cut_off, sealed};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -124,21 +124,29 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
             if line.is_none() {
                 self.torn = Some(torn_end(number, piece, true));
             }
+            let (entry, digest) = entry;
             self.sound = self.sound.saturating_add(piece.len() as u64);
-            self.last = Some(digest(line.unwrap_or(piece)));
+            self.last = Some(digest);
             self.entries.push(entry);
         }
         Ok(())
     }
 
-    /// The entry that `line` holds, checked against those before it.
-    fn entry(&self, line: &[u8]) -> Result<Entry<E>, Corruption> {
-        let Versioned { version } = serde_json::from_slice(line).map_err(|e| not_an_entry(&e))?;
-        if version != VERSION {
-            return Err(Corruption::UnknownVersion(version));
-        }
+    /// The entry that `line` holds, checked against those before it, and the line's digest.
+    fn entry(&self, line: &[u8]) -> Result<(Entry<E>, String), Corruption> {
         let octets = line;
-        let line: Line<E> = serde_json::from_slice(octets).map_err(|e| not_an_entry(&e))?;
+        let line = match serde_json::from_slice::<Line<E>>(octets) {
+            Ok(line) if line.version == VERSION => line,
+            // Of another version other fields are no surprise: the version is what is wrong.
+            read => {
+                let versioned = serde_json::from_slice(octets);
+                let Versioned { version } = versioned.map_err(|e| not_an_entry(&e))?;
+                if version != VERSION {
+                    return Err(Corruption::UnknownVersion(version));
+                }
+                read.map_err(|e| not_an_entry(&e))?
+            }
+        };
         let at = instant(&line.at).ok_or_else(|| {
             Corruption::NotAnEntry(format!(
                 "`{}` is not a time such as 2026-12-01T08:00:00Z",
@@ -160,15 +168,14 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
         let rotation = line.rotation.parse::<RotationId>();
         let rotation = rotation.map_err(|_| self.foreign(&line.rotation))?;
         self.may_follow(&rotation)?;
-        if !is_intact(octets, &line.digest) {
-            return Err(Corruption::Altered);
-        }
-        Ok(Entry {
+        let digest = intact(octets, &line.digest).ok_or(Corruption::Altered)?;
+        let entry = Entry {
             seq: line.seq,
             at,
             rotation,
             event: line.event,
-        })
+        };
+        Ok((entry, digest))
     }
 
     /// Whether an entry of `rotation` may stand at the end: the same rotation goes on, or the next one begins.

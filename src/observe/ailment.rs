@@ -1,0 +1,166 @@
+//! What can be wrong with one authoritative server, told apart: who is silent, lame, behind, or serves what no validator
+//! takes (RFC 1912 §2.8, RFC 1982, RFC 4035 §5.3, RFC 7766 §5).
+
+use super::dns::Silence;
+use super::extended_error::{ExtendedError, Flaw};
+use crate::rotation::observation::{Authority, Seen};
+use crate::zone::serial;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Kinds of trouble; of two at once the later one is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ailment {
+    /// It answers nothing, or nothing usable in time.
+    Silent,
+    /// Its answer ends early, and TCP brings no more.
+    Truncated,
+    /// It does not speak for the zone: AA is missing, or it refuses.
+    Lame,
+    /// It answers something that is not so: another question, octets that are no message, two things over two transports.
+    Wrong,
+    /// It serves the zone without signatures, or without the proofs that must be there.
+    Unsigned,
+    /// It serves signatures that have expired.
+    Expired,
+    /// Its signatures or proofs do not hold for another reason.
+    Bogus,
+    /// Its serial lies behind that of another server.
+    Stale,
+    /// Its serial lies behind what it had before.
+    Regressed,
+}
+
+/// Something wrong with one server at one address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// Which one.
+    pub authority: Authority,
+    /// What kind.
+    pub ailment: Ailment,
+    /// What was seen, for people.
+    pub reason: String,
+}
+
+/// The same, before it is known whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Trouble {
+    pub(super) ailment: Ailment,
+    pub(super) reason: String,
+}
+
+impl Trouble {
+    pub(super) fn new(ailment: Ailment, reason: impl Into<String>) -> Self {
+        Self {
+            ailment,
+            reason: reason.into(),
+        }
+    }
+
+    pub(super) fn saying(self, how: impl FnOnce(&str) -> String) -> Self {
+        Self {
+            ailment: self.ailment,
+            reason: how(&self.reason),
+        }
+    }
+
+    pub(super) fn at(&self, authority: &Authority) -> Finding {
+        Finding {
+            authority: authority.clone(),
+            ailment: self.ailment,
+            reason: self.reason.clone(),
+        }
+    }
+}
+
+impl From<&Silence> for Trouble {
+    fn from(silence: &Silence) -> Self {
+        let ailment = match silence {
+            Silence::Garbage(_) => Ailment::Wrong,
+            _ => Ailment::Silent,
+        };
+        Self::new(ailment, silence.to_string())
+    }
+}
+
+impl From<Flaw> for Trouble {
+    fn from(flaw: Flaw) -> Self {
+        let ailment = match flaw.error {
+            ExtendedError::NoReachableAuthority => Ailment::Lame,
+            ExtendedError::RrsigsMissing | ExtendedError::NsecMissing => Ailment::Unsigned,
+            ExtendedError::SignatureExpired => Ailment::Expired,
+            ExtendedError::Other => Ailment::Wrong,
+            _ => Ailment::Bogus,
+        };
+        Self::new(ailment, flaw.reason)
+    }
+}
+
+/// Who is behind the newest serial of all (RFC 1982 §3.2). Serials that cannot be ordered are nobody's fault.
+pub(super) fn stale(serials: &BTreeMap<Authority, Seen<u32>>) -> Vec<Finding> {
+    let known = || {
+        serials.iter().filter_map(|(authority, seen)| match seen {
+            Seen::Known(serial) => Some((authority, *serial)),
+            Seen::Unknown(_) => None,
+        })
+    };
+    let newest = known().map(|(_, serial)| serial).reduce(|newest, other| {
+        if is_newer(other, newest) {
+            other
+        } else {
+            newest
+        }
+    });
+    let Some(newest) = newest else {
+        return Vec::new();
+    };
+    known()
+        .filter(|(_, serial)| is_newer(newest, *serial))
+        .map(|(authority, serial)| Finding {
+            authority: authority.clone(),
+            ailment: Ailment::Stale,
+            reason: format!("serial {serial}, while another server has {newest}"),
+        })
+        .collect()
+}
+
+/// Who has a serial behind the one it was seen with before.
+pub fn regressed(
+    before: &BTreeMap<Authority, Seen<u32>>,
+    now: &BTreeMap<Authority, Seen<u32>>,
+) -> Vec<Finding> {
+    let both = now
+        .iter()
+        .filter_map(|(authority, seen)| match (before.get(authority)?, seen) {
+            (Seen::Known(before), Seen::Known(now)) => Some((authority, *before, *now)),
+            _ => None,
+        });
+    both.filter(|(_, before, now)| is_newer(*before, *now))
+        .map(|(authority, before, now)| Finding {
+            authority: authority.clone(),
+            ailment: Ailment::Regressed,
+            reason: format!("serial {now}, after it had {before}"),
+        })
+        .collect()
+}
+
+fn is_newer(one: u32, other: u32) -> bool {
+    serial::compare(one, other) == Some(Ordering::Greater)
+}
+
+impl fmt::Display for Ailment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Silent => "silent",
+            Self::Truncated => "truncated",
+            Self::Lame => "lame",
+            Self::Wrong => "wrong answer",
+            Self::Unsigned => "unsigned",
+            Self::Expired => "expired",
+            Self::Bogus => "bogus",
+            Self::Stale => "stale",
+            Self::Regressed => "regressed",
+        })
+    }
+}

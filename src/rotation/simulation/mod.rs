@@ -1,0 +1,206 @@
+//! A rotation rehearsed against random senders and caches: how many mails each way of doing it would have refused.
+//!
+//! The machine's way is the real `decide` and `apply` in a simulated world; beside it stand the ways that people take
+//! without it. The senders judge by themselves: nothing here asks `promise` or `exposure`, so that an error there would
+//! show as refused mail.
+//!
+//! Everything follows from the seed, in whole numbers only: the same seed gives the same numbers on every machine.
+
+mod chance;
+mod machine;
+mod sender;
+mod way;
+
+pub use self::machine::machine;
+pub use self::sender::{Tally, tally};
+pub use self::way::{Way, naive};
+
+use super::policy::Policy;
+use super::timing::{Span, Ttl};
+
+/// The zone, its servers and the policy that is rehearsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scenario {
+    /// The hosts, the most preferred first.
+    pub hosts: Vec<Host>,
+    /// How many authoritative servers there are; the first is the primary.
+    pub servers: usize,
+    /// How often a secondary that heard no NOTIFY looks for a new zone (SOA REFRESH, RFC 1035 §3.3.13).
+    pub refresh: Span,
+    /// The policy of the machine.
+    pub policy: Policy,
+}
+
+/// One host as senders meet it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// Its name.
+    pub name: String,
+    /// The TTL of its TLSA RRset; where it has none, of the absence.
+    pub ttl: Ttl,
+    /// Whether it has TLSA records before the rotation.
+    pub is_published: bool,
+}
+
+/// Records of an RRset, or the key of a host, as bits.
+type Keys = u8;
+/// The key in use before.
+const OLD: Keys = 1;
+/// The key that replaces it.
+const NEW: Keys = 2;
+
+/// When a rotation begins: any instant would do, but not the beginning of time, since caches are warm before it.
+const BEGIN: u64 = 1_000_000_000;
+
+/// No resolver keeps anything longer (RFC 8767 §4 recommends the cap).
+const LONGEST_CACHED: u64 = 7 * 86_400;
+
+impl Scenario {
+    /// The longest that any cache keeps what it holds when the rotation begins.
+    fn longest_cached(&self) -> u64 {
+        let ttls = self.hosts.iter().map(|host| u64::from(host.ttl.0));
+        ttls.max().unwrap_or_default().min(LONGEST_CACHED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scenario(ttls: &[u32], servers: usize) -> Scenario {
+        let hosts = ttls.iter().zip(1..).map(|(ttl, number)| Host {
+            name: format!("mx{number}.example.com"),
+            ttl: Ttl(*ttl),
+            is_published: true,
+        });
+        Scenario {
+            hosts: hosts.collect(),
+            servers,
+            refresh: Span::hours(2),
+            policy: Policy::default(),
+        }
+    }
+
+    fn refused(scenario: &Scenario, ways: &[Way], seed: u64) -> Vec<u64> {
+        let tallies = tally(scenario, ways, 0..2_000, seed);
+        assert!(
+            tallies.iter().all(|tally| tally.mails > 1_000),
+            "{tallies:?}"
+        );
+        tallies.iter().map(|tally| tally.refused).collect()
+    }
+
+    #[test]
+    fn the_machine_refuses_no_mail_and_people_do() {
+        let bare = Policy {
+            min_wait: Span::ZERO,
+            soak: Span::ZERO,
+            safety_margin: Span::ZERO,
+            ..Policy::default()
+        };
+        let mut first_use = scenario(&[300, 300], 2);
+        first_use
+            .hosts
+            .iter_mut()
+            .for_each(|host| host.is_published = false);
+        let impatient = |ttls: &[u32]| Scenario {
+            policy: bare,
+            ..scenario(ttls, 3)
+        };
+        let table = [
+            ("an hour's TTL", scenario(&[3600, 3600], 2)),
+            ("a day's", scenario(&[86_400], 3)),
+            ("two TTLs", scenario(&[300, 172_800], 4)),
+            ("no patience beyond the protocols", impatient(&[3600, 7200])),
+            ("no patience and a long TTL", impatient(&[200_000])),
+            ("the first use of DANE", first_use),
+        ];
+        for (situation, scenario) in table {
+            for seed in 0..3 {
+                let way = machine(&scenario, seed).unwrap();
+                assert!(
+                    way.presented.iter().all(|keys| keys[1].0 < u64::MAX),
+                    "{situation}: swapped"
+                );
+                let last = way.served[0][0].last().unwrap();
+                assert_eq!(last.1, NEW, "{situation}: retired");
+                assert_eq!(refused(&scenario, &[way], seed), [0], "{situation}");
+                if scenario.hosts.iter().all(|host| host.is_published) {
+                    let people = refused(&scenario, &naive(&scenario, seed)[..4], seed);
+                    assert!(people.iter().all(|n| *n > 0), "{situation}: {people:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_ttl_from_the_commit_is_too_short_where_a_server_lags() {
+        let scenario = scenario(&[3600, 3600], 6);
+        let total: u64 = (0..6)
+            .map(|seed| refused(&scenario, &naive(&scenario, seed)[4..], seed)[0])
+            .sum();
+        assert!(total > 0);
+    }
+
+    #[test]
+    fn a_sabotaged_wait_is_counted() {
+        let scenario = scenario(&[86_400, 86_400], 3);
+        for seed in 0..3 {
+            let way = machine(&scenario, seed).unwrap();
+            // T_all: the last server's load of the first change. The hosts are swapped then, or a TTL later.
+            let t_all = way.served.iter().map(|hosts| hosts[0][1].0).max().unwrap();
+            for (wait, is_refused) in [(0, true), (80_000, true), (86_400, false)] {
+                let mut sabotaged = way.clone();
+                for keys in &mut sabotaged.presented {
+                    keys[1].0 = t_all + wait;
+                }
+                let found = refused(&scenario, &[sabotaged], seed)[0];
+                assert_eq!(
+                    found > 0,
+                    is_refused,
+                    "swapped {wait} s after T_all: {found}"
+                );
+            }
+            // The old record leaves before the hosts have the new key.
+            let mut early = way.clone();
+            let swap = early.presented[0][1].0;
+            for versions in early.served.iter_mut().flatten() {
+                versions.last_mut().unwrap().0 = swap - 7200;
+            }
+            assert!(refused(&scenario, &[early], seed)[0] > 0);
+        }
+    }
+
+    #[test]
+    fn a_ttl_the_machine_was_not_told_of_is_counted() {
+        let told = Scenario {
+            policy: Policy {
+                min_wait: Span::ZERO,
+                ..Policy::default()
+            },
+            ..scenario(&[300, 300], 2)
+        };
+        let real = Scenario {
+            hosts: scenario(&[172_800, 172_800], 2).hosts,
+            ..told.clone()
+        };
+        let way = machine(&told, 1).unwrap();
+        assert!(
+            refused(&real, &[way], 1)[0] > 0,
+            "the high-water mark is what counts"
+        );
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_however_the_senders_are_shared_out() {
+        let scenario = scenario(&[3600, 3600], 2);
+        let ways = naive(&scenario, 5);
+        let whole = tally(&scenario, &ways, 0..300, 5);
+        let mut parts = tally(&scenario, &ways, 0..120, 5);
+        for (all, part) in parts.iter_mut().zip(tally(&scenario, &ways, 120..300, 5)) {
+            all.take_in(part);
+        }
+        assert_eq!(whole, parts);
+        assert_ne!(whole, tally(&scenario, &ways, 0..300, 6));
+    }
+}

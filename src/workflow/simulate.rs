@@ -1,0 +1,139 @@
+//! Use case `simulate`: a certificate's rotation rehearsed against random senders and caches, with its own TTLs, servers and
+//! policy, beside the ways that people take. Reads only.
+
+use super::WorkflowError;
+use super::head;
+use super::look;
+use super::start;
+use crate::observe::addresses;
+use crate::rotation::observation::Endpoint;
+use crate::rotation::policy::Policy;
+use crate::rotation::simulation::{self, Host, Scenario, Tally, Way};
+use crate::rotation::timing::{Instant, Span, Ttl};
+use crate::workspace::Workspace;
+use crate::zone::content::Zone;
+use crate::zone::name::Name;
+use crate::zone::record::Rtype;
+use std::num::NonZero;
+use std::thread;
+
+/// What a rehearsal came to.
+#[derive(Debug)]
+pub struct Rehearsal {
+    /// What was rehearsed.
+    pub scenario: Scenario,
+    /// Every way with what became of the mails; the machine's first.
+    pub ways: Vec<(Way, Tally)>,
+}
+
+/// The scenario of a certificate as HEAD and the configuration have it.
+pub fn of_certificate(
+    workspace: &Workspace,
+    name: &str,
+    now: Instant,
+) -> Result<Scenario, WorkflowError> {
+    let certificate = workspace.config.certificate(name);
+    let certificate = certificate.ok_or_else(|| WorkflowError::NoSuchCertificate {
+        name: name.to_owned(),
+        known: workspace.config.named_or_all(&[]),
+    })?;
+    let (found, _) = start::beginning(workspace, certificate, now)?;
+    let hosts = certificate.endpoints().map(|endpoint: Endpoint| {
+        let own = endpoint.tlsa_name();
+        let name = found.aliases.get(&own).unwrap_or(&own);
+        Host {
+            name: endpoint.host.clone(),
+            ttl: found.ttl.get(name).copied().unwrap_or_default(),
+            is_published: found.base.get(name).is_some_and(|rrset| !rrset.is_empty()),
+        }
+    });
+    let (mut servers, mut refresh) = (1, Span::ZERO);
+    for zone in head::zones_of(workspace, found.base.keys()) {
+        let head = head::head(workspace, zone, now)?;
+        servers = servers.max(look::servers(zone, Some(&head)).map_or(1, |all| all.len()));
+        refresh = refresh.max(refresh_of(&head.content));
+    }
+    Ok(Scenario {
+        hosts: hosts.collect(),
+        servers,
+        refresh,
+        policy: certificate.policy,
+    })
+}
+
+/// The scenario of the mail hosts that a zone's own MX records name; `None` where they name none in it.
+pub fn of_zone(zone: &Zone, policy: Policy) -> Option<Scenario> {
+    let mx = zone.rrset(&zone.apex, Rtype::MX)?;
+    let mut targets: Vec<(u16, Name)> = mx
+        .rdatas
+        .iter()
+        .filter_map(|rdata| {
+            let (preference, target) = rdata.0.split_first_chunk::<2>()?;
+            let (target, _) = Name::split_wire(target).ok()?;
+            Some((u16::from_be_bytes(*preference), target))
+        })
+        .filter(|(_, target)| target.is_at_or_below(&zone.apex))
+        .collect();
+    targets.sort();
+    let soa_ttl = zone
+        .rrset(&zone.apex, Rtype::SOA)
+        .map_or(Ttl(0), |soa| soa.ttl);
+    let negative = zone.soa().map_or(soa_ttl, |soa| soa.minimum.min(soa_ttl));
+    let hosts = targets.into_iter().map(|(_, target)| {
+        let owner = Name::parse(format!("_25._tcp.{target}").as_bytes(), None).ok();
+        let tlsa = owner.and_then(|owner| zone.rrset(&owner, Rtype::TLSA));
+        Host {
+            name: target.to_string().trim_end_matches('.').to_owned(),
+            ttl: tlsa.map_or(negative, |rrset| rrset.ttl),
+            is_published: tlsa.is_some(),
+        }
+    });
+    let hosts: Vec<Host> = hosts.collect();
+    let servers = addresses::addresses(zone, &[]).map_or_else(
+        |_| {
+            zone.rrset(&zone.apex, Rtype::NS)
+                .map_or(1, |ns| ns.rdatas.len())
+        },
+        |all| all.len(),
+    );
+    (!hosts.is_empty()).then(|| Scenario {
+        hosts,
+        servers,
+        refresh: refresh_of(zone),
+        policy,
+    })
+}
+
+fn refresh_of(zone: &Zone) -> Span {
+    zone.soa()
+        .map_or(Span::ZERO, |soa| Span::seconds(u64::from(soa.refresh)))
+}
+
+/// Rehearses the machine's way and the others with so many senders, on every processor there is.
+pub fn rehearse(scenario: Scenario, senders: u64, seed: u64) -> Result<Rehearsal, WorkflowError> {
+    let way = simulation::machine(&scenario, seed).map_err(WorkflowError::Illegal)?;
+    let mut ways = vec![way];
+    ways.extend(simulation::naive(&scenario, seed));
+    let shares = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = senders.div_ceil(u64::try_from(shares).unwrap_or(1)).max(1);
+    let mut tallies = vec![Tally::default(); ways.len()];
+    thread::scope(|scope| {
+        let mut running = Vec::new();
+        let mut from = 0_u64;
+        while from < senders {
+            let to = from.saturating_add(share).min(senders);
+            let (scenario, ways) = (&scenario, &ways);
+            running.push(scope.spawn(move || simulation::tally(scenario, ways, from..to, seed)));
+            from = to;
+        }
+        for part in running {
+            for (all, tally) in tallies.iter_mut().zip(part.join().unwrap_or_default()) {
+                all.take_in(tally);
+            }
+        }
+    });
+    Ok(Rehearsal {
+        scenario,
+        ways: ways.into_iter().zip(tallies).collect(),
+    })
+}

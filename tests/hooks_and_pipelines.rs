@@ -1,0 +1,330 @@
+//! The recipes in `scripts/ci` and the hooks in `scripts/hooks`, run as far as one machine can: the shell steps of every
+//! recipe against a real origin, with a `curl` that writes down what it is asked; the hooks around a whole rotation.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
+
+mod rotation_support;
+
+use rotation_support::far::{Far, git};
+use rotation_support::{BEGIN, BRANCH, HOSTS, PROGRAM, Publish, Run, World, hours};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tlsa_rotate::rotation::timing::Instant;
+
+const SECRET: &str = "glpat-secret";
+const RECIPES: [(&str, &str, &str); 3] = [
+    (
+        "github.yml",
+        "PATCH",
+        "https://api.example/repos/me/zones/issues",
+    ),
+    (
+        "forgejo.yml",
+        "PATCH",
+        "https://api.example/repos/me/zones/issues",
+    ),
+    (
+        "gitlab.yml",
+        "PUT",
+        "https://api.example/projects/7/merge_requests/9/notes",
+    ),
+];
+
+fn scripts(relative: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("scripts")
+        .join(relative)
+}
+
+fn executable(path: &Path, script: &str) {
+    fs::write(path, format!("#!/bin/bash\n{script}\n")).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// The shell steps of a recipe: every block below a line that ends in `|`, as YAML has it.
+fn steps(recipe: &str) -> Vec<String> {
+    let text = fs::read_to_string(scripts("ci").join(recipe)).unwrap();
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut steps = Vec::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        if !line.trim_end().ends_with("run: |") && line.trim() != "- |" {
+            continue;
+        }
+        let outer = indent(line);
+        let mut block = String::new();
+        while let Some(inside) = lines.next_if(|l| l.trim().is_empty() || indent(l) > outer) {
+            block.push_str(inside.trim_start_matches(' '));
+            block.push('\n');
+        }
+        steps.push(block);
+    }
+    assert!(steps.len() >= 4, "{recipe}: {steps:#?}");
+    steps
+}
+
+/// Runs a recipe in a fresh clone with a branch checked out as pipelines do; the exit code of its last step, what it
+/// printed, what `curl` was called with, and the body that it sent.
+fn pipeline(
+    far: &Far,
+    recipe: &str,
+    branch: &str,
+    now: Instant,
+    earlier: &str,
+) -> (Run, String, String) {
+    let place = tempfile::tempdir().unwrap();
+    let (bin, clone) = (place.path().join("bin"), place.path().join("clone"));
+    fs::create_dir(&bin).unwrap();
+    executable(
+        &bin.join("tlsa-rotate"),
+        &format!("exec {PROGRAM} --now {now} \"$@\""),
+    );
+    fs::write(place.path().join("earlier"), earlier).unwrap();
+    executable(
+        &bin.join("curl"),
+        "echo \"$@\" >> \"$PLACE/asked\"\n\
+         while [ $# -gt 0 ]; do case $1 in\n\
+         --config) cat \"$2\" >> \"$PLACE/headers\"; shift;;\n\
+         --data-binary) cp \"${2#@}\" \"$PLACE/body\"; shift;;\n\
+         esac; shift; done\n\
+         [ -e \"$PLACE/body\" ] || cat \"$PLACE/earlier\"",
+    );
+    let bare = far.bare().display().to_string();
+    git(place.path(), &format!("clone --quiet {bare} clone"));
+    git(
+        &clone,
+        &format!("checkout --quiet --detach origin/{branch}"),
+    );
+    let head = git(&clone, "rev-parse HEAD");
+    let mut last = None;
+    for step in steps(recipe) {
+        let output = Command::new("bash")
+            .args(["-eo", "pipefail", "-c", &step])
+            .current_dir(&clone)
+            .env("PLACE", place.path())
+            .env(
+                "PATH",
+                format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()),
+            )
+            .env("BASE", "main")
+            .env("HEAD", &head)
+            .env("NUMBER", "9")
+            .env("TOKEN", SECRET)
+            .env("GITHUB_API_URL", "https://api.example")
+            .env("GITHUB_REPOSITORY", "me/zones")
+            .env("CI_API_V4_URL", "https://api.example")
+            .env("CI_PROJECT_ID", "7")
+            .env("CI_MERGE_REQUEST_IID", "9")
+            .env("CI_COMMIT_SHA", &head)
+            .env("TLSA_ROTATE_TOKEN", SECRET)
+            .output()
+            .unwrap();
+        let run = Run::from(output);
+        let ended = run.code != Some(0);
+        last = Some(run);
+        if ended {
+            break;
+        }
+    }
+    assert_eq!(git(&clone, "status --porcelain"), "", "{recipe}");
+    let read = |name: &str| fs::read_to_string(place.path().join(name)).unwrap_or_default();
+    assert!(read("headers").contains(SECRET), "{recipe}: {last:#?}");
+    assert!(
+        !read("asked").contains(SECRET),
+        "a secret on a command line"
+    );
+    (last.unwrap(), read("asked"), read("body"))
+}
+
+#[test]
+fn every_recipe_judges_a_request_and_keeps_one_comment() {
+    let far = Far::new(Publish::Branch);
+    far.runner.start(BEGIN).ends(0);
+    far.runner.advance(BEGIN).ends(3);
+    for (recipe, change, address) in RECIPES {
+        let (run, asked, body) = pipeline(&far, recipe, BRANCH, hours(1), "[]");
+        assert_eq!(run.code, Some(0), "{recipe}: {run:#?}");
+        assert!(
+            asked.contains(&format!("-X POST {address}")),
+            "{recipe}: {asked}"
+        );
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let text = body["body"].as_str().unwrap();
+        assert!(
+            text.starts_with("<!-- tlsa-rotate -->\n**tlsa-rotate**: "),
+            "{recipe}: {text}"
+        );
+        assert!(text.contains("it may be merged"), "{recipe}: {text}");
+        assert!(
+            text.contains("The plan of mail</summary>"),
+            "{recipe}: {text}"
+        );
+        assert!(
+            text.contains("```diff") || text.contains("| 3 "),
+            "{recipe}: {text}"
+        );
+        assert!(!text.contains("cannot be told here"), "{recipe}: {text}");
+        // The second time the same comment is changed.
+        let earlier =
+            "[{\"id\":1,\"body\":\"other\"},{\"id\":42,\"body\":\"<!-- tlsa-rotate -->\\nold\"}]";
+        let (_, asked, _) = pipeline(&far, recipe, BRANCH, hours(1), earlier);
+        assert!(
+            asked.contains(&format!("-X {change} {address}")),
+            "{recipe}: {asked}"
+        );
+        assert!(asked.contains("/42 "), "{recipe}: {asked}");
+    }
+    // A request that takes away what is required fails the pipeline, with the code that says how grave it is.
+    far.merge();
+    let person = far.person();
+    git(&person, "checkout --quiet -B revert");
+    git(&person, "revert --no-edit HEAD");
+    git(&person, "push --quiet origin revert");
+    for (recipe, ..) in RECIPES {
+        let (run, _, body) = pipeline(&far, recipe, "revert", hours(1), "[]");
+        assert_eq!(run.code, Some(4), "{recipe}: {run:#?}");
+        assert!(
+            body.contains("senders could refuse mail"),
+            "{recipe}: {body}"
+        );
+    }
+}
+
+/// The environment that the hooks are run in.
+fn hook(world: &World, name: &str, now: Instant, set: &[(&str, &str)], arguments: &[&str]) -> Run {
+    let program = world.path("../tlsa-rotate-at");
+    let program = program
+        .file_name()
+        .map(|name| world.path(".tlsa-rotate").join(name))
+        .unwrap();
+    executable(&program, &format!("exec {PROGRAM} --now {now} \"$@\""));
+    let mut command = Command::new(scripts("hooks").join(name));
+    command
+        .current_dir(world.path(""))
+        .env("TLSA_ROTATE", &program)
+        .env("TLSA_ROTATE_CONFIG", world.path("tlsa-rotate.toml"))
+        .env("LIVE", world.path("live/live.pem"))
+        .env(
+            "RELOAD",
+            format!("touch {}", world.path("live/reloaded").display()),
+        )
+        .args(arguments);
+    command.envs(set.iter().copied());
+    command.output().unwrap().into()
+}
+
+#[test]
+fn the_hooks_of_acme_clients_install_what_keeps_its_key_and_rotate_what_does_not() {
+    let world = World::new(Publish::Current);
+    let live = world.path("live/live.pem");
+    fs::write(
+        &live,
+        world.read("live/privkey.pem") + &world.read("live/fullchain.pem"),
+    )
+    .unwrap();
+    let (chain, key) = (
+        world.path("live/fullchain.pem"),
+        world.path("live/privkey.pem"),
+    );
+    let (chain, key) = (chain.to_str().unwrap(), key.to_str().unwrap());
+    let lineage = world.path("live").display().to_string();
+    let adapters: [(&str, Vec<(&str, &str)>); 3] = [
+        ("certbot", vec![("RENEWED_LINEAGE", &lineage)]),
+        (
+            "lego",
+            vec![("LEGO_CERT_PATH", chain), ("LEGO_CERT_KEY_PATH", key)],
+        ),
+        (
+            "acme.sh",
+            vec![("CERT_FULLCHAIN_PATH", chain), ("CERT_KEY_PATH", key)],
+        ),
+    ];
+    for (name, set) in &adapters {
+        hook(&world, name, BEGIN, set, &["mail"]).ends(0);
+        assert!(
+            world.path("live/reloaded").exists(),
+            "{name}: the same key is installed at once"
+        );
+        fs::remove_file(world.path("live/reloaded")).unwrap();
+        assert_eq!(
+            fs::metadata(&live).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+    }
+    assert!(
+        !world.path(rotation_support::JOURNAL).exists(),
+        "nothing was rotated"
+    );
+    // Another key: nothing is installed, a rotation begins.
+    let next = world.path("live/next");
+    fs::create_dir(&next).unwrap();
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+        ])
+        .args([
+            "-subj",
+            "/CN=mx1.example.com",
+            "-days",
+            "3650",
+            "-keyout",
+            "privkey.pem",
+            "-out",
+            "fullchain.pem",
+        ])
+        .current_dir(&next)
+        .output();
+    assert!(made.unwrap().status.success());
+    let before = fs::read(&live).unwrap();
+    let lineage = next.display().to_string();
+    hook(
+        &world,
+        "certbot",
+        BEGIN,
+        &[("RENEWED_LINEAGE", &lineage)],
+        &["mail"],
+    )
+    .ends(0);
+    assert_eq!(world.step(BEGIN), "Prepublishing");
+    assert_eq!(fs::read(&live).unwrap(), before);
+    // The deployment by hand, too early: refused, and nothing is installed.
+    let directory = world.path("keys/tls/mail.1").display().to_string();
+    let set = [
+        ("TLSA_ROTATE_CERTIFICATE", "mail"),
+        ("TLSA_ROTATE_DIRECTORY", &directory),
+    ];
+    hook(&world, "postfix", hours(1), &set, &[]).ends(3);
+    assert_eq!(fs::read(&live).unwrap(), before);
+    world.load();
+    world.advance(hours(1)).ends(0);
+    world.advance(hours(26)).ends(3);
+    assert_eq!(world.step(hours(26)), "SwapOpen");
+    hook(&world, "postfix", hours(26), &set, &[]).ends(0);
+    let installed = fs::read_to_string(&live).unwrap();
+    let incoming = fs::read_to_string(next.join("privkey.pem")).unwrap();
+    assert!(
+        installed.starts_with(&incoming),
+        "the key first, then the chain"
+    );
+    assert!(world.path("live/reloaded").exists());
+    assert_eq!(
+        fs::read_dir(world.path("live")).unwrap().count(),
+        6,
+        "no temporary file is left"
+    );
+    let _ = HOSTS;
+}
