@@ -94,9 +94,7 @@ fn emergencies(
         }
         let warning = compromised::warning(priority, &forecast);
         if global.format == Format::Json {
-            let mut document = warning.json();
-            document["rotation"] = json!(forecast.id.to_string());
-            documents.push(document);
+            documents.push(json!({"rotation": forecast.id.to_string(), "bounds": warning.json()}));
         } else {
             write!(out, "{}: {}", forecast.id, warning.text())?;
             writeln!(

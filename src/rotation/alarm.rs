@@ -148,6 +148,9 @@ fn plan(
             "make {} load the present zone now: look at its transfers and at what it was restored from",
             breach.holder.place()
         )),
+        Trouble::HeadUnfit if rotation.is_over() => plan.push(format!(
+            "put {key} back into {name} in git HEAD before any server loads it: revert that change"
+        )),
         Trouble::HeadUnfit => plan.push(format!(
             "put {key} back into {name} in git HEAD before any server loads it: revert that change, or merge what `tlsa-rotate advance` proposes"
         )),

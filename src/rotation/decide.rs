@@ -7,7 +7,7 @@ use super::alarm::{Alarm, Risk, alarms};
 use super::blocker::{Blocker, Who};
 use super::combination;
 use super::deadline::{self, Deadline};
-use super::due::Rest;
+use super::emergency::Priority;
 use super::exposure::Exposure;
 use super::gate::{self, Wanted};
 use super::observation::{Endpoint, Observation};
@@ -105,14 +105,14 @@ fn lapses(rotation: &Rotation, now: Instant, observation: &Observation) -> Vec<B
     told
 }
 
-struct Question<'a> {
-    rotation: &'a Rotation,
-    now: Instant,
-    observation: &'a Observation,
-    policy: &'a Policy,
+pub(super) struct Question<'a> {
+    pub(super) rotation: &'a Rotation,
+    pub(super) now: Instant,
+    pub(super) observation: &'a Observation,
+    pub(super) policy: &'a Policy,
 }
 
-type Answer = Result<Option<Event>, Vec<Blocker>>;
+pub(super) type Answer = Result<Option<Event>, Vec<Blocker>>;
 
 impl Question<'_> {
     fn actions(&self) -> Vec<Action> {
@@ -121,17 +121,18 @@ impl Question<'_> {
             Step::Started => vec![Action::AdmitKey],
             Step::Generated => vec![Action::ComputeAssociations],
             Step::Hashed | Step::Retired | Step::Aborted => vec![],
+            Step::SwapOpen => self.deployment(),
+            // An association leaves only while no host was seen that needs it.
+            Step::Retiring if !self.all_present(Wanted::Incoming) => vec![],
+            Step::Withdrawing if !self.all_present(Wanted::Current) => vec![],
             Step::Prepublishing
             | Step::Waiting
             | Step::Deployed
             | Step::Verified
             | Step::Reinstating
-            | Step::Reinstated => vec![zone()],
-            Step::SwapOpen => self.deployment(),
-            // An association leaves only while no host was seen that needs it.
-            Step::Retiring if !self.all_present(Wanted::Incoming) => vec![],
-            Step::Withdrawing if !self.all_present(Wanted::Current) => vec![],
-            Step::Retiring | Step::Withdrawing => vec![zone()],
+            | Step::Reinstated
+            | Step::Retiring
+            | Step::Withdrawing => vec![zone()],
             Step::Replacing | Step::Replaced => {
                 let mut actions = vec![zone()];
                 actions.extend(self.deploy());
@@ -153,7 +154,7 @@ impl Question<'_> {
                 .served_and_merged(wait_span(self.rotation, self.policy))
                 .map(|ttl| Some(Event::PrepublishServed { ttl })),
             Step::Waiting => {
-                let objections = witness::before_swap(self.observation);
+                let objections = self.unless_hurried(witness::before_swap(self.observation));
                 self.waited(
                     wait::swap_gate,
                     Blocker::CachesMayLackIt,
@@ -168,7 +169,7 @@ impl Question<'_> {
                     self.presented(Wanted::Incoming),
                     self.as_demanded(Span::ZERO),
                     // What senders report of the soak arrives a day after it.
-                    witness::after_swap(self.rotation, self.observation),
+                    self.unless_hurried(witness::after_swap(self.rotation, self.observation)),
                 ],
                 Event::RetireDecided,
             ),
@@ -245,78 +246,6 @@ impl Question<'_> {
         )
     }
 
-    /// Deployment is asked for only in a run that saw every server serve both (step 5's gate, re-observed).
-    fn deployment(&self) -> Vec<Action> {
-        let mut actions = vec![Action::ChangeZone(self.rotation.requirement())];
-        if self.rotation.held.is_some() {
-            actions.extend(self.roll_back());
-        } else if !self.rests()
-            && self.as_demanded(self.policy.soak).is_empty()
-            && witness::before_swap(self.observation).is_empty()
-        {
-            actions.extend(self.deploy());
-        }
-        actions
-    }
-
-    /// Whether the next key is to rest, published, until it is due.
-    fn rests(&self) -> bool {
-        self.policy.rest != Rest::No && !self.rotation.released
-    }
-
-    /// The hosts that may get the incoming key now: the first of those that lack it, as many as go at a time. A host that
-    /// cannot be seen counts as one that lacks it, so that no other is touched while it may be down.
-    fn deploy(&self) -> Option<Action> {
-        let lacking = gate::not_presenting(self.rotation, self.observation, Wanted::Incoming);
-        let mut hosts: Vec<&str> = lacking.iter().map(|e| e.host.as_str()).collect();
-        hosts.dedup();
-        let most = self.policy.concurrent.and_then(|n| usize::try_from(n).ok());
-        hosts.truncate(most.unwrap_or(usize::MAX));
-        let now: BTreeSet<Endpoint> = lacking
-            .iter()
-            .filter(|endpoint| hosts.contains(&endpoint.host.as_str()))
-            .cloned()
-            .collect();
-        (!now.is_empty()).then_some(Action::Deploy(now))
-    }
-
-    /// The previous key is asked for only where no server, nor git HEAD, was seen without its record.
-    fn roll_back(&self) -> Option<Action> {
-        let mut would_meet = Exposure::default().with_seen(self.rotation, self.observation);
-        would_meet.hosts = Exposure::of_previous_keys(self.rotation).hosts;
-        if !promise::breaches(&would_meet).is_empty() {
-            return None;
-        }
-        let hosts = gate::not_presenting(self.rotation, self.observation, Wanted::Current);
-        (!hosts.is_empty()).then_some(Action::RollBack(hosts))
-    }
-
-    fn deployed(&self) -> Answer {
-        if let Some(reason) = self.rotation.held.clone() {
-            let mut blockers = self.presented(Wanted::Current);
-            blockers.push(Blocker::Held { reason });
-            return Err(blockers);
-        }
-        let hosts = self.presented(Wanted::Incoming);
-        let places = self.as_demanded(self.policy.soak);
-        if hosts.is_empty() && places.is_empty() {
-            return Ok(Some(Event::HostsPresentedIncoming));
-        }
-        match self.policy.rest {
-            Rest::Until(Some(due)) if self.rests() && self.now >= due.at => {
-                return Ok(Some(Event::DeploymentReleased { why: due.why }));
-            }
-            Rest::Until(due) if self.rests() => {
-                return Err([vec![Blocker::Resting { due }], places].concat());
-            }
-            Rest::No | Rest::Until(_) => {}
-        }
-        if self.policy.concurrent == Some(0) {
-            return Err(vec![Blocker::Paced]);
-        }
-        Err([hosts, places, witness::before_swap(self.observation)].concat())
-    }
-
     fn soaked(&self) -> Answer {
         let gate = wait::soak_gate(self.rotation.since, self.policy);
         let time = (self.now < gate.opens).then_some(Blocker::Soaking(gate));
@@ -326,7 +255,7 @@ impl Question<'_> {
                 self.presented(Wanted::Incoming),
                 // Passing DANE means against what is published: every server must still serve it.
                 self.as_demanded(Span::ZERO),
-                witness::after_swap(self.rotation, self.observation),
+                self.unless_hurried(witness::after_swap(self.rotation, self.observation)),
             ],
             Event::SoakPassed,
         )
@@ -361,7 +290,16 @@ impl Question<'_> {
         }
     }
 
-    fn presented(&self, wanted: Wanted) -> Vec<Blocker> {
+    /// What others object, except where security goes first: a key that is known to be compromised is replaced all the same.
+    pub(super) fn unless_hurried(&self, objections: Vec<Blocker>) -> Vec<Blocker> {
+        if self.rotation.emergency == Some(Priority::Security) {
+            Vec::new()
+        } else {
+            objections
+        }
+    }
+
+    pub(super) fn presented(&self, wanted: Wanted) -> Vec<Blocker> {
         gate::presented(self.rotation, self.observation, wanted)
     }
 
@@ -370,7 +308,7 @@ impl Question<'_> {
     }
 
     /// What keeps git HEAD or a server from the step's requirement; nothing if all meet it.
-    fn as_demanded(&self, until_next_gate: Span) -> Vec<Blocker> {
+    pub(super) fn as_demanded(&self, until_next_gate: Span) -> Vec<Blocker> {
         self.served_and_merged(until_next_gate)
             .err()
             .unwrap_or_default()

@@ -3,6 +3,7 @@
 //! One text for the plan, the commit message and the status, so that they cannot disagree.
 
 use super::step::Step;
+use std::fmt;
 
 /// One of the seven steps of the choreography.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,5 +127,62 @@ impl Step {
             Self::Withdrawing => "on the way back: the incoming associations leave the zone",
             Self::Aborted => "given up safely",
         }
+    }
+}
+
+impl Step {
+    /// Every step, in the order of a rotation.
+    pub const ALL: [Self; 17] = [
+        Self::Started,
+        Self::Generated,
+        Self::Hashed,
+        Self::Prepublishing,
+        Self::Waiting,
+        Self::SwapOpen,
+        Self::Deployed,
+        Self::Verified,
+        Self::Retiring,
+        Self::Retired,
+        Self::Replacing,
+        Self::Replaced,
+        Self::Reinstating,
+        Self::Reinstated,
+        Self::RollingBack,
+        Self::Withdrawing,
+        Self::Aborted,
+    ];
+
+    /// Whether a rotation in this step is over, well or given up.
+    pub fn is_the_end(self) -> bool {
+        matches!(self, Self::Retired | Self::Aborted)
+    }
+
+    /// The step's name in one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Started => "Started",
+            Self::Generated => "Generated",
+            Self::Hashed => "Hashed",
+            Self::Prepublishing => "Prepublishing",
+            Self::Waiting => "Waiting",
+            Self::SwapOpen => "SwapOpen",
+            Self::Deployed => "Deployed",
+            Self::Verified => "Verified",
+            Self::Retiring => "Retiring",
+            Self::Retired => "Retired",
+            Self::Replacing => "Replacing",
+            Self::Replaced => "Replaced",
+            Self::Reinstating => "Reinstating",
+            Self::Reinstated => "Reinstated",
+            Self::RollingBack => "RollingBack",
+            Self::Withdrawing => "Withdrawing",
+            Self::Aborted => "Aborted",
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }

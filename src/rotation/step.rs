@@ -11,6 +11,7 @@ pub use super::event::Event;
 use super::exposure::Chain;
 use super::observation::{Endpoint, TlsaName};
 pub use super::requirement::Requirement;
+use super::table;
 use super::timing::{Instant, Ttl};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -137,7 +138,7 @@ pub fn apply(
     if at < rotation.since {
         return Err(refuse("it is dated before the event that precedes it"));
     }
-    let next = successor(rotation, event).ok_or_else(|| refuse("no such transition"))?;
+    let next = table::successor(rotation, event).ok_or_else(|| refuse("no such transition"))?;
     let mut after = Rotation {
         step: next,
         ..rotation.clone()
@@ -221,81 +222,6 @@ fn note(
         _ => {}
     }
     Ok(())
-}
-
-/// The table itself: which step follows. One line for each transition, in the order of a rotation.
-#[allow(clippy::match_same_arms)]
-fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
-    use self::Step as S;
-    let step = rotation.step;
-    Some(match (step, event) {
-        (S::Started, Event::KeyAdmitted { .. }) => S::Generated,
-        (S::Started | S::Generated | S::Hashed, Event::SurroundingsFound { .. }) => step,
-        (S::Generated, Event::AssociationsComputed { .. }) => S::Hashed,
-        (S::Hashed, Event::PrepublishDecided) => S::Prepublishing,
-        (
-            S::Hashed | S::Prepublishing | S::Retiring | S::Replacing | S::Reinstating,
-            Event::HigherTtlSeen { .. },
-        ) => step,
-        (S::Prepublishing, Event::PrepublishServed { .. }) => S::Waiting,
-        (
-            S::Waiting | S::SwapOpen | S::Deployed | S::Verified,
-            Event::MergeReverted { .. } | Event::ServerRegressed { .. },
-        ) => S::Prepublishing,
-        (S::Waiting, Event::SwapOpened) => S::SwapOpen,
-        (
-            S::Hashed | S::Prepublishing | S::Waiting | S::SwapOpen,
-            Event::DeploymentReleased { .. },
-        ) => step,
-        (S::SwapOpen, Event::HostsPresentedIncoming) => S::Deployed,
-        (S::Deployed | S::Verified, Event::HostRegressed { .. }) => S::SwapOpen,
-        (S::SwapOpen | S::Deployed | S::Verified, Event::RollbackRequested { .. }) => S::SwapOpen,
-        (S::Deployed | S::Verified, Event::OldWithdrawn { .. }) => S::Reinstating,
-        (S::Deployed, Event::SoakPassed) => S::Verified,
-        (S::Verified, Event::RetireDecided) => S::Retiring,
-        (S::Retiring, Event::RetireServed) => S::Retired,
-        // The way back.
-        (S::Started | S::Generated | S::Hashed, Event::AbortRequested { .. }) => S::Aborted,
-        (
-            S::Prepublishing | S::Waiting | S::SwapOpen | S::Deployed | S::Verified,
-            Event::AbortRequested { .. },
-        ) => S::RollingBack,
-        (S::RollingBack, Event::WithdrawalDecided) => S::Withdrawing,
-        (S::Withdrawing, Event::WithdrawalServed) => S::Aborted,
-        // The way back from step 7: caches may hold the incoming associations alone.
-        (S::Retiring | S::Reinstating | S::Reinstated, Event::AbortRequested { .. })
-            if rotation.abort_reason.is_none() =>
-        {
-            S::Reinstating
-        }
-        (S::Reinstating, Event::ReinstatementServed { .. }) => S::Reinstated,
-        (S::Reinstated, Event::MergeReverted { .. } | Event::ServerRegressed { .. }) => {
-            S::Reinstating
-        }
-        (S::Reinstated, Event::ReturnOpened) if rotation.abort_reason.is_some() => S::RollingBack,
-        (S::Reinstated, Event::ReturnOpened) => S::SwapOpen,
-        // Emergency.
-        (_, Event::EmergencyDeclared { priority, .. }) => {
-            return emergency(rotation, *priority);
-        }
-        (S::Replacing, Event::ReplacementServed { .. }) => S::Replaced,
-        (S::Replaced, Event::MergeReverted { .. } | Event::ServerRegressed { .. }) => S::Replacing,
-        (S::Replaced, Event::ReplacementVerified) => S::Retired,
-        // What is only remembered.
-        (_, Event::SignatureSeen { .. } | Event::RisksSeen { .. }) => step,
-        _ => return None,
-    })
-}
-
-/// Once both are in every cache, no priority need break the promise; before, security does.
-fn emergency(rotation: &Rotation, priority: Priority) -> Option<Step> {
-    use self::Step as S;
-    match (rotation.step, priority) {
-        (S::Hashed | S::Prepublishing | S::Waiting, Priority::Security) => Some(S::Replacing),
-        (S::Hashed | S::Prepublishing | S::Waiting, Priority::Delivery)
-        | (S::SwapOpen | S::Deployed | S::Verified | S::Retiring, _) => Some(rotation.step),
-        _ => None,
-    }
 }
 
 fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str> {
@@ -433,63 +359,6 @@ impl Rotation {
     /// Whether the rotation has ended, well or given up.
     pub fn is_over(&self) -> bool {
         self.step.is_the_end()
-    }
-}
-
-impl Step {
-    /// Every step, in the order of a rotation.
-    pub const ALL: [Self; 17] = [
-        Self::Started,
-        Self::Generated,
-        Self::Hashed,
-        Self::Prepublishing,
-        Self::Waiting,
-        Self::SwapOpen,
-        Self::Deployed,
-        Self::Verified,
-        Self::Retiring,
-        Self::Retired,
-        Self::Replacing,
-        Self::Replaced,
-        Self::Reinstating,
-        Self::Reinstated,
-        Self::RollingBack,
-        Self::Withdrawing,
-        Self::Aborted,
-    ];
-
-    /// Whether a rotation in this step is over, well or given up.
-    pub fn is_the_end(self) -> bool {
-        matches!(self, Self::Retired | Self::Aborted)
-    }
-
-    /// The step's name in one word.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Started => "Started",
-            Self::Generated => "Generated",
-            Self::Hashed => "Hashed",
-            Self::Prepublishing => "Prepublishing",
-            Self::Waiting => "Waiting",
-            Self::SwapOpen => "SwapOpen",
-            Self::Deployed => "Deployed",
-            Self::Verified => "Verified",
-            Self::Retiring => "Retiring",
-            Self::Retired => "Retired",
-            Self::Replacing => "Replacing",
-            Self::Replaced => "Replaced",
-            Self::Reinstating => "Reinstating",
-            Self::Reinstated => "Reinstated",
-            Self::RollingBack => "RollingBack",
-            Self::Withdrawing => "Withdrawing",
-            Self::Aborted => "Aborted",
-        }
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 

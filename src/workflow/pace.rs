@@ -49,7 +49,9 @@ pub(super) fn policy(
         // Where the live files cannot be read nothing is known to be due: it rests until somebody says otherwise.
         policy.rest = live(case).map_or(Rest::Until(None), |live| cadence.rest(live));
     }
-    let (Step::SwapOpen, Some(concurrent)) = (state.step, policy.concurrent) else {
+    // Zones and other journals are read only where a deployment is at hand.
+    let deploys = state.held.is_none() && (state.released || policy.rest == Rest::No);
+    let (Step::SwapOpen, Some(concurrent), true) = (state.step, policy.concurrent, deploys) else {
         return (policy, None);
     };
     let before = before_it(workspace, case.certificate, state, now);

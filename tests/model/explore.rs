@@ -2,13 +2,14 @@
 
 use crate::faults;
 use crate::judge;
-use crate::machine::{Machine, Number, Outcome};
+use crate::machine::{Machine, Number, Outcome, endpoint};
 use crate::mutants::{Mutant, Proof};
 use crate::setting::Setting;
 use crate::world::{FULL, Key, Move, NEW, OLD, TTL, Wish, World};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tlsa_rotate::rotation::decide::Action;
 use tlsa_rotate::rotation::emergency::Priority;
+use tlsa_rotate::rotation::observation::Endpoint;
 use tlsa_rotate::rotation::step::{Event, Step};
 
 /// A state of everything.
@@ -170,7 +171,7 @@ impl Search {
             }
         }
         if wrong.is_none() && self.proof != Proof::Refusal {
-            *wrong = self.asks_too_much(after, &outcome, most);
+            *wrong = self.asks_too_much(world, after, &outcome, most);
         }
         if wrong.is_none() && self.setting.faults {
             *wrong = faults::wrong(next, self.machine.state(after), &outcome.decision);
@@ -179,7 +180,13 @@ impl Search {
     }
 
     /// What the machine asks people to do and must not.
-    fn asks_too_much(&self, after: Number, outcome: &Outcome, most: usize) -> Option<String> {
+    fn asks_too_much(
+        &self,
+        world: &World,
+        after: Number,
+        outcome: &Outcome,
+        most: usize,
+    ) -> Option<String> {
         if outcome.writes.len() > most {
             return None; // it was killed before it could ask
         }
@@ -190,6 +197,8 @@ impl Search {
                 let at_once = state.rotation.emergency == Some(Priority::Security);
                 let why = if endpoints.len() > 1 && !at_once {
                     "two hosts are to be deployed at a time"
+                } else if !at_once && another_may_be_down(world, endpoints) {
+                    "a host is to be deployed while another may be down"
                 } else if state.rotation.held.is_some() {
                     "a deployment is asked for although it is held"
                 } else if rests && state.step == Step::SwapOpen {
@@ -318,4 +327,16 @@ fn is_the_price(world: &World) -> bool {
             || !world.all_hosts(Key::New)
             || world.servers.iter().any(|v| v.set & NEW != NEW)
     })
+}
+
+/// Whether a host that is plainly well with its old key is asked for while another is silent, or has changed one chain of two.
+fn another_may_be_down(world: &World, asked: &BTreeSet<Endpoint>) -> bool {
+    let may_be_down = |host: usize| {
+        let [rsa, ecdsa] = world.hosts[host];
+        world.host_is_silent(host) || rsa != ecdsa
+    };
+    let hosts = || 0..world.hosts.len();
+    let is_asked = |host: usize| asked.contains(&endpoint(host));
+    hosts().any(|host| is_asked(host) && !may_be_down(host))
+        && hosts().any(|host| !is_asked(host) && may_be_down(host))
 }

@@ -21,6 +21,7 @@ mod judge;
 mod machine;
 mod mutants;
 mod setting;
+mod sight;
 mod world;
 
 use explore::{Checked, check};

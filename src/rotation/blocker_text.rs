@@ -1,0 +1,179 @@
+//! Every refusal of the machine in words: what was expected, what was seen, and where.
+
+use super::association::Association;
+use super::blocker::Blocker;
+use super::wait::Binding;
+use std::fmt;
+
+impl fmt::Display for Blocker {
+    /// What was expected, what was seen, and where.
+    #[allow(clippy::too_many_lines)] // one arm for each refusal
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::KeyMissing => f.write_str("the next key does not exist yet"),
+            Self::NotMerged {
+                name,
+                missing,
+                unwanted,
+            } => {
+                write!(
+                    f,
+                    "{name} TLSA in git HEAD {}",
+                    Difference { missing, unwanted }
+                )
+            }
+            Self::MergedUnknown { name, why } => {
+                write!(f, "{name} TLSA in git HEAD cannot be told: {why}")
+            }
+            Self::NotServed {
+                name,
+                authority,
+                missing,
+                unwanted,
+            } => {
+                write!(
+                    f,
+                    "{name} TLSA on {authority} {}",
+                    Difference { missing, unwanted }
+                )
+            }
+            Self::ServerUnknown {
+                name,
+                authority,
+                why,
+            } => {
+                write!(f, "{name} TLSA on {authority} cannot be told: {why}")
+            }
+            Self::SignatureWindow {
+                name,
+                authority,
+                inception,
+                expiration,
+                needed_until,
+            } => write!(
+                f,
+                "the signature over {name} TLSA on {authority} holds from {inception} to {expiration}; it must hold now and until {needed_until}"
+            ),
+            Self::NothingObserved { what } => write!(f, "nothing could be asked about {what}"),
+            Self::CachesMayLackIt(gate) => write!(
+                f,
+                "caches may lack the incoming association until {} ({} binds; the protocols alone would ask for {})",
+                gate.opens, gate.binds, gate.protocol
+            ),
+            Self::Soaking(gate) => {
+                write!(f, "the soak runs until {} ({})", gate.opens, Binding::Soak)
+            }
+            Self::WrongKey {
+                endpoint,
+                address,
+                algorithm,
+                presents,
+                incoming_wanted,
+            } => write!(
+                f,
+                "{endpoint} on {address} presents {} ({algorithm}), not {}",
+                presents.short(),
+                if *incoming_wanted {
+                    "an incoming key"
+                } else {
+                    "the previous key"
+                }
+            ),
+            Self::HostUnknown {
+                endpoint,
+                address,
+                algorithm,
+                why,
+            } => {
+                write!(
+                    f,
+                    "which {algorithm} key {endpoint} presents on {address} cannot be told: {why}"
+                )
+            }
+            Self::NoCertificate { endpoint, address } => {
+                write!(
+                    f,
+                    "{endpoint} on {address} presents no certificate, RSA or ECDSA"
+                )
+            }
+            Self::OnlyStayingKey { endpoint, address } => write!(
+                f,
+                "{endpoint} on {address} presents only a key that is not replaced, no incoming one"
+            ),
+            Self::OtherCertificate {
+                endpoint,
+                address,
+                presents,
+            } => write!(
+                f,
+                "{endpoint} on {address} presents the incoming key {} in another certificate",
+                presents.short()
+            ),
+            Self::CombinationLost(lost) => write!(
+                f,
+                "{} TLSA: no `{}` record ({}) would match the chain of the incoming key {} (RFC 7671 §8)",
+                lost.name,
+                lost.combination,
+                short(&lost.records),
+                lost.key.short()
+            ),
+            Self::ExpiresTooSoon {
+                not_after,
+                needed_until,
+            } => write!(
+                f,
+                "the incoming certificate ends on {not_after}; the rotation would end on {needed_until} at the earliest"
+            ),
+            Self::Objected(objection) => write!(f, "{objection}"),
+            Self::Unsafe(breach) => write!(f, "the next step would refuse mail: {breach}"),
+            Self::Held { reason } => write!(f, "the deployment is held after a rollback: {reason}"),
+            Self::Resting { due: None } => {
+                f.write_str("the next key is published and rests until a person lets it go")
+            }
+            Self::Resting { due: Some(due) } => write!(
+                f,
+                "the next key is published and rests until {}: then {}",
+                due.at, due.why
+            ),
+            Self::Paced => {
+                f.write_str("other hosts of the same MX set are being deployed (policy concurrent)")
+            }
+            Self::CachesMayLackOld(gate) => write!(
+                f,
+                "caches may lack the previous association until {} ({} binds)",
+                gate.opens, gate.binds
+            ),
+            Self::OutageRuns(gate) => write!(
+                f,
+                "senders that hold the old RRset defer mail until {} ({})",
+                gate.opens, gate.binds
+            ),
+        }
+    }
+}
+
+fn short(set: &[Association]) -> String {
+    let short: Vec<String> = set.iter().map(Association::short).collect();
+    short.join(", ")
+}
+
+/// How an RRset differs from what is demanded, in words.
+struct Difference<'a> {
+    missing: &'a [Association],
+    unwanted: &'a [Association],
+}
+
+impl fmt::Display for Difference<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.missing, self.unwanted) {
+            (missing, []) => write!(f, "lacks {}", short(missing)),
+            ([], unwanted) => write!(f, "still holds {}", short(unwanted)),
+            (missing, unwanted) => write!(
+                f,
+                "lacks {} and still holds {}",
+                short(missing),
+                short(unwanted)
+            ),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Step 5: which hosts may be deployed now, which go back, and what holds a deployment (a rollback, a standby key that
+//! rests, other hosts whose turn it is).
+
+use super::blocker::Blocker;
+use super::decide::{Action, Answer, Question};
+use super::due::Rest;
+use super::exposure::Exposure;
+use super::gate::{self, Wanted};
+use super::observation::Endpoint;
+use super::promise::{self, Breach};
+use super::step::Event;
+use super::witness;
+use std::collections::BTreeSet;
+
+impl Question<'_> {
+    /// Deployment is asked for only in a run that saw every server serve both (step 5's gate, re-observed).
+    pub(super) fn deployment(&self) -> Vec<Action> {
+        let mut actions = vec![Action::ChangeZone(self.rotation.requirement())];
+        if self.rotation.held.is_some() {
+            actions.extend(self.roll_back());
+        } else if !self.rests()
+            && self.as_demanded(self.policy.soak).is_empty()
+            && self
+                .unless_hurried(witness::before_swap(self.observation))
+                .is_empty()
+        {
+            actions.extend(self.deploy());
+        }
+        actions
+    }
+
+    /// Whether the next key is to rest, published, until it is due.
+    fn rests(&self) -> bool {
+        self.policy.rest != Rest::No && !self.rotation.released
+    }
+
+    /// The hosts that may get the incoming key now, as many as go at a time: those that cannot be seen, or have it in part,
+    /// before those that plainly have the old one, so that no other host is touched while one may be down.
+    pub(super) fn deploy(&self) -> Option<Action> {
+        let lacking = gate::not_presenting(self.rotation, self.observation, Wanted::Incoming);
+        let unsettled = gate::not_presenting(self.rotation, self.observation, Wanted::Current);
+        let is_unsettled = |host: &&str| unsettled.iter().any(|e| e.host == *host);
+        let all: BTreeSet<&str> = lacking.iter().map(|e| e.host.as_str()).collect();
+        let (first, then): (Vec<&str>, Vec<&str>) = all.into_iter().partition(is_unsettled);
+        let most = self.policy.concurrent.and_then(|n| usize::try_from(n).ok());
+        let hosts: Vec<&str> = first
+            .into_iter()
+            .chain(then)
+            .take(most.unwrap_or(usize::MAX))
+            .collect();
+        let now: BTreeSet<Endpoint> = lacking
+            .iter()
+            .filter(|endpoint| hosts.contains(&endpoint.host.as_str()))
+            .cloned()
+            .collect();
+        (!now.is_empty()).then_some(Action::Deploy(now))
+    }
+
+    /// The previous key is asked for only where no server, nor git HEAD, was seen without its record.
+    pub(super) fn roll_back(&self) -> Option<Action> {
+        let mut would_meet = Exposure::default().with_seen(self.rotation, self.observation);
+        would_meet.hosts = Exposure::of_previous_keys(self.rotation).hosts;
+        if promise::breaches(&would_meet)
+            .iter()
+            .any(Breach::refuses_mail)
+        {
+            return None;
+        }
+        let hosts = gate::not_presenting(self.rotation, self.observation, Wanted::Current);
+        (!hosts.is_empty()).then_some(Action::RollBack(hosts))
+    }
+
+    pub(super) fn deployed(&self) -> Answer {
+        if let Some(reason) = self.rotation.held.clone() {
+            let mut blockers = self.presented(Wanted::Current);
+            blockers.push(Blocker::Held { reason });
+            return Err(blockers);
+        }
+        let hosts = self.presented(Wanted::Incoming);
+        let places = self.as_demanded(self.policy.soak);
+        if hosts.is_empty() && places.is_empty() {
+            return Ok(Some(Event::HostsPresentedIncoming));
+        }
+        match self.policy.rest {
+            Rest::Until(Some(due)) if self.rests() && self.now >= due.at => {
+                return Ok(Some(Event::DeploymentReleased { why: due.why }));
+            }
+            Rest::Until(due) if self.rests() => {
+                return Err([vec![Blocker::Resting { due }], places].concat());
+            }
+            Rest::No | Rest::Until(_) => {}
+        }
+        if self.policy.concurrent == Some(0) {
+            return Err(vec![Blocker::Paced]);
+        }
+        let objections = self.unless_hurried(witness::before_swap(self.observation));
+        Err([hosts, places, objections].concat())
+    }
+}

@@ -1,0 +1,444 @@
+//! Decisions at the edges, as a table each: signatures at every gate, deadlines, hosts in turn, records taken out early, and
+//! clocks that jump.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use tlsa_rotate::rotation::association::Association;
+use tlsa_rotate::rotation::blocker::Blocker;
+use tlsa_rotate::rotation::deadline::Of;
+use tlsa_rotate::rotation::decide::{Action, Decision, decide};
+use tlsa_rotate::rotation::due::{Due, Release, Rest};
+use tlsa_rotate::rotation::emergency::Priority;
+use tlsa_rotate::rotation::observation::{
+    Authority, Endpoint, KeyAlgorithm, Observation, Offer, Presented, Seen, ServedRrset,
+    SignatureWindow,
+};
+use tlsa_rotate::rotation::policy::Policy;
+use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
+use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
+use tlsa_rotate::rotation::witness::Witness;
+
+const START: u64 = 1_795_392_000; // 2026-11-23T00:00:00Z
+
+fn key(byte: u8) -> Association {
+    Association::dane_ee_spki_sha256([byte; 32])
+}
+
+fn set(keys: &[u8]) -> BTreeSet<Association> {
+    keys.iter().map(|byte| key(*byte)).collect()
+}
+
+fn mx(number: u8) -> Endpoint {
+    Endpoint {
+        host: format!("mx{number}.example.com"),
+        port: 25,
+    }
+}
+
+fn hours(n: u64) -> Instant {
+    Instant::from_unix(START) + Span::hours(n)
+}
+
+/// Three hosts, one key; TTL one hour. The rotation after the events of `way`, each at its hour.
+fn after(way: &[(u64, Event)]) -> Rotation {
+    let hosts = [1, 2, 3].map(mx);
+    let names = hosts.each_ref().map(Endpoint::tlsa_name);
+    let started = Event::Started {
+        endpoints: hosts.into(),
+        current: set(&[1]),
+        base: names.iter().map(|n| (n.clone(), set(&[1]))).collect(),
+        ttl: names.iter().map(|n| (n.clone(), Ttl(3600))).collect(),
+    };
+    let admitted = Event::KeyAdmitted {
+        not_after: hours(24 * 100),
+    };
+    let computed = Event::AssociationsComputed {
+        incoming: set(&[2]),
+    };
+    let first = [(0, admitted), (0, computed), (0, Event::PrepublishDecided)];
+    let begun = apply(None, hours(0), &started).unwrap();
+    first
+        .iter()
+        .chain(way)
+        .fold(begun, |rotation, (hour, event)| {
+            apply(Some(&rotation), hours(*hour), event).unwrap()
+        })
+}
+
+/// The way to a step: served at hour 1, open at 26, deployed at 27, verified at 51.
+fn at(step: Step) -> Rotation {
+    let way = [
+        (1, Event::PrepublishServed { ttl: Ttl(3600) }),
+        (26, Event::SwapOpened),
+        (27, Event::HostsPresentedIncoming),
+        (51, Event::SoakPassed),
+        (51, Event::RetireDecided),
+    ];
+    let events = match step {
+        Step::Prepublishing => 0,
+        Step::Waiting => 1,
+        Step::SwapOpen => 2,
+        Step::Deployed => 3,
+        Step::Verified => 4,
+        Step::Retiring => 5,
+        other => panic!("{other}"),
+    };
+    let rotation = after(&way[..events]);
+    assert_eq!(rotation.step, step);
+    rotation
+}
+
+struct World {
+    zone: Vec<u8>,
+    presents: [u8; 3],
+    signed_until: u64,
+    live_until: u64,
+}
+
+impl World {
+    fn of(zone: &[u8], presents: [u8; 3]) -> Self {
+        Self {
+            zone: zone.to_vec(),
+            presents,
+            signed_until: 9_999,
+            live_until: 9_999,
+        }
+    }
+
+    /// What a run sees; a host that presents 0 does not answer.
+    fn seen(&self, hour: u64) -> Observation {
+        let mut observation = Observation {
+            at: hours(hour),
+            merged: BTreeMap::new(),
+            served: BTreeMap::new(),
+            presented: BTreeMap::new(),
+            witness: Witness::default(),
+        };
+        for (number, presents) in (1..).zip(self.presents) {
+            let served = Seen::Known(ServedRrset {
+                associations: set(&self.zone),
+                ttl: Ttl(3600),
+                signature: SignatureWindow {
+                    inception: hours(0),
+                    expiration: hours(self.signed_until),
+                },
+            });
+            let name = mx(number).tlsa_name();
+            observation
+                .merged
+                .insert(name.clone(), Seen::Known(set(&self.zone)));
+            observation.served.insert(
+                name,
+                BTreeMap::from([(Authority("ns1 192.0.2.1:53".into()), served)]),
+            );
+            let offer = match presents {
+                0 => Seen::Unknown("timed out".into()),
+                byte => Seen::Known(Offer::Key(Presented::of_key(
+                    key(byte),
+                    hours(self.live_until),
+                ))),
+            };
+            let offers = BTreeMap::from([
+                (KeyAlgorithm::Ecdsa, offer),
+                (KeyAlgorithm::Rsa, Seen::Known(Offer::NotOffered)),
+            ]);
+            observation.presented.insert(
+                mx(number),
+                BTreeMap::from([("192.0.2.25".to_owned(), offers)]),
+            );
+        }
+        observation
+    }
+
+    fn decide(&self, rotation: &Rotation, hour: u64, policy: &Policy) -> Decision {
+        decide(rotation, hours(hour), &self.seen(hour), policy)
+    }
+}
+
+#[test]
+fn at_every_gate_the_signature_must_outlast_the_ttl_and_the_wait_to_the_next() {
+    // From the gate's hour: one hour of TTL, and 25 hours of wait, 24 of soak or nothing.
+    let table = [
+        (Step::Prepublishing, 1, [1; 3], 1 + 25, "the wait"),
+        (Step::Waiting, 26, [1; 3], 1 + 24, "the soak"),
+        (Step::SwapOpen, 27, [2; 3], 1 + 24, "the soak"),
+        (Step::Deployed, 51, [2; 3], 1, "nothing"),
+        (Step::Verified, 51, [2; 3], 1, "nothing"),
+    ];
+    for (step, hour, presents, lasts, ahead) in table {
+        for (signed_until, opens) in [(hour + lasts, true), (hour + lasts - 1, false)] {
+            let world = World {
+                signed_until,
+                ..World::of(&[1, 2], presents)
+            };
+            let decision = world.decide(&at(step), hour, &Policy::default());
+            assert_eq!(
+                decision.event.is_some(),
+                opens,
+                "{step}, before {ahead}, signed until {signed_until}: {decision:?}"
+            );
+            let windows = decision.blockers.iter();
+            let named = windows
+                .filter(|b| matches!(b, Blocker::SignatureWindow { .. }))
+                .count();
+            assert_eq!(named, if opens { 0 } else { 3 }, "{step}: {decision:?}");
+        }
+    }
+}
+
+#[test]
+fn ends_of_certificates_that_come_too_early_are_said_as_soon_as_they_can_be_known() {
+    let seen = |rotation: &Rotation, hour, live_until, policy: &Policy| {
+        let world = World {
+            live_until,
+            ..World::of(&[1, 2], [1; 3])
+        };
+        let decision = world.decide(rotation, hour, policy);
+        decision
+            .deadlines
+            .iter()
+            .map(|d| (d.of, d.needed_until))
+            .collect::<Vec<_>>()
+    };
+    let policy = Policy::default();
+    let prepublishing = at(Step::Prepublishing);
+    // Served now, at hour 5, the swap opens 25 hours later.
+    assert_eq!(seen(&prepublishing, 5, 30, &policy), []);
+    assert_eq!(
+        seen(&prepublishing, 5, 29, &policy),
+        [(Of::Live, hours(30))]
+    );
+    // Once the clock runs, its own end counts: hour 26.
+    assert_eq!(seen(&at(Step::Waiting), 20, 26, &policy), []);
+    assert_eq!(
+        seen(&at(Step::Waiting), 20, 25, &policy),
+        [(Of::Live, hours(26))]
+    );
+    // A standby key that is due later than the live certificate ends.
+    let due = Due {
+        at: hours(200),
+        why: Release::Age,
+    };
+    let resting = Policy {
+        rest: Rest::Until(Some(due)),
+        ..policy
+    };
+    assert_eq!(
+        seen(&at(Step::SwapOpen), 30, 199, &resting),
+        [(Of::Live, hours(200))]
+    );
+    // The incoming certificate ends on day 100: 24 hours of soak no longer fit.
+    let late = 24 * 100 - 23;
+    let found = seen(&at(Step::SwapOpen), late, 9_999, &policy);
+    assert_eq!(found, [(Of::Incoming, hours(late + 24))]);
+    let world = World::of(&[1, 2], [1; 3]);
+    let told = world.decide(&at(Step::SwapOpen), late, &policy).deadlines[0];
+    assert_eq!(
+        told.to_string(),
+        "the incoming certificate ends on 2027-03-03T00:00:00Z, before the rotation can be over on 2027-03-03T01:00:00Z"
+    );
+}
+
+#[test]
+fn hosts_are_deployed_in_turn_and_none_while_another_may_be_down() {
+    let table: [(&str, [u8; 3], Option<u32>, &[u8]); 7] = [
+        ("one at a time, in order", [1, 1, 1], Some(1), &[1]),
+        ("the next one once it is seen", [2, 1, 1], Some(1), &[2]),
+        ("two at a time", [2, 1, 1], Some(2), &[2, 3]),
+        ("all at once", [1, 1, 1], None, &[1, 2, 3]),
+        ("a silent host goes first", [1, 1, 0], Some(1), &[3]),
+        ("with a stranger's key too", [1, 9, 1], Some(1), &[2]),
+        (
+            "other hosts of the MX set go first",
+            [1, 1, 1],
+            Some(0),
+            &[],
+        ),
+    ];
+    for (situation, presents, concurrent, expected) in table {
+        let policy = Policy {
+            concurrent,
+            ..Policy::default()
+        };
+        let decision = World::of(&[1, 2], presents).decide(&at(Step::SwapOpen), 27, &policy);
+        let deploys = decision.actions.iter().find_map(|action| match action {
+            Action::Deploy(hosts) => Some(hosts.clone()),
+            _ => None,
+        });
+        let expected: BTreeSet<Endpoint> = expected.iter().map(|n| mx(*n)).collect();
+        assert_eq!(deploys.unwrap_or_default(), expected, "{situation}");
+        let paced = decision.blockers == [Blocker::Paced];
+        assert_eq!(paced, concurrent == Some(0), "{situation}: {decision:?}");
+    }
+}
+
+#[test]
+fn what_was_seen_takes_back_what_was_established() {
+    let table: [(&str, Step, &[u8], [u8; 3], &str, Step); 6] = [
+        (
+            "the incoming record is gone",
+            Step::Deployed,
+            &[1],
+            [2; 3],
+            "MergeReverted",
+            Step::Prepublishing,
+        ),
+        (
+            "also after the soak",
+            Step::Verified,
+            &[1],
+            [2; 3],
+            "MergeReverted",
+            Step::Prepublishing,
+        ),
+        (
+            "the old record is gone",
+            Step::Deployed,
+            &[2],
+            [2; 3],
+            "OldWithdrawn",
+            Step::Reinstating,
+        ),
+        (
+            "a host has its old key",
+            Step::Verified,
+            &[1, 2],
+            [2, 2, 1],
+            "HostRegressed",
+            Step::SwapOpen,
+        ),
+        (
+            "a host is silent",
+            Step::Deployed,
+            &[1, 2],
+            [2, 2, 0],
+            "",
+            Step::Deployed,
+        ),
+        (
+            "step 7 is not taken back by that",
+            Step::Retiring,
+            &[1, 2],
+            [2, 2, 1],
+            "",
+            Step::Retiring,
+        ),
+    ];
+    for (situation, step, zone, presents, event, then) in table {
+        let rotation = at(step);
+        let decision = World::of(zone, presents).decide(&rotation, 51, &Policy::default());
+        let found = decision.event.as_ref();
+        assert_eq!(
+            found.map_or("", Event::name),
+            event,
+            "{situation}: {decision:?}"
+        );
+        let next = found.map_or(step, |e| apply(Some(&rotation), hours(51), e).unwrap().step);
+        assert_eq!(next, then, "{situation}");
+    }
+}
+
+#[test]
+fn nothing_leaves_the_zone_while_a_host_was_seen_that_needs_it() {
+    let asks = |presents| {
+        let decision =
+            World::of(&[1, 2], presents).decide(&at(Step::Retiring), 52, &Policy::default());
+        decision
+            .actions
+            .iter()
+            .any(|a| matches!(a, Action::ChangeZone(_)))
+    };
+    assert!(asks([2; 3]));
+    assert!(!asks([2, 2, 1]), "one has the old key");
+    assert!(!asks([2, 2, 0]), "silence is no yes");
+}
+
+#[test]
+fn a_run_that_comes_late_looks_again_whatever_its_clock_says() {
+    // A year after the last run, the gate of time is long open; what is seen decides.
+    let late = 24 * 60;
+    let waiting = at(Step::Waiting);
+    let good = World::of(&[1, 2], [1; 3]).decide(&waiting, late, &Policy::default());
+    assert_eq!(good.event, Some(Event::SwapOpened));
+    let gone = World::of(&[1], [1; 3]).decide(&waiting, late, &Policy::default());
+    assert!(
+        matches!(gone.event, Some(Event::MergeReverted { .. })),
+        "{gone:?}"
+    );
+    let mut silent = World::of(&[1, 2], [1; 3]).seen(late);
+    for servers in silent.served.values_mut() {
+        for seen in servers.values_mut() {
+            *seen = Seen::Unknown("its signature has expired".into());
+        }
+    }
+    let none = decide(&waiting, hours(late), &silent, &Policy::default());
+    assert_eq!(none.event, None);
+}
+
+#[test]
+fn an_emergency_is_bounded_before_it_is_declared() {
+    let hour = Span::hours(1);
+    let table = [
+        (
+            Step::Prepublishing,
+            Priority::Delivery,
+            Span::ZERO,
+            hour * 2,
+            false,
+        ),
+        (
+            Step::Prepublishing,
+            Priority::Security,
+            hour,
+            Span::ZERO,
+            true,
+        ),
+        (Step::Waiting, Priority::Security, hour, Span::ZERO, true),
+        (
+            Step::SwapOpen,
+            Priority::Security,
+            Span::ZERO,
+            Span::ZERO,
+            false,
+        ),
+        (
+            Step::Deployed,
+            Priority::Delivery,
+            Span::ZERO,
+            Span::ZERO,
+            false,
+        ),
+    ];
+    for (step, priority, outage, wait, waives) in table {
+        let mut rotation = at(step);
+        for (until, kept) in [(100, 100), (90, 100), (110, 110)] {
+            let event = Event::SignatureSeen {
+                until: hours(until),
+            };
+            rotation = apply(Some(&rotation), hours(60), &event).unwrap();
+            let bounds = priority.bounds(&rotation);
+            assert_eq!(bounds.replay, Some(hours(kept)), "the latest seen");
+            assert_eq!(
+                (bounds.outage, bounds.wait, bounds.waives_the_promise),
+                (outage, wait, waives),
+                "{step}, {priority} first"
+            );
+        }
+    }
+    // What is worth remembering is offered once.
+    let world = World::of(&[1, 2], [1; 3]);
+    let first = world.decide(&at(Step::Waiting), 2, &Policy::default());
+    let [seen] = &first.remembered[..] else {
+        panic!("{first:?}")
+    };
+    let remembers = apply(Some(&at(Step::Waiting)), hours(2), seen).unwrap();
+    let again = world.decide(&remembers, 2, &Policy::default());
+    assert_eq!(again.remembered, []);
+}
