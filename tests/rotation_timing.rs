@@ -200,7 +200,7 @@ fn a_rehearsal_counts_refused_mails_of_every_way_but_ours() {
     let few = ["simulate", "mail", "--senders", "3000", "--seed", "7"];
     let text = world.run(BEGIN, &few).ends(0).stdout;
     assert!(
-        text.starts_with("mail: 3 000 senders with caches of their own, seed 7\n"),
+        text.starts_with("mail: 3 000 senders with caches of their own in 16 worlds, seed 7\n"),
         "{text}"
     );
     assert!(
@@ -221,7 +221,7 @@ fn a_rehearsal_counts_refused_mails_of_every_way_but_ours() {
         (&ways[0]["way"], &ways[0]["refused"]),
         (&"tlsa-rotate".into(), &0.into())
     );
-    for way in &ways[1..5] {
+    for way in &ways[1..] {
         assert!(way["refused"].as_u64() > Some(0), "{way}");
     }
     assert_eq!(json(&few), counted, "the same seed, the same numbers");
