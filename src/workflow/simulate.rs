@@ -118,10 +118,13 @@ const WORLDS: u64 = 16;
 pub fn rehearse(scenario: Scenario, senders: u64, seed: u64) -> Result<Rehearsal, WorkflowError> {
     let worlds = WORLDS.min(senders).max(1);
     let in_world = |world: u64| {
-        let from = senders.saturating_mul(world).wrapping_div(worlds);
-        let to = senders
-            .saturating_mul(world.saturating_add(1))
-            .wrapping_div(worlds);
+        let share = |of: u64| {
+            senders
+                .saturating_mul(of)
+                .checked_div(worlds)
+                .unwrap_or_default()
+        };
+        let (from, to) = (share(world), share(world.saturating_add(1)));
         // Seeds are far apart, so that one seed's worlds are not the next one's.
         let luck = seed.wrapping_mul(WORLDS).wrapping_add(world);
         simulation::rehearse(&scenario, from..to, luck)
