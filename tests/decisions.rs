@@ -699,10 +699,16 @@ fn with_forms(base: &[Association], staying: &[u8], incoming_issuer: Option<u8>)
     })
 }
 
+/// Situation, what stands in the RRset, who issued the incoming certificate, and the way out where there must be one.
+type Loss<'a> = (&'a str, Vec<Association>, Option<u8>, Option<&'a str>);
+/// Situation, what is presented of ECDSA and of RSA, and what must be said unless all is well.
+type Deployment<'a> = (&'a str, Seen<Offer>, Seen<Offer>, Option<Check>);
+type Check = fn(&[Blocker]) -> bool;
+
 #[test]
 fn a_combination_that_would_be_lost_is_said_before_anything_is_published() {
     let issuer = form(2, 1, 0xca);
-    let table: [(&str, Vec<Association>, Option<u8>, Option<&str>); 6] = [
+    let table: [Loss<'_>; 6] = [
         ("nothing but the key", vec![key(1)], None, None),
         (
             "an issuer of both",
@@ -793,8 +799,7 @@ fn a_host_is_deployed_by_the_certificate_that_records_are_of_and_by_a_key_that_i
     };
     let none = || Seen::Known(Offer::NotOffered);
     let new = || chain(vec![key(2), form(3, 0, 0xa2)], 2);
-    type Check = fn(&[Blocker]) -> bool;
-    let table: [(&str, Seen<Offer>, Seen<Offer>, Option<Check>); 5] = [
+    let table: [Deployment<'_>; 5] = [
         ("the very certificate", new(), none(), None),
         (
             "beside the key that stays",
@@ -837,7 +842,7 @@ fn a_host_is_deployed_by_the_certificate_that_records_are_of_and_by_a_key_that_i
                 "{situation}: {decision:?}"
             ),
             Some(is_expected) => {
-                assert!(is_expected(&decision.blockers), "{situation}: {decision:?}")
+                assert!(is_expected(&decision.blockers), "{situation}: {decision:?}");
             }
         }
     }

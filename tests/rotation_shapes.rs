@@ -67,7 +67,7 @@ fn with_records(text: &str, owner: &str, data: &[&str]) -> String {
     format!("{text}{}", lines.concat())
 }
 
-fn without_mx2(config: String) -> String {
+fn without_mx2(config: &str) -> String {
     let both = "hosts = [\"mx1.example.com\", \"mx2.example.com\"]";
     assert!(config.contains(both));
     let config = config.replace(both, "hosts = [\"mx1.example.com\"]");
@@ -122,7 +122,7 @@ fn other_forms_of_the_key_in_use_are_rotated_along() {
     let extra = [(3, 0, 1), (3, 1, 2)];
     let world = World::shaped(
         Publish::Current,
-        without_mx2,
+        |config| without_mx2(&config),
         |root| vec![live_key(root)],
         |text, live| {
             let data = extra.map(|numbers| record(&live[0].certificate, numbers));
@@ -178,7 +178,7 @@ fn an_issuer_that_stays_is_kept_and_one_that_does_not_is_said_before_publishing(
     issued(&bench, "moved", "new-ca");
     let world = World::shaped(
         Publish::Current,
-        |config| without_mx2(config).replace("live/fullchain.pem", "live/mail.chain.pem"),
+        |config| without_mx2(&config).replace("live/fullchain.pem", "live/mail.chain.pem"),
         |root| vec![copied(&bench, "live", &root.join("live"), "mail")],
         |text, live| {
             let issuer = record(&live[0].certificate, (2, 1, 1));
@@ -759,7 +759,7 @@ fn a_record_that_matches_nothing_is_told_and_left_alone() {
     let stale = format!("2 1 1 {}", "cd".repeat(32));
     let world = World::shaped(
         Publish::Current,
-        without_mx2,
+        |config| without_mx2(&config),
         |root| vec![live_key(root)],
         |text, _| with_records(&text, "_25._tcp.mx1", &[&stale]),
     );

@@ -30,18 +30,16 @@ fn git_at(world: &World, when: Instant, arguments: &[&str]) {
 /// Commits the zone with another TTL of mx1's records.
 fn ttl_at(world: &World, when: Instant, ttl: u32, serial: u32) {
     let zone = world.read(ZONE_FILE);
-    let mut changed = String::new();
-    for line in zone.lines() {
+    let changed = zone.lines().map(|line| {
         if line.starts_with("_25._tcp.mx1 ") {
-            changed.push_str(&format!("_25._tcp.mx1 {ttl} IN TLSA 3 1 1 (\n"));
+            format!("_25._tcp.mx1 {ttl} IN TLSA 3 1 1 (\n")
         } else if line.trim_start().starts_with("20261") && line.contains("; serial") {
-            changed.push_str(&format!(
-                "                        {serial} ; serial: date and count\n"
-            ));
+            format!("                        {serial} ; serial: date and count\n")
         } else {
-            changed.push_str(&format!("{line}\n"));
+            format!("{line}\n")
         }
-    }
+    });
+    let changed: String = changed.collect();
     world.write(ZONE_FILE, &changed);
     git_at(
         world,
@@ -200,7 +198,7 @@ fn a_rehearsal_counts_refused_mails_of_every_way_but_ours() {
     let few = ["simulate", "mail", "--senders", "3000", "--seed", "7"];
     let text = world.run(BEGIN, &few).ends(0).stdout;
     assert!(
-        text.starts_with("mail: 3 000 senders with caches of their own, seed 7\n"),
+        text.starts_with("mail: 3 000 senders with caches of their own in 16 worlds, seed 7\n"),
         "{text}"
     );
     assert!(
@@ -221,7 +219,7 @@ fn a_rehearsal_counts_refused_mails_of_every_way_but_ours() {
         (&ways[0]["way"], &ways[0]["refused"]),
         (&"tlsa-rotate".into(), &0.into())
     );
-    for way in &ways[1..5] {
+    for way in &ways[1..] {
         assert!(way["refused"].as_u64() > Some(0), "{way}");
     }
     assert_eq!(json(&few), counted, "the same seed, the same numbers");

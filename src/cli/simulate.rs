@@ -17,7 +17,8 @@ use std::path::PathBuf;
 #[command(
     after_help = "Every sender has a rhythm of its own (a mail every half hour to every five days) and a resolver: most \
 honour each TTL, one in ten caps it at an hour, one in five at a day; one in four prefetches; none serves stale answers, which \
-a validating sender must not use. The same seed gives the same numbers. Exit code 4: the policy of this rotation refuses mail."
+a validating sender must not use. They are shared out over 16 worlds, in which other secondaries miss a NOTIFY and reviews take \
+other times. The same seed gives the same numbers. Exit code 4: the policy of this rotation refuses mail."
 )]
 pub(crate) struct Simulate {
     /// Certificates to rehearse [default: all]
@@ -49,6 +50,7 @@ pub(crate) fn run(args: &Simulate, global: &Global) -> Result<Exit, Failure> {
             what: &what,
             scenario: &rehearsal.scenario,
             ways: &rehearsal.ways,
+            worlds: rehearsal.worlds,
             senders: args.senders,
             seed: args.seed,
         };

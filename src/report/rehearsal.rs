@@ -1,6 +1,6 @@
 //! A rehearsal as a table and as JSON: how many mails each way of rotating would have refused.
 
-use crate::rotation::simulation::{Scenario, Tally, Way};
+use crate::rotation::simulation::{Outcome, Scenario};
 use crate::rotation::timing::Span;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -12,8 +12,10 @@ pub struct Rehearsed<'a> {
     pub what: &'a str,
     /// What was rehearsed.
     pub scenario: &'a Scenario,
-    /// Every way with what became of the mails; the machine's first.
-    pub ways: &'a [(Way, Tally)],
+    /// What every way came to; the machine's first.
+    pub ways: &'a [Outcome],
+    /// In how many worlds.
+    pub worlds: u64,
     /// How many senders came.
     pub senders: u64,
     /// The seed that it all follows from.
@@ -23,17 +25,16 @@ pub struct Rehearsed<'a> {
 impl Rehearsed<'_> {
     /// Whether the machine's own way refused mail.
     pub fn machine_refuses(&self) -> bool {
-        self.ways
-            .first()
-            .is_some_and(|(_, tally)| tally.refused > 0)
+        self.ways.first().is_some_and(|way| way.tally.refused > 0)
     }
 
     /// For a terminal.
     pub fn text(&self) -> String {
         let mut text = format!(
-            "{}: {} senders with caches of their own, seed {}\n",
+            "{}: {} senders with caches of their own in {} worlds, seed {}\n",
             self.what,
             grouped(self.senders),
+            self.worlds,
             self.seed
         );
         let Scenario {
@@ -59,14 +60,15 @@ impl Rehearsed<'_> {
             "  policy   min_wait {}, safety_margin {}, soak {}\n",
             policy.min_wait, policy.safety_margin, policy.soak
         );
-        let widest = self.ways.iter().map(|(way, _)| way.name.len()).max();
+        let widest = self.ways.iter().map(|way| way.name.len()).max();
         let wide = widest.unwrap_or_default();
         let _ = writeln!(
             text,
             "{:<wide$}  {:>12}  {:>12}  {:>10}  from - to",
             "way of rotating", "mails", "refused", "senders"
         );
-        for (way, tally) in self.ways {
+        for way in self.ways {
+            let tally = &way.tally;
             let when = tally
                 .first
                 .zip(tally.last)
@@ -83,13 +85,11 @@ impl Rehearsed<'_> {
             let _ = writeln!(text, "{}", line.trim_end());
         }
         text.push('\n');
-        for (way, _) in self.ways {
+        for way in self.ways {
             let _ = writeln!(
                 text,
-                "{}: {}; it took {}.",
-                way.name,
-                way.story,
-                Span::seconds(way.took())
+                "{}: {}; it took {} at most.",
+                way.name, way.story, way.took
             );
         }
         text
@@ -100,11 +100,12 @@ impl Rehearsed<'_> {
         let hosts = self.scenario.hosts.iter().map(
             |host| json!({"name": host.name, "ttl": host.ttl, "published": host.is_published}),
         );
-        let ways = self.ways.iter().map(|(way, tally)| {
+        let ways = self.ways.iter().map(|way| {
+            let tally = &way.tally;
             json!({
                 "way": way.name,
                 "story": way.story,
-                "took": way.took(),
+                "took": way.took,
                 "mails": tally.mails,
                 "refused": tally.refused,
                 "senders_refused": tally.senders,
@@ -116,6 +117,7 @@ impl Rehearsed<'_> {
         json!({
             "what": self.what,
             "senders": self.senders,
+            "worlds": self.worlds,
             "seed": self.seed,
             "hosts": hosts.collect::<Vec<_>>(),
             "servers": self.scenario.servers,

@@ -8,7 +8,7 @@ use super::start;
 use crate::observe::addresses;
 use crate::rotation::observation::Endpoint;
 use crate::rotation::policy::Policy;
-use crate::rotation::simulation::{self, Host, Scenario, Tally, Way};
+use crate::rotation::simulation::{self, Host, Outcome, Scenario};
 use crate::rotation::timing::{Instant, Span, Ttl};
 use crate::workspace::Workspace;
 use crate::zone::content::Zone;
@@ -22,8 +22,10 @@ use std::thread;
 pub struct Rehearsal {
     /// What was rehearsed.
     pub scenario: Scenario,
-    /// Every way with what became of the mails; the machine's first.
-    pub ways: Vec<(Way, Tally)>,
+    /// In how many worlds.
+    pub worlds: u64,
+    /// What every way came to; the machine's first.
+    pub ways: Vec<Outcome>,
 }
 
 /// The scenario of a certificate as HEAD and the configuration have it.
@@ -109,31 +111,50 @@ fn refresh_of(zone: &Zone) -> Span {
         .map_or(Span::ZERO, |soa| Span::seconds(u64::from(soa.refresh)))
 }
 
+/// In how many worlds of different luck: which secondary misses a NOTIFY, how long a review takes.
+const WORLDS: u64 = 16;
+
 /// Rehearses the machine's way and the others with so many senders, on every processor there is.
 pub fn rehearse(scenario: Scenario, senders: u64, seed: u64) -> Result<Rehearsal, WorkflowError> {
-    let way = simulation::machine(&scenario, seed).map_err(WorkflowError::Illegal)?;
-    let mut ways = vec![way];
-    ways.extend(simulation::naive(&scenario, seed));
-    let shares = thread::available_parallelism().map_or(1, NonZero::get);
-    let share = senders.div_ceil(u64::try_from(shares).unwrap_or(1)).max(1);
-    let mut tallies = vec![Tally::default(); ways.len()];
-    thread::scope(|scope| {
-        let mut running = Vec::new();
-        let mut from = 0_u64;
-        while from < senders {
-            let to = from.saturating_add(share).min(senders);
-            let (scenario, ways) = (&scenario, &ways);
-            running.push(scope.spawn(move || simulation::tally(scenario, ways, from..to, seed)));
-            from = to;
-        }
-        for part in running {
-            for (all, tally) in tallies.iter_mut().zip(part.join().unwrap_or_default()) {
-                all.take_in(tally);
+    let worlds = WORLDS.min(senders).max(1);
+    let in_world = |world: u64| {
+        let share = |of: u64| {
+            senders
+                .saturating_mul(of)
+                .checked_div(worlds)
+                .unwrap_or_default()
+        };
+        let (from, to) = (share(world), share(world.saturating_add(1)));
+        // Seeds are far apart, so that one seed's worlds are not the next one's.
+        let luck = seed.wrapping_mul(WORLDS).wrapping_add(world);
+        simulation::rehearse(&scenario, from..to, luck)
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let outcomes: Vec<_> = thread::scope(|scope| {
+        let share = |first: usize| {
+            let worlds = (0..worlds).skip(first).step_by(threads);
+            scope.spawn(move || worlds.map(in_world).collect::<Vec<_>>())
+        };
+        let running: Vec<_> = (0..threads).map(share).collect();
+        let ended = running.into_iter();
+        ended
+            .flat_map(|running| running.join().unwrap_or_default())
+            .collect()
+    });
+    let mut ways: Vec<Outcome> = Vec::new();
+    for outcomes in outcomes {
+        let outcomes = outcomes.map_err(WorkflowError::Illegal)?;
+        if ways.is_empty() {
+            ways = outcomes;
+        } else {
+            for (all, outcome) in ways.iter_mut().zip(&outcomes) {
+                all.take_in(outcome);
             }
         }
-    });
+    }
     Ok(Rehearsal {
         scenario,
-        ways: ways.into_iter().zip(tallies).collect(),
+        worlds,
+        ways,
     })
 }

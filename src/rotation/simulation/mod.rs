@@ -16,7 +16,9 @@ pub use self::sender::{Tally, tally};
 pub use self::way::{Way, naive};
 
 use super::policy::Policy;
+use super::step::IllegalEvent;
 use super::timing::{Span, Ttl};
+use std::ops::Range;
 
 /// The zone, its servers and the policy that is rehearsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +56,45 @@ const BEGIN: u64 = 1_000_000_000;
 
 /// No resolver keeps anything longer (RFC 8767 §4 recommends the cap).
 const LONGEST_CACHED: u64 = 7 * 86_400;
+
+/// What a way of rotating came to, over one world of chance or several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The way's name.
+    pub name: &'static str,
+    /// What was done, in a sentence.
+    pub story: &'static str,
+    /// From the beginning to the last change, at the longest.
+    pub took: Span,
+    /// What became of the mails.
+    pub tally: Tally,
+}
+
+/// The machine's way and those without it in one world, by the luck of `seed`, with these senders; the machine's first.
+pub fn rehearse(
+    scenario: &Scenario,
+    senders: Range<u64>,
+    seed: u64,
+) -> Result<Vec<Outcome>, IllegalEvent> {
+    let mut ways = vec![machine(scenario, seed)?];
+    ways.extend(naive(scenario, seed));
+    let tallies = tally(scenario, &ways, senders, seed);
+    let outcome = |(way, tally): (&Way, Tally)| Outcome {
+        name: way.name,
+        story: way.story,
+        took: Span::seconds(way.took()),
+        tally,
+    };
+    Ok(ways.iter().zip(tallies).map(outcome).collect())
+}
+
+impl Outcome {
+    /// Counts the same way in another world in.
+    pub fn take_in(&mut self, other: &Self) {
+        self.took = self.took.max(other.took);
+        self.tally.take_in(other.tally);
+    }
+}
 
 impl Scenario {
     /// The longest that any cache keeps what it holds when the rotation begins.
