@@ -124,7 +124,7 @@ pub(super) fn retract(
     let Some((id, state)) = case.rotation.as_ref() else {
         return Ok(deeds);
     };
-    let stale: &[Purpose] = match state.step {
+    let outdated: &[Purpose] = match state.step {
         Step::Withdrawing | Step::Aborted => &[Purpose::Publish, Purpose::Reinstate],
         Step::Reinstating | Step::Reinstated => &[Purpose::Retire],
         Step::Replacing | Step::Replaced => &[Purpose::Publish],
@@ -136,7 +136,7 @@ pub(super) fn retract(
         };
         let upstream = Upstream::of(zone)?;
         let base = upstream.tip()?;
-        for purpose in stale {
+        for purpose in outdated {
             let step = format!("{id}/{purpose}");
             let site = upstream.site();
             if upstream.repository.retract(&branch, &step, &base, site)? {
