@@ -323,6 +323,7 @@ impl WorkflowError {
     }
 
     /// The ways out, one line each.
+    #[allow(clippy::too_many_lines)] // one arm for each error
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::NoSuchCertificate { known, .. } => vec![format!("there is: {}", known.join(", "))],
