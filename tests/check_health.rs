@@ -17,6 +17,7 @@ use https_support::{PolicyServer, Says, ok};
 use rotation_support::{BEGIN, Publish, Run, SIGNED, World, ZONE_FILE, hours};
 use serde_json::Value;
 use std::net::{TcpListener, UdpSocket};
+use tlsa_rotate::zone::content::Zone;
 
 /// Where the world's first server answers, as its configuration says.
 fn resolver(world: &World) -> String {
@@ -25,19 +26,32 @@ fn resolver(world: &World) -> String {
     servers.split('"').nth(1).unwrap().to_owned()
 }
 
+/// The DS of the world's zone, as the registrar would get it.
+fn ds(world: &World) -> String {
+    let ds = world.run(BEGIN, &["key", "ds", "example.com", "--keys", "keys"]);
+    ds.ends(0).stdout
+}
+
+/// `check` with the zone's own key as the trust anchor.
 fn check(world: &World, hour: u64, more: &[&str]) -> Run {
-    let anchor = world
-        .run(BEGIN, &["key", "ds", "example.com", "--keys", "keys"])
-        .ends(0);
-    world.write("anchor", &anchor.stdout);
+    world.write("anchor", &ds(world));
+    check_from(world, "anchor", hour, more)
+}
+
+fn check_from(world: &World, anchor: &str, hour: u64, more: &[&str]) -> Run {
     let resolver = resolver(world);
-    let arguments = ["check", "--resolver", &resolver, "--trust-anchor", "anchor"];
+    let arguments = ["check", "--resolver", &resolver, "--trust-anchor", anchor];
     world.run(hours(hour), &[&arguments[..], more].concat())
 }
 
 /// The findings that ask for something: severity, check, place, in order.
 fn findings(world: &World, hour: u64) -> (Option<i32>, Vec<String>) {
-    let run = check(world, hour, &["--format", "json"]);
+    world.write("anchor", &ds(world));
+    findings_from(world, "anchor", hour)
+}
+
+fn findings_from(world: &World, anchor: &str, hour: u64) -> (Option<i32>, Vec<String>) {
+    let run = check_from(world, anchor, hour, &["--format", "json"]);
     let document: Value =
         serde_json::from_str(&run.stdout).unwrap_or_else(|e| panic!("{e}: {run:#?}"));
     assert_eq!(document["schema"], "tlsa-rotate/check/v1");
@@ -350,4 +364,73 @@ fn an_mta_sts_policy_is_held_against_hosts_and_certificates() {
         world.read(SIGNED).contains("TLSA") && !world.tlsa("mx1.example.com").is_empty(),
         "{MX1}"
     );
+}
+
+/// The chain from a parent that we sign, with its DS right, doubled, wrong and missing.
+#[test]
+fn the_chain_from_the_parent_and_its_ds_are_looked_at() {
+    let world = World::new(Publish::File);
+    world
+        .run(BEGIN, &["key", "generate", "com", "--keys", "parent"])
+        .ends(0);
+    let anchor = world
+        .run(BEGIN, &["key", "ds", "com", "--keys", "parent"])
+        .ends(0);
+    world.write("parent.ds", &anchor.stdout);
+    world
+        .run(
+            BEGIN,
+            &["key", "generate", "example.com", "--keys", "others"],
+        )
+        .ends(0);
+    let right = ds(&world);
+    let stray = world
+        .run(BEGIN, &["key", "ds", "example.com", "--keys", "others"])
+        .ends(0)
+        .stdout;
+    let at = |severity: &str, checks: &[&str]| -> Vec<String> {
+        checks
+            .iter()
+            .map(|check| format!("{severity} {check}"))
+            .collect()
+    };
+    let nobody_goes_there = ["chain example.com.", "mx example.com MX"];
+    let unprotected = [
+        "chain example.com.",
+        "mx example.com MX",
+        "unprotected mx1.example.com:25",
+        "unprotected mx2.example.com:25",
+    ];
+    #[rustfmt::skip]
+    let table = [
+        (right.clone(), Vec::new(), 0, "as it should be"),
+        (format!("{right}{stray}"), at("person-needed", &["ds example.com."]), 3, "a DS of no key"),
+        (stray, at("delivery-at-risk", &nobody_goes_there), 4, "the DS of another key alone: senders defer"),
+        (String::new(), at("person-needed", &unprotected), 3, "no DS: mail flows, unprotected"),
+    ];
+    for (number, (records, expected, code, why)) in table.into_iter().enumerate() {
+        let zone = format!(
+            "$ORIGIN com.\n$TTL 3600\n@ SOA ns h {} 7200 3600 604800 300\n@ NS ns\nns A 192.0.2.1\n\
+             example NS ns1.example\nns1.example A 192.0.2.53\n{records}",
+            number + 1
+        );
+        world.write("parent.zone", &zone);
+        let arguments = [
+            "zone",
+            "sign",
+            "parent.zone",
+            "--keys",
+            "parent",
+            "--output",
+            "parent.signed",
+        ];
+        world.run(BEGIN, &arguments).ends(0);
+        let signed = world.read("parent.signed");
+        world.serve(0, Zone::parse(signed.as_bytes(), None).unwrap());
+        let (seen, mut found) = findings_from(&world, "parent.ds", 1);
+        found.sort();
+        let mut expected = expected;
+        expected.sort();
+        assert_eq!((seen, found), (Some(code), expected), "{why}");
+    }
 }

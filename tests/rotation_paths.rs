@@ -13,11 +13,13 @@ mod path_support;
 mod serve_support;
 
 use engine_support::{
-    Engine, PrimaryPlan, Secondary, at, bind_primary, knot_primary, ports, powerdns_primary, tell,
+    Engine, PrimaryPlan, Secondary, at, bind_primary, knot_primary, ports, powerdns_primary,
+    powerdns_primary_with, serial, tell,
 };
 use path_support::World;
-use serve_support::Peer;
+use serve_support::{Peer, until};
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
 const UPDATED: &str = "sign = \"external\"\nanchor = \"anchor\"\n";
@@ -128,4 +130,164 @@ fn our_own_hidden_primary_with_bind_and_nsd_behind_it() {
         log.contains("told 127.0.0.1") && log.contains(": the changes since"),
         "{log}"
     );
+}
+
+#[test]
+fn a_program_that_speaks_to_the_http_api_of_powerdns() {
+    let mut world = World::new();
+    let ports = ports(4);
+    let directory = tempfile::tempdir().unwrap();
+    let zone = world.zone();
+    let plan = PrimaryPlan {
+        directory: directory.path(),
+        port: ports[0],
+        zone: &zone,
+        notify: Some(ports[1]),
+    };
+    let api = format!(
+        "api=yes\napi-key=known to two\nwebserver=yes\nwebserver-address=127.0.0.1\nwebserver-port={}\n",
+        ports[3]
+    );
+    let _primary = powerdns_primary_with(&plan, &api);
+    world.anchor(ports[0]);
+    let servers = &ports[..3];
+    let _secondaries = secondaries((Engine::Knot, ports[1]), (Engine::Bind, ports[2]), ports[0]);
+    fs::write(world.path("api.key"), "known to two\n").unwrap();
+    fs::set_permissions(world.path("api.key"), fs::Permissions::from_mode(0o600)).unwrap();
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/provider-powerdns");
+    let publish = format!(
+        "publish = {{ command = [\"{program}\", \"http://127.0.0.1:{}\", \"api.key\"] }}\n",
+        ports[3]
+    );
+    world.configure(&format!("{UPDATED}{publish}"), servers);
+    world.rotate(servers, ports[2], || tell(ports[2]));
+}
+
+/// An engine that loads the zone we sign, from its file, and is told to by a command of its own.
+struct Loader {
+    name: &'static str,
+    start: fn(&World, &std::path::Path, &[u16]) -> (Peer, Vec<String>),
+}
+
+fn knot_loads(world: &World, directory: &std::path::Path, ports: &[u16]) -> (Peer, Vec<String>) {
+    let d = directory.display();
+    let signed = world.path("example.com.zone.signed");
+    let config = directory.join("knot.conf").display().to_string();
+    let text = format!(
+        "server:\n  listen: 127.0.0.1@{}\n  rundir: {d}\nlog:\n- target: stderr\n  any: info\ndatabase:\n  storage: {d}\n\
+         control:\n  listen: {d}/knot.sock\nzone:\n- domain: example.com\n  file: {}\n  zonefile-sync: -1\n  journal-content: none\n",
+        ports[0],
+        signed.display()
+    );
+    fs::write(&config, text).unwrap();
+    let peer = Peer::start("knotd", &["-c", &config], &directory.join("log"));
+    let reload = ["knotc", "-c", &config, "zone-reload", "example.com"];
+    (peer, reload.map(str::to_owned).into())
+}
+
+fn nsd_loads(world: &World, directory: &std::path::Path, ports: &[u16]) -> (Peer, Vec<String>) {
+    let d = directory.display();
+    let config = directory.join("nsd.conf").display().to_string();
+    let text = format!(
+        "server:\n ip-address: 127.0.0.1@{}\n username: \"\"\n chroot: \"\"\n zonesdir: {d}\n pidfile: {d}/nsd.pid\n database: \"\"\n \
+         xfrdfile: {d}/xfrd.state\n xfrdir: {d}\n zonelistfile: {d}/zone.list\n server-count: 1\n\
+         remote-control:\n control-enable: yes\n control-interface: {d}/nsd.sock\n\
+         zone:\n name: example.com\n zonefile: {}\n",
+        ports[0],
+        world.path("example.com.zone.signed").display()
+    );
+    fs::write(&config, text).unwrap();
+    let peer = Peer::start("nsd", &["-d", "-c", &config], &directory.join("log"));
+    (
+        peer,
+        ["nsd-control", "-c", &config, "reload", "example.com"]
+            .map(str::to_owned)
+            .into(),
+    )
+}
+
+fn powerdns_loads(
+    world: &World,
+    directory: &std::path::Path,
+    ports: &[u16],
+) -> (Peer, Vec<String>) {
+    let d = directory.display();
+    let zone = world.path("example.com.zone.signed");
+    fs::write(
+        directory.join("bind.conf"),
+        format!(
+            "zone \"example.com\" {{ type native; file \"{}\"; }};\n",
+            zone.display()
+        ),
+    )
+    .unwrap();
+    engine_support::pdnsutil_database(directory);
+    let text = format!(
+        "launch=bind\nbind-config={d}/bind.conf\nbind-dnssec-db={d}/bind.db\nlocal-address=127.0.0.1\nlocal-port={}\nsocket-dir={d}\n\
+         guardian=no\ndaemon=no\ndisable-syslog=yes\nwrite-pid=no\nquery-cache-ttl=0\ncache-ttl=0\nnegquery-cache-ttl=0\nsecurity-poll-suffix=\n",
+        ports[0]
+    );
+    fs::write(directory.join("pdns.conf"), text).unwrap();
+    engine_support::pdnsutil(directory, &["set-presigned", "example.com"]);
+    let peer = engine_support::powerdns_started(directory);
+    let config = format!("--config-dir={d}");
+    (
+        peer,
+        ["pdns_control", &config, "bind-reload-now", "example.com"]
+            .map(str::to_owned)
+            .into(),
+    )
+}
+
+#[test]
+fn the_zone_we_sign_is_loaded_from_its_file_by_the_command_of_each_engine() {
+    let loaders = [
+        Loader {
+            name: "Knot",
+            start: knot_loads,
+        },
+        Loader {
+            name: "NSD",
+            start: nsd_loads,
+        },
+        Loader {
+            name: "PowerDNS",
+            start: powerdns_loads,
+        },
+    ];
+    for Loader { name, start } in loaders {
+        let world = World::new();
+        let ports = ports(1);
+        fs::write(world.path("example.com.zone"), world.zone()).unwrap();
+        let lines = |reload: &[String]| {
+            format!(
+                "file = \"example.com.zone\"\nsign = {{ keys = \"keys\" }}\npublish = {{ file = true }}\nreload = {reload:?}\n"
+            )
+        };
+        world.configure(&lines(&["true".to_owned()]), &ports);
+        assert_eq!(
+            world
+                .run(&["key", "generate", "example.com", "--keys", "keys"])
+                .0,
+            0
+        );
+        world.advance();
+        let directory = tempfile::tempdir().unwrap();
+        let (_peer, reload) = start(&world, directory.path(), &ports);
+        until(&format!("{name} answers"), || {
+            serial(at(ports[0])).is_some()
+        });
+        // A command that fails is said with its output, and run again until it succeeds.
+        let broken = ["sh", "-c", "echo the server is not there >&2; exit 7"].map(str::to_owned);
+        world.configure(&lines(&broken), &ports);
+        assert_eq!(world.run(&["start", "mail"]).0, 0);
+        let (code, said) = world.run(&["advance"]);
+        assert_eq!(code, 1, "{said}");
+        assert!(
+            said.contains("failed (exit code 7)") && said.contains("the server is not there"),
+            "{said}"
+        );
+        world.configure(&lines(&reload), &ports);
+        world.advance_to("PrepublishServed");
+    }
 }

@@ -369,6 +369,70 @@ fn of_a_pair_both_keys_are_rotated_or_one() {
 }
 
 #[test]
+fn of_a_pair_a_key_that_comes_again_in_its_renewal_stays() {
+    let named = |root: &Path, name: &str| KeyFiles {
+        key: root.join(format!("live/{name}.key.pem")),
+        certificate: root.join(format!("live/{name}.pem")),
+        request: root.join(format!("live/{name}.csr.pem")),
+    };
+    let live = |root: &Path| {
+        let (ecdsa, rsa) = (live_key(root), named(root, "rsa"));
+        make_key(&rsa, KeyKind::Rsa2048);
+        let renewed = KeyFiles {
+            key: rsa.key.clone(),
+            ..named(root, "rsa.renewed")
+        };
+        make_key(&renewed, KeyKind::Rsa2048);
+        make_key(&named(root, "next"), KeyKind::EcdsaP256);
+        vec![ecdsa, rsa]
+    };
+    let config = |config: String| {
+        let config = config.replace(
+            "live = { certificate = \"live/fullchain.pem\" }",
+            "live = [{ certificate = \"live/fullchain.pem\" }, { certificate = \"live/rsa.pem\" }]",
+        );
+        config.replace(
+            "next = { generate = \"ecdsa-p256\" }",
+            "next = [{ certificate = \"live/rsa.renewed.pem\", key = \"live/rsa.key.pem\" }, \
+             { certificate = \"live/next.pem\", key = \"live/next.key.pem\" }]",
+        )
+    };
+    let world = World::shaped(Publish::Current, config, live, |text, live| {
+        let rsa = record(&live[1].certificate, (3, 1, 1));
+        let text = with_records(&text, "_25._tcp.mx1", &[&rsa]);
+        with_records(&text, "_25._tcp.mx2", &[&rsa])
+    });
+    let started = world.start(BEGIN).ends(0);
+    let stays = record(&world.path("live/rsa.pem"), (3, 1, 1));
+    let next = record(&world.path("live/next.pem"), (3, 1, 1));
+    assert_eq!(
+        started.stdout.matches("  in use   ").count(),
+        1,
+        "{started:#?}"
+    );
+    assert!(
+        started.stdout.contains(&format!("  next     {next}\n")),
+        "{started:#?}"
+    );
+    assert_eq!(
+        started.stdout.matches("  next     ").count(),
+        1,
+        "{started:#?}"
+    );
+    driven(&world, &|| {
+        for host in 0..2 {
+            let rsa = ("live/rsa.renewed.pem", "live/rsa.key.pem");
+            world.present(host, &[("live/next.pem", "live/next.key.pem"), rsa]);
+        }
+    });
+    let expected: Vec<String> = ["_25._tcp.mx1", "_25._tcp.mx2"]
+        .iter()
+        .flat_map(|owner| at(owner, &[&stays, &next]))
+        .collect();
+    assert_eq!(records(&world), expected);
+}
+
+#[test]
 fn a_renewal_under_the_same_key_is_nothing_to_do() {
     let renewed = |root: &Path| {
         // The same key in another certificate: what `certbot renew --reuse-key` leaves.

@@ -308,3 +308,57 @@ fn a_key_file_that_others_can_read_is_refused_and_no_secret_is_ever_shown() {
         assert!(!said.contains(SECRET), "{said}");
     }
 }
+
+/// What comes of a NOTIFY from an address of this machine.
+fn notify(server: std::net::SocketAddr, from: &str) -> u8 {
+    let message =
+        b"\xbe\xef\x24\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07example\x03com\x00\x00\x06\x00\x01";
+    let socket = std::net::UdpSocket::bind((from, 0)).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    socket.send_to(message, server).unwrap();
+    let mut answer = [0; 512];
+    socket.recv(&mut answer).unwrap();
+    answer[3] & 0x0f
+}
+
+#[test]
+fn each_operation_is_for_those_its_list_names() {
+    let keys = Keys::generate();
+    let signed = keys.sign(ZONE, &[]);
+    let options = [
+        "--allow-query",
+        "127.0.0.2",
+        "--allow-query",
+        "127.0.0.4/30",
+        "--allow-transfer",
+        "127.0.0.3",
+        "--allow-notify",
+        "127.0.0.9",
+    ];
+    let ours = serve(&signed, &options);
+    for (from, query, transfer, told) in [
+        ("127.0.0.1", false, false, false),
+        ("127.0.0.2", true, false, false),
+        ("127.0.0.3", false, true, false),
+        ("127.0.0.6", true, false, false),
+        ("127.0.0.9", false, false, true),
+    ] {
+        let asked = dig(ours.address, &["-b", from, APEX, "SOA"]);
+        assert_eq!(asked.contains("status: NOERROR"), query, "{from}: {asked}");
+        assert_eq!(asked.contains("status: REFUSED"), !query, "{from}: {asked}");
+        let sent = dig(ours.address, &["-b", from, APEX, "AXFR"]);
+        assert_eq!(sent.contains("XFR size"), transfer, "{from}: {sent}");
+        assert_eq!(
+            notify(ours.address, from),
+            if told { 0 } else { 5 },
+            "{from}"
+        );
+    }
+    serve_support::until("who may say so makes it read the zone again", || {
+        fs::read_to_string(&ours.log)
+            .unwrap()
+            .contains("(as before: secondaries will not fetch it)")
+    });
+}

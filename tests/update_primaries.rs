@@ -53,6 +53,7 @@ fn change(before: &[&str], added: &[&str], removed: &[&str]) -> RrsetChange {
         owner: name("_25._tcp.mx1.example.com."),
         rtype: Rtype::TLSA,
         before: all(before),
+        ttl: Ttl(60),
         added: all(added)
             .into_iter()
             .map(|rdata| (Ttl(60), rdata))

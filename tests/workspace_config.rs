@@ -365,14 +365,14 @@ fn every_mistake_is_told_with_its_line() {
             "{ git = { branch = \"tlsa-rotate/{rotation}\" } }",
             "\"git\"",
             &[
-                "10: `publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }, each also with serve = { … }, or { update = { server = …, tsig = … } }",
+                "10: `publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }, each also with serve = { … }, or { update = { server = …, tsig = … } }, or { command = [\"…\"] }",
             ],
         ),
         (
             "publish = { file = true }",
             "publish = { file = true, git = {} }",
             &[
-                "18: `publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }, each also with serve = { … }, or { update = { server = …, tsig = … } }",
+                "18: `publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }, each also with serve = { … }, or { update = { server = …, tsig = … } }, or { command = [\"…\"] }",
             ],
         ),
         (
@@ -709,7 +709,7 @@ fn a_zone_may_be_served_by_us_or_kept_by_its_primary() {
         ),
         (
             format!("sign = {{ keys = \"k\" }}\npublish = {update}"),
-            "goes with sign = \"external\"",
+            "go with sign = \"external\"",
         ),
         (
             format!("file = \"z\"\n{external}{{ file = true, serve = {{}} }}"),

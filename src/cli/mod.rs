@@ -37,6 +37,7 @@ mod tlsa_lines;
 mod tlsrpt;
 mod verify;
 mod verify_json;
+mod verify_servers;
 mod verify_view;
 mod zone;
 mod zone_sign;

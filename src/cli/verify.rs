@@ -3,19 +3,23 @@
 use super::record::{host, read_bounded, shown};
 use super::{Exit, Failure, Format, Global, verify_json, verify_view};
 use crate::observe::anchors::Anchors;
+use crate::observe::authorities::Limits;
 use crate::observe::chain::Validator;
 use crate::observe::resolver::{self, Resolvers};
-use crate::observe::senders_view::{Families, Overrides, Sender};
+use crate::observe::senders_view::{self, Families, Overrides, Sender, Tlsa};
 use crate::observe::smtp::Caller;
 use crate::observe::wait_for;
 use crate::workflow::verdict::Standing;
-use crate::workflow::verify::{self, Bounds, Question};
+use crate::workflow::verify::{self, Bounds, Question, Verification};
+use crate::workflow::zone_servers::{self, ZoneServers};
 use crate::workspace::config::duration;
 use crate::zone::name::Name;
 use clap::Args;
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where the system says which resolvers it uses.
@@ -51,6 +55,9 @@ pub(crate) struct VerifyArgs {
     /// Connect from this address
     #[arg(long, value_name = "ADDR")]
     via: Option<IpAddr>,
+    /// Ask every authoritative server of the zones that hold the TLSA records, too: who is lame, stale or wrong
+    #[arg(long)]
+    authorities: bool,
     /// IPv4 addresses only
     #[arg(short = '4', long, conflicts_with = "ipv6")]
     ipv4: bool,
@@ -71,7 +78,7 @@ pub(crate) fn run(args: &VerifyArgs, global: &Global) -> Result<Exit, Failure> {
     let servers = resolvers(&args.resolver)?;
     let anchors = anchors(args.trust_anchor.as_deref())?;
     let now = global.now();
-    let sender = Sender {
+    let sender = Arc::new(Sender {
         validator: Validator::new(
             Resolvers::new(servers, PATIENCE.min(args.timeout), AT_ONCE),
             anchors,
@@ -83,7 +90,7 @@ pub(crate) fn run(args: &VerifyArgs, global: &Global) -> Result<Exit, Failure> {
             (_, true) => Families::Six,
             _ => Families::Both,
         },
-    };
+    });
     let patient = Caller::default();
     let caller = Caller {
         step: patient.step.min(args.timeout),
@@ -95,15 +102,34 @@ pub(crate) fn run(args: &VerifyArgs, global: &Global) -> Result<Exit, Failure> {
         conversations: AT_ONCE,
         overall: args.timeout,
     };
-    let found = wait_for(verify::verify(&args.targets, sender, &caller, now, bounds))
-        .map_err(|e| Failure::wrong(format_args!("nothing can be asked over the network: {e}")))?;
+    let (found, zones) = wait_for(async {
+        let found = verify::verify(&args.targets, &sender, &caller, now, bounds).await;
+        let zones = if args.authorities {
+            let names = tlsa_names(&found);
+            zone_servers::look(
+                &sender.validator,
+                &names,
+                now,
+                Limits::default(),
+                args.timeout,
+            )
+            .await
+        } else {
+            Vec::new()
+        };
+        (found, zones)
+    })
+    .map_err(|e| Failure::wrong(format_args!("nothing can be asked over the network: {e}")))?;
     let mut out = super::stdout();
-    let standing = found.iter().map(verify::Verification::standing).max();
+    let standing = found.iter().map(Verification::standing);
+    let standing = standing
+        .chain(zones.iter().map(ZoneServers::standing))
+        .max();
     let standing = standing.unwrap_or(Standing::Unknown);
     match global.format {
-        Format::Json => verify_json::json(&found, standing, &mut out)?,
+        Format::Json => verify_json::json(&found, &zones, standing, &mut out)?,
         Format::Nagios => verify_view::nagios(&found, standing, &mut out)?,
-        _ => verify_view::text(&found, &mut out)?,
+        _ => verify_view::text(&found, &zones, &mut out)?,
     }
     Ok(match (global.format, standing) {
         (_, Standing::Verified) => Exit::Done,
@@ -112,6 +138,22 @@ pub(crate) fn run(args: &VerifyArgs, global: &Global) -> Result<Exit, Failure> {
         (_, Standing::AtRisk) => Exit::DeliveryAtRisk,
         (_, Standing::Unknown | Standing::Unprotected) => Exit::Wrong,
     })
+}
+
+/// Where the TLSA records of all hosts are looked for.
+fn tlsa_names(found: &[Verification]) -> BTreeSet<Name> {
+    let hosts = found.iter().flat_map(|verification| &verification.hosts);
+    let owners = hosts.filter_map(|seen| match seen.host.as_ref().map(|host| &host.tlsa) {
+        Some(Tlsa::Published { owner, .. }) => Some(owner.clone()),
+        _ => senders_view::owner(&seen.name, seen.port),
+    });
+    // A domain whose MX cannot be told leads to no host: its own zone is what must be looked at.
+    let lost = found
+        .iter()
+        .filter(|verification| verification.hosts.is_empty());
+    owners
+        .chain(lost.map(|verification| verification.question.name.clone()))
+        .collect()
 }
 
 /// The resolvers given, or those of the system.

@@ -1,17 +1,20 @@
 //! What `verify` prints for programs: `tlsa-rotate/verify/v1`.
 
 use super::Failure;
+use super::verify_servers;
 use super::verify_view::{reason, word};
 use crate::observe::chain::{NoAnswer, Security};
 use crate::observe::senders_view::{Destination, Tlsa, plain};
 use crate::workflow::verdict::{Line, Standing, Verdict};
 use crate::workflow::verify::{SeenHost, Verification};
+use crate::workflow::zone_servers::ZoneServers;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
 /// For programs.
 pub(super) fn json(
     found: &[Verification],
+    zones: &[ZoneServers],
     standing: Standing,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
@@ -19,6 +22,7 @@ pub(super) fn json(
         "schema": "tlsa-rotate/verify/v1",
         "standing": standing_word(standing),
         "targets": found.iter().map(target).collect::<Vec<_>>(),
+        "authorities": verify_servers::json(zones),
     });
     serde_json::to_writer_pretty(&mut *out, &document).map_err(io::Error::from)?;
     writeln!(out)?;

@@ -7,6 +7,7 @@ use crate::observe::senders_view::{Destination, Host, Tlsa, plain};
 use crate::rotation::association::Association;
 use crate::workflow::verdict::{Line, Standing, Verdict};
 use crate::workflow::verify::{SeenHost, Verification};
+use crate::workflow::zone_servers::ZoneServers;
 use crate::zone::name::Name;
 use std::io::{self, Write};
 
@@ -14,7 +15,11 @@ use std::io::{self, Write};
 const WIDTH: usize = 12;
 
 /// For people: where mail goes, what is published, a verdict line for each address and algorithm, a summary.
-pub(super) fn text(found: &[Verification], out: &mut impl Write) -> Result<(), Failure> {
+pub(super) fn text(
+    found: &[Verification],
+    zones: &[ZoneServers],
+    out: &mut impl Write,
+) -> Result<(), Failure> {
     for (number, verification) in found.iter().enumerate() {
         if number > 0 {
             writeln!(out)?;
@@ -27,6 +32,7 @@ pub(super) fn text(found: &[Verification], out: &mut impl Write) -> Result<(), F
         }
         writeln!(out, "{}", summary(verification))?;
     }
+    super::verify_servers::text(zones, out)?;
     out.flush()?;
     Ok(())
 }
@@ -275,11 +281,11 @@ fn failed(out: &mut impl Write, what: &str, failure: &NoAnswer) -> io::Result<()
     )
 }
 
-fn verdict(out: &mut impl Write, word: &str, text: &str) -> io::Result<()> {
+pub(super) fn verdict(out: &mut impl Write, word: &str, text: &str) -> io::Result<()> {
     writeln!(out, "{word:WIDTH$} {text}")
 }
 
-fn advice(out: &mut impl Write, text: &str) -> io::Result<()> {
+pub(super) fn advice(out: &mut impl Write, text: &str) -> io::Result<()> {
     writeln!(out, "{:WIDTH$} do: {text}", "")
 }
 

@@ -3,6 +3,7 @@
 pub mod command;
 pub mod git;
 pub mod primary;
+pub mod provider;
 pub mod serve;
 pub mod ssh_sign;
 pub mod tsig;

@@ -40,6 +40,8 @@ pub struct RrsetChange {
     pub rtype: Rtype,
     /// All data that the RRset held when the change was thought out; none if there was no such RRset.
     pub before: Vec<Rdata>,
+    /// The TTL that the RRset has, or shall have.
+    pub ttl: Ttl,
     /// What comes, and under which TTL.
     pub added: Vec<(Ttl, Rdata)>,
     /// What goes.

@@ -60,7 +60,7 @@ impl Exposure {
         for name in rotation.names() {
             let base = rotation.base.get(&name).cloned().unwrap_or_default();
             for rrset in cacheable(rotation, &base, now) {
-                exposure.may_be_cached(&name, rrset, Holder::Step(rotation.step));
+                exposure.may_be_cached(&name, &rrset, || Holder::Step(rotation.step));
             }
         }
         exposure
@@ -94,12 +94,12 @@ impl Exposure {
         for name in rotation.names() {
             for (authority, seen) in observation.served.get(&name).into_iter().flatten() {
                 if let Seen::Known(rrset) = seen {
-                    let holder = Holder::Server(authority.to_string());
-                    self.may_be_cached(&name, rrset.associations.clone(), holder);
+                    let holder = || Holder::Server(authority.to_string());
+                    self.may_be_cached(&name, &rrset.associations, holder);
                 }
             }
             if let Some(Seen::Known(rrset)) = observation.merged.get(&name) {
-                self.may_be_cached(&name, rrset.clone(), Holder::Head);
+                self.may_be_cached(&name, rrset, || Holder::Head);
             }
         }
         for endpoint in &rotation.endpoints {
@@ -122,12 +122,21 @@ impl Exposure {
         self
     }
 
-    fn may_be_cached(&mut self, name: &TlsaName, rrset: BTreeSet<Association>, holder: Holder) {
-        self.caches
-            .entry(name.clone())
-            .or_default()
-            .entry(rrset)
-            .or_insert(holder);
+    /// Most sightings are of what the step expects: those cost no copy.
+    fn may_be_cached(
+        &mut self,
+        name: &TlsaName,
+        rrset: &BTreeSet<Association>,
+        holder: impl FnOnce() -> Holder,
+    ) {
+        if let Some(rrsets) = self.caches.get_mut(name) {
+            if !rrsets.contains_key(rrset) {
+                rrsets.insert(rrset.clone(), holder());
+            }
+        } else {
+            let rrsets = BTreeMap::from([(rrset.clone(), holder())]);
+            self.caches.insert(name.clone(), rrsets);
+        }
     }
 
     fn may_be_presented(&mut self, name: &TlsaName, chain: Chain, presenter: Presenter) {

@@ -16,7 +16,7 @@ use crate::rotation::observation::TlsaName;
 use crate::rotation::step::{Event, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
-use crate::workspace::config::{Deploy, Publication, ZoneConfig};
+use crate::workspace::config::{Deploy, ZoneConfig};
 use crate::workspace::lock::WorkspaceLock;
 use crate::zone::name::Name;
 use std::collections::BTreeSet;
@@ -79,8 +79,8 @@ pub(super) fn publish_merged<'w>(
         if case.rotation.is_none() && known.zones.contains(&zone.name) {
             continue;
         }
-        // What a primary keeps is published already, and signed by it.
-        if matches!(zone.publication, Publication::Update { .. }) {
+        // What a primary or a provider keeps is published already, and signed by it.
+        if zone.publication.is_elsewhere() {
             continue;
         }
         let head = heads.get(zone)?;

@@ -4,6 +4,7 @@ use crate::change::proposal::Unsealed;
 use crate::publish::command::CommandError;
 use crate::publish::git::GitError;
 use crate::publish::primary::PrimaryError;
+use crate::publish::provider::ProviderError;
 use crate::publish::ssh_sign::SigningError;
 use crate::publish::tsig::KeyFileError;
 use crate::rotation::association::Association;
@@ -297,6 +298,9 @@ pub enum WorkflowError {
     /// A primary that could not be asked or changed.
     #[error(transparent)]
     Primary(#[from] PrimaryError),
+    /// A provider's program that could not be used.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
     /// A TSIG key that cannot be read.
     #[error(transparent)]
     TsigKey(#[from] KeyFileError),
@@ -388,6 +392,7 @@ impl WorkflowError {
             }
             Self::Command(error) => error.hints(),
             Self::Primary(error) => error.hints(),
+            Self::Provider(error) => error.hints(),
             Self::TsigKey(error) => error.hints(),
             Self::SeveralKeys { .. } => {
                 vec!["put the key for updates into a file of its own".to_owned()]

@@ -1,7 +1,7 @@
 //! A zone as git HEAD holds it: what *merged* means. Where there is no git, what lies on disk counts, or what the primary
 //! says that is sent updates.
 
-use super::WorkflowError;
+use super::{WorkflowError, elsewhere};
 use crate::publish::git::{Repository, Site, Target};
 use crate::rotation::association::Association;
 use crate::rotation::observation::TlsaName;
@@ -127,8 +127,8 @@ pub(super) fn head(
     now: Instant,
 ) -> Result<Head, WorkflowError> {
     match &zone.publication {
-        Publication::Update { server, tsig } => {
-            super::primary::head(workspace, zone, (*server, tsig), now)
+        Publication::Update { .. } | Publication::Command(_) => {
+            elsewhere::head(workspace, zone, now)
         }
         Publication::File => {
             let bytes = fs::read(&zone.file).map_err(|source| WorkflowError::Unreadable {

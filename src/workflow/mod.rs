@@ -1,7 +1,7 @@
 //! One file per use case: observe, decide, record, render.
 //!
 //! `start`, `advance`, `abort`, `rollback`, `deploy`, `emergency`, `plan` and `simulate` are the use cases; `case` is a
-//! certificate's rotation as the journal tells it, `head` a zone as git holds it, or `primary` a server that keeps it,
+//! certificate's rotation as the journal tells it, `head` a zone as git holds it, or `elsewhere` who keeps it,
 //! `draft` its edit, `look` one look at the world, `witness` what others say of it, `web_pki` among them; `pace` is its policy
 //! for now; `shared` is what several runners have in common; `afterwards` watches over rotations that are over; `act`,
 //! `admit`, `propose` and `sign` do what a decision asks for. `check` looks at prerequisites and health, `merge_check` judges
@@ -19,6 +19,7 @@ mod deadlines;
 pub mod demo;
 pub mod deploy;
 mod draft;
+mod elsewhere;
 pub mod emergency;
 mod error;
 mod head;
@@ -27,7 +28,6 @@ mod look;
 pub mod merge_check;
 mod pace;
 pub mod plan;
-mod primary;
 mod propose;
 pub mod rollback;
 mod shared;
@@ -39,5 +39,6 @@ pub mod verdict;
 pub mod verify;
 mod web_pki;
 mod witness;
+pub mod zone_servers;
 
 pub use error::WorkflowError;

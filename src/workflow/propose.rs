@@ -9,7 +9,7 @@ use super::draft::{
     zone_files,
 };
 use super::head::{self, Head, Upstream};
-use super::{primary, sign};
+use super::{elsewhere, sign};
 use crate::change::message::{Purpose, Subject, message};
 use crate::change::proposal::{Label, NAMESPACE, Signed};
 use crate::publish::git::{Change as FileChange, Message, Outcome, Target};
@@ -71,12 +71,11 @@ pub(super) fn propose(
         let Some(draft) = draft(workspace, state, zone, head, requirement, day(state))? else {
             continue;
         };
-        if let Publication::Update { server, tsig } = &zone.publication {
-            primary::update(zone, &draft.head, &draft.changes, (*server, tsig), now)?;
+        if zone.publication.is_elsewhere() {
+            elsewhere::change(workspace, zone, &draft.head, &draft.changes, now)?;
+            let place = zone.file.file_name().unwrap_or_default().to_string_lossy();
             let what = context.what(&[draft]);
-            proposed.push(Proposed::Merged(format!(
-                "{server} took the update for {what}"
-            )));
+            proposed.push(Proposed::Merged(format!("changed {place}: {what}")));
             continue;
         }
         if zone.publication == Publication::File {

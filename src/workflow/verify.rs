@@ -70,7 +70,7 @@ pub struct SeenHost {
 /// Verifies all questions at once; the answers are in their order.
 pub async fn verify<S>(
     questions: &[Question],
-    sender: Sender<S>,
+    sender: &Arc<Sender<S>>,
     caller: &Caller,
     now: Instant,
     bounds: Bounds,
@@ -79,7 +79,7 @@ where
     S: Source + Send + Sync + 'static,
 {
     let run = Arc::new(Run {
-        sender,
+        sender: Arc::clone(sender),
         caller: caller.clone(),
         now,
         free: Semaphore::new(bounds.conversations.max(1)),
@@ -115,7 +115,7 @@ where
 }
 
 struct Run<S> {
-    sender: Sender<S>,
+    sender: Arc<Sender<S>>,
     caller: Caller,
     now: Instant,
     free: Semaphore,

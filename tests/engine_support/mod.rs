@@ -171,6 +171,20 @@ pub fn pdnsutil(directory: &Path, arguments: &[&str]) -> String {
     stdout_of("pdnsutil", &[&[config.as_str()], arguments].concat())
 }
 
+/// The database of the bind backend.
+pub fn pdnsutil_database(directory: &Path) {
+    let database = directory.join("bind.db");
+    stdout_of(
+        "pdnsutil",
+        &[
+            "--config-dir",
+            directory.to_str().unwrap(),
+            "create-bind-db",
+            database.to_str().unwrap(),
+        ],
+    );
+}
+
 pub fn powerdns_started(directory: &Path) -> Peer {
     let config = format!("--config-dir={}", directory.display());
     Peer::start("pdns_server", &[&config], &directory.join("log"))
@@ -285,6 +299,11 @@ pub fn bind_primary(plan: &PrimaryPlan<'_>, control: Option<u16>) -> Peer {
 
 /// `PowerDNS` that signs answers as it gives them; the key `update` changes the zone, `xfr` transfers it.
 pub fn powerdns_primary(plan: &PrimaryPlan<'_>) -> Peer {
+    powerdns_primary_with(plan, "")
+}
+
+/// The same with `more` lines of configuration.
+pub fn powerdns_primary_with(plan: &PrimaryPlan<'_>, more: &str) -> Peer {
     let directory = plan.directory;
     let file = directory.join("zone");
     fs::write(&file, plan.zone).unwrap();
@@ -295,7 +314,7 @@ pub fn powerdns_primary(plan: &PrimaryPlan<'_>) -> Peer {
         directory,
         plan.port,
         &format!(
-            "primary=yes\ndnsupdate=yes\nallow-axfr-ips=127.0.0.0/8\ndefault-soa-edit=\n{notify}"
+            "primary=yes\ndnsupdate=yes\nallow-axfr-ips=127.0.0.0/8\ndefault-soa-edit=\n{notify}{more}"
         ),
     );
     pdnsutil(
@@ -327,6 +346,10 @@ pub fn powerdns_primary(plan: &PrimaryPlan<'_>) -> Peer {
     pdnsutil(
         directory,
         &["set-meta", "example.com", "SOA-EDIT-DNSUPDATE", "INCREASE"],
+    );
+    pdnsutil(
+        directory,
+        &["set-meta", "example.com", "SOA-EDIT-API", "INCREASE"],
     );
     pdnsutil(
         directory,

@@ -55,6 +55,8 @@ pub const ZONES: [MailZone; 4] = [
     },
 ];
 
+/// A server that com delegates ours.com to, and that does not serve it.
+pub const LAME: &str = "lame.ours.com";
 /// The zone whose signatures have expired.
 pub const EXPIRED: &str = "expired.com";
 /// The zone that is delegated without DS.
@@ -86,6 +88,10 @@ pub fn serve(
             zone.server
         ));
         ds.push_str(&sign(world, zone));
+        if zone.server == OURS {
+            // BIND does not serve it: a lame server that only the parent names.
+            ds.push_str(&format!("{apex}. NS {LAME}.\n{LAME}. A {BIND}\n"));
+        }
         let signed = world.read(&format!("zones/{apex}.signed"));
         let forged = signed
             .replace(&forge.0.to_ascii_uppercase(), forge.1)

@@ -20,7 +20,7 @@ mod rotation;
 mod scenarios;
 mod world;
 
-use authorities::{EXPIRED, MailZone, RESOLVER, Signer, UNSIGNED, ZONES};
+use authorities::{BIND, EXPIRED, LAME, MailZone, NSD, OURS, RESOLVER, Signer, UNSIGNED, ZONES};
 use mail::{POSTFIX, at};
 use pki::Pki;
 use scenarios::{FORGED, Peer, SHORT, Scenario, Verdict};
@@ -187,4 +187,43 @@ fn every_verdict_is_that_of_posttls_finger_or_the_one_that_the_rfc_demands() {
     std::fs::write(concat!(env!("CARGO_TARGET_TMPDIR"), "/senders.tsv"), table).unwrap();
     assert!(wrong.is_empty(), "{wrong}\n{}", world.logs());
     assert_eq!(rows.len(), all.len() * ZONES.len());
+    every_server_is_named_with_what_is_wrong_with_it(&world);
+}
+
+/// `verify --authorities`: the servers at parent and child, the lame and the expired ones by name.
+fn every_server_is_named_with_what_is_wrong_with_it(world: &World) {
+    let said = |target: &str| {
+        let args = [
+            "verify",
+            target,
+            "--trust-anchor",
+            "anchor",
+            "--authorities",
+        ];
+        both(
+            &world
+                .command(env!("CARGO_BIN_EXE_tlsa-rotate"), &args)
+                .output()
+                .unwrap(),
+        )
+    };
+    for zone in &ZONES {
+        let (apex, server) = (zone.apex, zone.server);
+        let words = said(&format!("right.{apex}"));
+        let line = format!("serves       ns.{apex}. {server}:53 serial 1");
+        assert!(words.contains(&line), "no `{line}`: {words}");
+        let lame = words.contains(&format!(
+            "lame         {LAME}. {BIND}:53 the server answers REFUSED"
+        ));
+        let difference =
+            words.contains("is delegated to by the parent of ours.com., the zone does not name it");
+        assert_eq!(
+            (lame, difference),
+            (server == OURS, server == OURS),
+            "{words}"
+        );
+    }
+    let words = said(&format!("domain.{EXPIRED}"));
+    let line = format!("expired      ns.{EXPIRED}. {NSD}:53 ");
+    assert!(words.contains(&line), "no `{line}`: {words}");
 }

@@ -17,8 +17,10 @@ use tokio::time::timeout;
 const CONNECTIONS: usize = 256;
 /// Connections held at once from one address; further ones are closed: one that stalls must not keep out the others.
 const FROM_ONE: usize = 128;
-/// Transfers under way at once; further ones wait for their turn.
-const TRANSFERS: usize = 16;
+/// Transfers under way at once, in all and to one address; further ones wait for their turn. One who reads nothing has a
+/// turn as long as [`STALLED`] allows, but never those of others.
+const TRANSFERS: usize = 64;
+const TRANSFERS_TO_ONE: usize = 4;
 /// How long a connection may rest between requests, or take for one (RFC 7766 §6.2.3).
 const IDLE: Duration = Duration::from_secs(8);
 /// How long a reader may take for one message of ours before we give it up.
@@ -32,7 +34,7 @@ pub(super) struct Shared {
     responder: Responder,
     free: Arc<Semaphore>,
     transfers: Arc<Semaphore>,
-    from: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    guests: Guests,
 }
 
 impl Shared {
@@ -41,7 +43,7 @@ impl Shared {
             responder,
             free: Arc::new(Semaphore::new(CONNECTIONS)),
             transfers: Arc::new(Semaphore::new(TRANSFERS)),
-            from: Arc::default(),
+            guests: Guests::default(),
         }
     }
 }
@@ -58,13 +60,13 @@ pub(super) async fn listen(listener: TcpListener, shared: Shared, mut stop: watc
         let Some((stream, peer, permit)) = accepted else {
             continue;
         };
-        let Some(counted) = Counted::one_more(&shared.from, peer.ip()) else {
+        let Some(visit) = Visit::begin(&shared.guests, peer.ip()) else {
             continue;
         };
         let (shared, stop) = (shared.clone(), stop.clone());
         connections.spawn(async move {
-            serve(stream, peer, shared, stop).await;
-            drop((counted, permit));
+            serve(stream, peer, &visit, &shared, stop).await;
+            drop((visit, permit));
         });
     }
     let _ = timeout(FAREWELL, async {
@@ -85,33 +87,47 @@ async fn accept(listener: &TcpListener, free: &Arc<Semaphore>) -> Option<Accepte
     None
 }
 
-/// One connection of those from one address, while it lasts.
-struct Counted {
-    counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    from: IpAddr,
+/// Who is connected, by address.
+type Guests = Arc<Mutex<HashMap<IpAddr, Guest>>>;
+
+/// What one address has.
+struct Guest {
+    connections: usize,
+    transfers: Arc<Semaphore>,
 }
 
-impl Counted {
-    fn one_more(counts: &Arc<Mutex<HashMap<IpAddr, usize>>>, from: IpAddr) -> Option<Self> {
-        let mut locked = counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = locked.entry(from).or_default();
-        if *count >= FROM_ONE {
+/// One connection of those from one address, while it lasts.
+struct Visit {
+    guests: Guests,
+    from: IpAddr,
+    transfers: Arc<Semaphore>,
+}
+
+impl Visit {
+    fn begin(guests: &Guests, from: IpAddr) -> Option<Self> {
+        let mut locked = guests.lock().unwrap_or_else(PoisonError::into_inner);
+        let guest = locked.entry(from).or_insert_with(|| Guest {
+            connections: 0,
+            transfers: Arc::new(Semaphore::new(TRANSFERS_TO_ONE)),
+        });
+        if guest.connections >= FROM_ONE {
             return None;
         }
-        *count = count.saturating_add(1);
+        guest.connections = guest.connections.saturating_add(1);
         Some(Self {
-            counts: Arc::clone(counts),
+            guests: Arc::clone(guests),
             from,
+            transfers: Arc::clone(&guest.transfers),
         })
     }
 }
 
-impl Drop for Counted {
+impl Drop for Visit {
     fn drop(&mut self) {
-        let mut locked = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = locked.get_mut(&self.from) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
+        let mut locked = self.guests.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(guest) = locked.get_mut(&self.from) {
+            guest.connections = guest.connections.saturating_sub(1);
+            if guest.connections == 0 {
                 locked.remove(&self.from);
             }
         }
@@ -122,7 +138,8 @@ impl Drop for Counted {
 async fn serve(
     mut stream: TcpStream,
     peer: SocketAddr,
-    shared: Shared,
+    visit: &Visit,
+    shared: &Shared,
     mut stop: watch::Receiver<bool>,
 ) {
     // Answers are written whole: there is nothing to wait for to send along.
@@ -135,7 +152,10 @@ async fn serve(
         let Ok(Some(message)) = message else {
             return;
         };
-        if respond(&message, peer, &shared, &mut stream).await.is_err() {
+        if respond(&message, (peer, visit), shared, &mut stream)
+            .await
+            .is_err()
+        {
             return;
         }
     }
@@ -151,7 +171,7 @@ async fn read(stream: &mut TcpStream) -> Option<Vec<u8>> {
 /// Answers one message; an error where the connection is of no more use.
 async fn respond(
     message: &[u8],
-    peer: SocketAddr,
+    (peer, visit): (SocketAddr, &Visit),
     shared: &Shared,
     stream: &mut TcpStream,
 ) -> Result<(), IoError> {
@@ -161,7 +181,10 @@ async fn respond(
         Reply::Message(answer) => return write(stream, answer).await,
         Reply::Transfer(transfer) => transfer,
     };
-    let turn = shared.transfers.acquire().await;
+    let turn = (
+        visit.transfers.acquire().await,
+        shared.transfers.acquire().await,
+    );
     let (zone, serial, since) = (transfer.apex().clone(), transfer.serial(), transfer.since());
     let mut sent = Ok(());
     while let Some(message) = transfer.next((responder.clock)()) {

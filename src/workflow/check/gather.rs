@@ -28,6 +28,7 @@ use crate::workspace::config::Signing;
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Rtype};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long one resolver may take over one question.
@@ -61,7 +62,7 @@ pub(super) fn gather(
     let questions = scope.questions();
     let targets = scope.targets();
     let resolving = sender(means.anchors.clone()).validator;
-    let asking = sender(means.anchors);
+    let asking = Arc::new(sender(means.anchors));
     let looked = wait_for(async {
         let zones = async {
             let mut zones = Vec::new();
@@ -70,7 +71,7 @@ pub(super) fn gather(
             }
             zones
         };
-        let verified = verify::verify(&questions, asking, &caller, now, bounds);
+        let verified = verify::verify(&questions, &asking, &caller, now, bounds);
         let seen = probe::survey(&targets, &caller, probe::Bounds::default());
         let policies = scope.policies(way.as_ref(), now);
         tokio::join!(zones, verified, seen, policies)

@@ -24,7 +24,7 @@ pub(super) const ZONE: &[&str] = &[
 ];
 pub(super) const SIGN: &[&str] = &["keys", "denial", "signed", "validity", "refresh", "jitter"];
 pub(super) const PROPOSALS: &[&str] = &["sign_with"];
-pub(super) const PUBLISH: &[&str] = &["git", "file", "update", "serve"];
+pub(super) const PUBLISH: &[&str] = &["git", "file", "update", "command", "serve"];
 pub(super) const UPDATE: &[&str] = &["server", "tsig"];
 pub(super) const GIT: &[&str] = &["branch", "remote"];
 
@@ -98,6 +98,16 @@ pub enum Publication {
         /// A file with the one TSIG key that it shares with us.
         tsig: PathBuf,
     },
+    /// A program is told what the provider shall hold; what it says that the provider holds counts as merged. There is no
+    /// zone file.
+    Command(Vec<String>),
+}
+
+impl Publication {
+    /// Whether the zone is kept by somebody else, and not in a file of ours.
+    pub fn is_elsewhere(&self) -> bool {
+        matches!(self, Self::Update { .. } | Self::Command(_))
+    }
 }
 
 impl Publication {
@@ -105,7 +115,7 @@ impl Publication {
     pub fn branch(&self, rotation: &str) -> Option<String> {
         match self {
             Self::GitBranch { template } => Some(template.replace(PLACEHOLDER, rotation)),
-            Self::GitCurrent | Self::File | Self::Update { .. } => None,
+            Self::GitCurrent | Self::File | Self::Update { .. } | Self::Command(_) => None,
         }
     }
 }
@@ -126,13 +136,18 @@ pub(super) fn read<'t>(
         }),
         Some((line, value)) => read_publication(line, value, root, findings),
     };
-    let file = match (published.as_ref().map(|p| &p.how), &name) {
-        (Some(Publication::Update { server, .. }), Some(name)) => {
+    let elsewhere = match published.as_ref().map(|p| &p.how) {
+        Some(Publication::Update { server, .. }) => Some(server.to_string()),
+        Some(Publication::Command(command)) => Some(command.first().cloned().unwrap_or_default()),
+        _ => None,
+    };
+    let file = match (&elsewhere, &name) {
+        (Some(place), Some(name)) => {
             if let Some((line, _)) = section.take("file", findings) {
-                findings.wrong(line, "`file` goes with git and file: where a primary is sent updates, the zone is what it says");
+                findings.wrong(line, "`file` goes with git and file: where a primary or a provider keeps the zone, it is what they say");
             }
-            let zone = name.to_string();
-            Some(root.join(format!("{}@{server}", zone.trim_end_matches('.'))))
+            let (zone, place) = (name.to_string(), place.replace('/', "_"));
+            Some(root.join(format!("{}@{place}", zone.trim_end_matches('.'))))
         }
         _ => section
             .required_text("file", "file = \"zones/example.com.zone\"", findings)
@@ -157,7 +172,7 @@ pub(super) fn read<'t>(
         let wants_it = matches!(signing, Some(Signing::Here { .. }) | None)
             && !matches!(
                 published.as_ref().map(|p| &p.how),
-                Some(Publication::File | Publication::Update { .. })
+                Some(Publication::File | Publication::Update { .. } | Publication::Command(_))
             );
         if !wants_it {
             findings.wrong(
@@ -212,9 +227,9 @@ fn check_publication(
     if published.is_some_and(|p| p.serve.is_some()) && external {
         findings.wrong(section.line, "`publish = { serve = … }` goes with sign = { keys = … }: what somebody else signs, somebody else serves");
     }
-    let is_updated = published.is_some_and(|p| matches!(p.how, Publication::Update { .. }));
-    if is_updated && signing.is_some() && !external {
-        findings.wrong(section.line, "`publish = { update = … }` goes with sign = \"external\": the primary that takes updates signs them");
+    let elsewhere = published.is_some_and(|p| p.how.is_elsewhere());
+    if elsewhere && signing.is_some() && !external {
+        findings.wrong(section.line, "`publish = { update = … }` and { command = … } go with sign = \"external\": who keeps the zone signs it");
     }
 }
 
@@ -329,7 +344,7 @@ fn read_publication<'t>(
     root: &Path,
     findings: &mut Findings<'t>,
 ) -> Option<Published> {
-    let wanted = "`publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }, each also with serve = { … }, or { update = { server = …, tsig = … } }";
+    let wanted = "`publish` must be one of { git = {} }, { git = { branch = \"tlsa-rotate/{rotation}\" } }, { file = true }, each also with serve = { … }, or { update = { server = …, tsig = … } }, or { command = [\"…\"] }";
     if !value.get_ref().is_table() {
         findings.wrong(line, wanted);
         return None;
@@ -339,6 +354,7 @@ fn read_publication<'t>(
         None => None,
         Some((_, value)) => Some(serve::read(value, root, findings)?),
     };
+    let command = command_of(&mut publish, "command", findings);
     let update = publish.take("update", findings);
     let (how, remote) = match (
         publish.take("git", findings),
@@ -347,7 +363,10 @@ fn read_publication<'t>(
         (None, None) if update.is_some() && serve.is_none() => {
             (read_update(update?.1, root, findings)?, None)
         }
-        _ if update.is_some() => {
+        (None, None) if command.is_some() && update.is_none() && serve.is_none() => {
+            (Publication::Command(command?), None)
+        }
+        _ if update.is_some() || command.is_some() => {
             findings.wrong(line, wanted);
             return None;
         }

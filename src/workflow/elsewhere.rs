@@ -1,0 +1,214 @@
+//! A zone that somebody else keeps, a primary or a provider: what they say themselves is its HEAD, and they are asked to
+//! change it on the condition that it is as it was seen.
+
+use super::WorkflowError;
+use super::head::Head;
+use crate::publish::primary::{Primary, RrsetChange};
+use crate::publish::provider::Provider;
+use crate::publish::tsig::read_keys;
+use crate::rotation::timing::Instant;
+use crate::workspace::Workspace;
+use crate::workspace::config::{CertificateConfig, Publication, ZoneConfig};
+use crate::zone::content::Zone;
+use crate::zone::edit::Change;
+use crate::zone::file::ZoneFile;
+use crate::zone::include::NoFiles;
+use crate::zone::name::Name;
+use crate::zone::record::{Rdata, Record, Rtype};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Who keeps a zone.
+enum Keeper<'w> {
+    Primary(Primary),
+    Provider(Provider<'w>),
+}
+
+impl<'w> Keeper<'w> {
+    fn of(workspace: &'w Workspace, zone: &'w ZoneConfig) -> Result<Option<Self>, WorkflowError> {
+        Ok(match &zone.publication {
+            Publication::Update { server, tsig } => Some(Self::Primary(primary(*server, tsig)?)),
+            Publication::Command(command) => Some(Self::Provider(Provider {
+                command,
+                directory: &workspace.root,
+            })),
+            Publication::File | Publication::GitCurrent | Publication::GitBranch { .. } => None,
+        })
+    }
+
+    /// The records of the RRsets named, as far as there are any.
+    fn fetch(
+        &self,
+        zone: &Name,
+        wanted: &[(Name, Rtype)],
+        now: Instant,
+    ) -> Result<Vec<Record>, WorkflowError> {
+        let records = match self {
+            Self::Provider(provider) => provider.show(zone, wanted)?,
+            Self::Primary(primary) => {
+                let mut conversation = primary.converse(now)?;
+                let mut records = Vec::new();
+                for (name, rtype) in wanted {
+                    records.extend(conversation.ask(zone, name, *rtype)?.answers);
+                }
+                records
+            }
+        };
+        let asked = |record: &Record| {
+            let kinds = |rtype: Rtype| rtype == record.rtype || record.rtype == Rtype::CNAME;
+            wanted
+                .iter()
+                .any(|(name, rtype)| *name == record.owner && kinds(*rtype))
+        };
+        Ok(records.into_iter().filter(asked).collect())
+    }
+
+    fn change(
+        &self,
+        zone: &Name,
+        changes: &[RrsetChange],
+        now: Instant,
+    ) -> Result<(), WorkflowError> {
+        match self {
+            Self::Provider(provider) => provider.change(zone, changes)?,
+            Self::Primary(primary) => primary.converse(now)?.update(zone, changes)?,
+        }
+        Ok(())
+    }
+}
+
+/// A primary, with the one key in its file.
+fn primary(server: SocketAddr, tsig: &Path) -> Result<Primary, WorkflowError> {
+    let keys = read_keys(tsig)?;
+    let mut keys = keys.keys();
+    match (keys.next(), keys.next()) {
+        (Some(key), None) => Ok(Primary {
+            server,
+            key: Arc::clone(key),
+        }),
+        _ => Err(WorkflowError::SeveralKeys {
+            path: tsig.to_owned(),
+        }),
+    }
+}
+
+/// The part of the zone that rotations depend on, as its keeper holds it: its SOA and servers, the TLSA RRsets of every
+/// certificate in it, and the addresses of their hosts.
+pub(super) fn head(
+    workspace: &Workspace,
+    zone: &ZoneConfig,
+    now: Instant,
+) -> Result<Head, WorkflowError> {
+    let mut content = Zone::empty(zone.name.clone());
+    if let Some(keeper) = Keeper::of(workspace, zone)? {
+        for record in keeper.fetch(&zone.name, &wanted(workspace, zone), now)? {
+            content.insert(record);
+        }
+        let servers = addresses_of_servers(workspace, zone, &content);
+        if !servers.is_empty() {
+            for record in keeper.fetch(&zone.name, &servers, now)? {
+                content.insert(record);
+            }
+        }
+    }
+    // As a file too, so that a change can be shown as any other is.
+    let path = zone.file.display().to_string();
+    let text = content.to_string().into_bytes();
+    let file = ZoneFile::read(&path, text, Some(&zone.name), &NoFiles);
+    let content = file
+        .zone()
+        .map_err(|findings| WorkflowError::Zone(findings.to_string()))?;
+    Ok(Head { file, content })
+}
+
+/// What must be known of a zone.
+fn wanted(workspace: &Workspace, zone: &ZoneConfig) -> Vec<(Name, Rtype)> {
+    let (mut owners, mut hosts) = (BTreeSet::new(), BTreeSet::new());
+    let certificates = workspace.config.certificates.iter();
+    for endpoint in certificates.flat_map(CertificateConfig::endpoints) {
+        let tlsa = endpoint.tlsa_name();
+        owners.extend(Name::parse(tlsa.as_str().as_bytes(), None));
+        hosts.extend(Name::parse(endpoint.host.as_bytes(), Some(&Name::root())));
+    }
+    let tlsa = owners.into_iter().map(|owner| (owner, Rtype::TLSA));
+    let apex = [Rtype::SOA, Rtype::NS].map(|rtype| (zone.name.clone(), rtype));
+    apex.into_iter()
+        .chain(tlsa)
+        .chain(hosts.into_iter().flat_map(addresses))
+        .filter(|(name, _)| lies_in(workspace, zone, name))
+        .collect()
+}
+
+/// Where the zone's servers are, if nobody has said so.
+fn addresses_of_servers(
+    workspace: &Workspace,
+    zone: &ZoneConfig,
+    content: &Zone,
+) -> Vec<(Name, Rtype)> {
+    let servers = content.rrset(&zone.name, Rtype::NS);
+    servers
+        .filter(|_| zone.servers.is_empty())
+        .into_iter()
+        .flat_map(|rrset| &rrset.rdatas)
+        .filter_map(|rdata| Some(Name::split_wire(&rdata.0).ok()?.0))
+        .filter(|name| lies_in(workspace, zone, name))
+        .flat_map(addresses)
+        .collect()
+}
+
+fn addresses(host: Name) -> [(Name, Rtype); 2] {
+    [(host.clone(), Rtype::A), (host, Rtype::AAAA)]
+}
+
+/// Whether `name` is of this zone, and of none below it.
+fn lies_in(workspace: &Workspace, zone: &ZoneConfig, name: &Name) -> bool {
+    let deepest = workspace.config.zone_of(name);
+    deepest.is_some_and(|found| found.name == zone.name)
+}
+
+/// Asks for the changes, on the condition that every RRset they touch is as `head` has it.
+pub(super) fn change(
+    workspace: &Workspace,
+    zone: &ZoneConfig,
+    head: &Head,
+    changes: &[Change],
+    now: Instant,
+) -> Result<(), WorkflowError> {
+    let mut by_rrset: Vec<RrsetChange> = Vec::new();
+    for change in changes {
+        let (owner, rtype) = match change {
+            Change::Add(record) => (&record.owner, record.rtype),
+            Change::Remove { owner, rtype, .. } => (owner, *rtype),
+        };
+        let known = |known: &RrsetChange| known.owner == *owner && known.rtype == rtype;
+        let at = by_rrset.iter().position(known).unwrap_or_else(|| {
+            let rrset = head.content.rrset(owner, rtype);
+            let before: Vec<Rdata> = rrset.map_or_else(Vec::new, |rrset| rrset.rdatas.clone());
+            let ttl = match change {
+                Change::Add(record) => record.ttl,
+                Change::Remove { .. } => rrset.map_or_else(Default::default, |rrset| rrset.ttl),
+            };
+            by_rrset.push(RrsetChange {
+                owner: owner.clone(),
+                rtype,
+                before,
+                ttl,
+                added: Vec::new(),
+                removed: Vec::new(),
+            });
+            by_rrset.len().saturating_sub(1)
+        });
+        if let Some(rrset) = by_rrset.get_mut(at) {
+            match change {
+                Change::Add(record) => rrset.added.push((record.ttl, record.rdata.clone())),
+                Change::Remove { rdata, .. } => rrset.removed.push(rdata.clone()),
+            }
+        }
+    }
+    match Keeper::of(workspace, zone)? {
+        Some(keeper) => keeper.change(&zone.name, &by_rrset, now),
+        None => Ok(()),
+    }
+}

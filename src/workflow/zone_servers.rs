@@ -1,0 +1,108 @@
+//! Which authoritative server is to blame: every address of every server of the zones that TLSA names lie in, asked for
+//! them directly (RFC 7671 §8.1: all servers must serve the same).
+
+use super::verdict::Standing;
+use crate::observe::ailment::Ailment;
+use crate::observe::authorities::{self, Limits, Served};
+use crate::observe::chain::{Content, NoAnswer, Source, Validator};
+use crate::observe::delegation::{Delegation, delegation};
+use crate::rotation::timing::Instant;
+use crate::zone::name::Name;
+use crate::zone::record::Rtype;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// The servers of one zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZoneServers {
+    /// The zone.
+    pub zone: Name,
+    /// Who serves it; otherwise why that cannot be told.
+    pub delegation: Result<Delegation, String>,
+    /// What each address was seen to serve.
+    pub served: Served,
+}
+
+/// Looks at the servers of the zones in which `names` lie, for at most `overall`.
+pub async fn look<S: Source + Send + Sync>(
+    validator: &Validator<S>,
+    names: &BTreeSet<Name>,
+    now: Instant,
+    limits: Limits,
+    overall: Duration,
+) -> Vec<ZoneServers> {
+    let mut zones: BTreeMap<Name, Vec<Name>> = BTreeMap::new();
+    for name in names {
+        if let Ok(Some(zone)) = timeout(overall, zone_of(validator, name)).await {
+            zones.entry(zone).or_default().push(name.clone());
+        }
+    }
+    let mut seen = Vec::new();
+    for (zone, names) in zones {
+        let found = timeout(overall, delegation(validator, &zone, limits.answer)).await;
+        let found = match found {
+            Ok(found) => found.map_err(|why| why.to_string()),
+            Err(_) => Err(format!(
+                "its servers cannot be found in {} s",
+                overall.as_secs_f64()
+            )),
+        };
+        let served = match &found {
+            Ok(found) => {
+                authorities::see(&zone, &found.servers, &names, &found.trust, now, limits).await
+            }
+            Err(_) => Served::default(),
+        };
+        seen.push(ZoneServers {
+            zone,
+            delegation: found,
+            served,
+        });
+    }
+    seen
+}
+
+/// The zone that `name` lies in: the first name upwards with NS records, or, where they cannot be validated, the last
+/// name below it that cannot.
+async fn zone_of<S: Source + Send + Sync>(validator: &Validator<S>, name: &Name) -> Option<Name> {
+    let mut broken = None;
+    let mut at = Some(name.clone());
+    while let Some(candidate) = at {
+        match validator.lookup(&candidate, Rtype::NS).await {
+            Ok(answer)
+                if answer.name == candidate && matches!(answer.content, Content::Records(_)) =>
+            {
+                return Some(broken.unwrap_or(candidate));
+            }
+            Ok(_) => broken = None,
+            Err(NoAnswer::Bogus(_)) => broken = Some(candidate.clone()),
+            Err(NoAnswer::Failed(_)) => {}
+        }
+        at = candidate.parent();
+    }
+    None
+}
+
+impl ZoneServers {
+    /// What the servers do to the whole.
+    pub fn standing(&self) -> Standing {
+        let of = |ailment| match ailment {
+            Ailment::Silent | Ailment::Truncated | Ailment::Lame | Ailment::Stale => {
+                Standing::Unknown
+            }
+            Ailment::Wrong
+            | Ailment::Unsigned
+            | Ailment::Expired
+            | Ailment::Bogus
+            | Ailment::Regressed => Standing::AtRisk,
+        };
+        let findings = self
+            .served
+            .findings
+            .iter()
+            .map(|finding| of(finding.ailment));
+        let unknown = self.delegation.is_err().then_some(Standing::Unknown);
+        findings.chain(unknown).fold(Standing::Verified, Ord::max)
+    }
+}
