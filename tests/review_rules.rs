@@ -259,11 +259,16 @@ fn brought_back_after_the_retirement_it_is_taken_out_again() {
 fn a_signed_proposal_is_made_anew_before_nobody_can_apply_it() {
     let world = World::with(Publish::Branch, |config| {
         let publish = "publish = {";
-        config.replacen(
-            publish,
-            "proposals = { sign_with = \"op\" }\npublish = {",
-            1,
-        )
+        // Signatures that last, so that it is the proposal alone whose time is over.
+        let sign = "sign = { keys = \"keys\" }";
+        assert!(config.contains(sign), "{config}");
+        config
+            .replacen(sign, "sign = { keys = \"keys\", validity = \"60d\" }", 1)
+            .replacen(
+                publish,
+                "proposals = { sign_with = \"op\" }\npublish = {",
+                1,
+            )
     });
     let made = std::process::Command::new("ssh-keygen")
         .args(["-q", "-t", "ed25519", "-N", "", "-f", "op"])

@@ -209,11 +209,7 @@ impl Request<'_> {
     }
 
     /// A serial never goes back (RFC 1982), or no secondary would fetch the zone.
-    fn serials(
-        before: &BTreeMap<Name, Head>,
-        after: &BTreeMap<Name, Head>,
-        verdict: &mut Verdict,
-    ) {
+    fn serials(before: &BTreeMap<Name, Head>, after: &BTreeMap<Name, Head>, verdict: &mut Verdict) {
         for (zone, after) in after {
             let Some(before) = before.get(zone) else {
                 continue;
