@@ -479,7 +479,6 @@ fn programs_and_reviewers_are_told_in_their_form() {
     let run = world.run(hours(3), &markdown).ends(4);
     assert!(run.stdout.starts_with("**tlsa-rotate**: "), "{run:#?}");
     assert!(run.stdout.contains("| why not | way out |"), "{run:#?}");
-    world.run(hours(3), &["check"]).ends(2);
     world
         .run(hours(3), &["check", "--merge", "--swap", "mail"])
         .ends(2);

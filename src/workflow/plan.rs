@@ -20,6 +20,7 @@ use crate::workspace::Workspace;
 use crate::workspace::config::Deploy;
 use crate::workspace::journal::RotationId;
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 
 /// The plan of one certificate.
 #[derive(Debug)]
@@ -64,7 +65,7 @@ pub fn plan(
 fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, WorkflowError> {
     let case = Case::open(workspace, name, now)?;
     let certificate = case.certificate;
-    let (id, state, is_started, notes) = if let Some((id, state)) = case.under_way() {
+    let (id, state, is_started, mut notes) = if let Some((id, state)) = case.under_way() {
         (id.clone(), state.clone(), true, Vec::new())
     } else {
         let (found, notes) = start::beginning(workspace, certificate, now)?;
@@ -91,7 +92,19 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
         Deploy::Command(command) => format!("by {}", command.join(" ")),
     };
     let authorities = authorities(workspace, &state, now);
-    let live = admit::in_use(certificate)?;
+    let live = match admit::in_use(certificate) {
+        // A pipeline has a clone and not the mail server's files; only the deadline of the certificate in use is lost.
+        Err(WorkflowError::Unreadable { path, source })
+            if is_started && source.kind() == ErrorKind::NotFound =>
+        {
+            notes.push(format!(
+                "{} is not here: when the certificate in use ends is not in this plan",
+                path.display()
+            ));
+            Vec::new()
+        }
+        read => read?,
+    };
     let deadlines = deadlines(workspace, &state, &policy, &timeline, &live, now)?;
     let certificates = admit::certificates(workspace, &id);
     Ok(Plan {

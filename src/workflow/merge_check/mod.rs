@@ -134,7 +134,7 @@ impl Request<'_> {
             return self.judge_behind(&before, verdict);
         }
         let after = self.zones(&self.head, verdict)?;
-        self.serials(&before, &after, verdict);
+        Self::serials(&before, &after, verdict);
         for (id, state) in verdict.upheld.clone() {
             for name in state.names() {
                 self.rrset(&id, &state, &name, (&before, &after), verdict);
@@ -209,12 +209,7 @@ impl Request<'_> {
     }
 
     /// A serial never goes back (RFC 1982), or no secondary would fetch the zone.
-    fn serials(
-        &self,
-        before: &BTreeMap<Name, Head>,
-        after: &BTreeMap<Name, Head>,
-        verdict: &mut Verdict,
-    ) {
+    fn serials(before: &BTreeMap<Name, Head>, after: &BTreeMap<Name, Head>, verdict: &mut Verdict) {
         for (zone, after) in after {
             let Some(before) = before.get(zone) else {
                 continue;

@@ -1,0 +1,219 @@
+//! A tick over thousands of rotations with nothing due: what reading and deciding cost for each, and how that grows.
+//!
+//! `fleet` writes workspaces of 100, 1,000 and 10,000 certificates, each with a rotation that waits, to a temporary
+//! directory; reads the configuration, replays every journal, decides for each from what was seen, and prints CPU time and
+//! memory for each rotation, beside the same of a workspace of one. What the world costs (zones, servers, hosts) is not in it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    missing_docs
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use tlsa_rotate::rotation::association::Association;
+use tlsa_rotate::rotation::decide::{Decision, decide};
+use tlsa_rotate::rotation::observation::{
+    Authority, Endpoint, Observation, Seen, ServedRrset, SignatureWindow,
+};
+use tlsa_rotate::rotation::step::{Event, Rotation, apply};
+use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
+use tlsa_rotate::rotation::witness::Witness;
+use tlsa_rotate::workspace::Workspace;
+use tlsa_rotate::workspace::journal::{Journal, RotationId};
+
+const BEGIN: Instant = Instant::from_unix(1_796_112_000);
+
+fn main() {
+    println!("rotations  config µs  replay µs  decide µs  total µs  KiB each  of the empty tick");
+    let empty = tick(1).total();
+    for count in [100, 1_000, 10_000] {
+        let cost = tick(count);
+        println!(
+            "{count:>9}  {:>9.1}  {:>9.1}  {:>9.1}  {:>8.1}  {:>8.1}  {:>10.1} ×",
+            cost.config,
+            cost.replay,
+            cost.decide,
+            cost.total(),
+            cost.memory,
+            cost.total() * f64::from(count) / empty,
+        );
+    }
+}
+
+/// CPU microseconds and KiB for each rotation.
+struct Cost {
+    config: f64,
+    replay: f64,
+    decide: f64,
+    memory: f64,
+}
+
+impl Cost {
+    fn total(&self) -> f64 {
+        self.config + self.replay + self.decide
+    }
+}
+
+fn tick(count: u32) -> Cost {
+    let directory = tempfile::tempdir().unwrap();
+    let root = fs::canonicalize(directory.path()).unwrap();
+    write(&root, count);
+    let each = |seconds: f64| seconds * 1e6 / f64::from(count);
+    let began = cpu_seconds();
+    let workspace = Workspace::open(&root.join("tlsa-rotate.toml")).unwrap();
+    let config = each(cpu_seconds() - began);
+
+    let before = resident();
+    let began = cpu_seconds();
+    let mut states: Vec<Rotation> = Vec::new();
+    for certificate in &workspace.config.certificates {
+        let path = workspace.journal(&certificate.name);
+        let journal = Journal::<Event>::read(&path, &certificate.name).unwrap();
+        let mut state = None;
+        for entry in journal.entries() {
+            state = Some(apply(state.as_ref(), entry.at, &entry.event).unwrap());
+        }
+        states.push(state.unwrap());
+    }
+    let replay = each(cpu_seconds() - began);
+
+    let now = BEGIN + Span::hours(3);
+    let mut decisions: Vec<Decision> = Vec::new();
+    let mut spent = 0.0;
+    for (some, configured) in states
+        .chunks(100)
+        .zip(workspace.config.certificates.chunks(100))
+    {
+        let seen: Vec<Observation> = some.iter().map(|state| seen(state, now)).collect();
+        let began = cpu_seconds();
+        for ((state, observation), certificate) in some.iter().zip(&seen).zip(configured) {
+            decisions.push(decide(state, now, observation, &certificate.policy));
+        }
+        spent += cpu_seconds() - began;
+    }
+    let memory = resident().saturating_sub(before) as f64 / f64::from(count) / 1024.0;
+    assert!(
+        decisions
+            .iter()
+            .all(|d| d.event.is_none() && d.look_again_at.is_some()),
+        "nothing is due"
+    );
+    Cost {
+        config,
+        replay,
+        decide: each(spent),
+        memory,
+    }
+}
+
+fn endpoint(number: u32) -> Endpoint {
+    Endpoint {
+        host: format!("mx{number}.example.com"),
+        port: 25,
+    }
+}
+
+fn key(number: u32, which: u8) -> Association {
+    let mut digest = [which; 32];
+    digest[..4].copy_from_slice(&number.to_be_bytes());
+    Association::dane_ee_spki_sha256(digest)
+}
+
+/// A workspace whose rotations wait for caches.
+fn write(root: &Path, count: u32) {
+    let mut config = String::from(
+        "[[zone]]\nname = \"example.com\"\nfile = \"example.com.zone\"\nsign = { keys = \"keys\" }\n",
+    );
+    let journals = root.join(".tlsa-rotate/journal");
+    fs::create_dir_all(&journals).unwrap();
+    for number in 0..count {
+        let (name, endpoint) = (format!("mail{number}"), endpoint(number));
+        let _ = write!(
+            config,
+            "[[certificate]]\nname = \"{name}\"\nhosts = [\"{}\"]\nlive = {{ certificate = \"live.pem\" }}\nnext = {{ generate = \"ecdsa-p256\" }}\n",
+            endpoint.host
+        );
+        let tlsa = endpoint.tlsa_name();
+        let current = BTreeSet::from([key(number, 1)]);
+        let facts = [
+            Event::Started {
+                endpoints: BTreeSet::from([endpoint]),
+                current: current.clone(),
+                base: BTreeMap::from([(tlsa.clone(), current)]),
+                ttl: BTreeMap::from([(tlsa, Ttl(3600))]),
+            },
+            Event::KeyAdmitted {
+                not_after: BEGIN + Span::days(90),
+            },
+            Event::AssociationsComputed {
+                incoming: BTreeSet::from([key(number, 2)]),
+            },
+            Event::PrepublishDecided,
+            Event::PrepublishServed { ttl: Ttl(3600) },
+        ];
+        let path = journals.join(format!("{name}.jsonl"));
+        let id = RotationId {
+            certificate: name.clone(),
+            number: 1,
+        };
+        let mut journal = Journal::<Event>::read(&path, &name).unwrap();
+        for fact in facts {
+            journal.add(BEGIN, &id, fact).unwrap();
+        }
+        fs::write(&path, journal.octets().unwrap()).unwrap();
+    }
+    fs::write(root.join("tlsa-rotate.toml"), config).unwrap();
+}
+
+/// What a cooperating world shows: both records merged, and served by two servers.
+fn seen(state: &Rotation, now: Instant) -> Observation {
+    let both: BTreeSet<Association> = state.current.union(&state.incoming).cloned().collect();
+    let signature = SignatureWindow {
+        inception: BEGIN,
+        expiration: now + Span::days(14),
+    };
+    let served = |name: &str| {
+        let rrset = ServedRrset {
+            associations: both.clone(),
+            ttl: Ttl(3600),
+            signature,
+        };
+        (Authority(name.to_owned()), Seen::Known(rrset))
+    };
+    let servers = BTreeMap::from([served("ns1 192.0.2.1:53"), served("ns2 192.0.2.2:53")]);
+    let names = state.names();
+    Observation {
+        at: now,
+        merged: names
+            .iter()
+            .map(|name| (name.clone(), Seen::Known(both.clone())))
+            .collect(),
+        served: names
+            .iter()
+            .map(|name| (name.clone(), servers.clone()))
+            .collect(),
+        presented: BTreeMap::new(),
+        witness: Witness::default(),
+    }
+}
+
+/// What this thread has had of the processor. Linux only, as the peers' figures are.
+fn cpu_seconds() -> f64 {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    let nanoseconds: f64 = text.split(' ').next().unwrap().parse().unwrap();
+    nanoseconds / 1e9
+}
+
+/// Octets of memory that the process holds.
+fn resident() -> u64 {
+    let text = fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = text.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * 4096
+}
