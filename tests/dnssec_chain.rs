@@ -46,6 +46,7 @@ away 60 CNAME mx.unsigned.com.
 loop 60 CNAME pool
 pool 60 CNAME loop
 *.w 60 A 192.0.2.26
+real.w 60 A 192.0.2.29
 *.c 60 CNAME mx
 d 60 DNAME t
 x.t 60 A 192.0.2.27
@@ -690,4 +691,38 @@ fn a_cut_that_is_said_to_vouch_for_itself_is_bogus() {
     };
     let outcome = internet.lookup_through("example.com.", Rtype::MX, NOW, &selfish);
     assert_eq!(told(&outcome), "bogus 10", "{outcome:?}");
+}
+
+/// The signature over a wildcard fits every name below it; that no closer name exists must be proven (RFC 4035 §5.3.4).
+#[test]
+fn a_wildcard_does_not_stand_in_for_a_name_that_exists() {
+    for denial in [&[][..], &["--nsec3"]] {
+        let internet = Internet::new(denial, &[]);
+        let wildcard = internet.reply(&name("a.w.example.com."), Rtype::A);
+        let replayed = |proof: bool| {
+            let wildcard = wildcard.clone();
+            move |asked: &Name, rtype: Rtype, reply: Reply| {
+                if rtype != Rtype::A || *asked != name("real.w.example.com.") {
+                    return Ok(reply);
+                }
+                let mut reply = wildcard.clone();
+                for record in &mut reply.answers {
+                    record.owner = asked.clone();
+                }
+                if !proof {
+                    reply.authorities.clear();
+                }
+                Ok(reply)
+            }
+        };
+        for (proof, expected) in [(true, "bogus 12"), (false, "bogus 12")] {
+            let outcome =
+                internet.lookup_through("real.w.example.com.", Rtype::A, NOW, &replayed(proof));
+            assert_eq!(
+                told(&outcome),
+                expected,
+                "{denial:?}, with its proof: {proof}: {outcome:?}"
+            );
+        }
+    }
 }

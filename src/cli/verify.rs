@@ -80,7 +80,7 @@ pub(crate) fn run(args: &VerifyArgs, global: &Global) -> Result<Exit, Failure> {
     let now = global.now();
     let sender = Arc::new(Sender {
         validator: Validator::new(
-            Resolvers::new(servers, PATIENCE.min(args.timeout), AT_ONCE),
+            Resolvers::new(servers, patience(args.timeout), AT_ONCE),
             anchors,
             now,
         ),
@@ -154,6 +154,12 @@ fn tlsa_names(found: &[Verification]) -> BTreeSet<Name> {
     owners
         .chain(lost.map(|verification| verification.question.name.clone()))
         .collect()
+}
+
+/// A resolver must be given up while there is time left to say that it was silent.
+fn patience(overall: Duration) -> Duration {
+    let third = Duration::from_millis(u64::try_from(overall.as_millis()).unwrap_or(u64::MAX) / 3);
+    PATIENCE.min(third)
 }
 
 /// The resolvers given, or those of the system.
