@@ -47,6 +47,7 @@ fn failures_that_senders_report_hold_the_old_record_in_the_zone() {
         let report = report("Google Inc.", id, day, 5, failures, saw);
         mail(report.as_bytes(), "Report Domain: example.com")
     };
+    let old = format!("3 1 1 {}", world.tlsa(HOSTS[0])[0]);
     serve_both(&world);
     // Of the time before the swap: what the old key's clients saw is no reason now.
     deliver(
@@ -76,8 +77,6 @@ fn failures_that_senders_report_hold_the_old_record_in_the_zone() {
         "{soaking:#?}"
     );
 
-    let stale = world.tlsa(HOSTS[0]);
-    let old = format!("3 1 1 {}", stale[0]);
     deliver(
         "3",
         &of(

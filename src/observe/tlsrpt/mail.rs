@@ -16,7 +16,9 @@ const DEPTH: usize = 3;
 ///
 /// `None` if the octets are no message at all.
 pub fn attachments(octets: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let message = MessageParser::new().parse(octets)?;
+    // The parser asserts what holds of well-formed mail only: octets on which it gives up are no mail.
+    let parsed = std::panic::catch_unwind(|| MessageParser::new().parse(octets));
+    let message = parsed.ok().flatten()?;
     // The parser makes a message of anything; one without any of these fields is none.
     let is_mail = message.headers().iter().any(|header| {
         ["content-type", "from", "received", "subject"]
