@@ -220,7 +220,8 @@ fn random_names_without_end_take_no_memory_and_others_are_answered_right() {
             .parse::<f64>()
             .unwrap()
     };
-    assert!(of("Queries completed") > 5_000.0, "{said}");
+    // How many depends on what else the machine does; a server that stalls would answer next to none.
+    assert!(of("Queries completed") > 500.0, "{said}");
     assert!(
         said.contains("NXDOMAIN") && !said.contains("SERVFAIL"),
         "{said}"
