@@ -301,7 +301,7 @@ impl Runbook<'_> {
             };
             let _ = writeln!(
                 text,
-                "{bullet}Expiry {ends}: {what} ends; before that {before} ({planned}, {verdict})."
+                "{bullet}Deadline {ends}: {what} ends; before that {before} ({planned}, {verdict})."
             );
         }
         text

@@ -2,20 +2,16 @@
 
 use crate::mutants::Mutant;
 use crate::setting::Setting;
-use crate::world::{FULL, Key, LOW, NEW, OLD, PLACES, SOAK, TTL, Version, Wish, World};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use crate::world::{NEW, OLD, PLACES, SOAK, TTL, Wish, World};
+use std::collections::{BTreeSet, HashMap};
 use tlsa_rotate::rotation::association::Association;
 use tlsa_rotate::rotation::decide::{Action, Decision, decide};
 use tlsa_rotate::rotation::due::{Release, Rest};
 use tlsa_rotate::rotation::emergency::Priority;
-use tlsa_rotate::rotation::observation::{
-    Authority, Endpoint, KeyAlgorithm, Observation, Offer, Presented, Seen, ServedRrset,
-    SignatureWindow,
-};
+use tlsa_rotate::rotation::observation::Endpoint;
 use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
 use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
-use tlsa_rotate::rotation::witness::Witness;
 
 /// The present of every state: time passes by moving the past away.
 const NOW: u64 = 1_000;
