@@ -57,7 +57,7 @@ impl PolicyServer {
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let tls = TlsAcceptor::from(Arc::new(config));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -71,12 +71,12 @@ impl PolicyServer {
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let says = all.lock().unwrap().clone();
-                let (acceptor, heard) = (acceptor.clone(), Arc::clone(&heard));
+                let (tls, heard) = (tls.clone(), Arc::clone(&heard));
                 tokio::spawn(async move {
                     if matches!(says, Says::Closes) {
                         return;
                     }
-                    let Ok(mut stream) = acceptor.accept(stream).await else {
+                    let Ok(mut stream) = tls.accept(stream).await else {
                         return;
                     };
                     let mut request = Vec::new();
@@ -96,8 +96,8 @@ impl PolicyServer {
                             let _ = stream.shutdown().await;
                         }
                         Says::Endless => {
-                            let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n";
-                            let _ = stream.write_all(head).await;
+                            let opening = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n";
+                            let _ = stream.write_all(opening).await;
                             while stream.write_all(&[b'x'; 4096]).await.is_ok() {}
                         }
                         Says::Nothing | Says::Closes => {

@@ -70,13 +70,11 @@ pub(crate) fn forwarded(inner: &str) -> String {
 /// An mbox of these mails, with `From ` lines in them quoted.
 pub(crate) fn mbox(mails: &[String]) -> String {
     let quoted = |mail: &String| mail.replace("\r\n", "\n").replace("\nFrom ", "\n>From ");
-    mails
-        .iter()
-        .map(|mail| {
-            format!(
-                "From tls@sender.example Tue Dec  1 08:00:00 2026\n{}\n",
-                quoted(mail)
-            )
-        })
-        .collect()
+    let mut text = String::new();
+    for mail in mails {
+        text.push_str("From tls@sender.example Tue Dec  1 08:00:00 2026\n");
+        text.push_str(&quoted(mail));
+        text.push('\n');
+    }
+    text
 }
