@@ -293,7 +293,11 @@ fn begin_if_due(
     let Some(why) = due(case, now)? else {
         return Ok(());
     };
-    let started = start::begin(workspace, lock, case, None, now)?;
+    let started = match start::begin(workspace, lock, case, None, now) {
+        // A renewal with the same key is nothing to rotate; the run says so on its own account.
+        Err(WorkflowError::SameKey { .. }) => return Ok(()),
+        started => started?,
+    };
     tick.deeds.push(format!("began {}: {why}", started.id));
     tick.notes.extend(started.notes);
     Ok(())
