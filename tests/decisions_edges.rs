@@ -6,6 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::type_complexity, // tables: situation, world, expectation
     missing_docs
 )]
 

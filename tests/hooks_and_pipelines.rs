@@ -221,6 +221,33 @@ fn hook(world: &World, name: &str, now: Instant, set: &[(&str, &str)], arguments
     command.output().unwrap().into()
 }
 
+/// A self-signed pair in `directory`, as an ACME client leaves one.
+fn make_another_key(directory: &Path) {
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+        ])
+        .args([
+            "-subj",
+            "/CN=mx1.example.com",
+            "-days",
+            "3650",
+            "-keyout",
+            "privkey.pem",
+            "-out",
+            "fullchain.pem",
+        ])
+        .current_dir(directory)
+        .output();
+    assert!(made.unwrap().status.success());
+}
+
 #[test]
 fn the_hooks_of_acme_clients_install_what_keeps_its_key_and_rotate_what_does_not() {
     let world = World::new(Publish::Current);
@@ -266,29 +293,7 @@ fn the_hooks_of_acme_clients_install_what_keeps_its_key_and_rotate_what_does_not
     // Another key: nothing is installed, a rotation begins.
     let next = world.path("live/next");
     fs::create_dir(&next).unwrap();
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-        ])
-        .args([
-            "-subj",
-            "/CN=mx1.example.com",
-            "-days",
-            "3650",
-            "-keyout",
-            "privkey.pem",
-            "-out",
-            "fullchain.pem",
-        ])
-        .current_dir(&next)
-        .output();
-    assert!(made.unwrap().status.success());
+    make_another_key(&next);
     let before = fs::read(&live).unwrap();
     let lineage = next.display().to_string();
     hook(

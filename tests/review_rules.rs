@@ -53,6 +53,9 @@ fn retired(world: &World) {
     assert_eq!(world.step(hours(56)), "Retired");
 }
 
+/// Something that people do to a world.
+type Deed<'d> = &'d dyn Fn(&World);
+
 #[test]
 fn a_revert_is_noticed_proposed_again_and_starts_the_clock_anew() {
     let squashed_and_deleted = |world: &World| {
@@ -64,7 +67,7 @@ fn a_revert_is_noticed_proposed_again_and_starts_the_clock_anew() {
         world.git("commit --quiet --allow-empty --message meanwhile");
         world.git(&format!("merge --quiet --no-ff --no-edit {BRANCH}"));
     };
-    let ways: [(&str, &dyn Fn(&World), &str); 3] = [
+    let ways: [(&str, Deed<'_>, &str); 3] = [
         ("forward", &forward, "revert --no-edit HEAD"),
         ("squashed", &squashed_and_deleted, "revert --no-edit HEAD"),
         (

@@ -188,7 +188,12 @@ fn the_first_use_of_dane_never_publishes_the_next_key_alone() {
     world.advance(hours(54));
     world.load();
     world.advance(hours(55)).ends(0);
-    assert_eq!(world.facts(), WHOLE);
+    // Without the old record the RRset is seen under a larger TTL than its absence had, at both names: going back from the
+    // last step would have to wait for that.
+    let mut facts = WHOLE.to_vec();
+    let end = facts.len() - 1;
+    facts.splice(end..end, ["HigherTtlSeen", "HigherTtlSeen"]);
+    assert_eq!(world.facts(), facts);
 }
 
 #[test]

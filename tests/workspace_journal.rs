@@ -103,7 +103,7 @@ fn id(number: u32) -> RotationId {
 fn resealed(line: &str) -> String {
     let fields = &line[..line.rfind(",\"digest\":").unwrap()];
     let digest = ring::digest::digest(&ring::digest::SHA256, fields.as_bytes());
-    let hex: String = digest.as_ref().iter().map(|b| format!("{b:02x}")).collect();
+    let hex = data_encoding::HEXLOWER.encode(digest.as_ref());
     format!("{fields},\"digest\":\"{hex}\"}}")
 }
 

@@ -43,7 +43,7 @@ mod tests {
     fn any_number_of_threads_prints_what_one_does() {
         let mut text = "$TTL 60\n@ SOA ns hostmaster 1 2 3 4 5\n@ NS ns.example.net.\n".to_owned();
         // More owners than are printed at once, the last block of them not full.
-        for number in 0..BLOCK * AT_ONCE + BLOCK + 1 {
+        for number in 0..=BLOCK * AT_ONCE + BLOCK {
             writeln!(
                 text,
                 "h{number} A 192.0.2.{}\nh{number} TXT \"{number}\"",

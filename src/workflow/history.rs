@@ -33,7 +33,8 @@ pub(super) fn raise(workspace: &Workspace, found: &mut Surroundings, now: Instan
     let own = found.base.keys().map(|name| (name.clone(), name.clone()));
     let names: Vec<(TlsaName, TlsaName)> = own.chain(links).collect();
     for zone in head::zones_of(workspace, names.iter().map(|(name, _)| name)) {
-        if zone.publication == Publication::File {
+        // Only git remembers what a zone held before.
+        if zone.publication == Publication::File || zone.publication.is_elsewhere() {
             continue;
         }
         let mut owners = BTreeMap::new();

@@ -7,6 +7,7 @@ use tlsa_rotate::rotation::emergency::Priority;
 use tlsa_rotate::rotation::step::Step;
 
 /// The freedoms of a model.
+#[allow(clippy::struct_excessive_bools)] // each freedom is given or not
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Setting {
     pub(crate) name: &'static str,

@@ -122,6 +122,9 @@ impl Run {
     }
 }
 
+/// Something that is done to a world.
+type Deed<'d> = &'d dyn Fn(&World);
+
 impl World {
     pub(crate) fn new(publish: Publish) -> Self {
         Self::with(publish, |config| config)
@@ -386,7 +389,7 @@ impl World {
             world.deploy(0);
             world.deploy(1);
         };
-        let way: &[(u64, &dyn Fn(&Self))] = &[
+        let way: &[(u64, Deed<'_>)] = &[
             (0, &|_| ()),
             (1, &|world| {
                 world.merge();
