@@ -1,6 +1,7 @@
 //! `[[certificate]]`: one key set, the hosts and ports that present it, its files, and how the next one gets there.
 
 use super::document::{Findings, Located, Section};
+use super::next_key::{self, GeneratedKey, NextKey};
 use super::policy::{Patience, read_policy};
 use super::witness::{MtaSts, read_mta_sts, read_tlsrpt};
 use super::zone::ZoneConfig;
@@ -28,7 +29,6 @@ pub(super) const CERTIFICATE: &[&str] = &[
     "policy",
 ];
 pub(super) const FILES: &[&str] = &["certificate", "key"];
-pub(super) const NEXT: &[&str] = &["generate", "certificate", "key"];
 pub(super) const DEPLOY: &[&str] = &["manual", "command", "rollback"];
 
 /// The port that mail between servers is taken on (RFC 5321 §4.5.4.2).
@@ -100,33 +100,6 @@ pub struct LiveFiles {
     pub key: Option<PathBuf>,
 }
 
-/// The files of a chain and its key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyFiles {
-    /// PEM, the leaf first.
-    pub certificate: PathBuf,
-    /// PEM.
-    pub key: PathBuf,
-}
-
-/// Where the next keys come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NextKey {
-    /// They are generated, one for each algorithm named.
-    Generate(Vec<GeneratedKey>),
-    /// Somebody else (certbot, a CA's portal) puts them there.
-    Files(Vec<KeyFiles>),
-}
-
-/// A kind of key that can be generated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GeneratedKey {
-    /// ECDSA over P-256.
-    EcdsaP256,
-    /// RSA with a modulus of 2048 bits.
-    Rsa2048,
-}
-
 /// How a certificate gets onto the hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deploy {
@@ -167,7 +140,7 @@ pub(super) fn read<'t>(
         None
     };
     let next = match section.take("next", findings) {
-        Some((at, value)) => read_next(at, value, root, findings),
+        Some((at, value)) => next_key::read(at, value, root, findings),
         None => Some(NextKey::Generate(vec![GeneratedKey::EcdsaP256])),
     };
     let deploy = match section.take("deploy", findings) {
@@ -290,7 +263,7 @@ fn read_ports<'t>(section: &mut Section<'t>, findings: &mut Findings<'t>) -> Opt
 }
 
 /// One table, or an array of tables.
-fn tables(value: Spanned<DeValue<'_>>) -> Vec<Spanned<DeValue<'_>>> {
+pub(super) fn tables(value: Spanned<DeValue<'_>>) -> Vec<Spanned<DeValue<'_>>> {
     match value.get_ref().as_array() {
         Some(array) if !array.is_empty() => array.iter().cloned().collect(),
         _ => vec![value],
@@ -313,80 +286,6 @@ fn read_live<'t>(
         })
     };
     tables(value).into_iter().map(read).collect()
-}
-
-fn read_next<'t>(
-    line: usize,
-    value: Spanned<DeValue<'t>>,
-    root: &Path,
-    findings: &mut Findings<'t>,
-) -> Option<NextKey> {
-    if value.get_ref().is_array() {
-        let files = |value| {
-            let files = Section::open("`next`", value, FILES, findings)?;
-            key_files(files, root, findings)
-        };
-        let files: Option<Vec<KeyFiles>> = tables(value).into_iter().map(files).collect();
-        return files.map(NextKey::Files);
-    }
-    let mut next = Section::open("`next`", value, NEXT, findings)?;
-    let Some((at, generate)) = next.take("generate", findings) else {
-        return key_files(next, root, findings).map(|files| NextKey::Files(vec![files]));
-    };
-    if next.take("certificate", findings).is_some() || next.take("key", findings).is_some() {
-        findings.wrong(
-            line,
-            "`next` either generates the key or names its files, not both",
-        );
-    }
-    let generate = match generate.get_ref().as_array() {
-        Some(array) => array.iter().cloned().collect(),
-        None => vec![generate],
-    };
-    let mut keys = Vec::new();
-    for value in generate {
-        let text = findings.text("generate", value)?;
-        match text.value.as_str() {
-            "ecdsa-p256" if !keys.contains(&GeneratedKey::EcdsaP256) => {
-                keys.push(GeneratedKey::EcdsaP256);
-            }
-            "rsa-2048" if !keys.contains(&GeneratedKey::Rsa2048) => {
-                keys.push(GeneratedKey::Rsa2048);
-            }
-            other => {
-                let wanted = "\"ecdsa-p256\", \"rsa-2048\" or each once";
-                findings.wrong(
-                    text.line,
-                    format!("`generate` must be {wanted}, not `{other}`"),
-                );
-                return None;
-            }
-        }
-    }
-    if keys.is_empty() {
-        findings.wrong(
-            at,
-            "`generate` names no key: \"ecdsa-p256\", \"rsa-2048\" or both",
-        );
-    }
-    Some(NextKey::Generate(keys))
-}
-
-fn key_files<'t>(
-    mut files: Section<'t>,
-    root: &Path,
-    findings: &mut Findings<'t>,
-) -> Option<KeyFiles> {
-    let certificate = files.required_text(
-        "certificate",
-        "certificate = \"next/fullchain.pem\"",
-        findings,
-    );
-    let key = files.required_text("key", "key = \"next/privkey.pem\"", findings);
-    Some(KeyFiles {
-        certificate: root.join(certificate?.value),
-        key: root.join(key?.value),
-    })
 }
 
 fn read_deploy<'t>(

@@ -7,16 +7,16 @@ pub mod access;
 mod certificate;
 mod document;
 pub mod duration;
+mod next_key;
 mod policy;
 mod publication;
 mod serve;
 mod witness;
 mod zone;
 
-pub use certificate::{
-    CertificateConfig, Deploy, Destination, GeneratedKey, KeyFiles, LiveFiles, NextKey,
-};
+pub use certificate::{CertificateConfig, Deploy, Destination, LiveFiles};
 pub use document::Problem;
+pub use next_key::{GeneratedKey, KeyFiles, NextKey};
 pub use publication::Publication;
 pub use serve::ServeConfig;
 pub use witness::MtaSts;
@@ -47,7 +47,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("`proposals`", zone::PROPOSALS),
     ("[[certificate]]", certificate::CERTIFICATE),
     ("`live`", certificate::FILES),
-    ("`next`", certificate::NEXT),
+    ("`next`", next_key::NEXT),
     ("`deploy`", certificate::DEPLOY),
     ("`tlsrpt`", witness::TLSRPT),
     ("`mta_sts`", witness::MTA_STS),
