@@ -6,7 +6,7 @@ use crate::zone::diagnostic::{Diagnostic, Kind};
 use crate::zone::file::ZoneFile;
 use crate::zone::include::NoFiles;
 use crate::zone::name::Name;
-use crate::zone::record::{Rdata, Rtype};
+use crate::zone::record::{Rdata, Record, Rtype};
 use std::collections::BTreeMap;
 
 /// The root's key-signing keys: KSK-2017 (tag 20326) and KSK-2024 (tag 38696), as IANA publishes their DS.
@@ -57,29 +57,13 @@ impl Anchors {
     /// Keys that an RFC 5011 tracker marks as pending, revoked or removed (`;;state=…`) and keys with the REVOKE flag
     /// are no anchors.
     pub fn read(file: &str, octets: &[u8]) -> Result<Self, NoAnchor> {
-        if octets.len() > MAX_OCTETS {
-            return Err(NoAnchor::TooLarge);
-        }
-        let parsed = ZoneFile::read(file, readable(octets), Some(&Name::root()), &NoFiles);
-        // An anchor is no zone: what a zone would lack is no fault here, what is no master file is.
-        let fault = parsed.diagnostics().iter().find(|d| d.kind == Kind::Syntax);
-        if let Some(fault) = fault.cloned() {
-            let line = fault.line.saturating_sub(1);
-            return Err(NoAnchor::Syntax(Diagnostic { line, ..fault }.to_string()));
-        }
         let mut found: BTreeMap<Name, (Vec<Rdata>, Vec<Rdata>)> = BTreeMap::new();
-        for stored in parsed.records().all() {
-            let record = parsed.records().to_record(stored);
+        for record in records(file, octets, &Name::root())? {
             let (ds, dnskeys) = found.entry(record.owner).or_default();
             match record.rtype {
                 Rtype::DS => ds.push(record.rdata),
-                Rtype::DNSKEY if !is_revoked(&record.rdata) => dnskeys.push(record.rdata),
-                _ => {}
+                _ => dnskeys.push(record.rdata),
             }
-        }
-        found.retain(|_, (ds, dnskeys)| !(ds.is_empty() && dnskeys.is_empty()));
-        if found.is_empty() {
-            return Err(NoAnchor::Nothing);
         }
         let zones = found
             .into_iter()
@@ -98,6 +82,34 @@ impl Anchors {
         let above = self.zones.keys().filter(|zone| name.is_at_or_below(zone));
         above.max_by_key(|zone| zone.label_count())
     }
+}
+
+/// The records of a file that can be trust anchors, at least one; names in it are relative to `origin`. `file` names it in
+/// errors.
+pub fn records(file: &str, octets: &[u8], origin: &Name) -> Result<Vec<Record>, NoAnchor> {
+    if octets.len() > MAX_OCTETS {
+        return Err(NoAnchor::TooLarge);
+    }
+    let parsed = ZoneFile::read(file, readable(octets), Some(origin), &NoFiles);
+    // An anchor is no zone: what a zone would lack is no fault here, what is no master file is.
+    let fault = parsed.diagnostics().iter().find(|d| d.kind == Kind::Syntax);
+    if let Some(fault) = fault.cloned() {
+        let line = fault.line.saturating_sub(1);
+        return Err(NoAnchor::Syntax(Diagnostic { line, ..fault }.to_string()));
+    }
+    let all = parsed.records().all().iter();
+    let records: Vec<Record> = all
+        .map(|stored| parsed.records().to_record(stored))
+        .filter(|record| match record.rtype {
+            Rtype::DS => true,
+            Rtype::DNSKEY => !is_revoked(&record.rdata),
+            _ => false,
+        })
+        .collect();
+    if records.is_empty() {
+        return Err(NoAnchor::Nothing);
+    }
+    Ok(records)
 }
 
 fn is_revoked(dnskey: &Rdata) -> bool {
@@ -197,6 +209,30 @@ mod tests {
                 }
                 (found, _) => panic!("{what}: {found:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn lines_without_ttl_and_with_relative_names_are_of_the_zone_that_is_asked_for() {
+        let apex = Name::parse(b"example.com.", None).unwrap();
+        let digest = "ab".repeat(32);
+        let table = [
+            (format!("@ IN DS 1 13 2 {digest}\n"), 1, "as ldns writes it"),
+            (
+                format!("example.com. DS 1 13 2 {digest}\nwww A 192.0.2.1\n"),
+                1,
+                "other records are no anchors",
+            ),
+            (
+                format!("example.com. 3600 IN DS 1 13 2 {digest} ;;state=4\n"),
+                0,
+                "revoked",
+            ),
+        ];
+        for (text, expected, why) in table {
+            let read = records("anchor", text.as_bytes(), &apex).unwrap_or_default();
+            assert_eq!(read.len(), expected, "{why}");
+            assert!(read.iter().all(|record| record.owner == apex), "{why}");
         }
     }
 }

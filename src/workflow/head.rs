@@ -2,6 +2,7 @@
 //! says that is sent updates.
 
 use super::{WorkflowError, elsewhere};
+use crate::observe::anchors;
 use crate::publish::git::{Repository, Site, Target};
 use crate::rotation::association::Association;
 use crate::rotation::observation::TlsaName;
@@ -9,9 +10,8 @@ use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::Workspace;
 use crate::workspace::config::{Publication, ZoneConfig};
 use crate::zone::content::Zone;
-use crate::zone::diagnostic::Kind;
 use crate::zone::file::ZoneFile;
-use crate::zone::include::{Directory, Files, Included, NoFiles};
+use crate::zone::include::{Directory, Files, Included};
 use crate::zone::name::Name;
 use crate::zone::record::{Record, Rtype};
 use std::collections::BTreeSet;
@@ -252,18 +252,9 @@ pub(super) fn anchor_records(path: &Path, apex: &Name) -> Result<Vec<Record>, Wo
         path: path.to_owned(),
         reason: reason.to_string(),
     };
-    let file = ZoneFile::read(&path.display().to_string(), bytes, Some(apex), &NoFiles);
-    // An anchor is no zone: what a zone would lack is no fault here, what is no master file is.
-    if let Some(fault) = file.diagnostics().iter().find(|d| d.kind == Kind::Syntax) {
-        return Err(wrong(fault));
-    }
-    let mut records: Vec<Record> = file
-        .records()
-        .all()
-        .iter()
-        .map(|stored| file.records().to_record(stored))
-        .collect();
-    records.retain(|r| r.owner == *apex && matches!(r.rtype, Rtype::DS | Rtype::DNSKEY));
+    let records = anchors::records(&path.display().to_string(), &bytes, apex);
+    let mut records = records.map_err(|e| wrong(&e))?;
+    records.retain(|record| record.owner == *apex);
     if records.is_empty() {
         return Err(wrong(&format_args!(
             "there is no DS or DNSKEY record of {apex} in it"
