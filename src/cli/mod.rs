@@ -141,6 +141,8 @@ enum Command {
     Start(start::Start),
     /// The runbook: seven steps, earliest dates, zone diffs, how to check and to undo
     Plan(plan::Plan),
+    /// Rehearse a rotation against random senders and caches, beside the usual ways of doing it
+    Simulate(simulate::Simulate),
     /// One tick of the machine: look, decide, record, propose; for cron
     Advance(advance::Advance),
     /// Where each rotation stands and why not further
@@ -149,8 +151,6 @@ enum Command {
     Check(check::Check),
     /// Give a rotation up by the safe way back
     Abort(abort::Abort),
-    /// Rehearse a rotation against random senders and caches, beside the usual ways of doing it
-    Simulate(simulate::Simulate),
     /// Go back to the previous key on every host at once, while both are published
     Rollback(rollback::Rollback),
     /// Let a deployment go that rests (standby) or is held (after a rollback)
