@@ -10,7 +10,7 @@ use crate::dnssec::delta::{Delta, NoDelta};
 use crate::dnssec::finding::Finding;
 use crate::dnssec::keys::SigningKey;
 use crate::dnssec::print::print;
-use crate::dnssec::sign::{Signed, SigningPolicy, sign};
+use crate::dnssec::sign::{Signed, SigningPolicy, sign, sign_in_place};
 use crate::workspace::durable::{self, WriteError};
 use crate::workspace::signed::{SignedFile, seal_beside, write_verified};
 use crate::zone::content::Zone;
@@ -19,6 +19,7 @@ use crate::zone::name::Name;
 use crate::zone::record::Rtype;
 use crate::zone::serial;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::io::{BufWriter, Write};
 use std::mem::ManuallyDrop;
 use std::panic::resume_unwind;
@@ -93,28 +94,32 @@ pub(crate) fn sign_zone(
         read.map_err(|e| e.hint("leave `--previous` out the first time"))
     };
     let previous = args.previous.as_ref().map(read_previous).transpose()?;
-    let produce = |trusted| {
+    let produce = |unsigned, trusted| {
         let earlier = Earlier {
             zone: previous.as_ref(),
             trusted,
             extra: &[],
         };
-        produce(args, &unsigned, &keys, earlier, &policy)
+        produce(args, unsigned, &keys, earlier, &policy)
     };
-    let (signed, delta) = if args.no_verify {
-        produce(false)?
+    let (signed, delta) = if previous.is_none() {
+        let only = produce(Cow::Owned(ManuallyDrop::into_inner(unsigned)), false)?;
+        if !args.no_verify {
+            verified(&only.0.zone, &policy)?;
+        }
+        only
+    } else if args.no_verify {
+        produce(Cow::Borrowed(&*unsigned), false)?
     } else {
         // What is kept is checked by the verification, and need not be checked before. Only if something in it does
         // not hold is each signature checked before it is kept.
-        let first = produce(true)?;
-        match verified(&first.0.zone, &policy) {
-            Ok(()) => first,
-            Err(_) if previous.is_some() => {
-                let second = produce(false)?;
-                verified(&second.0.zone, &policy)?;
-                second
-            }
-            Err(failure) => return Err(failure),
+        let first = produce(Cow::Borrowed(&*unsigned), true)?;
+        if verified(&first.0.zone, &policy).is_ok() {
+            first
+        } else {
+            let second = produce(Cow::Borrowed(&*unsigned), false)?;
+            verified(&second.0.zone, &policy)?;
+            second
         }
     };
     let signed = ManuallyDrop::new(signed);
@@ -149,18 +154,19 @@ pub(crate) fn sign_zone(
 /// Signs; gives what was signed and how it differs from what was signed before.
 fn produce(
     args: &SignArgs,
-    unsigned: &Zone,
+    unsigned: Cow<'_, Zone>,
     keys: &[SigningKey],
     earlier: Earlier<'_>,
     policy: &SigningPolicy,
 ) -> Result<(Signed, Option<Delta>), Failure> {
-    let mut signed = sign(unsigned, keys, earlier, policy).map_err(Failure::wrong)?;
     let Some(previous) = earlier.zone else {
-        return Ok((signed, None));
+        let signed = sign_in_place(unsigned.into_owned(), keys, earlier, policy);
+        return Ok((signed.map_err(Failure::wrong)?, None));
     };
+    let mut signed = sign(&unsigned, keys, earlier, policy).map_err(Failure::wrong)?;
     let delta = match Delta::between(previous, &signed.zone) {
         Err(NoDelta::Serial { old, .. }) if args.raise_serial => {
-            let mut raised = unsigned.clone();
+            let mut raised = unsigned.into_owned();
             raised.set_serial(serial::next(old, policy.now).to);
             // What was just made need not be made, or checked, again.
             let earlier = Earlier {
@@ -168,7 +174,7 @@ fn produce(
                 trusted: true,
                 extra: &[],
             };
-            let again = sign(&raised, keys, earlier, policy).map_err(Failure::wrong)?;
+            let again = sign_in_place(raised, keys, earlier, policy).map_err(Failure::wrong)?;
             signed = joined(signed, again);
             Delta::between(previous, &signed.zone)
         }

@@ -13,7 +13,7 @@ use crate::dnssec::reuse::Pool;
 use crate::dnssec::signers::{Signers, Unsignable};
 use crate::dnssec::work::{self, Job};
 use crate::rotation::timing::{Instant, Span, Ttl};
-use crate::zone::content::{Node, Rrset, Zone};
+use crate::zone::content::{Rrset, Zone};
 use crate::zone::name::Name;
 use crate::zone::rdata::Soa;
 use crate::zone::record::{Rdata, Rtype};
@@ -140,6 +140,16 @@ pub fn sign(
     earlier: Earlier<'_>,
     policy: &SigningPolicy,
 ) -> Result<Signed, SignError> {
+    sign_in_place(unsigned.clone(), keys, earlier, policy)
+}
+
+/// The same of a zone that is not needed unsigned any more: a large one takes its time to copy.
+pub fn sign_in_place(
+    unsigned: Zone,
+    keys: &[SigningKey],
+    earlier: Earlier<'_>,
+    policy: &SigningPolicy,
+) -> Result<Signed, SignError> {
     check_validity(policy)?;
     let mut zone = without_signatures(unsigned)?;
     let negative_ttl = add_key_records(&mut zone, keys, policy.now)?;
@@ -208,27 +218,20 @@ pub(super) fn check_validity(policy: &SigningPolicy) -> Result<(), SignError> {
     Ok(())
 }
 
-/// A copy without what signing makes, and without owners that held nothing else.
-pub(super) fn without_signatures(unsigned: &Zone) -> Result<Zone, SignError> {
-    let kept = |(owner, node): (&Name, &Node)| {
-        if !owner.is_at_or_below(&unsigned.apex) {
-            return Some(Err(SignError::OutOfZone {
-                owner: owner.clone(),
-                apex: unsigned.apex.clone(),
-            }));
-        }
-        let kept = node.iter().filter(|(rtype, _)| !is_made(**rtype));
-        let kept: Node = kept.map(|(rtype, rrset)| (*rtype, rrset.clone())).collect();
-        (!kept.is_empty()).then(|| Ok((owner.clone(), kept)))
-    };
-    Ok(Zone {
-        apex: unsigned.apex.clone(),
-        nodes: unsigned
-            .nodes
-            .iter()
-            .filter_map(kept)
-            .collect::<Result<_, _>>()?,
-    })
+/// The zone without what signing makes, and without owners that held nothing else.
+pub(super) fn without_signatures(mut unsigned: Zone) -> Result<Zone, SignError> {
+    let apex = &unsigned.apex;
+    if let Some(stray) = unsigned.nodes.keys().find(|o| !o.is_at_or_below(apex)) {
+        return Err(SignError::OutOfZone {
+            owner: stray.clone(),
+            apex: apex.clone(),
+        });
+    }
+    unsigned.nodes.retain(|_, node| {
+        node.retain(|rtype, _| !is_made(*rtype));
+        !node.is_empty()
+    });
+    Ok(unsigned)
 }
 
 fn soa(zone: &Zone) -> Result<SoaTimes, SignError> {

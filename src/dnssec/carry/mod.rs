@@ -235,7 +235,7 @@ fn read_parts(
                 let owner = Name::from_checked_wire(node.owner());
                 unsigned.nodes.insert(owner, node.to_node());
             }
-            parts.push(Part::read(sealed, blocks, &unsigned)?);
+            parts.push(Part::read(sealed, blocks, unsigned)?);
         } else {
             while nodes.next_if(inside).is_some() {}
         }

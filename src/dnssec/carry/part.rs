@@ -34,7 +34,7 @@ impl Part {
     pub(super) fn read(
         sealed: Sealed<'_>,
         blocks: Range<usize>,
-        unsigned: &Zone,
+        unsigned: Zone,
     ) -> Result<Self, NotCarried> {
         let text = text_of(sealed, &blocks)?;
         let apex = &sealed.seal.zone;
