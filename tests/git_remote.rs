@@ -103,7 +103,7 @@ fn without_review_commits_are_pushed_forward_only() {
     );
     hook(&world.path(".git/hooks"), "pre-push", &script);
     let run = world.advance(BEGIN).ends(0);
-    assert!(run.stderr.contains("another runner was faster"), "{run:#?}");
+    assert!(run.stderr.contains("somebody was faster"), "{run:#?}");
     assert!(far.home.path().join("done").exists(), "the hook ran");
     let log = git(&far.bare(), "log --format=%s main");
     assert!(

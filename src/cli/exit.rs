@@ -22,6 +22,18 @@ pub enum Exit {
     Locked = 5,
 }
 
+impl Exit {
+    /// What an error of a use case ends with.
+    pub(crate) fn of(error: &WorkflowError) -> Self {
+        match error {
+            WorkflowError::Lock(LockError::Held { .. }) => Self::Locked,
+            WorkflowError::WouldRefuse { .. } => Self::DeliveryAtRisk,
+            error if error.wants_a_person() => Self::PersonNeeded,
+            _ => Self::Wrong,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
@@ -66,11 +78,7 @@ impl Failure {
 
 impl From<WorkflowError> for Failure {
     fn from(error: WorkflowError) -> Self {
-        let exit = match &error {
-            WorkflowError::Lock(LockError::Held { .. }) => Exit::Locked,
-            error if error.wants_a_person() => Exit::PersonNeeded,
-            _ => Exit::Wrong,
-        };
+        let exit = Exit::of(&error);
         Self {
             exit,
             message: error.to_string(),

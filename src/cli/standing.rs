@@ -84,11 +84,7 @@ fn code(tick: &Tick) -> Exit {
     if decision.is_some_and(|decision| !decision.alarms.is_empty()) {
         Exit::DeliveryAtRisk
     } else if let Some(error) = &tick.failed {
-        if error.wants_a_person() {
-            Exit::PersonNeeded
-        } else {
-            Exit::Wrong
-        }
+        Exit::of(error)
     } else if decision.and_then(super::super::rotation::decide::Decision::who_acts)
         == Some(Who::You)
         || decision.is_some_and(|decision| !decision.deadlines.is_empty())

@@ -31,7 +31,7 @@ pub mod print;
 pub mod randomness;
 mod reuse;
 pub mod rrsig;
-mod share;
+pub(crate) mod share;
 pub mod sign;
 mod signers;
 pub mod verify;

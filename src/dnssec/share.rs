@@ -7,7 +7,7 @@ use std::thread;
 /// Does `items` in blocks of `size`, on at most `threads` threads; one result for each block, in order.
 ///
 /// `worker` is called once on each thread and makes what works there, with buffers of its own.
-pub(super) fn in_blocks<T: Sync, R: Send, W: FnMut(&[T]) -> R>(
+pub(crate) fn in_blocks<T: Sync, R: Send, W: FnMut(&[T]) -> R>(
     items: &[T],
     size: usize,
     threads: NonZeroUsize,

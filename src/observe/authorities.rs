@@ -45,6 +45,19 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The usual ones for so many names: a server has more time where more is asked of it.
+    pub fn for_names(names: usize) -> Self {
+        const EACH: Duration = Duration::from_millis(100);
+        let usual = Self::default();
+        let more = EACH.saturating_mul(u32::try_from(names).unwrap_or(u32::MAX));
+        Self {
+            server: usual.server.saturating_add(more),
+            ..usual
+        }
+    }
+}
+
 /// What all servers of a zone were seen to serve in one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Served {

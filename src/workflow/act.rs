@@ -5,61 +5,36 @@
 use super::WorkflowError;
 use super::advance::Tick;
 use super::case::Case;
-use super::head::{self, Head, Heads};
+use super::head;
+use super::known::Known;
 use super::propose::{self, Proposed};
 use super::{admit, sign, start, surroundings};
 use crate::publish::command::Invocation;
-use crate::rotation::alarm::publication_breaks;
 use crate::rotation::decide::Action;
 use crate::rotation::observation::Endpoint;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::step::{Event, Step};
-use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
-use crate::workspace::config::{Deploy, ZoneConfig};
+use crate::workspace::config::Deploy;
 use crate::workspace::lock::WorkspaceLock;
-use crate::zone::name::Name;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How long a deployment may take.
 const DEPLOYMENT: Duration = Duration::from_secs(300);
 
-/// What certificates that were never rotated have in common in one run.
-pub(super) struct Known<'w> {
-    /// The zones as they were read.
-    heads: Heads<'w>,
-    /// The zones that were brought to their servers.
-    zones: BTreeSet<Name>,
-}
-
-impl<'w> Known<'w> {
-    /// Nothing yet.
-    pub(super) fn nothing(workspace: &'w Workspace, now: Instant) -> Self {
-        Self {
-            heads: Heads::of(workspace, now),
-            zones: BTreeSet::new(),
-        }
-    }
-}
-
 /// Signs what HEAD holds and hands it to the servers, for every zone that holds a TLSA RRset of a certificate or an alias on
-/// the way to one; says what was done.
+/// the way to one; says what was done. Once in a run is enough for all certificates of a zone, as long as the run does not
+/// change it.
 ///
 /// A zone that was restored or edited by hand so that it would make senders refuse mail is not handed on.
-pub(super) fn publish_merged<'w>(
-    workspace: &'w Workspace,
+pub(super) fn publish_merged(
+    known: &mut Known<'_>,
     lock: &WorkspaceLock,
     case: &Case<'_>,
-    now: Instant,
-    known: &mut Known<'w>,
 ) -> Result<Vec<String>, WorkflowError> {
-    let mut anew = Heads::of(workspace, now);
-    // A rotation may have changed git HEAD in this run; those that never began one share what was read once.
-    let heads = match case.rotation {
-        None => &mut known.heads,
-        Some(_) => &mut anew,
-    };
+    let (workspace, now) = (known.workspace, known.now);
+    known.note(&case.certificate.name, case.rotation.as_ref());
     let own: Vec<TlsaName> = case
         .certificate
         .endpoints()
@@ -68,73 +43,44 @@ pub(super) fn publish_merged<'w>(
     let mut names = own.clone();
     for name in &own {
         // An alias that leads out of our zones is told where the rotation is looked at; the others are published all the same.
-        if let Ok(found) = surroundings::find(heads, name) {
+        if let Ok(found) = surroundings::find(&mut known.heads, name) {
             names.extend(found.links);
             names.push(found.name);
         }
     }
     let mut deeds = Vec::new();
     for zone in head::zones_of(workspace, &names) {
-        // Nothing is held against a zone for a certificate that was never rotated: once in a run is enough for all of them.
-        if case.rotation.is_none() && known.zones.contains(&zone.name) {
-            continue;
-        }
         // What a primary or a provider keeps is published already, and signed by it.
-        if zone.publication.is_elsewhere() {
+        if zone.publication.is_elsewhere() || known.was_handed_on(zone) {
             continue;
         }
-        let head = heads.get(zone)?;
-        keeps_the_promise(zone, head, case, now)?;
-        deeds.extend(sign::publish(workspace, lock, zone, head, now)?);
-        known.zones.insert(zone.name.clone());
+        let head = known.heads.get(zone)?;
+        known.keeps_every_promise(zone, &head)?;
+        deeds.extend(sign::publish(workspace, lock, zone, &head, now)?);
+        known.handed_on(zone);
     }
     Ok(deeds)
 }
 
-fn keeps_the_promise(
-    zone: &ZoneConfig,
-    head: &Head,
-    case: &Case<'_>,
-    now: Instant,
-) -> Result<(), WorkflowError> {
-    let Some((_, state)) = &case.rotation else {
-        return Ok(());
-    };
-    for tlsa in state.names() {
-        let name = Name::parse(tlsa.as_str().as_bytes(), None).ok();
-        let Some(name) = name.filter(|name| name.is_at_or_below(&zone.name)) else {
-            continue;
-        };
-        let rrset = head::associations(&head.content, &name);
-        if let Some(breach) = publication_breaks(state, now, &tlsa, &rrset) {
-            return Err(WorkflowError::WouldRefuse {
-                zone: zone.name.clone(),
-                breach: Box::new(breach),
-            });
-        }
-    }
-    Ok(())
-}
-
 /// Finishes steps 1 and 2 where a start was interrupted.
 pub(super) fn finish_key_steps(
-    workspace: &Workspace,
+    known: &mut Known<'_>,
     lock: &WorkspaceLock,
     case: &mut Case<'_>,
-    now: Instant,
     tick: &mut Tick,
 ) -> Result<(), WorkflowError> {
     let Some((id, state)) = case.under_way().cloned() else {
         return Ok(());
     };
     if state.step == Step::Hashed {
-        return look_round_again(workspace, lock, case, now, tick);
+        return look_round_again(known, lock, case, tick);
     }
     if !matches!(state.step, Step::Started | Step::Generated) {
         return Ok(());
     }
-    let admitted = admit::admit(workspace, case, &id, None, now)?;
-    let found = start::surroundings(workspace, case.certificate, &admitted.chains, now)?;
+    let now = known.now;
+    let admitted = admit::admit(known.workspace, case, &id, None, now)?;
+    let found = start::surroundings(&mut known.heads, case.certificate, &admitted.chains)?;
     let facts = start::key_facts(&found, admitted.not_after).into_iter();
     let is_known =
         |fact: &Event| state.step == Step::Generated && matches!(fact, Event::KeyAdmitted { .. });
@@ -149,19 +95,18 @@ pub(super) fn finish_key_steps(
 
 /// Before anything is published, records of other forms may still be changed by hand: they are judged as they are now.
 fn look_round_again(
-    workspace: &Workspace,
+    known: &mut Known<'_>,
     lock: &WorkspaceLock,
     case: &mut Case<'_>,
-    now: Instant,
     tick: &mut Tick,
 ) -> Result<(), WorkflowError> {
     let Some((id, state)) = case.under_way() else {
         return Ok(());
     };
-    let incoming = admit::in_directory(&admit::directory(workspace, id))?;
-    let found = start::surroundings(workspace, case.certificate, &incoming, now)?;
+    let incoming = admit::in_directory(&admit::directory(known.workspace, id))?;
+    let found = start::surroundings(&mut known.heads, case.certificate, &incoming)?;
     if let Some(fact) = found.changed_since(state) {
-        case.record(lock, now, fact.clone())?;
+        case.record(lock, known.now, fact.clone())?;
         tick.events.push(fact);
         tick.rotation.clone_from(&case.rotation);
     }
@@ -170,13 +115,13 @@ fn look_round_again(
 
 /// Does what the step asks for. Whether the world may have changed by it, so that another look is worth while.
 pub(super) fn carry_out(
-    workspace: &Workspace,
+    known: &mut Known<'_>,
     lock: &WorkspaceLock,
     case: &Case<'_>,
     actions: &[Action],
-    now: Instant,
     tick: &mut Tick,
 ) -> Result<bool, WorkflowError> {
+    let workspace = known.workspace;
     let Some((id, state)) = case.under_way() else {
         return Ok(false);
     };
@@ -193,7 +138,7 @@ pub(super) fn carry_out(
                     state,
                     policy,
                 };
-                let proposed = propose::propose(lock, &context, requirement, now)?;
+                let proposed = propose::propose(lock, &context, requirement, &mut known.heads)?;
                 changed |= tell(proposed, tick);
             }
             Action::Deploy(endpoints) => {

@@ -4,7 +4,9 @@
 
 use super::WorkflowError;
 use super::case::Case;
+use super::known::Known;
 use super::look::{self, Sight};
+use super::look_ahead::{Seen, look_ahead};
 use super::{act, admit, afterwards, pace, propose, shared, start, witness};
 use crate::rotation::decide::{Decision, decide};
 use crate::rotation::due::Release;
@@ -15,10 +17,7 @@ use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::collections::BTreeSet;
 
 /// How much a run may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +68,6 @@ impl Tick {
 const MOST_ROUNDS: usize = 4;
 /// How often a run looks again after another runner was faster; then it leaves the rest to the next run.
 const MOST_ATTEMPTS: usize = 3;
-/// How many certificates are looked at at the same time.
-const MOST_AT_ONCE: usize = 8;
 /// More facts than one look can establish.
 const MOST_EVENTS: usize = 16;
 
@@ -91,61 +88,32 @@ pub fn advance(
     {
         return Ok(only_looked_at(workspace, &names, now, &error));
     }
-    let mut sights = look_ahead(workspace, &names, now);
+    let mut known = Known::nothing(workspace, now);
+    let mut sights = look_ahead(&mut known, &names);
     let mut ticks = Vec::with_capacity(names.len());
-    let mut known = act::Known::nothing(workspace, now);
     for name in names {
         let sight = sights.remove(&name);
         ticks.push(if let Some(lock) = &lock {
-            tick_with(workspace, lock, &name, now, (sight, &mut known))
+            tick_with(&mut known, lock, &name, sight)
         } else {
             let mut tick = Tick::of(&name);
-            tick.failed = look_at(workspace, &name, now, (mode, sight), &mut tick).err();
+            tick.failed = look_at(&mut known, &name, (mode, sight), &mut tick).err();
             tick
         });
     }
     Ok(ticks)
 }
 
-/// A rotation as it stood, and what was seen for it.
-type Seen = (Rotation, Sight);
-
-/// Looks for many certificates, some at a time: a host that does not answer holds up its own rotation and no other.
-fn look_ahead(workspace: &Workspace, names: &[String], now: Instant) -> BTreeMap<String, Seen> {
-    let (next, found) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
-    // One alone is looked at when its turn comes.
-    let workers = MOST_AT_ONCE.min(names.len().saturating_sub(1));
-    thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    // What cannot be read is said when its turn comes.
-                    let Ok(case) = Case::open(workspace, name, now) else {
-                        continue;
-                    };
-                    if let Some((_, state)) = case.rotation {
-                        let sight = look::look(workspace, case.certificate, &state, now);
-                        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-                        found.insert(name.clone(), (state, sight));
-                    }
-                }
-            });
-        }
-    });
-    found.into_inner().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// What was seen ahead, if the rotation still stands where it stood; else what is seen now.
-fn sight_of(
-    workspace: &Workspace,
-    case: &Case<'_>,
+fn sight_of<'w>(
+    known: &mut Known<'w>,
+    case: &Case<'w>,
     state: &Rotation,
-    now: Instant,
     ahead: Option<Seen>,
 ) -> Sight {
     match ahead {
         Some((of, sight)) if of == *state => sight,
-        _ => look::look(workspace, case.certificate, state, now),
+        _ => look::look(&mut known.heads, case.certificate, state, known.now),
     }
 }
 
@@ -156,44 +124,46 @@ fn only_looked_at(
     now: Instant,
     why: &WorkflowError,
 ) -> Vec<Tick> {
-    let look = |name: &String| {
+    let mut known = Known::nothing(workspace, now);
+    let mut sights = look_ahead(&mut known, names);
+    let mut look = |name: &String| {
         let mut tick = Tick::of(name);
-        let failed = look_at(workspace, name, now, (Mode::Look, None), &mut tick).err();
+        let sight = sights.remove(name);
+        let failed = look_at(&mut known, name, (Mode::Look, sight), &mut tick).err();
         tick.failed = Some(failed.unwrap_or_else(|| WorkflowError::NotShared {
             reason: why.to_string(),
             hints: why.hints(),
         }));
         tick
     };
-    names.iter().map(look).collect()
+    names.iter().map(&mut look).collect()
 }
 
 /// One run over one certificate under a lock that is held already. Where another runner was faster, it is looked again:
 /// what that one did need not be done twice.
 pub(super) fn tick(workspace: &Workspace, lock: &WorkspaceLock, name: &str, now: Instant) -> Tick {
-    let mut known = act::Known::nothing(workspace, now);
-    tick_with(workspace, lock, name, now, (None, &mut known))
+    tick_with(&mut Known::nothing(workspace, now), lock, name, None)
 }
 
 /// The same, with what was seen ahead, and what is known in this run already.
-fn tick_with<'w>(
-    workspace: &'w Workspace,
+fn tick_with(
+    known: &mut Known<'_>,
     lock: &WorkspaceLock,
     name: &str,
-    now: Instant,
-    (mut ahead, known): (Option<Seen>, &mut act::Known<'w>),
+    mut ahead: Option<Seen>,
 ) -> Tick {
     let mut tick = Tick::of(name);
     for attempt in 1..=MOST_ATTEMPTS {
-        let before = (ahead.take(), &mut *known);
-        let mut failed = act_on(workspace, lock, name, now, before, &mut tick).err();
+        let mut failed = act_on(known, lock, name, ahead.take(), &mut tick).err();
+        known.note(name, tick.rotation.as_ref());
         let is_overtaken = failed.as_ref().is_some_and(WorkflowError::is_overtaken);
         if is_overtaken && attempt < MOST_ATTEMPTS {
-            match shared::synchronise(workspace, lock) {
+            match shared::synchronise(known.workspace, lock) {
                 Ok(()) => {
+                    known.forget();
                     remember(
                         &mut tick.notes,
-                        vec!["another runner was faster: looked again".to_owned()],
+                        vec!["somebody was faster: looked again".to_owned()],
                     );
                     continue;
                 }
@@ -206,14 +176,14 @@ fn tick_with<'w>(
     tick
 }
 
-fn act_on<'w>(
-    workspace: &'w Workspace,
+fn act_on(
+    known: &mut Known<'_>,
     lock: &WorkspaceLock,
     name: &str,
-    now: Instant,
-    (mut ahead, known): (Option<Seen>, &mut act::Known<'w>),
+    mut ahead: Option<Seen>,
     tick: &mut Tick,
 ) -> Result<(), WorkflowError> {
+    let (workspace, now) = (known.workspace, known.now);
     let mut case = Case::open(workspace, name, now)?;
     remember(&mut tick.notes, case.torn_end().into_iter().collect());
     // A rotation that cannot begin is said at the end: the one before it is looked at all the same.
@@ -224,7 +194,7 @@ fn act_on<'w>(
     for _ in 0..most {
         // The signed zone follows git HEAD before anything is asked: what is merged is on its way to the servers. If that
         // fails, the world is looked at all the same: a delivery at risk must be said whatever else is broken.
-        let published = act::publish_merged(workspace, lock, &case, now, known);
+        let published = act::publish_merged(known, lock, &case);
         // What was handed on just now may be served by now.
         ahead = ahead.filter(|_| matches!(&published, Ok(deeds) if deeds.is_empty()));
         let failed = published.map(|deeds| tick.deeds.extend(deeds)).err();
@@ -238,27 +208,29 @@ fn act_on<'w>(
         if case.rotation.is_none() {
             return failed.or(not_begun).map_or(Ok(()), Err);
         }
-        act::finish_key_steps(workspace, lock, &mut case, now, tick)?;
-        let decision = establish(workspace, lock, &mut case, now, (ahead.take(), &mut *tick))?;
+        act::finish_key_steps(known, lock, &mut case, tick)?;
+        let decision = establish(known, lock, &mut case, ahead.take(), tick)?;
         let actions = decision.actions.clone();
         tick.decision = Some(decision);
         // What git HEAD lacks is proposed again, if that is why it was not published.
         if let Some(error) = failed {
             if matches!(error, WorkflowError::WouldRefuse { .. }) {
-                act::carry_out(workspace, lock, &case, &actions, now, tick)?;
+                act::carry_out(known, lock, &case, &actions, tick)?;
+                known.forget_zones();
             }
             return Err(error);
         }
-        let mut again = act::carry_out(workspace, lock, &case, &actions, now, tick)?;
+        let mut again = act::carry_out(known, lock, &case, &actions, tick)?;
         if let (Some(observation), Some(decision)) = (&tick.observation, &tick.decision) {
             let seen = (observation, decision);
-            let restored = afterwards::restore(workspace, lock, &case, seen, now)?;
+            let restored = afterwards::restore(&mut known.heads, lock, &case, seen)?;
             again |= act::tell(restored, tick);
         }
         tick.deeds.extend(propose::retract(workspace, lock, &case)?);
         if !again {
             break;
         }
+        known.forget_zones();
     }
     tick.notes.extend(deployment(workspace, tick));
     not_begun.map_or(Ok(()), Err)
@@ -316,13 +288,14 @@ fn deployment(workspace: &Workspace, tick: &Tick) -> Option<String> {
 }
 
 /// Looks once and records facts until none follows.
-fn establish(
-    workspace: &Workspace,
+fn establish<'w>(
+    known: &mut Known<'w>,
     lock: &WorkspaceLock,
-    case: &mut Case<'_>,
-    now: Instant,
-    (ahead, tick): (Option<Seen>, &mut Tick),
+    case: &mut Case<'w>,
+    ahead: Option<Seen>,
+    tick: &mut Tick,
 ) -> Result<Decision, WorkflowError> {
+    let now = known.now;
     let mut decision = Decision::default();
     let Some((_, state)) = &case.rotation else {
         return Ok(decision);
@@ -330,15 +303,15 @@ fn establish(
     let Sight {
         mut observation,
         mut notes,
-    } = sight_of(workspace, case, state, now, ahead);
-    observation.witness = witness::witness(workspace, case, state, now, &mut notes);
+    } = sight_of(known, case, state, ahead);
+    observation.witness = witness::witness(known, case, state, &mut notes);
     remember(&mut tick.notes, notes);
     let mut noted = Vec::new();
     for _ in 0..MOST_EVENTS {
         let Some((_, state)) = &case.rotation else {
             break;
         };
-        let (policy, waits) = pace::policy(workspace, case, now);
+        let (policy, waits) = pace::policy(known, case);
         tick.policy = policy;
         remember(&mut tick.notes, waits.into_iter().collect());
         decision = decide(state, now, &observation, &policy);
@@ -364,12 +337,12 @@ fn establish(
 
 /// The same without writing: one look, and, in a rehearsal, the facts that would follow.
 fn look_at(
-    workspace: &Workspace,
+    known: &mut Known<'_>,
     name: &str,
-    now: Instant,
     (mode, ahead): (Mode, Option<Seen>),
     tick: &mut Tick,
 ) -> Result<(), WorkflowError> {
+    let (workspace, now) = (known.workspace, known.now);
     let case = Case::open(workspace, name, now)?;
     tick.notes.extend(case.torn_end());
     tick.rotation.clone_from(&case.rotation);
@@ -385,10 +358,10 @@ fn look_at(
     let Sight {
         mut observation,
         mut notes,
-    } = sight_of(workspace, &case, &state, now, ahead);
-    observation.witness = witness::witness(workspace, &case, &state, now, &mut notes);
+    } = sight_of(known, &case, &state, ahead);
+    observation.witness = witness::witness(known, &case, &state, &mut notes);
     remember(&mut tick.notes, notes);
-    let (policy, waits) = pace::policy(workspace, &case, now);
+    let (policy, waits) = pace::policy(known, &case);
     tick.policy = policy;
     remember(&mut tick.notes, waits.into_iter().collect());
     let policy = &policy;

@@ -6,14 +6,13 @@
 
 use super::WorkflowError;
 use super::case::Case;
+use super::head::Heads;
 use super::propose::{self, Proposed};
 use crate::rotation::blocker::Blocker;
 use crate::rotation::decide::Decision;
 use crate::rotation::gate::{self, Wanted};
 use crate::rotation::observation::{Observation, Seen};
 use crate::rotation::step::{Rotation, Step};
-use crate::rotation::timing::Instant;
-use crate::workspace::Workspace;
 use crate::workspace::lock::WorkspaceLock;
 
 /// Adds what git HEAD has made of the end of a rotation to the reasons why a person is needed.
@@ -35,11 +34,10 @@ pub(super) fn notice(state: &Rotation, observation: &Observation, decision: &mut
 
 /// Proposes the zone as the rotation left it, if that was noticed and every host presents the key that belongs to it.
 pub(super) fn restore(
-    workspace: &Workspace,
+    heads: &mut Heads<'_>,
     lock: &WorkspaceLock,
     case: &Case<'_>,
     (observation, decision): (&Observation, &Decision),
-    now: Instant,
 ) -> Result<Vec<Proposed>, WorkflowError> {
     let Some((id, state)) = &case.rotation else {
         return Ok(Vec::new());
@@ -58,10 +56,10 @@ pub(super) fn restore(
         return Ok(Vec::new());
     }
     let context = propose::Context {
-        workspace,
+        workspace: heads.workspace,
         id,
         state,
         policy: &case.certificate.policy,
     };
-    propose::propose(lock, &context, &state.requirement(), now)
+    propose::propose(lock, &context, &state.requirement(), heads)
 }

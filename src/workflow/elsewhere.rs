@@ -120,7 +120,11 @@ pub(super) fn head(
     let content = file
         .zone()
         .map_err(|findings| WorkflowError::Zone(findings.to_string()))?;
-    Ok(Head { file, content })
+    Ok(Head {
+        file,
+        content,
+        commit: None,
+    })
 }
 
 /// What must be known of a zone.

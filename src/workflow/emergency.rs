@@ -3,6 +3,8 @@
 use super::WorkflowError;
 use super::advance::{self, Tick};
 use super::case::Case;
+use super::head::Heads;
+use super::known::Known;
 use super::look;
 use super::start;
 use crate::rotation::emergency::{Bounds, Priority};
@@ -42,7 +44,12 @@ pub fn forecast(
             .map_err(WorkflowError::Illegal)?;
         (case.next_id(), state)
     };
-    let sight = look::look(workspace, case.certificate, &state, now);
+    let sight = look::look(
+        &mut Heads::of(workspace, now),
+        case.certificate,
+        &state,
+        now,
+    );
     if let Some(seen) = regress::longer_signature(&state, &sight.observation) {
         state = apply(Some(&state), now, &seen).map_err(WorkflowError::Illegal)?;
     }
@@ -69,7 +76,8 @@ pub fn declare(
         start::begin(workspace, &lock, &mut case, None, now)?;
     }
     let mut keys = Tick::of(name);
-    super::act::finish_key_steps(workspace, &lock, &mut case, now, &mut keys)?;
+    let mut known = Known::nothing(workspace, now);
+    super::act::finish_key_steps(&mut known, &lock, &mut case, &mut keys)?;
     if let Some((id, state)) = case.under_way() {
         let declared = Event::EmergencyDeclared {
             priority,

@@ -59,12 +59,20 @@ pub enum WorkflowError {
         way_out: String,
     },
     /// A zone at git HEAD that would make senders refuse mail.
-    #[error("{zone} as it stands in git HEAD was not handed to its servers: {breach}")]
+    #[error("{zone} as it stands in git HEAD was not handed to its servers, for {id}: {breach}")]
     WouldRefuse {
         /// The zone.
         zone: Name,
+        /// Whose rotation it would break.
+        id: RotationId,
         /// What it would break.
         breach: Box<Breach>,
+    },
+    /// Somebody committed while a change was being prepared.
+    #[error("git HEAD moved while a change of {zone} was being prepared")]
+    HeadMoved {
+        /// The zone.
+        zone: Name,
     },
     /// Nowhere to publish.
     #[error("{name} lies in no configured zone")]
@@ -316,9 +324,13 @@ pub enum WorkflowError {
 }
 
 impl WorkflowError {
-    /// Whether another runner was faster, so that looking again is worth while.
+    /// Whether somebody was faster, so that looking again is worth while.
     pub const fn is_overtaken(&self) -> bool {
-        matches!(self, Self::Git(error) if error.is_overtaken())
+        match self {
+            Self::Git(error) => error.is_overtaken(),
+            Self::HeadMoved { .. } => true,
+            _ => false,
+        }
     }
 
     /// Whether only a person can change it (exit code 3).
@@ -337,11 +349,15 @@ impl WorkflowError {
                 format!("`tlsa-rotate abort {}` gives it up safely", id.certificate),
             ],
             Self::NotFromHere { way_out, .. } => vec![way_out.clone()],
-            Self::WouldRefuse { breach, .. } => vec![format!(
-                "put {} back into {} in git HEAD: revert the change that took it out",
-                breach.key.short(),
-                breach.name
-            )],
+            Self::WouldRefuse { id, breach, .. } => vec![
+                format!(
+                    "put {} back into {} in git HEAD: revert the change that took it out",
+                    breach.key.short(),
+                    breach.name
+                ),
+                format!("`tlsa-rotate status {}` says where {id} stands", id.certificate),
+            ],
+            Self::HeadMoved { .. } => vec!["run it again: it starts from what is there now".to_owned()],
             Self::NothingUnderWay { name } => vec![format!("`tlsa-rotate start {name}` begins one")],
             Self::NoZone { .. } => vec!["add a [[zone]] that the host lies in".to_owned()],
             Self::AliasElsewhere { target, .. } => vec![

@@ -14,10 +14,11 @@ use crate::zone::file::ZoneFile;
 use crate::zone::include::{Directory, Files, Included};
 use crate::zone::name::Name;
 use crate::zone::record::{Record, Rtype};
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::collections::btree_map::{BTreeMap, Entry};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 /// A zone that was read.
 #[derive(Clone)]
@@ -26,6 +27,8 @@ pub(super) struct Head {
     pub(super) file: ZoneFile,
     /// What it means.
     pub(super) content: Zone,
+    /// The commit that holds it; none where the zone is not in git.
+    pub(super) commit: Option<String>,
 }
 
 impl Head {
@@ -97,8 +100,8 @@ impl Upstream {
 /// Zones as HEAD holds them, each read once.
 pub(super) struct Heads<'w> {
     pub(super) workspace: &'w Workspace,
-    now: Instant,
-    read: BTreeMap<Name, Head>,
+    pub(super) now: Instant,
+    read: BTreeMap<Name, Arc<Head>>,
 }
 
 impl<'w> Heads<'w> {
@@ -112,11 +115,13 @@ impl<'w> Heads<'w> {
     }
 
     /// The zone as HEAD holds it.
-    pub(super) fn get(&mut self, zone: &ZoneConfig) -> Result<&Head, WorkflowError> {
-        Ok(match self.read.entry(zone.name.clone()) {
-            Entry::Occupied(read) => read.into_mut(),
-            Entry::Vacant(unread) => unread.insert(head(self.workspace, zone, self.now)?),
-        })
+    pub(super) fn get(&mut self, zone: &ZoneConfig) -> Result<Arc<Head>, WorkflowError> {
+        if let Some(read) = self.read.get(&zone.name) {
+            return Ok(Arc::clone(read));
+        }
+        let read = Arc::new(head(self.workspace, zone, self.now)?);
+        self.read.insert(zone.name.clone(), Arc::clone(&read));
+        Ok(read)
     }
 }
 
@@ -136,7 +141,12 @@ pub(super) fn head(
                 source,
             })?;
             let path = zone.file.display().to_string();
-            read(&path, bytes, zone, &Directory::below(&workspace.root))
+            let (file, content) = read(&path, bytes, zone, &Directory::below(&workspace.root))?;
+            Ok(Head {
+                file,
+                content,
+                commit: None,
+            })
         }
         Publication::GitCurrent | Publication::GitBranch { .. } => {
             let upstream = Upstream::of(zone)?;
@@ -162,7 +172,12 @@ pub(super) fn at_commit(
         commit,
         root: &workspace.root,
     };
-    read(&zone.file.display().to_string(), bytes, zone, &files)
+    let (file, content) = read(&zone.file.display().to_string(), bytes, zone, &files)?;
+    Ok(Head {
+        file,
+        content,
+        commit: Some(commit.to_owned()),
+    })
 }
 
 fn read(
@@ -170,12 +185,12 @@ fn read(
     bytes: Vec<u8>,
     zone: &ZoneConfig,
     files: &dyn Files,
-) -> Result<Head, WorkflowError> {
+) -> Result<(ZoneFile, Zone), WorkflowError> {
     let file = ZoneFile::read(path, bytes, Some(&zone.name), files);
     let content = file
         .zone()
         .map_err(|findings| WorkflowError::Zone(findings.to_string()))?;
-    Ok(Head { file, content })
+    Ok((file, content))
 }
 
 /// Included files come from the same commit, and only from below the workspace.

@@ -3,25 +3,25 @@
 //! Nothing here fails: what could not be looked at is `Unknown` with its reason, and a note for the user.
 
 use super::behind_aliases;
-use super::head::{self, Head};
+use super::head::{self, Head, Heads};
 use crate::dane::judge;
 use crate::dnssec::keystore::{entry_points, load_keys};
 use crate::observe::addresses::{self, AuthorityAddress};
 use crate::observe::authorities::{self, Limits, Served, Trust};
-use crate::observe::probe::{self, Bounds, Target};
+use crate::observe::probe::{self, Bounds, Sighting, Target};
 use crate::observe::smtp::Caller;
 use crate::rotation::association::Association;
 use crate::rotation::observation::{Authority, Endpoint, Observation, Seen, ServedRrset, TlsaName};
 use crate::rotation::step::Rotation;
 use crate::rotation::timing::Instant;
 use crate::rotation::witness::Witness;
-use crate::workspace::Workspace;
 use crate::workspace::config::{CertificateConfig, Signing, ZoneConfig};
 use crate::zone::content::Zone;
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Rtype};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// What was seen, and what the user should know about the looking itself.
 pub(super) struct Sight {
@@ -33,56 +33,124 @@ pub(super) struct Sight {
 
 /// One zone with the names of the rotation, and the aliases of them, that lie in it.
 pub(super) struct Place<'w> {
-    zone: &'w ZoneConfig,
+    pub(super) zone: &'w ZoneConfig,
     pub(super) names: Vec<(TlsaName, Name)>,
-    pub(super) head: Result<Head, String>,
+    pub(super) head: Result<Arc<Head>, String>,
+}
+
+/// Where a rotation is looked at.
+pub(super) struct View<'w> {
+    certificate: &'w CertificateConfig,
+    /// The rotation.
+    pub(super) rotation: Rotation,
+    /// The zones that its names lie in.
+    pub(super) places: Vec<Place<'w>>,
+    notes: Vec<String>,
 }
 
 /// Looks at everything that the rotation depends on.
-pub(super) fn look(
-    workspace: &Workspace,
-    certificate: &CertificateConfig,
+pub(super) fn look<'w>(
+    heads: &mut Heads<'w>,
+    certificate: &'w CertificateConfig,
     rotation: &Rotation,
     now: Instant,
 ) -> Sight {
-    let mut notes = Vec::new();
-    let places = places(workspace, rotation, now, &mut notes);
-    let targets = targets(&places, certificate, rotation);
-    let caller = Caller::default();
-    let (asked, sightings) = crate::observe::wait_for(async {
+    let view = View::of(heads, certificate, rotation.clone());
+    let targets = view.targets();
+    let seen = crate::observe::wait_for(async {
         let asked = async {
             let mut all = Served::default();
-            for place in &places {
-                let served = served_in(place, now).await;
-                all.tlsa.extend(served.tlsa);
-                all.aliases.extend(served.aliases);
+            for place in &view.places {
+                let head = place.head.as_deref().ok();
+                add(
+                    &mut all,
+                    served_in(place.zone, head, &place.names, now).await,
+                );
             }
             all
         };
-        let probed = probe::survey(&targets, &caller, Bounds::default());
-        tokio::join!(asked, probed)
-    })
-    .unwrap_or_else(|why| {
-        notes.push(format!("nothing could be asked over the network: {why}"));
-        (Served::default(), Vec::new())
+        tokio::join!(asked, survey(&targets))
     });
-    let merged = behind_aliases::merged(rotation, &places, merged(&places));
-    let served = behind_aliases::served(rotation, asked);
-    let satisfied = |endpoint: &Endpoint, chain: &[Vec<u8>]| {
-        let chain = judge::presented(chain).unwrap_or_default();
-        let candidates = at_hand(rotation, &rotation.name_of(endpoint), &merged, &served);
-        judge::satisfied(&candidates, &chain, &[&endpoint.host], now)
-    };
-    let presented = probe::offers(&targets, sightings, satisfied);
-    Sight {
-        observation: Observation {
-            at: now,
-            merged,
-            served,
-            presented,
-            witness: Witness::default(),
-        },
-        notes,
+    match seen {
+        Ok((asked, sightings)) => view.sight(asked, &targets, Ok(sightings), now),
+        Err(why) => view.sight(Served::default(), &targets, Err(why.to_string()), now),
+    }
+}
+
+/// Adds what was seen in one zone to what was seen in others.
+pub(super) fn add(all: &mut Served, served: Served) {
+    all.tlsa.extend(served.tlsa);
+    all.aliases.extend(served.aliases);
+}
+
+async fn survey(targets: &[Target]) -> Vec<Sighting> {
+    probe::survey(targets, &Caller::default(), Bounds::default()).await
+}
+
+impl<'w> View<'w> {
+    /// Of a rotation as it stands.
+    pub(super) fn of(
+        heads: &mut Heads<'w>,
+        certificate: &'w CertificateConfig,
+        rotation: Rotation,
+    ) -> Self {
+        let mut notes = Vec::new();
+        let places = places(heads, &rotation, &mut notes);
+        Self {
+            certificate,
+            rotation,
+            places,
+            notes,
+        }
+    }
+
+    fn targets(&self) -> Vec<Target> {
+        targets(&self.places, self.certificate, &self.rotation)
+    }
+
+    /// Looks at the hosts, and puts it beside what the servers were seen to serve.
+    pub(super) fn look_at_hosts(&self, asked: Served, now: Instant) -> Sight {
+        let targets = self.targets();
+        let sightings = crate::observe::wait_for(survey(&targets));
+        self.sight(
+            asked,
+            &targets,
+            sightings.map_err(|why| why.to_string()),
+            now,
+        )
+    }
+
+    fn sight(
+        &self,
+        asked: Served,
+        targets: &[Target],
+        sightings: Result<Vec<Sighting>, String>,
+        now: Instant,
+    ) -> Sight {
+        let mut notes = self.notes.clone();
+        let sightings = sightings.unwrap_or_else(|why| {
+            notes.push(format!("nothing could be asked over the network: {why}"));
+            Vec::new()
+        });
+        let rotation = &self.rotation;
+        let merged = behind_aliases::merged(rotation, &self.places, merged(&self.places));
+        let served = behind_aliases::served(rotation, asked);
+        let satisfied = |endpoint: &Endpoint, chain: &[Vec<u8>]| {
+            let chain = judge::presented(chain).unwrap_or_default();
+            let candidates = at_hand(rotation, &rotation.name_of(endpoint), &merged, &served);
+            judge::satisfied(&candidates, &chain, &[&endpoint.host], now)
+        };
+        let presented = probe::offers(targets, sightings, satisfied);
+        Sight {
+            observation: Observation {
+                at: now,
+                merged,
+                served,
+                presented,
+                witness: Witness::default(),
+            },
+            notes,
+        }
     }
 }
 
@@ -107,11 +175,11 @@ fn at_hand(
 }
 
 fn places<'w>(
-    workspace: &'w Workspace,
+    heads: &mut Heads<'w>,
     rotation: &Rotation,
-    now: Instant,
     notes: &mut Vec<String>,
 ) -> Vec<Place<'w>> {
+    let workspace = heads.workspace;
     let mut places: Vec<Place<'w>> = Vec::new();
     let aliases = rotation.aliases.keys().cloned();
     for tlsa in rotation.names().into_iter().chain(aliases) {
@@ -126,7 +194,7 @@ fn places<'w>(
         if let Some(place) = places.iter_mut().find(|place| place.zone.name == zone.name) {
             place.names.push((tlsa, name));
         } else {
-            let head = head::head(workspace, zone, now).map_err(|e| e.to_string());
+            let head = heads.get(zone).map_err(|e| e.to_string());
             places.push(Place {
                 zone,
                 names: vec![(tlsa, name)],
@@ -151,34 +219,33 @@ fn merged(places: &[Place<'_>]) -> BTreeMap<TlsaName, Seen<BTreeSet<Association>
     merged
 }
 
-async fn served_in(place: &Place<'_>, now: Instant) -> Served {
+/// What every server of a zone serves at these names.
+pub(super) async fn served_in(
+    zone: &ZoneConfig,
+    head: Option<&Head>,
+    names: &[(TlsaName, Name)],
+    now: Instant,
+) -> Served {
     let unknown = |why: &str| {
-        let nobody = Authority(format!("the servers of {}", place.zone.name));
+        let nobody = Authority(format!("the servers of {}", zone.name));
         let seen = BTreeMap::from([(nobody, Seen::Unknown(why.to_owned()))]);
-        let names = place.names.iter().map(|(tlsa, _)| tlsa.clone());
+        let names = names.iter().map(|(tlsa, _)| tlsa.clone());
         Served {
             tlsa: names.map(|name| (name, seen.clone())).collect(),
             ..Served::default()
         }
     };
-    let servers = match servers(place.zone, place.head.as_ref().ok()) {
+    let servers = match servers(zone, head) {
         Ok(servers) => servers,
         Err(why) => return unknown(&why),
     };
-    let trust = match trust(place.zone, now) {
+    let trust = match trust(zone, now) {
         Ok(trust) => trust,
         Err(why) => return unknown(&why),
     };
-    let names: Vec<Name> = place.names.iter().map(|(_, name)| name.clone()).collect();
-    authorities::see(
-        &place.zone.name,
-        &servers,
-        &names,
-        &trust,
-        now,
-        Limits::default(),
-    )
-    .await
+    let names: Vec<Name> = names.iter().map(|(_, name)| name.clone()).collect();
+    let limits = Limits::for_names(names.len());
+    authorities::see(&zone.name, &servers, &names, &trust, now, limits).await
 }
 
 /// Every address of every authoritative server: as configured, else as the zone at HEAD gives them.

@@ -2,7 +2,8 @@
 //!
 //! `start`, `advance`, `abort`, `rollback`, `deploy`, `emergency`, `plan` and `simulate` are the use cases; `case` is a
 //! certificate's rotation as the journal tells it, `head` a zone as git holds it, or `elsewhere` who keeps it,
-//! `draft` its edit, `look` one look at the world, `witness` what others say of it, `web_pki` among them; `pace` is its policy
+//! `draft` its edit, `known` what one run knows of everything at once, `look` one look at the world, `look_ahead` that for
+//! many rotations, `witness` what others say of it, `web_pki` among them; `pace` is its policy
 //! for now; `shared` is what several runners have in common; `afterwards` watches over rotations that are over; `act`,
 //! `admit`, `propose` and `sign` do what a decision asks for. `check` looks at prerequisites and health, `merge_check` judges
 //! pull requests. `demo` stages a whole rotation on loopback.
@@ -24,7 +25,9 @@ pub mod emergency;
 mod error;
 mod head;
 mod history;
+mod known;
 mod look;
+mod look_ahead;
 pub mod merge_check;
 mod pace;
 pub mod plan;

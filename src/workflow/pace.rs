@@ -6,16 +6,12 @@
 use super::WorkflowError;
 use super::admit;
 use super::case::Case;
-use super::head;
+use super::known::Known;
 use crate::dane::certificate::Certificate;
 use crate::rotation::due::{Live, Rest};
 use crate::rotation::policy::Policy;
 use crate::rotation::step::{Rotation, Step};
-use crate::rotation::timing::Instant;
-use crate::workspace::Workspace;
 use crate::workspace::config::CertificateConfig;
-use crate::zone::name::Name;
-use crate::zone::record::{Rdata, Rtype};
 use std::collections::BTreeSet;
 
 /// What is known of the key in use: since when hosts present it, by the journal or else by its certificate, and when its
@@ -35,11 +31,7 @@ pub(super) fn live(case: &Case<'_>) -> Result<Live, WorkflowError> {
 }
 
 /// The policy that holds for a case now, and what keeps it from its turn.
-pub(super) fn policy(
-    workspace: &Workspace,
-    case: &Case<'_>,
-    now: Instant,
-) -> (Policy, Option<String>) {
+pub(super) fn policy(known: &mut Known<'_>, case: &Case<'_>) -> (Policy, Option<String>) {
     let mut policy = case.certificate.policy;
     let Some((_, state)) = case.under_way() else {
         return (policy, None);
@@ -54,7 +46,7 @@ pub(super) fn policy(
     let (Step::SwapOpen, Some(concurrent), true) = (state.step, policy.concurrent, deploys) else {
         return (policy, None);
     };
-    let before = before_it(workspace, case.certificate, state, now);
+    let before = before_it(known, case.certificate, state);
     let hosts: usize = before.iter().map(|other| other.hosts.len()).sum();
     let taken = u32::try_from(hosts).unwrap_or(u32::MAX);
     policy.concurrent = Some(concurrent.saturating_sub(taken));
@@ -70,60 +62,29 @@ pub(super) fn policy(
 
 /// The certificates whose deployment began before this one's and is not done, among hosts of the same MX set.
 fn before_it<'w>(
-    workspace: &'w Workspace,
+    known: &mut Known<'w>,
     certificate: &CertificateConfig,
     state: &Rotation,
-    now: Instant,
 ) -> Vec<&'w CertificateConfig> {
-    let others = &workspace.config.certificates;
+    let others = &known.workspace.config.certificates;
     if others.len() < 2 {
         return vec![];
     }
-    let sets = mx_sets(workspace, now);
-    let shared = |other: &CertificateConfig| {
-        sets.iter().any(|set| {
-            let holds = |hosts: &[String]| hosts.iter().any(|host| set.contains(host));
-            holds(&certificate.hosts) && holds(&other.hosts)
-        })
-    };
-    let is_before = |other: &&CertificateConfig| {
-        let Ok(case) = Case::open(workspace, &other.name, now) else {
-            return false; // its own run says what is wrong with it
-        };
-        let Some((_, theirs)) = case.under_way() else {
-            return false;
-        };
-        let deploys = theirs.step == Step::SwapOpen
-            && theirs.held.is_none()
-            && (theirs.released || !other.cadence.standby);
-        deploys && (theirs.since, &other.name) < (state.since, &certificate.name)
-    };
-    others
-        .iter()
-        .filter(|other| other.name != certificate.name && shared(other))
-        .filter(is_before)
-        .collect()
-}
-
-/// The hosts of every MX RRset of the zones here.
-fn mx_sets(workspace: &Workspace, now: Instant) -> Vec<BTreeSet<String>> {
-    let mut sets = Vec::new();
-    for zone in &workspace.config.zones {
-        let Ok(head) = head::head(workspace, zone, now) else {
-            continue;
-        };
-        for node in head.content.nodes.values() {
-            if let Some(rrset) = node.get(&Rtype::MX) {
-                sets.push(rrset.rdatas.iter().filter_map(exchange).collect());
-            }
-        }
+    let domains = known.mail_domains(&certificate.hosts).into_iter();
+    let beside: BTreeSet<String> = domains.flat_map(|d| d.hosts.iter().cloned()).collect();
+    let shares = |other: &&CertificateConfig| other.hosts.iter().any(|h| beside.contains(h));
+    let others = others.iter().filter(|other| other.name != certificate.name);
+    let mut before = Vec::new();
+    for other in others.filter(shares) {
+        // One whose journal cannot be read says what is wrong in its own run.
+        let theirs = known.rotation(&other.name).map(|(_, theirs)| theirs);
+        let deploys = theirs.is_some_and(|theirs| {
+            theirs.step == Step::SwapOpen
+                && theirs.held.is_none()
+                && (theirs.released || !other.cadence.standby)
+                && (theirs.since, &other.name) < (state.since, &certificate.name)
+        });
+        before.extend(deploys.then_some(other));
     }
-    sets
-}
-
-/// The host of an MX record: what follows the two octets of preference (RFC 1035 §3.3.9).
-fn exchange(rdata: &Rdata) -> Option<String> {
-    let (host, _) = Name::split_wire(rdata.0.get(2..)?).ok()?;
-    let host = host.to_string();
-    Some(host.trim_end_matches('.').to_ascii_lowercase())
+    before
 }

@@ -5,6 +5,7 @@ use super::admit;
 use super::case::Case;
 use super::deadlines::deadlines;
 use super::head;
+use super::known::Known;
 use super::look;
 use super::pace;
 use super::propose;
@@ -74,7 +75,7 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
             .map_err(WorkflowError::Illegal)?;
         (case.next_id(), state, false, notes)
     };
-    let (policy, _) = pace::policy(workspace, &case, now);
+    let (policy, _) = pace::policy(&mut Known::nothing(workspace, now), &case);
     let (ahead, incoming) = with_placeholders(&state);
     let timeline = look_ahead(&ahead, now, &policy, &incoming).map_err(WorkflowError::Illegal)?;
     let diffs = if state.incoming.is_empty() {

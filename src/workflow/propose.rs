@@ -8,7 +8,7 @@ use super::draft::{
     Draft, changes, content, draft, names_in, record_diff, refused, review_file, text_diff,
     zone_files,
 };
-use super::head::{self, Head, Upstream};
+use super::head::{self, Head, Heads, Upstream};
 use super::{elsewhere, sign};
 use crate::change::message::{Purpose, Subject, message};
 use crate::change::proposal::{Label, NAMESPACE, Signed};
@@ -61,12 +61,17 @@ pub(super) fn propose(
     lock: &WorkspaceLock,
     context: &Context<'_>,
     requirement: &Requirement,
-    now: Instant,
+    heads: &mut Heads<'_>,
 ) -> Result<Vec<Proposed>, WorkflowError> {
     let mut proposed = Vec::new();
     let mut bundles: Vec<Bundle<'_>> = Vec::new();
-    let (workspace, state) = (context.workspace, context.state);
+    let (workspace, state, now) = (context.workspace, context.state, heads.now);
     for zone in head::zones_of(workspace, &state.names()) {
+        let names = names_in(workspace, zone, state);
+        if changes(&heads.get(zone)?.content, &names, requirement).is_empty() {
+            continue;
+        }
+        // What is going to be changed is read now: it may have been seen a while ago.
         let head = head::head(workspace, zone, now)?;
         let Some(draft) = draft(workspace, state, zone, head, requirement, day(state))? else {
             continue;
@@ -170,6 +175,7 @@ pub(super) fn preview(
             head = Head {
                 file: edited.file,
                 content,
+                commit: None,
             };
         }
         if let Some(draft) = draft(workspace, state, zone, head, requirement, now)? {
@@ -207,6 +213,11 @@ fn publish(
         upstream, branch, ..
     } = bundle;
     let base = upstream.tip()?;
+    let read_at = |draft: &Draft<'_>| draft.head.commit.as_deref() == Some(&*base);
+    if let Some(draft) = bundle.drafts.iter().find(|draft| !read_at(draft)) {
+        let zone = draft.zone.name.clone();
+        return Err(WorkflowError::HeadMoved { zone });
+    }
     if let Some(branch) = branch
         && stands(context, bundle, branch, &step, &base, now)?
     {

@@ -4,6 +4,7 @@
 use super::WorkflowError;
 use super::admit;
 use super::case::Case;
+use super::head::Heads;
 use super::history;
 use super::shared;
 use super::surroundings::{Presentable, Surroundings};
@@ -75,11 +76,12 @@ pub(super) fn begin(
             return Err(WorkflowError::StaleLive { association, id });
         }
     }
-    renews_the_same_key(workspace, case.certificate, offered, now)?;
+    let mut heads = Heads::of(workspace, now);
+    renews_the_same_key(&mut heads, case.certificate, offered)?;
     // What cannot be published is said before a key is made.
-    surroundings(workspace, case.certificate, &[], now)?;
+    surroundings(&mut heads, case.certificate, &[])?;
     let admitted = admit::admit(workspace, case, &case.next_id(), offered, now)?;
-    let mut found = surroundings(workspace, case.certificate, &admitted.chains, now)?;
+    let mut found = surroundings(&mut heads, case.certificate, &admitted.chains)?;
     let mut notes = found.notes();
     notes.extend(history::raise(workspace, &mut found, now));
     case.begin(now, found.started())?;
@@ -112,14 +114,13 @@ pub(super) fn key_facts(found: &Surroundings, not_after: Instant) -> Vec<Event> 
 
 /// What the rotation of a certificate to these chains finds at HEAD.
 pub(super) fn surroundings(
-    workspace: &Workspace,
+    heads: &mut Heads<'_>,
     certificate: &CertificateConfig,
     incoming: &[Presentable],
-    now: Instant,
 ) -> Result<Surroundings, WorkflowError> {
     let live = admit::in_use(certificate)?;
     let next = admit::next_algorithms(certificate, incoming);
-    Surroundings::of(workspace, certificate, &live, incoming, &next, now)
+    Surroundings::of(heads, certificate, &live, incoming, &next)
 }
 
 /// What there is of a rotation before its start: the first fact, what stands beside it, and what is odd about it.
@@ -130,7 +131,7 @@ pub(super) fn beginning(
 ) -> Result<(Surroundings, Vec<String>), WorkflowError> {
     // Files that are not there yet do not keep a plan from being made.
     let next = admit::on_offer(certificate, None).unwrap_or_default();
-    let mut found = surroundings(workspace, certificate, &next, now)?;
+    let mut found = surroundings(&mut Heads::of(workspace, now), certificate, &next)?;
     let mut notes = found.notes();
     notes.extend(history::raise(workspace, &mut found, now));
     Ok((found, notes))
@@ -138,16 +139,15 @@ pub(super) fn beginning(
 
 /// Refuses a start whose every next key is in use already: with selector 1 nothing changes (RFC 7671 §8.1).
 fn renews_the_same_key(
-    workspace: &Workspace,
+    heads: &mut Heads<'_>,
     certificate: &CertificateConfig,
     offered: Option<&Offered>,
-    now: Instant,
 ) -> Result<(), WorkflowError> {
     let next = admit::on_offer(certificate, offered)?;
     let Some(key) = same_key(certificate, &next)? else {
         return Ok(());
     };
-    let found = surroundings(workspace, certificate, &[], now)?;
+    let found = surroundings(heads, certificate, &[])?;
     let pinned = found.current.iter().chain(&found.staying);
     let leaves = || next.iter().filter_map(|chain| chain.first());
     for record in pinned.filter(|record| record.selector == 0) {

@@ -54,6 +54,7 @@ pub(super) fn find(heads: &mut Heads<'_>, tlsa: &TlsaName) -> Result<Found, Work
     loop {
         let (zone, name) = zone_of(heads.workspace, &links, &at)?;
         let head = heads.get(zone)?;
+        let head = &*head;
         if is_delegated(head, &name) {
             return Err(elsewhere(&links, &at));
         }
@@ -127,19 +128,17 @@ impl Surroundings {
     /// As HEAD and these chains have it. `incoming` is empty where the next keys are not there yet; `next` says of which
     /// algorithms they will be.
     pub(super) fn of(
-        workspace: &Workspace,
+        heads: &mut Heads<'_>,
         certificate: &CertificateConfig,
         live: &[Presentable],
         incoming: &[Presentable],
         next: &BTreeSet<KeyAlgorithm>,
-        now: Instant,
     ) -> Result<Self, WorkflowError> {
         let endpoints: BTreeSet<Endpoint> = certificate.endpoints().collect();
-        let mut heads = Heads::of(workspace, now);
         let (mut aliases, mut base) = (BTreeMap::new(), BTreeMap::new());
         let mut ttl: BTreeMap<TlsaName, Ttl> = BTreeMap::new();
         for tlsa in endpoints.iter().map(Endpoint::tlsa_name) {
-            let found = find(&mut heads, &tlsa)?;
+            let found = find(heads, &tlsa)?;
             for link in found.links {
                 aliases.insert(link, found.name.clone());
             }
@@ -182,7 +181,7 @@ impl Surroundings {
         if surroundings.other_forms() {
             let hosts: Vec<&str> = certificate.hosts.iter().map(String::as_str).collect();
             for chain in live.iter().chain(incoming) {
-                surroundings.judge(chain, &hosts, now);
+                surroundings.judge(chain, &hosts, heads.now);
             }
         }
         Ok(surroundings)

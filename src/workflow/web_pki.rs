@@ -2,7 +2,7 @@
 
 use super::admit;
 use super::case::Case;
-use super::head;
+use super::known::{Known, plain};
 use crate::dane::certificate::Certificate;
 use crate::dane::subject;
 use crate::dane::web;
@@ -11,7 +11,6 @@ use crate::observe::mta_sts::policy::{Mode, Signal, signal};
 use crate::observe::web_roots;
 use crate::rotation::observation::Seen;
 use crate::rotation::timing::Instant;
-use crate::workspace::Workspace;
 use crate::workspace::config::CertificateConfig;
 use crate::workspace::journal::RotationId;
 use crate::zone::content::Zone;
@@ -33,13 +32,13 @@ const HTTPS: u16 = 443;
 /// For each mail domain in the configured zones that has an MTA-STS policy and hosts of the certificate: what the Web PKI
 /// holds against the rotation's incoming certificates. Empty for a policy that is not enforced.
 pub(super) fn objections(
-    workspace: &Workspace,
+    known: &mut Known<'_>,
     case: &Case<'_>,
     id: &RotationId,
-    now: Instant,
     notes: &mut Vec<String>,
 ) -> BTreeMap<String, Seen<Vec<String>>> {
-    let domains = domains_with_policy(workspace, case.certificate, now);
+    let (workspace, now) = (known.workspace, known.now);
+    let domains = domains_with_policy(known, case.certificate);
     if domains.is_empty() {
         return BTreeMap::new();
     }
@@ -94,28 +93,18 @@ fn judged(
 
 /// Mail domains whose senders may know a policy, and which hosts of the certificate are their MX.
 fn domains_with_policy(
-    workspace: &Workspace,
+    known: &mut Known<'_>,
     certificate: &CertificateConfig,
-    now: Instant,
 ) -> BTreeMap<String, BTreeSet<String>> {
-    let mut domains = BTreeMap::new();
-    for zone in &workspace.config.zones {
-        // A zone that cannot be read holds the rotation at its own gate.
-        let Ok(head) = head::head(workspace, zone, now) else {
-            continue;
-        };
-        for (domain, exchanges) in mail::exchanges(&head.content) {
-            let hosts: BTreeSet<String> = exchanges
-                .iter()
-                .map(|(_, host)| plain(host))
-                .filter(|host| certificate.hosts.contains(host))
-                .collect();
-            if !hosts.is_empty() && signals_policy(&head.content, &domain) {
-                domains.insert(plain(&domain), hosts);
-            }
-        }
-    }
-    domains
+    let domains = known.mail_domains(&certificate.hosts).into_iter();
+    let signalling = domains.filter(|domain| signals_policy(&domain.head.content, &domain.name));
+    let ours = |host: &&String| certificate.hosts.contains(host);
+    signalling
+        .map(|domain| {
+            let hosts = domain.hosts.iter().filter(ours).cloned().collect();
+            (plain(&domain.name), hosts)
+        })
+        .collect()
 }
 
 /// An alias leads to somebody else's record, which senders follow: that is as good as a record here.
@@ -126,10 +115,6 @@ fn signals_policy(zone: &Zone, domain: &Name) -> bool {
     let texts = mail::texts(zone, &owner);
     let is_alias = zone.rrset(&owner, Rtype::CNAME).is_some();
     is_alias || signal(texts.iter().map(Vec::as_slice)) != Signal::Absent
-}
-
-fn plain(name: &Name) -> String {
-    name.to_string().trim_end_matches('.').to_ascii_lowercase()
 }
 
 /// The chains that are to be deployed, with the files they lie in.

@@ -2,6 +2,7 @@
 //! (RFC 8460), and what the Web PKI says of its incoming certificates where MTA-STS asks it (RFC 8461).
 
 use super::case::Case;
+use super::known::Known;
 use super::web_pki;
 use crate::observe::tlsrpt::Gathered;
 use crate::observe::tlsrpt::report::Report;
@@ -9,28 +10,26 @@ use crate::rotation::observation::Seen;
 use crate::rotation::step::{Rotation, Step};
 use crate::rotation::timing::Instant;
 use crate::rotation::witness::{ReportedFailure, Witness};
-use crate::workspace::Workspace;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Asks them what the present step wants to know; what is odd about the asking goes to `notes`.
 pub(super) fn witness(
-    workspace: &Workspace,
+    known: &mut Known<'_>,
     case: &Case<'_>,
     rotation: &Rotation,
-    now: Instant,
     notes: &mut Vec<String>,
 ) -> Witness {
     let swapped = match rotation.step {
         // The hosts may turn out to present the incoming key in this very run.
-        Step::SwapOpen => Some(now),
+        Step::SwapOpen => Some(known.now),
         Step::Deployed => Some(rotation.since),
         Step::Verified => case.swapped_at(),
         _ => None,
     };
     let asks_web = matches!(rotation.step, Step::Waiting | Step::SwapOpen);
     let web = match &case.rotation {
-        Some((id, _)) if asks_web => web_pki::objections(workspace, case, id, now, notes),
+        Some((id, _)) if asks_web => web_pki::objections(known, case, id, notes),
         _ => BTreeMap::new(),
     };
     let mailbox = case.certificate.tlsrpt.as_deref();

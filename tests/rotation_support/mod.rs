@@ -276,6 +276,18 @@ impl World {
         self.command(now, arguments).output().unwrap().into()
     }
 
+    /// A run in which every call of git runs a piece of shell first; in it, `git` is the real one.
+    pub(crate) fn run_through(&self, now: Instant, arguments: &[&str], script: &str) -> Run {
+        let bin = self.path(".tlsa-rotate/bin");
+        fs::create_dir_all(&bin).unwrap();
+        let script = format!("#!/bin/sh\nPATH=${{PATH#*:}}\n{script}\nexec git \"$@\"\n");
+        fs::write(bin.join("git"), script).unwrap();
+        fs::set_permissions(bin.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        let mut command = self.command(now, arguments);
+        Run::from(command.env("PATH", path).output().unwrap())
+    }
+
     pub(crate) fn advance(&self, now: Instant) -> Run {
         self.run(now, &["advance"])
     }

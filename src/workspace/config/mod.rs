@@ -29,6 +29,7 @@ use policy::{Patience, read_policy};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 /// The largest configuration read, in bytes.
@@ -75,6 +76,8 @@ pub struct Config {
     pub warnings: Vec<Problem>,
     /// Where each certificate is among them.
     by_name: BTreeMap<String, usize>,
+    /// Where each zone is among them.
+    by_apex: BTreeMap<Name, usize>,
 }
 
 /// Why a configuration cannot be used.
@@ -157,8 +160,9 @@ impl Config {
 
     /// The zone that `name` lies in: the deepest one at or above it.
     pub fn zone_of(&self, name: &Name) -> Option<&ZoneConfig> {
-        let zones = self.zones.iter().filter(|z| name.is_at_or_below(&z.name));
-        zones.max_by_key(|z| z.name.label_count())
+        let mut above = iter::successors(Some(name.clone()), Name::parent);
+        let at = above.find_map(|name| self.by_apex.get(&name).copied())?;
+        self.zones.get(at)
     }
 }
 
@@ -203,7 +207,9 @@ fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
         certificate::check_together(&certificates, &zones, findings);
     }
     let names = certificates.iter().map(|(_, c)| c.name.clone());
+    let apexes = zones.iter().map(|(_, z)| z.name.clone());
     Some(Config {
+        by_apex: apexes.zip(0..).collect(),
         by_name: names.zip(0..).collect(),
         zones: zones.into_iter().map(|(_, zone)| zone).collect(),
         certificates: certificates

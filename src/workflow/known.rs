@@ -1,0 +1,227 @@
+//! What one run knows of everything at once: the zones at git HEAD, what they say about mail, every certificate's rotation,
+//! and which zones were handed on. Each is read once, however many certificates there are.
+//!
+//! What the run itself may have changed is forgotten, and read again by whoever needs it next.
+
+use super::WorkflowError;
+use super::case::Case;
+use super::head::{self, Head, Heads};
+use crate::rotation::alarm::publication_breaks;
+use crate::rotation::observation::TlsaName;
+use crate::rotation::promise::Breach;
+use crate::rotation::step::Rotation;
+use crate::rotation::timing::Instant;
+use crate::workspace::Workspace;
+use crate::workspace::config::{Config, ZoneConfig};
+use crate::workspace::journal::RotationId;
+use crate::zone::mail;
+use crate::zone::name::Name;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A mail domain in a configured zone.
+pub(super) struct MailDomain {
+    /// Its name.
+    pub(super) name: Name,
+    /// The hosts of its MX RRset, in lower case and without the final dot.
+    pub(super) hosts: BTreeSet<String>,
+    /// The zone it lies in.
+    pub(super) head: Arc<Head>,
+}
+
+/// The mail domains of all zones, found by their hosts.
+#[derive(Default)]
+struct MailDomains {
+    domains: Vec<MailDomain>,
+    of_host: BTreeMap<String, Vec<usize>>,
+}
+
+/// What one run knows.
+pub(super) struct Known<'w> {
+    /// The workspace.
+    pub(super) workspace: &'w Workspace,
+    /// The present.
+    pub(super) now: Instant,
+    /// The zones as they were read.
+    pub(super) heads: Heads<'w>,
+    mail: Option<MailDomains>,
+    /// The zones that were held against every rotation, and what they would break.
+    judged: BTreeMap<Name, Option<(RotationId, Breach)>>,
+    /// The zones that were brought to their servers.
+    handed_on: BTreeSet<Name>,
+    rotations: Option<Rotations>,
+}
+
+/// Every certificate's latest rotation, found by the zones of its names.
+#[derive(Default)]
+struct Rotations {
+    of: BTreeMap<String, (RotationId, Rotation)>,
+    in_zone: BTreeMap<Name, BTreeSet<String>>,
+}
+
+impl Rotations {
+    fn insert(&mut self, config: &Config, certificate: &str, rotation: (RotationId, Rotation)) {
+        for (_, zone) in places(config, &rotation.1) {
+            let there = self.in_zone.entry(zone.name.clone()).or_default();
+            there.insert(certificate.to_owned());
+        }
+        self.of.insert(certificate.to_owned(), rotation);
+    }
+}
+
+/// Where the TLSA RRsets of a rotation lie.
+fn places<'c>(
+    config: &'c Config,
+    rotation: &Rotation,
+) -> impl Iterator<Item = ((TlsaName, Name), &'c ZoneConfig)> {
+    let names = rotation.names().into_iter();
+    names.filter_map(|tlsa| {
+        let name = Name::parse(tlsa.as_str().as_bytes(), None).ok()?;
+        let zone = config.zone_of(&name)?;
+        Some(((tlsa, name), zone))
+    })
+}
+
+impl<'w> Known<'w> {
+    /// Nothing yet.
+    pub(super) fn nothing(workspace: &'w Workspace, now: Instant) -> Self {
+        Self {
+            workspace,
+            now,
+            heads: Heads::of(workspace, now),
+            mail: None,
+            judged: BTreeMap::new(),
+            handed_on: BTreeSet::new(),
+            rotations: None,
+        }
+    }
+
+    /// Git HEAD may have changed: zones are read, judged and handed on anew.
+    pub(super) fn forget_zones(&mut self) {
+        self.heads = Heads::of(self.workspace, self.now);
+        self.mail = None;
+        self.judged.clear();
+        self.handed_on.clear();
+    }
+
+    /// Other runners have been at work: everything is read anew.
+    pub(super) fn forget(&mut self) {
+        self.forget_zones();
+        self.rotations = None;
+    }
+
+    /// The latest rotation of a certificate; one whose journal cannot be read has none, and says so in its own turn.
+    pub(super) fn rotation(&mut self, certificate: &str) -> Option<&(RotationId, Rotation)> {
+        self.rotations().of.get(certificate)
+    }
+
+    fn rotations(&mut self) -> &Rotations {
+        let (workspace, now) = (self.workspace, self.now);
+        self.rotations.get_or_insert_with(|| {
+            let mut rotations = Rotations::default();
+            for certificate in &workspace.config.certificates {
+                let case = Case::open(workspace, &certificate.name, now);
+                if let Some(rotation) = case.ok().and_then(|case| case.rotation) {
+                    rotations.insert(&workspace.config, &certificate.name, rotation);
+                }
+            }
+            rotations
+        })
+    }
+
+    /// The rotation of a certificate stands so now.
+    pub(super) fn note(&mut self, certificate: &str, rotation: Option<&(RotationId, Rotation)>) {
+        let (Some(rotations), Some(rotation)) = (&mut self.rotations, rotation) else {
+            return; // it is read with the others
+        };
+        if rotations.of.get(certificate) != Some(rotation) {
+            rotations.insert(&self.workspace.config, certificate, rotation.clone());
+            self.judged.clear();
+        }
+    }
+
+    /// The mail domains that any of `hosts` takes mail for, in the zones that can be read.
+    pub(super) fn mail_domains(&mut self, hosts: &[String]) -> Vec<&MailDomain> {
+        let (heads, workspace) = (&mut self.heads, self.workspace);
+        let mail = self
+            .mail
+            .get_or_insert_with(|| mail_domains(heads, &workspace.config.zones));
+        let found: BTreeSet<usize> = hosts
+            .iter()
+            .filter_map(|host| mail.of_host.get(host))
+            .flatten()
+            .copied()
+            .collect();
+        let domain = |at: usize| mail.domains.get(at);
+        found.into_iter().filter_map(domain).collect()
+    }
+
+    /// Refuses a zone that would make senders refuse mail by any certificate's rotation: one that was restored or edited by
+    /// hand must not get out by our own hand.
+    pub(super) fn keeps_every_promise(
+        &mut self,
+        zone: &ZoneConfig,
+        head: &Head,
+    ) -> Result<(), WorkflowError> {
+        if !self.judged.contains_key(&zone.name) {
+            let (workspace, now) = (self.workspace, self.now);
+            let rotations = self.rotations();
+            let there = rotations.in_zone.get(&zone.name).into_iter().flatten();
+            let mut there = there.filter_map(|certificate| rotations.of.get(certificate));
+            let breach = there.find_map(|(id, rotation)| {
+                let mut here = places(&workspace.config, rotation)
+                    .filter(|(_, place)| place.name == zone.name);
+                let breach = here.find_map(|((tlsa, name), _)| {
+                    let rrset = head::associations(&head.content, &name);
+                    publication_breaks(rotation, now, &tlsa, &rrset)
+                })?;
+                Some((id.clone(), breach))
+            });
+            self.judged.insert(zone.name.clone(), breach);
+        }
+        match self.judged.get(&zone.name) {
+            Some(Some((id, breach))) => Err(WorkflowError::WouldRefuse {
+                zone: zone.name.clone(),
+                id: id.clone(),
+                breach: Box::new(breach.clone()),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the zone as it stands in git HEAD was brought to its servers in this run.
+    pub(super) fn was_handed_on(&self, zone: &ZoneConfig) -> bool {
+        self.handed_on.contains(&zone.name)
+    }
+
+    /// It was.
+    pub(super) fn handed_on(&mut self, zone: &ZoneConfig) {
+        self.handed_on.insert(zone.name.clone());
+    }
+}
+
+fn mail_domains(heads: &mut Heads<'_>, zones: &[ZoneConfig]) -> MailDomains {
+    let mut mail = MailDomains::default();
+    for zone in zones {
+        // A zone that cannot be read holds its rotations at their own gates.
+        let Ok(head) = heads.get(zone) else { continue };
+        for (name, exchanges) in mail::exchanges(&head.content) {
+            let hosts: BTreeSet<String> = exchanges.iter().map(|(_, host)| plain(host)).collect();
+            for host in &hosts {
+                let domains = mail.of_host.entry(host.clone()).or_default();
+                domains.push(mail.domains.len());
+            }
+            mail.domains.push(MailDomain {
+                name,
+                hosts,
+                head: Arc::clone(&head),
+            });
+        }
+    }
+    mail
+}
+
+/// A name as hosts are configured: lower case, no final dot.
+pub(super) fn plain(name: &Name) -> String {
+    name.to_string().trim_end_matches('.').to_ascii_lowercase()
+}
