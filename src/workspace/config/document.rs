@@ -217,7 +217,7 @@ impl<'t> Section<'t> {
         match value.into_inner() {
             DeValue::Array(array) => Some(Located {
                 line,
-                value: array.iter().cloned().collect(),
+                value: array.into_iter().collect(),
             }),
             other => {
                 let found = other.type_str();

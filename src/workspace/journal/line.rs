@@ -4,6 +4,7 @@ use crate::rotation::timing::Instant;
 use data_encoding::HEXLOWER;
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -35,16 +36,19 @@ pub struct Entry<E> {
 /// A line as it stands in the file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Line<E> {
+pub(super) struct Line<'l, E> {
     pub(super) version: u64,
     pub(super) seq: u64,
-    pub(super) at: String,
-    pub(super) rotation: String,
+    #[serde(borrow)]
+    pub(super) at: Cow<'l, str>,
+    #[serde(borrow)]
+    pub(super) rotation: Cow<'l, str>,
     pub(super) event: E,
-    pub(super) previous: Option<String>,
+    #[serde(borrow)]
+    pub(super) previous: Option<Cow<'l, str>>,
     /// Of the line's own octets, up to this field.
-    #[serde(skip_serializing)]
-    pub(super) digest: String,
+    #[serde(borrow, skip_serializing)]
+    pub(super) digest: Cow<'l, str>,
 }
 
 /// The one field that every version has.
@@ -69,22 +73,32 @@ impl FromStr for RotationId {
 
     fn from_str(text: &str) -> Result<Self, NotARotation> {
         let (certificate, digits) = text.rsplit_once('.').ok_or(NotARotation)?;
-        let number = digits.parse().map_err(|_| NotARotation)?;
-        let id = Self {
-            certificate: certificate.to_owned(),
-            number,
-        };
         // One way to write each: no sign, no leading zero.
-        let canonical = number > 0 && !certificate.is_empty() && id.to_string() == text;
-        canonical.then_some(id).ok_or(NotARotation)
+        let canonical = digits.starts_with(|digit: char| matches!(digit, '1'..='9'));
+        match digits.parse() {
+            Ok(number) if canonical && !certificate.is_empty() => Ok(Self {
+                certificate: certificate.to_owned(),
+                number,
+            }),
+            _ => Err(NotARotation),
+        }
     }
 }
 
 /// A time exactly as [`Instant`] prints it.
 pub(super) fn instant(text: &str) -> Option<Instant> {
+    // A leap second is of no day that an instant prints, and a journal is read too often to print each time that it names.
+    const SHAPE: &[u8] = b"0000-00-00T00:00:00Z";
+    let fits = |(octet, wanted): (&u8, &u8)| match wanted {
+        b'0' => octet.is_ascii_digit(),
+        _ => octet == wanted,
+    };
+    let shaped = text.len() == SHAPE.len() && text.as_bytes().iter().zip(SHAPE).all(fits);
+    if !shaped || text.ends_with(":60Z") {
+        return None;
+    }
     let parsed = chrono::DateTime::parse_from_rfc3339(text).ok()?;
-    let instant = Instant::from_unix(u64::try_from(parsed.timestamp()).ok()?);
-    (instant.to_string() == text).then_some(instant)
+    Some(Instant::from_unix(u64::try_from(parsed.timestamp()).ok()?))
 }
 
 /// The line's octets with their own digest as the last field, so that the last line, which no other rests on, cannot be
@@ -115,4 +129,44 @@ pub(super) fn digest(line: &[u8]) -> String {
 pub(super) fn is_cut_off(line: &[u8]) -> bool {
     line.contains(&0)
         || serde_json::from_slice::<serde::de::IgnoredAny>(line).is_err_and(|e| e.is_eof())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_time_and_a_rotation_are_read_only_as_they_are_printed() {
+        for seconds in [0, 951_782_400, 1_796_112_000, 253_402_300_799] {
+            let printed = Instant::from_unix(seconds).to_string();
+            assert_eq!(instant(&printed), Some(Instant::from_unix(seconds)));
+        }
+        for wrong in [
+            "2026-12-01T08:00:00+00:00",
+            "2026-12-01t08:00:00Z",
+            "2026-12-01 08:00:00Z",
+            "2026-12-01T08:00:60Z",
+            "2016-12-31T23:59:60Z",
+            "2026-02-29T08:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "2026-12-01T08:00:00.0Z",
+        ] {
+            assert_eq!(instant(wrong), None, "{wrong}");
+        }
+        let id = "a.b.7".parse::<RotationId>().unwrap();
+        assert_eq!((&*id.certificate, id.number), ("a.b", 7));
+        for wrong in [
+            "a.0",
+            "a.+1",
+            "a.01",
+            ".1",
+            "a",
+            "a.",
+            "a.1x",
+            "a.4294967296",
+        ] {
+            assert_eq!(wrong.parse::<RotationId>(), Err(NotARotation), "{wrong}");
+        }
+    }
 }

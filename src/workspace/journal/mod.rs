@@ -11,6 +11,7 @@ mod line;
 
 pub use error::{Corruption, JournalError};
 pub use line::{Entry, NotARotation, RotationId, VERSION};
+use std::borrow::Cow;
 
 use super::durable;
 use super::lock::WorkspaceLock;
@@ -69,7 +70,10 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(journal),
             Err(e) => return Err(unreadable(e)),
         };
-        let mut bytes = Vec::new();
+        let length = file.metadata().map_or(0, |metadata| metadata.len());
+        let likely = usize::try_from(length.min(MAX_SIZE)).unwrap_or(0);
+        // Room for one octet more, by which the end is seen without asking for room.
+        let mut bytes = Vec::with_capacity(likely.saturating_add(1));
         let limit = MAX_SIZE.saturating_add(1);
         file.take(limit)
             .read_to_end(&mut bytes)
@@ -135,7 +139,7 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
     /// The entry that `line` holds, checked against those before it, and the line's digest.
     fn entry(&self, line: &[u8]) -> Result<(Entry<E>, String), Corruption> {
         let octets = line;
-        let line = match serde_json::from_slice::<Line<E>>(octets) {
+        let line = match serde_json::from_slice::<Line<'_, E>>(octets) {
             Ok(line) if line.version == VERSION => line,
             // Of another version other fields are no surprise: the version is what is wrong.
             read => {
@@ -158,7 +162,7 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
             let found = line.seq;
             return Err(Corruption::Gap { expected, found });
         }
-        if line.previous != self.last {
+        if line.previous.as_deref() != self.last.as_deref() {
             return Err(Corruption::BrokenChain);
         }
         let previous = self.entries.last().map(|e| e.at);
@@ -226,11 +230,11 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
         let line = Line {
             version: VERSION,
             seq: self.entries.last().map_or(1, |e| e.seq.saturating_add(1)),
-            at: now.to_string(),
-            rotation: rotation.to_string(),
+            at: now.to_string().into(),
+            rotation: rotation.to_string().into(),
             event,
-            previous: self.last.clone(),
-            digest: String::new(),
+            previous: self.last.clone().map(Cow::Owned),
+            digest: Cow::Borrowed(""),
         };
         let bytes = sealed(serde_json::to_vec(&line).map_err(JournalError::Event)?);
         self.last = Some(digest(&bytes));
