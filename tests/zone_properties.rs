@@ -1,4 +1,4 @@
-//! Real zones cut, mixed and damaged: what is said of any bytes in `fuzz/src/properties.rs` holds for them.
+//! Real zones cut, mixed and damaged: what is said of any bytes in `fuzz/src/zone.rs` holds for them.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -6,8 +6,8 @@
     clippy::arithmetic_side_effects
 )]
 
-#[path = "fuzz/src/properties.rs"]
-mod properties;
+#[path = "fuzz/src/zone.rs"]
+mod zone;
 
 use proptest::prelude::*;
 use std::path::Path;
@@ -29,9 +29,9 @@ fn corpus() -> Vec<Vec<u8>> {
 #[test]
 fn the_properties_hold_for_whole_zones_and_their_prefixes() {
     for zone in corpus() {
-        properties::hold(&zone);
+        zone::hold(&zone);
         for end in (0..zone.len()).step_by(zone.len() / 40 + 1) {
-            properties::hold(&zone[..end]);
+            zone::hold(&zone[..end]);
         }
     }
 }
@@ -52,7 +52,7 @@ proptest! {
                 zone.extend_from_slice(line);
             }
         }
-        properties::hold(&zone);
+        zone::hold(&zone);
     }
 
     #[test]
@@ -62,6 +62,6 @@ proptest! {
             let at = at.index(zone.len());
             zone[at] = byte;
         }
-        properties::hold(&zone);
+        zone::hold(&zone);
     }
 }

@@ -33,7 +33,7 @@ mod simulate;
 mod standing;
 mod start;
 mod status;
-mod tlsa_lines;
+pub mod tlsa_lines;
 mod tlsrpt;
 mod verify;
 mod verify_json;

@@ -9,25 +9,25 @@ use crate::zone::name::Name;
 
 /// One TLSA record of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TlsaLine {
+pub struct TlsaLine {
     /// The line it begins on, counted from 1.
-    pub(super) number: usize,
+    pub number: usize,
     /// The owner; `None` for a bare line.
-    pub(super) owner: Option<Name>,
+    pub owner: Option<Name>,
     /// What the record says.
-    pub(super) association: Association,
+    pub association: Association,
 }
 
 /// Why a text is not TLSA records.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {reason}")]
-pub(super) struct NotRecords {
+pub struct NotRecords {
     line: usize,
     reason: String,
 }
 
 /// The TLSA records of `text`, in order.
-pub(super) fn read(text: &[u8]) -> Result<Vec<TlsaLine>, NotRecords> {
+pub fn read(text: &[u8]) -> Result<Vec<TlsaLine>, NotRecords> {
     let mut found = Vec::new();
     let mut names = Names::default();
     let mut lexer = Lexer::new(text);
