@@ -194,6 +194,52 @@ fn a_version_that_must_not_be_served_leaves_the_one_before_in_its_place() {
 }
 
 #[test]
+fn a_seal_speaks_for_the_file_that_it_was_made_for_and_for_as_long_as_its_signatures_last() {
+    let world = workspace("");
+    let (zone, signed) = (world.path("example.com.zone"), world.path("other.signed"));
+    let soon = chrono::Utc::now() + chrono::TimeDelta::days(9);
+    let end = soon.format("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let keys = world.path("keys");
+    let sign = ["zone", "sign", "--origin", APEX, "--expiration", &end];
+    let done = Command::new(PROGRAM)
+        .args(sign)
+        .arg(&zone)
+        .arg("--keys")
+        .arg(&keys)
+        .arg("--output")
+        .arg(&signed)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{done:?}");
+    assert!(world.path("other.signed.seal").exists());
+    // What is refused ends by itself; what is served would go on for ever.
+    let refused = |horizon: &str| {
+        let said = Command::new("timeout")
+            .args(["20", PROGRAM, "serve", "--listen", "127.0.0.1:0"])
+            .args(["--horizon", horizon, "--zone"])
+            .arg(format!("{APEX}={}", signed.display()))
+            .output()
+            .unwrap();
+        assert_eq!(said.status.code(), Some(1), "{said:?}");
+        String::from_utf8(said.stderr).unwrap()
+    };
+    assert!(refused("10d").contains("expires soon"), "{}", refused("10d"));
+    let good = fs::read_to_string(&signed).unwrap();
+    for tampered in [
+        good.replace("A 127.0.0.1", "A 127.0.0.9"),
+        good.clone() + "new.example.com. 60 IN A 127.0.0.9\n",
+    ] {
+        assert_ne!(tampered, good);
+        fs::write(&signed, tampered).unwrap();
+        assert!(
+            refused("1d").contains("validators would reject"),
+            "{}",
+            refused("1d")
+        );
+    }
+}
+
+#[test]
 fn sockets_are_taken_over_from_a_supervisor_who_is_told_when_all_is_ready() {
     let world = workspace("");
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -251,7 +251,7 @@ impl Tally {
         }
         self.signatures = self.signatures.saturating_add(1);
         self.keys.insert(key);
-        self.window = Some(narrower(self.window, window));
+        self.window = Some(self.window.map_or(window, |so_far| so_far.both(window)));
     }
 
     fn fault(&mut self, claim: &Claim<'_>, fault: Fault) {
@@ -264,14 +264,7 @@ impl Tally {
         self.signatures = self.signatures.saturating_add(other.signatures);
         self.keys.extend(other.keys);
         if let Some(window) = other.window {
-            self.window = Some(narrower(self.window, window));
+            self.window = Some(self.window.map_or(window, |so_far| so_far.both(window)));
         }
     }
-}
-
-fn narrower(so_far: Option<SignatureWindow>, window: SignatureWindow) -> SignatureWindow {
-    so_far.map_or(window, |so_far| SignatureWindow {
-        inception: so_far.inception.max(window.inception),
-        expiration: so_far.expiration.min(window.expiration),
-    })
 }

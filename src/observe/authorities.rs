@@ -8,7 +8,7 @@ use super::ailment::{Ailment, Finding, Trouble, stale};
 use super::dns::{self, Reply, Silence, Transport};
 use super::extended_error::Flaw;
 use super::proof;
-pub use super::proof::{ServedAlias, Trust, both};
+pub use super::proof::{ServedAlias, Trust};
 use crate::rotation::observation::{Authority, Seen, ServedRrset, TlsaName};
 use crate::rotation::timing::Instant;
 use crate::zone::name::Name;

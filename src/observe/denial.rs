@@ -2,7 +2,7 @@
 
 use super::dns::Reply;
 use super::extended_error::{ExtendedError, Flaw};
-use super::proof::{Judge, both, signers};
+use super::proof::{Judge, signers};
 use crate::dnssec::nsec3::{self, Nsec3};
 use crate::rotation::observation::SignatureWindow;
 use crate::zone::name::Name;
@@ -191,7 +191,7 @@ impl Chain {
                 let (rtype, owner) = (record.rtype, &record.owner);
                 return Err(format!("the {rtype} record at {owner} proves nothing").into());
             };
-            window = Some(window.map_or(signed.window, |w| both(w, signed.window)));
+            window = Some(window.map_or(signed.window, |w| w.both(signed.window)));
         }
         let window = window.ok_or_else(|| {
             let reason = "a negative answer without proof (no NSEC or NSEC3 records)";

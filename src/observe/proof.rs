@@ -49,7 +49,7 @@ impl Keys {
     pub(super) fn one_of_both(udp: &Self, tcp: &Self) -> Option<Self> {
         (udp.dnskeys == tcp.dnskeys).then(|| Self {
             dnskeys: tcp.dnskeys.clone(),
-            window: both(udp.window, tcp.window),
+            window: udp.window.both(tcp.window),
         })
     }
 }
@@ -224,10 +224,10 @@ fn window_of(
     judge: Judge<'_>,
 ) -> Result<SignatureWindow, Flaw> {
     Ok(match &signed.wildcard {
-        Some(wildcard) => both(
-            signed.window,
-            denial::of_closer_match(reply, name, wildcard, judge)?.window,
-        ),
+        Some(wildcard) => {
+            let closer = denial::of_closer_match(reply, name, wildcard, judge)?;
+            signed.window.both(closer.window)
+        }
         None => signed.window,
     })
 }
@@ -246,7 +246,7 @@ fn absent(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<ServedRrset, F
     Ok(ServedRrset {
         associations: BTreeSet::new(),
         ttl: soa.rrset.ttl.min(fields.minimum),
-        signature: both(soa.window, proof.window),
+        signature: soa.window.both(proof.window),
     })
 }
 
@@ -262,7 +262,7 @@ impl Answer {
             (Self::Rrset(udp), Self::Rrset(tcp)) => {
                 (udp.associations == tcp.associations && udp.ttl == tcp.ttl).then(|| {
                     Self::Rrset(ServedRrset {
-                        signature: both(udp.signature, tcp.signature),
+                        signature: udp.signature.both(tcp.signature),
                         ..tcp.clone()
                     })
                 })
@@ -270,21 +270,13 @@ impl Answer {
             (Self::Alias(udp), Self::Alias(tcp)) => {
                 (udp.target == tcp.target && udp.ttl == tcp.ttl).then(|| {
                     Self::Alias(ServedAlias {
-                        signature: both(udp.signature, tcp.signature),
+                        signature: udp.signature.both(tcp.signature),
                         ..tcp.clone()
                     })
                 })
             }
             _ => None,
         }
-    }
-}
-
-/// The time in which both windows are open.
-pub fn both(one: SignatureWindow, other: SignatureWindow) -> SignatureWindow {
-    SignatureWindow {
-        inception: one.inception.max(other.inception),
-        expiration: one.expiration.min(other.expiration),
     }
 }
 
@@ -350,7 +342,7 @@ impl Judge<'_> {
             ) {
                 Ok(verified) => {
                     let so_far = signed.map_or(self.keys.window, |s| s.window);
-                    let window = both(so_far, verified.window);
+                    let window = so_far.both(verified.window);
                     signed = Some(Signed {
                         rrset: rrset.clone(),
                         window,

@@ -57,6 +57,17 @@ pub struct SignatureWindow {
     pub expiration: Instant,
 }
 
+impl SignatureWindow {
+    /// The time in which both windows are open.
+    #[must_use]
+    pub fn both(self, other: Self) -> Self {
+        Self {
+            inception: self.inception.max(other.inception),
+            expiration: self.expiration.min(other.expiration),
+        }
+    }
+}
+
 /// The TLSA RRset that one authoritative server answers with; an empty set is a proven absence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServedRrset {

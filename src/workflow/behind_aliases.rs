@@ -6,7 +6,7 @@
 
 use super::look::Place;
 use super::surroundings;
-use crate::observe::authorities::{Served, both};
+use crate::observe::authorities::Served;
 use crate::rotation::association::Association;
 use crate::rotation::observation::{Authority, Seen, ServedRrset, TlsaName};
 use crate::rotation::step::Rotation;
@@ -64,7 +64,7 @@ pub(super) fn served(rotation: &Rotation, asked: Served) -> ServedRrsets {
                     for seen in rrsets {
                         if let Seen::Known(rrset) = seen {
                             rrset.ttl = rrset.ttl.max(link.ttl);
-                            rrset.signature = both(rrset.signature, link.signature);
+                            rrset.signature = rrset.signature.both(link.signature);
                         }
                     }
                     continue;

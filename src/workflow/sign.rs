@@ -21,14 +21,14 @@ use crate::workspace::Workspace;
 use crate::workspace::config::{Signing, ZoneConfig};
 use crate::workspace::durable::{self, WriteError};
 use crate::workspace::lock::WorkspaceLock;
-use crate::workspace::signed::{SignedFile, seal_verified, write_verified};
+use crate::workspace::signed::{SignedFile, seal_of, seal_verified, write_verified};
 use crate::zone::content::Zone;
 use crate::zone::file::ZoneFile;
 use crate::zone::serial;
 use std::cmp::Ordering;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// How long a server may take to reload.
@@ -51,7 +51,7 @@ pub(super) fn publish(
     let mut deeds = Vec::new();
     let owed = workspace.state().join("reload").join(zone.name.to_string());
     if let Signing::Here { signed: path, .. } = &zone.signing {
-        let seal = seal(workspace, zone);
+        let seal = seal_of(&workspace.state(), &zone.name);
         if let Some(directory) = seal.parent() {
             durable::create_directory(directory, 0o777)?;
         }
@@ -110,7 +110,13 @@ pub(super) fn ahead(
 ) -> Result<Option<Delta>, WorkflowError> {
     match &zone.signing {
         Signing::Here { signed: path, .. } => {
-            let next = next(zone, path, &seal(workspace, zone), target, now)?;
+            let next = next(
+                zone,
+                path,
+                &seal_of(&workspace.state(), &zone.name),
+                target,
+                now,
+            )?;
             Ok(next.delta().cloned())
         }
         Signing::External { .. } => Ok(None),
@@ -139,12 +145,6 @@ pub(super) fn serial(zone: &ZoneConfig) -> Result<Option<u32>, WorkflowError> {
         Signing::External { .. } => None,
     };
     Ok(signed.as_ref().and_then(Zone::soa).map(|soa| soa.serial))
-}
-
-/// Where the seal of a signed zone lies.
-fn seal(workspace: &Workspace, zone: &ZoneConfig) -> PathBuf {
-    let seals = workspace.state().join("seals");
-    seals.join(zone.name.to_string())
 }
 
 /// The next version of a signed zone, verified.

@@ -8,6 +8,7 @@ use crate::dnssec::keys::SigningKey;
 use crate::rotation::timing::Instant;
 use crate::workspace::durable::{self, WriteError};
 use crate::zone::content::Zone;
+use crate::zone::name::Name;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Write as _};
@@ -97,6 +98,11 @@ pub fn seal_beside(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".seal");
     name.into()
+}
+
+/// Where the seal of a zone's signed file lies in the state directory of a workspace.
+pub fn seal_of(state: &Path, zone: &Name) -> PathBuf {
+    state.join("seals").join(zone.to_string())
 }
 
 fn write_seal(path: &Path, seal: &Seal) -> Result<(), WriteError> {

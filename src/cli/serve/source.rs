@@ -6,9 +6,11 @@ use crate::cli::{Failure, Global};
 use crate::publish::serve::served::ServedZone;
 use crate::publish::serve::server::{Access, Settings};
 use crate::publish::tsig::{Keyring, read_keys};
+use crate::rotation::observation::SignatureWindow;
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::config::access::Rule;
 use crate::workspace::config::{ServeConfig, Signing};
+use crate::workspace::signed::{SignedFile, seal_beside, seal_of};
 use crate::zone::file::ZoneFile;
 use crate::zone::include::Directory;
 use crate::zone::name::Name;
@@ -41,6 +43,8 @@ pub(super) fn zone_argument(text: &str) -> Result<ZoneArgument, String> {
 pub(super) struct ZoneSource {
     pub(super) apex: Name,
     pub(super) file: PathBuf,
+    /// What is known of the file, if it was verified when it was written.
+    seal: PathBuf,
     pub(super) serve: ServeConfig,
     /// Served as it is, valid or not.
     unsigned: bool,
@@ -170,6 +174,7 @@ fn of_options(args: &Args) -> Vec<ZoneSource> {
     let zone = |zone: &ZoneArgument| ZoneSource {
         apex: zone.apex.clone(),
         file: zone.file.clone(),
+        seal: seal_beside(&zone.file),
         serve: serve.clone(),
         unsigned: args.unsigned,
         history: None,
@@ -185,6 +190,7 @@ fn of_workspace(global: &Global) -> Result<Vec<ZoneSource>, Failure> {
             zones.push(ZoneSource {
                 apex: zone.name.clone(),
                 file: signed.clone(),
+                seal: seal_of(&workspace.state(), &zone.name),
                 serve: serve.clone(),
                 unsigned: false,
                 history: Some(History::of(&workspace.state(), &zone.name)),
@@ -209,16 +215,21 @@ impl ZoneSource {
     /// Reads the zone and makes it ready.
     pub(super) fn read(&self, now: Instant) -> Result<Arc<ServedZone>, Failure> {
         let shown = self.file.display();
-        let bytes = std::fs::read(&self.file)
-            .map_err(|e| Failure::wrong(format_args!("cannot read {shown}: {e}")))?;
+        let unreadable = |e| Failure::wrong(format_args!("cannot read {shown}: {e}"));
+        let (bytes, window) = match self.sealed() {
+            Some((bytes, window)) => (bytes, Some(window)),
+            None => (std::fs::read(&self.file).map_err(unreadable)?, None),
+        };
         let below = self.file.parent().unwrap_or(Path::new(""));
         let path = shown.to_string();
         let file = ZoneFile::read(&path, bytes, Some(&self.apex), &Directory::below(below));
         let content = file.zone().map_err(Failure::wrong)?;
-        let served = if self.unsigned {
-            ServedZone::unverified(content)
-        } else {
-            ServedZone::verified(content, now, self.serve.horizon)
+        drop(file);
+        let (now, horizon) = (now, self.serve.horizon);
+        let served = match window {
+            _ if self.unsigned => ServedZone::unverified(content),
+            Some(window) => ServedZone::verified_before(content, window, now, horizon),
+            None => ServedZone::verified(content, now, horizon),
         };
         served.map(Arc::new).map_err(|why| {
             let failure = Failure::wrong(format_args!("{shown}: {why}"));
@@ -232,6 +243,19 @@ impl ZoneSource {
                 failure
             }
         })
+    }
+}
+
+impl ZoneSource {
+    /// The file's text and how long its signatures hold, if it is what was verified when it was written.
+    fn sealed(&self) -> Option<(Vec<u8>, SignatureWindow)> {
+        let file = SignedFile::open(&self.file, &self.seal).ok()??;
+        let sealed = file.sealed();
+        let window = sealed
+            .seal
+            .window()
+            .filter(|_| sealed.seal.zone == self.apex)?;
+        Some((sealed.text().ok()?, window))
     }
 }
 

@@ -53,6 +53,11 @@ pub struct Intact<'a> {
 }
 
 impl<'a> Sealed<'a> {
+    /// The text of the whole file, if it is, octet for octet, what was sealed.
+    pub fn text(self) -> Result<Vec<u8>, NotCarried> {
+        pieces::whole_text(self)
+    }
+
     /// Checks the file against its seal. It takes as long as reading it; the unsigned zone can be read meanwhile.
     pub fn intact(self) -> Result<Intact<'a>, NotCarried> {
         let stamp = Stamp::of(self.file)?;

@@ -47,15 +47,22 @@ pub(super) fn check_text(sealed: Sealed<'_>) -> Result<(), NotCarried> {
             return Err(NotCarried::Foreign);
         }
     }
-    if sealed
-        .file
-        .read_at(buffer.get_mut(..1).unwrap_or_default(), at)?
-        == 0
-    {
-        Ok(())
-    } else {
-        Err(NotCarried::Foreign)
+    ends_at(sealed, at)
+}
+
+/// Checks that the file goes no further.
+fn ends_at(sealed: Sealed<'_>, at: u64) -> Result<(), NotCarried> {
+    match sealed.file.read_at(&mut [0], at)? {
+        0 => Ok(()),
+        _ => Err(NotCarried::Foreign),
     }
+}
+
+/// The text of all blocks, which must be all that the file holds.
+pub(super) fn whole_text(sealed: Sealed<'_>) -> Result<Vec<u8>, NotCarried> {
+    let text = text_of(sealed, &(0..sealed.seal.blocks.len()))?;
+    ends_at(sealed, text.len() as u64)?;
+    Ok(text)
 }
 
 /// The text of some blocks, checked once more: these octets are going to be used.

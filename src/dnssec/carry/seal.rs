@@ -116,6 +116,14 @@ struct Text {
 type BlockText = (String, u64, u64, String, String, u64, u64);
 
 impl Seal {
+    /// Latest inception and earliest expiration of all signatures; `None` if there are none.
+    pub fn window(&self) -> Option<SignatureWindow> {
+        let signed = self.blocks.iter().filter(|block| block.signatures > 0);
+        signed
+            .map(|block| block.window)
+            .reduce(SignatureWindow::both)
+    }
+
     /// Reads the text form.
     pub fn parse(text: &str) -> Result<Self, BadSeal> {
         let (head, body) = text.split_once('\n').ok_or(BadSeal)?;

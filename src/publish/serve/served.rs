@@ -3,6 +3,7 @@
 use super::denial::Denial;
 use crate::dnssec::audit::verify_zone;
 use crate::dnssec::finding::Finding;
+use crate::rotation::observation::SignatureWindow;
 use crate::rotation::timing::{Instant, Span, Ttl};
 use crate::zone::content::{Node, Rrset, Zone};
 use crate::zone::name::Name;
@@ -90,6 +91,24 @@ impl ServedZone {
             }),
             Err(faults) => Err(Refused::Unproven { faults }),
         }
+    }
+
+    /// Makes a zone ready that was verified before, and whose signatures hold in `window`: verified anew where that is over at
+    /// `now`, or `horizon` from then on, so that what is wrong is told.
+    pub fn verified_before(
+        zone: Zone,
+        window: SignatureWindow,
+        now: Instant,
+        horizon: Span,
+    ) -> Result<Self, Refused> {
+        let lasts = window.expiration > now && window.expiration.since(now) >= horizon;
+        if window.inception > now || !lasts {
+            return Self::verified(zone, now, horizon);
+        }
+        Ok(Self {
+            expiration: Some(window.expiration),
+            ..Self::unverified(zone)?
+        })
     }
 
     /// Makes an unsigned zone ready, or one whose signatures somebody else has verified.
