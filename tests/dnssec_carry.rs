@@ -102,11 +102,20 @@ impl OnDisk {
         keys: &[SigningKey],
         policy: &SigningPolicy,
     ) -> Result<Carried, NotCarried> {
-        let sealed = Sealed {
+        resign(
+            self.sealed().intact()?,
+            zone,
+            keys,
+            policy,
+            Serials::default(),
+        )
+    }
+
+    fn sealed(&self) -> Sealed<'_> {
+        Sealed {
             file: &self.file,
             seal: &self.seal,
-        };
-        resign(sealed.intact()?, zone, keys, policy, Serials::default())
+        }
     }
 
     fn next(&self, carried: &Carried) -> Self {
@@ -215,8 +224,12 @@ fn carrying_over_gives_what_signing_the_whole_gives() {
             prop_assert_eq!(&carried.delta, &delta);
             disk = disk.next(&carried);
             prop_assert_eq!(disk.text(), whole.zone.to_string());
+            let read = disk.sealed().zone(NonZeroUsize::MIN.saturating_add(1));
+            prop_assert_eq!(&read.unwrap(), &disk.zone());
             let verified = verify_zone(&disk.zone(), now, Span::ZERO, None);
             prop_assert!(verified.is_ok(), "{:?}", verified);
+            let window = verified.ok().map(|summary| summary.window);
+            prop_assert_eq!(disk.seal.window(), window);
             let is_kept = |piece: &Piece| matches!(piece, Piece::Kept(_));
             if carried.pieces.iter().any(is_kept) {
                 carried_over.set(carried_over.get() + 1);
@@ -268,7 +281,10 @@ fn a_file_with_any_octet_changed_is_not_carried_over() {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&other).unwrap();
         let seal = disk.seal.clone();
-        let refused = OnDisk { file, seal }.resign(&next, &keys, START);
+        let other = OnDisk { file, seal };
+        let refused = other.resign(&next, &keys, START);
+        assert!(matches!(refused, Err(NotCarried::Foreign)), "{refused:?}");
+        let refused = other.sealed().zone(NonZeroUsize::MIN);
         assert!(matches!(refused, Err(NotCarried::Foreign)), "{refused:?}");
     }
 }

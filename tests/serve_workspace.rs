@@ -223,7 +223,11 @@ fn a_seal_speaks_for_the_file_that_it_was_made_for_and_for_as_long_as_its_signat
         assert_eq!(said.status.code(), Some(1), "{said:?}");
         String::from_utf8(said.stderr).unwrap()
     };
-    assert!(refused("10d").contains("expires soon"), "{}", refused("10d"));
+    assert!(
+        refused("10d").contains("expires soon"),
+        "{}",
+        refused("10d")
+    );
     let good = fs::read_to_string(&signed).unwrap();
     for tampered in [
         good.replace("A 127.0.0.1", "A 127.0.0.9"),

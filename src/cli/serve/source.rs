@@ -11,9 +11,11 @@ use crate::rotation::timing::{Instant, Span};
 use crate::workspace::config::access::Rule;
 use crate::workspace::config::{ServeConfig, Signing};
 use crate::workspace::signed::{SignedFile, seal_beside, seal_of};
+use crate::zone::content::Zone;
 use crate::zone::file::ZoneFile;
 use crate::zone::include::Directory;
 use crate::zone::name::Name;
+use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -216,20 +218,20 @@ impl ZoneSource {
     pub(super) fn read(&self, now: Instant) -> Result<Arc<ServedZone>, Failure> {
         let shown = self.file.display();
         let unreadable = |e| Failure::wrong(format_args!("cannot read {shown}: {e}"));
-        let (bytes, window) = match self.sealed() {
-            Some((bytes, window)) => (bytes, Some(window)),
-            None => (std::fs::read(&self.file).map_err(unreadable)?, None),
-        };
-        let below = self.file.parent().unwrap_or(Path::new(""));
-        let path = shown.to_string();
-        let file = ZoneFile::read(&path, bytes, Some(&self.apex), &Directory::below(below));
-        let content = file.zone().map_err(Failure::wrong)?;
-        drop(file);
-        let (now, horizon) = (now, self.serve.horizon);
-        let served = match window {
-            _ if self.unsigned => ServedZone::unverified(content),
-            Some(window) => ServedZone::verified_before(content, window, now, horizon),
-            None => ServedZone::verified(content, now, horizon),
+        let horizon = self.serve.horizon;
+        let served = if let Some((zone, window)) = self.sealed().filter(|_| !self.unsigned) {
+            ServedZone::verified_before(zone, window, now, horizon)
+        } else {
+            let bytes = std::fs::read(&self.file).map_err(unreadable)?;
+            let below = self.file.parent().unwrap_or(Path::new(""));
+            let path = shown.to_string();
+            let file = ZoneFile::read(&path, bytes, Some(&self.apex), &Directory::below(below));
+            let zone = file.zone().map_err(Failure::wrong)?;
+            if self.unsigned {
+                ServedZone::unverified(zone)
+            } else {
+                ServedZone::verified(zone, now, horizon)
+            }
         };
         served.map(Arc::new).map_err(|why| {
             let failure = Failure::wrong(format_args!("{shown}: {why}"));
@@ -247,15 +249,16 @@ impl ZoneSource {
 }
 
 impl ZoneSource {
-    /// The file's text and how long its signatures hold, if it is what was verified when it was written.
-    fn sealed(&self) -> Option<(Vec<u8>, SignatureWindow)> {
+    /// The zone and how long its signatures hold, if the file is what was verified when it was written.
+    fn sealed(&self) -> Option<(Zone, SignatureWindow)> {
         let file = SignedFile::open(&self.file, &self.seal).ok()??;
         let sealed = file.sealed();
         let window = sealed
             .seal
             .window()
             .filter(|_| sealed.seal.zone == self.apex)?;
-        Some((sealed.text().ok()?, window))
+        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Some((sealed.zone(threads).ok()?, window))
     }
 }
 

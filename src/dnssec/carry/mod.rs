@@ -22,11 +22,13 @@ use crate::dnssec::delta::{Delta, NoDelta};
 use crate::dnssec::denial::Denial;
 use crate::dnssec::finding::Finding;
 use crate::dnssec::keys::SigningKey;
+use crate::dnssec::share::in_blocks;
 use crate::dnssec::sign::{SignError, SigningPolicy};
 use crate::dnssec::signers::Signers;
 use crate::rotation::timing::Instant;
 use crate::zone::content::Zone;
 use crate::zone::file::ZoneFile;
+use crate::zone::include::NoFiles;
 use crate::zone::name::Name;
 use crate::zone::nodes::NodeView;
 use crate::zone::record::Rtype;
@@ -35,6 +37,7 @@ use part::Part;
 use pieces::Stamp;
 use std::fs::File;
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 
 /// A signed zone file and its seal.
 #[derive(Clone, Copy, Debug)]
@@ -53,9 +56,25 @@ pub struct Intact<'a> {
 }
 
 impl<'a> Sealed<'a> {
-    /// The text of the whole file, if it is, octet for octet, what was sealed.
-    pub fn text(self) -> Result<Vec<u8>, NotCarried> {
-        pieces::whole_text(self)
+    /// The zone in the file, if that is, octet for octet, what was sealed. Blocks are read by at most `threads` threads, and
+    /// no more of the text is in memory than they read.
+    pub fn zone(self, threads: NonZeroUsize) -> Result<Zone, NotCarried> {
+        let apex = &self.seal.zone;
+        let numbers: Vec<usize> = (0..self.seal.blocks.len()).collect();
+        let parts = in_blocks(&numbers, READ_AT_ONCE, threads, || {
+            |numbers: &[usize]| {
+                let start = numbers.first().copied().unwrap_or(0);
+                let text = pieces::text_of(self, &(start..start.saturating_add(numbers.len())))?;
+                let read = ZoneFile::read("signed", text, Some(apex), &NoFiles);
+                read.part_of(apex).ok_or(NotCarried::Foreign)
+            }
+        });
+        pieces::is_no_longer(self)?;
+        let parts: Vec<Zone> = parts.into_iter().collect::<Result<_, _>>()?;
+        Ok(Zone {
+            apex: apex.clone(),
+            nodes: parts.into_iter().flat_map(|part| part.nodes).collect(),
+        })
     }
 
     /// Checks the file against its seal. It takes as long as reading it; the unsigned zone can be read meanwhile.
@@ -133,6 +152,9 @@ impl NotCarried {
         matches!(self, Self::Foreign | Self::Whole(_))
     }
 }
+
+/// How many blocks are read as one: some megabytes of text.
+const READ_AT_ONCE: usize = 16;
 
 /// How long blocks should be. What a change costs grows with it, the length of the seal with its inverse.
 pub const BLOCK: u64 = 128 << 10;
