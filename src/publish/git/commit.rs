@@ -159,20 +159,23 @@ impl Repository {
 
     /// Refuses what would make a commit on the current branch fail half way.
     fn ready(&self) -> Result<(), GitError> {
-        for (file, what) in [
+        let unfinished = [
             ("MERGE_HEAD", "merge"),
             ("CHERRY_PICK_HEAD", "cherry-pick"),
             ("REVERT_HEAD", "revert"),
             ("rebase-merge", "rebase"),
             ("rebase-apply", "rebase"),
-        ] {
-            if self.git_path(file)?.exists() {
+        ];
+        let names = unfinished.iter().map(|(file, _)| *file);
+        let names: Vec<&str> = names.chain(["index.lock"]).collect();
+        let mut paths = self.git_paths(&names)?.into_iter();
+        for ((_, what), path) in unfinished.into_iter().zip(paths.by_ref()) {
+            if path.exists() {
                 let root = self.root.clone();
                 return Err(GitError::InProgress { root, what });
             }
         }
-        let path = self.git_path("index.lock")?;
-        if path.exists() {
+        if let Some(path) = paths.next().filter(|path| path.exists()) {
             return Err(GitError::IndexLocked { path });
         }
         self.identified()

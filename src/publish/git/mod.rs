@@ -22,6 +22,7 @@ pub use versions::Version;
 use super::command::{CommandError, Finished, Invocation, said};
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::iter;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -198,14 +199,15 @@ impl Repository {
         Ok(asked.status.success().then(|| line_of(&asked)))
     }
 
-    /// The path of a file of git's own, such as `index.lock`.
-    fn git_path(&self, name: &str) -> Result<PathBuf, GitError> {
-        let asked = succeeded(
-            "name its own files",
-            self.ask(["rev-parse", "--git-path", name])?,
-        )?;
-        let path = OsStr::from_bytes(asked.stdout.trim_ascii_end());
-        Ok(self.root.join(path))
+    /// The paths of files of git's own, such as `index.lock`.
+    fn git_paths(&self, names: &[&str]) -> Result<Vec<PathBuf>, GitError> {
+        let each = names.iter().flat_map(|name| ["--git-path", *name]);
+        let asked = self.ask(iter::once("rev-parse").chain(each))?;
+        let asked = succeeded("name its own files", asked)?;
+        let paths = asked.stdout.split(|octet| *octet == b'\n');
+        let paths = paths.filter(|path| !path.is_empty());
+        let paths = paths.map(|path| self.root.join(OsStr::from_bytes(path)));
+        Ok(paths.collect())
     }
 
     /// `path` relative to the working tree, links in its directories resolved; a link in its own place is refused.
