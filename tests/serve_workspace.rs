@@ -194,6 +194,38 @@ fn a_version_that_must_not_be_served_leaves_the_one_before_in_its_place() {
 }
 
 #[test]
+fn a_hang_up_brings_the_configuration_that_is_there_and_keeps_the_old_one_where_it_is_wrong() {
+    let world = workspace("");
+    let port = ports(1)[0];
+    let ours = serve(&world, port);
+    until("the first version", || serial(at(port)) == Some(1));
+    let transfers = || dig(at(port), &["+tcp", APEX, "AXFR"]).contains("IN\tMX\t");
+    assert!(transfers(), "this machine may, where nothing is said");
+    let before = fs::read_to_string(world.path("tlsa-rotate.toml")).unwrap();
+    let hang_up = |config: &str| {
+        fs::write(world.path("tlsa-rotate.toml"), config).unwrap();
+        stdout_of("kill", &["-HUP", &ours.child.id().to_string()]);
+    };
+    let other = before.replace("serve = {", "serve = { transfer = [\"192.0.2.7\"],");
+    assert_ne!(other, before);
+    hang_up(&other);
+    until("as it is configured", || {
+        log(&world).contains("serving as it is configured now")
+    });
+    assert!(!transfers(), "{}", log(&world));
+    assert_eq!(serial(at(port)), Some(1), "it answers");
+    hang_up("[[zone]\n");
+    until("as it was", || {
+        log(&world).contains("serving as it was configured before")
+    });
+    assert!(log(&world).contains("error: "), "{}", log(&world));
+    assert_eq!(serial(at(port)), Some(1));
+    assert!(!transfers());
+    hang_up(&before);
+    until("as at first", transfers);
+}
+
+#[test]
 fn a_seal_speaks_for_the_file_that_it_was_made_for_and_for_as_long_as_its_signatures_last() {
     let world = workspace("");
     let (zone, signed) = (world.path("example.com.zone"), world.path("other.signed"));

@@ -12,18 +12,20 @@ use crate::workspace::config::access::{Rule, Secondary};
 use crate::workspace::config::duration;
 use keeper::Keeper;
 use serde::Serialize;
-use source::{Source, ZoneArgument};
+use source::{Ready, Source, ZoneArgument};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinSet;
 
 /// How often files are looked at, and how long until it is noticed that one has changed.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Serves zones that are signed already: those of the workspace, or those named; SIGHUP reads the files again, SIGTERM and
-/// SIGINT end it.
+/// Serves zones that are signed already: those of the workspace, or those named; SIGHUP reads configuration and files again,
+/// SIGTERM and SIGINT end it.
 ///
 /// Without `--zone` it serves every zone of the workspace with `publish = { serve = … }`, and takes up new versions as
 /// they are written.
@@ -72,34 +74,61 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         .enable_all()
         .build()
         .map_err(|e| Failure::wrong(format_args!("cannot start: {e}")))?;
-    runtime.block_on(serve(source, sockets, zones, global))
+    runtime.block_on(serve(args, (source, zones), &sockets, global))
 }
 
+/// What is served, and the files as they were read.
+type Served = (Source, Vec<Ready>);
+
 async fn serve(
-    source: Source,
-    sockets: Sockets,
-    zones: Vec<source::Ready>,
+    args: &Args,
+    first: Served,
+    sockets: &Sockets,
     global: &Global,
 ) -> Result<Exit, Failure> {
     let mut hang_up = on(SignalKind::hangup())?;
     let mut terminate = on(SignalKind::terminate())?;
     let mut interrupt = on(SignalKind::interrupt())?;
-    let addresses = sockets.addresses();
-    let mut server = Server::on(sockets, source.settings(global))
-        .await
-        .map_err(Failure::wrong)?;
-    let mut events = server.events();
-    let mut keeper = Keeper::new(source, server, global.clone());
-    keeper.begin(zones);
-    announce(&addresses, global.format)?;
+    let (mut keeper, mut events) = begin(first, sockets, global).await?;
+    announce(&sockets.addresses(), global.format)?;
     supervisor::tell("READY=1");
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // Another configuration, whose zones are being read.
+    let mut others: JoinSet<Result<Served, Failure>> = JoinSet::new();
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => keeper.reload_all(),
+            _ = hang_up.recv() => {
+                // Files change without their configuration; those are read again whatever became of it.
+                if let Some(source) = changed(args, &keeper, global) {
+                    let now = global.now();
+                    others.spawn_blocking(move || {
+                        let zones = source.read_all(now)?;
+                        Ok((source, zones))
+                    });
+                } else {
+                    keeper.reload_all();
+                }
+            }
+            Some(read) = others.join_next() => {
+                let begun = match read {
+                    Ok(Ok(other)) => begin(other, sockets, global).await,
+                    Ok(Err(failure)) => Err(failure),
+                    Err(_) => continue,
+                };
+                match begun {
+                    Ok((new, told)) => {
+                        eprintln!("serving as it is configured now");
+                        let old = std::mem::replace(&mut keeper, new);
+                        events = told;
+                        // What it sends still goes on for a moment.
+                        tokio::spawn(old.end());
+                    }
+                    Err(failure) => keeping(&failure),
+                }
+            }
             event = next(&mut events) => {
                 eprintln!("{event}");
                 if let Event::NotifyCame { zone, .. } = event {
@@ -116,7 +145,43 @@ async fn serve(
     Ok(Exit::Done)
 }
 
-async fn next(events: &mut Option<tokio::sync::mpsc::Receiver<Event>>) -> Event {
+/// Answers on handles of its own of the same sockets, as configured.
+async fn begin(
+    (source, zones): Served,
+    sockets: &Sockets,
+    global: &Global,
+) -> Result<(Keeper, Option<Receiver<Event>>), Failure> {
+    let sockets = sockets.try_clone();
+    let sockets = sockets.map_err(|e| Failure::wrong(format_args!("cannot share sockets: {e}")))?;
+    let mut server = Server::on(sockets, source.settings(global))
+        .await
+        .map_err(Failure::wrong)?;
+    let events = server.events();
+    let mut keeper = Keeper::new(source, server, global.clone());
+    keeper.begin(zones);
+    Ok((keeper, events))
+}
+
+/// The configuration as it is now, if it can be read and is another.
+fn changed(args: &Args, keeper: &Keeper, global: &Global) -> Option<Source> {
+    match Source::of(args, global) {
+        Ok(source) => (!keeper.keeps(&source)).then_some(source),
+        Err(failure) => {
+            keeping(&failure);
+            None
+        }
+    }
+}
+
+fn keeping(failure: &Failure) {
+    eprintln!("error: {}", failure.message);
+    for hint in &failure.hints {
+        eprintln!("hint: {hint}");
+    }
+    eprintln!("serving as it was configured before");
+}
+
+async fn next(events: &mut Option<Receiver<Event>>) -> Event {
     if let Some(events) = events
         && let Some(event) = events.recv().await
     {

@@ -16,7 +16,7 @@ const MAX_SIZE: u64 = 16 << 20;
 const ENDING: &str = ".delta";
 
 /// The directory of one zone's changes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct History {
     directory: PathBuf,
 }

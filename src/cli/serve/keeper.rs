@@ -8,6 +8,7 @@ use crate::publish::serve::server::Server;
 use crate::rotation::timing::{Instant, Span};
 use crate::zone::name::Name;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -29,6 +30,7 @@ struct Kept {
 
 pub(super) struct Keeper {
     zones: Vec<Kept>,
+    key_files: Vec<(PathBuf, Option<Stamp>)>,
     watched: bool,
     server: Arc<Server>,
     global: Global,
@@ -49,6 +51,7 @@ impl Keeper {
         };
         Self {
             watched: source.watched,
+            key_files: source.key_files().to_vec(),
             zones: source.zones.into_iter().map(kept).collect(),
             server: Arc::new(server),
             global,
@@ -70,6 +73,11 @@ impl Keeper {
             let earlier = history.map(History::read).unwrap_or_default();
             self.server.publish_after(zone, earlier);
         }
+    }
+
+    /// Whether it keeps what `source` says.
+    pub(super) fn keeps(&self, source: &Source) -> bool {
+        source.is_as(self.zones.iter().map(|kept| &kept.source), &self.key_files)
     }
 
     /// Reads every file again.

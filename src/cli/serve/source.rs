@@ -41,7 +41,7 @@ pub(super) fn zone_argument(text: &str) -> Result<ZoneArgument, String> {
 }
 
 /// One zone to be served.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ZoneSource {
     pub(super) apex: Name,
     pub(super) file: PathBuf,
@@ -72,6 +72,8 @@ pub(super) struct Source {
     /// Whether new versions are taken up without being asked to.
     pub(super) watched: bool,
     keys: Keyring,
+    /// The files of the keys, as they were.
+    key_files: Vec<(PathBuf, Option<Stamp>)>,
 }
 
 impl Source {
@@ -85,6 +87,8 @@ impl Source {
         let mut files: Vec<&PathBuf> = zones.iter().flat_map(|zone| &zone.serve.keys).collect();
         files.sort();
         files.dedup();
+        let key_files = files.iter().map(|file| ((*file).clone(), stamp(file)));
+        let key_files = key_files.collect();
         for file in files {
             let read = read_keys(file).map_err(|e| Failure::wrong(&e).hints(e.hints()))?;
             for key in read.keys() {
@@ -102,9 +106,24 @@ impl Source {
             zones,
             watched,
             keys,
+            key_files,
         };
         source.keys_are_known()?;
         Ok(source)
+    }
+
+    /// Whether the same zones are served for the same people as by `zones` and these key files.
+    pub(super) fn is_as<'s>(
+        &self,
+        zones: impl Iterator<Item = &'s ZoneSource>,
+        key_files: &[(PathBuf, Option<Stamp>)],
+    ) -> bool {
+        self.zones.iter().eq(zones) && self.key_files == key_files
+    }
+
+    /// The files of the keys, as they were when they were read.
+    pub(super) fn key_files(&self) -> &[(PathBuf, Option<Stamp>)] {
+        &self.key_files
     }
 
     /// A rule with a key that nobody has would let nobody in, and a mistake in its name would go unnoticed.
@@ -207,11 +226,15 @@ fn of_workspace(global: &Global) -> Result<Vec<ZoneSource>, Failure> {
     Ok(zones)
 }
 
+fn stamp(file: &Path) -> Option<Stamp> {
+    let m = std::fs::metadata(file).ok()?;
+    Some((m.dev(), m.ino(), m.size(), m.mtime(), m.mtime_nsec()))
+}
+
 impl ZoneSource {
     /// The present version of the file, if there is one.
     pub(super) fn stamp(&self) -> Option<Stamp> {
-        let m = std::fs::metadata(&self.file).ok()?;
-        Some((m.dev(), m.ino(), m.size(), m.mtime(), m.mtime_nsec()))
+        stamp(&self.file)
     }
 
     /// Reads the zone and makes it ready.

@@ -101,6 +101,16 @@ impl Sockets {
         Ok(sockets)
     }
 
+    /// Other handles of the same sockets, for a server that takes the place of another.
+    pub fn try_clone(&self) -> Result<Self, IoError> {
+        let udp = self.udp.iter().map(StdUdpSocket::try_clone);
+        let tcp = self.tcp.iter().map(StdTcpListener::try_clone);
+        Ok(Self {
+            udp: udp.collect::<Result<_, _>>()?,
+            tcp: tcp.collect::<Result<_, _>>()?,
+        })
+    }
+
     /// Where they listen, each address once.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let udp = self
