@@ -328,7 +328,7 @@ impl WorkflowError {
     pub const fn is_overtaken(&self) -> bool {
         match self {
             Self::Git(error) => error.is_overtaken(),
-            Self::HeadMoved { .. } => true,
+            Self::HeadMoved { .. } | Self::Primary(PrimaryError::Changed { .. }) => true,
             _ => false,
         }
     }
