@@ -118,6 +118,32 @@ fn without_review_commits_are_pushed_forward_only() {
 }
 
 #[test]
+fn what_was_pushed_before_the_remote_is_asked_is_not_overwritten() {
+    let far = Far::new(Publish::Current);
+    let world = &far.runner;
+    world.start(BEGIN).ends(0);
+    // A hook before the push comes too late: by then git was told where the branch is, and even a forced push holds the
+    // remote to that. Here somebody is faster than the telling: only what we saw when we fetched stands against it.
+    let home = far.home.path().display().to_string();
+    let script = format!(
+        "if [ $(cat {home}/done 2>/dev/null | wc -l) -lt 3 ]; then\n(cd {home}/person && unset $(git rev-parse \
+         --local-env-vars) && git fetch -q origin && git reset -q --hard origin/main && git commit -q --allow-empty \
+         -m between && git push -q origin HEAD:main && echo once >>{home}/done) >/dev/null 2>&1\nfi\nexec git-receive-pack \"$@\""
+    );
+    hook(far.home.path(), "receive", &script);
+    world.git(&format!("config remote.origin.receivepack {home}/receive"));
+    world.advance(BEGIN);
+    world.git("config --unset remote.origin.receivepack");
+    world.advance(BEGIN).ends(0);
+    let faster = fs::read_to_string(far.home.path().join("done")).unwrap();
+    let log = git(&far.bare(), "log --format=%s main");
+    let kept = log.lines().filter(|line| *line == "between").count();
+    assert_eq!(kept, faster.lines().count(), "{log}");
+    assert_eq!(far.commits(), 1);
+    assert_eq!(far.tlsa(HOSTS[0]), 2);
+}
+
+#[test]
 fn a_push_that_is_always_overtaken_is_left_to_the_next_run() {
     let far = Far::new(Publish::Current);
     let world = &far.runner;

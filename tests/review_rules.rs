@@ -252,6 +252,32 @@ fn merged_late_after_an_abort_it_stays_where_a_host_has_its_key() {
 }
 
 #[test]
+fn a_retirement_is_withdrawn_while_a_host_presents_the_old_key() {
+    let world = waiting(forward);
+    world.advance(hours(27)).ends(3);
+    for host in 0..HOSTS.len() {
+        world.deploy(host);
+    }
+    world.advance(hours(28)).ends(0);
+    world.advance(hours(53)).ends(3);
+    let open = || !world.git(&format!("branch --list {BRANCH}")).is_empty();
+    assert!(open());
+    world.put_back(0);
+    let run = world.advance(hours(54));
+    assert!(
+        !open(),
+        "merged now, it would take the old key's record: {run:#?}"
+    );
+    assert!(run.stderr.contains("(retire)"), "{run:#?}");
+    world.deploy(0);
+    let run = world.advance(hours(55)).ends(3);
+    assert!(open(), "{run:#?}");
+    world.merge();
+    world.advance(hours(56)).ends(0);
+    assert_eq!(world.tlsa(HOSTS[0]).len(), 1);
+}
+
+#[test]
 fn brought_back_after_the_retirement_it_is_taken_out_again() {
     let world = waiting(forward);
     let old = world.tlsa(HOSTS[0]).len();

@@ -226,7 +226,10 @@ fn act_on(
             let restored = afterwards::restore(&mut known.heads, lock, &case, seen)?;
             again |= act::tell(restored, tick);
         }
-        tick.deeds.extend(propose::retract(workspace, lock, &case)?);
+        let blockers = tick.decision.iter().flat_map(|d| d.blockers.clone());
+        let blockers: Vec<_> = blockers.collect();
+        let retracted = propose::retract(workspace, lock, &case, &blockers)?;
+        tick.deeds.extend(retracted);
         if !again {
             break;
         }

@@ -14,6 +14,7 @@ use crate::change::message::{Purpose, Subject, message};
 use crate::change::proposal::{Label, NAMESPACE, Signed};
 use crate::publish::git::{Change as FileChange, Message, Outcome, Target};
 use crate::publish::ssh_sign;
+use crate::rotation::blocker::Blocker;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::policy::Policy;
 use crate::rotation::step::{Requirement, Rotation, Step};
@@ -123,12 +124,19 @@ pub(super) fn retract(
     workspace: &Workspace,
     _lock: &WorkspaceLock,
     case: &Case<'_>,
+    blockers: &[Blocker],
 ) -> Result<Vec<String>, WorkflowError> {
     let mut deeds = Vec::new();
     let Some((id, state)) = case.rotation.as_ref() else {
         return Ok(deeds);
     };
+    // Silence takes nothing back: the gate of the merged change asks again.
+    let needed_again = |blocker: &Blocker| match blocker {
+        Blocker::WrongKey { presents, .. } => state.current.contains(presents),
+        _ => false,
+    };
     let outdated: &[Purpose] = match state.step {
+        Step::Retiring if blockers.iter().any(needed_again) => &[Purpose::Retire],
         Step::Withdrawing | Step::Aborted => &[Purpose::Publish, Purpose::Reinstate],
         Step::Reinstating | Step::Reinstated => &[Purpose::Retire],
         Step::Replacing | Step::Replaced => &[Purpose::Publish],
@@ -148,6 +156,9 @@ pub(super) fn retract(
                     Step::Withdrawing | Step::Aborted => {
                         format!("deleted branch {branch}: {id} was given up before it was merged")
                     }
+                    Step::Retiring => format!(
+                        "deleted branch {branch} ({purpose}): a host presents a key that it takes out"
+                    ),
                     step => format!("deleted branch {branch} ({purpose}): {id} is {step} now"),
                 });
             }
