@@ -74,6 +74,9 @@ pub(super) fn json(zones: &[ZoneServers]) -> Value {
             "zone": plain(&seen.zone),
             "unknown": seen.delegation.as_ref().err(),
             "differences": found.map(|found| &found.differences),
+            "without_address": found.map(|found| found.without_address.iter().map(plain).collect::<Vec<_>>()),
+            "parent_unknown": found.and_then(|found| found.parent_unknown.as_ref()),
+            "child_unknown": found.and_then(|found| found.child_unknown.as_ref()),
             "servers": servers,
         })
     };

@@ -224,6 +224,23 @@ fn every_server_is_named_with_what_is_wrong_with_it(world: &World) {
             "note         what the parent delegates to cannot be seen: ns.com. serves {apex}. as well"
         );
         assert_eq!(words.contains(&note), hidden, "`{note}`: {words}");
+        let target = format!("right.{apex}");
+        let args = [
+            "verify",
+            &target,
+            "--trust-anchor",
+            "anchor",
+            "--authorities",
+            "--format",
+            "json",
+        ];
+        let told: serde_json::Value =
+            serde_json::from_str(&world.run(&world::ours(), &args)).unwrap();
+        assert_eq!(
+            told["authorities"][0]["parent_unknown"].is_string(),
+            hidden,
+            "{told}"
+        );
     }
     let words = said(&format!("domain.{EXPIRED}"));
     let line = format!("expired      ns.{EXPIRED}. {NSD}:53 ");
