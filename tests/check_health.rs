@@ -158,7 +158,7 @@ fn servers_and_hosts_that_go_wrong_are_named() {
         (code, found),
         (
             Some(3),
-            vec!["person-needed serials example.com.".to_owned()]
+            vec![format!("person-needed server-stale {}", world.server(1))]
         )
     );
     world.load();
@@ -210,9 +210,9 @@ fn servers_and_hosts_that_go_wrong_are_named() {
     assert_eq!(
         found
             .iter()
-            .filter(|f| f.contains("server-unproven"))
+            .filter(|f| f.contains("server-expired"))
             .count(),
-        4,
+        2,
         "{found:?}"
     );
 
@@ -243,10 +243,40 @@ fn servers_and_hosts_that_go_wrong_are_named() {
     let blind = world.run(hours(1), &arguments).ends(3);
     for expected in [
         "you      example.com.: the chain to the zone cannot be told",
-        "name a resolver that answers with --resolver",
+        "name a resolver that answers, and passes DNSSEC records on, with --resolver",
     ] {
         assert!(blind.stdout.contains(expected), "{first}: {blind:#?}");
     }
+}
+
+#[test]
+fn a_server_that_went_back_is_named_by_what_the_journal_knows() {
+    let world = World::new(Publish::Branch);
+    let old = world.signed();
+    let (world, hour) = world.brought_to("Deployed");
+    let regressed = |hour| {
+        let (code, found) = findings(&world, hour);
+        let regressed = found.iter().filter(|f| f.contains("server-regressed"));
+        (code, regressed.cloned().collect::<Vec<_>>())
+    };
+    assert_eq!(regressed(hour).1, [""; 0], "all have both");
+    world.serve(1, old);
+    let finding = format!("delivery-at-risk server-regressed {}", world.server(1));
+    let (code, found) = regressed(hour + 1);
+    assert_eq!(
+        (code, found),
+        (Some(4), vec![finding; 2]),
+        "once for each host"
+    );
+    let told = check(&world, hour + 1, &[]).ends(4).stdout;
+    let what = "_25._tcp.mx1.example.com. lacks what it served when mail.1 went on to Deployed";
+    assert!(told.contains(what), "{told}");
+    // A fact of the journal, and no more than that: nothing is written by looking.
+    assert!(
+        !world.facts().contains(&"server-regressed"),
+        "{:?}",
+        world.facts()
+    );
 }
 
 /// An NXDOMAIN for a name above TLSA records, from a server that answers everything so.

@@ -674,6 +674,29 @@ fn silence_and_refusals_are_failures_and_name_what_was_asked() {
     );
 }
 
+#[test]
+fn a_resolver_that_passes_no_dnssec_records_on_is_told_from_a_broken_zone() {
+    let internet = Internet::new(&[], &[]);
+    let strips = |of: &'static str, what: &'static [Rtype]| {
+        let without = move |asked: &Name, rtype: Rtype, mut reply: Reply| {
+            if rtype == Rtype::DNSKEY && *asked == name(of) {
+                reply.answers.retain(|record| !what.contains(&record.rtype));
+            }
+            Ok(reply)
+        };
+        internet.lookup_through("example.com.", Rtype::MX, NOW, &without)
+    };
+    for what in [&[Rtype::RRSIG][..], &[Rtype::DNSKEY, Rtype::RRSIG][..]] {
+        let Err(NoAnswer::Failed(flaw)) = strips(".", what) else {
+            panic!("the root has keys, and signs them: {what:?}");
+        };
+        assert_eq!(flaw.error, ExtendedError::NetworkError);
+        assert!(flaw.reason.contains("no DNSSEC records"), "{flaw}");
+        let broken = strips("example.com.", what);
+        assert!(matches!(broken, Err(NoAnswer::Bogus(_))), "{broken:?}");
+    }
+}
+
 /// A server may say of a zone cut that it is an alias and sign that by the name itself: whose keys hang on the answer.
 #[test]
 fn a_cut_that_is_said_to_vouch_for_itself_is_bogus() {

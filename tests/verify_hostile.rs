@@ -102,15 +102,15 @@ fn no_resolver_stalls_or_fools_it() {
             "unsigned, nothing there",
             |q| vec![(Duration::ZERO, echo(q, [0x81, 0x80]))],
             silence,
-            4,
-            "bogus",
+            1,
+            "passes no DNSSEC records on",
         ),
         (
             "NXDOMAIN without proof",
             |q| vec![(Duration::ZERO, echo(q, [0x81, 0x83]))],
             silence,
-            4,
-            "bogus",
+            1,
+            "passes no DNSSEC records on",
         ),
         (
             "truncated, and silent over TCP",
@@ -128,29 +128,29 @@ fn no_resolver_stalls_or_fools_it() {
         ),
     ];
     std::thread::scope(|scope| {
-        for (what, udp, tcp, code, expected) in habits {
+        let targets = ["example.com", "mx.example.com:25"];
+        let asked = targets
+            .iter()
+            .flat_map(|target| habits.map(|habit| (*target, habit)));
+        for (target, (what, udp, tcp, code, expected)) in asked {
             scope.spawn(move || {
                 let server = resolver(udp, tcp).to_string();
                 let began = Instant::now();
                 let done = Command::new(env!("CARGO_BIN_EXE_tlsa-rotate"))
-                    .args([
-                        "verify",
-                        "example.com",
-                        "--timeout",
-                        "2",
-                        "--resolver",
-                        &server,
-                    ])
+                    .args(["verify", target, "--timeout", "2", "--resolver", &server])
                     .output()
                     .unwrap();
                 let said = String::from_utf8(done.stdout).unwrap();
                 assert!(
                     began.elapsed() < Duration::from_secs(10),
-                    "{what}: {:?}",
+                    "{target}, {what}: {:?}",
                     began.elapsed()
                 );
-                assert_eq!(done.status.code(), Some(code), "{what}: {said}");
-                assert!(said.contains(expected), "{what}: no `{expected}` in {said}");
+                assert_eq!(done.status.code(), Some(code), "{target}, {what}: {said}");
+                assert!(
+                    said.contains(expected),
+                    "{target}, {what}: no `{expected}` in {said}"
+                );
             });
         }
     });

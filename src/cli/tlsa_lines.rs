@@ -97,8 +97,11 @@ impl Names {
             }
             _ => {}
         }
-        if let Ok(association) = words.join(" ").parse::<Association>() {
-            return Ok(Some((None, association)));
+        match words.join(" ").parse::<Association>() {
+            Ok(association) => return Ok(Some((None, association))),
+            // No record begins with three numbers: these were meant to be one.
+            Err(why) if is_bare(words) => return Err(why.to_string()),
+            Err(_) => {}
         }
         let after_owner = if indented {
             words
@@ -121,6 +124,11 @@ impl Names {
         Name::parse(name.as_bytes(), self.origin.as_ref())
             .map_err(|e| format!("`{name}`: {e}; end it with a dot, or put `$ORIGIN` in front"))
     }
+}
+
+fn is_bare(words: &[String]) -> bool {
+    let fields = words.get(..3).unwrap_or_default();
+    !fields.is_empty() && fields.iter().all(|word| word.parse::<u8>().is_ok())
 }
 
 /// What follows the type, if that is TLSA; `None` for a record of another type.
@@ -181,11 +189,17 @@ mod tests {
     #[test]
     fn anything_else_is_refused_with_its_line() {
         let table = [
-            ("\n3 1 1", "line 2: `3`: the name is relative", "no data"),
+            ("\n3 1 1", "line 2: `3 1 1` is not TLSA data", "no data"),
             (
                 "3 1 1 0",
-                "line 1: `3`: the name is relative",
+                "line 1: `3 1 1 0` is not TLSA data",
                 "half an octet",
+            ),
+            ("3 1 1 zz", "line 1: `3 1 1 zz` is not TLSA data", "no hex"),
+            (
+                "3 60 IN TLSA 3 1 1 00",
+                "line 1: `3`: the name is relative",
+                "an owner that is a number",
             ),
             (
                 "_25._tcp.a. TLSA 3 1 1 xx",

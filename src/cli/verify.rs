@@ -28,6 +28,8 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 const PATIENCE: Duration = Duration::from_secs(6);
 /// Questions to resolvers, and conversations with mail hosts, under way at once.
 const AT_ONCE: usize = 64;
+/// Why nothing is verified of an address.
+const ADDRESS: &str = "an address has no TLSA records: give the host's name, and its address with --resolve NAME=ADDR";
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
@@ -201,8 +203,8 @@ fn overrides(args: &VerifyArgs) -> Overrides {
 
 /// `example.com`, `mx1.example.com:25`, `[mx1.example.com]`, `[mx1.example.com]:25`.
 fn question(text: &str) -> Result<Question, String> {
-    if text.parse::<IpAddr>().is_ok() {
-        return Err("an address has no TLSA records: give the host's name".to_owned());
+    if is_address(text) {
+        return Err(ADDRESS.to_owned());
     }
     let (bare, port) = match text.rsplit_once(':') {
         Some((bare, port)) => (bare, Some(port)),
@@ -213,14 +215,23 @@ fn question(text: &str) -> Result<Question, String> {
         Some(Ok(port)) if port > 0 => Some(port),
         Some(_) => return Err("the port is not a number from 1 to 65535".to_owned()),
     };
-    let bracketed = bare
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'));
+    if is_address(bare) {
+        return Err(ADDRESS.to_owned());
+    }
+    let bracketed = in_brackets(bare);
     Ok(Question {
         name: host(bracketed.unwrap_or(bare))?,
         port,
         is_host: bracketed.is_some(),
     })
+}
+
+fn in_brackets(text: &str) -> Option<&str> {
+    text.strip_prefix('[')?.strip_suffix(']')
+}
+
+fn is_address(text: &str) -> bool {
+    in_brackets(text).unwrap_or(text).parse::<IpAddr>().is_ok()
 }
 
 /// `192.0.2.1`, `192.0.2.1:5353`, `::1`, `[::1]:5353`.
@@ -256,4 +267,34 @@ pub(super) fn span(text: &str) -> Result<Duration, String> {
         return Err("no time at all".to_owned());
     }
     Ok(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_verified_is_a_domain_or_a_host_and_never_an_address() {
+        #[rustfmt::skip]
+        let table = [
+            ("example.com", "example.com. None false"),
+            ("mx.example.com:25", "mx.example.com. Some(25) false"),
+            ("[mx.example.com]", "mx.example.com. None true"),
+            ("[mx.example.com]:465", "mx.example.com. Some(465) true"),
+            ("192.0.2.1", ADDRESS),
+            ("192.0.2.1:25", ADDRESS),
+            ("[192.0.2.1]", ADDRESS),
+            ("2001:db8::1", ADDRESS),
+            ("[2001:db8::1]", ADDRESS),
+            ("[2001:db8::1]:25", ADDRESS),
+            ("example.com:0", "the port is not a number from 1 to 65535"),
+        ];
+        for (text, expected) in table {
+            let told = match question(text) {
+                Ok(q) => format!("{} {:?} {}", q.name, q.port, q.is_host),
+                Err(why) => why,
+            };
+            assert_eq!(told, expected, "{text}");
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! What `verify --authorities` adds: one line for each address of each authoritative server.
 
 use super::verify_view::{advice, verdict};
-use crate::observe::ailment::Ailment;
 use crate::observe::senders_view::plain;
 use crate::rotation::observation::Seen;
 use crate::workflow::zone_servers::ZoneServers;
@@ -49,31 +48,11 @@ pub(super) fn text(zones: &[ZoneServers], out: &mut impl Write) -> io::Result<()
                     &finding.ailment.to_string(),
                     &format!("{authority} {}", finding.reason),
                 )?;
-                advice(out, remedy(finding.ailment))?;
+                advice(out, finding.ailment.remedy())?;
             }
         }
     }
     Ok(())
-}
-
-fn remedy(ailment: Ailment) -> &'static str {
-    match ailment {
-        Ailment::Silent => {
-            "start it, let port 53 through over UDP and TCP, or take it out of the NS RRset"
-        }
-        Ailment::Truncated => "let port 53 through over TCP",
-        Ailment::Lame => "configure the zone there, or take the server out of the NS RRset",
-        Ailment::Wrong => "look for a middlebox, or for two machines behind one address",
-        Ailment::Unsigned => {
-            "load the signed zone there; a secondary must transfer the signatures too"
-        }
-        Ailment::Expired => "sign the zone again, and let every server load it",
-        Ailment::Bogus => {
-            "compare the zone there with what was signed, and the DS at the parent with its keys"
-        }
-        Ailment::Stale => "let it transfer the zone: check NOTIFY, TSIG and its log",
-        Ailment::Regressed => "find out who loaded an older zone there",
-    }
 }
 
 /// For programs.
@@ -95,6 +74,9 @@ pub(super) fn json(zones: &[ZoneServers]) -> Value {
             "zone": plain(&seen.zone),
             "unknown": seen.delegation.as_ref().err(),
             "differences": found.map(|found| &found.differences),
+            "without_address": found.map(|found| found.without_address.iter().map(plain).collect::<Vec<_>>()),
+            "parent_unknown": found.and_then(|found| found.parent_unknown.as_ref()),
+            "child_unknown": found.and_then(|found| found.child_unknown.as_ref()),
             "servers": servers,
         })
     };

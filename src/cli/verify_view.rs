@@ -5,7 +5,7 @@ use crate::dane::judge::{Finding, Mismatch};
 use crate::observe::chain::NoAnswer;
 use crate::observe::senders_view::{Destination, Host, Tlsa, plain};
 use crate::rotation::association::Association;
-use crate::workflow::verdict::{Line, Standing, Verdict};
+use crate::workflow::verdict::{Line, Standing, Verdict, of_failure};
 use crate::workflow::verify::{SeenHost, Verification};
 use crate::workflow::zone_servers::ZoneServers;
 use crate::zone::name::Name;
@@ -263,22 +263,25 @@ fn worst(records: &[(Association, Finding)]) -> Option<&Mismatch> {
 }
 
 fn failed(out: &mut impl Write, what: &str, failure: &NoAnswer) -> io::Result<()> {
-    let (word, how) = match failure {
-        NoAnswer::Bogus(_) => (
+    let standing = of_failure(failure);
+    let (word, how) = match (failure, standing) {
+        (_, Standing::Unknown) => ("unknown", "the lookup fails here"),
+        (NoAnswer::Bogus(_), _) => (
             "DEFERRED",
             "DNSSEC validation fails (bogus), so a sender defers",
         ),
-        NoAnswer::Failed(_) => (
-            "unknown",
-            "the lookup fails, as it may for senders, who then defer",
-        ),
+        (NoAnswer::Failed(_), _) => ("DEFERRED", "the lookup fails, so a sender defers"),
     };
     let flaw = failure.flaw();
-    verdict(
-        out,
-        word,
-        &format!("{what}: {how}: {flaw} [extended error {}]", flaw.error),
-    )
+    let why = format!("{what}: {how}: {flaw} [extended error {}]", flaw.error);
+    verdict(out, word, &why)?;
+    match standing {
+        Standing::Unknown => advice(
+            out,
+            "name a resolver that answers, and passes DNSSEC records on, with --resolver",
+        ),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn verdict(out: &mut impl Write, word: &str, text: &str) -> io::Result<()> {

@@ -28,7 +28,7 @@ pub enum Ailment {
     Bogus,
     /// Its serial lies behind that of another server.
     Stale,
-    /// Its serial lies behind what it had before.
+    /// It serves no more what it was known to serve.
     Regressed,
 }
 
@@ -125,28 +125,46 @@ pub(super) fn stale(serials: &BTreeMap<Authority, Seen<u32>>) -> Vec<Finding> {
         .collect()
 }
 
-/// Who has a serial behind the one it was seen with before.
-pub fn regressed(
-    before: &BTreeMap<Authority, Seen<u32>>,
-    now: &BTreeMap<Authority, Seen<u32>>,
-) -> Vec<Finding> {
-    let both = now
-        .iter()
-        .filter_map(|(authority, seen)| match (before.get(authority)?, seen) {
-            (Seen::Known(before), Seen::Known(now)) => Some((authority, *before, *now)),
-            _ => None,
-        });
-    both.filter(|(_, before, now)| is_newer(*before, *now))
-        .map(|(authority, before, now)| Finding {
-            authority: authority.clone(),
-            ailment: Ailment::Regressed,
-            reason: format!("serial {now}, after it had {before}"),
-        })
-        .collect()
-}
-
 fn is_newer(one: u32, other: u32) -> bool {
     serial::compare(one, other) == Some(Ordering::Greater)
+}
+
+impl Ailment {
+    /// What to do about it.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Silent => {
+                "start it, let port 53 through over UDP and TCP, or take it out of the NS RRset"
+            }
+            Self::Truncated => "let port 53 through over TCP",
+            Self::Lame => "configure the zone there, or take the server out of the NS RRset",
+            Self::Wrong => "look for a middlebox, or for two machines behind one address",
+            Self::Unsigned => {
+                "load the signed zone there; a secondary must transfer the signatures too"
+            }
+            Self::Expired => "sign the zone again, and let every server load it",
+            Self::Bogus => {
+                "compare the zone there with what was signed, and the DS at the parent with its keys"
+            }
+            Self::Stale => "let it transfer the zone: check NOTIFY, TSIG and its log",
+            Self::Regressed => "find out who loaded an older zone there",
+        }
+    }
+
+    /// Where the rule is written that it breaks.
+    pub fn rfc(self) -> &'static str {
+        match self {
+            Self::Silent => "RFC 1034 §4.1",
+            Self::Truncated => "RFC 7766 §5",
+            Self::Lame => "RFC 1912 §2.8",
+            Self::Wrong => "RFC 1035 §7.3",
+            Self::Unsigned => "RFC 4035 §3.1",
+            Self::Expired => "RFC 4035 §5.3.1",
+            Self::Bogus => "RFC 4035 §5.3",
+            Self::Stale => "RFC 1034 §4.3.5",
+            Self::Regressed => "RFC 7671 §8.1",
+        }
+    }
 }
 
 impl fmt::Display for Ailment {

@@ -2,7 +2,8 @@
 //! (RFC 4035 §4.3, RFC 7672 §2.1).
 
 use super::dns::Reply;
-use super::extended_error::Flaw;
+use super::extended_error::{ExtendedError, Flaw};
+use super::proof;
 use crate::zone::content::Rrset;
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Rtype};
@@ -72,6 +73,20 @@ pub enum NoAnswer {
     /// Nobody answers, or only with an error.
     #[error("{0}")]
     Failed(Flaw),
+}
+
+/// Why nothing can be validated through whoever gave this answer about the root's keys: the root has them and signs them,
+/// so that they are missing says nothing about what senders see.
+pub(super) fn blind(root_keys: &Reply) -> Option<NoAnswer> {
+    let root = Name::root();
+    let keys = proof::rrset(&root_keys.answers, &root, Rtype::DNSKEY);
+    if keys.is_some() && !proof::signers(&root_keys.answers, &root, Rtype::DNSKEY).is_empty() {
+        return None;
+    }
+    Some(NoAnswer::Failed(Flaw::new(
+        ExtendedError::NetworkError,
+        "the resolver passes no DNSSEC records on: it knows no signed keys of the root",
+    )))
 }
 
 impl Security {

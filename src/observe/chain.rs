@@ -7,8 +7,8 @@
 
 use super::alias::alias;
 use super::anchors::Anchors;
-use super::answer::worst;
 pub use super::answer::{Alias, Answer, Content, NoAnswer, Security, Source};
+use super::answer::{blind, worst};
 use super::denial::{self, NoDs};
 use super::dns::Reply;
 use super::extended_error::{ExtendedError, Flaw};
@@ -378,6 +378,11 @@ impl<S: Source + Send + Sync> Validator<S> {
 
     async fn zone(&self, apex: &Name, trust: &Trust) -> Result<Cut, Stop> {
         let reply = self.ask(apex, Rtype::DNSKEY).await.map_err(Stop::No)?;
+        if *apex == Name::root()
+            && let Some(blind) = blind(&reply)
+        {
+            return Err(Stop::No(blind));
+        }
         let keys = proof::trusted_keys(&reply, apex, trust, self.now);
         let keys = keys.map_err(|flaw| bogus(flaw.of(&format!("the keys of {apex}"))))?;
         Ok(Cut::Zone(Arc::new(keys)))

@@ -50,7 +50,7 @@ pub async fn delegation<S: Source + Send + Sync>(
     };
     let (parent, glue, parent_unknown) = match &ds.zone {
         Some(parent) => match at_parent(validator, parent, zone, patience).await {
-            Ok((servers, glue)) => (servers, glue, None),
+            Ok(said) => (said.servers, said.glue, said.hidden),
             Err(why) => (BTreeSet::new(), BTreeMap::new(), Some(why)),
         },
         None => (
@@ -59,7 +59,9 @@ pub async fn delegation<S: Source + Send + Sync>(
             Some("no signed parent lies above the zone".to_owned()),
         ),
     };
-    if let (Some(_), Some(why)) = (&parent_unknown, &child_unknown) {
+    if let Some(why) = &child_unknown
+        && parent.is_empty()
+    {
         return Err(why.clone());
     }
     let mut found = Delegation {
@@ -103,23 +105,34 @@ fn differences(zone: &Name, parent: &BTreeSet<Name>, child: &BTreeSet<Name>) -> 
 
 type Glue = BTreeMap<Name, BTreeSet<IpAddr>>;
 
-/// What the first of the parent's servers that answers says of the zone: a referral, with its glue.
+/// What the parent's servers say of a zone.
+struct AtParent {
+    servers: BTreeSet<Name>,
+    glue: Glue,
+    /// Why this is the zone's word and not the parent's.
+    hidden: Option<String>,
+}
+
+/// What the first of the parent's servers that refers to the zone says of it.
+///
+/// One that serves the zone itself answers with the zone's own NS RRset, which hides the parent's: its word is taken only
+/// where no other refers, and said to be what it is.
 async fn at_parent<S: Source + Send + Sync>(
     validator: &Validator<S>,
     parent: &Name,
     zone: &Name,
     patience: Duration,
-) -> Result<(BTreeSet<Name>, Glue), String> {
+) -> Result<AtParent, String> {
     let servers = validator
         .lookup(parent, Rtype::NS)
         .await
         .map_err(|e| e.to_string())?;
     let mut asked: usize = 0;
-    let mut last = format!("no server of {parent} has an address");
+    let mut last = Err(format!("no server of {parent} has an address"));
     for server in servers_in(&servers) {
         for ip in addresses_of(validator, &server).await {
             if asked >= PARENTS {
-                return Err(last);
+                return last;
             }
             asked = asked.saturating_add(1);
             let address = SocketAddr::new(ip, DNS);
@@ -129,22 +142,32 @@ async fn at_parent<S: Source + Send + Sync>(
                 }
                 other => other,
             };
-            match reply {
-                Ok(reply) => match referral(&reply, zone) {
-                    Some(found) => return Ok(found),
-                    None => last = format!("{server} {address} names no server of {zone}"),
-                },
-                Err(silence) => last = format!("{server} {address}: {silence}"),
+            let said = match &reply {
+                Ok(reply) => said(reply, zone, &server)
+                    .ok_or_else(|| format!("{server} {address} names no server of {zone}")),
+                Err(silence) => Err(format!("{server} {address}: {silence}")),
+            };
+            match said {
+                Ok(AtParent { hidden: None, .. }) => return said,
+                Err(_) if last.is_ok() => {}
+                other => last = other,
             }
         }
     }
-    Err(last)
+    last
 }
 
 /// The NS records of a referral, or of an answer where one server has both zones.
-fn referral(reply: &Reply, zone: &Name) -> Option<(BTreeSet<Name>, Glue)> {
+fn said(reply: &Reply, zone: &Name, by: &Name) -> Option<AtParent> {
     let in_section = |section: &[Record]| proof::rrset(section, zone, Rtype::NS);
-    let ns = in_section(&reply.authorities).or_else(|| in_section(&reply.answers))?;
+    let own = in_section(&reply.answers);
+    let hidden = own.is_some().then(|| {
+        format!(
+            "what the parent delegates to cannot be seen: {by} serves {zone} as well and answers with the zone's own NS \
+             records; compare those with the registrar's by hand"
+        )
+    });
+    let ns = own.or_else(|| in_section(&reply.authorities))?;
     let servers = ns.rdatas.iter();
     let servers: BTreeSet<Name> = servers
         .filter_map(|rdata| Some(Name::split_wire(&rdata.0).ok()?.0))
@@ -157,7 +180,11 @@ fn referral(reply: &Reply, zone: &Name) -> Option<(BTreeSet<Name>, Glue)> {
             glue.entry(record.owner.clone()).or_default().insert(ip);
         }
     }
-    Some((servers, glue))
+    Some(AtParent {
+        servers,
+        glue,
+        hidden,
+    })
 }
 
 fn servers_in(answer: &Answer) -> BTreeSet<Name> {

@@ -79,18 +79,21 @@ pub(super) fn of_ds(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<NoDs
         Absence::NoName { .. } => return Ok(NoDs::NoCut),
         Absence::Types(types) => types,
     };
+    Ok(no_ds(&types, name)?)
+}
+
+/// What the types at a name say of a delegation there (RFC 4035 §5.2, RFC 6840 §4.4).
+fn no_ds(types: &[Rtype], name: &Name) -> Result<NoDs, String> {
     let has = |t| types.contains(&t);
     if has(Rtype::DS) {
-        let reason = format!(
+        return Err(format!(
             "the answer leaves out the DS records that its own proof of absence says are at {name}"
-        );
-        return Err(reason.into());
+        ));
     }
     if has(Rtype::SOA) {
-        let reason = format!(
+        return Err(format!(
             "the proof that {name} has no DS comes from {name} itself, not from its parent"
-        );
-        return Err(reason.into());
+        ));
     }
     Ok(if has(Rtype::NS) {
         NoDs::Insecure

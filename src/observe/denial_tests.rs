@@ -101,6 +101,18 @@ fn a_bitmap_that_holds_the_type_or_an_alias_or_a_cut_proves_no_absence() {
 }
 
 #[test]
+fn only_the_parent_proves_that_a_zone_has_no_ds() {
+    let no_ds = |types: &[Rtype]| no_ds(types, &name("a.e."));
+    assert_eq!(no_ds(&[Rtype::A, Rtype::RRSIG]), Ok(NoDs::NoCut));
+    assert_eq!(no_ds(&[]), Ok(NoDs::NoCut), "an empty non-terminal");
+    assert_eq!(no_ds(&[Rtype::NS, Rtype::RRSIG]), Ok(NoDs::Insecure));
+    let apex = no_ds(&[Rtype::NS, Rtype::SOA]).unwrap_err();
+    assert!(apex.contains("not from its parent"), "{apex}");
+    let left_out = no_ds(&[Rtype::NS, Rtype::DS]).unwrap_err();
+    assert!(left_out.contains("leaves out the DS"), "{left_out}");
+}
+
+#[test]
 fn hashed_spans_are_open_and_the_last_one_goes_round() {
     let hashing = nsec3::Hashing {
         iterations: 0,

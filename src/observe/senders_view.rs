@@ -222,12 +222,10 @@ impl<S: Source + Send + Sync> Sender<S> {
             host.tlsa = Tlsa::NoAddress { exists };
             return host;
         }
-        // Only what has addresses counts: an insecure "no AAAA" takes nothing from a secure A.
-        let with_addresses = || answers.iter().filter(|a| !a.rdatas().is_empty());
-        if let Some(first) = with_addresses().next() {
+        if let Some(first) = with_addresses(&answers).next() {
             host.aliases.clone_from(&first.aliases);
         }
-        host.tlsa = match base_domains(name, with_addresses()) {
+        host.tlsa = match base_domains(name, &answers) {
             Ok(bases) => self.tlsa(&bases, port).await,
             Err(flaw) => Tlsa::None {
                 base: name.clone(),
@@ -297,14 +295,16 @@ fn truncated(rdata: &Rdata) -> Association {
     }
 }
 
+/// Only what has addresses counts: an insecure "no AAAA" takes nothing from a secure A.
+fn with_addresses(answers: &[Answer]) -> impl Iterator<Item = &Answer> {
+    answers.iter().filter(|answer| !answer.rdatas().is_empty())
+}
+
 /// Where TLSA records are looked for, in order (RFC 7672 §2.2.2): below the end of a secure chain of aliases first,
 /// then below the name itself, if its own record is secure. Insecure addresses of a name that is no alias end it.
-fn base_domains<'a>(
-    name: &Name,
-    answers: impl Iterator<Item = &'a Answer>,
-) -> Result<Vec<Name>, Flaw> {
+fn base_domains(name: &Name, answers: &[Answer]) -> Result<Vec<Name>, Flaw> {
     let mut bases: Option<Vec<Name>> = None;
-    for answer in answers {
+    for answer in with_addresses(answers) {
         let first_link = answer.aliases.first().map(|alias| &alias.security);
         let candidates = match (answer.security.flaw(), first_link) {
             (None, Some(_)) => vec![answer.name.clone(), name.clone()],
@@ -399,3 +399,7 @@ impl fmt::Display for NoTlsa {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "senders_view_tests.rs"]
+mod tests;

@@ -176,7 +176,7 @@ impl Verdict {
 
 /// A sender defers where validation fails or no authority answers; that our own resolver cannot be reached says nothing
 /// about senders.
-pub(super) fn of_failure(failure: &NoAnswer) -> Standing {
+pub fn of_failure(failure: &NoAnswer) -> Standing {
     match failure {
         NoAnswer::Failed(flaw) if flaw.error == ExtendedError::NetworkError => Standing::Unknown,
         NoAnswer::Bogus(_) | NoAnswer::Failed(_) => Standing::AtRisk,

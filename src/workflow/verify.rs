@@ -230,14 +230,7 @@ impl<S: Source + Send + Sync + 'static> Run<S> {
         let older = probe::present_tls12(&case.endpoint, address, algorithm, caller);
         let (preferred, older) = tokio::join!(self.in_turn(preferred), self.in_turn(older));
         let mut lines = vec![case.line(address, algorithm, false, &preferred, self.now)];
-        let differs = match (&preferred, &older) {
-            (Ok(Answer::Chain(_)), Ok(Answer::NotOffered)) => false,
-            (Ok(one), Ok(other)) => one != other,
-            // Offered in one conversation and not in the next: whether mail flows is luck.
-            (Ok(_), Err(Obstacle::NoStarttls(_))) => true,
-            _ => false,
-        };
-        if differs {
+        if differs(&preferred, &older) {
             lines.push(case.line(address, algorithm, true, &older, self.now));
         }
         lines
@@ -265,6 +258,17 @@ impl<S: Source + Send + Sync + 'static> Run<S> {
             Some(deadline) => timeout_at(deadline, question).await.ok(),
             None => Some(question.await),
         }
+    }
+}
+
+/// Whether TLS 1.2 shows something else.
+fn differs(preferred: &Result<Answer, Obstacle>, older: &Result<Answer, Obstacle>) -> bool {
+    match (preferred, older) {
+        (Ok(Answer::Chain(_)), Ok(Answer::NotOffered)) => false,
+        (Ok(one), Ok(other)) => one != other,
+        // Offered in one conversation and not in the next: whether mail flows is luck.
+        (Ok(_), Err(Obstacle::NoStarttls(_))) => true,
+        _ => false,
     }
 }
 
@@ -325,3 +329,7 @@ impl Verification {
         hosts.fold(destination, Ord::max)
     }
 }
+
+#[cfg(test)]
+#[path = "verify_tests.rs"]
+mod tests;

@@ -84,24 +84,26 @@ async fn zone_of<S: Source + Send + Sync>(validator: &Validator<S>, name: &Name)
     None
 }
 
+/// What a server so ailing does to the whole.
+pub(super) fn standing(ailment: Ailment) -> Standing {
+    match ailment {
+        Ailment::Silent | Ailment::Truncated | Ailment::Lame | Ailment::Stale => Standing::Unknown,
+        Ailment::Wrong
+        | Ailment::Unsigned
+        | Ailment::Expired
+        | Ailment::Bogus
+        | Ailment::Regressed => Standing::AtRisk,
+    }
+}
+
 impl ZoneServers {
     /// What the servers do to the whole.
     pub fn standing(&self) -> Standing {
-        let of = |ailment| match ailment {
-            Ailment::Silent | Ailment::Truncated | Ailment::Lame | Ailment::Stale => {
-                Standing::Unknown
-            }
-            Ailment::Wrong
-            | Ailment::Unsigned
-            | Ailment::Expired
-            | Ailment::Bogus
-            | Ailment::Regressed => Standing::AtRisk,
-        };
         let findings = self
             .served
             .findings
             .iter()
-            .map(|finding| of(finding.ailment));
+            .map(|finding| standing(finding.ailment));
         let unknown = self.delegation.is_err().then_some(Standing::Unknown);
         findings.chain(unknown).fold(Standing::Verified, Ord::max)
     }

@@ -1,7 +1,7 @@
 //! The DNS of the world: root, com and unsigned zones on NSD, and one mail zone for each way to sign and to serve;
 //! a validating Unbound in front.
 
-use crate::world::World;
+use crate::world::{World, ours};
 
 /// Where the servers and the resolver are.
 pub const NSD: &str = "127.0.0.10";
@@ -165,16 +165,16 @@ fn sign(world: &World, zone: &MailZone) -> String {
         }
         Signer::Ours => {
             let (keys, file) = (world.at("keys"), world.at(&format!("zones/{apex}")));
-            let ours = env!("CARGO_BIN_EXE_tlsa-rotate");
-            world.run(ours, &["key", "generate", apex, "--keys", &keys]);
+            let ours = ours();
+            world.run(&ours, &["key", "generate", apex, "--keys", &keys]);
             let signed = format!("{file}.signed");
             world.run(
-                ours,
+                &ours,
                 &[
                     "zone", "sign", &file, "--keys", &keys, "--nsec3", "--output", &signed,
                 ],
             );
-            world.run(ours, &["key", "ds", apex, "--keys", &keys])
+            world.run(&ours, &["key", "ds", apex, "--keys", &keys])
         }
     }
 }
@@ -264,7 +264,7 @@ fn daemons(world: &mut World) {
         ]);
     }
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    world.start("serve", env!("CARGO_BIN_EXE_tlsa-rotate"), &args);
+    world.start("serve", &ours(), &args);
     for zone in &ZONES {
         world.wait_for_dns(zone.server, zone.apex);
     }

@@ -24,6 +24,9 @@ pub const EXIM: [(&str, &str); 6] = [
     ("live", "127.0.26.9"),
 ];
 
+/// Presents A in TLS 1.3 and B in TLS 1.2, as a balancer in front of two servers may.
+pub const SPLIT: &str = "127.0.27.1";
+
 /// The address at which a peer presents so.
 pub fn at(peer: &[(&str, &'static str)], chain: &str) -> &'static str {
     peer.iter()
@@ -139,4 +142,11 @@ pub fn exim(world: &mut World) {
     for (_, address) in EXIM {
         world.wait_for_port(address, 25);
     }
+}
+
+/// Starts the server that chooses its chain by the version of TLS that is offered to it.
+pub fn split(world: &mut World) {
+    world.write("split.py", include_str!("split.py"));
+    world.start("split", "python3", &["split.py", SPLIT]);
+    world.wait_for_port(SPLIT, 25);
 }

@@ -21,7 +21,7 @@ mod scenarios;
 mod world;
 
 use authorities::{BIND, EXPIRED, LAME, MailZone, NSD, OURS, RESOLVER, Signer, UNSIGNED, ZONES};
-use mail::{POSTFIX, at};
+use mail::{POSTFIX, SPLIT, at};
 use pki::Pki;
 use scenarios::{FORGED, Peer, SHORT, Scenario, Verdict};
 use std::sync::Mutex;
@@ -36,10 +36,7 @@ struct Said {
 
 fn ours(world: &World, target: &str) -> Said {
     let args = ["verify", target, "--trust-anchor", "anchor"];
-    let done = world
-        .command(env!("CARGO_BIN_EXE_tlsa-rotate"), &args)
-        .output()
-        .unwrap();
+    let done = world.command(&world::ours(), &args).output().unwrap();
     let words = both(&done);
     let summary = words.lines().last().unwrap_or_default().to_owned();
     let verdict = match done.status.code() {
@@ -129,6 +126,7 @@ fn build() -> (World, Vec<Scenario>) {
     );
     mail::postfix(&mut world, "interop.test");
     mail::exim(&mut world);
+    mail::split(&mut world);
     (world, all)
 }
 
@@ -188,6 +186,8 @@ fn every_verdict_is_that_of_posttls_finger_or_the_one_that_the_rfc_demands() {
     assert!(wrong.is_empty(), "{wrong}\n{}", world.logs());
     assert_eq!(rows.len(), all.len() * ZONES.len());
     every_server_is_named_with_what_is_wrong_with_it(&world);
+    the_chain_of_the_older_protocol_is_named(&world);
+    a_server_that_only_the_parent_names_is_found_by_check(&world);
 }
 
 /// `verify --authorities`: the servers at parent and child, the lame and the expired ones by name.
@@ -200,12 +200,7 @@ fn every_server_is_named_with_what_is_wrong_with_it(world: &World) {
             "anchor",
             "--authorities",
         ];
-        both(
-            &world
-                .command(env!("CARGO_BIN_EXE_tlsa-rotate"), &args)
-                .output()
-                .unwrap(),
-        )
+        both(&world.command(&world::ours(), &args).output().unwrap())
     };
     for zone in &ZONES {
         let (apex, server) = (zone.apex, zone.server);
@@ -223,7 +218,93 @@ fn every_server_is_named_with_what_is_wrong_with_it(world: &World) {
             "{words}"
         );
     }
+    for (apex, hidden) in [("ldns.com", true), ("bind.com", false)] {
+        let words = said(&format!("right.{apex}"));
+        let note = format!(
+            "note         what the parent delegates to cannot be seen: ns.com. serves {apex}. as well"
+        );
+        assert_eq!(words.contains(&note), hidden, "`{note}`: {words}");
+        let target = format!("right.{apex}");
+        let args = [
+            "verify",
+            &target,
+            "--trust-anchor",
+            "anchor",
+            "--authorities",
+            "--format",
+            "json",
+        ];
+        let told: serde_json::Value =
+            serde_json::from_str(&world.run(&world::ours(), &args)).unwrap();
+        assert_eq!(
+            told["authorities"][0]["parent_unknown"].is_string(),
+            hidden,
+            "{told}"
+        );
+    }
     let words = said(&format!("domain.{EXPIRED}"));
     let line = format!("expired      ns.{EXPIRED}. {NSD}:53 ");
     assert!(words.contains(&line), "no `{line}`: {words}");
+}
+
+/// A sender with TLS 1.2 meets another key than one with TLS 1.3.
+fn the_chain_of_the_older_protocol_is_named(world: &World) {
+    for zone in &ZONES {
+        let said = ours(world, &format!("older-wrong.{}", zone.apex));
+        let about: Vec<&str> = said.words.lines().filter(|l| l.contains(SPLIT)).collect();
+        let starts = |line: &&str, word: &str| line.trim_start().starts_with(word);
+        assert!(
+            about
+                .iter()
+                .any(|l| starts(l, "verified") && !l.contains("TLS 1.2")),
+            "{}",
+            said.words
+        );
+        let refused: Vec<&&str> = about.iter().filter(|l| starts(l, "REFUSED")).collect();
+        assert!(
+            refused.len() == 1 && refused[0].contains("TLS 1.2"),
+            "{}",
+            said.words
+        );
+    }
+}
+
+/// `check`: com delegates ours.com to a server that the zone does not name and no rotation would wait for.
+fn a_server_that_only_the_parent_names_is_found_by_check(world: &World) {
+    world.write("ws/live.pem", world.read("pki/A.crt"));
+    world.write("ws/ours.zone", world.read("zones/ours.com"));
+    world.write(
+        "ws/tlsa-rotate.toml",
+        format!(
+            "[[zone]]\nname = \"ours.com\"\nfile = \"ours.zone\"\nsign = {{ keys = \"{}\" }}\n\
+             publish = {{ file = true }}\nservers = [\"{OURS}\"]\n\n[[certificate]]\nname = \"mail\"\n\
+             hosts = [\"mx.right.ours.com\"]\nlive = {{ certificate = \"live.pem\" }}\n\
+             next = {{ generate = \"ecdsa-p256\" }}\n",
+            world.at("keys")
+        ),
+    );
+    let args = ["check", "--trust-anchor", "../anchor", "--format", "json"];
+    let mut command = world.command(&world::ours(), &args);
+    let done = command.current_dir(world.path("ws")).output().unwrap();
+    let document: serde_json::Value =
+        serde_json::from_slice(&done.stdout).unwrap_or_else(|why| panic!("{why}: {}", both(&done)));
+    let findings = document["findings"].as_array().unwrap().iter();
+    let about: Vec<(&str, &str)> = findings
+        .filter(|finding| finding["check"] == "delegation")
+        .map(|finding| {
+            (
+                finding["severity"].as_str().unwrap(),
+                finding["what"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    let named = |severity: &str, words: &str| {
+        let mut all = about.iter();
+        all.any(|(how, what)| *how == severity && what.contains(words))
+    };
+    let lame = format!("{LAME}. is delegated to by the parent of ours.com.");
+    let unasked = format!("resolvers are led to {LAME}. {BIND}:53, which no rotation asks");
+    assert!(named("person-needed", &lame), "{}", both(&done));
+    assert!(named("advice", &unasked), "{}", both(&done));
+    assert_eq!(about.len(), 2, "{}", both(&done));
 }

@@ -1,7 +1,7 @@
 //! Situations a sender may meet: what is in the zone, which host answers, and what must come of it.
 
 use crate::authorities::{EXPIRED, UNSIGNED};
-use crate::mail::{EXIM, POSTFIX, at};
+use crate::mail::{EXIM, POSTFIX, SPLIT, at};
 use crate::pki::Pki;
 
 /// What comes of a destination, for `verify` and for `posttls-finger` alike.
@@ -292,6 +292,14 @@ pub fn all(pki: &Pki) -> Vec<Scenario> {
         AtRisk,
         DoesNotJudge,
         "RFC 7671 §8: the peer picks one of the two",
+    );
+    simple(
+        "older-wrong",
+        &[SPLIT],
+        &[ee(a)],
+        AtRisk,
+        DoesNotJudge,
+        "RFC 7671 §8: in TLS 1.2 another chain, which the peer does not ask for",
     );
     simple(
         "exim-right",

@@ -204,6 +204,16 @@ impl World {
     }
 }
 
+/// The program under test: Cargo's, or, for a measurement, the one that lies beside it.
+pub fn ours() -> String {
+    let beside = || {
+        let me = std::env::current_exe().unwrap();
+        let at = me.ancestors().nth(2).unwrap().join("tlsa-rotate");
+        at.to_str().unwrap().to_owned()
+    };
+    option_env!("CARGO_BIN_EXE_tlsa-rotate").map_or_else(beside, str::to_owned)
+}
+
 /// Standard output and error of a finished command.
 pub fn both(done: &Output) -> String {
     format!(

@@ -2,18 +2,20 @@
 //! hosts present. Values only; `Unknown` is never a yes.
 
 use crate::dane::certificate::Certificate;
+use crate::observe::addresses::AuthorityAddress;
 use crate::observe::authorities::Served;
 use crate::observe::chain::{NoAnswer, Security};
+use crate::observe::delegation::Delegation;
 use crate::observe::mta_sts::policy::{Policy, Signal};
 use crate::observe::nonterminals::Existence;
 use crate::rotation::association::Association;
-use crate::rotation::observation::{Endpoint, KeyAlgorithm, Seen};
+use crate::rotation::observation::{Authority, Endpoint, KeyAlgorithm, Seen};
 use crate::rotation::timing::{Instant, Span, Ttl};
 use crate::workflow::verify::Verification;
 use crate::zone::content::Zone;
 use crate::zone::name::Name;
 use crate::zone::record::Rdata;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Everything.
 #[derive(Debug)]
@@ -36,6 +38,10 @@ pub(super) struct ZoneEvidence {
     pub(super) served: Served,
     /// Whether the names above TLSA records exist, by server.
     pub(super) existence: Existence,
+    /// Whom resolvers are led to; otherwise why that cannot be told.
+    pub(super) delegation: Result<Delegation, NoAnswer>,
+    /// Where a rotation asks.
+    pub(super) asked: Vec<SocketAddr>,
     /// Why no server could be asked, if none could.
     pub(super) unasked: Option<String>,
     /// Its SOA, validated from the trust anchor.
@@ -89,6 +95,21 @@ pub(super) struct Presented {
     pub(super) chain: Vec<Certificate>,
     /// Why the Web PKI would refuse it for this host; `None` if it would not, or was not asked.
     pub(super) web_refusal: Option<String>,
+}
+
+impl ZoneEvidence {
+    /// The servers that resolvers are led to and no rotation asks. Only what the parent says leads anybody anywhere.
+    pub(super) fn unasked_of(&self, delegation: &Delegation) -> Vec<Authority> {
+        if delegation.parent_unknown.is_some() || self.asked.is_empty() {
+            return Vec::new();
+        }
+        let asked: Vec<IpAddr> = self.asked.iter().map(SocketAddr::ip).collect();
+        let servers = delegation.servers.iter();
+        servers
+            .filter(|server| !asked.contains(&server.address.ip()))
+            .map(AuthorityAddress::authority)
+            .collect()
+    }
 }
 
 impl DomainEvidence {

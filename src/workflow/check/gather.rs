@@ -3,11 +3,12 @@
 
 use super::evidence::{DomainEvidence, Evidence, HostEvidence, Presented, ZoneEvidence};
 use super::scope::{Place, Scope};
-use super::{Means, WorkflowError};
+use super::{Means, WorkflowError, regressed};
 use crate::dane::certificate::Certificate;
 use crate::dane::{judge, web};
 use crate::observe::authorities::{self, Limits, Served};
 use crate::observe::chain::{Content, NoAnswer, Source, Validator};
+use crate::observe::delegation::delegation;
 use crate::observe::extended_error::{ExtendedError, Flaw};
 use crate::observe::mta_sts::fetch::{self, Way};
 use crate::observe::mta_sts::policy::{Policy, Signal};
@@ -230,8 +231,11 @@ impl Place<'_> {
             .flat_map(|name| std::iter::successors(name.parent(), Name::parent).take(2))
             .collect();
         let above: Vec<Name> = above.into_iter().collect();
+        let servers = look::servers(self.zone, self.head.as_ref().ok());
+        let asked = servers.iter().flatten().map(|server| server.address);
+        let asked = asked.collect();
         let servers = async {
-            match look::servers(self.zone, self.head.as_ref().ok()) {
+            match servers {
                 Err(why) => (Served::default(), Existence::new(), Some(why)),
                 Ok(servers) => match look::trust(self.zone, now) {
                     Err(why) => (Served::default(), Existence::new(), Some(why)),
@@ -248,8 +252,13 @@ impl Place<'_> {
         let chain = validator.lookup(apex, Rtype::SOA);
         let ds = rdatas(validator, apex, Rtype::DS);
         let dnskeys = rdatas(validator, apex, Rtype::DNSKEY);
-        let ((served, existence, unasked), chain, ds, dnskeys) =
-            tokio::join!(servers, chain, ds, dnskeys);
+        let delegation = delegation(validator, apex, Limits::default().answer);
+        let ((mut served, existence, unasked), chain, ds, dnskeys, delegation) =
+            tokio::join!(servers, chain, ds, dnskeys, delegation);
+        for (id, rotation) in &scope.rotations {
+            let gone_back = regressed::regressed(id, rotation, &served.tlsa, now);
+            served.findings.extend(gone_back);
+        }
         ZoneEvidence {
             apex: apex.clone(),
             content: match &self.head {
@@ -258,6 +267,8 @@ impl Place<'_> {
             },
             served,
             existence,
+            delegation,
+            asked,
             unasked,
             chain: chain.and_then(|answer| match answer.content {
                 Content::Records(_) => Ok(answer.security),

@@ -8,6 +8,7 @@ mod gather;
 mod hosts;
 mod policies;
 mod records;
+mod regressed;
 mod scope;
 mod servers;
 mod signatures;
@@ -55,7 +56,7 @@ const RULES: &[Rule] = &[
     signatures::ds,
     signatures::lifetimes,
     servers::answers,
-    servers::in_step,
+    servers::delegation,
     servers::nonterminals,
     servers::timers,
     records::usable,

@@ -9,11 +9,14 @@ use crate::observe::probe::Target;
 use crate::observe::senders_view::{Overrides, plain};
 use crate::observe::web_roots;
 use crate::rotation::observation::Endpoint;
+use crate::rotation::step::Rotation;
 use crate::rotation::timing::Instant;
+use crate::workflow::case::Case;
 use crate::workflow::head::{self, Head};
 use crate::workflow::verify::Question;
 use crate::workspace::Workspace;
 use crate::workspace::config::{CertificateConfig, ZoneConfig};
+use crate::workspace::journal::RotationId;
 use crate::zone::content::Zone;
 use crate::zone::mail;
 use crate::zone::name::Name;
@@ -36,6 +39,8 @@ pub(super) struct Place<'w> {
 /// What is looked at.
 pub(super) struct Scope<'w> {
     pub(super) certificates: Vec<&'w CertificateConfig>,
+    /// The rotations under way.
+    pub(super) rotations: Vec<(RotationId, Rotation)>,
     pub(super) places: Vec<Place<'w>>,
     pub(super) endpoints: BTreeSet<Endpoint>,
     /// Mail domains with a host of ours, and all their MX hosts.
@@ -59,6 +64,12 @@ impl<'w> Scope<'w> {
                     known: known(),
                 }
             })?);
+        }
+        let mut rotations = Vec::new();
+        for certificate in &certificates {
+            // A journal that cannot be read is told where the rotations are looked at; the health of all else is not hidden by it.
+            let case = Case::open(workspace, &certificate.name, now).ok();
+            rotations.extend(case.and_then(|case| case.under_way().cloned()));
         }
         let mut endpoints: BTreeSet<Endpoint> =
             certificates.iter().flat_map(|c| c.endpoints()).collect();
@@ -89,6 +100,7 @@ impl<'w> Scope<'w> {
         let overrides = overrides(&certificates);
         Ok(Self {
             certificates,
+            rotations,
             places,
             endpoints,
             domains,

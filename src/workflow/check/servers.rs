@@ -2,12 +2,14 @@
 //! (RFC 1034 §4.3.5, RFC 8020 §2, RFC 6781 §4.4.2).
 
 use super::evidence::{Evidence, ZoneEvidence};
-use super::finding::Finding;
-use crate::rotation::observation::{Authority, Seen};
+use super::finding::{Finding, Severity};
+use crate::observe::ailment::{self, Ailment};
+use crate::rotation::observation::Seen;
 use crate::rotation::timing::Span;
-use std::collections::BTreeSet;
+use crate::workflow::verdict::Standing;
+use crate::workflow::zone_servers;
 
-/// Whether every server answers and proves its TLSA answers.
+/// Whether every server answers, proves its TLSA answers, and has what the others have and what it had before.
 pub(super) fn answers(evidence: &Evidence) -> Vec<Finding> {
     let mut found = Vec::new();
     for zone in &evidence.zones {
@@ -33,65 +35,67 @@ pub(super) fn answers(evidence: &Evidence) -> Vec<Finding> {
                 .remedy("set `servers` in the configuration"),
             );
         }
-        let silent = |authority: &Authority| {
-            matches!(zone.served.serials.get(authority), Some(Seen::Unknown(_)))
-        };
-        for (authority, serial) in &zone.served.serials {
-            if let Seen::Unknown(why) = serial {
-                found.push(
-                    Finding::new("server-silent", authority, format!("no SOA of {} from it: {why}", zone.apex))
-                        .by("RFC 1034 §4.1")
-                        .remedy("make it answer for the zone, over UDP and TCP, or take it out of the NS RRset"),
-                );
-            }
-        }
-        for (name, servers) in &zone.served.tlsa {
-            for (authority, seen) in servers {
-                if let Seen::Unknown(why) = seen
-                    && !silent(authority)
-                    && zone.unasked.is_none()
-                {
-                    let what = format!("what it says of {name} proves nothing: {why}");
-                    found.push(
-                        Finding::new("server-unproven", authority, what)
-                            .at_risk()
-                            .by("RFC 7672 §2.1.2")
-                            .remedy("bring the signed zone with valid signatures onto it"),
-                    );
-                }
-            }
-        }
+        found.extend(zone.served.findings.iter().map(ailing));
     }
     found
 }
 
-/// Whether all servers have the same version of the zone.
-pub(super) fn in_step(evidence: &Evidence) -> Vec<Finding> {
+/// One server that is not as it should be.
+fn ailing(seen: &ailment::Finding) -> Finding {
+    let ailment = seen.ailment;
+    let check = match ailment {
+        Ailment::Silent => "server-silent",
+        Ailment::Truncated => "server-truncated",
+        Ailment::Lame => "server-lame",
+        Ailment::Wrong => "server-wrong",
+        Ailment::Unsigned => "server-unsigned",
+        Ailment::Expired => "server-expired",
+        Ailment::Bogus => "server-bogus",
+        Ailment::Stale => "server-stale",
+        Ailment::Regressed => "server-regressed",
+    };
+    let severity = match zone_servers::standing(ailment) {
+        Standing::AtRisk => Severity::DeliveryAtRisk,
+        _ => Severity::PersonNeeded,
+    };
+    let what = format!("{ailment}: {}", seen.reason);
+    Finding::new(check, &seen.authority, what)
+        .with(severity)
+        .by(ailment.rfc())
+        .remedy(ailment.remedy())
+}
+
+/// Whether parent and zone name the same servers, and whether a rotation asks each of them.
+pub(super) fn delegation(evidence: &Evidence) -> Vec<Finding> {
     let mut found = Vec::new();
     for zone in &evidence.zones {
-        let known: Vec<(&Authority, u32)> = zone
-            .served
-            .serials
-            .iter()
-            .filter_map(|(authority, serial)| match serial {
-                Seen::Known(serial) => Some((authority, *serial)),
-                Seen::Unknown(_) => None,
-            })
-            .collect();
-        let serials: BTreeSet<u32> = known.iter().map(|(_, serial)| *serial).collect();
-        if serials.len() < 2 {
+        // Why nothing can be told is said by the chain.
+        let Ok(delegation) = &zone.delegation else {
             continue;
+        };
+        let at_apex = |what: &str, remedy: &str| {
+            Finding::new("delegation", format!("{} NS", zone.apex), what)
+                .by("RFC 1034 §4.2.2")
+                .remedy(remedy)
+        };
+        for difference in &delegation.differences {
+            let remedy = "name the same servers at the registrar and in the zone: resolvers ask those of the parent first";
+            found.push(at_apex(difference, remedy));
         }
-        let said: Vec<String> = known
-            .iter()
-            .map(|(authority, serial)| format!("{authority} has {serial}"))
-            .collect();
-        let what = format!("the servers serve different versions: {}", said.join(", "));
-        found.push(
-            Finding::new("serials", &zone.apex, what)
-                .by("RFC 1034 §4.3.5")
-                .remedy("if it stays so for longer than a transfer takes, look at NOTIFY and transfers of those behind"),
-        );
+        for server in &delegation.without_address {
+            let what = format!("{server} has no address");
+            found.push(at_apex(
+                &what,
+                "give it an A or AAAA record, or take it out of the NS RRset",
+            ));
+        }
+        for server in zone.unasked_of(delegation) {
+            let what = format!(
+                "resolvers are led to {server}, which no rotation asks: what it serves is not waited for"
+            );
+            let remedy = "add the address to `servers` of the zone in the configuration";
+            found.push(at_apex(&what, remedy).advice().by("RFC 7671 §8.1"));
+        }
     }
     found
 }

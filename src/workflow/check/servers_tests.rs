@@ -1,12 +1,15 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 use super::*;
-use crate::observe::authorities::Served;
-use crate::observe::chain::Security;
-use crate::rotation::observation::TlsaName;
+use crate::observe::addresses::AuthorityAddress;
+use crate::observe::authorities::{Served, Trust};
+use crate::observe::chain::{NoAnswer, Security};
+use crate::observe::delegation::Delegation;
+use crate::rotation::observation::Authority;
 use crate::rotation::timing::Instant;
 use crate::zone::content::Zone;
 use crate::zone::name::Name;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 fn evidence(soa: &str, change: impl Fn(&mut ZoneEvidence)) -> Evidence {
     let apex = Name::parse(b"example.com.", None).unwrap();
@@ -16,6 +19,8 @@ fn evidence(soa: &str, change: impl Fn(&mut ZoneEvidence)) -> Evidence {
         apex,
         served: Served::default(),
         existence: BTreeMap::new(),
+        delegation: Err(NoAnswer::Failed("why".to_owned().into())),
+        asked: Vec::new(),
         unasked: None,
         chain: Ok(Security::Secure),
         ds: Seen::Known(Vec::new()),
@@ -71,35 +76,89 @@ fn timers_fit_each_other_and_the_signatures() {
 }
 
 #[test]
-fn servers_answer_prove_it_and_are_in_step() {
-    let authority = |name: &str| Authority(name.to_owned());
-    let served = |one: Seen<u32>, two: Seen<u32>, proven: bool| {
-        evidence(SOA, |zone| {
-            zone.served.serials = BTreeMap::from([
-                (authority("ns1"), one.clone()),
-                (authority("ns2"), two.clone()),
-            ]);
-            if !proven {
-                let by = BTreeMap::from([(authority("ns2"), unknown())]);
-                zone.served.tlsa =
-                    BTreeMap::from([(TlsaName::new("_25._tcp.mx1.example.com."), by)]);
-            }
-        })
-    };
-    let known = |serial| Seen::Known(serial);
-    let all = |evidence: &Evidence| said(&[answers(evidence), in_step(evidence)].concat());
+fn what_ails_a_server_is_told_by_its_name() {
     #[rustfmt::skip]
     let table = [
-        (served(known(1), known(1), true), "", "as it should be"),
-        (served(known(1), known(2), true), "serials person needed", "one lags"),
-        (served(known(1), unknown(), true), "server-silent person needed", "one is silent"),
-        (served(known(1), unknown(), false), "server-silent person needed", "silence is said once"),
-        (served(known(1), known(1), false), "server-unproven delivery at risk", "unsigned, expired or wrong"),
-        (evidence(SOA, |zone| zone.unasked = Some("why".into())), "servers person needed", "nobody to ask"),
-        (evidence(SOA, |zone| zone.content = unknown()), "zone person needed", "no zone"),
+        (Ailment::Silent, "server-silent person needed"),
+        (Ailment::Truncated, "server-truncated person needed"),
+        (Ailment::Lame, "server-lame person needed"),
+        (Ailment::Wrong, "server-wrong delivery at risk"),
+        (Ailment::Unsigned, "server-unsigned delivery at risk"),
+        (Ailment::Expired, "server-expired delivery at risk"),
+        (Ailment::Bogus, "server-bogus delivery at risk"),
+        (Ailment::Stale, "server-stale person needed"),
+        (Ailment::Regressed, "server-regressed delivery at risk"),
+    ];
+    for (ailment, expected) in table {
+        let evidence = evidence(SOA, |zone| {
+            zone.served.findings.insert(ailment::Finding {
+                authority: Authority("ns1".into()),
+                ailment,
+                reason: "why".into(),
+            });
+        });
+        let found = answers(&evidence);
+        assert_eq!(said(&found), expected, "{ailment}");
+        assert_eq!(found[0].place, "ns1");
+        assert!(found[0].what.ends_with("why"), "{:?}", found[0]);
+    }
+    assert_eq!(
+        said(&answers(&evidence(SOA, |_| ()))),
+        "",
+        "as it should be"
+    );
+    let nobody = evidence(SOA, |zone| zone.unasked = Some("why".into()));
+    assert_eq!(said(&answers(&nobody)), "servers person needed");
+    let unread = evidence(SOA, |zone| zone.content = unknown());
+    assert_eq!(said(&answers(&unread)), "zone person needed");
+}
+
+#[test]
+fn parent_and_zone_name_the_same_servers_and_each_is_asked() {
+    let name = |text: &str| Name::parse(text.as_bytes(), None).unwrap();
+    let at = |ip: &str| AuthorityAddress {
+        server: Some(name("ns1.example.com.")),
+        address: SocketAddr::new(ip.parse().unwrap(), 53),
+    };
+    let asked = |port| vec![SocketAddr::new("192.0.2.1".parse().unwrap(), port)];
+    let with = |change: &dyn Fn(&mut Delegation), asked: &[SocketAddr]| {
+        evidence(SOA, |zone| {
+            let mut delegation = Delegation {
+                zone: zone.apex.clone(),
+                servers: vec![at("192.0.2.1")],
+                differences: Vec::new(),
+                without_address: BTreeSet::new(),
+                parent_unknown: None,
+                child_unknown: None,
+                trust: Trust::new(&zone.apex, Vec::new(), &[]),
+            };
+            change(&mut delegation);
+            zone.delegation = Ok(delegation);
+            zone.asked = asked.to_vec();
+        })
+    };
+    let more = |d: &mut Delegation| d.servers.push(at("192.0.2.2"));
+    let more_unknown = |d: &mut Delegation| {
+        more(d);
+        d.parent_unknown = Some("why".into());
+    };
+    let differs = |d: &mut Delegation| d.differences.push("ns2".into());
+    let homeless = |d: &mut Delegation| {
+        d.without_address.insert(name("ns2.example.com."));
+    };
+    #[rustfmt::skip]
+    let table: Vec<(Evidence, &str, &str)> = vec![
+        (with(&|_| (), &asked(53)), "", "as it should be"),
+        (with(&|_| (), &asked(5353)), "", "the same address by another port"),
+        (with(&more, &asked(53)), "delegation advice", "one that no rotation asks"),
+        (with(&more_unknown, &asked(53)), "", "the zone's word leads nobody"),
+        (with(&more, &[]), "", "nobody is asked: said elsewhere"),
+        (with(&differs, &asked(53)), "delegation person needed", "parent and zone differ"),
+        (with(&homeless, &asked(53)), "delegation person needed", "no address"),
+        (evidence(SOA, |_| ()), "", "not known: said by the chain"),
     ];
     for (evidence, expected, why) in table {
-        assert_eq!(all(&evidence), expected, "{why}");
+        assert_eq!(said(&delegation(&evidence)), expected, "{why}");
     }
 }
 

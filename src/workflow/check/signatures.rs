@@ -35,7 +35,7 @@ pub(super) fn chain(evidence: &Evidence) -> Vec<Finding> {
             Err(NoAnswer::Failed(flaw)) if flaw.error == ExtendedError::NetworkError => found.push(
                 Finding::new("chain", place, format!("the chain to the zone cannot be told: {flaw}"))
                     .by("RFC 4035 §5")
-                    .remedy("name a resolver that answers with --resolver"),
+                    .remedy("name a resolver that answers, and passes DNSSEC records on, with --resolver"),
             ),
             Err(failure) => found.push(
                 Finding::new("chain", place, format!("validating senders cannot look anything up in the zone and defer: {failure}"))

@@ -19,6 +19,8 @@ fn evidence(change: impl Fn(&mut ZoneEvidence)) -> Evidence {
         apex,
         served: Served::default(),
         existence: BTreeMap::new(),
+        delegation: Err(NoAnswer::Failed("why".to_owned().into())),
+        asked: Vec::new(),
         unasked: None,
         chain: Ok(Security::Secure),
         ds: Seen::Known(Vec::new()),

@@ -1,0 +1,47 @@
+//! Servers that went back: what the journal says that every server served, and one serves no more (RFC 7671 §8.1).
+
+use crate::observe::ailment::{Ailment, Finding};
+use crate::rotation::observation::{Authority, Observation, Seen, ServedRrset, TlsaName};
+use crate::rotation::regress::regression;
+use crate::rotation::step::{Event, Rotation};
+use crate::rotation::timing::Instant;
+use crate::rotation::witness::Witness;
+use crate::workspace::journal::RotationId;
+use std::collections::BTreeMap;
+
+/// Each server whose RRset takes back what the rotation counts on, by the machine's own rule.
+pub(super) fn regressed(
+    id: &RotationId,
+    rotation: &Rotation,
+    served: &BTreeMap<TlsaName, BTreeMap<Authority, Seen<ServedRrset>>>,
+    now: Instant,
+) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (name, servers) in served {
+        for (authority, seen) in servers {
+            // One server at a time: the machine needs only the first, a person wants them all.
+            let alone = Observation {
+                at: now,
+                merged: BTreeMap::new(),
+                served: [(name.clone(), [(authority.clone(), seen.clone())].into())].into(),
+                presented: BTreeMap::new(),
+                witness: Witness::default(),
+            };
+            let lacks = match regression(rotation, &alone) {
+                Some(Event::ServerRegressed { .. }) => "lacks what it served",
+                Some(Event::OldWithdrawn { .. }) => "lacks the old record, which it served",
+                _ => continue,
+            };
+            let step = rotation.step;
+            let reason = format!(
+                "{name} {lacks} when {id} went on to {step}: caches that ask it may hold the wrong set"
+            );
+            found.push(Finding {
+                authority: authority.clone(),
+                ailment: Ailment::Regressed,
+                reason,
+            });
+        }
+    }
+    found
+}

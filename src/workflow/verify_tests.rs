@@ -1,0 +1,50 @@
+//! When TLS 1.2 is worth a line of its own, and what half of a host's addresses does to it.
+#![allow(clippy::unwrap_used)]
+use super::*;
+use crate::observe::chain::NoAnswer;
+use crate::observe::senders_view::NoTlsa;
+use crate::observe::smtp::SmtpError;
+
+#[test]
+fn tls_1_2_has_a_line_where_it_shows_something_else() {
+    let chain = |octet| Ok(Answer::Chain(vec![vec![octet]]));
+    let lost = || Err(Obstacle::Other("why".to_owned()));
+    let refused = || Err(Obstacle::NoStarttls(SmtpError::NoStarttls));
+    #[rustfmt::skip]
+    let table = [
+        (chain(1), chain(1), false, "the same chain"),
+        (chain(1), chain(2), true, "another chain"),
+        (chain(1), Ok(Answer::NotOffered), false, "TLS 1.3 alone"),
+        (Ok(Answer::NotOffered), chain(1), true, "TLS 1.2 alone"),
+        (chain(1), refused(), true, "STARTTLS now and then"),
+        (chain(1), lost(), false, "a lost conversation tells nothing"),
+        (lost(), chain(1), false, "nor does it the other way round"),
+    ];
+    for (preferred, older, expected, why) in table {
+        assert_eq!(differs(&preferred, &older), expected, "{why}");
+    }
+}
+
+#[test]
+fn half_of_the_addresses_that_cannot_be_looked_up_count() {
+    let name = Name::parse(b"mx.example.com.", None).unwrap();
+    let standing = |address_failure| {
+        let mut seen = unseen(None, name.clone(), SMTP);
+        seen.host = Some(Host {
+            name: name.clone(),
+            addresses: Vec::new(),
+            address_failure,
+            aliases: Vec::new(),
+            tlsa: Tlsa::None {
+                base: name.clone(),
+                why: NoTlsa::ProvenAbsent {
+                    owner: name.clone(),
+                },
+            },
+        });
+        seen.standing()
+    };
+    assert_eq!(standing(None), Standing::Unprotected);
+    let failure = NoAnswer::Bogus("why".to_owned().into());
+    assert_eq!(standing(Some(failure)), Standing::AtRisk);
+}
