@@ -167,6 +167,31 @@ fn our_server_nsd_and_bind_are_seen_alike_with_nsec_and_nsec3() {
     }
 }
 
+#[test]
+fn of_several_signatures_the_first_to_end_binds_the_gates_and_the_last_one_a_replay() {
+    let keys = Keys::generate();
+    let (short, long) = (
+        keys.sign(ZONE, &[]),
+        keys.sign(ZONE, &["-e", "now+5184000"]),
+    );
+    let long = fs::read_to_string(long).unwrap();
+    let both = fs::read_to_string(short).unwrap() + tlsa_signature(&long) + "\n";
+    let file = keys.path("both");
+    fs::write(&file, both).unwrap();
+    let ours = serve(&file, &["--unsigned"]);
+    let served = look(&[ours.address], &[TLSA], &trust(&keys), Limits::default());
+    let tlsa = known(one(&served, ours.address, TLSA));
+    let days = |end: Instant| end.since(now()).as_seconds() / 86_400;
+    let ends = (days(tlsa.signature.expiration), days(tlsa.replayable_until));
+    assert!(matches!(ends, (29..=30, 59..=60)), "{ends:?}");
+}
+
+/// The line of the RRSIG over the TLSA RRset.
+fn tlsa_signature(signed: &str) -> &str {
+    let is_it = |line: &&str| line.starts_with(TLSA) && line.contains("RRSIG\tTLSA ");
+    signed.lines().find(is_it).unwrap()
+}
+
 const TLSA: &str = "_25._tcp.mx1.example.com.";
 const ABSENT: &str = "_25._tcp.nohost.example.com.";
 

@@ -88,6 +88,7 @@ fn world(hour: u64, zone: &[u8], presents: u8) -> Observation {
             inception: hours(0),
             expiration: hours(24 * 14),
         },
+        replayable_until: hours(24 * 14),
     });
     let offer = Seen::Known(Offer::Key(Presented::of_key(key(presents), hours(9999))));
     let offers = BTreeMap::from([
@@ -180,6 +181,7 @@ fn a_signature_that_ends_during_the_wait_does_not_start_it() {
                 associations: set(&[1, 2]),
                 ttl: Ttl(3600),
                 signature: window,
+                replayable_until: window.expiration,
             }),
         );
         let decision = decide(&rotation, hours(1), &seen, &Policy::default());
@@ -200,6 +202,7 @@ fn a_signature_that_ends_during_the_wait_does_not_start_it() {
             associations: set(&[1, 2]),
             ttl: Ttl(3600),
             signature: window,
+            replayable_until: window.expiration,
         }),
     );
     assert!(
@@ -273,6 +276,7 @@ fn a_lowered_ttl_counts_only_after_the_larger_one() {
                 inception: hours(0),
                 expiration: hours(24 * 14),
             },
+            replayable_until: hours(24 * 14),
         }),
     );
     let decision = decide(&rotation, hours(1), &seen, &Policy::default());

@@ -130,6 +130,7 @@ impl World {
                     inception: hours(0),
                     expiration: hours(self.signed_until),
                 },
+                replayable_until: hours(self.signed_until + 7),
             });
             let name = mx(number).tlsa_name();
             observation
@@ -442,4 +443,26 @@ fn an_emergency_is_bounded_before_it_is_declared() {
     let remembers = apply(Some(&at(Step::Waiting)), hours(2), seen).unwrap();
     let again = world.decide(&remembers, 2, &Policy::default());
     assert_eq!(again.remembered, []);
+}
+
+#[test]
+fn what_can_be_replayed_lasts_as_long_as_the_last_signature() {
+    let world = World {
+        signed_until: 500,
+        ..World::of(&[1, 2], [1; 3])
+    };
+    let decision = decide(
+        &at(Step::Waiting),
+        hours(61),
+        &world.seen(61),
+        &Policy::default(),
+    );
+    let until = hours(507);
+    assert!(
+        decision
+            .remembered
+            .contains(&Event::SignatureSeen { until }),
+        "{:?}",
+        decision.remembered
+    );
 }

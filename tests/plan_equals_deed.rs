@@ -206,6 +206,7 @@ impl World {
                     inception: now - Span::hours(1),
                     expiration: now + Span::days(400),
                 },
+                replayable_until: now + Span::days(400),
             };
             let servers = (0..self.servers).map(|number| {
                 (

@@ -122,6 +122,8 @@ pub(super) enum Answer {
 pub(super) struct Signed {
     pub(super) rrset: Rrset,
     pub(super) window: SignatureWindow,
+    /// The latest expiration among its own signatures.
+    pub(super) last: Instant,
     /// The TTL that was signed; what a cache answers counts down (RFC 4035 §5.3.3).
     pub(super) original_ttl: Ttl,
     /// The wildcard it was made from.
@@ -213,6 +215,7 @@ pub(super) fn tlsa(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<Answe
         associations: rdatas.map(read).collect::<Result<_, _>>()?,
         ttl: signed.rrset.ttl,
         signature,
+        replayable_until: signed.last,
     }))
 }
 
@@ -247,6 +250,8 @@ fn absent(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<ServedRrset, F
         associations: BTreeSet::new(),
         ttl: soa.rrset.ttl.min(fields.minimum),
         signature: soa.window.both(proof.window),
+        // An absence replayed is no RRset.
+        replayable_until: soa.last,
     })
 }
 
@@ -256,13 +261,15 @@ pub(super) fn opt_out(name: &Name) -> String {
 }
 
 impl Answer {
-    /// What counts when UDP and TCP say the same: the narrower of the two windows, for signatures may be made on the fly.
+    /// What counts when UDP and TCP say the same: the narrower of the two windows, for signatures may be made on the fly. What
+    /// can be replayed is what lasts longer.
     pub(super) fn one_of_both(udp: &Self, tcp: &Self) -> Option<Self> {
         match (udp, tcp) {
             (Self::Rrset(udp), Self::Rrset(tcp)) => {
                 (udp.associations == tcp.associations && udp.ttl == tcp.ttl).then(|| {
                     Self::Rrset(ServedRrset {
                         signature: udp.signature.both(tcp.signature),
+                        replayable_until: udp.replayable_until.max(tcp.replayable_until),
                         ..tcp.clone()
                     })
                 })
@@ -341,11 +348,14 @@ impl Judge<'_> {
                 self.at,
             ) {
                 Ok(verified) => {
+                    let end = verified.window.expiration;
+                    let last = signed.as_ref().map_or(end, |s| s.last.max(end));
                     let so_far = signed.map_or(self.keys.window, |s| s.window);
                     let window = so_far.both(verified.window);
                     signed = Some(Signed {
                         rrset: rrset.clone(),
                         window,
+                        last,
                         original_ttl: verified.original_ttl,
                         wildcard: verified.wildcard,
                     });

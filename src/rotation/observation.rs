@@ -77,6 +77,9 @@ pub struct ServedRrset {
     pub ttl: Ttl,
     /// The window of its verified signature. An unsigned or wrongly signed answer is `Unknown`, never a set without one.
     pub signature: SignatureWindow,
+    /// Latest expiration among the valid signatures over the RRset alone: whoever keeps it can replay it until then, whatever
+    /// else has ended (RFC 7671 §13).
+    pub replayable_until: Instant,
 }
 
 /// The chain that a host presents, as far as the machine asks.

@@ -129,7 +129,7 @@ pub fn longer_signature(rotation: &Rotation, observation: &Observation) -> Optio
         .flat_map(|s| s.values())
         .filter_map(|seen| match seen {
             Seen::Known(rrset) if !rotation.current.is_disjoint(&rrset.associations) => {
-                Some(rrset.signature.expiration)
+                Some(rrset.replayable_until)
             }
             _ => None,
         });

@@ -158,6 +158,7 @@ fn ideal_world(state: &Rotation, now: Instant, policy: &Policy) -> Observation {
                 inception: now - Span::hours(1),
                 expiration: now + long,
             },
+            replayable_until: now + long,
         };
         merged.insert(name.clone(), Seen::Known(associations));
         served.insert(

@@ -184,6 +184,7 @@ fn seen(state: &Rotation, now: Instant) -> Observation {
             associations: both.clone(),
             ttl: Ttl(3600),
             signature,
+            replayable_until: signature.expiration,
         };
         (Authority(name.to_owned()), Seen::Known(rrset))
     };

@@ -94,6 +94,7 @@ impl Machine {
                 inception: now(),
                 expiration: now() + units(left),
             },
+            replayable_until: now() + units(left),
         })
     }
 }

@@ -158,6 +158,7 @@ impl World<'_> {
                         inception: at - Span::hours(1),
                         expiration: at + Span::days(1000),
                     },
+                    replayable_until: at + Span::days(1000),
                 };
                 (Authority(format!("ns{server}")), Seen::Known(answer))
             });

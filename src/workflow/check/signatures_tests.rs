@@ -167,6 +167,7 @@ fn signatures_last_long_enough_and_not_too_long() {
                     inception,
                     expiration,
                 },
+                replayable_until: expiration,
             };
             let silent = Seen::Unknown("silence".to_owned());
             let servers = BTreeMap::from([
