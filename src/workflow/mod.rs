@@ -40,6 +40,7 @@ pub mod start;
 mod surroundings;
 pub mod verdict;
 pub mod verify;
+mod ways_out;
 mod web_pki;
 mod witness;
 pub mod zone_servers;

@@ -1,0 +1,127 @@
+//! What a person can do about each error of a use case.
+
+use super::WorkflowError;
+use std::io;
+
+impl WorkflowError {
+    /// The ways out, one line each.
+    #[allow(clippy::too_many_lines)] // one arm for each error
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::NoSuchCertificate { known, .. } => vec![format!("there is: {}", known.join(", "))],
+            Self::UnderWay { id, .. } => vec![
+                format!("`tlsa-rotate status {}` says where it stands", id.certificate),
+                format!("`tlsa-rotate deploy {}` lets its deployment go, where that rests or is held", id.certificate),
+                format!("`tlsa-rotate abort {}` gives it up safely", id.certificate),
+            ],
+            Self::NotFromHere { way_out, .. } => vec![way_out.clone()],
+            Self::WouldRefuse { id, breach, .. } => vec![
+                format!(
+                    "put {} back into {} in git HEAD: revert the change that took it out",
+                    breach.key.short(),
+                    breach.name
+                ),
+                format!("`tlsa-rotate status {}` says where {id} stands", id.certificate),
+            ],
+            Self::HeadMoved { .. } => vec!["run it again: it starts from what is there now".to_owned()],
+            Self::NothingUnderWay { name } => vec![format!("`tlsa-rotate start {name}` begins one")],
+            Self::NoZone { .. } => vec!["add a [[zone]] that the host lies in".to_owned()],
+            Self::AliasElsewhere { target, .. } => vec![
+                format!("ask whoever runs the zone of {target} to publish there; this rotation cannot go on without them"),
+                "or take the alias out and publish TLSA records in your own zone".to_owned(),
+                "or, if that zone is yours, add it as a [[zone]]".to_owned(),
+            ],
+            Self::AliasLoop { name } => vec![format!("correct the CNAME records from {name} on")],
+            Self::SameKey { .. } => vec![
+                "put the renewed certificate on the hosts as usual; for a rotation make a new key".to_owned(),
+            ],
+            Self::RenewalPinned { .. } => vec![
+                "make a new key, so that both records are rotated; or publish `3 1 1` beside it, and take it out after its TTL".to_owned(),
+            ],
+            Self::IllegalHistory { .. } => {
+                vec!["the journal was edited or mixed up: restore it from a backup".to_owned()]
+            }
+            Self::Weak { .. } => vec!["use ECDSA P-256, or RSA with 2048 bits or more".to_owned()],
+            Self::KeyExposed { path, .. } => vec![format!(
+                "make a new key; if nobody can have read it: chmod 600 {}",
+                path.display()
+            )],
+            Self::KeyUsedBefore { .. } => vec![
+                "with selector 1 a renewal that keeps its key needs no rotation; for a rotation make a new key".to_owned(),
+            ],
+            Self::StaleLive { id, .. } => vec![format!(
+                "put the certificate that {id} brought to the hosts where `live` in the configuration points"
+            )],
+            Self::OtherKeyThere { path } => vec![format!(
+                "if it is not needed any more, move {} and its neighbours away",
+                path.display()
+            )],
+            Self::SignedUnreadable { path, .. } => vec![format!(
+                "move {} away; it is signed anew from git HEAD, with the serial that the zone file has there",
+                path.display()
+            )],
+            Self::NotCommitted { path } => vec![format!(
+                "git add {0} && git commit {0}",
+                path.display()
+            )],
+            Self::Lock(error) => error.hints(),
+            Self::Journal(error) => error.hints(),
+            Self::Write(error) => error.hints(),
+            Self::Git(error) => error.hints(),
+            Self::Proposal(error) => error.hints(),
+            Self::Unsealed(_) => {
+                vec!["see that `sign_with` in tlsa-rotate.toml names your own key, and that `ssh-keygen` is OpenSSH's".to_owned()]
+            }
+            Self::Command(error) => error.hints(),
+            Self::Primary(error) => error.hints(),
+            Self::Provider(error) => error.hints(),
+            Self::TsigKey(error) => error.hints(),
+            Self::SeveralKeys { .. } => {
+                vec!["put the key for updates into a file of its own".to_owned()]
+            }
+            Self::Unreadable { path, source } => vec![match source.kind() {
+                io::ErrorKind::NotFound => format!(
+                    "put the file back, or correct its path in tlsa-rotate.toml: {}",
+                    path.display()
+                ),
+                _ => format!("make it readable: ls -ld {}", path.display()),
+            }],
+            Self::NotACertificate { .. } => {
+                vec!["name a PEM file with the certificate first in tlsa-rotate.toml or with --certificate".to_owned()]
+            }
+            Self::NotAKey { .. } | Self::Mismatched { .. } => {
+                vec!["name the PEM file of the certificate's own private key".to_owned()]
+            }
+            Self::JournalsDiffer { path, remote, .. } => vec![format!(
+                "see what both say (git show refs/tlsa-rotate/journal), then move {} away: the one on {remote} is taken over",
+                path.display()
+            )],
+            Self::NotShared { hints, .. } => hints.clone(),
+            Self::NoJournals { .. } => vec![
+                "run this where `advance` runs, or share the journals over git: publish = { git = { …, remote = \"origin\" } }".to_owned(),
+            ],
+            Self::ConfigAt { .. } => {
+                vec!["correct the configuration in that commit; nothing was judged".to_owned()]
+            }
+            Self::NotAnAnchor { .. } => {
+                vec!["put the DS lines of the parent zone into it: dig +short DS ZONE".to_owned()]
+            }
+            Self::Zone(_) => vec![
+                "correct the zone file, commit it where it is in git, and run again; `tlsa-rotate zone check` shows every finding".to_owned(),
+            ],
+            Self::Edit { .. } => {
+                vec!["change the zone file as said, commit it where it is in git, and run again".to_owned()]
+            }
+            Self::Sign { zone, .. } => vec![format!(
+                "see which keys there are: tlsa-rotate key list {zone} --keys DIRECTORY; nothing was written"
+            )],
+            Self::Unverified { .. } => {
+                vec!["the signed zone is as it was; correct the keys or the zone and run again".to_owned()]
+            }
+            Self::Illegal(_) => {
+                vec!["nothing was recorded; `tlsa-rotate status` says where the rotation stands".to_owned()]
+            }
+            Self::Key(_) => vec![],
+        }
+    }
+}
