@@ -22,6 +22,10 @@ impl WorkflowError {
                     breach.name
                 ),
                 format!("`tlsa-rotate status {}` says where {id} stands", id.certificate),
+                format!(
+                    "if {id} is over and its hosts were given another key by hand: point `live` at that, and `tlsa-rotate start {}`",
+                    id.certificate
+                ),
             ],
             Self::HeadMoved { .. } => vec!["run it again: it starts from what is there now".to_owned()],
             Self::NothingUnderWay { name } => vec![format!("`tlsa-rotate start {name}` begins one")],
