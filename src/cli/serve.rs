@@ -94,29 +94,30 @@ async fn serve(
     supervisor::tell("READY=1");
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    // Another configuration, whose zones are being read.
-    let mut others: JoinSet<Result<Served, Failure>> = JoinSet::new();
+    // Other configurations whose zones are being read, and how many there were: the last one counts, whichever is read first.
+    let mut others: JoinSet<(u64, Result<Served, Failure>)> = JoinSet::new();
+    let mut last = 0_u64;
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => {
-                // Files change without their configuration; those are read again whatever became of it.
+                last = last.saturating_add(1);
                 if let Some(source) = changed(args, &keeper, global) {
-                    let now = global.now();
+                    let (number, now) = (last, global.now());
                     others.spawn_blocking(move || {
-                        let zones = source.read_all(now)?;
-                        Ok((source, zones))
+                        (number, source.read_all(now).map(|zones| (source, zones)))
                     });
                 } else {
+                    // Files change without their configuration.
                     keeper.reload_all();
                 }
             }
             Some(read) = others.join_next() => {
                 let begun = match read {
-                    Ok(Ok(other)) => begin(other, sockets, global).await,
-                    Ok(Err(failure)) => Err(failure),
-                    Err(_) => continue,
+                    Ok((number, Ok(other))) if number == last => begin(other, sockets, global).await,
+                    Ok((number, Err(failure))) if number == last => Err(failure),
+                    _ => continue,
                 };
                 match begun {
                     Ok((new, told)) => {
@@ -126,7 +127,10 @@ async fn serve(
                         // What it sends still goes on for a moment.
                         tokio::spawn(old.end());
                     }
-                    Err(failure) => keeping(&failure),
+                    Err(failure) => {
+                        keeping(&failure);
+                        keeper.reload_all();
+                    }
                 }
             }
             event = next(&mut events) => {

@@ -246,7 +246,7 @@ impl Tally {
                 Fault::Ttl(key, verified.original_ttl, claim.rrset.ttl),
             );
         }
-        if window.expiration.since(expectation.at) < expectation.horizon {
+        if window.ends_within(expectation.at, expectation.horizon) {
             self.fault(claim, Fault::Expiring(key, window.expiration));
         }
         self.signatures = self.signatures.saturating_add(1);

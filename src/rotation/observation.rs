@@ -4,7 +4,7 @@
 //! and which key every host presents (*presented*).
 
 use super::association::Association;
-use super::timing::{Instant, Ttl};
+use super::timing::{Instant, Span, Ttl};
 use super::witness::Witness;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +58,11 @@ pub struct SignatureWindow {
 }
 
 impl SignatureWindow {
+    /// Whether it is over within `horizon` from `at` on, or before.
+    pub fn ends_within(self, at: Instant, horizon: Span) -> bool {
+        self.expiration.since(at) < horizon
+    }
+
     /// The time in which both windows are open.
     #[must_use]
     pub fn both(self, other: Self) -> Self {

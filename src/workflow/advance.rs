@@ -214,13 +214,16 @@ fn act_on(
         tick.decision = Some(decision);
         // What git HEAD lacks is proposed again, if that is why it was not published.
         if let Some(error) = failed {
-            if matches!(error, WorkflowError::WouldRefuse { .. }) {
-                act::carry_out(known, lock, &case, &actions, tick)?;
+            if matches!(error, WorkflowError::WouldRefuse { .. })
+                && act::carry_out(known, lock, &case, &actions, tick)?
+            {
                 known.forget_zones();
             }
             return Err(error);
         }
-        let mut again = act::carry_out(known, lock, &case, &actions, tick)?;
+        let carried_out = act::carry_out(known, lock, &case, &actions, tick);
+        // What failed in the middle may have changed a zone, too.
+        let mut again = carried_out.inspect_err(|_| known.forget_zones())?;
         if let (Some(observation), Some(decision)) = (&tick.observation, &tick.decision) {
             let seen = (observation, decision);
             let restored = afterwards::restore(&mut known.heads, lock, &case, seen)?;

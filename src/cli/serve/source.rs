@@ -269,9 +269,7 @@ impl ZoneSource {
             }
         })
     }
-}
 
-impl ZoneSource {
     /// The zone and how long its signatures hold, if the file is what was verified when it was written.
     fn sealed(&self) -> Option<(Zone, SignatureWindow)> {
         let file = SignedFile::open(&self.file, &self.seal).ok()??;

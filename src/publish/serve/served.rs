@@ -101,8 +101,8 @@ impl ServedZone {
         now: Instant,
         horizon: Span,
     ) -> Result<Self, Refused> {
-        let lasts = window.expiration > now && window.expiration.since(now) >= horizon;
-        if window.inception > now || !lasts {
+        let is_open = window.inception <= now && now < window.expiration;
+        if !is_open || window.ends_within(now, horizon) {
             return Self::verified(zone, now, horizon);
         }
         Ok(Self {
