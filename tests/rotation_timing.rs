@@ -167,8 +167,9 @@ fn the_first_use_of_dane_never_publishes_the_next_key_alone() {
     world.load_into(0);
     let lags = world.advance(hours(2)).ends(0);
     assert!(
-        lags.stdout.contains("Prepublishing; next: the world"),
-        "a server without any: {lags:#?}"
+        lags.stdout
+            .contains("Prepublishing (HigherTtlSeen, HigherTtlSeen); next: the world"),
+        "a server without any, the other under a larger TTL than the absence had: {lags:#?}"
     );
     world.load_into(1);
     let waits = world.advance(hours(3)).ends(0);
@@ -188,11 +189,12 @@ fn the_first_use_of_dane_never_publishes_the_next_key_alone() {
     world.advance(hours(54));
     world.load();
     world.advance(hours(55)).ends(0);
-    // Without the old record the RRset is seen under a larger TTL than its absence had, at both names: going back from the
-    // last step would have to wait for that.
     let mut facts = WHOLE.to_vec();
-    let end = facts.len() - 1;
-    facts.splice(end..end, ["HigherTtlSeen", "HigherTtlSeen"]);
+    let decided = facts
+        .iter()
+        .position(|f| *f == "PrepublishDecided")
+        .unwrap();
+    facts.splice(decided + 1..=decided, ["HigherTtlSeen", "HigherTtlSeen"]);
     assert_eq!(world.facts(), facts);
 }
 

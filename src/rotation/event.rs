@@ -48,7 +48,7 @@ pub enum Event {
     },
     /// It was decided to publish the incoming associations beside the old ones.
     PrepublishDecided,
-    /// An RRset without the incoming associations was seen under a larger TTL than any before.
+    /// An RRset was seen under a larger TTL than any before, while associations enter or leave it.
     HigherTtlSeen {
         /// Where.
         name: TlsaName,

@@ -40,8 +40,8 @@ pub(crate) const ALL: &[Assumption] = &[
     },
     Assumption {
         id: "A6",
-        what: "one server or host at a time is silent (a bound of the search: silence only ever withholds)",
-        used_in: "World::silent",
+        what: "where RSA and ECDSA chains move one at a time, one server or host at a time is silent (a bound of the search; with chains that move together any number is)",
+        used_in: "Setting::silence",
         detected_by: "not a matter of safety: every gate needs every place in one run",
     },
     Assumption {
@@ -55,6 +55,12 @@ pub(crate) const ALL: &[Assumption] = &[
         what: "clocks do not run ahead between two runs by more than the world's",
         used_in: "Move::Time",
         detected_by: "a clock behind the journal is refused; one far ahead finds signatures expired, and every gate looks again",
+    },
+    Assumption {
+        id: "A9",
+        what: "a TTL that is raised is not lowered again before a run has noted it (while records enter or leave the zone)",
+        used_in: "Move::SetTtl",
+        detected_by: "`HigherTtlSeen` on every server in every run of those steps; one that comes and goes unseen is covered by the second TTL of the wait up to twice the TTL known",
     },
 ];
 

@@ -5,7 +5,7 @@ use crate::judge;
 use crate::machine::{Machine, Number, Outcome, endpoint};
 use crate::mutants::{Mutant, Proof};
 use crate::setting::Setting;
-use crate::world::{FULL, Key, Move, NEW, OLD, TTL, Wish, World};
+use crate::world::{Key, Move, REPORTS, TTL, WEB, Wish, World};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tlsa_rotate::rotation::decide::Action;
 use tlsa_rotate::rotation::emergency::Priority;
@@ -45,7 +45,7 @@ pub(crate) fn check(setting: Setting, mutant: Mutant, proof: Proof) -> Checked {
         known: HashMap::new(),
         nodes: Vec::new(),
     };
-    search.meet((World::beginning(), first), None);
+    search.meet((World::beginning(&setting), first), None);
     let mut moves_made = 0;
     let mut at = 0;
     let mut story = None;
@@ -92,7 +92,7 @@ pub(crate) fn check(setting: Setting, mutant: Mutant, proof: Proof) -> Checked {
 impl Search {
     /// Adds a state, if it is new.
     fn meet(&mut self, (world, number): Node, from: Option<(u32, Move)>) -> bool {
-        let node = (world.canonical(), number);
+        let node = (world.canonical(&self.setting), number);
         let next = u32::try_from(self.nodes.len()).unwrap();
         if self.known.contains_key(&node) {
             return false;
@@ -121,11 +121,11 @@ impl Search {
             }
             _ => number,
         };
-        next.fill_caches(self.setting.signatures_end);
+        next.fill_caches(&self.setting);
         if self.setting.faults {
             // Faults refuse mail by themselves; what the machine owes then is judged at its runs.
-        } else if let Some(why) = judge::refusal(&next)
-            && !is_the_price(&next)
+        } else if let Some(why) = judge::refusal(&next, &self.setting)
+            && !self.is_the_price(&next)
         {
             wrong = wrong.or(Some(why));
         }
@@ -149,11 +149,11 @@ impl Search {
             if matches!(event, Event::HostsPresentedIncoming) {
                 next.soaked = 0;
             }
-            let hurried = self.machine.state(*written).rotation.emergency.is_some();
+            let emergency = self.machine.state(*written).rotation.emergency;
             let truth = if self.proof == Proof::Refusal {
                 None
             } else {
-                judge::untrue(event, next, (self.setting.signatures_end, hurried))
+                judge::untrue(event, next, &self.setting, emergency)
             };
             if !self.setting.faults && wrong.is_none() {
                 *wrong = truth;
@@ -166,7 +166,7 @@ impl Search {
             let answers = !self.setting.signatures_end || next.signed > 0;
             if answers && !next.server_is_silent(server) {
                 next.regressed[server] = false; // it was looked at
-                let good = next.servers[server].set == FULL;
+                let good = next.servers[server].set == self.setting.records.full();
                 next.sighted[server] |= good && self.mutant == Mutant::SightingsAddUp;
             }
         }
@@ -174,7 +174,12 @@ impl Search {
             *wrong = self.asks_too_much(world, after, &outcome, most);
         }
         if wrong.is_none() && self.setting.faults {
-            *wrong = faults::wrong(next, self.machine.state(after), &outcome.decision);
+            *wrong = faults::wrong(
+                next,
+                self.machine.state(after),
+                &outcome.decision,
+                &self.setting,
+            );
         }
         after
     }
@@ -197,7 +202,7 @@ impl Search {
                 let at_once = state.rotation.emergency == Some(Priority::Security);
                 let why = if endpoints.len() > 1 && !at_once {
                     "two hosts are to be deployed at a time"
-                } else if !at_once && another_may_be_down(world, endpoints) {
+                } else if !at_once && self.another_may_be_down(world, endpoints) {
                     "a host is to be deployed while another may be down"
                 } else if state.rotation.held.is_some() {
                     "a deployment is asked for although it is held"
@@ -227,8 +232,36 @@ impl Search {
         if after.step == Step::Replacing {
             next.outage = Some(0);
         }
-        let ignored = security && before.step < Step::SwapOpen && after.absent & OLD == 0;
+        let ignored = security
+            && before.step < Step::SwapOpen
+            && after.absent & self.setting.records.old == 0;
         ignored.then(|| "security goes first, and the compromised key stays in the zone".to_owned())
+    }
+
+    /// An outage that was chosen may refuse mail until every server has had the new records for a whole TTL and every host
+    /// has the new key.
+    fn is_the_price(&self, world: &World) -> bool {
+        let new = self.setting.records.new;
+        world.outage.is_some_and(|since| {
+            since < TTL
+                || !self.setting.all_hosts(world, Key::New)
+                || world.servers.iter().any(|v| v.set & new != new)
+        })
+    }
+
+    /// Whether a host that is plainly well with its old key is asked for while another is silent, or has changed one chain
+    /// of two.
+    fn another_may_be_down(&self, world: &World, asked: &BTreeSet<Endpoint>) -> bool {
+        let replaced = |algorithm: &usize| self.setting.records.replaces(*algorithm);
+        let may_be_down = |host: usize| {
+            let mut keys = (0..2).filter(replaced).map(|at| world.hosts[host][at]);
+            let first = keys.next();
+            world.host_is_silent(host) || keys.any(|key| Some(key) != first)
+        };
+        let hosts = || 0..world.hosts.len();
+        let is_asked = |host: usize| asked.contains(&endpoint(host));
+        hosts().any(|host| is_asked(host) && !may_be_down(host))
+            && hosts().any(|host| !is_asked(host) && may_be_down(host))
     }
 
     /// How a state came about, as a person would tell it.
@@ -267,7 +300,7 @@ impl Search {
                 }
                 path.push(at);
                 let next = self.cooperate(node);
-                let key = (next.0.canonical(), next.1);
+                let key = (next.0.canonical(&self.setting), next.1);
                 let known = self.known.get(&key);
                 at = usize::try_from(*known.expect("cooperation is made of moves")).unwrap();
             }
@@ -281,6 +314,7 @@ impl Search {
 
     /// Everyone answers, merges, transfers, deploys what is asked for and lets go what is held; the machine runs; time passes.
     fn cooperate(&mut self, mut node: Node) -> Node {
+        let objected = node.0.objected;
         let mut make = |search: &mut Self, action: Move| {
             let may = search
                 .setting
@@ -293,10 +327,17 @@ impl Search {
             node
         };
         make(self, Move::Resign);
-        make(self, Move::Silent(None));
+        make(self, Move::Silent(0));
+        for who in [WEB, REPORTS] {
+            if objected[who] {
+                make(self, Move::Object(who));
+            }
+        }
         make(self, Move::Ask(Wish::Deploy));
         let (world, _) = make(self, Move::Run);
-        make(self, Move::Merge);
+        for zone in 0..self.setting.zones {
+            make(self, Move::Merge(zone));
+        }
         for server in 0..world.servers.len() {
             make(self, Move::Load(server));
         }
@@ -317,26 +358,4 @@ impl Search {
         }
         make(self, Move::Time)
     }
-}
-
-/// An outage that was chosen may refuse mail until every server has had the new records for a whole TTL and every host
-/// has the new key.
-fn is_the_price(world: &World) -> bool {
-    world.outage.is_some_and(|since| {
-        since < TTL
-            || !world.all_hosts(Key::New)
-            || world.servers.iter().any(|v| v.set & NEW != NEW)
-    })
-}
-
-/// Whether a host that is plainly well with its old key is asked for while another is silent, or has changed one chain of two.
-fn another_may_be_down(world: &World, asked: &BTreeSet<Endpoint>) -> bool {
-    let may_be_down = |host: usize| {
-        let [rsa, ecdsa] = world.hosts[host];
-        world.host_is_silent(host) || rsa != ecdsa
-    };
-    let hosts = || 0..world.hosts.len();
-    let is_asked = |host: usize| asked.contains(&endpoint(host));
-    hosts().any(|host| is_asked(host) && !may_be_down(host))
-        && hosts().any(|host| !is_asked(host) && may_be_down(host))
 }

@@ -2,27 +2,34 @@
 
 use crate::judge;
 use crate::machine::{State, rrset};
-use crate::setting::wanted;
-use crate::world::{Key, NEW, OLD, World};
+use crate::setting::{Setting, wanted};
+use crate::world::{Key, PLACES, TTL, Version, World};
 use tlsa_rotate::rotation::decide::{Action, Decision};
 
 /// What is wrong with what a run concluded in this world.
-pub(crate) fn wrong(world: &World, state: &State, decision: &Decision) -> Option<String> {
-    if world.silent.is_some() {
+pub(crate) fn wrong(
+    world: &World,
+    state: &State,
+    decision: &Decision,
+    setting: &Setting,
+) -> Option<String> {
+    let (old, new) = (setting.records.old, setting.records.new);
+    if world.silent != 0 {
         return None; // what cannot be seen cannot be said
     }
     if decision.alarms.is_empty()
-        && let Some(why) = visible(world, state)
+        && let Some(why) = visible(world, state, setting)
     {
         return Some(format!("nothing is said, and {why}"));
     }
     for action in &decision.actions {
         match action {
             Action::ChangeZone(_) => {
-                let proposed = wanted(state, world.head.set);
-                let places = world.servers.iter().map(|v| v.set).chain([world.head.set]);
-                let mut now_refused = places.flat_map(|set| refused_by(world, set));
-                if let Some(host) = refused_by(world, proposed)
+                let head = world.heads[0].set;
+                let proposed = wanted(state, head);
+                let places = world.servers.iter().map(|v| v.set).chain([head]);
+                let mut now_refused = places.flat_map(|set| refused_by(world, set, setting));
+                if let Some(host) = refused_by(world, proposed, setting)
                     .into_iter()
                     .find(|host| !now_refused.any(|known| known == *host))
                 {
@@ -32,12 +39,12 @@ pub(crate) fn wrong(world: &World, state: &State, decision: &Decision) -> Option
                     ));
                 }
             }
-            Action::Deploy(_) if world.servers.iter().any(|v| v.set & NEW != NEW) => {
+            Action::Deploy(_) if world.servers.iter().any(|v| v.set & new != new) => {
                 return Some(
                     "a deployment is asked for while a server lacks the new records".into(),
                 );
             }
-            Action::RollBack(_) if world.servers.iter().any(|v| v.set & OLD != OLD) => {
+            Action::RollBack(_) if world.servers.iter().any(|v| v.set & old != old) => {
                 return Some("the old key is asked for while a server lacks its record".into());
             }
             _ => {}
@@ -47,10 +54,11 @@ pub(crate) fn wrong(world: &World, state: &State, decision: &Decision) -> Option
 }
 
 /// A refusal that the machine can see, or must suppose from the step it is in.
-fn visible(world: &World, state: &State) -> Option<String> {
-    for (set, host) in judge::refusals(world) {
+fn visible(world: &World, state: &State, setting: &Setting) -> Option<String> {
+    for (set, host) in judge::refusals(world, setting) {
         let served = world.servers.iter().any(|v| v.set == set);
-        let early = state.base_is_about && set == OLD && world.hosts[host] != [Key::Old; 2];
+        let early =
+            state.base_is_about && set == setting.records.old && world.hosts[host] != [Key::Old; 2];
         if served || early {
             return Some(format!("a sender with {set:04b} refuses mx{host}"));
         }
@@ -58,16 +66,13 @@ fn visible(world: &World, state: &State) -> Option<String> {
     None
 }
 
-fn refused_by(world: &World, set: u8) -> Vec<usize> {
+fn refused_by(world: &World, set: u8, setting: &Setting) -> Vec<usize> {
     let only = World {
-        servers: [crate::world::Version {
-            set,
-            lowered: false,
-        }; 2],
-        cached: [0; 16],
+        servers: [Version { set, ttl: TTL }; PLACES],
+        cached: [[0; 16]; PLACES],
         ..*world
     };
-    judge::refusals(&only)
+    judge::refusals(&only, setting)
         .into_iter()
         .map(|(_, host)| host)
         .collect()

@@ -1,7 +1,9 @@
 //! The judge: caches and senders simulated on their own, and the truth of what the machine writes down. It shares no code
 //! with `rotation::promise` or `rotation::exposure`.
 
-use crate::world::{FULL, Key, NEW, OLD, SOAK, TTL, VALID, World, listed};
+use crate::setting::Setting;
+use crate::world::{Key, PLACES, REPORTS, Records, SOAK, TTL, VALID, WEB, World, listed};
+use tlsa_rotate::rotation::emergency::Priority;
 use tlsa_rotate::rotation::step::Event;
 
 /// The record that lists a key of an algorithm; a stranger's key has none.
@@ -14,13 +16,20 @@ fn record(algorithm: usize, key: Key) -> Option<u8> {
 }
 
 /// Every pair of a record set that some sender holds or gets now and a host (by number) whose key it lacks.
-pub(crate) fn refusals(world: &World) -> Vec<(u8, usize)> {
-    let held = (1..16_u8).filter(|set| {
-        world.cached[usize::from(*set)] > 0 || world.servers.iter().any(|v| v.set == *set)
-    });
+pub(crate) fn refusals(world: &World, setting: &Setting) -> Vec<(u8, usize)> {
     let mut found = Vec::new();
-    for set in held {
+    for set in 1..16_u8 {
         for (number, host) in world.hosts.iter().enumerate() {
+            let zone = setting.zone_of(number);
+            let servers = (0..PLACES).filter(|server| setting.zone_of(*server) == zone);
+            let served = || {
+                servers
+                    .clone()
+                    .any(|server| world.servers[server].set == set)
+            };
+            if world.cached[zone][usize::from(set)] == 0 && !served() {
+                continue;
+            }
             let accepted = host.iter().enumerate().all(|(algorithm, key)| {
                 record(algorithm, *key).is_some_and(|record| set & record != 0)
             });
@@ -33,9 +42,9 @@ pub(crate) fn refusals(world: &World) -> Vec<(u8, usize)> {
 }
 
 /// The first refusal, in words.
-pub(crate) fn refusal(world: &World) -> Option<String> {
-    let (set, host) = *refusals(world).first()?;
-    let place = match world.cached[usize::from(set)] {
+pub(crate) fn refusal(world: &World, setting: &Setting) -> Option<String> {
+    let (set, host) = *refusals(world, setting).first()?;
+    let place = match world.cached[setting.zone_of(host)][usize::from(set)] {
         0 => "a server answers with".to_owned(),
         left => format!("for {left} more units a cache may hold"),
     };
@@ -50,29 +59,40 @@ pub(crate) fn refusal(world: &World) -> Option<String> {
 pub(crate) fn untrue(
     event: &Event,
     world: &World,
-    (signatures_end, hurried): (bool, bool),
+    setting: &Setting,
+    emergency: Option<Priority>,
 ) -> Option<String> {
-    let everywhere = |fits: &dyn Fn(u8) -> bool| world.all_servers(fits) && fits(world.head.set);
-    let lasts = |units: u8| !signatures_end || world.signed >= units.min(VALID);
+    let Records { old, new, staying } = setting.records;
+    let full = setting.records.full();
+    let everywhere = |fits: &dyn Fn(u8) -> bool| {
+        let zones = 0..setting.zones;
+        world.all_servers(fits) && zones.into_iter().all(|zone| fits(world.heads[zone].set))
+    };
+    let lasts = |units: u8| !setting.signatures_end || world.signed >= units.min(VALID);
+    let hosts_have = |key| setting.all_hosts(world, key);
+    let objects = |who: usize| world.objected[who] && emergency != Some(Priority::Security);
     let is_so = match event {
         // A signature must outlast the TTL and the wait that begins.
-        Event::PrepublishServed { .. } => everywhere(&|set| set == FULL) && lasts(3 * TTL),
-        Event::SwapOpened => everywhere(&|set| set == FULL) && lasts(TTL + SOAK),
+        Event::PrepublishServed { .. } => everywhere(&|set| set == full) && lasts(3 * TTL),
+        Event::SwapOpened => everywhere(&|set| set == full) && lasts(TTL + SOAK) && !objects(WEB),
         Event::HostsPresentedIncoming => {
-            world.all_hosts(Key::New) && everywhere(&|set| set == FULL) && lasts(TTL + SOAK)
+            hosts_have(Key::New) && everywhere(&|set| set == full) && lasts(TTL + SOAK)
         }
         Event::SoakPassed | Event::RetireDecided => {
-            world.all_hosts(Key::New)
-                && everywhere(&|set| set == FULL)
-                && (hurried || world.soaked >= SOAK)
+            hosts_have(Key::New)
+                && everywhere(&|set| set == full)
+                && (emergency.is_some() || world.soaked >= SOAK)
                 && lasts(TTL)
+                && !objects(REPORTS)
         }
-        Event::RetireServed => everywhere(&|set| set & OLD == 0 && set & NEW == NEW),
-        Event::WithdrawalDecided => world.all_hosts(Key::Old),
-        Event::WithdrawalServed => everywhere(&|set| set & NEW == 0 && set & OLD == OLD),
-        Event::ReinstatementServed { .. } | Event::ReturnOpened => everywhere(&|set| set == FULL),
-        Event::ReplacementServed { .. } => everywhere(&|set| set == NEW),
-        Event::ReplacementVerified => everywhere(&|set| set == NEW) && world.all_hosts(Key::New),
+        Event::RetireServed => everywhere(&|set| set == new | staying),
+        Event::WithdrawalDecided => hosts_have(Key::Old),
+        Event::WithdrawalServed => everywhere(&|set| set == old | staying),
+        Event::ReinstatementServed { .. } | Event::ReturnOpened => everywhere(&|set| set == full),
+        Event::ReplacementServed { .. } => everywhere(&|set| set == new | staying),
+        Event::ReplacementVerified => {
+            everywhere(&|set| set == new | staying) && hosts_have(Key::New)
+        }
         _ => true,
     };
     (!is_so).then(|| format!("{} was written down, and is not so", event.name()))

@@ -2,21 +2,21 @@
 
 use crate::mutants::Mutant;
 use crate::setting::Setting;
-use crate::world::{NEW, OLD, PLACES, SOAK, TTL, Wish, World};
-use std::collections::{BTreeSet, HashMap};
+use crate::world::{PLACES, Records, SOAK, TTL, Wish, World};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tlsa_rotate::rotation::association::Association;
 use tlsa_rotate::rotation::decide::{Action, Decision, decide};
 use tlsa_rotate::rotation::due::{Release, Rest};
 use tlsa_rotate::rotation::emergency::Priority;
-use tlsa_rotate::rotation::observation::Endpoint;
+use tlsa_rotate::rotation::observation::{Endpoint, TlsaName};
 use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
 use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
 
 /// The present of every state: time passes by moving the past away.
 const NOW: u64 = 1_000;
-/// Ages beyond this are equal: no gate of the model counts longer.
-const AGES: u64 = 2 * TTL as u64;
+/// The end of every certificate: later than anything in the model.
+pub(crate) const FAR: u64 = 1_000_000;
 
 /// A state of the machine with what the world asks of it, by number.
 pub(crate) struct State {
@@ -81,6 +81,55 @@ pub(crate) fn units(count: u8) -> Span {
     Span::seconds(u64::from(count))
 }
 
+/// The rotation after steps 1 and 2.
+fn begun(setting: &Setting) -> Rotation {
+    let Records { old, new, staying } = setting.records;
+    let endpoints: BTreeSet<_> = (0..PLACES).map(endpoint).collect();
+    let owners: BTreeSet<_> = endpoints.iter().map(Endpoint::tlsa_name).collect();
+    let mut aliases = BTreeMap::new();
+    if setting.aliased {
+        let target = TlsaName::new("tlsa.example.com.");
+        aliases = owners
+            .iter()
+            .map(|owner| (owner.clone(), target.clone()))
+            .collect();
+    }
+    let lies_at = |owner: &TlsaName| aliases.get(owner).unwrap_or(owner).clone();
+    let names: BTreeSet<_> = owners.iter().map(lies_at).collect();
+    let with_staying = rrset(old | staying);
+    let base: BTreeMap<_, _> = names
+        .iter()
+        .map(|n| (n.clone(), with_staying.clone()))
+        .collect();
+    let started = Event::Started {
+        endpoints,
+        current: rrset(old),
+        base: base.clone(),
+        ttl: names.iter().map(|n| (n.clone(), Ttl(TTL.into()))).collect(),
+    };
+    let mut rotation = apply(None, now(), &started).unwrap();
+    let mut facts = vec![
+        Event::KeyAdmitted {
+            not_after: Instant::from_unix(FAR),
+        },
+        Event::AssociationsComputed {
+            incoming: rrset(new),
+        },
+    ];
+    if staying != 0 || setting.aliased {
+        facts.push(Event::SurroundingsFound {
+            aliases,
+            base,
+            staying: rrset(staying),
+            satisfied: BTreeMap::new(),
+        });
+    }
+    for event in facts {
+        rotation = apply(Some(&rotation), now(), &event).unwrap();
+    }
+    rotation
+}
+
 impl Machine {
     /// The machine and its state after steps 1 and 2.
     pub(crate) fn new(setting: Setting, mutant: Mutant) -> (Self, Number) {
@@ -92,26 +141,7 @@ impl Machine {
             runs: HashMap::new(),
             older: HashMap::new(),
         };
-        let endpoints: BTreeSet<_> = (0..PLACES).map(endpoint).collect();
-        let names: Vec<_> = endpoints.iter().map(Endpoint::tlsa_name).collect();
-        let started = Event::Started {
-            endpoints,
-            current: rrset(OLD),
-            base: names.iter().map(|n| (n.clone(), rrset(OLD))).collect(),
-            ttl: names.iter().map(|n| (n.clone(), Ttl(TTL.into()))).collect(),
-        };
-        let mut rotation = apply(None, now(), &started).unwrap();
-        for event in [
-            Event::KeyAdmitted {
-                not_after: Instant::from_unix(1_000_000),
-            },
-            Event::AssociationsComputed {
-                incoming: rrset(NEW),
-            },
-        ] {
-            rotation = apply(Some(&rotation), now(), &event).unwrap();
-        }
-        let first = machine.number(rotation);
+        let first = machine.number(begun(&setting));
         (machine, first)
     }
 
@@ -136,13 +166,19 @@ impl Machine {
             absent: bits(&requirement.absent),
             base_is_about: match (rotation.step, rotation.published) {
                 (Step::Prepublishing, _) => true,
-                (Step::Waiting, Some(published)) => published.t_all + units(TTL) > now(),
+                (Step::Waiting, Some(published)) => {
+                    published.t_all + units(self.longest_ttl()) > now()
+                }
                 _ => false,
             },
             rotation: rotation.clone(),
         });
         self.numbers.insert(rotation, number);
         number
+    }
+
+    fn longest_ttl(&self) -> u8 {
+        self.setting.sets_ttl.iter().copied().fold(TTL, u8::max)
     }
 
     /// A state without what changes no decision: old ages are equal, and what a step does not ask for is forgotten.
@@ -166,7 +202,8 @@ impl Machine {
         );
         rotation.published = rotation.published.filter(|_| counts);
         if let Some(published) = &mut rotation.published {
-            published.t_all = at(age(published.t_all, AGES));
+            // No gate of the model counts longer.
+            published.t_all = at(age(published.t_all, u64::from(2 * self.longest_ttl())));
         }
         rotation.released &= self.setting.standby && rotation.step <= Step::Verified;
         rotation.signed_until = None;
@@ -228,9 +265,9 @@ impl Machine {
     pub(crate) fn run(&mut self, number: Number, world: &World) -> Outcome {
         // Caches, and what only the judge keeps, are nothing a run can see.
         let visible = World {
-            cached: [0; 16],
+            cached: [[0; 16]; PLACES],
             regressed: [false; PLACES],
-            ttl_was_lowered: false,
+            ttl_was_set: 0,
             soaked: 0,
             outage: None,
             ..*world
@@ -282,8 +319,9 @@ impl Machine {
             }
         };
         match self.mutant {
-            Mutant::NewTtlIsUsed => ttl_is(world.servers.iter().map(|v| v.ttl()).max().unwrap()),
-            Mutant::HighWaterMarkIgnored => ttl_is(world.head.ttl()),
+            Mutant::NewTtlIsUsed => ttl_is(world.servers.iter().map(|v| v.ttl).max().unwrap()),
+            Mutant::HighWaterMarkIgnored => ttl_is(world.heads[0].ttl),
+            Mutant::HigherTtlIgnored if rotation.step == Step::Waiting => ttl_is(TTL),
             Mutant::HeldIsForgotten => believed.held = None,
             _ => {}
         }

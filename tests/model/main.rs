@@ -104,6 +104,31 @@ fn an_emergency_with_security_first_refuses_for_one_ttl_at_most() {
 }
 
 #[test]
+fn however_many_places_are_silent_nobody_is_refused() {
+    holds(Setting::SILENCE, 14_306);
+}
+
+#[test]
+fn a_ttl_that_is_raised_or_lowered_on_the_way_refuses_nothing() {
+    holds(Setting::TTLS, 26_748);
+}
+
+#[test]
+fn a_key_that_stays_keeps_its_record() {
+    holds(Setting::STAYING, 4_669);
+}
+
+#[test]
+fn one_certificate_in_two_zones_waits_for_both() {
+    holds(Setting::ZONES, 3_401);
+}
+
+#[test]
+fn what_others_object_holds_and_opens_nothing() {
+    holds(Setting::OBJECTIONS, 5_012);
+}
+
+#[test]
 fn what_cannot_be_prevented_is_said_and_made_no_worse() {
     holds(Setting::FAULTS, 38_520);
 }

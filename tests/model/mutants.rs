@@ -50,6 +50,14 @@ pub(crate) enum Mutant {
     AlarmsAreSilent,
     /// The retirement is pressed on although a host is seen with the old key.
     RetiresOnWhateverHostsDo,
+    /// The record of a key that stays is not demanded.
+    StayingIsNotDemanded,
+    /// What one zone serves is taken for what every zone serves.
+    OneZoneIsEnough,
+    /// Nobody listens to the Web PKI and to senders' reports.
+    ObjectionsIgnored,
+    /// A larger TTL that is met is noted, and the wait does not ask for it.
+    HigherTtlIgnored,
 }
 
 /// What counts as caught.
@@ -148,4 +156,16 @@ pub(crate) const ALL: &[(Mutant, Setting, Proof)] = &[
         Setting::FAULTS,
         Proof::Untruth,
     ),
+    (
+        Mutant::StayingIsNotDemanded,
+        Setting::STAYING,
+        Proof::Refusal,
+    ),
+    (Mutant::OneZoneIsEnough, Setting::ZONES, Proof::Refusal),
+    (
+        Mutant::ObjectionsIgnored,
+        Setting::OBJECTIONS,
+        Proof::Untruth,
+    ),
+    (Mutant::HigherTtlIgnored, Setting::TTLS, Proof::Refusal),
 ];

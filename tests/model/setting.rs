@@ -2,21 +2,30 @@
 
 use crate::machine::State;
 use crate::mutants::Mutant;
-use crate::world::{FULL, Key, LOW, Move, NEW, OLD, PLACES, Wish, World};
+use crate::world::{HIGH, Host, Key, LOW, Move, PLACES, REPORTS, Records, WEB, Wish, World};
 use tlsa_rotate::rotation::emergency::Priority;
 use tlsa_rotate::rotation::step::Step;
+use tlsa_rotate::rotation::wait;
 
 /// The freedoms of a model.
 #[allow(clippy::struct_excessive_bools)] // each freedom is given or not
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Setting {
     pub(crate) name: &'static str,
+    /// Which keys are replaced, and which stay.
+    pub(crate) records: Records,
+    /// One zone with two servers and the names of two hosts, or two zones with one each.
+    pub(crate) zones: usize,
+    /// Both hosts' TLSA names are aliases of one (RFC 7671 §6).
+    pub(crate) aliased: bool,
     /// RSA and ECDSA records and chains move one at a time; else together.
     pub(crate) halves: bool,
-    /// Servers, or hosts, fall silent.
-    pub(crate) silence: bool,
-    /// The TTL may be lowered.
-    pub(crate) lowers_ttl: bool,
+    /// How many servers and hosts fall silent at the same time, at most.
+    pub(crate) silence: u32,
+    /// The TTLs that a person may set: once, before anything is published.
+    pub(crate) sets_ttl: &'static [u8],
+    /// They may do so twice, at any time.
+    pub(crate) sets_ttl_again: bool,
     /// Runs are killed between writes.
     pub(crate) kills: bool,
     /// People ask for abort and rollback.
@@ -27,6 +36,8 @@ pub(crate) struct Setting {
     pub(crate) signatures_end: bool,
     /// The key is declared compromised at any time.
     pub(crate) emergency: Option<Priority>,
+    /// The Web PKI and reports of senders speak against the incoming certificate at any time.
+    pub(crate) objections: bool,
     /// What cannot be prevented: deployment before its time or of a stranger's key, hosts put back after the retirement,
     /// servers that go back at any time, and versions that no check has passed.
     pub(crate) faults: bool,
@@ -36,14 +47,19 @@ impl Setting {
     /// Everything that people, servers and hosts do under the assumptions.
     pub(crate) const WHOLE: Self = Self {
         name: "whole",
+        records: Records::PAIR,
+        zones: 1,
+        aliased: false,
         halves: true,
-        silence: true,
-        lowers_ttl: true,
+        silence: 1,
+        sets_ttl: &[LOW],
+        sets_ttl_again: false,
         kills: true,
         ways_back: true,
         standby: false,
         signatures_end: false,
         emergency: None,
+        objections: false,
         faults: false,
     };
     const SMALL: Self = Self {
@@ -59,9 +75,9 @@ impl Setting {
     pub(crate) const SIGNATURES: Self = Self {
         name: "signatures",
         signatures_end: true,
-        silence: false,
+        silence: 0,
         ways_back: false,
-        lowers_ttl: false,
+        sets_ttl: &[],
         ..Self::SMALL
     };
     pub(crate) const DELIVERY: Self = Self {
@@ -78,9 +94,43 @@ impl Setting {
         name: "faults",
         faults: true,
         // What cannot be seen cannot be said: silence only withholds here.
-        silence: false,
+        silence: 0,
         kills: false,
-        lowers_ttl: false,
+        sets_ttl: &[],
+        ..Self::SMALL
+    };
+    /// Any number of places fall silent at the same time.
+    pub(crate) const SILENCE: Self = Self {
+        name: "silence of any places",
+        silence: 4,
+        ..Self::SMALL
+    };
+    /// The TTL is raised or lowered at any time.
+    pub(crate) const TTLS: Self = Self {
+        name: "TTL raised or lowered",
+        sets_ttl: &[LOW, HIGH],
+        sets_ttl_again: true,
+        silence: 0,
+        ..Self::SMALL
+    };
+    /// The ECDSA key stays, and its record with it; the records lie behind aliases.
+    pub(crate) const STAYING: Self = Self {
+        name: "a key that stays, behind aliases",
+        records: Records::RSA_ALONE,
+        aliased: true,
+        halves: true,
+        ..Self::SMALL
+    };
+    pub(crate) const ZONES: Self = Self {
+        name: "two zones",
+        zones: 2,
+        silence: 0,
+        ..Self::SMALL
+    };
+    pub(crate) const OBJECTIONS: Self = Self {
+        name: "objections",
+        objections: true,
+        silence: 0,
         ..Self::SMALL
     };
     pub(crate) const SMALLEST: Self = Self::SMALL;
@@ -94,13 +144,13 @@ impl Setting {
         }
         self.zone(&mut moves, world, state, mutant);
         self.servers(&mut moves, world, step);
-        if self.silence {
-            let places = u8::try_from(2 * PLACES).unwrap();
-            let silences = (0..places).map(Some).chain([None]);
-            moves.extend(silences.filter(|s| *s != world.silent).map(Move::Silent));
-        }
+        let silences = (0..16_u8).filter(|places| places.count_ones() <= self.silence);
+        moves.extend(silences.filter(|s| *s != world.silent).map(Move::Silent));
         if self.signatures_end {
             moves.push(Move::Resign);
+        }
+        if self.objections {
+            moves.extend([WEB, REPORTS].map(Move::Object));
         }
         self.hosts(&mut moves, world, state);
         if self.ways_back {
@@ -118,38 +168,69 @@ impl Setting {
     fn zone(&self, moves: &mut Vec<Move>, world: &World, state: &State, mutant: Mutant) {
         let step = state.step;
         let over = step.is_the_end();
-        if wanted(state, world.head.set) != world.head.set && step != Step::Hashed && !over {
-            moves.push(Move::Merge);
-        }
+        let Records { old, new, staying } = self.records;
         // Assumption A1: what is merged has passed the check, that everything demanded is in it.
         let demanded = match mutant {
             Mutant::NoPreMergeCheck => 0,
             Mutant::BothAreNotDemanded => match step {
-                Step::Deployed | Step::Verified | Step::Retiring | Step::Retired => NEW,
-                _ => OLD,
+                Step::Deployed | Step::Verified | Step::Retiring | Step::Retired => new,
+                _ => old,
             },
+            Mutant::StayingIsNotDemanded => state.present & !staying,
             _ => state.present,
         };
-        for set in 1..=FULL {
-            let half = set & OLD != 0 && set & OLD != OLD || set & NEW != 0 && set & NEW != NEW;
-            let passes = set & demanded == demanded || self.faults;
-            if set != world.head.set && passes && (self.halves || !half) && (!over || self.faults) {
-                moves.push(Move::MergeOther(set));
+        for zone in 0..self.zones {
+            let head = world.heads[zone];
+            if wanted(state, head.set) != head.set && step != Step::Hashed && !over {
+                moves.push(Move::Merge(zone));
+            }
+            for set in 1..=self.records.full() {
+                let half = |records: u8| set & records != 0 && set & records != records;
+                let is_half = half(old) || half(new);
+                let passes = set & demanded == demanded || self.faults;
+                let may = passes && (self.halves || !is_half) && (!over || self.faults);
+                if set != head.set && set & !self.records.full() == 0 && may {
+                    moves.push(Move::MergeOther(zone, set));
+                }
+            }
+            let (times, in_time) = if self.sets_ttl_again {
+                (2, !over)
+            } else {
+                (1, step == Step::Hashed)
+            };
+            if world.ttl_was_set < times && in_time {
+                // Assumption A9: what was raised is noted before it is lowered.
+                let noted = u32::from(head.ttl) <= wait::ttl_old(&state.rotation).0;
+                let others = self.sets_ttl.iter();
+                let others = others.filter(|ttl| **ttl > head.ttl || (noted && **ttl < head.ttl));
+                moves.extend(others.map(|ttl| Move::SetTtl(zone, *ttl)));
             }
         }
-        if self.lowers_ttl && !world.ttl_was_lowered && step == Step::Hashed {
-            moves.push(Move::LowerTtl);
-        }
+    }
+
+    /// The zone that a server serves, or the records of a host lie in.
+    pub(crate) fn zone_of(&self, place: usize) -> usize {
+        if self.zones > 1 { place } else { 0 }
+    }
+
+    /// Whether every host presents this key where one is replaced.
+    pub(crate) fn all_hosts(&self, world: &World, key: Key) -> bool {
+        let replaced = |host: &Host| {
+            (0..2_usize)
+                .all(|algorithm| !self.records.replaces(algorithm) || host[algorithm] == key)
+        };
+        world.hosts.iter().all(replaced)
     }
 
     fn servers(&self, moves: &mut Vec<Move>, world: &World, step: Step) {
         // Assumption A4: after the swap has opened no server goes back.
         let may_regress = self.faults || step < Step::SwapOpen;
         for server in 0..PLACES {
-            if world.servers[server] != world.head && !world.regressed[server] {
+            let head = world.heads[self.zone_of(server)];
+            if world.servers[server] != head && !world.regressed[server] {
                 moves.push(Move::Load(server));
             }
-            let has_new = world.servers[server].set & NEW != 0;
+            let has_new = world.servers[server].set & self.records.new != 0;
             if may_regress && has_new && !world.regressed[server] {
                 moves.push(Move::Regress(server));
             }
@@ -166,7 +247,8 @@ impl Setting {
         let may_put_back = swap || step == Step::RollingBack;
         for (host, keys) in world.hosts.iter().enumerate() {
             for (algorithm, key) in keys.iter().enumerate() {
-                if !self.halves && algorithm > 0 {
+                let moves_along = !self.halves && algorithm > 0;
+                if moves_along || !self.records.replaces(algorithm) {
                     continue;
                 }
                 if (may_deploy || self.faults) && *key != Key::New {
@@ -194,19 +276,21 @@ impl Setting {
         };
         match action {
             Move::Time => next.pass(self.signatures_end),
-            Move::Merge => next.head.set = wanted(state, world.head.set),
-            Move::MergeOther(set) => next.head.set = set,
-            Move::LowerTtl => {
-                next.ttl_was_lowered = true;
-                next.head.lowered = true;
-                assert!(next.head.ttl() == LOW);
+            Move::Merge(zone) => {
+                next.heads[zone].set = wanted(state, world.heads[zone].set);
             }
-            Move::Load(server) => next.servers[server] = world.head,
+            Move::MergeOther(zone, set) => next.heads[zone].set = set,
+            Move::SetTtl(zone, ttl) => {
+                next.ttl_was_set += 1;
+                next.heads[zone].ttl = ttl;
+            }
+            Move::Load(server) => next.servers[server] = world.heads[self.zone_of(server)],
             Move::Regress(server) => {
-                next.servers[server] = crate::world::Version::BASE;
+                next.servers[server] = self.records.base();
                 next.regressed[server] = true;
             }
-            Move::Silent(place) => next.silent = place,
+            Move::Object(who) => next.objected[who] = !world.objected[who],
+            Move::Silent(places) => next.silent = places,
             Move::Deploy(host, algorithm) => put(&mut next, host, algorithm, Key::New),
             Move::PutBack(host, algorithm) => put(&mut next, host, algorithm, Key::Old),
             Move::Renew(host) => next.hosts[host] = [Key::Strange; 2],

@@ -1,8 +1,8 @@
 //! What a run sees of the model's world, as a weakened machine may see it.
 
-use crate::machine::{Machine, endpoint, key, now, rrset, units};
+use crate::machine::{FAR, Machine, endpoint, key, now, rrset, units};
 use crate::mutants::Mutant;
-use crate::world::{FULL, Key, LOW, PLACES, Version, World};
+use crate::world::{Key, LOW, PLACES, REPORTS, WEB, World};
 use std::collections::{BTreeMap, BTreeSet};
 use tlsa_rotate::rotation::association::Association;
 use tlsa_rotate::rotation::observation::{
@@ -10,35 +10,37 @@ use tlsa_rotate::rotation::observation::{
 };
 use tlsa_rotate::rotation::step::{Rotation, Step};
 use tlsa_rotate::rotation::timing::{Instant, Ttl};
-use tlsa_rotate::rotation::witness::Witness;
+use tlsa_rotate::rotation::witness::{ReportedFailure, Witness};
 
 impl Machine {
     /// What a run sees, as the mutant sees it.
     pub(crate) fn look(&self, rotation: &Rotation, world: &World) -> Observation {
         let mutant = self.mutant;
-        let both = rrset(FULL);
+        let both = rrset(self.setting.records.full());
         let wanted = rotation.requirement().applied_to(&both);
         let mut observation = Observation {
             at: now(),
             merged: BTreeMap::new(),
             served: BTreeMap::new(),
             presented: BTreeMap::new(),
-            witness: Witness::default(),
+            witness: self.heard(world),
         };
         let flatters_zone = mutant == Mutant::NoReobservation && rotation.step == Step::Waiting;
-        let merged_is = if flatters_zone || mutant == Mutant::HeadIsNotAsked {
-            wanted.clone()
-        } else {
-            rrset(world.head.set)
-        };
-        let committed = mutant == Mutant::ClockFromTheCommit && rrset(world.head.set) == wanted;
         for host in 0..PLACES {
-            let name = endpoint(host).tlsa_name();
+            let zone = self.setting.zone_of(host);
+            let head = rrset(world.heads[zone].set);
+            let committed = mutant == Mutant::ClockFromTheCommit && head == wanted;
+            let merged_is = if flatters_zone || mutant == Mutant::HeadIsNotAsked {
+                wanted.clone()
+            } else {
+                head
+            };
+            let name = rotation.name_of(&endpoint(host));
             observation
                 .merged
-                .insert(name.clone(), Seen::Known(merged_is.clone()));
+                .insert(name.clone(), Seen::Known(merged_is));
             let mut servers = BTreeMap::new();
-            for server in 0..PLACES {
+            for server in (0..PLACES).filter(|s| self.setting.zone_of(*s) == zone) {
                 let remembered = mutant == Mutant::SightingsAddUp && world.sighted[server];
                 let flatter = flatters_zone
                     || committed
@@ -54,11 +56,52 @@ impl Machine {
                 }
             }
             observation.served.insert(name, servers);
+            if mutant == Mutant::OneZoneIsEnough && host > 0 {
+                // Whatever the first name's servers and HEAD say is taken for the second's too.
+                let first = rotation.name_of(&endpoint(0));
+                let name = rotation.name_of(&endpoint(host));
+                let merged = observation.merged[&first].clone();
+                observation.merged.insert(name.clone(), merged);
+                let served = observation.served[&first].clone();
+                observation.served.insert(name, served);
+            }
             observation
                 .presented
                 .insert(endpoint(host), offers(mutant, rotation.step, world, host));
         }
         observation
+    }
+
+    /// What others say, as far as somebody listens.
+    fn heard(&self, world: &World) -> Witness {
+        let mut witness = Witness::default();
+        if !self.setting.objections || self.mutant == Mutant::ObjectionsIgnored {
+            return witness;
+        }
+        let against = if world.objected[WEB] {
+            vec!["no CA that counts".to_owned()]
+        } else {
+            Vec::new()
+        };
+        let domain = "example.com".to_owned();
+        witness.web.insert(domain, Seen::Known(against));
+        let failure = ReportedFailure {
+            begin: now(),
+            end: now(),
+            sender: "a sender".into(),
+            report: "1".into(),
+            host: endpoint(0).host,
+            result: "validation-failure".into(),
+            sessions: 1,
+            saw: BTreeSet::new(),
+        };
+        let failures = if world.objected[REPORTS] {
+            vec![failure]
+        } else {
+            Vec::new()
+        };
+        witness.reports = Some(Seen::Known(failures));
+        witness
     }
 
     fn answer(
@@ -67,7 +110,7 @@ impl Machine {
         server: usize,
         flattered: Option<&BTreeSet<Association>>,
     ) -> Seen<ServedRrset> {
-        let version: Version = world.servers[server];
+        let version = world.servers[server];
         if flattered.is_none() && world.server_is_silent(server) {
             return Seen::Unknown("timed out".into());
         }
@@ -85,7 +128,7 @@ impl Machine {
         let ttl = if self.mutant == Mutant::ClockFromTheCommit && flattered.is_some() {
             LOW
         } else {
-            version.ttl()
+            version.ttl
         };
         Seen::Known(ServedRrset {
             associations: flattered.cloned().unwrap_or_else(|| rrset(version.set)),
@@ -113,7 +156,7 @@ fn offers(
             Key::New => key(bit + 2),
             Key::Strange => key(bit + 8),
         };
-        let not_after = Instant::from_unix(1_000_000);
+        let not_after = Instant::from_unix(FAR);
         Seen::Known(Offer::Key(Presented::of_key(key, not_after)))
     };
     let see = |algorithm: usize| {
