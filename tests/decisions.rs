@@ -21,6 +21,7 @@ use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
 use tlsa_rotate::rotation::timeline::look_ahead;
 use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
+use tlsa_rotate::rotation::wait;
 use tlsa_rotate::rotation::witness::{Objection, ReportedFailure, Witness};
 
 const START: u64 = 1_795_392_000; // 2026-11-23T00:00:00Z
@@ -422,26 +423,71 @@ fn the_first_use_of_dane_publishes_both_keys_at_once() {
 
 #[test]
 fn a_certificate_that_ends_too_soon_is_not_published() {
-    let rotation = apply(
-        Some(&started()),
-        hours(0),
-        &Event::KeyAdmitted {
-            not_after: hours(48),
-        },
-    )
-    .unwrap();
-    let rotation = apply(
-        Some(&rotation),
-        hours(0),
-        &Event::AssociationsComputed {
-            incoming: set(&[2]),
-        },
-    )
-    .unwrap();
-    assert!(matches!(
-        blockers(&rotation, 0, &world(0, &[1], 1))[..],
-        [Blocker::ExpiresTooSoon { .. }]
-    ));
+    let needed_until = hours(0) + wait::remaining(&started(), &Policy::default());
+    let second_before = Instant::from_unix(needed_until.unix() - 1);
+    for (not_after, lasts) in [
+        (hours(48), false),
+        (second_before, false),
+        (needed_until, true),
+    ] {
+        let facts = [
+            Event::KeyAdmitted { not_after },
+            Event::AssociationsComputed {
+                incoming: set(&[2]),
+            },
+        ];
+        let rotation = facts.iter().fold(started(), |rotation, fact| {
+            apply(Some(&rotation), hours(0), fact).unwrap()
+        });
+        let decision = decide(&rotation, hours(0), &world(0, &[1], 1), &Policy::default());
+        if lasts {
+            assert_eq!(decision.event, Some(Event::PrepublishDecided));
+        } else {
+            assert_eq!(
+                decision.blockers,
+                [Blocker::ExpiresTooSoon {
+                    not_after,
+                    needed_until
+                }]
+            );
+        }
+    }
+}
+
+#[test]
+fn a_rotation_is_of_keys_named_by_their_3_1_1_association() {
+    let record = |text: &str| -> Association {
+        let (numbers, byte) = text.rsplit_once(' ').unwrap();
+        format!("{numbers} {}", byte.repeat(32)).parse().unwrap()
+    };
+    let begin = |current: &[&str]| {
+        let event = Event::Started {
+            endpoints: BTreeSet::from([mx()]),
+            current: current.iter().map(|text| record(text)).collect(),
+            base: BTreeMap::new(),
+            ttl: BTreeMap::new(),
+        };
+        apply(None, hours(0), &event)
+            .err()
+            .map(|refused| refused.why)
+    };
+    let not_of_a_leaf = Some("only associations of usage 3 are rotated");
+    let no_key = Some("there is no `3 1 1` association of a key");
+    assert_eq!(begin(&["3 1 1 01"]), None);
+    assert_eq!(
+        begin(&["3 1 1 01", "3 0 1 02"]),
+        None,
+        "another form beside it"
+    );
+    assert_eq!(begin(&["3 1 1 01", "2 1 1 02"]), not_of_a_leaf);
+    assert_eq!(begin(&["3 1 1 01", "1 1 1 02"]), not_of_a_leaf);
+    assert_eq!(
+        begin(&["3 1 1 01", "3 1 2 02"]),
+        not_of_a_leaf,
+        "half a SHA-512"
+    );
+    assert_eq!(begin(&["3 0 1 02"]), no_key);
+    assert_eq!(begin(&[]), Some("no key is in use"));
 }
 
 #[test]

@@ -10,155 +10,21 @@
     missing_docs
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
-use tlsa_rotate::rotation::association::Association;
+mod decision_support;
+
+use decision_support::{World, after, at, hours, mx};
+use std::collections::BTreeSet;
 use tlsa_rotate::rotation::blocker::Blocker;
 use tlsa_rotate::rotation::deadline::Of;
 use tlsa_rotate::rotation::decide::{Action, Decision, decide};
 use tlsa_rotate::rotation::due::{Due, Release, Rest};
 use tlsa_rotate::rotation::emergency::Priority;
-use tlsa_rotate::rotation::observation::{
-    Authority, Endpoint, KeyAlgorithm, Observation, Offer, Presented, Seen, ServedRrset,
-    SignatureWindow,
-};
+use tlsa_rotate::rotation::observation::{Endpoint, Seen};
 use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
 use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
-use tlsa_rotate::rotation::witness::Witness;
-
-const START: u64 = 1_795_392_000; // 2026-11-23T00:00:00Z
-
-fn key(byte: u8) -> Association {
-    Association::dane_ee_spki_sha256([byte; 32])
-}
-
-fn set(keys: &[u8]) -> BTreeSet<Association> {
-    keys.iter().map(|byte| key(*byte)).collect()
-}
-
-fn mx(number: u8) -> Endpoint {
-    Endpoint {
-        host: format!("mx{number}.example.com"),
-        port: 25,
-    }
-}
-
-fn hours(n: u64) -> Instant {
-    Instant::from_unix(START) + Span::hours(n)
-}
-
-/// Three hosts, one key; TTL one hour. The rotation after the events of `way`, each at its hour.
-fn after(way: &[(u64, Event)]) -> Rotation {
-    let hosts = [1, 2, 3].map(mx);
-    let names = hosts.each_ref().map(Endpoint::tlsa_name);
-    let started = Event::Started {
-        endpoints: hosts.into(),
-        current: set(&[1]),
-        base: names.iter().map(|n| (n.clone(), set(&[1]))).collect(),
-        ttl: names.iter().map(|n| (n.clone(), Ttl(3600))).collect(),
-    };
-    let admitted = Event::KeyAdmitted {
-        not_after: hours(24 * 100),
-    };
-    let computed = Event::AssociationsComputed {
-        incoming: set(&[2]),
-    };
-    let first = [(0, admitted), (0, computed), (0, Event::PrepublishDecided)];
-    let begun = apply(None, hours(0), &started).unwrap();
-    first
-        .iter()
-        .chain(way)
-        .fold(begun, |rotation, (hour, event)| {
-            apply(Some(&rotation), hours(*hour), event).unwrap()
-        })
-}
-
-/// The way to a step: served at hour 1, open at 26, deployed at 27, verified at 51.
-fn at(step: Step) -> Rotation {
-    let way = [
-        (1, Event::PrepublishServed { ttl: Ttl(3600) }),
-        (26, Event::SwapOpened),
-        (27, Event::HostsPresentedIncoming),
-        (51, Event::SoakPassed),
-        (51, Event::RetireDecided),
-    ];
-    let events = match step {
-        Step::Prepublishing => 0,
-        Step::Waiting => 1,
-        Step::SwapOpen => 2,
-        Step::Deployed => 3,
-        Step::Verified => 4,
-        Step::Retiring => 5,
-        other => panic!("{other}"),
-    };
-    let rotation = after(&way[..events]);
-    assert_eq!(rotation.step, step);
-    rotation
-}
-
-struct World {
-    zone: Vec<u8>,
-    presents: [u8; 3],
-    signed_until: u64,
-    live_until: u64,
-}
 
 impl World {
-    fn of(zone: &[u8], presents: [u8; 3]) -> Self {
-        Self {
-            zone: zone.to_vec(),
-            presents,
-            signed_until: 9_999,
-            live_until: 9_999,
-        }
-    }
-
-    /// What a run sees; a host that presents 0 does not answer.
-    fn seen(&self, hour: u64) -> Observation {
-        let mut observation = Observation {
-            at: hours(hour),
-            merged: BTreeMap::new(),
-            served: BTreeMap::new(),
-            presented: BTreeMap::new(),
-            witness: Witness::default(),
-        };
-        for (number, presents) in (1..).zip(self.presents) {
-            let served = Seen::Known(ServedRrset {
-                associations: set(&self.zone),
-                ttl: Ttl(3600),
-                signature: SignatureWindow {
-                    inception: hours(0),
-                    expiration: hours(self.signed_until),
-                },
-                replayable_until: hours(self.signed_until + 7),
-            });
-            let name = mx(number).tlsa_name();
-            observation
-                .merged
-                .insert(name.clone(), Seen::Known(set(&self.zone)));
-            observation.served.insert(
-                name,
-                BTreeMap::from([(Authority("ns1 192.0.2.1:53".into()), served)]),
-            );
-            let offer = match presents {
-                0 => Seen::Unknown("timed out".into()),
-                byte => Seen::Known(Offer::Key(Presented::of_key(
-                    key(byte),
-                    hours(self.live_until),
-                ))),
-            };
-            let offers = BTreeMap::from([
-                (KeyAlgorithm::Ecdsa, offer),
-                (KeyAlgorithm::Rsa, Seen::Known(Offer::NotOffered)),
-            ]);
-            observation.presented.insert(
-                mx(number),
-                BTreeMap::from([("192.0.2.25".to_owned(), offers)]),
-            );
-        }
-        observation
-    }
-
     fn decide(&self, rotation: &Rotation, hour: u64, policy: &Policy) -> Decision {
         decide(rotation, hours(hour), &self.seen(hour), policy)
     }
@@ -241,7 +107,24 @@ fn ends_of_certificates_that_come_too_early_are_said_as_soon_as_they_can_be_know
     let found = seen(&at(Step::SwapOpen), late, 9_999, &policy);
     assert_eq!(found, [(Of::Incoming, hours(late + 24))]);
     let world = World::of(&[1, 2], [1; 3]);
+    // A stranger's certificate is not the live one, and once every host has changed none is.
+    let short = |presents| World {
+        live_until: 28,
+        ..World::of(&[1, 2], presents)
+    };
+    let stranger = short([9; 3]).decide(&at(Step::Waiting), 20, &policy);
+    assert_eq!(stranger.deadlines, []);
+    let live = short([1; 3]).decide(&at(Step::SwapOpen), 29, &policy);
+    assert_eq!(live.deadlines[0].of, Of::Live);
+    assert!(
+        live.deadlines[0]
+            .way_out()
+            .starts_with("renew the live certificate")
+    );
+    let back = short([2, 2, 1]).decide(&at(Step::Deployed), 29, &policy);
+    assert_eq!(back.deadlines, []);
     let told = world.decide(&at(Step::SwapOpen), late, &policy).deadlines[0];
+    assert!(told.way_out().starts_with("renew the incoming certificate"));
     assert_eq!(
         told.to_string(),
         "the incoming certificate ends on 2027-03-03T00:00:00Z, before the rotation can be over on 2027-03-03T01:00:00Z"
@@ -360,6 +243,38 @@ fn nothing_leaves_the_zone_while_a_host_was_seen_that_needs_it() {
     assert!(asks([2; 3]));
     assert!(!asks([2, 2, 1]), "one has the old key");
     assert!(!asks([2, 2, 0]), "silence is no yes");
+    let request = Event::AbortRequested {
+        reason: "asked".into(),
+    };
+    let rolling = apply(Some(&at(Step::SwapOpen)), hours(27), &request).unwrap();
+    let withdrawing = apply(Some(&rolling), hours(28), &Event::WithdrawalDecided).unwrap();
+    for (presents, asks) in [([1; 3], true), ([1, 1, 2], false), ([1, 1, 0], false)] {
+        let decision = World::of(&[1, 2], presents).decide(&withdrawing, 29, &Policy::default());
+        let change = Action::ChangeZone(withdrawing.requirement());
+        let expected = if asks { vec![change] } else { Vec::new() };
+        assert_eq!(decision.actions, expected, "{presents:?}");
+    }
+}
+
+#[test]
+fn an_outage_that_was_chosen_ends_when_the_last_cache_has_run_out_and_not_before() {
+    let declared = Event::EmergencyDeclared {
+        priority: Priority::Security,
+        reason: "stolen".into(),
+    };
+    let served = Event::ReplacementServed { ttl: Ttl(3600) };
+    let replaced = after(&[(1, declared), (2, served)]);
+    let world = World::of(&[2], [2; 3]);
+    let second_before = Instant::from_unix(hours(3).unix() - 1);
+    let mut early = world.seen(2);
+    early.at = second_before;
+    let waits = decide(&replaced, second_before, &early, &Policy::default());
+    assert_eq!(waits.event, None);
+    assert_eq!(waits.look_again_at, Some(hours(3)));
+    let over = world.decide(&replaced, 3, &Policy::default());
+    assert_eq!(over.event, Some(Event::ReplacementVerified));
+    let late = world.decide(&replaced, 40, &Policy::default());
+    assert_eq!(late.event, Some(Event::ReplacementVerified));
 }
 
 #[test]

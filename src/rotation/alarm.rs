@@ -70,7 +70,7 @@ pub fn alarms(rotation: &Rotation, now: Instant, observation: &Observation) -> V
         if alarms.contains_key(&risk) {
             continue;
         }
-        let recovers = recovers(rotation, now);
+        let recovers = recovers(rotation, now, &breach);
         let alarm = Alarm {
             since: rotation.risks.get(&risk).copied().unwrap_or(now),
             plan: plan(rotation, observation, &exposure, &risk, &breach, recovers),
@@ -115,8 +115,11 @@ fn place_of(presenter: &Presenter) -> String {
     }
 }
 
-/// When every cache holds what the step demands, if its publication is complete and time alone remains.
-fn recovers(rotation: &Rotation, now: Instant) -> Option<Instant> {
+/// When every cache holds what the step demands, if that lists the key, its publication is complete and time alone remains.
+fn recovers(rotation: &Rotation, now: Instant, breach: &Breach) -> Option<Instant> {
+    if !rotation.requirement().present.contains(&breach.key) {
+        return None;
+    }
     let published = rotation.published?;
     let at = wait::caches_empty_of_base(rotation, published);
     (at > now).then_some(at)
@@ -130,15 +133,20 @@ fn plan(
     breach: &Breach,
     recovers: Option<Instant>,
 ) -> Vec<String> {
-    let mut plan = Vec::new();
     if let (Step::Replacing | Step::Replaced, Presenter::Host { endpoint, .. }) =
         (rotation.step, &breach.presenter)
-        && risk.trouble == Trouble::OldKeyAgain
+        && matches!(risk.trouble, Trouble::OldKeyAgain | Trouble::UnknownKey)
     {
+        let why = if risk.trouble == Trouble::OldKeyAgain {
+            "its key is the compromised one"
+        } else {
+            "security goes first, and that key is the one that the zone is to list"
+        };
         return vec![format!(
-            "put the incoming certificate and key on {endpoint} now: its key is the compromised one"
+            "put the incoming certificate and key on {endpoint} now: {why}"
         )];
     }
+    let mut plan = Vec::new();
     let (name, key) = (&breach.name, breach.key.short());
     match risk.trouble {
         Trouble::PromiseWaived => plan.push(
@@ -156,25 +164,30 @@ fn plan(
         )),
         Trouble::EarlyKey | Trouble::OldKeyAgain | Trouble::UnknownKey => {}
     }
+    let is_the_hosts = matches!(
+        risk.trouble,
+        Trouble::EarlyKey | Trouble::OldKeyAgain | Trouble::UnknownKey
+    );
+    let mut or_else = "";
     if risk.trouble != Trouble::PromiseWaived {
         if let Some(other) = safe_key(rotation, exposure, breach) {
             plan.push(other);
-        } else if !matches!(risk.trouble, Trouble::ServerUnfit | Trouble::HeadUnfit) {
+            or_else = if is_the_hosts { "without that, " } else { "" };
+        } else if is_the_hosts {
             plan.push(format!(
                 "publish {key} at {name} now and make every server load it: no other key is safe on that host either"
             ));
         }
     }
     let lacking = lacking(observation, name, &breach.key);
+    let ttl = wait::ttl_old(rotation).span();
     plan.push(match recovers {
         Some(at) => format!("if nothing is done, caches recover by {at}"),
-        None if lacking.is_empty() => format!(
-            "senders that hold another RRset recover within {} after that",
-            wait::ttl_old(rotation).span()
-        ),
+        None if lacking.is_empty() => {
+            format!("senders that hold another RRset recover within {ttl} after that")
+        }
         None => format!(
-            "senders recover within {} after the last of these lists {key}: {}",
-            wait::ttl_old(rotation).span(),
+            "{or_else}senders recover within {ttl} after the last of these lists {key}: {}",
             lacking.join(", ")
         ),
     });
