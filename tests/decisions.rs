@@ -99,6 +99,7 @@ fn world(hour: u64, zone: &[u8], presents: u8) -> Observation {
     Observation {
         at: hours(hour),
         merged: BTreeMap::from([(name.clone(), Seen::Known(set(zone)))]),
+        sources: BTreeMap::new(),
         served: BTreeMap::from([(
             name,
             BTreeMap::from([

@@ -13,7 +13,8 @@ mod decision_support;
 use decision_support::{World, after, at, hours, key, mx, set};
 use tlsa_rotate::rotation::alarm::{Alarm, alarms, publication_breaks};
 use tlsa_rotate::rotation::emergency::Priority;
-use tlsa_rotate::rotation::observation::{Authority, Observation, Seen};
+use tlsa_rotate::rotation::gate;
+use tlsa_rotate::rotation::observation::{Authority, Observation, Seen, Source};
 use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
 use tlsa_rotate::rotation::timing::{Instant, Ttl};
 
@@ -241,7 +242,8 @@ fn a_risk_keeps_the_hour_at_which_it_was_first_seen() {
 fn a_zone_that_would_refuse_a_key_that_hosts_may_have_is_not_handed_on() {
     let breaks = |rotation: &Rotation, zone: &[u8]| {
         let name = mx(1).tlsa_name();
-        publication_breaks(rotation, hours(60), &name, &set(zone)).map(|breach| breach.key)
+        publication_breaks(rotation, hours(60), (&name, &set(zone)), &Source::GitHead)
+            .map(|breach| breach.key)
     };
     let asked = Event::AbortRequested {
         reason: "asked".into(),
@@ -286,5 +288,70 @@ fn a_zone_that_would_refuse_a_key_that_hosts_may_have_is_not_handed_on() {
     ];
     for (situation, rotation, zone, expected) in table {
         assert_eq!(breaks(&rotation, zone), expected.map(key), "{situation}");
+    }
+}
+
+#[test]
+fn a_zone_that_is_not_kept_in_git_is_named_by_where_it_is() {
+    let primary = || Source::Primary("192.0.2.53:53".into());
+    let table = [
+        (
+            Source::GitHead,
+            "in git HEAD",
+            "review the proposed change and merge it",
+        ),
+        (
+            Source::File,
+            "in the zone file",
+            "run `tlsa-rotate advance`; it makes the change in the zone file",
+        ),
+        (
+            primary(),
+            "at the primary 192.0.2.53:53",
+            "run `tlsa-rotate advance`; it makes the change at the primary 192.0.2.53:53",
+        ),
+        (
+            Source::Provider,
+            "at the provider",
+            "run `tlsa-rotate advance`; it makes the change at the provider",
+        ),
+    ];
+    for (source, located, way_out) in table {
+        let mut seen = both(2, 28);
+        head(&mut seen, &[1]);
+        seen.sources.insert(mx(1).tlsa_name(), source.clone());
+        let alarms = alarms(&at(Step::Deployed), hours(28), &seen);
+        let place = format!("_25._tcp.mx1.example.com. {located}");
+        assert_eq!(alarms[0].risk.place, place);
+        let first = format!("put 3 1 1 02020202… back into {place} before any server loads it");
+        assert!(
+            alarms[0].plan[0].starts_with(&first),
+            "{:?}",
+            alarms[0].plan
+        );
+        let lacks = &gate::merged(
+            &at(Step::Deployed),
+            &seen,
+            &at(Step::Deployed).requirement(),
+        )[0];
+        assert_eq!(lacks.way_out(), way_out);
+        assert!(
+            lacks
+                .to_string()
+                .contains(&format!("TLSA {located} lacks 3 1 1 02020202…"))
+        );
+        seen.merged
+            .insert(mx(1).tlsa_name(), Seen::Unknown("timed out".into()));
+        let unknown = &gate::merged(
+            &at(Step::Deployed),
+            &seen,
+            &at(Step::Deployed).requirement(),
+        )[0];
+        assert!(
+            unknown
+                .to_string()
+                .contains(&format!("TLSA {located} cannot be told"))
+        );
+        assert!(unknown.way_out().ends_with(", then run again"));
     }
 }

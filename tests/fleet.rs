@@ -63,8 +63,9 @@ fn one_broken_rotation_stops_no_other() {
         "{run:#?}"
     );
     assert!(
-        run.stdout.contains("c.1: Waiting (PrepublishServed)"),
-        "{run:#?}"
+        run.stdout
+            .contains("c.1: Waiting (HigherTtlSeen, PrepublishServed)"),
+        "its absence had a smaller TTL: {run:#?}"
     );
     let status = world.run(hours(1), &["status"]).ends(1);
     assert!(

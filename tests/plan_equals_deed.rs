@@ -236,6 +236,7 @@ impl World {
         Observation {
             at: now,
             merged,
+            sources: BTreeMap::new(),
             served,
             presented,
             witness: Witness::default(),

@@ -5,7 +5,7 @@
 
 use super::association::Association;
 use super::exposure::{Chain, Exposure, Holder, Presenter};
-use super::observation::{Observation, Seen, TlsaName};
+use super::observation::{Observation, Seen, Source, TlsaName};
 use super::promise::{self, Breach};
 use super::step::{Rotation, Step};
 use super::timing::Instant;
@@ -26,7 +26,7 @@ pub enum Trouble {
     UnknownKey,
     /// A server answers with an RRset that does not list a key that the step demands: it went back, or a zone was restored.
     ServerUnfit,
-    /// Git HEAD holds such an RRset: it is about to be served.
+    /// The zone holds such an RRset where it is kept: it is about to be served.
     HeadUnfit,
     /// An emergency put security first; senders that hold the old RRset defer mail.
     PromiseWaived,
@@ -89,7 +89,10 @@ fn risk(rotation: &Rotation, breach: &Breach) -> Risk {
         Holder::Server(server) if demanded => {
             (Trouble::ServerUnfit, format!("{} on {server}", breach.name))
         }
-        Holder::Head if demanded => (Trouble::HeadUnfit, format!("{} in git HEAD", breach.name)),
+        Holder::Head(source) if demanded => (
+            Trouble::HeadUnfit,
+            format!("{} {}", breach.name, source.located()),
+        ),
         _ => (of_key(rotation, &breach.key), place_of(&breach.presenter)),
     };
     Risk { trouble, place }
@@ -156,12 +159,21 @@ fn plan(
             "make {} load the present zone now: look at its transfers and at what it was restored from",
             breach.holder.place()
         )),
-        Trouble::HeadUnfit if rotation.is_over() => plan.push(format!(
-            "put {key} back into {name} in git HEAD before any server loads it: revert that change"
-        )),
-        Trouble::HeadUnfit => plan.push(format!(
-            "put {key} back into {name} in git HEAD before any server loads it: revert that change, or merge what `tlsa-rotate advance` proposes"
-        )),
+        Trouble::HeadUnfit => {
+            let source = observation.source_of(name);
+            let how = match (&source, rotation.is_over()) {
+                (Source::GitHead, true) => ": revert that change",
+                (Source::GitHead, false) => {
+                    ": revert that change, or merge what `tlsa-rotate advance` proposes"
+                }
+                (_, true) => "",
+                (_, false) => ": the next `tlsa-rotate advance` does",
+            };
+            plan.push(format!(
+                "put {key} back into {name} {} before any server loads it{how}",
+                source.located()
+            ));
+        }
         Trouble::EarlyKey | Trouble::OldKeyAgain | Trouble::UnknownKey => {}
     }
     let is_the_hosts = matches!(
@@ -228,13 +240,13 @@ fn safe_key(rotation: &Rotation, exposure: &Exposure, breach: &Breach) -> Option
     }
 }
 
-/// Where the key is not listed now: git HEAD, servers.
+/// Where the key is not listed now: the zone as it is kept, servers.
 fn lacking(observation: &Observation, name: &TlsaName, key: &Association) -> Vec<String> {
     let mut places = Vec::new();
     if let Some(Seen::Known(rrset)) = observation.merged.get(name)
         && !rrset.contains(key)
     {
-        places.push("git HEAD".to_owned());
+        places.push(observation.source_of(name).to_string());
     }
     for (authority, seen) in observation.served.get(name).into_iter().flatten() {
         if let Seen::Known(rrset) = seen
@@ -246,14 +258,14 @@ fn lacking(observation: &Observation, name: &TlsaName, key: &Association) -> Vec
     places
 }
 
-/// The breach that publishing `rrset` at `name` now would make with a key that the step lets hosts present, if any.
+/// The breach that publishing `rrset` at `name`, as `source` holds it, would make now with a key that the step lets hosts present, if any.
 ///
 /// To be asked before a zone is handed to its servers: a restored or hand-edited zone must not get out by our own hand.
 pub fn publication_breaks(
     rotation: &Rotation,
     now: Instant,
-    name: &TlsaName,
-    rrset: &BTreeSet<Association>,
+    (name, rrset): (&TlsaName, &BTreeSet<Association>),
+    source: &Source,
 ) -> Option<Breach> {
     if rotation.step == Step::Replacing {
         return None; // the promise is waived
@@ -265,7 +277,7 @@ pub fn publication_breaks(
     }
     exposure.caches = BTreeMap::from([(
         name.clone(),
-        BTreeMap::from([(rrset.clone(), Holder::Head)]),
+        BTreeMap::from([(rrset.clone(), Holder::Head(source.clone()))]),
     )]);
     let mut breaches = promise::breaches(&exposure);
     breaches.retain(Breach::refuses_mail);
@@ -279,7 +291,7 @@ impl fmt::Display for Trouble {
             Self::OldKeyAgain => "the previous key, whose record leaves or has left",
             Self::UnknownKey => "a key that this rotation does not know",
             Self::ServerUnfit => "a server went back",
-            Self::HeadUnfit => "git HEAD went back",
+            Self::HeadUnfit => "the zone itself went back",
             Self::PromiseWaived => "security goes first",
         })
     }

@@ -3,7 +3,7 @@
 use super::association::Association;
 use super::combination::Lost;
 use super::due::Due;
-use super::observation::{Authority, Endpoint, KeyAlgorithm, TlsaName};
+use super::observation::{Authority, Endpoint, KeyAlgorithm, Source, TlsaName};
 use super::promise::Breach;
 use super::timing::Instant;
 use super::wait::TimeGate;
@@ -26,19 +26,23 @@ pub enum Who {
 pub enum Blocker {
     /// The next key does not exist yet.
     KeyMissing,
-    /// Git HEAD does not hold what the step demands.
+    /// Git HEAD, or wherever the zone is kept, does not hold what the step demands.
     NotMerged {
         /// Which RRset.
         name: TlsaName,
+        /// Where its zone is kept.
+        source: Source,
         /// What it lacks.
         missing: Vec<Association>,
         /// What must leave it.
         unwanted: Vec<Association>,
     },
-    /// What git HEAD holds cannot be told.
+    /// What is held there cannot be told.
     MergedUnknown {
         /// Which RRset.
         name: TlsaName,
+        /// Where its zone is kept.
+        source: Source,
         /// Why.
         why: String,
     },
@@ -208,8 +212,19 @@ impl Blocker {
     pub fn way_out(&self) -> String {
         match self {
             Self::KeyMissing => "run `tlsa-rotate advance`; it generates or admits the key".into(),
-            Self::NotMerged { .. } => "review the proposed change and merge it".into(),
-            Self::MergedUnknown { .. } => "make the zone file at git HEAD readable, then run again".into(),
+            Self::NotMerged { source: Source::GitHead, .. } => {
+                "review the proposed change and merge it".into()
+            }
+            Self::NotMerged { source, .. } => {
+                format!("run `tlsa-rotate advance`; it makes the change {}", source.located())
+            }
+            Self::MergedUnknown { source: Source::GitHead, .. } => {
+                "make the zone file at git HEAD readable, then run again".into()
+            }
+            Self::MergedUnknown { source: Source::File, .. } => {
+                "make the zone file readable, then run again".into()
+            }
+            Self::MergedUnknown { source, .. } => format!("make {source} answer, then run again"),
             Self::NotServed { authority, .. } => {
                 format!("wait for {authority} to load the zone; if it does not, look at its transfers")
             }

@@ -13,17 +13,19 @@ impl fmt::Display for Blocker {
             Self::KeyMissing => f.write_str("the next key does not exist yet"),
             Self::NotMerged {
                 name,
+                source,
                 missing,
                 unwanted,
             } => {
                 write!(
                     f,
-                    "{name} TLSA in git HEAD {}",
+                    "{name} TLSA {} {}",
+                    source.located(),
                     Difference { missing, unwanted }
                 )
             }
-            Self::MergedUnknown { name, why } => {
-                write!(f, "{name} TLSA in git HEAD cannot be told: {why}")
+            Self::MergedUnknown { name, source, why } => {
+                write!(f, "{name} TLSA {} cannot be told: {why}", source.located())
             }
             Self::NotServed {
                 name,

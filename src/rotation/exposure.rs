@@ -3,7 +3,7 @@
 //! RFC 7671 §8.4 extends the publisher's duty to "unexpired RRsets in client caches"; this file says which those are.
 
 use super::association::Association;
-use super::observation::{Endpoint, Observation, Offer, Seen, TlsaName};
+use super::observation::{Endpoint, Observation, Offer, Seen, Source, TlsaName};
 use super::step::{Rotation, Step};
 use super::timing::Instant;
 use super::wait;
@@ -35,8 +35,8 @@ pub enum Holder {
     Step(Step),
     /// This server was seen answering with it.
     Server(String),
-    /// Git HEAD holds it: it is about to be served.
-    Head,
+    /// The zone holds it where it is kept: it is about to be served.
+    Head(Source),
 }
 
 /// Why a host may present a key.
@@ -99,7 +99,7 @@ impl Exposure {
                 }
             }
             if let Some(Seen::Known(rrset)) = observation.merged.get(&name) {
-                self.may_be_cached(&name, rrset, || Holder::Head);
+                self.may_be_cached(&name, rrset, || Holder::Head(observation.source_of(&name)));
             }
         }
         for endpoint in &rotation.endpoints {
@@ -214,11 +214,11 @@ fn presentable(rotation: &Rotation) -> Vec<Chain> {
 
 impl Holder {
     /// Who holds it, as a person would name them.
-    pub fn place(&self) -> &str {
+    pub fn place(&self) -> String {
         match self {
-            Self::Step(_) => "a cache",
-            Self::Server(server) => server,
-            Self::Head => "git HEAD",
+            Self::Step(_) => "a cache".to_owned(),
+            Self::Server(server) => server.clone(),
+            Self::Head(source) => source.to_string(),
         }
     }
 }
@@ -228,7 +228,7 @@ impl fmt::Display for Holder {
         match self {
             Self::Step(step) => write!(f, "caches may hold it in step {step}"),
             Self::Server(server) => write!(f, "{server} answers with it"),
-            Self::Head => f.write_str("git HEAD holds it"),
+            Self::Head(source) => write!(f, "{source} holds it"),
         }
     }
 }

@@ -19,7 +19,7 @@ pub enum Wanted {
     Current,
 }
 
-/// Whether git HEAD meets the requirement for every name (R3).
+/// Whether git HEAD, or wherever a zone is kept, meets the requirement for every name (R3).
 pub fn merged(
     rotation: &Rotation,
     observation: &Observation,
@@ -27,13 +27,15 @@ pub fn merged(
 ) -> Vec<Blocker> {
     let mut blockers = Vec::new();
     for name in rotation.names() {
+        let source = observation.source_of(&name);
         match observation.merged.get(&name) {
             None => blockers.push(Blocker::NothingObserved {
-                what: format!("{name} in git HEAD"),
+                what: format!("{name} {}", source.located()),
             }),
             Some(Seen::Unknown(why)) => {
                 blockers.push(Blocker::MergedUnknown {
                     name,
+                    source,
                     why: why.clone(),
                 });
             }
@@ -42,6 +44,7 @@ pub fn merged(
                     missing: requirement.missing_in(rrset).cloned().collect(),
                     unwanted: requirement.unwanted_in(rrset).cloned().collect(),
                     name,
+                    source,
                 });
             }
             Some(Seen::Known(_)) => {}

@@ -111,13 +111,29 @@ pub enum Offer {
 /// What each address of an endpoint presents, by algorithm.
 pub type Offers = BTreeMap<String, BTreeMap<KeyAlgorithm, Seen<Offer>>>;
 
+/// Where a zone is kept: what it holds there counts as merged, and is about to be served.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// In a git repository that people review.
+    #[default]
+    GitHead,
+    /// In a file without git.
+    File,
+    /// At a primary that takes dynamic updates (RFC 2136): its address.
+    Primary(String),
+    /// With a provider that a program speaks to.
+    Provider,
+}
+
 /// Everything seen in one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
     /// When the run looked.
     pub at: Instant,
-    /// The TLSA RRsets of git HEAD.
+    /// The TLSA RRsets of git HEAD, or of wherever else the zone is kept.
     pub merged: BTreeMap<TlsaName, Seen<BTreeSet<Association>>>,
+    /// Where the zone of a name is kept, if not in git.
+    pub sources: BTreeMap<TlsaName, Source>,
     /// The TLSA RRsets of every address of every authoritative server.
     pub served: BTreeMap<TlsaName, BTreeMap<Authority, Seen<ServedRrset>>>,
     /// The keys that every address of every host presents.
@@ -149,6 +165,23 @@ impl Presented {
     }
 }
 
+impl Source {
+    /// With its preposition: `in git HEAD`, `at the primary 192.0.2.53:53`.
+    pub fn located(&self) -> String {
+        match self {
+            Self::GitHead | Self::File => format!("in {self}"),
+            Self::Primary(_) | Self::Provider => format!("at {self}"),
+        }
+    }
+}
+
+impl Observation {
+    /// Where the zone of `name` is kept.
+    pub fn source_of(&self, name: &TlsaName) -> Source {
+        self.sources.get(name).cloned().unwrap_or_default()
+    }
+}
+
 impl TlsaName {
     /// From an absolute owner name as text; lower-cased.
     pub fn new(absolute: &str) -> Self {
@@ -165,6 +198,17 @@ impl Endpoint {
     /// The owner name of the TLSA RRset of this endpoint over TCP (RFC 6698 §3): `_25._tcp.<host>.`
     pub fn tlsa_name(&self) -> TlsaName {
         TlsaName::new(&format!("_{}._tcp.{}.", self.port, self.host))
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::GitHead => f.write_str("git HEAD"),
+            Self::File => f.write_str("the zone file"),
+            Self::Primary(address) => write!(f, "the primary {address}"),
+            Self::Provider => f.write_str("the provider"),
+        }
     }
 }
 

@@ -205,6 +205,7 @@ fn ideal_world(state: &Rotation, now: Instant, policy: &Policy) -> Observation {
     Observation {
         at: now,
         merged,
+        sources: BTreeMap::new(),
         served,
         presented,
         witness: Witness::default(),

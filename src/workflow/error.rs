@@ -58,8 +58,8 @@ pub enum WorkflowError {
         /// The way out.
         way_out: String,
     },
-    /// A zone at git HEAD that would make senders refuse mail.
-    #[error("{zone} as it stands in git HEAD was not handed to its servers, for {id}: {breach}")]
+    /// A zone that would make senders refuse mail as it is kept.
+    #[error("{zone} as {} has it was not handed to its servers, for {id}: {breach}", breach.holder.place())]
     WouldRefuse {
         /// The zone.
         zone: Name,

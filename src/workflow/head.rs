@@ -5,7 +5,7 @@ use super::{WorkflowError, elsewhere};
 use crate::observe::anchors;
 use crate::publish::git::{Repository, Site, Target};
 use crate::rotation::association::Association;
-use crate::rotation::observation::TlsaName;
+use crate::rotation::observation::{Source, TlsaName};
 use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::Workspace;
 use crate::workspace::config::{Publication, ZoneConfig};
@@ -40,6 +40,16 @@ impl Head {
             .map(|rrset| rrset.ttl);
         let minimum = self.content.soa().map(|soa| soa.minimum);
         minimum.min(soa_ttl).or(soa_ttl).unwrap_or_default()
+    }
+}
+
+/// Where what counts as merged of a zone is kept, in the machine's terms.
+pub(super) fn source(zone: &ZoneConfig) -> Source {
+    match &zone.publication {
+        Publication::GitCurrent | Publication::GitBranch { .. } => Source::GitHead,
+        Publication::File => Source::File,
+        Publication::Update { server, .. } => Source::Primary(server.to_string()),
+        Publication::Command(_) => Source::Provider,
     }
 }
 

@@ -173,7 +173,7 @@ impl<'w> Known<'w> {
                     .filter(|(_, place)| place.name == zone.name);
                 let breach = here.find_map(|((tlsa, name), _)| {
                     let rrset = head::associations(&head.content, &name);
-                    publication_breaks(rotation, now, &tlsa, &rrset)
+                    publication_breaks(rotation, now, (&tlsa, &rrset), &head::source(zone))
                 })?;
                 Some((id.clone(), breach))
             });

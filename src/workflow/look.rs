@@ -11,7 +11,9 @@ use crate::observe::authorities::{self, Limits, Served, Trust};
 use crate::observe::probe::{self, Bounds, Sighting, Target};
 use crate::observe::smtp::Caller;
 use crate::rotation::association::Association;
-use crate::rotation::observation::{Authority, Endpoint, Observation, Seen, ServedRrset, TlsaName};
+use crate::rotation::observation::{
+    Authority, Endpoint, Observation, Seen, ServedRrset, Source, TlsaName,
+};
 use crate::rotation::step::Rotation;
 use crate::rotation::timing::Instant;
 use crate::rotation::witness::Witness;
@@ -145,6 +147,7 @@ impl<'w> View<'w> {
             observation: Observation {
                 at: now,
                 merged,
+                sources: sources(&self.places),
                 served,
                 presented,
                 witness: Witness::default(),
@@ -217,6 +220,19 @@ fn merged(places: &[Place<'_>]) -> BTreeMap<TlsaName, Seen<BTreeSet<Association>
         }
     }
     merged
+}
+
+/// Where the zones are kept that are not in git.
+fn sources(places: &[Place<'_>]) -> BTreeMap<TlsaName, Source> {
+    let mut sources = BTreeMap::new();
+    for place in places {
+        let source = head::source(place.zone);
+        if source != Source::GitHead {
+            let names = place.names.iter();
+            sources.extend(names.map(|(tlsa, _)| (tlsa.clone(), source.clone())));
+        }
+    }
+    sources
 }
 
 /// What every server of a zone serves at these names.

@@ -17,9 +17,10 @@ impl WorkflowError {
             Self::NotFromHere { way_out, .. } => vec![way_out.clone()],
             Self::WouldRefuse { id, breach, .. } => vec![
                 format!(
-                    "put {} back into {} in git HEAD: revert the change that took it out",
+                    "put {} back into {} in {}: revert the change that took it out",
                     breach.key.short(),
-                    breach.name
+                    breach.name,
+                    breach.holder.place()
                 ),
                 format!("`tlsa-rotate status {}` says where {id} stands", id.certificate),
                 format!(

@@ -196,6 +196,7 @@ fn seen(state: &Rotation, now: Instant) -> Observation {
             .iter()
             .map(|name| (name.clone(), Seen::Known(both.clone())))
             .collect(),
+        sources: BTreeMap::new(),
         served: names
             .iter()
             .map(|name| (name.clone(), servers.clone()))

@@ -102,6 +102,7 @@ impl World {
         let mut observation = Observation {
             at: hours(hour),
             merged: BTreeMap::new(),
+            sources: BTreeMap::new(),
             served: BTreeMap::new(),
             presented: BTreeMap::new(),
             witness: Witness::default(),

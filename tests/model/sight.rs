@@ -21,6 +21,7 @@ impl Machine {
         let mut observation = Observation {
             at: now(),
             merged: BTreeMap::new(),
+            sources: BTreeMap::new(),
             served: BTreeMap::new(),
             presented: BTreeMap::new(),
             witness: self.heard(world),

@@ -182,6 +182,7 @@ impl World<'_> {
         Observation {
             at,
             merged,
+            sources: BTreeMap::new(),
             served,
             presented,
             witness: Witness::default(),

@@ -23,6 +23,7 @@ pub(super) fn regressed(
             let alone = Observation {
                 at: now,
                 merged: BTreeMap::new(),
+                sources: BTreeMap::new(),
                 served: [(name.clone(), [(authority.clone(), seen.clone())].into())].into(),
                 presented: BTreeMap::new(),
                 witness: Witness::default(),
