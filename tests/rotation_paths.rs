@@ -13,8 +13,8 @@ mod path_support;
 mod serve_support;
 
 use engine_support::{
-    Engine, PrimaryPlan, Secondary, at, bind_primary, knot_primary, ports, powerdns_primary,
-    powerdns_primary_with, serial, tell,
+    Engine, PrimaryPlan, Secondary, at, bind_primary, knot_primary, knot_with, ports,
+    powerdns_primary, powerdns_primary_with, serial, tell,
 };
 use path_support::World;
 use serve_support::{Peer, until};
@@ -96,6 +96,48 @@ fn a_file_and_rndc_reload_of_a_bind_that_signs_inline() {
     );
     world.configure(&format!("{UPDATED}{reload}"), servers);
     world.rotate(servers, ports[2], || tell(ports[2]));
+}
+
+#[test]
+fn an_included_file_alone_and_knotc_reload_of_a_knot_that_signs_and_counts_serials() {
+    let mut world = World::new();
+    let ports = ports(3);
+    let directory = tempfile::tempdir().unwrap();
+    let zone = world.zone();
+    let (kept, ours) = zone.split_at(zone.find("_25._tcp").unwrap());
+    let kept = format!("{kept}$INCLUDE tlsa.inc\n");
+    for (file, text) in [("example.com.zone", &*kept), ("tlsa.inc", ours)] {
+        fs::write(world.path(file), text).unwrap();
+    }
+    for (file, link) in [("example.com.zone", "zone"), ("tlsa.inc", "tlsa.inc")] {
+        std::os::unix::fs::symlink(world.path(file), directory.path().join(link)).unwrap();
+    }
+    let plan = PrimaryPlan {
+        directory: directory.path(),
+        port: ports[0],
+        zone: &zone,
+        notify: Some(ports[1]),
+    };
+    let _primary = knot_with(&plan, "difference-no-serial");
+    world.anchor(ports[0]);
+    let _secondaries = secondaries((Engine::Bind, ports[1]), (Engine::Nsd, ports[2]), ports[0]);
+    let socket = directory.path().join("knot.sock");
+    let reload = format!(
+        "file = \"example.com.zone\"\ninclude = \"tlsa.inc\"\npublish = {{ file = true }}\n\
+         reload = [\"knotc\", \"-s\", \"{}\", \"zone-reload\", \"example.com\"]\n",
+        socket.display()
+    );
+    let servers = &ports[..];
+    world.configure(&format!("{UPDATED}{reload}"), servers);
+    world.rotate(servers, ports[2], || tell(ports[2]));
+    assert_eq!(
+        fs::read_to_string(world.path("example.com.zone")).unwrap(),
+        kept,
+        "whoever keeps the zone file finds it untouched"
+    );
+    let included = fs::read_to_string(world.path("tlsa.inc")).unwrap();
+    assert_eq!(included.lines().count(), 1);
+    assert_ne!(included, ours);
 }
 
 #[test]

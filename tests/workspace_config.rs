@@ -336,6 +336,20 @@ fn every_mistake_is_told_with_its_line() {
             ],
         ),
         (
+            "sign = { keys = \"keys\" }",
+            "include = \"zones/tlsa.inc\"\nsign = { keys = \"keys\" }",
+            &[
+                "8: `include` goes with sign = \"external\" and a `file` that somebody else keeps: what is signed here needs a serial raised here",
+            ],
+        ),
+        (
+            "sign = \"external\"\n",
+            "sign = \"external\"\ninclude = \"../tlsa.inc\"\n",
+            &[
+                "17: `include`: `../tlsa.inc` must be a path below the directory of this configuration, without `..`",
+            ],
+        ),
+        (
             "sign = \"external\"\n",
             "sign = { keys = \"k\" }\n",
             &[

@@ -17,7 +17,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tlsa_rotate::rotation::timing::{Instant, Ttl};
-use tlsa_rotate::zone::edit::{Change, EditError, Edited, Outcome, edit};
+use tlsa_rotate::zone::edit::{Change, EditError, Edited, Outcome, edit, edit_included};
 use tlsa_rotate::zone::file::ZoneFile;
 use tlsa_rotate::zone::include::{Files, Included, NoFiles};
 use tlsa_rotate::zone::name::Name;
@@ -368,6 +368,59 @@ fn a_record_is_edited_in_the_file_it_stands_in() {
     assert_eq!(text(&result.file), main.replace("2301", "2302"));
     let second = String::from_utf8(result.file.sources()[1].bytes.to_vec()).unwrap();
     assert_eq!(second, format!("{included}_25._tcp  TLSA {NEW}\n"));
+}
+
+#[test]
+fn only_the_included_file_that_is_ours_is_written() {
+    let read = |ours: &str, main: &str| {
+        let files = InMemory(BTreeMap::from([("tlsa.inc", ours.to_owned())]));
+        let main = format!("{HEAD}$INCLUDE tlsa.inc\n{main}");
+        let apex = name("example.com.");
+        ZoneFile::read("main", main.into_bytes(), Some(&apex), &files)
+    };
+    let owner = "_25._tcp.mx1.example.com.";
+    let after = |ours: &str, changes: &[Change]| {
+        let edited = edit_included(&read(ours, ""), changes, "tlsa.inc").unwrap();
+        assert!(edited.serial.is_none());
+        assert!(edited.touched == [1] || edited.touched.is_empty());
+        String::from_utf8(edited.file.sources()[1].bytes.to_vec()).unwrap()
+    };
+    let old = format!("_25._tcp.mx1  TLSA {OLD}\n");
+    let new_line = format!("{owner} 3600 IN TLSA {NEW}\n");
+    let both = after(&old, &[add(owner, NEW)]);
+    assert!(both.starts_with(&old) && both.contains(NEW), "{both}");
+    assert_eq!(after(&both, &[add(owner, NEW)]), both, "it is there");
+    assert_eq!(after(&both, &[remove(owner, "TLSA", NEW)]), old);
+    let gone = after(&old, &[remove(owner, "TLSA", OLD)]);
+    assert_eq!(gone, "");
+    assert_eq!(after("", &[add(owner, NEW)]), new_line);
+    assert_eq!(
+        after("; ours", &[add(owner, NEW)]),
+        format!("; ours\n{new_line}")
+    );
+
+    let in_main = read("", &format!("{owner} 3600 TLSA {OLD}\n"));
+    for change in [add(owner, NEW), remove(owner, "TLSA", OLD)] {
+        let refused = edit_included(&in_main, &[change], "tlsa.inc").unwrap_err();
+        let EditError::NotOurs {
+            file, line, ours, ..
+        } = &refused
+        else {
+            panic!("{refused}")
+        };
+        let place = (file.as_str(), *line, ours.as_str());
+        assert_eq!(place, ("main", HEAD.lines().count() + 2, "tlsa.inc"));
+    }
+    for (stranger, what) in [
+        ("other.inc", "not part of it"),
+        ("main", "the zone file itself"),
+    ] {
+        let refused = edit_included(&read(&old, ""), &[add(owner, NEW)], stranger);
+        assert!(
+            matches!(refused, Err(EditError::NotIncluded { .. })),
+            "{what}"
+        );
+    }
 }
 
 /// Zones in many styles, one to three TLSA owners.

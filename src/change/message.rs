@@ -33,8 +33,8 @@ pub struct Subject<'a> {
     pub state: &'a Rotation,
     /// What the state demands.
     pub requirement: &'a Requirement,
-    /// The zones that change: their names without a final dot, and their serials before and after.
-    pub zones: Vec<(String, (u32, u32))>,
+    /// The zones that change: their names without a final dot, and their serials before and after where those are ours.
+    pub zones: Vec<(String, Option<(u32, u32)>)>,
     /// The RRsets as they stand in the zone now.
     pub now: BTreeMap<TlsaName, BTreeSet<Association>>,
     /// The operator's patience, for what comes next.
@@ -180,8 +180,10 @@ pub fn message(purpose: Purpose, subject: &Subject<'_>) -> String {
             let _ = writeln!(text, "  {sign} {name} TLSA {association}");
         }
     }
-    for (zone, (before, after)) in &subject.zones {
-        let _ = writeln!(text, "  ~ {zone}. SOA serial {before} -> {after}");
+    for (zone, serials) in &subject.zones {
+        if let Some((before, after)) = serials {
+            let _ = writeln!(text, "  ~ {zone}. SOA serial {before} -> {after}");
+        }
     }
     text.push('\n');
     let _ = writeln!(

@@ -15,7 +15,7 @@ use crate::workspace::config::ZoneConfig;
 use crate::workspace::journal::RotationId;
 use crate::zone::content::Zone;
 use crate::zone::diff;
-use crate::zone::edit::{Change, Edited, edit};
+use crate::zone::edit::{Change, Edited, edit, edit_included};
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Record, Rtype};
 use std::path::{Path, PathBuf};
@@ -52,13 +52,27 @@ pub(super) fn draft<'w>(
     if changes.is_empty() {
         return Ok(None);
     }
-    let edited = edit(&head.file, &changes, now).map_err(|e| refused(zone, &e))?;
+    let edited = edited(zone, &head, &changes, now)?;
     Ok(Some(Draft {
         zone,
         head,
         changes,
         edited,
     }))
+}
+
+/// The zone's files with these changes: wherever they fit best, or in the one file of it that is ours.
+pub(super) fn edited(
+    zone: &ZoneConfig,
+    head: &Head,
+    changes: &[Change],
+    now: Instant,
+) -> Result<Edited, WorkflowError> {
+    let edited = match &zone.included {
+        None => edit(&head.file, changes, now),
+        Some(ours) => edit_included(&head.file, changes, &ours.display().to_string()),
+    };
+    edited.map_err(|e| refused(zone, &e))
 }
 
 /// The records to add and remove so that the zone meets the requirement; additions first, so no name is ever bare.

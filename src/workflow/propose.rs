@@ -5,7 +5,7 @@
 use super::WorkflowError;
 use super::case::Case;
 use super::draft::{
-    Draft, changes, content, draft, names_in, record_diff, refused, review_file, text_diff,
+    Draft, changes, content, draft, edited, names_in, record_diff, review_file, text_diff,
     zone_files,
 };
 use super::head::{self, Head, Heads, Upstream};
@@ -24,7 +24,6 @@ use crate::workspace::config::Publication;
 use crate::workspace::durable;
 use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
-use crate::zone::edit::edit;
 use std::collections::BTreeMap;
 
 /// What a proposal is made for.
@@ -181,7 +180,7 @@ pub(super) fn preview(
         if let Some(after) = after {
             let names = names_in(workspace, zone, state);
             let changes = changes(&head.content, &names, after);
-            let edited = edit(&head.file, &changes, now).map_err(|e| refused(zone, &e))?;
+            let edited = edited(zone, &head, &changes, now)?;
             let content = content(&edited)?;
             head = Head {
                 file: edited.file,
@@ -363,8 +362,7 @@ fn subject<'a>(
             let rrset = head::associations(&draft.head.content, &name);
             now.insert(TlsaName::new(&name.to_string()), rrset);
         }
-        let serial = draft.edited.serial.as_ref();
-        let serials = serial.map_or((0, 0), |serial| (serial.from, serial.to));
+        let serials = draft.edited.serial.map(|serial| (serial.from, serial.to));
         let zone = draft.zone.name.to_string();
         zones.push((zone.trim_end_matches('.').to_owned(), serials));
     }

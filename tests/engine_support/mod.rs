@@ -224,9 +224,14 @@ fn notified(plan: &PrimaryPlan<'_>, format: impl Fn(u16) -> String) -> String {
 
 /// Knot with a dynamic zone that it signs itself; the key `update` changes it, `xfr` transfers it.
 pub fn knot_primary(plan: &PrimaryPlan<'_>) -> Peer {
+    fs::write(plan.directory.join("zone"), plan.zone).unwrap();
+    knot_with(plan, "difference")
+}
+
+/// The same of the file `zone` that is there already, which says how it is loaded: `zonefile-load` of knot.conf(5).
+pub fn knot_with(plan: &PrimaryPlan<'_>, load: &str) -> Peer {
     let (directory, port) = (plan.directory, plan.port);
     let d = directory.display();
-    fs::write(directory.join("zone"), plan.zone).unwrap();
     let remote = notified(plan, |port| {
         format!("remote:\n- id: prompt\n  address: 127.0.0.1@{port}\n  key: xfr\n")
     });
@@ -240,7 +245,7 @@ pub fn knot_primary(plan: &PrimaryPlan<'_>) -> Peer {
          {remote}\
          acl:\n- id: give\n  key: xfr\n  action: transfer\n- id: change\n  key: update\n  action: [update, transfer]\n\
          policy:\n- id: fast\n  algorithm: ecdsap256sha256\n  single-type-signing: on\n\
-         zone:\n- domain: example.com\n  storage: {d}\n  file: zone\n  zonefile-sync: -1\n  zonefile-load: difference\n  \
+         zone:\n- domain: example.com\n  storage: {d}\n  file: zone\n  zonefile-sync: -1\n  zonefile-load: {load}\n  \
          journal-content: all\n  dnssec-signing: on\n  dnssec-policy: fast\n  acl: [give, change]\n{notify}"
     );
     fs::write(&config, text).unwrap();

@@ -154,7 +154,10 @@ impl Request<'_> {
             sources.map(|source| PathBuf::from(&*source.path)).collect();
         watched.insert(self.base.workspace.config_path.clone());
         let zones = &self.head.workspace.config.zones;
-        watched.extend(zones.iter().map(|zone| zone.file.clone()));
+        let files = zones
+            .iter()
+            .flat_map(|zone| std::iter::once(&zone.file).chain(&zone.included));
+        watched.extend(files.cloned());
         let touched: Vec<PathBuf> = self
             .changed
             .iter()
@@ -188,8 +191,9 @@ impl Request<'_> {
                 tree.zone_of(name)
                     .is_some_and(|home| home.name == zone.name)
             };
+            let mut files = std::iter::once(&zone.file).chain(&zone.included);
             zone.publication != Publication::File
-                && (self.changed.contains(&zone.file) || names.iter().any(of_rotation))
+                && (files.any(|file| self.changed.contains(file)) || names.iter().any(of_rotation))
         };
         let mut zones = BTreeMap::new();
         for zone in tree.workspace.config.zones.iter().filter(needed) {

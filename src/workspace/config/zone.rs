@@ -16,6 +16,7 @@ use toml::de::DeValue;
 pub(super) const ZONE: &[&str] = &[
     "name",
     "file",
+    "include",
     "sign",
     "anchor",
     "servers",
@@ -33,6 +34,8 @@ pub struct ZoneConfig {
     pub name: Name,
     /// The master file, inside the workspace; where a primary is sent updates, the name under which its answers are told.
     pub file: PathBuf,
+    /// The one file that is ours to write, where the master file includes it and is kept, serial and all, by somebody else.
+    pub included: Option<PathBuf>,
     /// Who signs it.
     pub signing: Signing,
     /// The authoritative servers to ask; empty: every address of every NS.
@@ -101,13 +104,20 @@ pub(super) fn read<'t>(
         }
         _ => section
             .required_text("file", "file = \"zones/example.com.zone\"", findings)
-            .and_then(|text| inside(root, &text, findings)),
+            .and_then(|text| inside(root, "file", &text, findings)),
     };
     // Without a file there is nothing that a default could be made of; that is reported already.
     let signing = read_signing(
         &mut section,
         root,
         file.as_deref().unwrap_or(root),
+        findings,
+    );
+    let included = read_included(
+        &mut section,
+        root,
+        signing.as_ref(),
+        elsewhere.is_some(),
         findings,
     );
     publication::check_together(&section, published.as_ref(), signing.as_ref(), findings);
@@ -137,6 +147,7 @@ pub(super) fn read<'t>(
     Some(ZoneConfig {
         name: name?,
         file: file?,
+        included,
         signing: signing?,
         servers,
         publication: published.how,
@@ -145,6 +156,23 @@ pub(super) fn read<'t>(
         proposal_key,
         reload,
     })
+}
+
+fn read_included<'t>(
+    section: &mut Section<'t>,
+    root: &Path,
+    signing: Option<&Signing>,
+    elsewhere: bool,
+    findings: &mut Findings<'t>,
+) -> Option<PathBuf> {
+    let named = section.text("include", findings)?;
+    if elsewhere || matches!(signing, Some(Signing::Here { .. })) {
+        findings.wrong(
+            named.line,
+            "`include` goes with sign = \"external\" and a `file` that somebody else keeps: what is signed here needs a serial raised here",
+        );
+    }
+    inside(root, "include", &named, findings)
 }
 
 fn read_proposals<'t>(
@@ -269,7 +297,12 @@ fn server(text: &Located<String>, findings: &mut Findings<'_>) -> Option<SocketA
 }
 
 /// A file that must lie inside the workspace, because it is read, edited and committed.
-fn inside(root: &Path, text: &Located<String>, findings: &mut Findings<'_>) -> Option<PathBuf> {
+fn inside(
+    root: &Path,
+    key: &str,
+    text: &Located<String>,
+    findings: &mut Findings<'_>,
+) -> Option<PathBuf> {
     let named = Path::new(&text.value);
     let plain = |c: Component<'_>| matches!(c, Component::Normal(_) | Component::CurDir);
     if named.components().all(plain) && named.file_name().is_some() {
@@ -285,7 +318,7 @@ fn inside(root: &Path, text: &Located<String>, findings: &mut Findings<'_>) -> O
     findings.wrong(
         text.line,
         format!(
-            "`file`: `{}` must be a path below the directory of this configuration, without `..`",
+            "`{key}`: `{}` must be a path below the directory of this configuration, without `..`",
             text.value
         ),
     );

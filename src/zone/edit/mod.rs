@@ -5,6 +5,7 @@
 mod layout;
 mod place;
 mod proof;
+mod soa;
 
 use crate::rotation::timing::{Instant, Ttl};
 use crate::zone::diagnostic::{Diagnostics, Severity, Source};
@@ -48,7 +49,7 @@ pub enum Outcome {
 pub struct Edited {
     /// The edited file, read again: its text, its meaning, its findings.
     pub file: ZoneFile,
-    /// The old and the new serial; `None` when nothing had to change.
+    /// The old and the new serial; `None` when nothing had to change, or the serial is not ours to raise.
     pub serial: Option<NextSerial>,
     /// What became of each change, in their order.
     pub outcomes: Vec<Outcome>,
@@ -101,6 +102,28 @@ pub enum EditError {
         /// Its type.
         rtype: Rtype,
     },
+    /// Only one included file may be edited, and the record stands elsewhere.
+    #[error(
+        "{file}:{line}: {owner} {rtype} stands there, and only {ours} may be changed: move it into that file"
+    )]
+    NotOurs {
+        /// The file that it stands in.
+        file: String,
+        /// The line.
+        line: usize,
+        /// The owner of the record.
+        owner: Name,
+        /// Its type.
+        rtype: Rtype,
+        /// The file that may be changed.
+        ours: String,
+    },
+    /// The file that may be changed is not part of the zone.
+    #[error("the zone does not include {ours}: put `$INCLUDE` with that file into its zone file")]
+    NotIncluded {
+        /// The file that may be changed.
+        ours: String,
+    },
     /// The SOA record is written in the generic form of RFC 3597.
     #[error(
         "{file}:{line}: the serial of the SOA record is not written as a number that could be raised"
@@ -134,6 +157,8 @@ enum Placement {
     Beside,
     /// At the end of the outermost file, where no line follows that would take owner or TTL from them (RFC 1035 §5.1).
     AtEnd,
+    /// At the end of this included file: no other is ours to write.
+    AtEndOf(usize),
 }
 
 /// Makes the changes, one after the other, and raises the serial if there was anything to do.
@@ -141,13 +166,26 @@ pub fn edit(file: &ZoneFile, changes: &[Change], now: Instant) -> Result<Edited,
     if file.has_errors() {
         return Err(EditError::HasErrors(errors(file)));
     }
-    match attempt(file, changes, now, Placement::Beside) {
+    match attempt(file, changes, Some(now), Placement::Beside) {
         Err(EditError::Unproven(other)) => {
-            let at_end = attempt(file, changes, now, Placement::AtEnd);
+            let at_end = attempt(file, changes, Some(now), Placement::AtEnd);
             at_end.map_err(|_| EditError::Unproven(other))
         }
         done => done,
     }
+}
+
+/// Makes the changes in the included file `ours` alone: whoever keeps the zone file raises its serial.
+pub fn edit_included(file: &ZoneFile, changes: &[Change], ours: &str) -> Result<Edited, EditError> {
+    if file.has_errors() {
+        return Err(EditError::HasErrors(errors(file)));
+    }
+    let source = file.sources().iter().position(|s| *s.path == *ours);
+    let Some(source) = source.filter(|at| *at > 0) else {
+        let ours = ours.to_owned();
+        return Err(EditError::NotIncluded { ours });
+    };
+    attempt(file, changes, None, Placement::AtEndOf(source))
 }
 
 /// The errors of a file, without what is only worth a look.
@@ -160,7 +198,7 @@ fn errors(file: &ZoneFile) -> Diagnostics {
 fn attempt(
     file: &ZoneFile,
     changes: &[Change],
-    now: Instant,
+    raised: Option<Instant>,
     placement: Placement,
 ) -> Result<Edited, EditError> {
     let mut edited = file.clone();
@@ -173,7 +211,7 @@ fn attempt(
                 owner,
                 rtype,
                 rdata,
-            } => place::remove(&edited, owner, *rtype, rdata)?,
+            } => place::remove(&edited, (owner, *rtype, rdata), placement)?,
         };
         outcomes.push(outcome);
         if !patches.is_empty() {
@@ -183,10 +221,12 @@ fn attempt(
     }
     let mut serial = None;
     if !wanted.is_empty() {
-        let (next, patches) = place::raise_serial(&edited, now)?;
-        edited = patched(&edited, patches);
-        proof::prove(file, &edited, &wanted, next)?;
-        serial = Some(next);
+        if let Some(now) = raised {
+            let (next, patches) = soa::raise_serial(&edited, now)?;
+            edited = patched(&edited, patches);
+            serial = Some(next);
+        }
+        proof::prove(file, &edited, &wanted, serial)?;
     }
     let text = |f: &ZoneFile, at: usize| f.sources().get(at).map(|s| s.bytes.clone());
     let touched = (0..edited.sources().len()).filter(|at| text(file, *at) != text(&edited, *at));

@@ -1,16 +1,13 @@
-//! Where an edit happens: the line behind which a record goes, the lines that hold one, the serial.
+//! Where an edit happens: the line behind which a record goes, and the lines that hold one.
 
 use super::layout::{self, Neighbour};
 use super::{EditError, Outcome, Patch, Placement};
-use crate::rotation::timing::Instant;
 use crate::zone::file::ZoneFile;
 use crate::zone::lexer::{Lexer, Line, Token};
 use crate::zone::name::Name;
 use crate::zone::order::{count_labels, shared_labels};
-use crate::zone::rdata::Soa;
 use crate::zone::record::{Rdata, Record, Rtype};
 use crate::zone::records::{Place, Stored};
-use crate::zone::serial::{self, NextSerial};
 
 /// The patch that adds a record, none if it is there already.
 pub(super) fn add(
@@ -55,8 +52,15 @@ pub(super) fn add(
             wanted: record.ttl,
         });
     }
-    if placement == Placement::AtEnd {
-        return at_end(file, record);
+    match placement {
+        Placement::Beside => {}
+        Placement::AtEnd => return at_end(file, record, 0),
+        Placement::AtEndOf(source) => {
+            if let Some(elsewhere) = rrset.iter().find(|r| file.place(r).source != source) {
+                return Err(not_ours(file, elsewhere, source));
+            }
+            return at_end(file, record, source);
+        }
     }
     let in_rrset = rrset
         .iter()
@@ -95,28 +99,55 @@ pub(super) fn add(
     Ok((Outcome::Added, vec![Patch { source, span, text }]))
 }
 
-/// The patch that adds a record at the end of the outermost file, with everything written out.
-fn at_end(file: &ZoneFile, record: &Record) -> Result<(Outcome, Vec<Patch>), EditError> {
+/// The patch that adds a record at the end of one file, with everything written out.
+fn at_end(
+    file: &ZoneFile,
+    record: &Record,
+    source: usize,
+) -> Result<(Outcome, Vec<Patch>), EditError> {
     let written = |r: &&Stored| {
         let place = file.place(r);
-        place.source == 0 && !place.generated
+        place.source == source && !place.generated
     };
     let last = file.records().all().iter().rfind(written);
-    let Some((last, neighbour)) = last.and_then(|l| Some((l, neighbour(file, file.place(l))?)))
-    else {
-        return Err(EditError::Unproven("no line to follow".to_owned()));
+    let last = last.and_then(|l| Some((l, neighbour(file, file.place(l))?)));
+    let (end, text) = match (last, file.sources().get(source)) {
+        (Some((last, neighbour)), _) => {
+            let owner = layout::owner_text(&record.owner, None, true);
+            let ttl = Some((record.ttl, last.ttl == record.ttl));
+            let template = template(file, last, record.rtype);
+            let line = layout::line(record, Some(&owner), ttl, &neighbour, template.as_ref());
+            (neighbour.file.len(), layout::at_end(&line, &neighbour))
+        }
+        // An included file may hold nothing yet; the outermost one holds the SOA record at least.
+        (None, Some(empty)) if source > 0 => {
+            let unended = !empty.bytes.is_empty() && !empty.bytes.ends_with(b"\n");
+            let before = if unended { "\n" } else { "" };
+            (
+                empty.bytes.len(),
+                format!("{before}{record}\n").into_bytes(),
+            )
+        }
+        _ => return Err(EditError::Unproven("no line to follow".to_owned())),
     };
-    let owner = layout::owner_text(&record.owner, None, true);
-    let ttl = Some((record.ttl, last.ttl == record.ttl));
-    let template = template(file, last, record.rtype);
-    let line = layout::line(record, Some(&owner), ttl, &neighbour, template.as_ref());
-    let end = neighbour.file.len();
     let patch = Patch {
-        source: 0,
+        source,
         span: end..end,
-        text: layout::at_end(&line, &neighbour),
+        text,
     };
     Ok((Outcome::Added, vec![patch]))
+}
+
+fn not_ours(file: &ZoneFile, record: &Stored, ours: usize) -> EditError {
+    let place = file.place(record);
+    let ours = file.sources().get(ours);
+    EditError::NotOurs {
+        file: path(file, place),
+        line: line_number(file, place),
+        owner: Name::from_checked_wire(file.records().owner(record)),
+        rtype: record.rtype,
+        ours: ours.map_or(String::new(), |s| s.path.clone()),
+    }
 }
 
 fn holds(file: &ZoneFile, stored: &Stored, rtype: Rtype, rdata: &Rdata) -> bool {
@@ -124,7 +155,7 @@ fn holds(file: &ZoneFile, stored: &Stored, rtype: Rtype, rdata: &Rdata) -> bool 
     present == rdata.canonical(rtype)
 }
 
-fn neighbour(file: &ZoneFile, place: Place) -> Option<Neighbour<'_>> {
+pub(super) fn neighbour(file: &ZoneFile, place: Place) -> Option<Neighbour<'_>> {
     let bytes = file.sources().get(place.source)?.bytes.as_slice();
     let mut tokens = Vec::new();
     let line = Lexer::at(bytes, place.line).next_line(&mut tokens)?;
@@ -216,9 +247,8 @@ fn template<'z>(file: &'z ZoneFile, anchor: &Stored, rtype: Rtype) -> Option<Nei
 /// The patches that remove data, none if it is not there.
 pub(super) fn remove(
     file: &ZoneFile,
-    owner: &Name,
-    rtype: Rtype,
-    rdata: &Rdata,
+    (owner, rtype, rdata): (&Name, Rtype, &Rdata),
+    placement: Placement,
 ) -> Result<(Outcome, Vec<Patch>), EditError> {
     if rtype == Rtype::SOA {
         return Err(EditError::Soa);
@@ -240,6 +270,11 @@ pub(super) fn remove(
                 owner: owner.clone(),
                 rtype,
             });
+        }
+        if let Placement::AtEndOf(ours) = placement
+            && file.place(record).source != ours
+        {
+            return Err(not_ours(file, record, ours));
         }
         patches.extend(removal(file, record, &also_gone));
     }
@@ -319,58 +354,13 @@ fn heir(file: &[u8], after: usize, gone: impl Fn(usize) -> bool) -> Option<(Line
     }
 }
 
-/// The patches that replace the serial by the next one, in every copy of the SOA record: what a transfer prints has two.
-pub(super) fn raise_serial(
-    file: &ZoneFile,
-    now: Instant,
-) -> Result<(NextSerial, Vec<Patch>), EditError> {
-    let records = file.records();
-    let all = records.all().iter();
-    let copies: Vec<&Stored> = all.filter(|r| r.rtype == Rtype::SOA).collect();
-    let Some(first) = copies.first() else {
-        return Err(EditError::NoSerial {
-            file: String::new(),
-            line: 0,
-        });
-    };
-    let soa = Soa::from_rdata(&Rdata(records.data(first).into()));
-    let present = soa
-        .map(|s| s.serial)
-        .ok_or_else(|| no_serial(file, first))?;
-    let next = serial::next(present, now);
-    let patches = copies
-        .into_iter()
-        .map(|soa| serial_patch(file, soa, next).ok_or_else(|| no_serial(file, soa)));
-    Ok((next, patches.collect::<Result<_, _>>()?))
-}
-
-fn no_serial(file: &ZoneFile, soa: &Stored) -> EditError {
-    EditError::NoSerial {
-        file: path(file, file.place(soa)),
-        line: line_number(file, file.place(soa)),
-    }
-}
-
-/// The patch of one SOA record; `None` when its serial is not written as the number it is.
-fn serial_patch(file: &ZoneFile, soa: &Stored, next: NextSerial) -> Option<Patch> {
-    let place = file.place(soa);
-    let line = neighbour(file, place).filter(|_| !place.generated)?;
-    let field = *line.form()?.data.get(2)?;
-    let written = field.text(line.file) == next.from.to_string().as_bytes();
-    written.then(|| Patch {
-        source: place.source,
-        span: field.span(),
-        text: next.to.to_string().into_bytes(),
-    })
-}
-
-fn path(file: &ZoneFile, place: Place) -> String {
+pub(super) fn path(file: &ZoneFile, place: Place) -> String {
     file.sources()
         .get(place.source)
         .map_or(String::new(), |s| s.path.clone())
 }
 
-fn line_number(file: &ZoneFile, place: Place) -> usize {
+pub(super) fn line_number(file: &ZoneFile, place: Place) -> usize {
     let bytes = file.sources().get(place.source).map(|s| s.bytes.as_slice());
     let before = bytes.and_then(|b| b.get(..place.line)).unwrap_or_default();
     before.split(|b| *b == b'\n').count()

@@ -13,7 +13,7 @@ pub(super) fn prove(
     old: &ZoneFile,
     new: &ZoneFile,
     changes: &[&Change],
-    serial: NextSerial,
+    serial: Option<NextSerial>,
 ) -> Result<(), EditError> {
     if new.has_errors() {
         return Err(EditError::Breaks(errors(new)));
@@ -34,22 +34,9 @@ pub(super) fn prove(
         }
         .ok_or_else(|| EditError::Unproven("a change had no effect".to_owned()))?;
     }
-    let serial_of = |r: &Record| {
-        (r.rtype == Rtype::SOA)
-            .then(|| Soa::from_rdata(&r.rdata))
-            .flatten()
-    };
-    let raised = match (gone.as_slice(), come.as_slice()) {
-        ([before], [after]) => match (serial_of(before), serial_of(after)) {
-            (Some(a), Some(b)) => {
-                let expected = Soa {
-                    serial: serial.to,
-                    ..a.clone()
-                };
-                a.serial == serial.from && b == expected && before.ttl == after.ttl
-            }
-            _ => false,
-        },
+    let raised = match (serial, gone.as_slice(), come.as_slice()) {
+        (None, [], []) => true,
+        (Some(serial), [before], [after]) => is_raised(before, after, serial),
         _ => false,
     };
     if raised && old.apex() == new.apex() {
@@ -60,6 +47,23 @@ pub(super) fn prove(
     Err(EditError::Unproven(
         other.map_or("the SOA record".to_owned(), ToString::to_string),
     ))
+}
+
+/// Whether two SOA records differ by the serial alone.
+fn is_raised(before: &Record, after: &Record, serial: NextSerial) -> bool {
+    let soa = |r: &Record| {
+        (r.rtype == Rtype::SOA)
+            .then(|| Soa::from_rdata(&r.rdata))
+            .flatten()
+    };
+    let (Some(a), Some(b)) = (soa(before), soa(after)) else {
+        return false;
+    };
+    let expected = Soa {
+        serial: serial.to,
+        ..a.clone()
+    };
+    a.serial == serial.from && b == expected && before.ttl == after.ttl
 }
 
 fn same(a: &Record, b: &Record) -> bool {
