@@ -1,4 +1,7 @@
-//! A whole rotation on each way into the real DNS, by the real program before real engines, with one secondary held back.
+//! A whole rotation on each way into the real DNS, by the real program before real engines, with one secondary held back,
+//! while a real Postfix delivers by DANE.
+//!
+//! Needs root, for networks of its own.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,6 +20,7 @@ use engine_support::{
     powerdns_primary, powerdns_primary_with, serial, tell,
 };
 use path_support::World;
+use path_support::mail::in_a_network_of_its_own;
 use serve_support::{Peer, until};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -31,7 +35,7 @@ fn secondaries(prompt: (Engine, u16), held: (Engine, u16), port: u16) -> [Second
 
 /// A rotation where a primary takes updates and signs.
 fn by_updates(start: impl Fn(&PrimaryPlan<'_>) -> Peer, prompt: Engine, held: Engine) {
-    let mut world = World::new();
+    let world = World::delivering();
     let ports = ports(3);
     let directory = tempfile::tempdir().unwrap();
     let zone = world.zone();
@@ -54,155 +58,177 @@ fn by_updates(start: impl Fn(&PrimaryPlan<'_>) -> Peer, prompt: Engine, held: En
 
 #[test]
 fn updates_to_knot_with_bind_and_nsd_behind_it() {
-    by_updates(knot_primary, Engine::Bind, Engine::Nsd);
+    in_a_network_of_its_own("updates_to_knot_with_bind_and_nsd_behind_it", || {
+        by_updates(knot_primary, Engine::Bind, Engine::Nsd);
+    });
 }
 
 #[test]
 fn updates_to_bind_with_knot_and_nsd_behind_it() {
-    by_updates(|plan| bind_primary(plan, None), Engine::Knot, Engine::Nsd);
+    in_a_network_of_its_own("updates_to_bind_with_knot_and_nsd_behind_it", || {
+        by_updates(|plan| bind_primary(plan, None), Engine::Knot, Engine::Nsd);
+    });
 }
 
 #[test]
 fn updates_to_powerdns_with_nsd_and_bind_behind_it() {
-    by_updates(powerdns_primary, Engine::Nsd, Engine::Bind);
+    in_a_network_of_its_own("updates_to_powerdns_with_nsd_and_bind_behind_it", || {
+        by_updates(powerdns_primary, Engine::Nsd, Engine::Bind);
+    });
 }
 
 #[test]
 fn a_file_and_rndc_reload_of_a_bind_that_signs_inline() {
-    let mut world = World::new();
-    let ports = ports(4);
-    let directory = tempfile::tempdir().unwrap();
-    let zone = world.zone();
-    fs::write(world.path("example.com.zone"), &zone).unwrap();
-    std::os::unix::fs::symlink(
-        world.path("example.com.zone"),
-        directory.path().join("zone"),
-    )
-    .unwrap();
-    let plan = PrimaryPlan {
-        directory: directory.path(),
-        port: ports[0],
-        zone: &zone,
-        notify: Some(ports[1]),
-    };
-    let _primary = bind_primary(&plan, Some(ports[3]));
-    world.anchor(ports[0]);
-    let servers = &ports[..3];
-    let _secondaries = secondaries((Engine::Knot, ports[1]), (Engine::Nsd, ports[2]), ports[0]);
-    let rndc = directory.path().join("rndc.conf");
-    let reload = format!(
-        "file = \"example.com.zone\"\npublish = {{ file = true }}\nreload = [\"rndc\", \"-c\", \"{}\", \"reload\", \"example.com\"]\n",
-        rndc.display()
-    );
-    world.configure(&format!("{UPDATED}{reload}"), servers);
-    world.rotate(servers, ports[2], || tell(ports[2]));
+    in_a_network_of_its_own("a_file_and_rndc_reload_of_a_bind_that_signs_inline", || {
+        let world = World::delivering();
+        let ports = ports(4);
+        let directory = tempfile::tempdir().unwrap();
+        let zone = world.zone();
+        fs::write(world.path("example.com.zone"), &zone).unwrap();
+        std::os::unix::fs::symlink(
+            world.path("example.com.zone"),
+            directory.path().join("zone"),
+        )
+        .unwrap();
+        let plan = PrimaryPlan {
+            directory: directory.path(),
+            port: ports[0],
+            zone: &zone,
+            notify: Some(ports[1]),
+        };
+        let _primary = bind_primary(&plan, Some(ports[3]));
+        world.anchor(ports[0]);
+        let servers = &ports[..3];
+        let _secondaries = secondaries((Engine::Knot, ports[1]), (Engine::Nsd, ports[2]), ports[0]);
+        let rndc = directory.path().join("rndc.conf");
+        let reload = format!(
+            "file = \"example.com.zone\"\npublish = {{ file = true }}\nreload = [\"rndc\", \"-c\", \"{}\", \"reload\", \"example.com\"]\n",
+            rndc.display()
+        );
+        world.configure(&format!("{UPDATED}{reload}"), servers);
+        world.rotate(servers, ports[2], || tell(ports[2]));
+    });
 }
 
 #[test]
 fn an_included_file_alone_and_knotc_reload_of_a_knot_that_signs_and_counts_serials() {
-    let mut world = World::new();
-    let ports = ports(3);
-    let directory = tempfile::tempdir().unwrap();
-    let zone = world.zone();
-    let (kept, ours) = zone.split_at(zone.find("_25._tcp").unwrap());
-    let kept = format!("{kept}$INCLUDE tlsa.inc\n");
-    for (file, text) in [("example.com.zone", &*kept), ("tlsa.inc", ours)] {
-        fs::write(world.path(file), text).unwrap();
-    }
-    for (file, link) in [("example.com.zone", "zone"), ("tlsa.inc", "tlsa.inc")] {
-        std::os::unix::fs::symlink(world.path(file), directory.path().join(link)).unwrap();
-    }
-    let plan = PrimaryPlan {
-        directory: directory.path(),
-        port: ports[0],
-        zone: &zone,
-        notify: Some(ports[1]),
-    };
-    let _primary = knot_with(&plan, "difference-no-serial");
-    world.anchor(ports[0]);
-    let _secondaries = secondaries((Engine::Bind, ports[1]), (Engine::Nsd, ports[2]), ports[0]);
-    let socket = directory.path().join("knot.sock");
-    let reload = format!(
-        "file = \"example.com.zone\"\ninclude = \"tlsa.inc\"\npublish = {{ file = true }}\n\
+    in_a_network_of_its_own(
+        "an_included_file_alone_and_knotc_reload_of_a_knot_that_signs_and_counts_serials",
+        || {
+            let world = World::delivering();
+            let ports = ports(3);
+            let directory = tempfile::tempdir().unwrap();
+            let zone = world.zone();
+            let (kept, ours) = zone.split_at(zone.find("_25._tcp").unwrap());
+            let kept = format!("{kept}$INCLUDE tlsa.inc\n");
+            for (file, text) in [("example.com.zone", &*kept), ("tlsa.inc", ours)] {
+                fs::write(world.path(file), text).unwrap();
+            }
+            for (file, link) in [("example.com.zone", "zone"), ("tlsa.inc", "tlsa.inc")] {
+                std::os::unix::fs::symlink(world.path(file), directory.path().join(link)).unwrap();
+            }
+            let plan = PrimaryPlan {
+                directory: directory.path(),
+                port: ports[0],
+                zone: &zone,
+                notify: Some(ports[1]),
+            };
+            let _primary = knot_with(&plan, "difference-no-serial");
+            world.anchor(ports[0]);
+            let _secondaries =
+                secondaries((Engine::Bind, ports[1]), (Engine::Nsd, ports[2]), ports[0]);
+            let socket = directory.path().join("knot.sock");
+            let reload = format!(
+                "file = \"example.com.zone\"\ninclude = \"tlsa.inc\"\npublish = {{ file = true }}\n\
          reload = [\"knotc\", \"-s\", \"{}\", \"zone-reload\", \"example.com\"]\n",
-        socket.display()
+                socket.display()
+            );
+            let servers = &ports[..];
+            world.configure(&format!("{UPDATED}{reload}"), servers);
+            world.rotate(servers, ports[2], || tell(ports[2]));
+            assert_eq!(
+                fs::read_to_string(world.path("example.com.zone")).unwrap(),
+                kept,
+                "whoever keeps the zone file finds it untouched"
+            );
+            let included = fs::read_to_string(world.path("tlsa.inc")).unwrap();
+            assert_eq!(included.lines().count(), 1);
+            assert_ne!(included, ours);
+        },
     );
-    let servers = &ports[..];
-    world.configure(&format!("{UPDATED}{reload}"), servers);
-    world.rotate(servers, ports[2], || tell(ports[2]));
-    assert_eq!(
-        fs::read_to_string(world.path("example.com.zone")).unwrap(),
-        kept,
-        "whoever keeps the zone file finds it untouched"
-    );
-    let included = fs::read_to_string(world.path("tlsa.inc")).unwrap();
-    assert_eq!(included.lines().count(), 1);
-    assert_ne!(included, ours);
 }
 
 #[test]
 fn our_own_hidden_primary_with_bind_and_nsd_behind_it() {
-    let mut world = World::new();
-    let ports = ports(3);
-    fs::write(world.path("example.com.zone"), world.zone()).unwrap();
-    let serve = format!(
-        "file = \"example.com.zone\"\nsign = {{ keys = \"keys\" }}\npublish = {{ file = true, serve = {{ keys = [\"xfr.tsig\"], \
+    in_a_network_of_its_own("our_own_hidden_primary_with_bind_and_nsd_behind_it", || {
+        let world = World::delivering();
+        let ports = ports(3);
+        fs::write(world.path("example.com.zone"), world.zone()).unwrap();
+        let serve = format!(
+            "file = \"example.com.zone\"\nsign = {{ keys = \"keys\" }}\npublish = {{ file = true, serve = {{ keys = [\"xfr.tsig\"], \
          secondaries = [\"{},key:xfr\"], transfer = [\"key:xfr\"] }} }}\n",
-        at(ports[1])
-    );
-    let servers = &ports[..];
-    world.configure(&serve, servers);
-    let (code, said) = world.run(&["key", "generate", "example.com", "--keys", "keys"]);
-    assert_eq!(code, 0, "{said}");
-    world.advance();
-    let program = Command::new(env!("CARGO_BIN_EXE_tlsa-rotate"))
-        .args(["serve", "--listen", &at(ports[0]).to_string(), "--config"])
-        .arg(world.path("tlsa-rotate.toml"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(fs::File::create(world.path("serve.log")).unwrap())
-        .spawn();
-    let _ours = Peer {
-        child: program.unwrap(),
-    };
-    let _secondaries = secondaries((Engine::Bind, ports[1]), (Engine::Nsd, ports[2]), ports[0]);
-    world.rotate(servers, ports[2], || tell(ports[2]));
-    let log = fs::read_to_string(world.path("serve.log")).unwrap();
-    assert!(
-        log.contains("told 127.0.0.1") && log.contains(": the changes since"),
-        "{log}"
-    );
+            at(ports[1])
+        );
+        let servers = &ports[..];
+        world.configure(&serve, servers);
+        let (code, said) = world.run(&["key", "generate", "example.com", "--keys", "keys"]);
+        assert_eq!(code, 0, "{said}");
+        world.advance();
+        let (code, ds) = world.run(&["key", "ds", "example.com", "--keys", "keys"]);
+        assert_eq!(code, 0, "{ds}");
+        fs::write(world.path("anchor"), ds).unwrap();
+        let program = Command::new(env!("CARGO_BIN_EXE_tlsa-rotate"))
+            .args(["serve", "--listen", &at(ports[0]).to_string(), "--config"])
+            .arg(world.path("tlsa-rotate.toml"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(world.path("serve.log")).unwrap())
+            .spawn();
+        let _ours = Peer {
+            child: program.unwrap(),
+        };
+        let _secondaries = secondaries((Engine::Bind, ports[1]), (Engine::Nsd, ports[2]), ports[0]);
+        world.rotate(servers, ports[2], || tell(ports[2]));
+        let log = fs::read_to_string(world.path("serve.log")).unwrap();
+        assert!(
+            log.contains("told 127.0.0.1") && log.contains(": the changes since"),
+            "{log}"
+        );
+    });
 }
 
 #[test]
 fn a_program_that_speaks_to_the_http_api_of_powerdns() {
-    let mut world = World::new();
-    let ports = ports(4);
-    let directory = tempfile::tempdir().unwrap();
-    let zone = world.zone();
-    let plan = PrimaryPlan {
-        directory: directory.path(),
-        port: ports[0],
-        zone: &zone,
-        notify: Some(ports[1]),
-    };
-    let api = format!(
-        "api=yes\napi-key=known to two\nwebserver=yes\nwebserver-address=127.0.0.1\nwebserver-port={}\n",
-        ports[3]
-    );
-    let _primary = powerdns_primary_with(&plan, &api);
-    world.anchor(ports[0]);
-    let servers = &ports[..3];
-    let _secondaries = secondaries((Engine::Knot, ports[1]), (Engine::Bind, ports[2]), ports[0]);
-    fs::write(world.path("api.key"), "known to two\n").unwrap();
-    fs::set_permissions(world.path("api.key"), fs::Permissions::from_mode(0o600)).unwrap();
-    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/provider-powerdns");
-    let publish = format!(
-        "publish = {{ command = [\"{program}\", \"http://127.0.0.1:{}\", \"api.key\"] }}\n",
-        ports[3]
-    );
-    world.configure(&format!("{UPDATED}{publish}"), servers);
-    world.rotate(servers, ports[2], || tell(ports[2]));
+    in_a_network_of_its_own("a_program_that_speaks_to_the_http_api_of_powerdns", || {
+        let world = World::delivering();
+        let ports = ports(4);
+        let directory = tempfile::tempdir().unwrap();
+        let zone = world.zone();
+        let plan = PrimaryPlan {
+            directory: directory.path(),
+            port: ports[0],
+            zone: &zone,
+            notify: Some(ports[1]),
+        };
+        let api = format!(
+            "api=yes\napi-key=known to two\nwebserver=yes\nwebserver-address=127.0.0.1\nwebserver-port={}\n",
+            ports[3]
+        );
+        let _primary = powerdns_primary_with(&plan, &api);
+        world.anchor(ports[0]);
+        let servers = &ports[..3];
+        let _secondaries =
+            secondaries((Engine::Knot, ports[1]), (Engine::Bind, ports[2]), ports[0]);
+        fs::write(world.path("api.key"), "known to two\n").unwrap();
+        fs::set_permissions(world.path("api.key"), fs::Permissions::from_mode(0o600)).unwrap();
+        let program = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/provider-powerdns");
+        let publish = format!(
+            "publish = {{ command = [\"{program}\", \"http://127.0.0.1:{}\", \"api.key\"] }}\n",
+            ports[3]
+        );
+        world.configure(&format!("{UPDATED}{publish}"), servers);
+        world.rotate(servers, ports[2], || tell(ports[2]));
+    });
 }
 
 /// A running engine, and the command that makes it load its files again.

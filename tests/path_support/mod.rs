@@ -1,8 +1,11 @@
 //! A workspace whose zone lives on real engines, a mail host, and the real program on the way through a whole rotation.
 #![allow(dead_code)] // each test file uses its part
 
+pub(crate) mod mail;
+
 use super::engine_support::{SECRET, at, key_file, serial};
 use super::serve_support::{dig, until};
+use mail::Mail;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -10,7 +13,7 @@ use std::process::Command;
 use tempfile::TempDir;
 use tlsa_rotate::dane::subject;
 use tlsa_rotate::rotation::step::Event;
-use tlsa_rotate::rotation::timing::{Instant, Span};
+use tlsa_rotate::rotation::timing::Instant;
 use tlsa_rotate::workflow::demo::mail_host::{KeyedChain, MailHost};
 use tlsa_rotate::workspace::journal::Journal;
 use tlsa_rotate::workspace::tls_key::{self, KeyFiles, KeyKind};
@@ -20,12 +23,17 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_tlsa-rotate");
 const HOST: &str = "mx1.example.com";
 pub(crate) const TLSA: &str = "_25._tcp.mx1.example.com";
 
+/// Who presents the key.
+enum Host {
+    /// A mail host of the demo, on a port of its own: nobody sends to it.
+    Alone(MailHost, #[allow(dead_code)] Runtime),
+    /// A Postfix at port 25.
+    Postfix(Mail),
+}
+
 pub(crate) struct World {
     directory: TempDir,
-    host: MailHost,
-    _runtime: Runtime,
-    /// How far the program's clock is ahead of ours.
-    pub(crate) ahead: Span,
+    host: Host,
 }
 
 fn chain(certificate: &Path, key: &Path) -> KeyedChain {
@@ -40,6 +48,31 @@ fn clock() -> Instant {
 impl World {
     /// A workspace with its live key on a mail host; there is no configuration yet.
     pub(crate) fn new() -> Self {
+        Self::with_host(|_, live| {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .unwrap();
+            let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            let first = vec![chain(&live.certificate, &live.key)];
+            let host = runtime
+                .block_on(MailHost::start(HOST, here, first))
+                .unwrap();
+            Host::Alone(host, runtime)
+        })
+    }
+
+    /// The same on a Postfix, to which mail is sent while the rotation goes on; in a network of its own.
+    pub(crate) fn delivering() -> Self {
+        Self::with_host(|directory, live| {
+            let mail = Mail::start(&directory.join("postfix"));
+            mail.present(&live.key, &live.certificate);
+            Host::Postfix(mail)
+        })
+    }
+
+    fn with_host(host: impl FnOnce(&Path, &KeyFiles) -> Host) -> Self {
         let directory = tempfile::Builder::new().prefix("path-").tempdir().unwrap();
         let live = directory.path().join("live");
         fs::create_dir(&live).unwrap();
@@ -57,16 +90,7 @@ impl World {
             &random,
         )
         .unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let first = vec![chain(&files.certificate, &files.key)];
-        let host = runtime
-            .block_on(MailHost::start(HOST, here, first))
-            .unwrap();
+        let host = host(directory.path(), &files);
         key_file(
             &directory.path().join("update.tsig"),
             "update",
@@ -79,12 +103,7 @@ impl World {
             "hmac-sha256",
             SECRET,
         );
-        Self {
-            directory,
-            host,
-            _runtime: runtime,
-            ahead: Span::ZERO,
-        }
+        Self { directory, host }
     }
 
     pub(crate) fn path(&self, relative: &str) -> PathBuf {
@@ -99,9 +118,14 @@ impl World {
         let association = subject::read_chain(&certificate).unwrap()[0]
             .spki_association()
             .to_string();
+        // The resolver is not asked to wait longer for us than this test may take.
+        let (ttl, address) = match &self.host {
+            Host::Alone(..) => (5, "127.0.0.1"),
+            Host::Postfix(_) => (1, mail::MX),
+        };
         format!(
-            "$ORIGIN example.com.\n$TTL 5\n@ SOA ns1.example.net. host.example.net. 1 7200 3600 1209600 5\n\
-             @ NS ns1.example.net.\n@ MX 10 mx1\nmx1 A 127.0.0.1\n_25._tcp.mx1 TLSA {association}\n"
+            "$ORIGIN example.com.\n$TTL {ttl}\n@ SOA ns1.example.net. host.example.net. 1 7200 3600 1209600 {ttl}\n\
+             @ NS ns1.example.net.\n@ MX 10 mx1\nmx1 A {address}\n_25._tcp.mx1 TLSA {association}\n"
         )
     }
 
@@ -111,14 +135,25 @@ impl World {
             .iter()
             .map(|port| format!("\"{}\"", at(*port)))
             .collect();
+        // With real caches nothing but time makes the wait pass: twice the TTL, and what rounding up takes.
+        let (policy, address) = match &self.host {
+            Host::Alone(host, _) => (
+                "min_wait = \"20s\"\nsoak = \"20s\"\nsafety_margin = \"0s\"",
+                host.address().to_string(),
+            ),
+            Host::Postfix(_) => (
+                "min_wait = \"2s\"\nsoak = \"2s\"\nsafety_margin = \"1s\"",
+                format!("{}:25", mail::MX),
+            ),
+        };
         let text = format!(
-            "[policy]\nmin_wait = \"20s\"\nsoak = \"20s\"\nsafety_margin = \"0s\"\n\n\
+            "[policy]\n{policy}\n\n\
              [[zone]]\nname = \"example.com\"\nservers = [{}]\n{zone}\n\
              [[certificate]]\nname = \"mail\"\nhosts = [\"{HOST}\"]\naddresses = {{ \"{HOST}\" = [\"{}\"] }}\n\
              live = {{ certificate = \"live/fullchain.pem\", key = \"live/privkey.pem\" }}\n\
              next = {{ generate = \"ecdsa-p256\" }}\ndeploy = {{ manual = true }}\n",
             servers.join(", "),
-            self.host.address()
+            address
         );
         fs::write(self.path("tlsa-rotate.toml"), text).unwrap();
     }
@@ -139,10 +174,8 @@ impl World {
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> (i32, String) {
-        let now = clock() + self.ahead;
         let output = Command::new(PROGRAM)
             .current_dir(self.directory.path())
-            .args(["--now", &now.to_string()])
             .args(arguments)
             .output()
             .unwrap();
@@ -184,11 +217,12 @@ impl World {
 
     fn deploy(&self) {
         let directory = self.path("keys/tls/mail.1");
-        let next = chain(
-            &directory.join("ecdsa-p256.cert.pem"),
-            &directory.join("ecdsa-p256.key.pem"),
-        );
-        self.host.present(vec![next]);
+        let certificate = directory.join("ecdsa-p256.cert.pem");
+        let key = directory.join("ecdsa-p256.key.pem");
+        match &self.host {
+            Host::Alone(host, _) => host.present(vec![chain(&certificate, &key)]),
+            Host::Postfix(mail) => mail.present(&key, &certificate),
+        }
     }
 
     /// The digests of the TLSA RRset as a server answers it.
@@ -202,13 +236,27 @@ impl World {
         digests
     }
 
-    /// A whole rotation, twice held back by the server at `held` until `release` lets it catch up.
-    pub(crate) fn rotate(&mut self, servers: &[u16], held: u16, release: impl Fn()) {
+    /// A whole rotation, twice held back by the server at `held` until `release` lets it catch up. Mail is delivered all the
+    /// while; and once the rotation is over, a host with the old key gets none.
+    pub(crate) fn rotate(&self, servers: &[u16], held: u16, release: impl Fn()) {
         for server in servers {
             until("every server serves the zone", || {
                 serial(at(*server)).is_some()
             });
         }
+        let Host::Postfix(mail) = &self.host else {
+            panic!("a mail host to which mail is sent")
+        };
+        // The hidden primary is the first.
+        let public: Vec<SocketAddr> = servers.iter().skip(1).map(|port| at(*port)).collect();
+        let _resolver = mail.open(&public, &self.path("anchor"));
+        mail.delivers(|| self.rotated(servers, held, release));
+        let live = self.path("live");
+        mail.present(&live.join("privkey.pem"), &live.join("fullchain.pem"));
+        mail.refuses();
+    }
+
+    fn rotated(&self, servers: &[u16], held: u16, release: impl Fn()) {
         let before = Self::served(held);
         assert_eq!(before.len(), 1);
         let (code, said) = self.run(&["start", "mail"]);
@@ -216,12 +264,8 @@ impl World {
         self.wait_for_held(servers, held, "lacks", "PrepublishServed");
         assert_eq!(Self::served(held), before, "held back");
         release();
-        self.advance_to("PrepublishServed");
-        self.ahead = self.ahead + Span::seconds(60);
         self.advance_to("SwapOpened");
         self.deploy();
-        self.advance_to("HostsPresentedIncoming");
-        self.ahead = self.ahead + Span::seconds(60);
         self.advance_to("RetireDecided");
         self.wait_for_held(servers, held, "still holds", "RetireServed");
         release();
