@@ -12,9 +12,9 @@
 mod engine_support;
 mod path_support;
 mod serve_support;
+mod workspace_support;
 
 use engine_support::{at, ports, serial};
-use path_support::World;
 use rustix::io::{FdFlags, fcntl_setfd};
 use serve_support::{APEX, Peer, dig, stdout_of, until};
 use std::fs;
@@ -23,56 +23,9 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
 use std::time::Duration;
+use workspace_support::{edit, log, serve, workspace};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_tlsa-rotate");
-
-/// A signed workspace whose zone is served, with `more` in its `serve` table.
-fn workspace(more: &str) -> World {
-    let world = World::new();
-    fs::write(world.path("example.com.zone"), world.zone()).unwrap();
-    let zone = format!(
-        "file = \"example.com.zone\"\nsign = {{ keys = \"keys\" }}\npublish = {{ file = true, serve = {{ {more} }} }}\n"
-    );
-    world.configure(&zone, &[1]);
-    let (code, said) = world.run(&["key", "generate", "example.com", "--keys", "keys"]);
-    assert_eq!(code, 0, "{said}");
-    world.advance();
-    world
-}
-
-fn serve(world: &World, port: u16) -> Peer {
-    let log = fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(world.path("serve.log"))
-        .unwrap();
-    let child = Command::new(PROGRAM)
-        .args(["serve", "--listen", &at(port).to_string(), "--config"])
-        .arg(world.path("tlsa-rotate.toml"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log)
-        .spawn();
-    Peer {
-        child: child.unwrap(),
-    }
-}
-
-fn log(world: &World) -> String {
-    fs::read_to_string(world.path("serve.log")).unwrap()
-}
-
-/// The next version of the zone: another address, another serial.
-fn edit(world: &World, serial: u32) {
-    let file = world.path("example.com.zone");
-    let text = world.zone().replace(" 1 7200", &format!(" {serial} 7200"));
-    fs::write(
-        file,
-        text.replace("A 127.0.0.1", &format!("A 127.0.0.{serial}")),
-    )
-    .unwrap();
-    world.advance();
-}
 
 #[test]
 fn a_new_version_is_taken_up_and_its_changes_outlive_the_server() {

@@ -376,16 +376,21 @@ fn temporary_prefix(target: &Path) -> io::Result<OsString> {
     Ok(prefix)
 }
 
-/// Removes the temporary files of `target` that killed runs left. Best effort: a leftover is harmless.
+/// Removes the temporary files in `directory` that killed runs left, whichever file they were to become. Best effort: a
+/// leftover is harmless.
+pub fn sweep(directory: &Path) {
+    sweep_those(directory, b".");
+}
+
+/// The same for those of `target` alone.
 fn sweep_beside(target: &Path) {
-    let Ok(prefix) = temporary_prefix(target) else {
-        return;
-    };
-    let prefix = prefix.as_encoded_bytes();
-    let entries = fs::read_dir(directory_of(target))
-        .into_iter()
-        .flatten()
-        .flatten();
+    if let Ok(prefix) = temporary_prefix(target) {
+        sweep_those(directory_of(target), prefix.as_encoded_bytes());
+    }
+}
+
+fn sweep_those(directory: &Path, prefix: &[u8]) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     for entry in entries {
         let name = entry.file_name();
         let ours = name.as_encoded_bytes().starts_with(prefix)

@@ -16,7 +16,7 @@ pub use crate::zone::rtype::{NotAType, Rtype};
 pub struct Rdata(pub Box<[u8]>);
 
 /// One record of class IN. Prints as one line of a master file with nothing left relative.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Record {
     /// The absolute owner name.
     pub owner: Name,

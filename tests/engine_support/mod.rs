@@ -205,6 +205,7 @@ fn powerdns(directory: &Path, port: u16, primary: SocketAddr) -> Peer {
         directory,
         &["activate-tsig-key", "example.com", "xfr", "secondary"],
     );
+    pdnsutil(directory, &["set-meta", "example.com", "IXFR", "1"]);
     powerdns_started(directory)
 }
 

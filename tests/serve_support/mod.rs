@@ -232,8 +232,13 @@ pub fn serve(signed: &Path, more: &[&str]) -> Ours {
 }
 
 /// Waits for `condition`, at most half a minute: machines that run tests are busy.
-pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+pub fn until(what: &str, condition: impl FnMut() -> bool) {
+    within(Duration::from_secs(30), what, condition);
+}
+
+/// Waits for `condition`, at most for `limit`.
+pub fn within(limit: Duration, what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + limit;
     while !condition() {
         assert!(Instant::now() < deadline, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(30));

@@ -31,18 +31,16 @@ impl History {
 
     /// All that can be read.
     pub(super) fn read(&self) -> Vec<Delta> {
-        let read = |path: PathBuf| {
-            let mut text = String::new();
-            let file = fs::File::open(path).ok()?;
-            file.take(MAX_SIZE).read_to_string(&mut text).ok()?;
-            Delta::parse(&text).ok()
-        };
-        self.files().into_iter().filter_map(read).collect()
+        let files = self.files();
+        let read = |path: &PathBuf| read(path, MAX_SIZE);
+        files.iter().filter_map(read).collect()
     }
 
     /// Writes one more, and lets go of the oldest.
     pub(super) fn keep(&self, delta: &Delta) -> Result<(), WriteError> {
         durable::create_directory(&self.directory, 0o777)?;
+        // Each change has a name of its own, so that no later write sweeps what a killed one left.
+        durable::sweep(&self.directory);
         let name = format!("{}-{}{ENDING}", delta.old_serial(), delta.new_serial());
         durable::replace(&self.directory.join(name), delta.to_string().as_bytes())?;
         let files = self.files();
@@ -65,5 +63,51 @@ impl History {
             .collect();
         files.sort();
         files.into_iter().map(|(_, path)| path).collect()
+    }
+}
+
+/// The change in a file of at most `limit` bytes. Of a larger one a part would be a change, too, but another one.
+fn read(path: &Path, limit: u64) -> Option<Delta> {
+    let mut text = String::new();
+    let file = fs::File::open(path).ok()?;
+    file.take(limit.saturating_add(1))
+        .read_to_string(&mut text)
+        .ok()?;
+    let is_whole = u64::try_from(text.len()).is_ok_and(|length| length <= limit);
+    Delta::parse(&text).ok().filter(|_| is_whole)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use super::*;
+
+    const TEXT: &str = "; tlsa-rotate delta 1\n-e. 60 IN SOA n. h. 1 2 3 4 5\n+e. 60 IN SOA n. h. 2 2 3 4 5\n\
+                        +a.e. 60 IN A 192.0.2.1\n+b.e. 60 IN A 192.0.2.17\n";
+
+    #[test]
+    fn a_change_that_is_too_large_is_not_read_in_part() {
+        let whole = Delta::parse(TEXT).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("1-2.delta");
+        fs::write(&path, TEXT).unwrap();
+        let length = TEXT.len() as u64;
+        for limit in 0..length {
+            assert_eq!(read(&path, limit), None, "{limit} of {length}");
+        }
+        assert_eq!(read(&path, length), Some(whole));
+    }
+
+    #[test]
+    fn what_a_killed_server_left_is_swept_with_the_next_change() {
+        let state = tempfile::tempdir().unwrap();
+        let history = History::of(state.path(), &Name::parse(b"e.", None).unwrap());
+        fs::create_dir_all(&history.directory).unwrap();
+        let left = history.directory.join(".7-8.delta.AAAAAA.tlsa-rotate-tmp");
+        fs::write(&left, &TEXT[..40]).unwrap();
+        let delta = Delta::parse(TEXT).unwrap();
+        history.keep(&delta).unwrap();
+        assert!(!left.exists());
+        assert_eq!(history.read(), [delta]);
     }
 }

@@ -127,6 +127,7 @@ impl Keeper {
         let now = self.global.now();
         self.readers.spawn_blocking(move || {
             let read = source.read(now);
+            // Served first: no disk that is full, or slow, keeps a version from senders. What it costs is a larger transfer.
             if let Ok(zone) = &read
                 && let Some(delta) = server.publish(Arc::clone(zone))
                 && let Some(history) = &source.history

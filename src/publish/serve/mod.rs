@@ -6,6 +6,7 @@
 pub mod answer;
 mod denial;
 pub mod event;
+mod lineage;
 mod notify;
 mod request;
 mod respond;

@@ -1,10 +1,11 @@
 //! The zones being served, each with the changes that led to it and with who may ask for it (RFC 1034 §4.3.2, RFC 1995 §5).
 
+use super::lineage::chained;
 use super::served::ServedZone;
 use crate::dnssec::delta::Delta;
 use crate::workspace::config::access::Rule;
 use crate::zone::name::Name;
-use crate::zone::record::{Record, Rtype};
+use crate::zone::record::Rtype;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -145,29 +146,6 @@ impl Zones {
         }
         at_the_name
     }
-}
-
-/// The longest run of changes that ends at this version: whose last one brought records that it holds.
-fn chained(mut earlier: Vec<Delta>, zone: &ServedZone) -> Vec<Arc<Delta>> {
-    let mut chain: Vec<Arc<Delta>> = Vec::new();
-    let mut wanted = zone.serial();
-    let holds = |record: &Record| {
-        let rrset = zone.zone().rrset(&record.owner, record.rtype);
-        rrset.is_some_and(|rrset| rrset.rdatas.contains(&record.rdata))
-    };
-    while let Some(at) = earlier
-        .iter()
-        .position(|delta| delta.new_serial() == wanted && delta.apex() == zone.apex())
-    {
-        let delta = earlier.swap_remove(at);
-        if chain.is_empty() && !delta.added().iter().all(holds) {
-            break;
-        }
-        wanted = delta.old_serial();
-        chain.push(Arc::new(delta));
-    }
-    chain.reverse();
-    chain
 }
 
 #[cfg(test)]

@@ -1,0 +1,244 @@
+//! A real ACME client with the hooks of `scripts/hooks`: certbot before Pebble, which asks it for proof over HTTP.
+//!
+//! Its first certificate has a key of its own: a rotation begins, and the certificate goes live when caches know the key.
+//! A renewal keeps the key and is installed at once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
+
+mod engine_support;
+mod rotation_support;
+mod serve_support;
+
+use engine_support::{at, ports};
+use rotation_support::{BEGIN, HOSTS, JOURNAL, PROGRAM, Publish, Run, World, hours};
+use serve_support::{Peer, stdout_of, until};
+use std::fs;
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+use tlsa_rotate::rotation::timing::Instant;
+
+const NEEDED: &str = "certbot and pebble (Debian packages) are needed for this test";
+
+fn hook(name: &str) -> PathBuf {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/hooks");
+    scripts.join(name)
+}
+
+/// A certification authority on loopback, and the resolver by which it finds every host here.
+struct Authority {
+    directory: TempDir,
+    port: u16,
+    /// Where it asks for the proof.
+    http: u16,
+    _peers: [Peer; 2],
+}
+
+impl Authority {
+    fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let [port, management, dns, dns_management, http] = ports(5)[..] else {
+            unreachable!("five ports")
+        };
+        let (key, certificate) = (path("key.pem"), path("cert.pem"));
+        let files = [
+            "-keyout",
+            key.to_str().unwrap(),
+            "-out",
+            certificate.to_str().unwrap(),
+        ];
+        let kind = [
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+        ];
+        let names = [
+            "-subj",
+            "/CN=pebble",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+        ];
+        stdout_of("openssl", &[kind.as_slice(), &names, &files].concat());
+        let config = serde_json::json!({ "pebble": {
+            "listenAddress": at(port), "managementListenAddress": at(management),
+            "certificate": certificate, "privateKey": key, "httpPort": http, "tlsPort": 0,
+        }});
+        fs::write(path("pebble.json"), config.to_string()).unwrap();
+        let log = |name: &str| fs::File::create(path(name)).unwrap();
+        let start = |mut command: Command, name: &str| {
+            command.env("PEBBLE_VA_NOSLEEP", "1").stdin(Stdio::null());
+            let child = command.stdout(log(name)).stderr(log("errors")).spawn();
+            Peer {
+                child: child.unwrap_or_else(|e| panic!("{NEEDED}: {e}")),
+            }
+        };
+        let mut resolver = Command::new("pebble-challtestsrv");
+        resolver.args([
+            "-http01",
+            "",
+            "-https01",
+            "",
+            "-tlsalpn01",
+            "",
+            "-defaultIPv6",
+            "",
+        ]);
+        resolver.args([
+            "-dns01",
+            &at(dns).to_string(),
+            "-management",
+            &at(dns_management).to_string(),
+        ]);
+        let mut pebble = Command::new("pebble");
+        pebble.arg("-config").arg(path("pebble.json"));
+        pebble.args(["-strict", "-dnsserver", &at(dns).to_string()]);
+        let peers = [start(resolver, "resolver"), start(pebble, "pebble")];
+        until("the authority and its resolver listen", || {
+            [port, dns]
+                .iter()
+                .all(|port| TcpStream::connect(at(*port)).is_ok())
+        });
+        Self {
+            directory,
+            port,
+            http,
+            _peers: peers,
+        }
+    }
+
+    /// certbot in the environment that hooks need, as the operator of `world` runs it at `now`.
+    fn certbot(&self, world: &World, now: Instant, arguments: &[&str]) -> Run {
+        let home = |name: &str| self.directory.path().join(name);
+        let mut command = Command::new("certbot");
+        command.args(arguments).arg("--non-interactive");
+        for kind in ["config", "work", "logs"] {
+            command.arg(format!("--{kind}-dir")).arg(home(kind));
+        }
+        command.env("REQUESTS_CA_BUNDLE", home("cert.pem"));
+        run_with_hooks(command, world, now)
+    }
+
+    fn lineage(&self, file: &str) -> PathBuf {
+        self.directory
+            .path()
+            .join("config/live")
+            .join(HOSTS[0])
+            .join(file)
+    }
+}
+
+/// A command that runs hooks; what they need is in the environment, and `now` is the time for the program.
+fn run_with_hooks(mut command: Command, world: &World, now: Instant) -> Run {
+    let program = world.path(".tlsa-rotate/program");
+    fs::write(
+        &program,
+        format!("#!/bin/sh\nexec {PROGRAM} --now {now} \"$@\"\n"),
+    )
+    .unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let reload = format!("touch {}", world.path("live/reloaded").display());
+    command
+        .current_dir(world.path(""))
+        .env("TLSA_ROTATE", program)
+        .env("TLSA_ROTATE_CONFIG", world.path("tlsa-rotate.toml"))
+        .env("LIVE", world.path("live/live.pem"))
+        .env("RELOAD", reload);
+    let output = command.output();
+    output.unwrap_or_else(|e| panic!("{NEEDED}: {e}")).into()
+}
+
+/// The digest of a certificate's key, as the zone has it.
+fn association(file: &Path) -> String {
+    let said = stdout_of(PROGRAM, &["record", file.to_str().unwrap()]);
+    let first = said.lines().next().unwrap();
+    first.split_whitespace().last().unwrap().to_lowercase()
+}
+
+fn is_reloaded(world: &World) -> bool {
+    fs::remove_file(world.path("live/reloaded")).is_ok()
+}
+
+#[test]
+fn what_certbot_issues_is_rotated_to_and_what_it_renews_is_installed() {
+    let authority = Authority::start();
+    let world = World::new(Publish::Current);
+    let live = world.path("live/live.pem");
+    let in_use = world.read("live/privkey.pem") + &world.read("live/fullchain.pem");
+    fs::write(&live, &in_use).unwrap();
+    let old = association(&live);
+
+    let (server, http) = (
+        format!("https://{}/dir", at(authority.port)),
+        authority.http.to_string(),
+    );
+    let deploy = format!("{} mail", hook("certbot").display());
+    let mut arguments = vec!["certonly", "--standalone", "--http-01-address", "127.0.0.1"];
+    arguments.extend(["--http-01-port", &http, "--server", &server, "--reuse-key"]);
+    arguments.extend(["--agree-tos", "--register-unsafely-without-email"]);
+    arguments.extend(["-d", HOSTS[0], "-d", HOSTS[1], "--deploy-hook", &deploy]);
+    let said = authority.certbot(&world, BEGIN, &arguments).ends(0);
+    assert!(
+        !said.stderr.contains("error code"),
+        "the hook failed: {said:#?}"
+    );
+    let new = association(&authority.lineage("fullchain.pem"));
+    assert_ne!(new, old);
+    assert_eq!(world.step(BEGIN), "Prepublishing", "{said:#?}");
+    let mut both = vec![new.clone(), old];
+    both.sort();
+    for host in HOSTS {
+        assert_eq!(world.tlsa(host), both, "{host}: {said:#?}");
+    }
+    assert_eq!(fs::read_to_string(&live).unwrap(), in_use, "not yet");
+    assert!(!is_reloaded(&world));
+
+    world.load();
+    world.advance(hours(1)).ends(0);
+    world.advance(hours(26)).ends(3);
+    assert_eq!(world.step(hours(26)), "SwapOpen");
+    let mut command = Command::new(hook("postfix"));
+    command.env("TLSA_ROTATE_CERTIFICATE", "mail");
+    command.env("TLSA_ROTATE_DIRECTORY", world.path("keys/tls/mail.1"));
+    run_with_hooks(command, &world, hours(26)).ends(0);
+    let issued = |file: &str| fs::read_to_string(authority.lineage(file)).unwrap();
+    let first = issued("fullchain.pem");
+    let key = issued("privkey.pem");
+    assert_eq!(fs::read_to_string(&live).unwrap(), key.clone() + &first);
+    assert!(is_reloaded(&world));
+    let live = live.to_str().unwrap();
+    (0..HOSTS.len()).for_each(|host| world.present(host, &[(live, live)]));
+    world.advance(hours(28)).ends(0);
+    world.advance(hours(52)).ends(0);
+    world.load();
+    world.advance(hours(53)).ends(0);
+    assert_eq!(world.step(hours(53)), "Retired");
+
+    // The hook and what it was asked to keep are in certbot's own notes.
+    let before = (world.zone(), world.read(JOURNAL));
+    let renew = ["renew", "--force-renewal", "--no-random-sleep-on-renew"];
+    let said = authority.certbot(&world, hours(60), &renew).ends(0);
+    let second = issued("fullchain.pem");
+    assert_ne!(second, first, "{said:#?}");
+    assert_eq!(issued("privkey.pem"), key);
+    assert_eq!(
+        fs::read_to_string(live).unwrap(),
+        key + &second,
+        "{said:#?}"
+    );
+    assert!(is_reloaded(&world));
+    assert_eq!(
+        (world.zone(), world.read(JOURNAL)),
+        before,
+        "nothing to rotate"
+    );
+    for host in HOSTS {
+        assert_eq!(world.tlsa(host), [new.as_str()], "{host}");
+    }
+}
