@@ -16,6 +16,7 @@ use crate::observe::nonterminals::{self, Existence};
 use crate::observe::probe::{self, Answer, Sighting};
 use crate::observe::resolver::Resolvers;
 use crate::observe::senders_view::{Families, Sender, plain};
+use crate::observe::side_by_side::side_by_side;
 use crate::observe::smtp::Caller;
 use crate::observe::wait_for;
 use crate::rotation::association::Association;
@@ -64,14 +65,11 @@ pub(super) fn gather(
     let targets = scope.targets();
     let resolving = sender(means.anchors.clone()).validator;
     let asking = Arc::new(sender(means.anchors));
+    let limits = Limits::default();
     let looked = wait_for(async {
-        let zones = async {
-            let mut zones = Vec::new();
-            for place in &scope.places {
-                zones.push(place.evidence(&scope, &resolving, now).await);
-            }
-            zones
-        };
+        let zones = side_by_side(&scope.places, AT_ONCE, |place| {
+            place.evidence(&scope, &resolving, &limits, now)
+        });
         let verified = verify::verify(&questions, &asking, &caller, now, bounds);
         let seen = probe::survey(&targets, &caller, probe::Bounds::default());
         let policies = scope.policies(way.as_ref(), now);
@@ -100,12 +98,11 @@ impl Scope<'_> {
         way: Result<&Way, &String>,
         now: Instant,
     ) -> BTreeMap<String, Seen<Policy>> {
-        let mut policies = BTreeMap::new();
-        for domain in self.domains.keys() {
-            // An alias leads to a record of somebody who keeps the policy for us.
-            if matches!(self.sts(domain), Some(Signal::Absent | Signal::Wrong(_))) {
-                continue;
-            }
+        // An alias leads to a record of somebody who keeps the policy for us.
+        let signals =
+            |domain: &&Name| !matches!(self.sts(domain), Some(Signal::Absent | Signal::Wrong(_)));
+        let signalling = self.domains.keys().filter(signals);
+        let policies = side_by_side(signalling, AT_ONCE, |domain| async move {
             let name = plain(domain);
             let policy = match way {
                 Err(why) => Seen::Unknown(why.clone()),
@@ -114,9 +111,9 @@ impl Scope<'_> {
                     Err(why) => Seen::Unknown(why.to_string()),
                 },
             };
-            policies.insert(name, policy);
-        }
-        policies
+            (name, policy)
+        });
+        policies.await.into_iter().collect()
     }
 
     fn domain_evidence(
@@ -216,6 +213,7 @@ impl Place<'_> {
         &self,
         scope: &Scope<'_>,
         validator: &Validator<S>,
+        limits: &Limits,
         now: Instant,
     ) -> ZoneEvidence {
         let apex = &self.zone.name;
@@ -240,9 +238,9 @@ impl Place<'_> {
                 Ok(servers) => match look::trust(self.zone, now) {
                     Err(why) => (Served::default(), Existence::new(), Some(why)),
                     Ok(trust) => {
-                        let limits = Limits::default();
-                        let served = authorities::see(apex, &servers, &names, &trust, now, limits);
                         let existence = nonterminals::see(&servers, &above, limits);
+                        let limits = limits.clone();
+                        let served = authorities::see(apex, &servers, &names, &trust, now, limits);
                         let (served, existence) = tokio::join!(served, existence);
                         (served, existence, None)
                     }
@@ -252,7 +250,7 @@ impl Place<'_> {
         let chain = validator.lookup(apex, Rtype::SOA);
         let ds = rdatas(validator, apex, Rtype::DS);
         let dnskeys = rdatas(validator, apex, Rtype::DNSKEY);
-        let delegation = delegation(validator, apex, Limits::default().answer);
+        let delegation = delegation(validator, apex, limits.answer);
         let ((mut served, existence, unasked), chain, ds, dnskeys, delegation) =
             tokio::join!(servers, chain, ds, dnskeys, delegation);
         for (id, rotation) in &scope.rotations {
