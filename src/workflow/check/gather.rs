@@ -75,10 +75,12 @@ pub(super) fn gather(
         let policies = scope.policies(way.as_ref(), now);
         tokio::join!(zones, verified, seen, policies)
     });
-    let (zones, verified, seen, policies) = looked.map_err(|source| WorkflowError::Unreadable {
-        path: "the network".into(),
-        source,
-    })?;
+    let (mut zones, verified, seen, policies) =
+        looked.map_err(|source| WorkflowError::Unreadable {
+            path: "the network".into(),
+            source,
+        })?;
+    regressed::note(&mut zones, &scope.rotations, now);
     let roots = way.as_ref().map(|way| way.roots.as_slice()).ok();
     let mut verified: Vec<Verification> = verified;
     let domains = scope.domain_evidence(&mut verified, policies);
@@ -217,16 +219,12 @@ impl Place<'_> {
         now: Instant,
     ) -> ZoneEvidence {
         let apex = &self.zone.name;
-        let owned = scope
-            .endpoints
-            .iter()
-            .filter_map(|e| Name::parse(e.tlsa_name().as_str().as_bytes(), None).ok())
-            .filter(|name| self.holds(name));
-        let names: Vec<Name> = owned.collect();
+        let names = scope.owners_in(self.zone);
         let above: BTreeSet<Name> = names
             .iter()
             .filter(|name| self.has_tlsa(name))
             .flat_map(|name| std::iter::successors(name.parent(), Name::parent).take(2))
+            .filter(|above| above.is_at_or_below(apex))
             .collect();
         let above: Vec<Name> = above.into_iter().collect();
         let servers = look::servers(self.zone, self.head.as_ref().ok());
@@ -251,12 +249,8 @@ impl Place<'_> {
         let ds = rdatas(validator, apex, Rtype::DS);
         let dnskeys = rdatas(validator, apex, Rtype::DNSKEY);
         let delegation = delegation(validator, apex, limits.answer);
-        let ((mut served, existence, unasked), chain, ds, dnskeys, delegation) =
+        let ((served, existence, unasked), chain, ds, dnskeys, delegation) =
             tokio::join!(servers, chain, ds, dnskeys, delegation);
-        for (id, rotation) in &scope.rotations {
-            let gone_back = regressed::regressed(id, rotation, &served.tlsa, now);
-            served.findings.extend(gone_back);
-        }
         ZoneEvidence {
             apex: apex.clone(),
             content: match &self.head {
@@ -283,10 +277,6 @@ impl Place<'_> {
                 Signing::External { .. } => None,
             },
         }
-    }
-
-    fn holds(&self, name: &Name) -> bool {
-        name.is_at_or_below(&self.zone.name)
     }
 
     fn has_tlsa(&self, name: &Name) -> bool {
