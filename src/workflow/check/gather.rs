@@ -1,7 +1,7 @@
 //! Collects the evidence: reads the zones at HEAD, asks their servers, the resolvers, the hosts and the policy hosts, all
 //! at once and each within bounds.
 
-use super::evidence::{DomainEvidence, Evidence, HostEvidence, Presented, ZoneEvidence};
+use super::evidence::{DomainEvidence, Evidence, HostEvidence, Kept, Presented, ZoneEvidence};
 use super::scope::{Place, Scope};
 use super::{Means, WorkflowError, regressed};
 use crate::dane::certificate::Certificate;
@@ -15,7 +15,7 @@ use crate::observe::mta_sts::policy::{Policy, Signal};
 use crate::observe::nonterminals::{self, Existence};
 use crate::observe::probe::{self, Answer, Sighting};
 use crate::observe::resolver::Resolvers;
-use crate::observe::senders_view::{Families, Sender, plain};
+use crate::observe::senders_view::{Destination, Families, Sender, plain};
 use crate::observe::side_by_side::side_by_side;
 use crate::observe::smtp::Caller;
 use crate::observe::wait_for;
@@ -123,11 +123,17 @@ impl Scope<'_> {
         verified: &mut Vec<Verification>,
         mut policies: BTreeMap<String, Seen<Policy>>,
     ) -> Vec<DomainEvidence> {
-        let mut domains = Vec::new();
-        for (domain, exchanges) in &self.domains {
-            let name = plain(domain);
+        let mut take = |domain: &Name| {
             let of_it = |v: &Verification| v.question.name == *domain && !v.question.is_host;
             let at = verified.iter().position(of_it);
+            at.map(|at| verified.remove(at))
+        };
+        let mut domains = Vec::new();
+        for domain in &self.elsewhere {
+            domains.push(self.as_seen(domain, take(domain)));
+        }
+        for (domain, exchanges) in &self.domains {
+            let name = plain(domain);
             let texts = self.texts(domain, &[b"_tls", b"_smtp"]);
             let lossy = |texts: Vec<Vec<u8>>| {
                 let text = |t: &Vec<u8>| String::from_utf8_lossy(t).into_owned();
@@ -138,11 +144,38 @@ impl Scope<'_> {
                 tlsrpt: texts.map(lossy),
                 sts: self.sts(domain),
                 policy: policies.remove(&name),
-                verification: at.map(|at| verified.remove(at)),
+                verification: take(domain),
+                kept: Kept::Here,
                 name,
             });
         }
         domains
+    }
+
+    /// A domain that somebody else keeps: what senders see of it, and no more.
+    fn as_seen(&self, domain: &Name, verification: Option<Verification>) -> DomainEvidence {
+        let destination = verification.as_ref().and_then(|v| v.destination.as_ref());
+        let exchanges: Option<Vec<&Name>> = destination.and_then(|destination| match destination {
+            Destination::Exchanges { hosts, .. } => {
+                Some(hosts.iter().map(|(_, host)| host).collect())
+            }
+            Destination::Itself => Some(vec![domain]),
+            Destination::NullMx => Some(Vec::new()),
+            Destination::NoSuchDomain | Destination::Unknown(_) => None,
+        });
+        let leads_here = |hosts: &Vec<&Name>| hosts.iter().any(|host| self.is_ours(host));
+        DomainEvidence {
+            name: plain(domain),
+            kept: match &exchanges {
+                Some(hosts) if !leads_here(hosts) => Kept::Astray,
+                _ => Kept::Elsewhere,
+            },
+            exchanges: exchanges.into_iter().flatten().map(plain).collect(),
+            tlsrpt: None,
+            sts: None,
+            policy: None,
+            verification,
+        }
     }
 
     fn host_evidence(

@@ -47,6 +47,8 @@ pub(super) struct Scope<'w> {
     pub(super) endpoints: BTreeSet<Endpoint>,
     /// Mail domains with a host of ours, and all their MX hosts.
     pub(super) domains: BTreeMap<Name, Vec<Name>>,
+    /// Mail domains that are said to use our hosts, and whose MX records no zone of ours holds.
+    pub(super) elsewhere: BTreeSet<Name>,
     pub(super) overrides: Overrides,
 }
 
@@ -101,6 +103,11 @@ impl<'w> Scope<'w> {
             host: plain(host),
             port: SMTP,
         }));
+        let said = certificates.iter().flat_map(|c| &c.domains);
+        let elsewhere = said
+            .filter_map(|domain| absolute(domain))
+            .filter(|domain| !domains.contains_key(domain))
+            .collect();
         let overrides = overrides(&certificates);
         Ok(Self {
             workspace,
@@ -109,6 +116,7 @@ impl<'w> Scope<'w> {
             places,
             endpoints,
             domains,
+            elsewhere,
             overrides,
         })
     }
@@ -130,7 +138,8 @@ impl<'w> Scope<'w> {
 
     /// The domains, and the endpoints that no domain's MX leads to.
     pub(super) fn questions(&self) -> Vec<Question> {
-        let domains = self.domains.keys().map(|domain| Question {
+        let domains = self.domains.keys().chain(&self.elsewhere);
+        let domains = domains.map(|domain| Question {
             name: domain.clone(),
             port: None,
             is_host: false,
@@ -175,6 +184,12 @@ impl<'w> Scope<'w> {
             .into_iter()
             .map(|ip| SocketAddr::new(ip, endpoint.port))
             .collect()
+    }
+
+    /// Whether a host presents one of the certificates.
+    pub(super) fn is_ours(&self, host: &Name) -> bool {
+        let host = plain(host);
+        self.certificates.iter().any(|c| c.hosts.contains(&host))
     }
 
     /// The TLSA names that lie in a zone, those behind aliases of the hosts' own among them.
