@@ -273,7 +273,7 @@ fn a_server_that_went_back_is_named_by_what_the_journal_knows() {
     assert!(told.contains(what), "{told}");
     // A fact of the journal, and no more than that: nothing is written by looking.
     assert!(
-        !world.facts().contains(&"server-regressed"),
+        !world.facts().contains(&"ServerRegressed"),
         "{:?}",
         world.facts()
     );

@@ -13,6 +13,7 @@ mod dane_support;
 mod rotation_support;
 
 use dane_support::Bench;
+use rotation_support::aliased::{OTHER, aliased, load_both};
 use rotation_support::{BEGIN, HOSTS, Publish, Run, World, ZONE_FILE, hours, live_key, make_key};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -487,53 +488,6 @@ fn a_renewal_under_the_same_key_is_nothing_to_do() {
         .complains_of("is of the present certificate and would not match it");
 }
 
-const OTHER: &str = "example.net.zone";
-const OTHER_SIGNED: &str = "example.net.zone.signed";
-
-/// Both hosts' TLSA names are aliases, over a link in another zone of ours, of one RRset there.
-fn aliased() -> World {
-    let live = |root: &Path| {
-        let live = live_key(root);
-        let data = record(&live.certificate, (3, 1, 1));
-        let soa = "@ 3600 IN SOA ns hostmaster 2026112301 7200 3600 1209600 300";
-        let text = format!(
-            "$ORIGIN example.net.\n$TTL 3600\n{soa}\n@ IN NS ns\nns IN A 192.0.2.53\n\
-             mail IN CNAME _dane.mail\n_dane.mail IN TLSA {data}\n"
-        );
-        fs::write(root.join(OTHER), text).unwrap();
-        let keys = ["key", "generate", "example.net", "--keys", "keys"];
-        let made = std::process::Command::new(rotation_support::PROGRAM)
-            .current_dir(root)
-            .args(keys)
-            .output();
-        assert!(made.unwrap().status.success());
-        vec![live]
-    };
-    let config = |config: String| {
-        let start = config.find("[[zone]]").unwrap();
-        let end = config.find("[[certificate]]").unwrap();
-        let other = config[start..end].replace("example.com", "example.net");
-        format!("{}{other}{}", &config[..end], &config[end..])
-    };
-    let zone = |text: String, _: &[KeyFiles]| {
-        let start = text.find("_25._tcp.mx1").unwrap();
-        let end = text.find("; A delegation").unwrap();
-        let aliases = "_25._tcp.mx1 86400 IN CNAME mail.example.net.\n\
-                       _25._tcp.mx2 IN CNAME mail.example.net.\n";
-        format!("{}{aliases}{}", &text[..start], &text[end..])
-    };
-    let world = World::shaped(Publish::Branch, config, live, zone);
-    load_both(&world);
-    world
-}
-
-fn load_both(world: &World) {
-    world.load();
-    for server in 0..2 {
-        world.load_other(server, OTHER_SIGNED, "example.net.");
-    }
-}
-
 #[test]
 fn the_rrset_behind_aliases_is_changed_where_it_lies() {
     let world = aliased();
@@ -691,6 +645,10 @@ fn one_certificate_on_hosts_and_ports_in_a_zone_and_in_one_below_it() {
         }
     };
     load();
+    // The servers of the zone above are not asked for what lies in the one below.
+    let checked = world.run(BEGIN, &["check", "--resolver", &world.server(0)]);
+    assert!(checked.stdout.contains("(2 zones, "), "{checked:#?}");
+    assert!(!checked.stdout.contains("server-"), "{checked:#?}");
     world.start(BEGIN).ends(0);
     world.advance(BEGIN).ends(3);
     let branch = "tlsa-rotate/mail.1";

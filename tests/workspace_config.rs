@@ -473,6 +473,14 @@ fn every_mistake_is_told_with_its_line() {
             &["22: `hosts`: mx1.example.com is there twice"],
         ),
         (
+            "hosts = [\"MX1",
+            "domains = [\"a.test\", \"A.test.\", \"*.a.test\"]\nhosts = [\"MX1",
+            &[
+                "22: `domains`: a.test is there twice",
+                "22: `domains`: `*.a.test` cannot be used here, a name such as example.com is expected",
+            ],
+        ),
+        (
             "\"mx.sub.example.com\"",
             "\"mx.example.org\"",
             &[

@@ -19,6 +19,11 @@ such files. A report that came more than once counts once. What cannot be read i
 
 Successful sessions are counted by policy: senders do not say to which MX host they went, unless the policy has only one.
 
+Nobody vouches for a report: the DKIM signature of its mail (RFC 8460 §3) is not checked, and anybody can send one. In a \
+watched mailbox a forged report can keep an old record in the zone, never take one out. To set one aside, find its file \
+under `reports` of --format json and move it out of the mailbox, or let the mail server refuse reports without a valid \
+signature.
+
 Exit code 0: all was read. Exit code 1: something could not be read; the rest is shown.
 
 Examples:

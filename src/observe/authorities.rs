@@ -17,21 +17,39 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant as Tick;
 
-/// How long and how much at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How long and how much at once. Looks that are given clones of the same limits take turns at servers together, however
+/// many zones they are about.
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// The wait for one answer over one transport.
     pub answer: Duration,
     /// The wait for everything from one server.
     pub server: Duration,
-    /// Servers asked at once.
-    pub servers: usize,
     /// Questions one server is asked at once.
     pub questions: usize,
+    /// Turns at servers: how many are asked at once.
+    pub turns: Turns,
+}
+
+/// Turns that are taken one by one, shared by all clones.
+#[derive(Clone, Debug)]
+pub struct Turns(Arc<Semaphore>);
+
+impl Turns {
+    /// So many at once, and no fewer than one.
+    pub fn new(at_once: usize) -> Self {
+        Self(Arc::new(Semaphore::new(at_once.max(1))))
+    }
+
+    /// Waits for a turn, which lasts until what is given back is dropped.
+    pub(super) async fn take(&self) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed; a turn it cannot give bounds nothing worse.
+        Arc::clone(&self.0).acquire_owned().await.ok()
+    }
 }
 
 impl Default for Limits {
@@ -39,8 +57,8 @@ impl Default for Limits {
         Self {
             answer: Duration::from_secs(5),
             server: Duration::from_secs(30),
-            servers: 32,
             questions: 8,
+            turns: Turns::new(32),
         }
     }
 }
@@ -96,12 +114,11 @@ pub async fn see(
         now,
         limits,
     });
-    let free = Arc::new(Semaphore::new(limits.servers.max(1)));
     let mut asked = JoinSet::new();
     for server in servers {
-        let (run, free, server) = (Arc::clone(&run), Arc::clone(&free), server.clone());
+        let (run, server) = (Arc::clone(&run), server.clone());
         asked.spawn(async move {
-            let _permit = free.acquire_owned().await;
+            let _turn = run.limits.turns.take().await;
             (server.authority(), see_server(&run, server.address).await)
         });
     }
@@ -180,7 +197,7 @@ async fn see_server(run: &Arc<Run>, address: SocketAddr) -> ServerSeen {
     let line = Line {
         address,
         deadline,
-        limits: run.limits,
+        limits: run.limits.clone(),
     };
     let (soa, dnskey) = tokio::join!(
         line.both(&run.apex, Rtype::SOA),
@@ -201,17 +218,17 @@ async fn see_server(run: &Arc<Run>, address: SocketAddr) -> ServerSeen {
         Ok(keys) => Arc::new(keys),
         Err(why) => return everything_unknown(run, serial, troubles, &why),
     };
-    let free = Arc::new(Semaphore::new(run.limits.questions.max(1)));
+    let turns = Turns::new(run.limits.questions);
     let mut asked = JoinSet::new();
     for name in run.names.clone() {
-        let (run, keys, free, line) = (
+        let (run, keys, turns, line) = (
             Arc::clone(run),
             Arc::clone(&keys),
-            Arc::clone(&free),
+            turns.clone(),
             line.clone(),
         );
         asked.spawn(async move {
-            let _permit = free.acquire_owned().await;
+            let _turn = turns.take().await;
             let answers = line.both(&name, Rtype::TLSA).await;
             let judge = proof::Judge {
                 apex: &run.apex,

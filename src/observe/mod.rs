@@ -17,12 +17,14 @@ pub mod probe;
 mod proof;
 pub mod resolver;
 pub mod senders_view;
+pub mod side_by_side;
 pub mod smtp;
 pub mod tls;
 pub mod tlsrpt;
 pub mod web_roots;
 
 use std::io;
+use tokio::time::{Instant, timeout_at};
 
 /// Runs one look at the world to its end, for callers that are not asynchronous themselves.
 pub fn wait_for<T>(look: impl Future<Output = T>) -> io::Result<T> {
@@ -30,4 +32,12 @@ pub fn wait_for<T>(look: impl Future<Output = T>) -> io::Result<T> {
         .enable_all()
         .build()?;
     Ok(runtime.block_on(look))
+}
+
+/// The answer to a question, if it comes before the deadline.
+pub async fn in_time<T>(deadline: Option<Instant>, question: impl Future<Output = T>) -> Option<T> {
+    match deadline {
+        Some(deadline) => timeout_at(deadline, question).await.ok(),
+        None => Some(question.await),
+    }
 }

@@ -6,13 +6,16 @@
 use super::addresses::AuthorityAddress;
 use super::authorities::Limits;
 use super::dns::{self, Transport, rcode_name};
+use super::in_time;
+use super::side_by_side::side_by_side;
 use crate::rotation::observation::{Authority, Seen};
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use tokio::sync::Semaphore;
+use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::Instant as Tick;
 
 const NOERROR: u16 = 0;
 const NXDOMAIN: u16 = 3;
@@ -21,36 +24,45 @@ const NXDOMAIN: u16 = 3;
 pub type Existence = BTreeMap<Name, BTreeMap<Authority, Seen<bool>>>;
 
 /// Asks every address of `servers` for each of `names`.
-pub async fn see(servers: &[AuthorityAddress], names: &[Name], limits: Limits) -> Existence {
+pub async fn see(servers: &[AuthorityAddress], names: &[Name], limits: &Limits) -> Existence {
     let mut existence = Existence::new();
-    let free = Arc::new(Semaphore::new(limits.servers.max(1)));
     let mut asked = JoinSet::new();
     for server in servers {
         for name in names {
             let lost = Seen::Unknown("the question was abandoned".to_owned());
             let by_server = existence.entry(name.clone()).or_default();
             by_server.insert(server.authority(), lost);
-            let (server, name, free) = (server.clone(), name.clone(), Arc::clone(&free));
-            asked.spawn(async move {
-                // The semaphore is never closed; a permit it cannot give bounds nothing worse.
-                let _permit = free.acquire_owned().await;
-                let patience = limits.answer;
-                let reply =
-                    dns::ask(server.address, Transport::Udp, &name, Rtype::TLSA, patience).await;
-                let exists = match reply {
-                    Err(silence) => Seen::Unknown(silence.to_string()),
-                    Ok(reply) if reply.rcode == NOERROR => Seen::Known(true),
-                    Ok(reply) if reply.rcode == NXDOMAIN => Seen::Known(false),
-                    Ok(reply) => Seen::Unknown(format!("it answers {}", rcode_name(reply.rcode))),
-                };
-                (name, server.authority(), exists)
-            });
         }
+        let (server, names, limits) = (server.clone(), names.to_vec(), limits.clone());
+        asked.spawn(async move {
+            let _turn = limits.turns.take().await;
+            let deadline = Tick::now().checked_add(limits.server);
+            let (address, patience) = (server.address, limits.answer);
+            let exist = side_by_side(names, limits.questions, |name| async move {
+                let exists = in_time(deadline, exists(address, &name, patience)).await;
+                let late = || Seen::Unknown("it had no time left to answer".to_owned());
+                (name, exists.unwrap_or_else(late))
+            });
+            (server.authority(), exist.await)
+        });
     }
     while let Some(done) = asked.join_next().await {
-        if let Ok((name, authority, exists)) = done {
-            existence.entry(name).or_default().insert(authority, exists);
+        let Ok((authority, exist)) = done else {
+            continue;
+        };
+        for (name, exists) in exist {
+            let by_server = existence.entry(name).or_default();
+            by_server.insert(authority.clone(), exists);
         }
     }
     existence
+}
+
+async fn exists(server: SocketAddr, name: &Name, patience: Duration) -> Seen<bool> {
+    match dns::ask(server, Transport::Udp, name, Rtype::TLSA, patience).await {
+        Err(silence) => Seen::Unknown(silence.to_string()),
+        Ok(reply) if reply.rcode == NOERROR => Seen::Known(true),
+        Ok(reply) if reply.rcode == NXDOMAIN => Seen::Known(false),
+        Ok(reply) => Seen::Unknown(format!("it answers {}", rcode_name(reply.rcode))),
+    }
 }

@@ -4,6 +4,7 @@
 //! silence, garbage, a refused STARTTLS or a lost connection is `Unknown`, never a yes and never a no.
 
 use crate::dane::certificate::Certificate;
+use crate::observe::in_time;
 use crate::observe::smtp::{Caller, Session, SmtpError};
 use crate::observe::tls::{self, Ask, HandshakeError};
 use crate::rotation::association::Association;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
 /// Ports on which TLS begins with the first octet (RFC 8314 §3).
 const IMPLICIT_TLS: &[u16] = &[443, 465, 993, 995];
@@ -172,11 +173,7 @@ pub async fn survey(targets: &[Target], caller: &Caller, bounds: Bounds) -> Vec<
                         let _slot = slots.acquire().await;
                         probe(&endpoint, address, algorithm, &caller).await
                     };
-                    let answer = match deadline {
-                        Some(deadline) => timeout_at(deadline, question).await.ok(),
-                        None => Some(question.await),
-                    };
-                    (number, answer)
+                    (number, in_time(deadline, Box::pin(question)).await)
                 });
             }
         }

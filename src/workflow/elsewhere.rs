@@ -167,7 +167,7 @@ fn addresses(host: Name) -> [(Name, Rtype); 2] {
 }
 
 /// Whether `name` is of this zone, and of none below it.
-fn lies_in(workspace: &Workspace, zone: &ZoneConfig, name: &Name) -> bool {
+pub(super) fn lies_in(workspace: &Workspace, zone: &ZoneConfig, name: &Name) -> bool {
     let deepest = workspace.config.zone_of(name);
     deepest.is_some_and(|found| found.name == zone.name)
 }

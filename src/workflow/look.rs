@@ -9,6 +9,7 @@ use crate::dnssec::keystore::{entry_points, load_keys};
 use crate::observe::addresses::{self, AuthorityAddress};
 use crate::observe::authorities::{self, Limits, Served, Trust};
 use crate::observe::probe::{self, Bounds, Sighting, Target};
+use crate::observe::side_by_side::side_by_side;
 use crate::observe::smtp::Caller;
 use crate::rotation::association::Association;
 use crate::rotation::observation::{
@@ -24,6 +25,9 @@ use crate::zone::record::{Rdata, Rtype};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+/// Zones of one rotation that are looked at at once.
+const AT_ONCE: usize = 8;
 
 /// What was seen, and what the user should know about the looking itself.
 pub(super) struct Sight {
@@ -60,21 +64,20 @@ pub(super) fn look<'w>(
     let view = View::of(heads, certificate, rotation.clone());
     let targets = view.targets();
     let seen = crate::observe::wait_for(async {
-        let asked = async {
-            let mut all = Served::default();
-            for place in &view.places {
-                let head = place.head.as_deref().ok();
-                add(
-                    &mut all,
-                    served_in(place.zone, head, &place.names, now).await,
-                );
-            }
-            all
-        };
+        let asked = side_by_side(&view.places, AT_ONCE, |place| {
+            let head = place.head.as_deref().ok();
+            served_in(place.zone, head, &place.names, now)
+        });
         tokio::join!(asked, survey(&targets))
     });
     match seen {
-        Ok((asked, sightings)) => view.sight(asked, &targets, Ok(sightings), now),
+        Ok((asked, sightings)) => {
+            let mut all = Served::default();
+            for served in asked {
+                add(&mut all, served);
+            }
+            view.sight(all, &targets, Ok(sightings), now)
+        }
         Err(why) => view.sight(Served::default(), &targets, Err(why.to_string()), now),
     }
 }

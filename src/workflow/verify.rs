@@ -6,6 +6,7 @@
 
 use super::verdict::{Case, Line, Standing, doubt_refusals_of_everything, of_failure};
 use crate::observe::chain::Source;
+use crate::observe::in_time;
 use crate::observe::probe::{self, Answer, Obstacle};
 use crate::observe::senders_view::{Destination, Host, Sender, Tlsa, plain};
 use crate::observe::smtp::Caller;
@@ -16,7 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{Duration, Instant as Tick, timeout_at};
+use tokio::time::{Duration, Instant as Tick};
 
 /// The port of mail between servers.
 const SMTP: u16 = 25;
@@ -254,10 +255,7 @@ impl<S: Source + Send + Sync + 'static> Run<S> {
     }
 
     async fn in_time<T>(&self, question: impl Future<Output = T>) -> Option<T> {
-        match self.deadline {
-            Some(deadline) => timeout_at(deadline, question).await.ok(),
-            None => Some(question.await),
-        }
+        in_time(self.deadline, question).await
     }
 }
 

@@ -6,12 +6,17 @@ use crate::observe::ailment::Ailment;
 use crate::observe::authorities::{self, Limits, Served};
 use crate::observe::chain::{Content, NoAnswer, Source, Validator};
 use crate::observe::delegation::{Delegation, delegation};
+use crate::observe::in_time;
+use crate::observe::side_by_side::side_by_side;
 use crate::rotation::timing::Instant;
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::Instant as Tick;
+
+/// Names, and then zones, that are looked at at once.
+const AT_ONCE: usize = 64;
 
 /// The servers of one zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +29,8 @@ pub struct ZoneServers {
     pub served: Served,
 }
 
-/// Looks at the servers of the zones in which `names` lie, for at most `overall`.
+/// Looks at the servers of the zones in which `names` lie, at all of them at once. To find those servers takes at most
+/// `overall`, and a name whose zone was not found stands for it.
 pub async fn look<S: Source + Send + Sync>(
     validator: &Validator<S>,
     names: &BTreeSet<Name>,
@@ -32,34 +38,51 @@ pub async fn look<S: Source + Send + Sync>(
     limits: Limits,
     overall: Duration,
 ) -> Vec<ZoneServers> {
+    let begun = Tick::now();
+    // A name of which nothing is heard must leave the others time to find their servers.
+    let half = begun.checked_add(overall.checked_div(2).unwrap_or(overall));
+    let deadline = begun.checked_add(overall);
+    let zones_of = side_by_side(names, AT_ONCE, |name| async move {
+        let zone = in_time(half, zone_of(validator, name)).await;
+        (name, zone.flatten())
+    });
     let mut zones: BTreeMap<Name, Vec<Name>> = BTreeMap::new();
-    for name in names {
-        if let Ok(Some(zone)) = timeout(overall, zone_of(validator, name)).await {
-            zones.entry(zone).or_default().push(name.clone());
+    let mut seen = Vec::new();
+    for (name, zone) in zones_of.await {
+        match zone {
+            Some(zone) => zones.entry(zone).or_default().push(name.clone()),
+            None => seen.push(ZoneServers {
+                zone: name.clone(),
+                delegation: Err("the zone that it lies in cannot be found".to_owned()),
+                served: Served::default(),
+            }),
         }
     }
-    let mut seen = Vec::new();
-    for (zone, names) in zones {
-        let found = timeout(overall, delegation(validator, &zone, limits.answer)).await;
-        let found = match found {
-            Ok(found) => found.map_err(|why| why.to_string()),
-            Err(_) => Err(format!(
+    let limits = &limits;
+    let looked = side_by_side(zones, AT_ONCE, |(zone, names)| async move {
+        let found = delegation(validator, &zone, limits.answer);
+        let found = match in_time(deadline, found).await {
+            Some(found) => found.map_err(|why| why.to_string()),
+            None => Err(format!(
                 "its servers cannot be found in {} s",
                 overall.as_secs_f64()
             )),
         };
         let served = match &found {
             Ok(found) => {
+                let limits = limits.clone();
                 authorities::see(&zone, &found.servers, &names, &found.trust, now, limits).await
             }
             Err(_) => Served::default(),
         };
-        seen.push(ZoneServers {
+        ZoneServers {
             zone,
             delegation: found,
             served,
-        });
-    }
+        }
+    });
+    seen.extend(looked.await);
+    seen.sort_by(|one, other| one.zone.cmp(&other.zone));
     seen
 }
 

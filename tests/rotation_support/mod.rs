@@ -4,6 +4,7 @@
 //! moves the clock.
 #![allow(dead_code)]
 
+pub(crate) mod aliased;
 pub(crate) mod far;
 
 use std::collections::BTreeMap;

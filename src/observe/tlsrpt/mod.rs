@@ -1,7 +1,8 @@
 //! What other senders report about their TLS sessions with us, gathered from wherever the reports were put (RFC 8460).
 //!
 //! Reports come from strangers: each file, message, expansion and count is bounded, and what cannot be read is a
-//! [`Trouble`] with its place and reason, never the end of the run.
+//! [`Trouble`] with its place and reason, never the end of the run. The DKIM signature that a report's mail should bear
+//! (RFC 8460 §3) is not checked: anybody may have written any report, so none may take from what another says.
 
 pub mod archive;
 mod lenient;
@@ -30,6 +31,8 @@ const MAX_EXPANDED: usize = 512 * 1024 * 1024;
 pub struct Gathered {
     /// Each report once, in the order found, with the place it was found at.
     pub reports: Vec<(String, Report)>,
+    /// Those that bear the name of one of them and say something else. Which of both is true cannot be told here.
+    pub contradicting: Vec<(String, Report)>,
     /// How many came more than once.
     pub copies: usize,
     /// What could not be read, the first thousand.
@@ -122,7 +125,7 @@ impl Gathered {
         let expanded = if archive::is_gzip(octets) {
             if self.expanded > MAX_EXPANDED {
                 let why = "not looked into: the archives before it came to 512 MiB already";
-                return self.trouble(place, why);
+                return self.keep(place, why.to_owned(), true);
             }
             match archive::expand(octets, report::MAX_OCTETS) {
                 Ok(expanded) => expanded,
@@ -147,6 +150,7 @@ impl Gathered {
                     report.id
                 );
                 self.copies = self.copies.saturating_add(1);
+                self.contradicting.push((place.to_owned(), report));
                 self.trouble(place, why);
             }
             _ => {

@@ -54,16 +54,29 @@ pub(super) struct ZoneEvidence {
     pub(super) refresh: Option<Span>,
 }
 
+/// Who keeps the MX records of a domain, and where they lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// A zone of ours holds them, and they lead to a host of ours.
+    Here,
+    /// Somebody else; they lead to a host of ours, or it cannot be told where.
+    Elsewhere,
+    /// Somebody else, and they lead to none of our hosts.
+    Astray,
+}
+
 /// One domain that takes mail through our hosts.
 #[derive(Debug)]
 pub(super) struct DomainEvidence {
     /// Lower case, without a final dot.
     pub(super) name: String,
+    /// Who keeps it.
+    pub(super) kept: Kept,
     /// Its MX hosts, in the same form.
     pub(super) exchanges: Vec<String>,
-    /// The TXT records at `_smtp._tls`; `None` if the name is an alias.
+    /// The TXT records at `_smtp._tls`; `None` if the name is an alias, or kept elsewhere.
     pub(super) tlsrpt: Option<Vec<String>>,
-    /// What `_mta-sts` says; `None` if the name is an alias.
+    /// What `_mta-sts` says; `None` if the name is an alias, or kept elsewhere.
     pub(super) sts: Option<Signal>,
     /// The MTA-STS policy, where one is signalled.
     pub(super) policy: Option<Seen<Policy>>,

@@ -1,7 +1,7 @@
 //! Collects the evidence: reads the zones at HEAD, asks their servers, the resolvers, the hosts and the policy hosts, all
 //! at once and each within bounds.
 
-use super::evidence::{DomainEvidence, Evidence, HostEvidence, Presented, ZoneEvidence};
+use super::evidence::{DomainEvidence, Evidence, HostEvidence, Kept, Presented, ZoneEvidence};
 use super::scope::{Place, Scope};
 use super::{Means, WorkflowError, regressed};
 use crate::dane::certificate::Certificate;
@@ -15,7 +15,8 @@ use crate::observe::mta_sts::policy::{Policy, Signal};
 use crate::observe::nonterminals::{self, Existence};
 use crate::observe::probe::{self, Answer, Sighting};
 use crate::observe::resolver::Resolvers;
-use crate::observe::senders_view::{Families, Sender, plain};
+use crate::observe::senders_view::{Destination, Families, Sender, plain};
+use crate::observe::side_by_side::side_by_side;
 use crate::observe::smtp::Caller;
 use crate::observe::wait_for;
 use crate::rotation::association::Association;
@@ -64,23 +65,22 @@ pub(super) fn gather(
     let targets = scope.targets();
     let resolving = sender(means.anchors.clone()).validator;
     let asking = Arc::new(sender(means.anchors));
+    let limits = Limits::default();
     let looked = wait_for(async {
-        let zones = async {
-            let mut zones = Vec::new();
-            for place in &scope.places {
-                zones.push(place.evidence(&scope, &resolving, now).await);
-            }
-            zones
-        };
+        let zones = side_by_side(&scope.places, AT_ONCE, |place| {
+            place.evidence(&scope, &resolving, &limits, now)
+        });
         let verified = verify::verify(&questions, &asking, &caller, now, bounds);
         let seen = probe::survey(&targets, &caller, probe::Bounds::default());
         let policies = scope.policies(way.as_ref(), now);
         tokio::join!(zones, verified, seen, policies)
     });
-    let (zones, verified, seen, policies) = looked.map_err(|source| WorkflowError::Unreadable {
-        path: "the network".into(),
-        source,
-    })?;
+    let (mut zones, verified, seen, policies) =
+        looked.map_err(|source| WorkflowError::Unreadable {
+            path: "the network".into(),
+            source,
+        })?;
+    regressed::note(&mut zones, &scope.rotations, now);
     let roots = way.as_ref().map(|way| way.roots.as_slice()).ok();
     let mut verified: Vec<Verification> = verified;
     let domains = scope.domain_evidence(&mut verified, policies);
@@ -100,12 +100,11 @@ impl Scope<'_> {
         way: Result<&Way, &String>,
         now: Instant,
     ) -> BTreeMap<String, Seen<Policy>> {
-        let mut policies = BTreeMap::new();
-        for domain in self.domains.keys() {
-            // An alias leads to a record of somebody who keeps the policy for us.
-            if matches!(self.sts(domain), Some(Signal::Absent | Signal::Wrong(_))) {
-                continue;
-            }
+        // An alias leads to a record of somebody who keeps the policy for us.
+        let signals =
+            |domain: &&Name| !matches!(self.sts(domain), Some(Signal::Absent | Signal::Wrong(_)));
+        let signalling = self.domains.keys().filter(signals);
+        let policies = side_by_side(signalling, AT_ONCE, |domain| async move {
             let name = plain(domain);
             let policy = match way {
                 Err(why) => Seen::Unknown(why.clone()),
@@ -114,9 +113,9 @@ impl Scope<'_> {
                     Err(why) => Seen::Unknown(why.to_string()),
                 },
             };
-            policies.insert(name, policy);
-        }
-        policies
+            (name, policy)
+        });
+        policies.await.into_iter().collect()
     }
 
     fn domain_evidence(
@@ -124,11 +123,17 @@ impl Scope<'_> {
         verified: &mut Vec<Verification>,
         mut policies: BTreeMap<String, Seen<Policy>>,
     ) -> Vec<DomainEvidence> {
-        let mut domains = Vec::new();
-        for (domain, exchanges) in &self.domains {
-            let name = plain(domain);
+        let mut take = |domain: &Name| {
             let of_it = |v: &Verification| v.question.name == *domain && !v.question.is_host;
             let at = verified.iter().position(of_it);
+            at.map(|at| verified.remove(at))
+        };
+        let mut domains = Vec::new();
+        for domain in &self.elsewhere {
+            domains.push(self.as_seen(domain, take(domain)));
+        }
+        for (domain, exchanges) in &self.domains {
+            let name = plain(domain);
             let texts = self.texts(domain, &[b"_tls", b"_smtp"]);
             let lossy = |texts: Vec<Vec<u8>>| {
                 let text = |t: &Vec<u8>| String::from_utf8_lossy(t).into_owned();
@@ -139,11 +144,38 @@ impl Scope<'_> {
                 tlsrpt: texts.map(lossy),
                 sts: self.sts(domain),
                 policy: policies.remove(&name),
-                verification: at.map(|at| verified.remove(at)),
+                verification: take(domain),
+                kept: Kept::Here,
                 name,
             });
         }
         domains
+    }
+
+    /// A domain that somebody else keeps: what senders see of it, and no more.
+    fn as_seen(&self, domain: &Name, verification: Option<Verification>) -> DomainEvidence {
+        let destination = verification.as_ref().and_then(|v| v.destination.as_ref());
+        let exchanges: Option<Vec<&Name>> = destination.and_then(|destination| match destination {
+            Destination::Exchanges { hosts, .. } => {
+                Some(hosts.iter().map(|(_, host)| host).collect())
+            }
+            Destination::Itself => Some(vec![domain]),
+            Destination::NullMx => Some(Vec::new()),
+            Destination::NoSuchDomain | Destination::Unknown(_) => None,
+        });
+        let leads_here = |hosts: &Vec<&Name>| hosts.iter().any(|host| self.is_ours(host));
+        DomainEvidence {
+            name: plain(domain),
+            kept: match &exchanges {
+                Some(hosts) if !leads_here(hosts) => Kept::Astray,
+                _ => Kept::Elsewhere,
+            },
+            exchanges: exchanges.into_iter().flatten().map(plain).collect(),
+            tlsrpt: None,
+            sts: None,
+            policy: None,
+            verification,
+        }
     }
 
     fn host_evidence(
@@ -216,19 +248,16 @@ impl Place<'_> {
         &self,
         scope: &Scope<'_>,
         validator: &Validator<S>,
+        limits: &Limits,
         now: Instant,
     ) -> ZoneEvidence {
         let apex = &self.zone.name;
-        let owned = scope
-            .endpoints
-            .iter()
-            .filter_map(|e| Name::parse(e.tlsa_name().as_str().as_bytes(), None).ok())
-            .filter(|name| self.holds(name));
-        let names: Vec<Name> = owned.collect();
+        let names = scope.owners_in(self.zone);
         let above: BTreeSet<Name> = names
             .iter()
             .filter(|name| self.has_tlsa(name))
             .flat_map(|name| std::iter::successors(name.parent(), Name::parent).take(2))
+            .filter(|above| above.is_at_or_below(apex))
             .collect();
         let above: Vec<Name> = above.into_iter().collect();
         let servers = look::servers(self.zone, self.head.as_ref().ok());
@@ -240,9 +269,9 @@ impl Place<'_> {
                 Ok(servers) => match look::trust(self.zone, now) {
                     Err(why) => (Served::default(), Existence::new(), Some(why)),
                     Ok(trust) => {
-                        let limits = Limits::default();
-                        let served = authorities::see(apex, &servers, &names, &trust, now, limits);
                         let existence = nonterminals::see(&servers, &above, limits);
+                        let limits = limits.clone();
+                        let served = authorities::see(apex, &servers, &names, &trust, now, limits);
                         let (served, existence) = tokio::join!(served, existence);
                         (served, existence, None)
                     }
@@ -252,13 +281,9 @@ impl Place<'_> {
         let chain = validator.lookup(apex, Rtype::SOA);
         let ds = rdatas(validator, apex, Rtype::DS);
         let dnskeys = rdatas(validator, apex, Rtype::DNSKEY);
-        let delegation = delegation(validator, apex, Limits::default().answer);
-        let ((mut served, existence, unasked), chain, ds, dnskeys, delegation) =
+        let delegation = delegation(validator, apex, limits.answer);
+        let ((served, existence, unasked), chain, ds, dnskeys, delegation) =
             tokio::join!(servers, chain, ds, dnskeys, delegation);
-        for (id, rotation) in &scope.rotations {
-            let gone_back = regressed::regressed(id, rotation, &served.tlsa, now);
-            served.findings.extend(gone_back);
-        }
         ZoneEvidence {
             apex: apex.clone(),
             content: match &self.head {
@@ -285,10 +310,6 @@ impl Place<'_> {
                 Signing::External { .. } => None,
             },
         }
-    }
-
-    fn holds(&self, name: &Name) -> bool {
-        name.is_at_or_below(&self.zone.name)
     }
 
     fn has_tlsa(&self, name: &Name) -> bool {

@@ -1,6 +1,6 @@
 //! How validating senders fare with the hosts (RFC 7672), and what the presented chains say of the records.
 
-use super::evidence::{Evidence, HostEvidence};
+use super::evidence::{DomainEvidence, Evidence, HostEvidence, Kept};
 use super::finding::Finding;
 use crate::dane::judge::{self, Mismatch, Rules};
 use crate::observe::chain::NoAnswer;
@@ -19,13 +19,16 @@ pub(super) fn senders(evidence: &Evidence) -> Vec<Finding> {
         .filter(|host| host.is_ours)
         .map(|host| host.endpoint.host.as_str())
         .collect();
-    let of_domains = evidence
-        .domains
-        .iter()
-        .filter_map(|d| d.verification.as_ref());
     let mut found: Vec<Finding> = Vec::new();
-    for verification in of_domains.chain(&evidence.others) {
-        found.extend(destination(verification));
+    let mut seen: Vec<&Verification> = Vec::new();
+    for domain in &evidence.domains {
+        found.extend(astray(domain));
+        let verification = domain.verification.as_ref();
+        found.extend(verification.and_then(|v| destination(v, domain.kept)));
+        // Where the mail of a domain goes that does not come here is none of our business.
+        seen.extend(verification.filter(|_| domain.kept != Kept::Astray));
+    }
+    for verification in seen.into_iter().chain(&evidence.others) {
         for host in &verification.hosts {
             for finding in of_host(host, &ours) {
                 // One host serves many domains.
@@ -38,7 +41,20 @@ pub(super) fn senders(evidence: &Evidence) -> Vec<Finding> {
     found
 }
 
-fn destination(verification: &Verification) -> Option<Finding> {
+fn astray(domain: &DomainEvidence) -> Option<Finding> {
+    (domain.kept == Kept::Astray).then(|| {
+        let to = match domain.exchanges.as_slice() {
+            [] => "nobody".to_owned(),
+            hosts => hosts.join(", "),
+        };
+        let what = format!("its mail goes to {to}, and to none of the hosts here");
+        Finding::new("mx", format!("{} MX", domain.name), what)
+            .by("RFC 5321 §5.1")
+            .remedy("have whoever keeps the domain point its MX records at the hosts here, or take it out of `domains` in the configuration")
+    })
+}
+
+fn destination(verification: &Verification, kept: Kept) -> Option<Finding> {
     let domain = plain(&verification.question.name);
     let place = format!("{domain} MX");
     match verification.destination.as_ref()? {
@@ -46,9 +62,14 @@ fn destination(verification: &Verification) -> Option<Finding> {
             let what = format!(
                 "the MX RRset is not secure, so DANE protects no mail for {domain}: {flaw}"
             );
-            Finding::new("mx", place, what)
-                .by("RFC 7672 §2.2.1")
-                .remedy("sign the zone and give its DS to the parent")
+            let finding = Finding::new("mx", place, what).by("RFC 7672 §2.2.1");
+            if kept == Kept::Here {
+                finding.remedy("sign the zone and give its DS to the parent")
+            } else {
+                finding.advice().remedy(
+                    "ask whoever keeps the domain to sign it, and to give its DS to the parent",
+                )
+            }
         }),
         Destination::Unknown(failure) => Some(failed("mx", place, failure)),
         Destination::NoSuchDomain => Some(

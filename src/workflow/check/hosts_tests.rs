@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-use super::super::evidence::{DomainEvidence, Presented};
+use super::super::evidence::Presented;
 use super::super::finding::Severity;
 use super::*;
 use crate::dane::certificate::Certificate;
@@ -60,6 +60,7 @@ fn host(name: &str, published: Vec<Association>, chains: Vec<Vec<Certificate>>) 
 fn evidence(hosts: Vec<HostEvidence>, exchanges: &[&str]) -> Evidence {
     let domain = DomainEvidence {
         name: "example.com".to_owned(),
+        kept: Kept::Here,
         exchanges: exchanges.iter().map(ToString::to_string).collect(),
         tlsrpt: None,
         sts: None,

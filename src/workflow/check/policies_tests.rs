@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used)]
+use super::super::evidence::Kept;
 use super::*;
 use crate::observe::mta_sts::policy::Policy;
 use crate::rotation::timing::Instant;
@@ -6,6 +7,7 @@ use crate::rotation::timing::Instant;
 fn evidence(change: impl Fn(&mut DomainEvidence)) -> Evidence {
     let mut domain = DomainEvidence {
         name: "example.com".to_owned(),
+        kept: Kept::Here,
         exchanges: vec!["mx1.example.com".to_owned(), "mx2.example.com".to_owned()],
         tlsrpt: Some(vec!["v=TLSRPTv1; rua=mailto:t@example.com".to_owned()]),
         sts: Some(Signal::Absent),

@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-use super::super::evidence::{DomainEvidence, Evidence, HostEvidence};
+use super::super::evidence::{DomainEvidence, Evidence, HostEvidence, Kept};
 use super::super::finding::{Finding, Severity};
 use super::*;
 use crate::rotation::observation::Endpoint;
@@ -25,6 +25,7 @@ fn host(name: &str, records: &[&str], ttl: u32) -> HostEvidence {
 fn evidence(hosts: Vec<HostEvidence>) -> Evidence {
     let domain = DomainEvidence {
         name: "example.com".to_owned(),
+        kept: Kept::Here,
         exchanges: vec!["mx1.example.com".to_owned(), "mx2.example.com".to_owned()],
         tlsrpt: None,
         sts: None,

@@ -1,16 +1,37 @@
 //! Servers that went back: what the journal says that every server served, and one serves no more (RFC 7671 §8.1).
 
+use super::evidence::ZoneEvidence;
 use crate::observe::ailment::{Ailment, Finding};
+use crate::observe::authorities::Served;
 use crate::rotation::observation::{Authority, Observation, Seen, ServedRrset, TlsaName};
 use crate::rotation::regress::regression;
 use crate::rotation::step::{Event, Rotation};
 use crate::rotation::timing::Instant;
 use crate::rotation::witness::Witness;
+use crate::workflow::{behind_aliases, look};
 use crate::workspace::journal::RotationId;
 use std::collections::BTreeMap;
 
+/// Notes them in the zones that the RRsets lie in. An RRset behind aliases, in another zone perhaps, counts as it does for
+/// the machine: while every link leads to it.
+pub(super) fn note(zones: &mut [ZoneEvidence], rotations: &[(RotationId, Rotation)], now: Instant) {
+    let mut all = Served::default();
+    for zone in &*zones {
+        look::add(&mut all, zone.served.clone());
+    }
+    for (id, rotation) in rotations {
+        let served = behind_aliases::served(rotation, all.clone());
+        for zone in &mut *zones {
+            let mut here = served.clone();
+            here.retain(|name, _| zone.served.tlsa.contains_key(name));
+            let gone_back = regressed(id, rotation, &here, now);
+            zone.served.findings.extend(gone_back);
+        }
+    }
+}
+
 /// Each server whose RRset takes back what the rotation counts on, by the machine's own rule.
-pub(super) fn regressed(
+fn regressed(
     id: &RotationId,
     rotation: &Rotation,
     served: &BTreeMap<TlsaName, BTreeMap<Authority, Seen<ServedRrset>>>,

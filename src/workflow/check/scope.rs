@@ -12,6 +12,7 @@ use crate::rotation::observation::Endpoint;
 use crate::rotation::step::Rotation;
 use crate::rotation::timing::Instant;
 use crate::workflow::case::Case;
+use crate::workflow::elsewhere::lies_in;
 use crate::workflow::head::{self, Head};
 use crate::workflow::verify::Question;
 use crate::workspace::Workspace;
@@ -38,6 +39,7 @@ pub(super) struct Place<'w> {
 
 /// What is looked at.
 pub(super) struct Scope<'w> {
+    workspace: &'w Workspace,
     pub(super) certificates: Vec<&'w CertificateConfig>,
     /// The rotations under way.
     pub(super) rotations: Vec<(RotationId, Rotation)>,
@@ -45,6 +47,8 @@ pub(super) struct Scope<'w> {
     pub(super) endpoints: BTreeSet<Endpoint>,
     /// Mail domains with a host of ours, and all their MX hosts.
     pub(super) domains: BTreeMap<Name, Vec<Name>>,
+    /// Mail domains that are said to use our hosts, and whose MX records no zone of ours holds.
+    pub(super) elsewhere: BTreeSet<Name>,
     pub(super) overrides: Overrides,
 }
 
@@ -74,11 +78,13 @@ impl<'w> Scope<'w> {
         let mut endpoints: BTreeSet<Endpoint> =
             certificates.iter().flat_map(|c| c.endpoints()).collect();
         let ours: BTreeSet<String> = endpoints.iter().map(|e| e.host.clone()).collect();
+        let hosts = ours.iter().filter_map(|host| absolute(host));
+        let names: Vec<Name> = hosts.chain(owners(&endpoints, &rotations)).collect();
         let mut places: Vec<Place<'w>> = Vec::new();
         let mut domains = BTreeMap::new();
         for zone in &config.zones {
             let head = head::head(workspace, zone, now).map_err(|e| e.to_string());
-            let mut concerns = ours.iter().any(|host| lies_in(host, zone, workspace));
+            let mut concerns = names.iter().any(|name| lies_in(workspace, zone, name));
             if let Ok(head) = &head {
                 for (domain, exchanges) in mail::exchanges(&head.content) {
                     let hosts: Vec<Name> = exchanges.into_iter().map(|(_, host)| host).collect();
@@ -97,13 +103,20 @@ impl<'w> Scope<'w> {
             host: plain(host),
             port: SMTP,
         }));
+        let said = certificates.iter().flat_map(|c| &c.domains);
+        let elsewhere = said
+            .filter_map(|domain| absolute(domain))
+            .filter(|domain| !domains.contains_key(domain))
+            .collect();
         let overrides = overrides(&certificates);
         Ok(Self {
+            workspace,
             certificates,
             rotations,
             places,
             endpoints,
             domains,
+            elsewhere,
             overrides,
         })
     }
@@ -125,7 +138,8 @@ impl<'w> Scope<'w> {
 
     /// The domains, and the endpoints that no domain's MX leads to.
     pub(super) fn questions(&self) -> Vec<Question> {
-        let domains = self.domains.keys().map(|domain| Question {
+        let domains = self.domains.keys().chain(&self.elsewhere);
+        let domains = domains.map(|domain| Question {
             name: domain.clone(),
             port: None,
             is_host: false,
@@ -169,6 +183,20 @@ impl<'w> Scope<'w> {
         addresses::in_zone(content, &host)
             .into_iter()
             .map(|ip| SocketAddr::new(ip, endpoint.port))
+            .collect()
+    }
+
+    /// Whether a host presents one of the certificates.
+    pub(super) fn is_ours(&self, host: &Name) -> bool {
+        let host = plain(host);
+        self.certificates.iter().any(|c| c.hosts.contains(&host))
+    }
+
+    /// The TLSA names that lie in a zone, those behind aliases of the hosts' own among them.
+    pub(super) fn owners_in(&self, zone: &ZoneConfig) -> Vec<Name> {
+        let owners = owners(&self.endpoints, &self.rotations).into_iter();
+        owners
+            .filter(|name| lies_in(self.workspace, zone, name))
             .collect()
     }
 
@@ -219,8 +247,13 @@ fn absolute(host: &str) -> Option<Name> {
     Name::parse(host.as_bytes(), Some(&Name::root())).ok()
 }
 
-/// Whether the zone is the one that the host's records lie in.
-fn lies_in(host: &str, zone: &ZoneConfig, workspace: &Workspace) -> bool {
-    let of = absolute(host).and_then(|host| workspace.config.zone_of(&host));
-    of.is_some_and(|of| of.name == zone.name)
+/// Where the TLSA records of the endpoints lie, or seem to, and every name on the way of those that rotations found behind
+/// aliases (RFC 7671 §6).
+fn owners(endpoints: &BTreeSet<Endpoint>, rotations: &[(RotationId, Rotation)]) -> BTreeSet<Name> {
+    let own = endpoints.iter().map(Endpoint::tlsa_name);
+    let aliases = rotations.iter().flat_map(|(_, rotation)| &rotation.aliases);
+    let behind = aliases.flat_map(|(alias, name)| [alias.clone(), name.clone()]);
+    own.chain(behind)
+        .filter_map(|name| Name::parse(name.as_str().as_bytes(), None).ok())
+        .collect()
 }

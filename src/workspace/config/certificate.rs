@@ -20,6 +20,7 @@ pub(super) const CERTIFICATE: &[&str] = &[
     "name",
     "hosts",
     "ports",
+    "domains",
     "live",
     "next",
     "deploy",
@@ -46,6 +47,8 @@ pub struct CertificateConfig {
     pub hosts: Vec<String>,
     /// The TCP ports on which each of them does.
     pub ports: Vec<u16>,
+    /// Mail domains that nobody here keeps and whose mail these hosts take, in the same form.
+    pub domains: Vec<String>,
     /// The files that the mail server uses now; more than one where it holds an RSA and an ECDSA chain.
     pub live: Vec<LiveFiles>,
     /// Where the next keys come from.
@@ -132,6 +135,8 @@ pub(super) fn read<'t>(
         .and_then(|text| certificate_name(text, findings));
     let hosts = read_hosts(&mut section, findings);
     let ports = read_ports(&mut section, findings);
+    let domains = section.texts("domains", findings);
+    let domains = domains.map(|texts| read_names("domains", &texts.value, findings));
     let live = if let Some((_, value)) = section.take("live", findings) {
         read_live(value, root, findings)
     } else {
@@ -173,6 +178,7 @@ pub(super) fn read<'t>(
         name: name?,
         hosts: hosts?,
         ports: ports?,
+        domains: domains.unwrap_or_default(),
         live: live?,
         next: next?,
         deploy,
@@ -214,16 +220,20 @@ fn read_hosts<'t>(section: &mut Section<'t>, findings: &mut Findings<'t>) -> Opt
             "`hosts` is empty: name the hosts that present this certificate",
         );
     }
-    let mut hosts: Vec<String> = Vec::new();
-    for text in &texts.value {
-        if let Some(host) = domain_name("hosts", text, findings).map(|name| host_text(&name)) {
-            if hosts.contains(&host) {
-                findings.wrong(text.line, format!("`hosts`: {host} is there twice"));
+    Some(read_names("hosts", &texts.value, findings))
+}
+
+fn read_names(key: &str, texts: &[Located<String>], findings: &mut Findings<'_>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for text in texts {
+        if let Some(name) = domain_name(key, text, findings).map(|name| host_text(&name)) {
+            if names.contains(&name) {
+                findings.wrong(text.line, format!("`{key}`: {name} is there twice"));
             }
-            hosts.push(host);
+            names.push(name);
         }
     }
-    Some(hosts)
+    names
 }
 
 fn host_text(name: &Name) -> String {
