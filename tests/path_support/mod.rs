@@ -1,5 +1,6 @@
 //! A workspace whose zone lives on real engines, a mail host, and the real program on the way through a whole rotation.
 #![allow(dead_code)] // each test file uses its part
+#![allow(clippy::print_stdout)] // how many mails were sent, for who runs it with --no-capture
 
 pub(crate) mod mail;
 
