@@ -10,7 +10,8 @@ pub struct Policy {
     pub min_wait: Span,
     /// How long every host must present the incoming key healthily before the old association leaves.
     pub soak: Span,
-    /// Added to the wait: for clocks that differ and resolvers that round up.
+    /// Added to the wait: for clocks that differ, and for caches that keep a record longer than its TTL (Postfix by up to two
+    /// seconds, a resolver with a smallest TTL for as long as that is).
     pub safety_margin: Span,
     /// How many hosts are deployed at a time; all of them where it is none.
     pub concurrent: Option<u32>,

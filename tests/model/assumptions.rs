@@ -48,7 +48,7 @@ pub(crate) const ALL: &[Assumption] = &[
         id: "A7",
         what: "caches keep an RRset for its TTL and no longer (RFC 1035 §3.2.1; serve-stale, RFC 8767, serves it only where no server answers)",
         used_in: "World::pass",
-        detected_by: "not at all; the second TTL and safety_margin are for it",
+        detected_by: "not at all; the second TTL and safety_margin are for it (Postfix keeps what it looked up up to two seconds longer)",
     },
     Assumption {
         id: "A8",

@@ -62,7 +62,7 @@ fn workspace(world: &mut World, pki: &Pki) {
     world.write(
         "ws/tlsa-rotate.toml",
         format!(
-            "[policy]\nmin_wait = \"3s\"\nsoak = \"3s\"\nsafety_margin = \"1s\"\n\n[[zone]]\nname = \"{APEX}\"\n\
+            "[policy]\nmin_wait = \"3s\"\nsoak = \"3s\"\nsafety_margin = \"4s\"\n\n[[zone]]\nname = \"{APEX}\"\n\
              file = \"rotate.com.zone\"\nsign = {{ keys = \"keys\" }}\npublish = {{ file = true }}\n\
              reload = [\"bash\", \"{reload}\"]\n\n[[certificate]]\nname = \"mail\"\nhosts = [\"mx.{APEX}\"]\nports = [25]\n\
              live = {{ certificate = \"live/fullchain.pem\" }}\nnext = {{ generate = \"ecdsa-p256\" }}\n\
