@@ -158,6 +158,7 @@ fn ours(bench: &Bench, chain: &str, records: &[String], more: &[&str]) -> (Optio
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn verdicts_are_those_of_openssl_over_real_handshakes() {
     let bench = world();
     let wrong = |numbers: &str| format!("{numbers} {}", "00".repeat(32));
@@ -234,6 +235,7 @@ impl Drawn {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn drawn_chains_and_records_get_the_verdict_of_openssl() {
     const LEAVES: &[&str] = &[
         "leaf", "expired", "underold", "named", "wild", "cn", "client", "fakesub", "alone",

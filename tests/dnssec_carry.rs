@@ -166,6 +166,7 @@ fn lines() -> Vec<String> {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn carrying_over_gives_what_signing_the_whole_gives() {
     let keys = [key(Role::Ksk), key(Role::Zsk)];
     let lines = lines();

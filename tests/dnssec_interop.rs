@@ -21,6 +21,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn what_we_sign_passes_bind_ldns_and_knot() {
     for (number, algorithm, _) in ALGORITHMS {
         for roles in [&["csk"][..], &["ksk", "zsk"], &["zsk"]] {
@@ -67,6 +68,7 @@ fn two_algorithms_at_once_pass_too() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn what_bind_signs_passes_us_with_its_keys_or_ours() {
     for (_, ours, theirs) in ALGORITHMS {
         for own_keys in [true, false] {
@@ -117,6 +119,7 @@ fn what_bind_signs_passes_us_with_its_keys_or_ours() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn what_ldns_signs_passes_us_with_its_keys_or_ours() {
     for (_, ours, theirs) in ALGORITHMS {
         for own_keys in [true, false] {

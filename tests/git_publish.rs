@@ -635,11 +635,13 @@ fn killed_and_run_again(
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn a_commit_killed_before_any_git_is_made_once_by_the_next_run() {
     killed_and_run_again("current", "main", &|home| home.commit_here(NEW));
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn a_proposal_killed_before_any_git_is_made_once_by_the_next_run() {
     killed_and_run_again("branch", BRANCH, &|home| {
         home.propose(NEW, "mail.1/publish")

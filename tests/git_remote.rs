@@ -218,6 +218,7 @@ fn a_remote_that_is_silent_stops_everything_but_the_alarm() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn two_runners_take_each_step_once() {
     for publish in [Publish::Branch, Publish::Current] {
         let far = Far::new(publish);

@@ -145,6 +145,7 @@ fn pipeline(
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn every_recipe_judges_a_request_and_keeps_one_comment() {
     let far = Far::new(Publish::Branch);
     far.runner.start(BEGIN).ends(0);

@@ -326,6 +326,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
+    #[ignore = "long: scripts/test runs it"]
     fn the_machine_acts_when_the_plan_said(case in cases()) {
         let mut world = World::of(&case);
         let mut state = hashed(&world);

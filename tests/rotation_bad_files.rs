@@ -42,6 +42,7 @@ fn refused(world: &World, spoil: &dyn Fn(&World), arguments: &[&str], complaint:
 type Spoil<'s> = &'s dyn Fn(&World);
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn a_journal_that_is_not_ours_or_not_whole_is_not_acted_on() {
     let world = merged();
     let edit = |from: &'static str, to: &'static str| {

@@ -76,6 +76,7 @@ fn busily(now: Instant, said: &str) -> Instant {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn every_minute_or_once_a_week_comes_to_the_same() {
     for publish in [Publish::Branch, Publish::Current, Publish::File] {
         let weekly = World::new(publish);

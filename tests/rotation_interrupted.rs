@@ -338,6 +338,7 @@ fn a_start_is_finished_by_a_second_start_or_by_the_next_run() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn a_proposal_is_made_once() {
     let world = world(Publish::Branch);
     world.start(BEGIN).ends(0);
@@ -352,6 +353,7 @@ fn a_proposal_is_made_once() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn a_proposal_is_made_once_also_on_the_day_after() {
     let world = world(Publish::Branch);
     world.start(BEGIN).ends(0);
@@ -400,6 +402,7 @@ fn a_fact_is_recorded_once() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn the_old_key_is_retired_once() {
     let world = world(Publish::Branch);
     world.start(BEGIN).ends(0);
@@ -425,6 +428,7 @@ fn the_old_key_is_retired_once() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn a_commit_on_the_current_branch_is_made_once() {
     let world = world(Publish::Current);
     world.start(BEGIN).ends(0);
@@ -439,6 +443,7 @@ fn a_commit_on_the_current_branch_is_made_once() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn a_commit_on_the_current_branch_is_made_once_also_on_the_day_after() {
     let world = world(Publish::Current);
     world.start(BEGIN).ends(0);
@@ -467,6 +472,7 @@ fn a_file_without_git_is_written_once() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn an_abort_takes_its_proposal_back() {
     let world = world(Publish::Branch);
     world.start(BEGIN).ends(0);
@@ -490,6 +496,7 @@ fn an_abort_takes_its_proposal_back() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn with_a_remote_nothing_is_lost_nor_done_twice_between_two_pushes() {
     let world = far();
     world.start(BEGIN).ends(0);
@@ -523,6 +530,7 @@ fn with_a_remote_nothing_is_lost_nor_done_twice_between_two_pushes() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn a_disk_that_fails_is_told_and_loses_nothing_where_a_person_reviews() {
     let world = world(Publish::Branch);
     world.start(BEGIN).ends(0);
@@ -551,6 +559,7 @@ fn a_disk_that_fails_is_told_and_loses_nothing_while_what_is_merged_is_signed() 
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn a_disk_that_fails_is_told_and_loses_nothing_on_the_current_branch_and_without_git() {
     for publish in [Publish::Current, Publish::File] {
         let world = world(publish);

@@ -57,6 +57,7 @@ fn by_updates(start: impl Fn(&PrimaryPlan<'_>) -> Peer, prompt: Engine, held: En
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn updates_to_knot_with_bind_and_nsd_behind_it() {
     in_a_network_of_its_own("updates_to_knot_with_bind_and_nsd_behind_it", || {
         by_updates(knot_primary, Engine::Bind, Engine::Nsd);
@@ -64,6 +65,7 @@ fn updates_to_knot_with_bind_and_nsd_behind_it() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn updates_to_bind_with_knot_and_nsd_behind_it() {
     in_a_network_of_its_own("updates_to_bind_with_knot_and_nsd_behind_it", || {
         by_updates(|plan| bind_primary(plan, None), Engine::Knot, Engine::Nsd);
@@ -71,6 +73,7 @@ fn updates_to_bind_with_knot_and_nsd_behind_it() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn updates_to_powerdns_with_nsd_and_bind_behind_it() {
     in_a_network_of_its_own("updates_to_powerdns_with_nsd_and_bind_behind_it", || {
         by_updates(powerdns_primary, Engine::Nsd, Engine::Bind);
@@ -78,6 +81,7 @@ fn updates_to_powerdns_with_nsd_and_bind_behind_it() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn a_file_and_rndc_reload_of_a_bind_that_signs_inline() {
     in_a_network_of_its_own("a_file_and_rndc_reload_of_a_bind_that_signs_inline", || {
         let world = World::delivering();
@@ -111,6 +115,7 @@ fn a_file_and_rndc_reload_of_a_bind_that_signs_inline() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn an_included_file_alone_and_knotc_reload_of_a_knot_that_signs_and_counts_serials() {
     in_a_network_of_its_own(
         "an_included_file_alone_and_knotc_reload_of_a_knot_that_signs_and_counts_serials",
@@ -159,6 +164,7 @@ fn an_included_file_alone_and_knotc_reload_of_a_knot_that_signs_and_counts_seria
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn our_own_hidden_primary_with_bind_and_nsd_behind_it() {
     in_a_network_of_its_own("our_own_hidden_primary_with_bind_and_nsd_behind_it", || {
         let world = World::delivering();
@@ -198,6 +204,7 @@ fn our_own_hidden_primary_with_bind_and_nsd_behind_it() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn a_program_that_speaks_to_the_http_api_of_powerdns() {
     in_a_network_of_its_own("a_program_that_speaks_to_the_http_api_of_powerdns", || {
         let world = World::delivering();
@@ -307,6 +314,7 @@ fn powerdns_loads(world: &World, directory: &std::path::Path, ports: &[u16]) -> 
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn the_zone_we_sign_is_loaded_from_its_file_by_the_command_of_each_engine() {
     let loaders = [
         Loader {

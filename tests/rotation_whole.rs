@@ -394,6 +394,7 @@ fn looking_changes_nothing() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn an_abort_leads_back_to_the_old_record_from_every_step() {
     for publish in [Publish::Branch, Publish::Current] {
         for step in ["Hashed", "Prepublishing", "Waiting", "SwapOpen", "Deployed"] {
@@ -471,6 +472,7 @@ fn deployed_too_early_is_said_loudly_and_names_the_host() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn a_silent_server_opens_no_gate() {
     // A port that is free for both: who listens and never answers is silent, who does not listen is refused at once.
     let (udp, _tcp) = std::iter::repeat_with(|| UdpSocket::bind("127.0.0.1:0").unwrap())

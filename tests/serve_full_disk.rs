@@ -91,6 +91,7 @@ impl SmallDisk {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn a_full_disk_costs_the_changes_that_it_cannot_keep_and_nothing_else() {
     let world = workspace("");
     let port = ports(1)[0];
@@ -146,6 +147,7 @@ fn a_full_disk_costs_the_changes_that_it_cannot_keep_and_nothing_else() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn a_disk_that_fails_at_any_write_costs_no_answer() {
     let world = workspace("");
     let port = ports(1)[0];
@@ -192,6 +194,7 @@ fn a_disk_that_fails_at_any_write_costs_no_answer() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn what_it_says_on_a_full_disk_is_lost_and_nothing_else() {
     let world = workspace("");
     let port = ports(1)[0];

@@ -203,11 +203,13 @@ fn assert_same_as_bind(options: &[&str]) {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn bind_gives_the_same_answers_from_an_nsec_zone() {
     assert_same_as_bind(&[]);
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn bind_gives_the_same_answers_from_an_nsec3_zone_with_opt_out() {
     assert_same_as_bind(&["-3", "-", "-A"]);
 }

@@ -144,6 +144,7 @@ fn assert_secure_through_unbound(keys: &Keys, secondary: &Secondary) {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn four_engines_transfer_all_and_then_what_changed_and_validate() {
     let keys = Keys::generate();
     let made = keys.sign_ourselves(&large_zone("1", "b"), &[]);

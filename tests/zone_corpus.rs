@@ -88,6 +88,7 @@ fn explains(Known(peer, how, says, files, _): &Known, found: &Difference) -> boo
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn every_master_file_means_to_us_what_it_means_to_others() {
     let Some(root) = root() else {
         println!("no corpus: scripts/corpus fetches it");

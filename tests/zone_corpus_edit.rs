@@ -172,6 +172,7 @@ fn table(samples: &[Sample], check: impl Fn(&Sample) -> Result<&'static str, Str
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn a_record_added_to_any_master_file_is_all_that_changes_and_can_be_taken_back() {
     let Some(root) = root() else {
         println!("no corpus: scripts/corpus fetches it");

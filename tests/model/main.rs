@@ -93,22 +93,26 @@ fn no_gate_opens_on_a_signature_that_ends() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn an_emergency_with_delivery_first_refuses_nothing() {
     holds(Setting::DELIVERY, 9_664);
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn an_emergency_with_security_first_refuses_for_one_ttl_at_most() {
     let checked = holds(Setting::SECURITY, 13_927);
     assert!(checked.reached.contains_key(&Step::Replaced));
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn however_many_places_are_silent_nobody_is_refused() {
     holds(Setting::SILENCE, 14_306);
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn a_ttl_that_is_raised_or_lowered_on_the_way_refuses_nothing() {
     holds(Setting::TTLS, 26_748);
 }
@@ -129,11 +133,13 @@ fn what_others_object_holds_and_opens_nothing() {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn what_cannot_be_prevented_is_said_and_made_no_worse() {
     holds(Setting::FAULTS, 38_520);
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn every_weakened_machine_is_caught() {
     // The stories are shown when the test fails, or with --no-capture.
     let mut survivors = Vec::new();

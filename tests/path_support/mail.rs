@@ -26,7 +26,7 @@ pub(crate) fn in_a_network_of_its_own(name: &str, test: impl FnOnce()) {
     .unwrap();
     // Postfix's own users read it too.
     fs::set_permissions(resolv.path(), fs::Permissions::from_mode(0o644)).unwrap();
-    let script = "ip link set lo up && mount --bind \"$1\" /etc/resolv.conf && exec \"$2\" --exact \"$3\" --nocapture";
+    let script = "ip link set lo up && mount --bind \"$1\" /etc/resolv.conf && exec \"$2\" --include-ignored --exact \"$3\" --nocapture";
     let done = Command::new("unshare")
         .args([
             "--net",

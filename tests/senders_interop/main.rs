@@ -131,6 +131,7 @@ fn build() -> (World, Vec<Scenario>) {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn every_verdict_is_that_of_posttls_finger_or_the_one_that_the_rfc_demands() {
     assert_eq!((EXPIRED, UNSIGNED), ("expired.com", "unsigned.com"));
     let (world, all) = build();

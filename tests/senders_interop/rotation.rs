@@ -128,6 +128,7 @@ fn count(world: &World, text: &str) -> usize {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn a_whole_rotation_defers_no_mail_of_a_validating_sender() {
     let mut world = World::new(RESOLVER);
     let pki = Pki::make(&world, &[format!("mx.{APEX}")]);
