@@ -26,41 +26,80 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
-const UPDATED: &str = "sign = \"external\"\nanchor = \"anchor\"\n";
-
 /// A prompt secondary and one that is held back, both of the primary at `port`.
 fn secondaries(prompt: (Engine, u16), held: (Engine, u16), port: u16) -> [Secondary; 2] {
     [prompt, held].map(|(engine, own)| Secondary::start(engine, own, at(port)))
 }
 
+/// A world, and a primary of it with two secondaries: their ports in this order, and one to spare.
+struct Stage {
+    world: World,
+    ports: Vec<u16>,
+    directory: tempfile::TempDir,
+    zone: String,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let world = World::delivering();
+        let zone = world.zone();
+        let directory = tempfile::tempdir().unwrap();
+        Self {
+            world,
+            ports: ports(4),
+            directory,
+            zone,
+        }
+    }
+
+    /// Where the primary keeps `file`.
+    fn path(&self, file: &str) -> String {
+        self.directory.path().join(file).display().to_string()
+    }
+
+    /// The primary finds a file of the workspace under this name.
+    fn links(&self, file: &str, name: &str) {
+        std::os::unix::fs::symlink(self.world.path(file), self.path(name)).unwrap();
+    }
+
+    /// A whole rotation where this primary signs, and the zone is configured by these lines.
+    fn rotates(
+        &self,
+        start: impl Fn(&PrimaryPlan<'_>) -> Peer,
+        (prompt, held): (Engine, Engine),
+        lines: &str,
+    ) {
+        let plan = PrimaryPlan {
+            directory: self.directory.path(),
+            port: self.ports[0],
+            zone: &self.zone,
+            notify: Some(self.ports[1]),
+        };
+        let _primary = start(&plan);
+        self.world.anchor(self.ports[0]);
+        let servers = &self.ports[..3];
+        let _secondaries = secondaries((prompt, servers[1]), (held, servers[2]), servers[0]);
+        let text = format!("sign = \"external\"\nanchor = \"anchor\"\n{lines}");
+        self.world.configure(&text, servers);
+        self.world.rotate(servers, servers[2], || tell(servers[2]));
+    }
+}
+
 /// A rotation where a primary takes updates and signs.
-fn by_updates(start: impl Fn(&PrimaryPlan<'_>) -> Peer, prompt: Engine, held: Engine) {
-    let world = World::delivering();
-    let ports = ports(3);
-    let directory = tempfile::tempdir().unwrap();
-    let zone = world.zone();
-    let plan = PrimaryPlan {
-        directory: directory.path(),
-        port: ports[0],
-        zone: &zone,
-        notify: Some(ports[1]),
-    };
-    let _primary = start(&plan);
-    world.anchor(ports[0]);
-    let _secondaries = secondaries((prompt, ports[1]), (held, ports[2]), ports[0]);
+fn by_updates(start: impl Fn(&PrimaryPlan<'_>) -> Peer, behind: (Engine, Engine)) {
+    let stage = Stage::new();
     let publish = format!(
         "publish = {{ update = {{ server = \"{}\", tsig = \"update.tsig\" }} }}\n",
-        at(ports[0])
+        at(stage.ports[0])
     );
-    world.configure(&format!("{UPDATED}{publish}"), &ports);
-    world.rotate(&ports, ports[2], || tell(ports[2]));
+    stage.rotates(start, behind, &publish);
 }
 
 #[test]
 #[ignore = "long: scripts/test runs it"]
 fn updates_to_knot_with_bind_and_nsd_behind_it() {
     in_a_network_of_its_own("updates_to_knot_with_bind_and_nsd_behind_it", || {
-        by_updates(knot_primary, Engine::Bind, Engine::Nsd);
+        by_updates(knot_primary, (Engine::Bind, Engine::Nsd));
     });
 }
 
@@ -68,7 +107,7 @@ fn updates_to_knot_with_bind_and_nsd_behind_it() {
 #[ignore = "long: scripts/test runs it"]
 fn updates_to_bind_with_knot_and_nsd_behind_it() {
     in_a_network_of_its_own("updates_to_bind_with_knot_and_nsd_behind_it", || {
-        by_updates(|plan| bind_primary(plan, None), Engine::Knot, Engine::Nsd);
+        by_updates(|plan| bind_primary(plan, None), (Engine::Knot, Engine::Nsd));
     });
 }
 
@@ -76,7 +115,7 @@ fn updates_to_bind_with_knot_and_nsd_behind_it() {
 #[ignore = "long: scripts/test runs it"]
 fn updates_to_powerdns_with_nsd_and_bind_behind_it() {
     in_a_network_of_its_own("updates_to_powerdns_with_nsd_and_bind_behind_it", || {
-        by_updates(powerdns_primary, Engine::Nsd, Engine::Bind);
+        by_updates(powerdns_primary, (Engine::Nsd, Engine::Bind));
     });
 }
 
@@ -84,83 +123,51 @@ fn updates_to_powerdns_with_nsd_and_bind_behind_it() {
 #[ignore = "long: scripts/test runs it"]
 fn a_file_and_rndc_reload_of_a_bind_that_signs_inline() {
     in_a_network_of_its_own("a_file_and_rndc_reload_of_a_bind_that_signs_inline", || {
-        let world = World::delivering();
-        let ports = ports(4);
-        let directory = tempfile::tempdir().unwrap();
-        let zone = world.zone();
-        fs::write(world.path("example.com.zone"), &zone).unwrap();
-        std::os::unix::fs::symlink(
-            world.path("example.com.zone"),
-            directory.path().join("zone"),
-        )
-        .unwrap();
-        let plan = PrimaryPlan {
-            directory: directory.path(),
-            port: ports[0],
-            zone: &zone,
-            notify: Some(ports[1]),
-        };
-        let _primary = bind_primary(&plan, Some(ports[3]));
-        world.anchor(ports[0]);
-        let servers = &ports[..3];
-        let _secondaries = secondaries((Engine::Knot, ports[1]), (Engine::Nsd, ports[2]), ports[0]);
-        let rndc = directory.path().join("rndc.conf");
-        let reload = format!(
-            "file = \"example.com.zone\"\npublish = {{ file = true }}\nreload = [\"rndc\", \"-c\", \"{}\", \"reload\", \"example.com\"]\n",
-            rndc.display()
+        let stage = Stage::new();
+        fs::write(stage.world.path("example.com.zone"), &stage.zone).unwrap();
+        stage.links("example.com.zone", "zone");
+        let lines = format!(
+            "file = \"example.com.zone\"\npublish = {{ file = true }}\n\
+             reload = [\"rndc\", \"-c\", \"{}\", \"reload\", \"example.com\"]\n",
+            stage.path("rndc.conf")
         );
-        world.configure(&format!("{UPDATED}{reload}"), servers);
-        world.rotate(servers, ports[2], || tell(ports[2]));
+        let control = stage.ports[3];
+        let bind = |plan: &PrimaryPlan<'_>| bind_primary(plan, Some(control));
+        stage.rotates(bind, (Engine::Knot, Engine::Nsd), &lines);
     });
 }
 
 #[test]
 #[ignore = "long: scripts/test runs it"]
 fn an_included_file_alone_and_knotc_reload_of_a_knot_that_signs_and_counts_serials() {
-    in_a_network_of_its_own(
-        "an_included_file_alone_and_knotc_reload_of_a_knot_that_signs_and_counts_serials",
-        || {
-            let world = World::delivering();
-            let ports = ports(3);
-            let directory = tempfile::tempdir().unwrap();
-            let zone = world.zone();
-            let (kept, ours) = zone.split_at(zone.find("_25._tcp").unwrap());
-            let kept = format!("{kept}$INCLUDE tlsa.inc\n");
-            for (file, text) in [("example.com.zone", &*kept), ("tlsa.inc", ours)] {
-                fs::write(world.path(file), text).unwrap();
-            }
-            for (file, link) in [("example.com.zone", "zone"), ("tlsa.inc", "tlsa.inc")] {
-                std::os::unix::fs::symlink(world.path(file), directory.path().join(link)).unwrap();
-            }
-            let plan = PrimaryPlan {
-                directory: directory.path(),
-                port: ports[0],
-                zone: &zone,
-                notify: Some(ports[1]),
-            };
-            let _primary = knot_with(&plan, "difference-no-serial");
-            world.anchor(ports[0]);
-            let _secondaries =
-                secondaries((Engine::Bind, ports[1]), (Engine::Nsd, ports[2]), ports[0]);
-            let socket = directory.path().join("knot.sock");
-            let reload = format!(
-                "file = \"example.com.zone\"\ninclude = \"tlsa.inc\"\npublish = {{ file = true }}\n\
-         reload = [\"knotc\", \"-s\", \"{}\", \"zone-reload\", \"example.com\"]\n",
-                socket.display()
-            );
-            let servers = &ports[..];
-            world.configure(&format!("{UPDATED}{reload}"), servers);
-            world.rotate(servers, ports[2], || tell(ports[2]));
-            assert_eq!(
-                fs::read_to_string(world.path("example.com.zone")).unwrap(),
-                kept,
-                "whoever keeps the zone file finds it untouched"
-            );
-            let included = fs::read_to_string(world.path("tlsa.inc")).unwrap();
-            assert_eq!(included.lines().count(), 1);
-            assert_ne!(included, ours);
-        },
-    );
+    let test = "an_included_file_alone_and_knotc_reload_of_a_knot_that_signs_and_counts_serials";
+    in_a_network_of_its_own(test, || {
+        let stage = Stage::new();
+        let (kept, ours) = stage.zone.split_at(stage.zone.find("_25._tcp").unwrap());
+        let kept = format!("{kept}$INCLUDE tlsa.inc\n");
+        for (file, text, name) in [
+            ("example.com.zone", &*kept, "zone"),
+            ("tlsa.inc", ours, "tlsa.inc"),
+        ] {
+            fs::write(stage.world.path(file), text).unwrap();
+            stage.links(file, name);
+        }
+        let lines = format!(
+            "file = \"example.com.zone\"\ninclude = \"tlsa.inc\"\npublish = {{ file = true }}\n\
+             reload = [\"knotc\", \"-s\", \"{}\", \"zone-reload\", \"example.com\"]\n",
+            stage.path("knot.sock")
+        );
+        let knot = |plan: &PrimaryPlan<'_>| knot_with(plan, "difference-no-serial");
+        stage.rotates(knot, (Engine::Bind, Engine::Nsd), &lines);
+        assert_eq!(
+            fs::read_to_string(stage.world.path("example.com.zone")).unwrap(),
+            kept,
+            "whoever keeps the zone file finds it untouched"
+        );
+        let included = fs::read_to_string(stage.world.path("tlsa.inc")).unwrap();
+        assert_eq!(included.lines().count(), 1);
+        assert_ne!(included, ours);
+    });
 }
 
 #[test]
@@ -207,34 +214,20 @@ fn our_own_hidden_primary_with_bind_and_nsd_behind_it() {
 #[ignore = "long: scripts/test runs it"]
 fn a_program_that_speaks_to_the_http_api_of_powerdns() {
     in_a_network_of_its_own("a_program_that_speaks_to_the_http_api_of_powerdns", || {
-        let world = World::delivering();
-        let ports = ports(4);
-        let directory = tempfile::tempdir().unwrap();
-        let zone = world.zone();
-        let plan = PrimaryPlan {
-            directory: directory.path(),
-            port: ports[0],
-            zone: &zone,
-            notify: Some(ports[1]),
-        };
+        let stage = Stage::new();
+        let port = stage.ports[3];
         let api = format!(
-            "api=yes\napi-key=known to two\nwebserver=yes\nwebserver-address=127.0.0.1\nwebserver-port={}\n",
-            ports[3]
+            "api=yes\napi-key=known to two\nwebserver=yes\nwebserver-address=127.0.0.1\nwebserver-port={port}\n"
         );
-        let _primary = powerdns_primary_with(&plan, &api);
-        world.anchor(ports[0]);
-        let servers = &ports[..3];
-        let _secondaries =
-            secondaries((Engine::Knot, ports[1]), (Engine::Bind, ports[2]), ports[0]);
-        fs::write(world.path("api.key"), "known to two\n").unwrap();
-        fs::set_permissions(world.path("api.key"), fs::Permissions::from_mode(0o600)).unwrap();
+        let key = stage.world.path("api.key");
+        fs::write(&key, "known to two\n").unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
         let program = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/provider-powerdns");
         let publish = format!(
-            "publish = {{ command = [\"{program}\", \"http://127.0.0.1:{}\", \"api.key\"] }}\n",
-            ports[3]
+            "publish = {{ command = [\"{program}\", \"http://127.0.0.1:{port}\", \"api.key\"] }}\n"
         );
-        world.configure(&format!("{UPDATED}{publish}"), servers);
-        world.rotate(servers, ports[2], || tell(ports[2]));
+        let powerdns = |plan: &PrimaryPlan<'_>| powerdns_primary_with(plan, &api);
+        stage.rotates(powerdns, (Engine::Knot, Engine::Bind), &publish);
     });
 }
 
