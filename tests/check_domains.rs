@@ -163,7 +163,10 @@ fn what_the_domain_says_of_reports_and_policies_is_compared() {
     let run = check(&world, "anchors").ends(0);
     at_risk(
         &run,
-        &["advice   _smtp._tls.customer.test: no TLS-RPT record"],
+        &[
+            "advice   _smtp._tls.customer.test: no TLS-RPT record",
+            "way out: ask whoever keeps the domain: publish: _smtp._tls.customer.test. IN TXT",
+        ],
     );
     assert!(server.requests().is_empty(), "no policy is signalled");
 
@@ -219,7 +222,10 @@ fn the_mail_of_a_zone_kept_elsewhere_is_looked_at() {
     let zone = world.read("example.com.zone");
     world.write(
         "example.com.zone",
-        &format!("{zone}\n@ MX 30 mx9\nmx9 A 127.9.9.9\n"),
+        &format!(
+            "{zone}\n@ MX 30 mx9\nmx9 A 127.9.9.9\n_25._tcp.mx9 TLSA 3 1 1 {}\n",
+            "ab".repeat(32)
+        ),
     );
     world.advance(BEGIN);
     world.load();
@@ -255,7 +261,12 @@ fn the_mail_of_a_zone_kept_elsewhere_is_looked_at() {
     world.write("tlsa-rotate.toml", &config);
     let run = check(&world, "anchors").ends(3);
     assert!(run.stdout.contains("1 mail domain, 3 hosts"), "{run:#?}");
-    assert!(run.stdout.contains("mx9.example.com"), "{run:#?}");
+    // Its records are known, and it is spoken to.
+    assert!(
+        run.stdout.contains("mx9.example.com:25 127.9.9.9:25"),
+        "{run:#?}"
+    );
+    assert!(!run.stdout.contains("no TLSA"), "{run:#?}");
     for host in HOSTS {
         assert!(!run.stdout.contains(&format!("{host}:25")), "{run:#?}");
     }
