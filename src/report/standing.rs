@@ -283,3 +283,7 @@ fn replay(state: &Rotation) -> String {
         |until| format!("the old RRset can be replayed until {until} (RFC 7671 §13)"),
     )
 }
+
+#[cfg(test)]
+#[path = "standing_tests.rs"]
+mod tests;
