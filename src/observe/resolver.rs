@@ -22,8 +22,8 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// again, too.
 const ROUNDS: u32 = 2;
 /// The second round begins so long after the first: a resolver that has failed answers from memory for a second at least
-/// (RFC 9520 §3.2), Unbound for five.
-const REST: Duration = Duration::from_millis(5_200);
+/// (RFC 9520 §3.2), Unbound for five, which it counts in whole seconds.
+const REST: Duration = Duration::from_millis(6_200);
 
 /// Resolvers, asked one after the other until one has an answer.
 #[derive(Debug)]
@@ -76,6 +76,16 @@ impl Resolvers {
         }
         None
     }
+}
+
+/// How long to wait before the second round, of the time that is left: who was merely silent has been given time enough.
+fn rest_of(words: &[Word], left: Duration) -> Duration {
+    let silent = |word: &Word| matches!(word, Word::Silent(Silence::TimedOut(_)));
+    if words.iter().all(silent) {
+        return Duration::ZERO;
+    }
+    let quarter = left.checked_div(4).unwrap_or_default();
+    REST.min(left.saturating_sub(quarter))
 }
 
 /// What one server came to so far.
@@ -142,11 +152,8 @@ impl Source for Resolvers {
             if round == ROUNDS || !words.iter().any(Word::may_change) {
                 break;
             }
-            let taken = began.elapsed();
-            left = left.saturating_sub(taken);
-            let rest = REST
-                .saturating_sub(taken)
-                .min(left.checked_div(2).unwrap_or_default());
+            left = left.saturating_sub(began.elapsed());
+            let rest = rest_of(&words, left);
             sleep(rest).await;
             left = left.saturating_sub(rest);
         }

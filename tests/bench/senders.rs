@@ -113,7 +113,7 @@ impl Taken {
         let mut timed = || {
             let before = cpu(CHILDREN);
             let wall = run();
-            let cpu = cpu(CHILDREN) - before;
+            let cpu = cpu(CHILDREN).checked_sub(before).unwrap();
             Time { wall, cpu }
         };
         for _ in 0..runs {
@@ -149,7 +149,7 @@ impl Time {
     }
 }
 
-/// Where proc_pid_stat(5) has the CPU time of a process, and of its children that have ended.
+/// Where `/proc/self/stat` has the CPU time of a process, and of its children that have ended.
 const ITSELF: usize = 11;
 const CHILDREN: usize = 13;
 
@@ -229,6 +229,8 @@ fn many_hosts(world: &World) {
     let mine = Taken::of(world, 1, || verify_many(world, &mut most));
     row("tlsa-rotate verify, 4 conversations with each", mine);
     println!("  {:45} {most:10}", "sockets open at most");
+    let errors = world.read("unbound.out").matches("SERVFAIL").count();
+    println!("  {:45} {errors:10}", "errors of the resolver, asked again");
     let theirs = Taken::of(world, 1, || finger_many(world));
     row("64 posttls-finger at a time, 1 with each", theirs);
     ratio("times posttls-finger", mine, theirs);
@@ -269,8 +271,9 @@ fn verify_many(world: &World, most: &mut usize) -> Duration {
         .collect();
     assert!(
         not.is_empty() && hosts.len() == HOSTS,
-        "{}: {not:#?}",
-        not.len()
+        "{}: {not:#?}\n{}",
+        not.len(),
+        world.read("unbound.out")
     );
     taken
 }
