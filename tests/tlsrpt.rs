@@ -247,7 +247,11 @@ fn reports_that_contradict_each_other_are_told_apart_from_what_cannot_be_read() 
     );
     let other = &json["contradicting"][0];
     assert_eq!(
-        (&other["place"], &other["contradicts"], &other["id"]),
+        (
+            &other["report"]["place"],
+            &other["contradicts"],
+            &other["report"]["id"]
+        ),
         (&json!("twin.eml"), &json!("good.json"), &json!("g-1")),
     );
 }

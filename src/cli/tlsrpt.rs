@@ -200,9 +200,10 @@ fn document(gathered: &Gathered, tally: &Tally) -> Value {
 }
 
 fn contradicting(found: &Contradicting) -> Value {
-    let mut told = report(&found.place, &found.report);
-    told["contradicts"] = json!(found.first);
-    told
+    json!({
+        "contradicts": found.first,
+        "report": report(&found.place, &found.report),
+    })
 }
 
 fn report(place: &str, report: &Report) -> Value {

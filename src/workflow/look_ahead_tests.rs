@@ -58,13 +58,13 @@ fn sight(served: BTreeSet<Association>) -> Sight {
         },
         replayable_until: NOW + Span::days(30),
     };
-    let server = Authority("ns1 192.0.2.1:53".into());
+    let ns1 = Authority("ns1 192.0.2.1:53".into());
     Sight {
         observation: Observation {
             at: NOW,
             merged: BTreeMap::from([(name.clone(), Asked::Known(both))]),
             sources: BTreeMap::new(),
-            served: BTreeMap::from([(name, BTreeMap::from([(server, Asked::Known(rrset))]))]),
+            served: BTreeMap::from([(name, BTreeMap::from([(ns1, Asked::Known(rrset))]))]),
             presented: BTreeMap::new(),
             witness: Witness::default(),
         },

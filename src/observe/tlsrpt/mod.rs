@@ -132,7 +132,9 @@ impl Gathered {
             }
             Some(parts) => {
                 let before = self.came();
-                parts.iter().for_each(|part| self.add_report(place, part));
+                for part in &parts {
+                    self.add_report(place, part);
+                }
                 let new = self.came().saturating_sub(before);
                 self.by_mail = self.by_mail.saturating_add(new);
             }
