@@ -8,17 +8,30 @@
     missing_docs
 )]
 
+mod dane_support;
+mod https_support;
 mod rotation_support;
 
-use rotation_support::{BEGIN, Publish, Run, World, hours};
+use dane_support::Bench;
+use https_support::{PolicyServer, Says, ok};
+use rotation_support::{BEGIN, HOSTS, Publish, Run, World, hours};
+use std::fmt::Write as _;
 use tlsa_rotate::zone::content::Zone;
+
+/// Where the customer wants to be told of failures.
+const REPORTS: &str = "_smtp._tls TXT \"v=TLSRPTv1; rua=mailto:tls@customer.test\"\n";
 
 /// A world whose certificate's hosts take mail for a domain of a customer's.
 fn world() -> World {
+    world_with("")
+}
+
+/// The same with these lines more for the certificate.
+fn world_with(lines: &str) -> World {
     let named = |config: String| {
         config.replace(
             "[[certificate]]",
-            "[[certificate]]\ndomains = [\"customer.test\"]",
+            &format!("[[certificate]]\ndomains = [\"customer.test\"]\n{lines}"),
         )
     };
     let world = World::with(Publish::File, named);
@@ -87,7 +100,7 @@ fn a_domain_kept_elsewhere_is_judged_as_senders_do() {
             &["you      customer.test MX: its mail goes to nobody, and to none"], "a null MX"),
     ];
     for (records, keys, code, expected, why) in table {
-        keep(&world, records, keys);
+        keep(&world, &format!("{records}{REPORTS}"), keys);
         // Without an anchor or a DS, what is not signed is nobody's fault.
         let anchors = if keys.is_some() { "anchors" } else { "ours" };
         let run = check(&world, anchors);
@@ -110,8 +123,151 @@ fn a_domain_kept_elsewhere_is_judged_as_senders_do() {
 fn the_other_hosts_of_the_domain_are_looked_at() {
     let world = world();
     let records = "@ MX 10 mx1.example.com.\n@ MX 20 spare\nspare A 127.9.9.9\n";
-    keep(&world, records, Some("theirs"));
+    keep(&world, &format!("{records}{REPORTS}"), Some("theirs"));
     let run = check(&world, "anchors").ends(3);
     let bare = "you      spare.customer.test:25";
     assert!(run.stdout.contains(bare), "{run:#?}");
+}
+
+/// Its records and its policy are somebody else's, but it is our hosts and certificates that senders hold them against.
+#[test]
+fn what_the_domain_says_of_reports_and_policies_is_compared() {
+    let bench = Bench::new();
+    bench.root("root");
+    let leaf = "basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectAltName=DNS:mta-sts.customer.test";
+    bench.issued("web", "x", "root", leaf, "60");
+    let policy = |mode: &str, mx: &str| {
+        ok(&format!(
+            "version: STSv1\nmode: {mode}\nmx: {mx}\nmax_age: 604800\n"
+        ))
+    };
+    let server = PolicyServer::start(
+        &bench.path("web.pem"),
+        &bench.path("web.key"),
+        policy("enforce", "mx1.example.com"),
+    );
+    let world = world_with(&format!(
+        "mta_sts = {{ roots = \"{}\", addresses = [\"{}\"] }}",
+        bench.path("root.pem").display(),
+        server.address
+    ));
+    let mx = "@ MX 10 mx1.example.com.\n";
+    let signal = "_mta-sts TXT \"v=STSv1; id=1\"\n";
+    let certificate = "mx1.example.com:25 127.";
+    let at_risk = |run: &Run, texts: &[&str]| {
+        for text in texts {
+            assert!(run.stdout.contains(text), "{text}: {run:#?}");
+        }
+    };
+    keep(&world, mx, Some("theirs"));
+    let run = check(&world, "anchors").ends(0);
+    at_risk(
+        &run,
+        &[
+            "advice   _smtp._tls.customer.test: no TLS-RPT record",
+            "way out: ask whoever keeps the domain: publish: _smtp._tls.customer.test. IN TXT",
+        ],
+    );
+    assert!(server.requests().is_empty(), "no policy is signalled");
+
+    keep(&world, &format!("{mx}{REPORTS}{signal}"), Some("theirs"));
+    let run = check(&world, "anchors").ends(4);
+    let refused = "senders that follow the MTA-STS policy of customer.test do not deliver there";
+    at_risk(&run, &["AT RISK", certificate, refused]);
+    assert!(!run.stdout.contains("does not list"), "{run:#?}");
+    assert!(!run.stdout.contains("_smtp._tls.customer.test"), "{run:#?}");
+
+    server.now_says(policy("testing", "mx.old.test"));
+    let run = check(&world, "anchors").ends(3);
+    at_risk(
+        &run,
+        &[
+            "customer.test/.well-known/mta-sts.txt: the policy does not list the MX host mx1.example.com",
+        ],
+    );
+
+    // An alias is followed to whoever keeps the policy for them.
+    let alias = "_mta-sts CNAME sts\nsts TXT \"v=STSv1; id=1\"\n";
+    keep(&world, &format!("{mx}{REPORTS}{alias}"), Some("theirs"));
+    check(&world, "anchors").ends(3);
+
+    let nothing = Says::Octets(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec());
+    server.now_says(nothing);
+    let run = check(&world, "anchors").ends(3);
+    at_risk(
+        &run,
+        &["you      _mta-sts.customer.test: mta-sts.customer.test answers 404"],
+    );
+    let asked = server.requests().len();
+    keep(
+        &world,
+        &format!("@ MX 10 mx.old.test.\n{signal}"),
+        Some("theirs"),
+    );
+    let run = check(&world, "anchors").ends(3);
+    assert!(
+        !run.stdout.contains("mta-sts") && !run.stdout.contains("_smtp._tls.c"),
+        "{run:#?}"
+    );
+    assert!(
+        server.requests().len() > asked,
+        "looked at before it is known where the mail goes"
+    );
+}
+
+/// A zone without a file: who takes mail for it is asked of whoever keeps it.
+#[test]
+fn the_mail_of_a_zone_kept_elsewhere_is_looked_at() {
+    let world = World::new(Publish::File);
+    let zone = world.read("example.com.zone");
+    world.write(
+        "example.com.zone",
+        &format!(
+            "{zone}\n@ MX 30 mx9\nmx9 A 127.9.9.9\n_25._tcp.mx9 TLSA 3 1 1 {}\n",
+            "ab".repeat(32)
+        ),
+    );
+    world.advance(BEGIN);
+    world.load();
+    let canonical = world
+        .run(BEGIN, &["zone", "normalize", "example.com.zone"])
+        .ends(0);
+    world.write("held", &canonical.stdout);
+    world.write(
+        "provider",
+        "import json, sys\n\
+         wanted = {(w['name'].lower(), w['type']) for w in json.load(sys.stdin)['rrsets']}\n\
+         found = {}\n\
+         for line in open('held'):\n    \
+             name, ttl, _, kind, data = line.split(None, 4)\n    \
+             if (name.lower(), kind) in wanted:\n        \
+                 found.setdefault((name, kind, int(ttl)), []).append(data.strip())\n\
+         print(json.dumps({'rrsets': [dict(zip(('name', 'type', 'ttl'), k), records=r) for k, r in found.items()]}))\n",
+    );
+    let ds = world
+        .run(BEGIN, &["key", "ds", "example.com", "--keys", "keys"])
+        .ends(0);
+    world.write("anchors", &ds.stdout);
+    let mut config = String::new();
+    for line in world.read("tlsa-rotate.toml").lines() {
+        let line = match line.split('=').next().unwrap().trim() {
+            "sign" => "sign = \"external\"\nanchor = \"anchors\"",
+            "publish" => "publish = { command = [\"python3\", \"provider\"] }",
+            "file" => continue,
+            _ => line,
+        };
+        writeln!(config, "{line}").unwrap();
+    }
+    world.write("tlsa-rotate.toml", &config);
+    let run = check(&world, "anchors").ends(3);
+    assert!(run.stdout.contains("1 mail domain, 3 hosts"), "{run:#?}");
+    // Its records are known, and it is spoken to.
+    assert!(
+        run.stdout.contains("mx9.example.com:25 127.9.9.9:25"),
+        "{run:#?}"
+    );
+    assert!(!run.stdout.contains("no TLSA"), "{run:#?}");
+    for host in HOSTS {
+        assert!(!run.stdout.contains(&format!("{host}:25")), "{run:#?}");
+    }
 }

@@ -10,8 +10,9 @@
 
 mod rotation_support;
 
-use rotation_support::{BEGIN, Publish, Run, World, hours};
+use rotation_support::{BEGIN, Publish, Run, World, hours, live_key};
 use std::fs;
+use std::path::Path;
 
 fn with_policy(line: &str) -> World {
     World::with(Publish::Current, |config| {
@@ -144,9 +145,9 @@ fn without_standby_a_rotation_begins_when_the_key_is_due() {
     }
 }
 
-#[test]
-fn two_certificates_of_one_mx_set_take_turns() {
-    let world = World::with(Publish::Current, |config| {
+/// Two hosts with a certificate each, and this line in both tables; both rotations are ready to swap at hour 30.
+fn two_certificates(line: &str, zone: impl Fn(String) -> String) -> World {
+    let config = |config: String| {
         let (front, certificate) = config.split_once("[[certificate]]").unwrap();
         let (first, second) = ("[\"mx1.example.com\"]", "[\"mx2.example.com\"]");
         let both = "[\"mx1.example.com\", \"mx2.example.com\"]";
@@ -169,20 +170,42 @@ fn two_certificates_of_one_mx_set_take_turns() {
                 .replace("name = \"mail\"", &format!("name = \"{name}\""))
                 .replace(both, hosts)
                 .replace("deploy = { manual = true }", &command);
-            format!("[[certificate]]\naddresses = {{ {address} }}{table}\n")
+            format!("[[certificate]]\n{line}\naddresses = {{ {address} }}{table}\n")
         };
         format!(
             "{front}{}{}",
             table("mail", first, one),
             table("other", second, two)
         )
-    });
+    };
+    let live = |root: &Path| vec![live_key(root)];
+    let world = World::shaped(Publish::Current, config, live, |text, _| zone(text));
     world.start(BEGIN).ends(0);
     world.run(BEGIN, &["start", "other"]).ends(0);
     for hour in [0, 1, 2] {
         world.advance(hours(hour));
         world.load();
     }
+    world
+}
+
+#[test]
+fn two_certificates_of_one_mx_set_take_turns() {
+    let without_mx = |text: String| {
+        let lines = text.lines().filter(|line| !line.contains("IN MX"));
+        lines.map(|line| format!("{line}\n")).collect()
+    };
+    in_turns(&two_certificates("", |text| text));
+    // Of a domain that somebody else keeps, the configuration alone says whose hosts it uses.
+    let customer = "domains = [\"customer.test\"]";
+    in_turns(&two_certificates(customer, without_mx));
+    let apart = two_certificates("", without_mx);
+    apart.advance(hours(30)).ends(3);
+    let both = "mail mx1.example.com\nother mx2.example.com\n";
+    assert_eq!(apart.read("ran"), both, "no mail depends on both");
+}
+
+fn in_turns(world: &World) {
     let open = world.advance(hours(30)).ends(3);
     assert_eq!(world.read("ran"), "mail mx1.example.com\n", "{open:#?}");
     assert!(

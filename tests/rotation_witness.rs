@@ -17,6 +17,7 @@ use dane_support::Bench;
 use https_support::{PolicyServer, Says, ok};
 use rotation_support::{BEGIN, HOSTS, Publish, World, ZONE_FILE, hours};
 use std::fs;
+use tlsa_rotate::zone::content::Zone;
 use tlsrpt_support::{mail, report};
 
 /// A world whose certificate has these lines more in the configuration.
@@ -271,4 +272,66 @@ fn the_swap_waits_for_a_certificate_that_senders_without_dane_accept() {
         asked,
         "what passes under any policy is not asked about"
     );
+}
+
+/// A domain that somebody else keeps: DNS says whether it has a policy, and what cannot be told holds the swap.
+#[test]
+fn the_swap_waits_for_the_policies_of_domains_kept_elsewhere() {
+    let bench = Bench::new();
+    bench.root("root");
+    let leaf = "basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectAltName=DNS:mta-sts.customer.test";
+    bench.issued("web", "x", "root", leaf, "60");
+    let server = PolicyServer::start(
+        &bench.path("web.pem"),
+        &bench.path("web.key"),
+        policy("enforce"),
+    );
+    let world = world("domains = [\"customer.test\"]");
+    let config = world.read("tlsa-rotate.toml");
+    let lines = format!(
+        "[[certificate]]\nmta_sts = {{ roots = \"{}\", addresses = [\"{}\"], resolvers = [\"{}\"] }}",
+        bench.path("root.pem").display(),
+        server.address,
+        world.server(0)
+    );
+    world.write(
+        "tlsa-rotate.toml",
+        &config.replace("[[certificate]]", &lines),
+    );
+    let keep = |records: &str| {
+        let front = "$ORIGIN customer.test.\n$TTL 3600\n@ SOA ns h 1 7200 3600 604800 300\n@ NS ns\nns A 192.0.2.1\n";
+        let zone = Zone::parse(format!("{front}{records}").as_bytes(), None).unwrap();
+        world.serve(0, zone);
+    };
+    let told = |hour| world.run(hours(hour), &["status", "mail"]).stdout;
+    serve_both(&world);
+    world.advance(hours(26)).ends(0);
+    assert_eq!(world.step(hours(26)), "Waiting");
+    let text = told(26);
+    assert!(
+        text.contains("cannot be told: _mta-sts.customer.test. TXT: "),
+        "{text}"
+    );
+    assert!(
+        server.requests().is_empty(),
+        "nobody knows whether there is a policy"
+    );
+
+    for (records, why) in [
+        ("_mta-sts TXT \"v=STSv1; id=1\"\n", "a record"),
+        (
+            "_mta-sts CNAME sts\nsts TXT \"v=STSv1; id=1\"\n",
+            "an alias of one",
+        ),
+    ] {
+        keep(records);
+        world.advance(hours(27)).ends(3);
+        assert_eq!(world.step(hours(27)), "Waiting", "{why}");
+        let text = told(27);
+        let refused = "customer.test has an MTA-STS policy in `enforce`, by which senders without DANE would refuse the incoming certificate";
+        assert!(text.contains(refused), "{why}: {text}");
+    }
+    keep("_mta-sts TXT \"v=spf1 -all\"\n");
+    let open = world.advance(hours(28)).ends(3);
+    assert_eq!(world.step(hours(28)), "SwapOpen", "{open:#?}");
 }

@@ -13,6 +13,7 @@ mod tlsrpt_support;
 
 use dane_support::{Bench, program, stderr, stdout};
 use proptest::prelude::*;
+use serde_json::json;
 use std::fs;
 use tlsa_rotate::observe::tlsrpt::Gathered;
 use tlsa_rotate::observe::tlsrpt::tally::tally;
@@ -84,17 +85,21 @@ day         sender                 policy            MX host          result    
 2026-12-01  Microsoft Corporation  tlsa example.com  mx2.example.com  certificate-host-mismatch         2
 2 reports: 127 sessions went well, 6 failed
 ";
-    for arguments in [
-        &["g.json", "m.json.gz"][..],
-        &["g.eml", "m.eml"],
-        &["both.mbox"],
-        &["maildir"],
-        &["plain"],
+    // Whoever sends a mail may write what he likes: that is said of mails, and of nothing else.
+    let both = "note: 2 reports came by mail, whose DKIM signatures are not checked: anybody may have sent such a report\n";
+    let one = "note: 1 report came by mail, whose DKIM signature is not checked: anybody may have sent such a report\n";
+    for (arguments, talk) in [
+        (&["g.json", "m.json.gz"][..], ""),
+        (&["g.eml", "m.eml"], both),
+        (&["both.mbox"], both),
+        (&["maildir"], both),
+        (&["plain"], ""),
+        (&["g.json", "m.eml"], one),
     ] {
         let seen = run(&bench, arguments);
         assert_eq!(
             seen,
-            (0, expected.to_owned(), String::new()),
+            (0, expected.to_owned(), talk.to_owned()),
             "{arguments:?}"
         );
     }
@@ -135,10 +140,6 @@ fn json_has_a_schema_and_the_records_that_senders_saw() {
 fn what_cannot_be_read_is_named_and_the_rest_is_shown() {
     let bench = Bench::new();
     let (google, microsoft) = two();
-    let twin = google.replace(
-        "\"total-successful-session-count\":120",
-        "\"total-successful-session-count\":121",
-    );
     let bomb = gzip(&vec![b' '; 64 * 1024 * 1024]);
     assert!(bomb.len() < 100_000, "a small file");
     bench.write("good.json", &google);
@@ -185,11 +186,6 @@ fn what_cannot_be_read_is_named_and_the_rest_is_shown() {
             "deep.json: not a TLS report (RFC 8460 §4.4): EOF",
         ),
         (
-            "twin.json",
-            twin.into_bytes(),
-            "twin.json: it has the report-id `g-1` of the report in good.json and says something else",
-        ),
-        (
             "box.mbox",
             mbox(&[
                 "Subject: x\n\nno\n".to_owned(),
@@ -226,6 +222,80 @@ fn what_cannot_be_read_is_named_and_the_rest_is_shown() {
         (1, true),
         "{talk}"
     );
+}
+
+#[test]
+fn reports_that_contradict_each_other_are_told_apart_from_what_cannot_be_read() {
+    let bench = Bench::new();
+    let (google, _) = two();
+    let good = "\"total-successful-session-count\":120";
+    let twin = google.replace(good, "\"total-successful-session-count\":121");
+    bench.write("good.json", &google);
+    bench.write("copy.json", &google);
+    bench.write("twin.eml", mail(twin.as_bytes(), "x"));
+    let (code, table, talk) = run(&bench, &["good.json", "twin.eml", "copy.json"]);
+    assert_eq!(code, 1, "{talk}");
+    let first = "1 report (1 more came twice): 120 sessions went well, 3 failed\n";
+    assert!(table.ends_with(first), "{table}");
+    let says = "warning: twin.eml: it has the report-id `g-1` of the report in good.json and says something else";
+    assert!(talk.contains(says) && !talk.contains("error:"), "{talk}");
+    let (code, json, _) = run(&bench, &["good.json", "twin.eml", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (code, &json["errors"], &json["copies"], &json["by_mail"]),
+        (1, &json!([]), &json!(0), &json!(1)),
+    );
+    let other = &json["contradicting"][0];
+    assert_eq!(
+        (
+            &other["report"]["place"],
+            &other["contradicts"],
+            &other["report"]["id"]
+        ),
+        (&json!("twin.eml"), &json!("good.json"), &json!("g-1")),
+    );
+}
+
+/// What cannot be looked into may hold anything: a mailbox of more than that is unknown, however the archives end.
+#[test]
+fn archives_are_looked_into_until_they_come_to_512_mib() {
+    const EACH: usize = 4 * 1024 * 1024;
+    let spaces = vec![b' '; EACH - 1];
+    let whole = gzip(&[b"{", spaces.as_slice()].concat());
+    let damaged = {
+        let mut octets = whole.clone();
+        let end = octets.len();
+        octets[end - 1] ^= 1;
+        octets
+    };
+    let (google, _) = two();
+    for (what, archive) in [("no report", whole), ("damaged", damaged)] {
+        let bench = Bench::new();
+        fs::create_dir(bench.path("box")).unwrap();
+        for number in 0..=128 {
+            bench.write(&format!("box/a{number:03}.gz"), &archive);
+        }
+        let box_ = bench.path("box");
+        bench.write("box/b.json.gz", gzip(google.as_bytes()));
+        bench.write("box/c.json", &google);
+        let mut gathered = Gathered::default();
+        gathered.add_path(&box_);
+        let unread: Vec<_> = gathered
+            .troubles
+            .iter()
+            .filter(|trouble| trouble.unreadable)
+            .collect();
+        assert_eq!(unread.len(), 1, "{what}: {unread:?}");
+        assert!(
+            unread[0].place.ends_with("box/b.json.gz") && unread[0].why.contains("512 MiB"),
+            "{what}: {unread:?}"
+        );
+        assert_eq!(
+            gathered.reports.len(),
+            1,
+            "{what}: what is no archive is read all the same"
+        );
+    }
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use super::record::host;
 use super::{Exit, Failure, Format, Global};
-use crate::observe::tlsrpt::Gathered;
 use crate::observe::tlsrpt::report::Report;
 use crate::observe::tlsrpt::tally::{Row, Tally, tally};
+use crate::observe::tlsrpt::{Contradicting, Gathered};
 use crate::zone::name::Name;
 use clap::Args;
 use serde_json::{Value, json};
@@ -24,7 +24,10 @@ watched mailbox a forged report can keep an old record in the zone, never take o
 under `reports` of --format json and move it out of the mailbox, or let the mail server refuse reports without a valid \
 signature.
 
-Exit code 0: all was read. Exit code 1: something could not be read; the rest is shown.
+Of reports that bear one name and say different things, the table has the first; the others are named, and count as much \
+in a watched mailbox.
+
+Exit code 0: all was read. Exit code 1: something could not be read, or contradicts another report; the rest is shown.
 
 Examples:
   tlsa-rotate tlsrpt ~/Maildir/.tlsrpt
@@ -65,17 +68,44 @@ pub(crate) fn run(args: &TlsrptArgs, global: &Global) -> Result<Exit, Failure> {
             eprintln!("note: {place}: {oddity}");
         }
     }
+    if gathered.by_mail > 0 {
+        eprintln!("note: {}", unsigned(gathered.by_mail));
+    }
+    for Contradicting {
+        place,
+        first,
+        report,
+    } in &gathered.contradicting
+    {
+        eprintln!(
+            "warning: {place}: it has the report-id `{}` of the report in {first} and says something else: one of both may \
+             be forged; the table has the first",
+            report.id
+        );
+    }
     for trouble in &gathered.troubles {
         eprintln!("error: {}: {}", trouble.place, trouble.why);
     }
     if gathered.more_troubles > 0 {
         eprintln!("error: and {} more", gathered.more_troubles);
     }
-    Ok(if gathered.troubles.is_empty() {
-        Exit::Done
+    Ok(
+        if gathered.troubles.is_empty() && gathered.contradicting.is_empty() {
+            Exit::Done
+        } else {
+            Exit::Wrong
+        },
+    )
+}
+
+/// What a reader must know of reports that came as mails.
+fn unsigned(mails: usize) -> String {
+    let came = if mails == 1 {
+        "1 report came by mail, whose DKIM signature is".to_owned()
     } else {
-        Exit::Wrong
-    })
+        format!("{mails} reports came by mail, whose DKIM signatures are")
+    };
+    format!("{came} not checked: anybody may have sent such a report")
 }
 
 const COLUMNS: [&str; 6] = ["day", "sender", "policy", "MX host", "result", "sessions"];
@@ -158,8 +188,10 @@ fn document(gathered: &Gathered, tally: &Tally) -> Value {
         "successful": tally.successful,
         "failed": tally.failed,
         "sessions": rows.collect::<Vec<_>>(),
-        "reports": gathered.reports.iter().map(report).collect::<Vec<_>>(),
+        "reports": gathered.reports.iter().map(|(place, it)| report(place, it)).collect::<Vec<_>>(),
+        "contradicting": gathered.contradicting.iter().map(contradicting).collect::<Vec<_>>(),
         "copies": gathered.copies,
+        "by_mail": gathered.by_mail,
         "more_errors": gathered.more_troubles,
         "errors": gathered.troubles.iter()
             .map(|trouble| json!({"place": trouble.place, "why": trouble.why}))
@@ -167,7 +199,14 @@ fn document(gathered: &Gathered, tally: &Tally) -> Value {
     })
 }
 
-fn report((place, report): &(String, Report)) -> Value {
+fn contradicting(found: &Contradicting) -> Value {
+    json!({
+        "contradicts": found.first,
+        "report": report(&found.place, &found.report),
+    })
+}
+
+fn report(place: &str, report: &Report) -> Value {
     json!({
         "place": place,
         "organisation": report.organisation,

@@ -16,14 +16,11 @@ use crate::workspace::config::duration;
 use crate::zone::name::Name;
 use clap::Args;
 use std::collections::BTreeSet;
-use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where the system says which resolvers it uses.
-const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// How long one resolver may take over one question.
 const PATIENCE: Duration = Duration::from_secs(6);
 /// Questions to resolvers, and conversations with mail hosts, under way at once.
@@ -169,14 +166,7 @@ pub(super) fn resolvers(given: &[SocketAddr]) -> Result<Vec<SocketAddr>, Failure
     if !given.is_empty() {
         return Ok(given.to_vec());
     }
-    let hint = "name one with --resolver ADDR";
-    let text = fs::read_to_string(RESOLV_CONF)
-        .map_err(|e| Failure::wrong(format_args!("{RESOLV_CONF}: {e}")).hint(hint))?;
-    let servers = resolver::servers_of(&text);
-    if servers.is_empty() {
-        return Err(Failure::wrong(format_args!("{RESOLV_CONF} names no resolver")).hint(hint));
-    }
-    Ok(servers)
+    resolver::of_system().map_err(|why| Failure::wrong(why).hint("name one with --resolver ADDR"))
 }
 
 /// The anchors of a file, or the root's.

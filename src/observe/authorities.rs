@@ -8,7 +8,9 @@ use super::ailment::{Ailment, Finding, Trouble, stale};
 use super::dns::{self, Reply, Silence, Transport};
 use super::extended_error::Flaw;
 use super::proof;
-pub use super::proof::{ServedAlias, Trust};
+pub use super::proof::Trust;
+pub use super::served_answer::ServedAlias;
+use super::served_answer::{Answer, Told};
 use crate::rotation::observation::{Authority, Seen, ServedRrset, TlsaName};
 use crate::rotation::timing::Instant;
 use crate::zone::name::Name;
@@ -153,10 +155,10 @@ pub async fn see(
 }
 
 impl Served {
-    fn note(&mut self, name: TlsaName, authority: Authority, answer: Seen<proof::Answer>) {
+    fn note(&mut self, name: TlsaName, authority: Authority, answer: Seen<Answer>) {
         let rrset = match answer {
-            Seen::Known(proof::Answer::Rrset(rrset)) => Seen::Known(rrset),
-            Seen::Known(proof::Answer::Alias(alias)) => {
+            Seen::Known(Answer::Rrset(rrset)) => Seen::Known(rrset),
+            Seen::Known(Answer::Alias(alias)) => {
                 let why = format!("{name} is an alias (CNAME) of {}", alias.target);
                 let aliases = self.aliases.entry(name.clone()).or_default();
                 aliases.insert(authority.clone(), alias);
@@ -173,7 +175,7 @@ const LOST: &str = "the question was abandoned";
 /// What one server was seen to serve.
 struct ServerSeen {
     serial: Seen<u32>,
-    tlsa: BTreeMap<Name, Seen<proof::Answer>>,
+    tlsa: BTreeMap<Name, Seen<Answer>>,
     troubles: Vec<Trouble>,
 }
 
@@ -237,10 +239,7 @@ async fn see_server(run: &Arc<Run>, address: SocketAddr) -> ServerSeen {
             };
             let judge = |reply: &Reply| proof::tlsa(reply, &name, judge);
             let mut troubles = Vec::new();
-            let rrset = seen(
-                answers.agree(judge, proof::Answer::one_of_both),
-                &mut troubles,
-            );
+            let rrset = seen(answers.agree(judge, Answer::one_of_both), &mut troubles);
             (name, rrset, troubles)
         });
     }
@@ -296,7 +295,7 @@ impl Line {
 
 impl Both {
     /// What both transports say, each judged by itself; a truncated datagram leaves the word to TCP.
-    fn agree<T: proof::Told>(
+    fn agree<T: Told>(
         &self,
         judge: impl Fn(&Reply) -> Result<T, Flaw>,
         merge: impl Fn(&T, &T) -> Option<T>,

@@ -9,16 +9,15 @@ use super::alias::alias;
 use super::anchors::Anchors;
 pub use super::answer::{Alias, Answer, Content, NoAnswer, Security, Source};
 use super::answer::{blind, worst};
+use super::cut::{Cut, Stop, bogus, checkable, secured};
 use super::denial::{self, NoDs};
 use super::dns::Reply;
 use super::extended_error::{ExtendedError, Flaw};
 use super::proof::{self, Judge, Keys, Trust};
-use crate::dnssec::algorithm::Algorithm;
-use crate::dnssec::dnskey::Ds;
 use crate::rotation::timing::Instant;
 use crate::zone::content::Rrset;
 use crate::zone::name::Name;
-use crate::zone::record::{Rdata, Rtype};
+use crate::zone::record::Rtype;
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,21 +38,6 @@ pub struct Validator<S> {
 }
 
 type FoundOnce = Arc<OnceCell<Result<Cut, Stop>>>;
-
-/// What lies at a name: the apex of a signed zone, or no zone cut.
-#[derive(Clone)]
-enum Cut {
-    Zone(Arc<Keys>),
-    None,
-}
-
-/// Why the chain does not go on at a name.
-#[derive(Clone)]
-enum Stop {
-    Insecure(Flaw),
-    Indeterminate(Flaw),
-    No(NoAnswer),
-}
 
 /// Whose word counts.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -389,24 +373,6 @@ impl<S: Source + Send + Sync> Validator<S> {
     }
 }
 
-/// The DS records that can be checked here; a zone that has only others counts as unsigned (RFC 4035 §5.2, RFC 6840 §5.2).
-fn checkable(zone: &Name, ds: Vec<Rdata>) -> Result<Trust, Stop> {
-    let fields = || ds.iter().filter_map(Ds::parse);
-    let known = |ds: &Ds<'_>| Algorithm::from_number(ds.key.algorithm).is_some();
-    if fields().any(|ds| known(&ds) && ds.is_checkable()) {
-        return Ok(Trust::new(zone, ds, &[]));
-    }
-    let (error, what) = if fields().any(|ds| known(&ds)) {
-        (ExtendedError::UnsupportedDsDigestType, "digest types")
-    } else {
-        (ExtendedError::UnsupportedDnskeyAlgorithm, "algorithms")
-    };
-    let reason = format!(
-        "the DS records of {zone} have only {what} that cannot be checked: it counts as unsigned"
-    );
-    Err(Stop::Insecure(Flaw::new(error, reason)))
-}
-
 /// The zones that signed the proofs of a negative answer.
 fn deniers(reply: &Reply) -> Vec<Name> {
     let mut deniers: Vec<Name> = Vec::new();
@@ -420,30 +386,6 @@ fn deniers(reply: &Reply) -> Vec<Name> {
     deniers
 }
 
-fn bogus(flaw: Flaw) -> Stop {
-    Stop::No(NoAnswer::Bogus(flaw))
-}
-
 fn opted_out(name: &Name) -> Security {
     Security::Insecure(proof::opt_out(name).into())
-}
-
-impl Stop {
-    /// What an answer is worth whose chain stops so.
-    fn security(self) -> Result<Security, NoAnswer> {
-        match self {
-            Self::Insecure(flaw) => Ok(Security::Insecure(flaw)),
-            Self::Indeterminate(flaw) => Ok(Security::Indeterminate(flaw)),
-            Self::No(no) => Err(no),
-        }
-    }
-}
-
-/// Goes on only where every link holds.
-fn secured(security: Security) -> Result<(), Stop> {
-    match security {
-        Security::Secure => Ok(()),
-        Security::Insecure(flaw) => Err(Stop::Insecure(flaw)),
-        Security::Indeterminate(flaw) => Err(Stop::Indeterminate(flaw)),
-    }
 }

@@ -1,7 +1,9 @@
 //! One DNS question to one address of one server, with every wait and every size bounded (RFC 1035 §4, RFC 6891, RFC 7766).
 //!
-//! No cache and no trust: whoever is asked, nothing in the answer is verified here. RDATA come back as octets, uncompressed, whatever their type.
+//! No cache and no trust: whoever is asked, nothing in the answer is verified here. RDATA come back as octets, uncompressed,
+//! whatever their type.
 
+use super::extended_error::Explanation;
 use crate::rotation::timing::Ttl;
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Record, Rtype};
@@ -22,7 +24,6 @@ const PAYLOAD: u16 = 1232;
 const SENDS: u32 = 3;
 const TYPE_OPT: u16 = 41;
 const CLASS_IN: u16 = 1;
-const OPTION_EDE: u16 = 15;
 
 /// How a question travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,8 +49,8 @@ pub struct Reply {
     pub authorities: Vec<Record>,
     /// Additional section without OPT.
     pub additionals: Vec<Record>,
-    /// The text of an extended error, if the server gave one (RFC 8914).
-    pub explanation: Option<String>,
+    /// The first extended error, if the server gave one (RFC 8914).
+    pub explanation: Option<Explanation>,
 }
 
 /// Why a server gave no usable answer.
@@ -253,7 +254,7 @@ fn decode(octets: &[u8], expected: &Expected<'_>) -> Result<Reply, Silence> {
     let (high, explanation) = options.map_or((0, None), |(ttl, rdata): (u32, Vec<u8>)| {
         (
             u16::from(ttl.to_be_bytes().first().copied().unwrap_or(0)),
-            extended_error(&rdata),
+            Explanation::first_of(&rdata),
         )
     });
     Ok(Reply {
@@ -350,33 +351,6 @@ fn name(decoder: &mut BinDecoder<'_>) -> Result<Name, Silence> {
 
 fn number(decoder: &mut BinDecoder<'_>) -> Result<u16, Silence> {
     Ok(decoder.read_u16().map_err(|_| CUT_SHORT)?.unverified())
-}
-
-/// Code and text of the first extended error among EDNS options (RFC 8914 §2).
-fn extended_error(mut options: &[u8]) -> Option<String> {
-    while let [a, b, c, d, rest @ ..] = options {
-        let length = usize::from(u16::from_be_bytes([*c, *d]));
-        let (value, after) = rest.split_at_checked(length)?;
-        if u16::from_be_bytes([*a, *b]) == OPTION_EDE {
-            let (code, text) = value.split_at_checked(2)?;
-            let code = code
-                .iter()
-                .fold(0_u16, |n, octet| n << 8 | u16::from(*octet));
-            // From a stranger, for a terminal: printable characters only, and not many.
-            let text: String = String::from_utf8_lossy(text)
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(120)
-                .collect();
-            return Some(if text.is_empty() {
-                format!("extended error {code}")
-            } else {
-                format!("extended error {code}: {text}")
-            });
-        }
-        options = after;
-    }
-    None
 }
 
 /// The name of an RCODE as people know it.

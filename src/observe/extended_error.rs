@@ -77,6 +77,48 @@ impl ExtendedError {
     }
 }
 
+/// The EDNS option of extended errors.
+const OPTION: u16 = 15;
+/// Characters of a server's text that are kept.
+const CHARACTERS: usize = 120;
+
+/// What a server says of its own error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explanation {
+    /// The INFO-CODE.
+    pub code: u16,
+    /// Its words, printable; mostly none.
+    pub text: String,
+}
+
+impl Explanation {
+    /// The first among EDNS options (RFC 8914 §2).
+    pub(super) fn first_of(mut options: &[u8]) -> Option<Self> {
+        while let [a, b, c, d, rest @ ..] = options {
+            let length = usize::from(u16::from_be_bytes([*c, *d]));
+            let (value, after) = rest.split_at_checked(length)?;
+            if u16::from_be_bytes([*a, *b]) == OPTION {
+                let (code, text) = value.split_first_chunk()?;
+                // From a stranger, for a terminal: printable characters only, and not many.
+                let text = String::from_utf8_lossy(text);
+                let printable = text.chars().filter(|c| !c.is_control());
+                return Some(Self {
+                    code: u16::from_be_bytes(*code),
+                    text: printable.take(CHARACTERS).collect(),
+                });
+            }
+            options = after;
+        }
+        None
+    }
+
+    /// Whether the server has made up its mind: it judged the data or is not willing, and would say so again. All else
+    /// (no server reached, an error kept from before, not ready yet) may be over in a moment.
+    pub fn is_verdict(&self) -> bool {
+        matches!(self.code, 1 | 2 | 5..=12 | 15..=18 | 20 | 21 | 25 | 27)
+    }
+}
+
 /// What is wrong with an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flaw {
@@ -114,6 +156,16 @@ impl From<String> for Flaw {
 impl From<&str> for Flaw {
     fn from(reason: &str) -> Self {
         reason.to_owned().into()
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "extended error {}", self.code)?;
+        if !self.text.is_empty() {
+            write!(f, ": {}", self.text)?;
+        }
+        Ok(())
     }
 }
 

@@ -11,6 +11,7 @@ use crate::rotation::association::Association;
 use crate::rotation::observation::{Endpoint, KeyAlgorithm, Offer, Offers, Seen};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -339,7 +340,8 @@ pub async fn connect(address: SocketAddr, caller: &Caller) -> Result<TcpStream, 
         if let Some(via) = caller.via
             && via.is_ipv4() == address.is_ipv4()
         {
-            socket.bind(SocketAddr::new(via, 0))?;
+            let bound = socket.bind(SocketAddr::new(via, 0));
+            bound.map_err(|e| io::Error::new(e.kind(), format!("from {via}: {e}")))?;
         }
         socket.connect(address).await
     };

@@ -5,10 +5,10 @@
 use super::denial;
 use super::dns::{Reply, rcode_name};
 use super::extended_error::{ExtendedError, Flaw};
+use super::served_answer::{Answer, ServedAlias, Told};
 use crate::dnssec::dnskey::{DigestType, Dnskey};
 use crate::dnssec::rrsig::Rrsig;
 use crate::dnssec::verify::{Invalid, NoChain, verify_dnskeys, verify_rrset};
-use crate::rotation::association::Association;
 use crate::rotation::observation::{ServedRrset, SignatureWindow, TlsaName};
 use crate::rotation::timing::{Instant, Ttl};
 use crate::zone::content::Rrset;
@@ -54,18 +54,6 @@ impl Keys {
     }
 }
 
-/// An answer in words, for people who must find out which of two to believe.
-pub(super) trait Told {
-    /// The words.
-    fn told(&self) -> String;
-}
-
-impl Told for u32 {
-    fn told(&self) -> String {
-        format!("serial {self}")
-    }
-}
-
 impl Told for Keys {
     fn told(&self) -> String {
         let tags = self
@@ -75,47 +63,6 @@ impl Told for Keys {
             .map(|key| key.id().to_string());
         format!("keys {}", tags.collect::<Vec<_>>().join(", "))
     }
-}
-
-impl Told for Answer {
-    fn told(&self) -> String {
-        match self {
-            Self::Rrset(rrset) => rrset.told(),
-            Self::Alias(alias) => format!("an alias of {} with TTL {}", alias.target, alias.ttl),
-        }
-    }
-}
-
-impl Told for ServedRrset {
-    fn told(&self) -> String {
-        let records: Vec<String> = self.associations.iter().map(Association::short).collect();
-        let records = if records.is_empty() {
-            "no record".to_owned()
-        } else {
-            records.join(", ")
-        };
-        format!("{records} with TTL {}", self.ttl)
-    }
-}
-
-/// The alias (CNAME, RFC 7671 §6) that one authoritative server answers with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServedAlias {
-    /// The name that it is an alias of.
-    pub target: TlsaName,
-    /// How long it may be cached.
-    pub ttl: Ttl,
-    /// The window of its verified signature.
-    pub signature: SignatureWindow,
-}
-
-/// What stands at a TLSA owner name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// The RRset itself, or its proven absence.
-    Rrset(ServedRrset),
-    /// An alias of another name.
-    Alias(ServedAlias),
 }
 
 /// An RRset with a signature that holds.
@@ -258,33 +205,6 @@ fn absent(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<ServedRrset, F
 /// Why an absence that a span with opt-out covers proves nothing (RFC 5155 §6).
 pub(super) fn opt_out(name: &Name) -> String {
     format!("opt-out: the proof leaves open whether {name} exists unsigned")
-}
-
-impl Answer {
-    /// What counts when UDP and TCP say the same: the narrower of the two windows, for signatures may be made on the fly. What
-    /// can be replayed is what lasts longer.
-    pub(super) fn one_of_both(udp: &Self, tcp: &Self) -> Option<Self> {
-        match (udp, tcp) {
-            (Self::Rrset(udp), Self::Rrset(tcp)) => {
-                (udp.associations == tcp.associations && udp.ttl == tcp.ttl).then(|| {
-                    Self::Rrset(ServedRrset {
-                        signature: udp.signature.both(tcp.signature),
-                        replayable_until: udp.replayable_until.max(tcp.replayable_until),
-                        ..tcp.clone()
-                    })
-                })
-            }
-            (Self::Alias(udp), Self::Alias(tcp)) => {
-                (udp.target == tcp.target && udp.ttl == tcp.ttl).then(|| {
-                    Self::Alias(ServedAlias {
-                        signature: udp.signature.both(tcp.signature),
-                        ..tcp.clone()
-                    })
-                })
-            }
-            _ => None,
-        }
-    }
 }
 
 fn extended_error(invalid: &Invalid) -> ExtendedError {

@@ -6,12 +6,12 @@
 
 use super::chain::{Alias, Answer, Content, NoAnswer, Security, Source, Validator};
 use super::extended_error::Flaw;
+pub use super::no_tlsa::NoTlsa;
 use crate::rotation::association::Association;
 use crate::rotation::timing::Ttl;
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Rtype};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// MX hosts that are looked at; no honest domain has as many.
@@ -85,27 +85,6 @@ pub enum Tlsa {
     NoAddress {
         /// Whether its name exists at all.
         exists: bool,
-    },
-}
-
-/// Why no TLSA record counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NoTlsa {
-    /// The addresses are not secure, so no TLSA record is looked for (RFC 7672 §2.2.2).
-    InsecureAddress(Flaw),
-    /// There is none, and that is proven.
-    ProvenAbsent {
-        /// Where it was looked for.
-        owner: Name,
-    },
-    /// The answer is not secure, whatever it says.
-    Insecure {
-        /// Where it was looked for.
-        owner: Name,
-        /// Whether there are records all the same.
-        records: bool,
-        /// Why they do not count.
-        flaw: Flaw,
     },
 }
 
@@ -359,44 +338,6 @@ pub fn plain(name: &Name) -> String {
     match text.strip_suffix('.') {
         Some(plain) if !plain.is_empty() => plain.to_owned(),
         _ => text,
-    }
-}
-
-impl fmt::Display for NoTlsa {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InsecureAddress(flaw) => {
-                write!(
-                    f,
-                    "the host's addresses are not secure, so no TLSA record counts: {flaw}"
-                )
-            }
-            Self::ProvenAbsent { owner } => {
-                write!(f, "there is no TLSA record at {}", plain(owner))
-            }
-            Self::Insecure {
-                owner,
-                records: true,
-                flaw,
-            } => {
-                write!(
-                    f,
-                    "the TLSA records at {} do not count, they are not secure: {flaw}",
-                    plain(owner)
-                )
-            }
-            Self::Insecure {
-                owner,
-                records: false,
-                flaw,
-            } => {
-                write!(
-                    f,
-                    "there is no TLSA record at {} (not secure either: {flaw})",
-                    plain(owner)
-                )
-            }
-        }
     }
 }
 

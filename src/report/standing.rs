@@ -27,6 +27,17 @@ pub struct Standing<'a> {
     pub deeds: &'a [String],
 }
 
+/// Whether a reader learns anything from it: where no RRset was before DANE came into use, every TTL is the first.
+fn is_news(event: &Event, state: &Rotation) -> bool {
+    let Event::HigherTtlSeen { name, .. } = event else {
+        return true;
+    };
+    state
+        .base
+        .get(name)
+        .is_some_and(|before| !before.is_empty())
+}
+
 /// How far a fact has come: in how many places it was seen, of how many that were looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Count {
@@ -44,7 +55,8 @@ impl Standing<'_> {
             );
         };
         let mut line = format!("{id}: {}", state.step);
-        let changes: Vec<&str> = self.events.iter().map(Event::name).collect();
+        let told = self.events.iter().filter(|event| is_news(event, state));
+        let changes: Vec<&str> = told.map(Event::name).collect();
         if !changes.is_empty() {
             let _ = write!(line, " ({})", changes.join(", "));
         }
@@ -271,3 +283,7 @@ fn replay(state: &Rotation) -> String {
         |until| format!("the old RRset can be replayed until {until} (RFC 7671 §13)"),
     )
 }
+
+#[cfg(test)]
+#[path = "standing_tests.rs"]
+mod tests;

@@ -18,6 +18,7 @@ use crate::workspace::Workspace;
 use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
 use std::collections::BTreeSet;
+use std::time;
 
 /// How much a run may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,17 +105,18 @@ pub fn advance(
     Ok(ticks)
 }
 
-/// What was seen ahead, if the rotation still stands where it stood; else what is seen now.
+/// What was seen ahead, if it still counts; else what is seen now.
 fn sight_of<'w>(
     known: &mut Known<'w>,
     case: &Case<'w>,
     state: &Rotation,
     ahead: Option<Seen>,
 ) -> Sight {
-    match ahead {
-        Some((of, sight)) if of == *state => sight,
-        _ => look::look(&mut known.heads, case.certificate, state, known.now),
-    }
+    let still = ahead.and_then(|ahead| {
+        let (policy, _) = pace::policy(known, case);
+        ahead.still(state, known.now, &policy, time::Instant::now())
+    });
+    still.unwrap_or_else(|| look::look(&mut known.heads, case.certificate, state, known.now))
 }
 
 /// What can be told while the other runners cannot be asked: nothing may be recorded, but mail at risk is said.

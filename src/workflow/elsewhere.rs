@@ -13,6 +13,7 @@ use crate::zone::content::Zone;
 use crate::zone::edit::Change;
 use crate::zone::file::ZoneFile;
 use crate::zone::include::NoFiles;
+use crate::zone::mail;
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Record, Rtype};
 use std::collections::BTreeSet;
@@ -95,7 +96,7 @@ fn primary(server: SocketAddr, tsig: &Path) -> Result<Primary, WorkflowError> {
 }
 
 /// The part of the zone that rotations depend on, as its keeper holds it: its SOA and servers, the TLSA RRsets of every
-/// certificate in it, and the addresses of their hosts.
+/// certificate in it, the addresses of their hosts, and what the apex and the certificates' `domains` say of mail.
 pub(super) fn head(
     workspace: &Workspace,
     zone: &ZoneConfig,
@@ -103,12 +104,15 @@ pub(super) fn head(
 ) -> Result<Head, WorkflowError> {
     let mut content = Zone::empty(zone.name.clone());
     if let Some(keeper) = Keeper::of(workspace, zone)? {
-        for record in keeper.fetch(&zone.name, &wanted(workspace, zone), now)? {
+        let wanted = wanted(workspace, zone);
+        for record in keeper.fetch(&zone.name, &wanted, now)? {
             content.insert(record);
         }
-        let servers = addresses_of_servers(workspace, zone, &content);
-        if !servers.is_empty() {
-            for record in keeper.fetch(&zone.name, &servers, now)? {
+        let mut led_to = addresses_of_servers(workspace, zone, &content);
+        led_to.extend(of_exchanges(workspace, zone, &content));
+        led_to.retain(|question| !wanted.contains(question));
+        if !led_to.is_empty() {
+            for record in keeper.fetch(&zone.name, &led_to, now)? {
                 content.insert(record);
             }
         }
@@ -136,16 +140,25 @@ fn wanted(workspace: &Workspace, zone: &ZoneConfig) -> Vec<(Name, Rtype)> {
         owners.extend(Name::parse(tlsa.as_str().as_bytes(), None));
         hosts.extend(Name::parse(endpoint.host.as_bytes(), Some(&Name::root())));
     }
+    let configured = workspace
+        .config
+        .certificates
+        .iter()
+        .flat_map(|c| &c.domains);
+    let configured =
+        configured.filter_map(|name| Name::parse(name.as_bytes(), Some(&Name::root())).ok());
+    let domains: BTreeSet<Name> = configured.chain([zone.name.clone()]).collect();
     let tlsa = owners.into_iter().map(|owner| (owner, Rtype::TLSA));
     let apex = [Rtype::SOA, Rtype::NS].map(|rtype| (zone.name.clone(), rtype));
     apex.into_iter()
         .chain(tlsa)
         .chain(hosts.into_iter().flat_map(addresses))
+        .chain(domains.iter().flat_map(of_mail))
         .filter(|(name, _)| lies_in(workspace, zone, name))
         .collect()
 }
 
-/// Where the zone's servers are, if nobody has said so.
+/// Where the zone's servers in it are: without it, the zone would not be one.
 fn addresses_of_servers(
     workspace: &Workspace,
     zone: &ZoneConfig,
@@ -153,13 +166,42 @@ fn addresses_of_servers(
 ) -> Vec<(Name, Rtype)> {
     let servers = content.rrset(&zone.name, Rtype::NS);
     servers
-        .filter(|_| zone.servers.is_empty())
         .into_iter()
         .flat_map(|rrset| &rrset.rdatas)
         .filter_map(|rdata| Some(Name::split_wire(&rdata.0).ok()?.0))
         .filter(|name| lies_in(workspace, zone, name))
         .flat_map(addresses)
         .collect()
+}
+
+/// What is known of the MX hosts in the zone that present no certificate of ours: mail goes there just as well.
+fn of_exchanges(
+    workspace: &Workspace,
+    zone: &ZoneConfig,
+    content: &Zone,
+) -> BTreeSet<(Name, Rtype)> {
+    let exchanges = mail::exchanges(content).into_values().flatten();
+    let hosts = exchanges.map(|(_, host)| host);
+    hosts
+        .filter_map(|host| {
+            let tlsa = host.child(b"_tcp").and_then(|tcp| tcp.child(b"_25"));
+            Some(
+                [(tlsa.ok()?, Rtype::TLSA)]
+                    .into_iter()
+                    .chain(addresses(host)),
+            )
+        })
+        .flatten()
+        .filter(|(name, _)| lies_in(workspace, zone, name))
+        .collect()
+}
+
+/// Where a domain says who takes its mail, and what senders should hold them to (RFC 8460 §3, RFC 8461 §3.1).
+fn of_mail(domain: &Name) -> Vec<(Name, Rtype)> {
+    let reports = domain.child(b"_tls").and_then(|tls| tls.child(b"_smtp"));
+    let texts = [reports, domain.child(b"_mta-sts")].into_iter().flatten();
+    let texts = texts.map(|owner| (owner, Rtype::TXT));
+    texts.chain([(domain.clone(), Rtype::MX)]).collect()
 }
 
 fn addresses(host: Name) -> [(Name, Rtype); 2] {

@@ -8,20 +8,64 @@ use super::known::Known;
 use super::look::{self, Sight, View};
 use crate::dnssec::share::in_blocks;
 use crate::observe::authorities::Served;
+use crate::rotation::decide::{Action, decide};
 use crate::rotation::observation::TlsaName;
-use crate::rotation::step::Rotation;
+use crate::rotation::policy::Policy;
+use crate::rotation::step::{Rotation, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::config::ZoneConfig;
 use crate::zone::name::Name;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::{Duration, Instant as Tick};
 
 /// How many zones, and then how many rotations, are looked at at the same time.
 const AT_ONCE: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
 
-/// A rotation as it stood, and what was seen for it.
-pub(super) type Seen = (Rotation, Sight);
+/// For so long what was seen ahead is taken for the present where something follows from it: no longer than a look at
+/// one rotation may take by itself.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// What was seen for a rotation.
+pub(super) struct Seen {
+    /// The rotation as it stood.
+    of: Rotation,
+    sight: Sight,
+    /// When the looking began.
+    began: Tick,
+}
+
+impl Seen {
+    /// What was seen, if it still counts at `at`: the rotation stands where it stood, and the sight is fresh, or nothing
+    /// follows from it anyway. A fleet may take minutes, in which a server can go back.
+    pub(super) fn still(
+        self,
+        state: &Rotation,
+        now: Instant,
+        policy: &Policy,
+        at: Tick,
+    ) -> Option<Sight> {
+        if self.of != *state {
+            return None;
+        }
+        let is_fresh = at.saturating_duration_since(self.began) <= FRESH;
+        let follows = || {
+            let decision = decide(state, now, &self.sight.observation, policy);
+            decision.event.is_some() || decision.actions.iter().any(|deed| relies(state.step, deed))
+        };
+        (is_fresh || !follows()).then_some(self.sight)
+    }
+}
+
+/// Whether a deed is right only as long as the world is as it was seen. Records are added to a zone whatever is seen.
+fn relies(step: Step, deed: &Action) -> bool {
+    match deed {
+        Action::Deploy(_) | Action::RollBack(_) => true,
+        Action::ChangeZone(_) => matches!(step, Step::Retiring | Step::Withdrawing),
+        Action::AdmitKey | Action::ComputeAssociations => false,
+    }
+}
 
 /// What a zone's servers are asked for.
 struct Question<'w> {
@@ -48,12 +92,14 @@ pub(super) fn look_ahead(known: &mut Known<'_>, names: &[String]) -> BTreeMap<St
         });
         views.extend(view);
     }
+    let began = Tick::now();
     let served = ask(&questions(&views), now);
     let seen = in_blocks(&views, 1, AT_ONCE, || {
         |block: &[(String, View<'_>)]| {
             let sight = |(name, view): &(String, View<'_>)| {
                 let sight = view.look_at_hosts(share_of(view, &served), now);
-                (name.clone(), (view.rotation.clone(), sight))
+                let of = view.rotation.clone();
+                (name.clone(), Seen { of, sight, began })
             };
             block.iter().map(sight).collect::<Vec<_>>()
         }
@@ -111,3 +157,7 @@ fn share_of(view: &View<'_>, served: &BTreeMap<Name, Served>) -> Served {
     }
     share
 }
+
+#[cfg(test)]
+#[path = "look_ahead_tests.rs"]
+mod tests;

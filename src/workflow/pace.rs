@@ -72,7 +72,14 @@ fn before_it<'w>(
     }
     let domains = known.mail_domains(&certificate.hosts).into_iter();
     let beside: BTreeSet<String> = domains.flat_map(|d| d.hosts.iter().cloned()).collect();
-    let shares = |other: &&CertificateConfig| other.hosts.iter().any(|h| beside.contains(h));
+    // Of domains that others keep it is known only whose hosts they use.
+    let shares = |other: &&CertificateConfig| {
+        other.hosts.iter().any(|host| beside.contains(host))
+            || other
+                .domains
+                .iter()
+                .any(|domain| certificate.domains.contains(domain))
+    };
     let others = others.iter().filter(|other| other.name != certificate.name);
     let mut before = Vec::new();
     for other in others.filter(shares) {

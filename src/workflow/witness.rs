@@ -61,9 +61,20 @@ fn reports(mailbox: &Path, since: Instant, notes: &mut Vec<String>) -> Seen<Vec<
             first.why
         ));
     }
+    if let [first, ..] = gathered.contradicting.as_slice() {
+        notes.push(format!(
+            "{} of the TLS reports in {} contradict others of the same name, such as {} that in {}: all count, some may be \
+             forged",
+            gathered.contradicting.len(),
+            mailbox.display(),
+            first.place,
+            first.first
+        ));
+    }
     let mut failures: BTreeSet<ReportedFailure> = BTreeSet::new();
     // Whoever guesses the name of a report must not be able to hide it behind a better one of his own.
-    for (_, report) in gathered.reports.iter().chain(&gathered.contradicting) {
+    let reports = gathered.reports.iter().map(|(_, report)| report);
+    for report in reports.chain(gathered.contradicting.iter().map(|c| &c.report)) {
         failures.extend(failures_in(report, since));
     }
     Seen::Known(failures.into_iter().collect())
@@ -94,3 +105,7 @@ fn failures_in(report: &Report, since: Instant) -> Vec<ReportedFailure> {
     }
     found
 }
+
+#[cfg(test)]
+#[path = "witness_tests.rs"]
+mod tests;

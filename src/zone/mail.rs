@@ -33,7 +33,8 @@ pub fn texts(zone: &Zone, owner: &Name) -> Vec<Vec<u8>> {
     rdatas.unwrap_or_default().iter().map(joined).collect()
 }
 
-fn joined(rdata: &Rdata) -> Vec<u8> {
+/// The strings of a TXT record, joined.
+pub fn joined(rdata: &Rdata) -> Vec<u8> {
     let mut rest: &[u8] = &rdata.0;
     let mut text = Vec::new();
     while let Some((length, after)) = rest.split_first() {

@@ -343,6 +343,11 @@ impl World {
         self.net.servers[server].local_addr().to_string()
     }
 
+    /// Where the hosts are.
+    pub(crate) fn hosts(&self) -> Vec<SocketAddr> {
+        self.net.hosts.iter().map(MailHost::address).collect()
+    }
+
     /// Makes a server load another signed zone.
     pub(crate) fn load_other(&self, server: usize, signed: &str, apex: &str) {
         let apex = Name::parse(apex.as_bytes(), None).unwrap();

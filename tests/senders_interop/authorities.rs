@@ -282,7 +282,7 @@ pub fn resolver(world: &mut World) {
         format!(
             "server:\n  interface: {RESOLVER}\n  access-control: 127.0.0.0/8 allow\n  do-ip6: no\n  username: \"\"\n  \
              chroot: \"\"\n  directory: \"{at}\"\n  pidfile: \"{at}unbound.pid\"\n  use-syslog: no\n  logfile: \"\"\n  \
-             verbosity: 1\n  root-hints: \"{at}hints\"\n  trust-anchor-file: \"{at}anchor\"\n  do-not-query-localhost: no\n  \
+             verbosity: 1\n  log-servfail: yes\n  root-hints: \"{at}hints\"\n  trust-anchor-file: \"{at}anchor\"\n  do-not-query-localhost: no\n  \
              module-config: \"validator iterator\"\n  local-zone: \"test.\" nodefault\n  ede: yes\n\
              remote-control:\n  control-enable: yes\n  control-interface: \"{at}unbound.ctl\"\n"
         ),

@@ -23,7 +23,7 @@ mod world;
 use authorities::{BIND, EXPIRED, LAME, MailZone, NSD, OURS, RESOLVER, Signer, UNSIGNED, ZONES};
 use mail::{POSTFIX, SPLIT, at};
 use pki::Pki;
-use scenarios::{FORGED, Peer, SHORT, Scenario, Verdict};
+use scenarios::{FORGED, OTHER, Peer, SHORT, Scenario, Verdict};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use world::{World, both};
@@ -188,6 +188,7 @@ fn every_verdict_is_that_of_posttls_finger_or_the_one_that_the_rfc_demands() {
     assert_eq!(rows.len(), all.len() * ZONES.len());
     every_server_is_named_with_what_is_wrong_with_it(&world);
     the_chain_of_the_older_protocol_is_named(&world);
+    records_of_another_operator_are_not_ours_to_rotate(&world);
     a_server_that_only_the_parent_names_is_found_by_check(&world);
 }
 
@@ -264,6 +265,20 @@ fn the_chain_of_the_older_protocol_is_named(world: &World) {
         let refused: Vec<&&str> = about.iter().filter(|l| starts(l, "REFUSED")).collect();
         assert!(
             refused.len() == 1 && refused[0].contains("TLS 1.2"),
+            "{}",
+            said.words
+        );
+    }
+}
+
+/// What a sender finds there counts, and it is said whose it is.
+fn records_of_another_operator_are_not_ours_to_rotate(world: &World) {
+    for zone in &ZONES {
+        let said = ours(world, &format!("other-operator.{}", zone.apex));
+        let theirs = format!("in the zone {OTHER}, whose operator rotates them");
+        assert_eq!(
+            said.words.contains(&theirs),
+            zone.apex != OTHER,
             "{}",
             said.words
         );

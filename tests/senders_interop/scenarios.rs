@@ -45,6 +45,9 @@ pub struct Scenario {
 /// The digest that is in no zone but by forgery.
 pub const FORGED: &str = "f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0";
 
+/// The zone of somebody who takes mail for others.
+pub const OTHER: &str = "bind.com";
+
 /// In the owner of the record whose digest is too short.
 pub const SHORT: &str = "short-digest TLSA";
 
@@ -505,6 +508,14 @@ pub fn all(pki: &Pki) -> Vec<Scenario> {
         AtRisk,
         DoesNotJudge,
         "each MX host has to be right: the peer stops at the first",
+    );
+    special(
+        "other-operator",
+        "other-operator.{}",
+        format!("other-operator MX 10 mx.right.{OTHER}.\n"),
+        Verified,
+        Same,
+        "RFC 7672 §2.2.3: the MX host's operator publishes its TLSA records",
     );
     special(
         "domain-in-certificate",

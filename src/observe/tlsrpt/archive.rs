@@ -7,14 +7,29 @@ use std::io::Read as _;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotExpanded {
     /// Damaged or cut short.
-    #[error("damaged gzip: {0}")]
-    Damaged(String),
+    #[error("damaged gzip: {why}")]
+    Damaged {
+        /// What is wrong.
+        why: String,
+        /// The octets that came out of it before.
+        before: usize,
+    },
     /// More comes out than is allowed.
     #[error("it expands to more than {} MiB", .limit / 1024 / 1024)]
     TooLong {
         /// The bound in octets.
         limit: usize,
     },
+}
+
+impl NotExpanded {
+    /// The octets that came out before it was given up.
+    pub fn expanded(&self) -> usize {
+        match self {
+            Self::Damaged { before, .. } => *before,
+            Self::TooLong { limit } => *limit,
+        }
+    }
 }
 
 /// Whether octets begin as gzip does.
@@ -26,10 +41,13 @@ pub fn is_gzip(octets: &[u8]) -> bool {
 pub fn expand(octets: &[u8], limit: usize) -> Result<Vec<u8>, NotExpanded> {
     let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     let mut expanded = Vec::new();
-    MultiGzDecoder::new(octets)
+    let done = MultiGzDecoder::new(octets)
         .take(one_more)
-        .read_to_end(&mut expanded)
-        .map_err(|e| NotExpanded::Damaged(e.to_string()))?;
+        .read_to_end(&mut expanded);
+    done.map_err(|e| NotExpanded::Damaged {
+        why: e.to_string(),
+        before: expanded.len(),
+    })?;
     if expanded.len() > limit {
         return Err(NotExpanded::TooLong { limit });
     }

@@ -32,9 +32,11 @@ pub struct Gathered {
     /// Each report once, in the order found, with the place it was found at.
     pub reports: Vec<(String, Report)>,
     /// Those that bear the name of one of them and say something else. Which of both is true cannot be told here.
-    pub contradicting: Vec<(String, Report)>,
+    pub contradicting: Vec<Contradicting>,
     /// How many came more than once.
     pub copies: usize,
+    /// How many of all these came as mails, whose signatures nobody has checked here.
+    pub by_mail: usize,
     /// What could not be read, the first thousand.
     pub troubles: Vec<Trouble>,
     /// How many more there were.
@@ -43,7 +45,18 @@ pub struct Gathered {
     expanded: usize,
 }
 
-/// Something that could not be read, or that should be known.
+/// A report that bears the name of another and says something else: one of both may be forged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contradicting {
+    /// Where it was found.
+    pub place: String,
+    /// Where the one lies that was found first.
+    pub first: String,
+    /// What it says.
+    pub report: Report,
+}
+
+/// Something that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
     /// Which file, and which message in it.
@@ -117,8 +130,21 @@ impl Gathered {
             Some(parts) if parts.is_empty() => {
                 self.trouble(place, "a mail without a TLS report in it");
             }
-            Some(parts) => parts.iter().for_each(|part| self.add_report(place, part)),
+            Some(parts) => {
+                let before = self.came();
+                for part in &parts {
+                    self.add_report(place, part);
+                }
+                let new = self.came().saturating_sub(before);
+                self.by_mail = self.by_mail.saturating_add(new);
+            }
         }
+    }
+
+    /// How many reports came, copies included.
+    fn came(&self) -> usize {
+        let different = self.reports.len().saturating_add(self.contradicting.len());
+        different.saturating_add(self.copies)
     }
 
     fn add_report(&mut self, place: &str, octets: &[u8]) {
@@ -129,7 +155,11 @@ impl Gathered {
             }
             match archive::expand(octets, report::MAX_OCTETS) {
                 Ok(expanded) => expanded,
-                Err(why) => return self.trouble(place, why.to_string()),
+                Err(why) => {
+                    // It took as long as a good one: those that come to nothing are bounded, too.
+                    self.expanded = self.expanded.saturating_add(why.expanded());
+                    return self.trouble(place, why.to_string());
+                }
             }
         } else {
             octets.to_vec()
@@ -145,13 +175,12 @@ impl Gathered {
             Some((_, first)) if *first == report => self.copies = self.copies.saturating_add(1),
             // The same name for something else: without a name it is simply another report.
             Some((first_place, _)) if !report.id.is_empty() => {
-                let why = format!(
-                    "it has the report-id `{}` of the report in {first_place} and says something else; the first counts",
-                    report.id
-                );
-                self.copies = self.copies.saturating_add(1);
-                self.contradicting.push((place.to_owned(), report));
-                self.trouble(place, why);
+                let first = first_place.clone();
+                self.contradicting.push(Contradicting {
+                    place: place.to_owned(),
+                    first,
+                    report,
+                });
             }
             _ => {
                 self.seen.entry(name).or_insert(self.reports.len());

@@ -74,9 +74,9 @@ pub(super) struct DomainEvidence {
     pub(super) kept: Kept,
     /// Its MX hosts, in the same form.
     pub(super) exchanges: Vec<String>,
-    /// The TXT records at `_smtp._tls`; `None` if the name is an alias, or kept elsewhere.
+    /// The TXT records at `_smtp._tls`; `None` if the name is an alias here, or it cannot be told.
     pub(super) tlsrpt: Option<Vec<String>>,
-    /// What `_mta-sts` says; `None` if the name is an alias, or kept elsewhere.
+    /// What `_mta-sts` says; `None` if the name is an alias here, or it cannot be told.
     pub(super) sts: Option<Signal>,
     /// The MTA-STS policy, where one is signalled.
     pub(super) policy: Option<Seen<Policy>>,

@@ -2,7 +2,7 @@
 //! at once and each within bounds.
 
 use super::evidence::{DomainEvidence, Evidence, HostEvidence, Kept, Presented, ZoneEvidence};
-use super::scope::{Place, Scope};
+use super::scope::{Place, Scope, below};
 use super::{Means, WorkflowError, regressed};
 use crate::dane::certificate::Certificate;
 use crate::dane::{judge, web};
@@ -11,7 +11,7 @@ use crate::observe::chain::{Content, NoAnswer, Source, Validator};
 use crate::observe::delegation::delegation;
 use crate::observe::extended_error::{ExtendedError, Flaw};
 use crate::observe::mta_sts::fetch::{self, Way};
-use crate::observe::mta_sts::policy::{Policy, Signal};
+use crate::observe::mta_sts::policy::{Policy, Signal, signal};
 use crate::observe::nonterminals::{self, Existence};
 use crate::observe::probe::{self, Answer, Sighting};
 use crate::observe::resolver::Resolvers;
@@ -27,6 +27,7 @@ use crate::workflow::look;
 use crate::workflow::verify::{self, Bounds, Verification};
 use crate::workspace::Workspace;
 use crate::workspace::config::Signing;
+use crate::zone::mail;
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Rtype};
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,10 +73,14 @@ pub(super) fn gather(
         });
         let verified = verify::verify(&questions, &asking, &caller, now, bounds);
         let seen = probe::survey(&targets, &caller, probe::Bounds::default());
-        let policies = scope.policies(way.as_ref(), now);
-        tokio::join!(zones, verified, seen, policies)
+        let said = async {
+            let texts = scope.texts_elsewhere(&resolving).await;
+            let policies = scope.policies(way.as_ref(), &texts, now).await;
+            (texts, policies)
+        };
+        tokio::join!(zones, verified, seen, said)
     });
-    let (mut zones, verified, seen, policies) =
+    let (mut zones, verified, seen, (texts, policies)) =
         looked.map_err(|source| WorkflowError::Unreadable {
             path: "the network".into(),
             source,
@@ -83,7 +88,7 @@ pub(super) fn gather(
     regressed::note(&mut zones, &scope.rotations, now);
     let roots = way.as_ref().map(|way| way.roots.as_slice()).ok();
     let mut verified: Vec<Verification> = verified;
-    let domains = scope.domain_evidence(&mut verified, policies);
+    let domains = scope.domain_evidence(&mut verified, texts, policies);
     Ok(Evidence {
         now,
         domains,
@@ -93,17 +98,47 @@ pub(super) fn gather(
     })
 }
 
+/// What a domain that somebody else keeps says of itself beside its MX records; `None` for what cannot be told.
+#[derive(Default)]
+struct Said {
+    tlsrpt: Option<Vec<String>>,
+    sts: Option<Signal>,
+}
+
 impl Scope<'_> {
+    /// What the domains kept elsewhere say in TXT records, as DNS has them.
+    async fn texts_elsewhere<S: Source + Send + Sync>(
+        &self,
+        validator: &Validator<S>,
+    ) -> BTreeMap<Name, Said> {
+        let said = side_by_side(&self.elsewhere, AT_ONCE, |domain| async move {
+            let (tlsrpt, sts) = tokio::join!(
+                texts_at(validator, below(domain, &[b"_tls", b"_smtp"])),
+                texts_at(validator, below(domain, &[b"_mta-sts"])),
+            );
+            let said = Said {
+                tlsrpt: tlsrpt.map(lossy),
+                sts: sts.map(|texts| signal(texts.iter().map(Vec::as_slice))),
+            };
+            (domain.clone(), said)
+        });
+        said.await.into_iter().collect()
+    }
+
     /// The policy of each domain that signals one.
     async fn policies(
         &self,
         way: Result<&Way, &String>,
+        elsewhere: &BTreeMap<Name, Said>,
         now: Instant,
     ) -> BTreeMap<String, Seen<Policy>> {
         // An alias leads to a record of somebody who keeps the policy for us.
         let signals =
             |domain: &&Name| !matches!(self.sts(domain), Some(Signal::Absent | Signal::Wrong(_)));
-        let signalling = self.domains.keys().filter(signals);
+        let theirs = elsewhere.iter();
+        let theirs = theirs.filter(|(_, said)| matches!(said.sts, Some(Signal::Policy(_))));
+        let here = self.domains.keys().filter(signals);
+        let signalling = here.chain(theirs.map(|(domain, _)| domain));
         let policies = side_by_side(signalling, AT_ONCE, |domain| async move {
             let name = plain(domain);
             let policy = match way {
@@ -121,6 +156,7 @@ impl Scope<'_> {
     fn domain_evidence(
         &self,
         verified: &mut Vec<Verification>,
+        mut elsewhere: BTreeMap<Name, Said>,
         mut policies: BTreeMap<String, Seen<Policy>>,
     ) -> Vec<DomainEvidence> {
         let mut take = |domain: &Name| {
@@ -130,15 +166,18 @@ impl Scope<'_> {
         };
         let mut domains = Vec::new();
         for domain in &self.elsewhere {
-            domains.push(self.as_seen(domain, take(domain)));
+            let mut seen = self.as_seen(domain, take(domain));
+            // Whose mail does not come here has policies that are none of our business.
+            if seen.kept == Kept::Elsewhere {
+                let said = elsewhere.remove(domain).unwrap_or_default();
+                (seen.tlsrpt, seen.sts) = (said.tlsrpt, said.sts);
+                seen.policy = policies.remove(&seen.name);
+            }
+            domains.push(seen);
         }
         for (domain, exchanges) in &self.domains {
             let name = plain(domain);
             let texts = self.texts(domain, &[b"_tls", b"_smtp"]);
-            let lossy = |texts: Vec<Vec<u8>>| {
-                let text = |t: &Vec<u8>| String::from_utf8_lossy(t).into_owned();
-                texts.iter().map(text).collect()
-            };
             domains.push(DomainEvidence {
                 exchanges: exchanges.iter().map(plain).collect(),
                 tlsrpt: texts.map(lossy),
@@ -316,6 +355,20 @@ impl Place<'_> {
         let head = self.head.as_ref();
         head.is_ok_and(|head| head.content.rrset(name, Rtype::TLSA).is_some())
     }
+}
+
+fn lossy(texts: Vec<Vec<u8>>) -> Vec<String> {
+    let text = |text: Vec<u8>| String::from_utf8_lossy(&text).into_owned();
+    texts.into_iter().map(text).collect()
+}
+
+/// The TXT records at a name, or at what it is an alias for; `None` if that cannot be told.
+async fn texts_at<S: Source + Send + Sync>(
+    validator: &Validator<S>,
+    owner: Name,
+) -> Option<Vec<Vec<u8>>> {
+    let answer = validator.lookup(&owner, Rtype::TXT).await.ok()?;
+    Some(answer.rdatas().iter().map(mail::joined).collect())
 }
 
 async fn rdatas<S: Source + Send + Sync>(

@@ -1,7 +1,7 @@
 //! What a domain says beside DANE: where reports go (RFC 8460 §3), and MTA-STS (RFC 8461), which must not contradict
 //! what DANE says to other senders.
 
-use super::evidence::{DomainEvidence, Evidence};
+use super::evidence::{DomainEvidence, Evidence, Kept};
 use super::finding::{Finding, Severity};
 use crate::observe::mta_sts::policy::{Mode, Signal};
 use crate::rotation::observation::Seen;
@@ -25,23 +25,28 @@ pub(super) fn reporting(evidence: &Evidence) -> Vec<Finding> {
             "publish: {place}. IN TXT \"v=TLSRPTv1; rua=mailto:tlsrpt@{}\"",
             domain.name
         );
-        match ours.as_slice() {
-            [] => found.push(
-                wrong("no TLS-RPT record: senders that cannot deliver tell nobody")
-                    .advice()
-                    .remedy(publish),
-            ),
-            [one] if has_destination(one) => {}
-            [_] => found.push(
-                wrong("the TLS-RPT record names nowhere to report to (no `rua=mailto:…` or `rua=https:…`)")
-                    .remedy(publish),
-            ),
-            _ => found.push(
-                wrong("more than one TLS-RPT record: senders take that for none").remedy("remove all but one"),
-            ),
-        }
+        let finding = match ours.as_slice() {
+            [] => wrong("no TLS-RPT record: senders that cannot deliver tell nobody")
+                .advice()
+                .remedy(publish),
+            [one] if has_destination(one) => continue,
+            [_] => wrong("the TLS-RPT record names nowhere to report to (no `rua=mailto:…` or `rua=https:…`)")
+                .remedy(publish),
+            _ => wrong("more than one TLS-RPT record: senders take that for none")
+                .remedy("remove all but one"),
+        };
+        found.push(theirs(domain, finding));
     }
     found
+}
+
+/// What is wrong in a domain that somebody else keeps is theirs to mend.
+fn theirs(domain: &DomainEvidence, finding: Finding) -> Finding {
+    if domain.kept == Kept::Here {
+        return finding;
+    }
+    let remedy = format!("ask whoever keeps the domain: {}", finding.remedy);
+    finding.remedy(remedy)
 }
 
 fn has_destination(text: &str) -> bool {
@@ -52,26 +57,32 @@ fn has_destination(text: &str) -> bool {
 
 /// Whether the MTA-STS record and policy say what their author means, and list every MX host.
 pub(super) fn mta_sts(evidence: &Evidence) -> Vec<Finding> {
+    let of_each = |domain| {
+        let found = mta_sts_of(domain).into_iter();
+        found.map(|finding| theirs(domain, finding))
+    };
+    evidence.domains.iter().flat_map(of_each).collect()
+}
+
+fn mta_sts_of(domain: &DomainEvidence) -> Vec<Finding> {
     let mut found = Vec::new();
-    for domain in &evidence.domains {
-        let place = format!("_mta-sts.{}", domain.name);
-        if let Some(Signal::Wrong(why)) = &domain.sts {
-            let what = format!("senders take the MTA-STS record for absent: {why}");
-            found.push(
-                Finding::new("mta-sts-record", &place, what)
-                    .by("RFC 8461 §3.1")
-                    .remedy(format!("publish: {place}. IN TXT \"v=STSv1; id=1\", with a new id at each change of the policy")),
-            );
-        }
-        match &domain.policy {
-            Some(Seen::Unknown(why)) => found.push(
-                Finding::new("mta-sts-policy", &place, why.clone())
-                    .by("RFC 8461 §3.3")
-                    .remedy("make the policy fetchable, or remove the record after `mode: none` was served for the old policy's max_age"),
-            ),
-            Some(Seen::Known(_)) => found.extend(listed(domain)),
-            None => {}
-        }
+    let place = format!("_mta-sts.{}", domain.name);
+    if let Some(Signal::Wrong(why)) = &domain.sts {
+        let what = format!("senders take the MTA-STS record for absent: {why}");
+        found.push(
+            Finding::new("mta-sts-record", &place, what)
+                .by("RFC 8461 §3.1")
+                .remedy(format!("publish: {place}. IN TXT \"v=STSv1; id=1\", with a new id at each change of the policy")),
+        );
+    }
+    match &domain.policy {
+        Some(Seen::Unknown(why)) => found.push(
+            Finding::new("mta-sts-policy", &place, why.clone())
+                .by("RFC 8461 §3.3")
+                .remedy("make the policy fetchable, or remove the record after `mode: none` was served for the old policy's max_age"),
+        ),
+        Some(Seen::Known(_)) => found.extend(listed(domain)),
+        None => {}
     }
     found
 }

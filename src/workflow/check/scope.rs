@@ -218,16 +218,19 @@ impl<'w> Scope<'w> {
 
     /// The TXT records below a domain; `None` for an alias.
     pub(super) fn texts(&self, domain: &Name, labels: &[&[u8]]) -> Option<Vec<Vec<u8>>> {
-        let mut owner = domain.clone();
-        for label in labels {
-            owner = owner.child(label).unwrap_or(owner);
-        }
+        let owner = below(domain, labels);
         let Some(content) = self.content_with(&owner) else {
             return Some(Vec::new());
         };
         let is_alias = content.rrset(&owner, Rtype::CNAME).is_some();
         (!is_alias).then(|| mail::texts(content, &owner))
     }
+}
+
+/// The name below a domain that these labels lead to, the one nearest to it first.
+pub(super) fn below(domain: &Name, labels: &[&[u8]]) -> Name {
+    let below = |owner: Name, label: &&[u8]| owner.child(label).unwrap_or(owner);
+    labels.iter().fold(domain.clone(), below)
 }
 
 fn overrides(certificates: &[&CertificateConfig]) -> Overrides {

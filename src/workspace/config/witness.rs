@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 pub(super) const TLSRPT: &[&str] = &["maildir", "mbox"];
-pub(super) const MTA_STS: &[&str] = &["roots", "addresses"];
+pub(super) const MTA_STS: &[&str] = &["roots", "addresses", "resolvers"];
 
 /// How MTA-STS policies are fetched, where that is not as a sender would.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +17,9 @@ pub struct MtaSts {
     pub roots: Option<PathBuf>,
     /// Where the policy host is reached, with port 443 unless they say another; empty: as DNS says.
     pub addresses: Vec<Destination>,
+    /// The resolvers that are asked for the records of `domains`, at port 53 unless they say another; those of
+    /// resolv.conf if it is none.
+    pub resolvers: Vec<Destination>,
 }
 
 pub(super) fn read_tlsrpt<'t>(
@@ -43,22 +46,33 @@ pub(super) fn read_mta_sts<'t>(
 ) -> Option<MtaSts> {
     let mut section = Section::open("`mta_sts`", value, MTA_STS, findings)?;
     let roots = section.text("roots", findings);
-    let texts = section.texts("addresses", findings);
-    let mut addresses = Vec::new();
+    let addresses = read_destinations(&mut section, "addresses", findings);
+    let resolvers = read_destinations(&mut section, "resolvers", findings);
+    Some(MtaSts {
+        roots: roots.map(|roots| root.join(roots.value)),
+        addresses,
+        resolvers,
+    })
+}
+
+fn read_destinations<'t>(
+    section: &mut Section<'t>,
+    key: &'static str,
+    findings: &mut Findings<'t>,
+) -> Vec<Destination> {
+    let texts = section.texts(key, findings);
+    let mut destinations = Vec::new();
     for text in texts.map(|texts| texts.value).unwrap_or_default() {
         match Destination::parse(&text.value) {
-            Some(address) => addresses.push(address),
+            Some(destination) => destinations.push(destination),
             None => findings.wrong(
                 text.line,
                 format!(
-                    "`addresses`: `{}` is not an IP address, such as 192.0.2.80, 2001:db8::80 or 192.0.2.80:8443",
+                    "`{key}`: `{}` is not an IP address, such as 192.0.2.80, 2001:db8::80 or 192.0.2.80:8443",
                     text.value
                 ),
             ),
         }
     }
-    Some(MtaSts {
-        roots: roots.map(|roots| root.join(roots.value)),
-        addresses,
-    })
+    destinations
 }
