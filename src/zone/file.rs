@@ -231,6 +231,13 @@ impl ZoneFile {
         Ok(self.content(self.sound()?))
     }
 
+    /// The same, for who needs nothing else: the text is let go of before the zone is made, so that both are never there.
+    pub fn into_zone(mut self) -> Result<Zone, Diagnostics> {
+        let apex = self.sound()?.clone();
+        self.sources.clear();
+        Ok(self.content(&apex))
+    }
+
     /// What the records mean, whatever a whole zone would have to hold besides; `None` if a line cannot be read.
     pub(crate) fn part_of(&self, apex: &Name) -> Option<Zone> {
         (!self.unreadable).then(|| self.content(apex))
