@@ -1,5 +1,5 @@
-//! An included file alone in git: somebody else keeps the zone file, its serial and its signatures; a whole rotation by the
-//! real program, each change proposed, judged as a pull request, and merged.
+//! An included file alone in git: somebody else keeps the zone file, its serial and its signatures. A whole rotation by
+//! the real program, each change proposed, judged as a pull request, and merged.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -73,7 +73,7 @@ fn allowed(world: &World, now: Instant) -> Run {
     judged
 }
 
-/// Judges the proposal and merges it. It changes our file and what stands beside it for review, and no serial is missed.
+/// Judges the proposal and merges it. It changes our file and what stands beside it for review; no serial is missed.
 #[track_caller]
 fn merge(world: &World, now: Instant) {
     let judged = allowed(world, now);

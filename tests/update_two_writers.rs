@@ -1,6 +1,6 @@
 //! Two writers of one primary: whoever comes in between our look and our update is never overwritten (RFC 2136 §3.2).
 //!
-//! A relay before the real server lets the other one write as soon as our update has left us, and hands it on after that.
+//! A relay before the real server lets the other one write as soon as our update has left us, and hands it on then.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,8 +1,8 @@
 //! A signed zone file and its seal on disk.
 //!
-//! The seal is put in its place first, then the file: whoever sees the new file, as a server that waits for it does at once,
-//! finds its seal there. Whoever is interrupted in between leaves a seal that does not fit the file, and the next run
-//! verifies the whole zone again.
+//! The seal is put in its place first, then the file: whoever sees the new file, as a server that waits for it does at
+//! once, finds its seal there. Whoever is interrupted in between leaves a seal that does not fit the file, and the next
+//! run verifies the whole zone again.
 
 use crate::dnssec::carry::{BLOCK, Carried, Seal, Sealed, write_pieces, write_sealed};
 use crate::dnssec::keys::SigningKey;

@@ -231,7 +231,7 @@ impl ZoneFile {
         Ok(self.content(self.sound()?))
     }
 
-    /// The same, for who needs nothing else: the text is let go of before the zone is made, so that both are never there.
+    /// The same, for who needs nothing else: the text is let go of before the zone is made, so both are never there.
     pub fn into_zone(mut self) -> Result<Zone, Diagnostics> {
         let apex = self.sound()?.clone();
         self.sources.clear();

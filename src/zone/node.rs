@@ -27,8 +27,8 @@ impl Rrset {
 
 /// All RRsets of one owner, by type. RRSIGs are an RRset of type RRSIG like any other.
 ///
-/// A copy shares what it holds until one of the two is changed, so that two versions of a zone take little more memory than
-/// one.
+/// A copy shares what it holds until one of the two is changed, so that two versions of a zone take little more memory
+/// than one.
 #[derive(Clone, Debug, Default)]
 pub struct Node {
     /// In ascending order of types.

@@ -266,7 +266,57 @@ impl fmt::Display for Advance {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
+    use crate::cli::Format;
+    use crate::cli::serve::Args;
+    use clap::Parser as _;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_reader_that_fails_for_a_mistake_of_ours_keeps_no_later_version_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("zone");
+        let write = |serial: u32| {
+            let text = format!("e. 60 IN SOA n. h. {serial} 2 3 4 5\ne. 60 IN NS n.\n");
+            std::fs::write(&file, text).unwrap();
+        };
+        write(1);
+        let zone = format!("e.={}", file.display());
+        let line = Line::parse_from(["serve", "--unsigned", "--zone", &zone]);
+        let global = Global {
+            config: None,
+            now: Some(Instant::from_unix(0)),
+            format: Format::Text,
+        };
+        let Ok(source) = Source::of(&line.args, &global) else {
+            panic!("these are options")
+        };
+        let Ok(ready) = source.read_all(&[], global.now()) else {
+            panic!("this is a zone")
+        };
+        let settings = source.settings(&global);
+        let server = Server::start("127.0.0.1:0".parse().unwrap(), settings).await;
+        let mut keeper = Keeper::new(source, server.unwrap(), global);
+        keeper.begin(ready);
+        for kept in &mut keeper.zones {
+            kept.reading = true;
+        }
+        keeper.start(0, || panic!("a mistake"));
+        let patience = Duration::from_secs(60);
+        timeout(patience, keeper.reloaded()).await.unwrap();
+        write(2);
+        keeper.reload_all();
+        timeout(patience, keeper.reloaded()).await.unwrap();
+        assert_eq!(keeper.zones.first().map(Kept::serial), Some(2));
+    }
 
     #[test]
     fn a_serial_that_does_not_advance_is_said() {

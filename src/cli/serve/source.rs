@@ -62,8 +62,8 @@ pub(super) type Stamp = (u64, u64, u64, i64, i64);
 #[derive(Clone)]
 pub(super) struct Version {
     pub(super) zone: Arc<ServedZone>,
-    /// What its file was known to hold, if it was verified when it was written: the next version takes from this one what has
-    /// not changed.
+    /// What its file was known to hold, if it was verified when it was written: the next version shares what has not
+    /// changed.
     seal: Option<Arc<Seal>>,
 }
 

@@ -1,5 +1,5 @@
-//! Tells at once that a file was put where a zone lies (inotify(7)). Best effort: where the system tells nothing, as on some
-//! network file systems, files are looked at now and then all the same.
+//! Tells at once that a file was put where a zone lies (inotify(7)). Best effort: where the system tells nothing, as on
+//! some network file systems, files are looked at now and then all the same.
 
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use std::collections::BTreeSet;

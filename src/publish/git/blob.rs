@@ -15,8 +15,8 @@ pub(super) const LARGEST: usize = 256 << 20;
 pub(super) struct Blob(String);
 
 impl Blob {
-    /// Whether it is the name of these contents: the digest of their kind, their length and themselves (gitformat-pack(5),
-    /// "Object types"), SHA-1 or, in repositories that have it, SHA-256.
+    /// Whether it is the name of these contents: the digest of their kind, their length and themselves, by SHA-1 or, in
+    /// repositories that have it, SHA-256 (git-hash-object(1)).
     fn names(&self, contents: &[u8]) -> bool {
         let algorithm: &'static Algorithm = match self.0.len() {
             40 => &SHA1_FOR_LEGACY_USE_ONLY,

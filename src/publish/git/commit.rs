@@ -230,8 +230,8 @@ impl Repository {
         Ok(commit)
     }
 
-    /// What a file is before it is written, if it may be: as in HEAD, or written by a run that was killed before its commit.
-    /// Anything else is a person's unfinished work.
+    /// What a file is before it is written, if it may be: as in HEAD, or written by a run that was killed before its
+    /// commit. Anything else is a person's unfinished work.
     fn ours_to_write(&self, change: &Change) -> Result<Was, GitError> {
         if change.generated {
             return Ok(Was::AsCommitted);

@@ -1,5 +1,5 @@
-//! Temporary files beside what they are to become: flushed and locked while they are written, swept once nobody has locked
-//! them any more.
+//! Temporary files beside what they are to become: flushed and locked while they are written, swept once nobody has
+//! locked them any more.
 
 use super::directory_of;
 use rustix::fs::{FlockOperation, flock};
