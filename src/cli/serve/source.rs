@@ -275,7 +275,7 @@ impl ZoneSource {
             let served = ServedZone::verified_before(zone, window, now, horizon);
             (served, Some(Arc::new(seal)))
         } else {
-            let zone = self.text()?;
+            let zone = self.text(earlier)?;
             let served = if self.unsigned {
                 ServedZone::unverified(zone)
             } else {
@@ -299,14 +299,15 @@ impl ZoneSource {
     }
 
     /// What the file means, whatever is known of it.
-    fn text(&self) -> Result<Zone, Failure> {
+    fn text(&self, earlier: Option<&Version>) -> Result<Zone, Failure> {
         let shown = self.file.display();
         let unreadable = |e| Failure::wrong(format_args!("cannot read {shown}: {e}"));
         let bytes = std::fs::read(&self.file).map_err(unreadable)?;
         let below = self.file.parent().unwrap_or(Path::new(""));
         let path = shown.to_string();
         let file = ZoneFile::read(&path, bytes, Some(&self.apex), &Directory::below(below));
-        file.into_zone().map_err(Failure::wrong)
+        let earlier = earlier.map(|version| version.zone.zone());
+        file.into_zone(earlier).map_err(Failure::wrong)
     }
 
     /// The zone and how long its signatures hold, if the file is what was verified when it was written.
