@@ -152,8 +152,12 @@ async fn who_refuses_is_silent_or_talks_nonsense_is_told_until_it_confirms() {
 
     server.publish(version(SECOND));
     let silent = thread::spawn(move || silent.answers(NOERROR));
-    let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|ear| told(ear, SECOND));
-    until(&mut events, [&a, &b, &c, &d, &e]).await;
+    let all = [0, 1, 2, 3, 4].map(|ear| told(ear, SECOND));
+    until(
+        &mut events,
+        all.each_ref().map(|told| told as &dyn Fn(&Event) -> bool),
+    )
+    .await;
     for ear in [prompt, refusing, babbling, silent, stubborn] {
         ear.join().unwrap();
     }

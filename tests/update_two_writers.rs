@@ -50,7 +50,7 @@ fn relay(
                     if message[2] & 0x78 == UPDATE {
                         meanwhile(count.fetch_add(1, Ordering::SeqCst) + 1);
                     }
-                })
+                });
             });
         }
     });
