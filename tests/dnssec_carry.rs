@@ -19,7 +19,7 @@ use tlsa_rotate::dnssec::Earlier;
 use tlsa_rotate::dnssec::algorithm::Algorithm;
 use tlsa_rotate::dnssec::audit::verify_zone;
 use tlsa_rotate::dnssec::carry::{
-    Carried, NotCarried, Piece, Seal, Sealed, Serials, resign, write_pieces, write_sealed,
+    Carried, NotCarried, Piece, Read, Seal, Sealed, Serials, resign, write_pieces, write_sealed,
 };
 use tlsa_rotate::dnssec::delta::Delta;
 use tlsa_rotate::dnssec::denial::Denial;
@@ -27,8 +27,8 @@ use tlsa_rotate::dnssec::keys::SigningKey;
 use tlsa_rotate::dnssec::keystore::{Role, new_key};
 use tlsa_rotate::dnssec::nsec3::Hashing;
 use tlsa_rotate::dnssec::sign::{SigningPolicy, sign};
-use tlsa_rotate::rotation::timing::{Instant, Span};
-use tlsa_rotate::zone::content::Zone;
+use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
+use tlsa_rotate::zone::content::{Node, Zone};
 use tlsa_rotate::zone::file::ZoneFile;
 use tlsa_rotate::zone::include::NoFiles;
 use tlsa_rotate::zone::name::Name;
@@ -223,10 +223,19 @@ fn carrying_over_gives_what_signing_the_whole_gives() {
             prop_assert_eq!(carried.kept, whole.kept as u64);
             let delta = Delta::between(&before, &whole.zone).unwrap();
             prop_assert_eq!(&carried.delta, &delta);
+            let seal = disk.seal.clone();
             disk = disk.next(&carried);
             prop_assert_eq!(disk.text(), whole.zone.to_string());
-            let read = disk.sealed().zone(NonZeroUsize::MIN.saturating_add(1));
-            prop_assert_eq!(&read.unwrap(), &disk.zone());
+            let after = Read {
+                seal: &seal,
+                zone: &before,
+            };
+            for earlier in [None, Some(after)] {
+                let read = disk
+                    .sealed()
+                    .zone(earlier, NonZeroUsize::MIN.saturating_add(1));
+                prop_assert_eq!(&read.unwrap(), &disk.zone());
+            }
             let verified = verify_zone(&disk.zone(), now, Span::ZERO, None);
             prop_assert!(verified.is_ok(), "{:?}", verified);
             let window = verified.ok().map(|summary| summary.window);
@@ -285,9 +294,48 @@ fn a_file_with_any_octet_changed_is_not_carried_over() {
         let other = OnDisk { file, seal };
         let refused = other.resign(&next, &keys, START);
         assert!(matches!(refused, Err(NotCarried::Foreign)), "{refused:?}");
-        let refused = other.sealed().zone(NonZeroUsize::MIN);
-        assert!(matches!(refused, Err(NotCarried::Foreign)), "{refused:?}");
+        let zone = disk.zone();
+        let (seal, zone) = (&disk.seal, &zone);
+        for earlier in [None, Some(Read { seal, zone })] {
+            let refused = other.sealed().zone(earlier, NonZeroUsize::MIN);
+            assert!(matches!(refused, Err(NotCarried::Foreign)), "{refused:?}");
+        }
     }
+}
+
+#[test]
+fn what_reads_as_before_is_taken_from_the_version_before_and_the_rest_is_read() {
+    let (disk, keys, next) = sealed();
+    let mut before = disk.zone();
+    let carried = disk.resign(&next, &keys, START).unwrap();
+    let seal = disk.seal.clone();
+    let disk = disk.next(&carried);
+    let after = disk.zone();
+    // A mark at every owner, as no file has it, shows where each came from.
+    for node in before.nodes.values_mut() {
+        node.values_mut().for_each(|rrset| rrset.ttl = Ttl(77));
+    }
+    let earlier = Read {
+        seal: &seal,
+        zone: &before,
+    };
+    let read = disk
+        .sealed()
+        .zone(Some(earlier), NonZeroUsize::MIN)
+        .unwrap();
+    assert!(read.nodes.keys().eq(after.nodes.keys()));
+    let is_taken = |(owner, node): (&Name, &Node)| {
+        if before.nodes.get(owner) == Some(node) {
+            return true;
+        }
+        assert_eq!(after.nodes.get(owner), Some(node), "{owner}");
+        false
+    };
+    let taken = read.nodes.iter().filter(|node| is_taken(*node)).count();
+    let all = after.nodes.len();
+    assert!(taken > all / 2 && taken < all, "{taken} of {all}");
+    let apex = read.nodes.first_key_value();
+    assert!(!is_taken(apex.unwrap()), "the SOA changes");
 }
 
 #[test]

@@ -631,7 +631,7 @@ fn killed_and_run_again(
         assert_eq!(home.git(&format!("show {branch}:zones/zone")), "new");
         assert_eq!(home.state(), "", "{stage} {at}");
     }
-    assert!(killed > 15, "{stage}: only {killed} places");
+    assert!(killed >= 8, "{stage}: only {killed} places");
 }
 
 #[test]

@@ -51,6 +51,8 @@
 //! No nonce is needed: a change applies to one serial and one digest, and once it is applied the zone has another. How a
 //! proposal is judged is in [`crate::change::judgement`].
 
+mod lines;
+
 use crate::change::changes::{Changes, Detail};
 use crate::change::digest::ZoneDigest;
 use crate::change::ssh_key::BadSignature;
@@ -58,6 +60,7 @@ use crate::change::sshsig::{BEGIN, NotASignature, Signature};
 use crate::dnssec::delta::{Delta, Mismatch, NoDelta};
 use crate::rotation::timing::Instant;
 use crate::zone::content::Zone;
+use lines::{Lines, plain_text, same_text};
 use std::fmt;
 
 /// What signatures of proposals are made for; a signature for anything else does not count.
@@ -267,123 +270,6 @@ impl Signed {
             signature,
         })
     }
-}
-
-/// Printable ASCII and line feeds, and not too long.
-fn plain_text(octets: &[u8]) -> Result<&str, ProposalError> {
-    let wrong = |line, what: String| Err(ProposalError { line, what });
-    if octets.len() > LONGEST {
-        return wrong(
-            1,
-            format!("longer than {LONGEST} octets: transfer the zone instead"),
-        );
-    }
-    let strange = |octet: &u8| !matches!(octet, b'\n' | b' '..=b'~');
-    if let Some(at) = octets.iter().position(strange) {
-        let before = octets.get(..at).unwrap_or_default();
-        let line = before.split(|octet| *octet == b'\n').count();
-        return match octets.get(at) {
-            Some(b'\r') => wrong(
-                line,
-                "a carriage return: something has converted the line ends; take the file as it was made (with git: `*.proposal -text` in .gitattributes)".to_owned(),
-            ),
-            octet => wrong(
-                line,
-                format!("the octet {:#04x}; a proposal is printable ASCII", octet.copied().unwrap_or_default()),
-            ),
-        };
-    }
-    std::str::from_utf8(octets).or_else(|_| wrong(1, "it is not ASCII".to_owned()))
-}
-
-/// The lines of the head, one after the other.
-struct Lines<'t> {
-    rest: std::str::Split<'t, char>,
-    /// The line read last, counted from 1.
-    number: usize,
-}
-
-impl<'t> Lines<'t> {
-    fn of(text: &'t str) -> Self {
-        Self {
-            rest: text.split('\n'),
-            number: 0,
-        }
-    }
-
-    fn wrong(&self, what: String) -> ProposalError {
-        ProposalError {
-            line: self.number,
-            what,
-        }
-    }
-
-    fn next(&mut self) -> &'t str {
-        self.number = self.number.saturating_add(1);
-        self.rest.next().unwrap_or_default()
-    }
-
-    fn exactly(&mut self, wanted: &str) -> Result<(), ProposalError> {
-        match self.next() {
-            line if line == wanted => Ok(()),
-            line => Err(self.wrong(format!("expected `{wanted}`, found `{}`", shortened(line)))),
-        }
-    }
-
-    fn field<T>(
-        &mut self,
-        key: &str,
-        read: impl FnOnce(&'t str) -> Option<T>,
-    ) -> Result<T, ProposalError> {
-        let line = self.next();
-        let value = line
-            .strip_prefix(key)
-            .and_then(|rest| rest.strip_prefix(": "));
-        let Some(value) = value else {
-            return Err(self.wrong(format!("expected `{key}: …`, found `{}`", shortened(line))));
-        };
-        read(value)
-            .ok_or_else(|| self.wrong(format!("`{}` is no value of {key}", shortened(value))))
-    }
-
-    fn label(&mut self, key: &str) -> Result<Option<Label>, ProposalError> {
-        let value = self.field(key, Some)?;
-        let label = Label::new(value);
-        if label.is_none() && value != NO_LABEL {
-            return Err(self.wrong(format!("`{}` is no value of {key}", shortened(value))));
-        }
-        Ok(label)
-    }
-}
-
-/// Enough of a hostile line to find it by.
-fn shortened(line: &str) -> String {
-    line.chars().take(80).collect()
-}
-
-/// That the text is the one spelling; if not, where it differs first.
-fn same_text(wanted: &str, found: &str) -> Result<(), ProposalError> {
-    if wanted == found {
-        return Ok(());
-    }
-    let (mut wanted, mut found) = (wanted.split('\n'), found.split('\n'));
-    for line in 1.. {
-        let (expected, there) = (wanted.next(), found.next());
-        if expected != there {
-            let told = |line: Option<&str>| {
-                line.map_or("the end".to_owned(), |l| format!("`{}`", shortened(l)))
-            };
-            return Err(ProposalError {
-                line,
-                what: format!(
-                    "expected {}, found {}: what people read is not what the records say",
-                    told(expected),
-                    told(there)
-                ),
-            });
-        }
-    }
-    Ok(())
 }
 
 fn instant(text: &str) -> Option<Instant> {

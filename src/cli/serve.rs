@@ -4,13 +4,14 @@ mod history;
 mod keeper;
 mod source;
 mod supervisor;
+mod watch;
 
 use super::{Exit, Failure, Format, Global};
 use crate::publish::serve::server::{Event, Server, Sockets};
 use crate::rotation::timing::Span;
 use crate::workspace::config::access::{Rule, Secondary};
 use crate::workspace::config::duration;
-use keeper::Keeper;
+use keeper::{Keeper, mistake};
 use serde::Serialize;
 use source::{Ready, Source, ZoneArgument};
 use std::io::Write as _;
@@ -20,8 +21,9 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
+use watch::Watch;
 
-/// How often files are looked at, and how long until it is noticed that one has changed.
+/// How often files are looked at, where the system does not tell by itself that one has changed.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Serves zones that are signed already: those of the workspace, or those named; SIGHUP reads configuration and files again,
@@ -69,7 +71,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
                 .hint("another server may listen there: `--listen` takes another address or port")
         })?,
     };
-    let zones = source.read_all(global.now())?;
+    let zones = source.read_all(&[], global.now())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -92,6 +94,7 @@ async fn serve(
     let (mut keeper, mut events) = begin(first, sockets, global).await?;
     announce(&sockets.addresses(), global.format)?;
     supervisor::tell("READY=1");
+    let mut watch = Watch::of(keeper.watched_files());
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     // Other configurations whose zones are being read, and how many there were: the last one counts, whichever is read first.
@@ -104,9 +107,9 @@ async fn serve(
             _ = hang_up.recv() => {
                 last = last.saturating_add(1);
                 if let Some(source) = changed(args, &keeper, global) {
-                    let (number, now) = (last, global.now());
+                    let (number, now, earlier) = (last, global.now(), keeper.versions());
                     others.spawn_blocking(move || {
-                        (number, source.read_all(now).map(|zones| (source, zones)))
+                        (number, source.read_all(&earlier, now).map(|zones| (source, zones)))
                     });
                 } else {
                     // Files change without their configuration.
@@ -117,12 +120,14 @@ async fn serve(
                 let begun = match read {
                     Ok((number, Ok(other))) if number == last => begin(other, sockets, global).await,
                     Ok((number, Err(failure))) if number == last => Err(failure),
-                    _ => continue,
+                    Ok(_) => continue,
+                    Err(panic) => Err(mistake(&panic)),
                 };
                 match begun {
                     Ok((new, told)) => {
                         eprintln!("serving as it is configured now");
                         let old = std::mem::replace(&mut keeper, new);
+                        watch = Watch::of(keeper.watched_files());
                         events = told;
                         // What it sends still goes on for a moment.
                         tokio::spawn(old.end());
@@ -140,6 +145,7 @@ async fn serve(
                 }
             }
             () = keeper.reloaded() => {}
+            () = watch.changed() => keeper.look(),
             _ = look.tick() => keeper.look(),
         }
     }

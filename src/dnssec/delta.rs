@@ -3,7 +3,10 @@
 //! As text: comments that name the zone and the serials, then one record a line, `-` what goes and `+` what comes,
 //! the old SOA first on the one side and the new SOA first on the other.
 
-use crate::dnssec::line::{LineError, RecordLine};
+mod text;
+
+pub use text::DeltaTextError;
+
 use crate::zone::content::{Node, Zone, ttl_in};
 use crate::zone::name::Name;
 use crate::zone::rdata::Soa;
@@ -11,10 +14,6 @@ use crate::zone::record::{Rdata, Record, Rtype};
 use crate::zone::serial;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use std::fmt;
-
-/// The first line of the text form; a number for a form that can change.
-const HEADER: &str = "; tlsa-rotate delta 1";
 
 /// The records that go and come between two serials of one zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,16 +77,6 @@ pub enum Mismatch {
     /// What comes out is not what should.
     #[error("the result differs from the target")]
     Result,
-}
-
-/// Why a text is not a delta.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {what}")]
-pub struct DeltaTextError {
-    /// Counted from 1.
-    pub line: usize,
-    /// What is wrong.
-    pub what: String,
 }
 
 impl Delta {
@@ -229,84 +218,6 @@ impl Delta {
         } else {
             Err(Mismatch::Result)
         }
-    }
-
-    /// Reads the text form.
-    pub fn parse(text: &str) -> Result<Self, DeltaTextError> {
-        let wrong = |line, what: String| DeltaTextError { line, what };
-        let mut lines = (1..).zip(text.lines());
-        if lines.next().map(|(_, line)| line) != Some(HEADER) {
-            return Err(wrong(1, format!("expected `{HEADER}`")));
-        }
-        let (mut removed, mut added) = (Vec::new(), Vec::new());
-        for (number, line) in lines {
-            let (side, record) = match (line.strip_prefix('-'), line.strip_prefix('+')) {
-                (Some(record), _) if added.is_empty() => (&mut removed, record),
-                (Some(_), _) => {
-                    return Err(wrong(
-                        number,
-                        "`-` behind `+`: what goes comes first".into(),
-                    ));
-                }
-                (_, Some(record)) => (&mut added, record),
-                _ if line.starts_with(';') => continue,
-                _ => return Err(wrong(number, "expected `-`, `+` or `;` in front".into())),
-            };
-            let record = RecordLine::parse(record)
-                .and_then(RecordLine::into_record)
-                .map_err(|e: LineError| wrong(number, e.to_string()))?;
-            side.push(record);
-        }
-        Self::assembled(removed, added).map_err(|what| wrong(1, what.to_owned()))
-    }
-
-    /// A delta must begin with a SOA on either side, of one owner, with a serial that advances, and hold no other.
-    fn assembled(removed: Vec<Record>, added: Vec<Record>) -> Result<Self, &'static str> {
-        let leads = |side: &[Record]| match side {
-            [soa, rest @ ..] => {
-                soa.rtype == Rtype::SOA
-                    && Soa::from_rdata(&soa.rdata).is_some()
-                    && rest.iter().all(|record| record.rtype != Rtype::SOA)
-                    && rest
-                        .iter()
-                        .all(|record| record.owner.is_at_or_below(&soa.owner))
-            }
-            [] => false,
-        };
-        if !leads(&removed) || !leads(&added) {
-            return Err("each side must be one SOA record, then other records of its zone");
-        }
-        let owners = (removed.first(), added.first());
-        let (Some(old), Some(new)) = owners else {
-            return Err("the SOA records are missing");
-        };
-        if old.owner != new.owner {
-            return Err("the SOA records are of two zones");
-        }
-        if !advances(serial_of(&removed), serial_of(&added)) {
-            return Err("the serial does not advance");
-        }
-        Ok(Self {
-            apex: old.owner.clone(),
-            removed,
-            added,
-        })
-    }
-}
-
-impl fmt::Display for Delta {
-    /// The text form, which [`Delta::parse`] reads.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{HEADER}")?;
-        writeln!(f, "; zone {}", self.apex)?;
-        writeln!(f, "; serial {} to {}", self.old_serial(), self.new_serial())?;
-        for record in &self.removed {
-            writeln!(f, "-{record}")?;
-        }
-        for record in &self.added {
-            writeln!(f, "+{record}")?;
-        }
-        Ok(())
     }
 }
 

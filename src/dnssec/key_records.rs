@@ -44,7 +44,7 @@ fn put(zone: &mut Zone, rtype: Rtype, ttl: Ttl, rdatas: Vec<Rdata>) {
         return;
     }
     let node = zone.nodes.entry(zone.apex.clone()).or_default();
-    let rrset = node.entry(rtype).or_insert_with(|| Rrset {
+    let rrset = node.get_or_insert_with(rtype, || Rrset {
         ttl,
         rdatas: Vec::new(),
     });

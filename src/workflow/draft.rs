@@ -19,6 +19,7 @@ use crate::zone::edit::{Change, Edited, edit, edit_included};
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Record, Rtype};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The TTL of a TLSA RRset where there was none: short enough to act within the hour, long enough to be cached.
 const FIRST_TTL: Ttl = Ttl(3600);
@@ -28,7 +29,7 @@ pub(super) struct Draft<'w> {
     /// The zone.
     pub(super) zone: &'w ZoneConfig,
     /// What it was edited from.
-    pub(super) head: Head,
+    pub(super) head: Arc<Head>,
     /// The records that come and go.
     pub(super) changes: Vec<Change>,
     /// The edited file.
@@ -40,7 +41,7 @@ pub(super) fn draft<'w>(
     workspace: &Workspace,
     state: &Rotation,
     zone: &'w ZoneConfig,
-    head: Head,
+    head: Arc<Head>,
     requirement: &Requirement,
     now: Instant,
 ) -> Result<Option<Draft<'w>>, WorkflowError> {
@@ -142,8 +143,8 @@ pub(super) fn record_diff(
     purpose: Purpose,
     draft: &Draft<'_>,
 ) -> Result<FileChange, WorkflowError> {
-    let target = content(&draft.edited)?;
-    let records = diff::diff(&draft.head.content, &target);
+    let records = diff::diff_files(&draft.head.file, &draft.edited.file)
+        .map_err(|findings| WorkflowError::Zone(findings.to_string()))?;
     let records = Changes::of(&records, Detail::Meaning).to_string();
     Ok(FileChange {
         path: review_file(workspace, id, purpose, draft.zone, "diff"),

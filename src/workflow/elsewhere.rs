@@ -125,8 +125,8 @@ pub(super) fn head(
         .zone()
         .map_err(|findings| WorkflowError::Zone(findings.to_string()))?;
     Ok(Head {
-        file,
-        content,
+        file: Arc::new(file),
+        content: Arc::new(content),
         commit: None,
     })
 }

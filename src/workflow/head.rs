@@ -3,7 +3,7 @@
 
 use super::{WorkflowError, elsewhere};
 use crate::observe::anchors;
-use crate::publish::git::{Repository, Site, Target};
+use crate::publish::git::{GitError, Repository, Site, Target};
 use crate::rotation::association::Association;
 use crate::rotation::observation::{Source, TlsaName};
 use crate::rotation::timing::{Instant, Ttl};
@@ -24,14 +24,40 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(super) struct Head {
     /// The master file with its layout.
-    pub(super) file: ZoneFile,
+    pub(super) file: Arc<ZoneFile>,
     /// What it means.
-    pub(super) content: Zone,
+    pub(super) content: Arc<Zone>,
     /// The commit that holds it; none where the zone is not in git.
     pub(super) commit: Option<String>,
 }
 
 impl Head {
+    /// A zone outside of git.
+    fn read(
+        path: &str,
+        bytes: Vec<u8>,
+        zone: &ZoneConfig,
+        files: &dyn Files,
+    ) -> Result<Self, WorkflowError> {
+        let file = ZoneFile::read(path, bytes, Some(&zone.name), files);
+        let content = file
+            .zone()
+            .map_err(|findings| WorkflowError::Zone(findings.to_string()))?;
+        Ok(Self {
+            file: Arc::new(file),
+            content: Arc::new(content),
+            commit: None,
+        })
+    }
+
+    /// Whether a commit holds the text of all its files.
+    fn is_at(&self, repository: &Repository, commit: &str) -> Result<bool, GitError> {
+        let sources = self.file.sources().iter();
+        let files = sources.map(|source| (Path::new(&source.path), source.bytes.as_slice()));
+        let held = repository.holds_at(commit, files)?;
+        Ok(held.into_iter().all(|held| held))
+    }
+
     /// How long an absence is cached: the smaller of the SOA's TTL and its MINIMUM (RFC 2308 §5).
     pub(super) fn negative_ttl(&self) -> Ttl {
         let soa_ttl = self
@@ -112,6 +138,8 @@ pub(super) struct Heads<'w> {
     pub(super) workspace: &'w Workspace,
     pub(super) now: Instant,
     read: BTreeMap<Name, Arc<Head>>,
+    /// What was read before, or written: what has the same text since need not be read again.
+    before: BTreeMap<Name, Arc<Head>>,
 }
 
 impl<'w> Heads<'w> {
@@ -121,17 +149,57 @@ impl<'w> Heads<'w> {
             workspace,
             now,
             read: BTreeMap::new(),
+            before: BTreeMap::new(),
         }
     }
 
     /// The zone as HEAD holds it.
     pub(super) fn get(&mut self, zone: &ZoneConfig) -> Result<Arc<Head>, WorkflowError> {
-        if let Some(read) = self.read.get(&zone.name) {
-            return Ok(Arc::clone(read));
+        match self.read.get(&zone.name) {
+            Some(read) => Ok(Arc::clone(read)),
+            None => self.get_anew(zone),
         }
-        let read = Arc::new(head(self.workspace, zone, self.now)?);
+    }
+
+    /// The zone as HEAD holds it now, whatever was seen of it before.
+    pub(super) fn get_anew(&mut self, zone: &ZoneConfig) -> Result<Arc<Head>, WorkflowError> {
+        let before = self.read.remove(&zone.name);
+        let before = before.or_else(|| self.before.get(&zone.name).cloned());
+        let read = match &zone.publication {
+            Publication::GitCurrent | Publication::GitBranch { .. } => {
+                let upstream = Upstream::of(zone)?;
+                let (repository, commit) = (&upstream.repository, upstream.tip()?);
+                match before {
+                    Some(before) if before.commit.as_deref() == Some(&*commit) => before,
+                    Some(before) if before.is_at(repository, &commit)? => Arc::new(Head {
+                        commit: Some(commit),
+                        ..Head::clone(&before)
+                    }),
+                    _ => Arc::new(at_commit(self.workspace, zone, repository, &commit)?),
+                }
+            }
+            _ => Arc::new(head(self.workspace, zone, self.now)?),
+        };
         self.read.insert(zone.name.clone(), Arc::clone(&read));
         Ok(read)
+    }
+
+    /// HEAD may have moved: every zone is asked for again.
+    pub(super) fn forget(&mut self) {
+        self.before.append(&mut self.read);
+    }
+
+    /// HEAD holds the zone with this text now.
+    pub(super) fn wrote(&mut self, zone: &ZoneConfig, file: ZoneFile) {
+        self.read.remove(&zone.name);
+        if let Ok(content) = file.zone() {
+            let head = Head {
+                file: Arc::new(file),
+                content: Arc::new(content),
+                commit: None,
+            };
+            self.before.insert(zone.name.clone(), Arc::new(head));
+        }
     }
 }
 
@@ -151,12 +219,7 @@ pub(super) fn head(
                 source,
             })?;
             let path = zone.file.display().to_string();
-            let (file, content) = read(&path, bytes, zone, &Directory::below(&workspace.root))?;
-            Ok(Head {
-                file,
-                content,
-                commit: None,
-            })
+            Head::read(&path, bytes, zone, &Directory::below(&workspace.root))
         }
         Publication::GitCurrent | Publication::GitBranch { .. } => {
             let upstream = Upstream::of(zone)?;
@@ -182,25 +245,11 @@ pub(super) fn at_commit(
         commit,
         root: &workspace.root,
     };
-    let (file, content) = read(&zone.file.display().to_string(), bytes, zone, &files)?;
+    let read = Head::read(&zone.file.display().to_string(), bytes, zone, &files)?;
     Ok(Head {
-        file,
-        content,
         commit: Some(commit.to_owned()),
+        ..read
     })
-}
-
-fn read(
-    path: &str,
-    bytes: Vec<u8>,
-    zone: &ZoneConfig,
-    files: &dyn Files,
-) -> Result<(ZoneFile, Zone), WorkflowError> {
-    let file = ZoneFile::read(path, bytes, Some(&zone.name), files);
-    let content = file
-        .zone()
-        .map_err(|findings| WorkflowError::Zone(findings.to_string()))?;
-    Ok((file, content))
 }
 
 /// Included files come from the same commit, and only from below the workspace.

@@ -98,7 +98,7 @@ impl<'w> Known<'w> {
 
     /// Git HEAD may have changed: zones are read, judged and handed on anew.
     pub(super) fn forget_zones(&mut self) {
-        self.heads = Heads::of(self.workspace, self.now);
+        self.heads.forget();
         self.mail = None;
         self.judged.clear();
         self.handed_on.clear();

@@ -25,6 +25,7 @@ use crate::workspace::durable;
 use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a proposal is made for.
 pub(super) struct Context<'a> {
@@ -72,7 +73,7 @@ pub(super) fn propose(
             continue;
         }
         // What is going to be changed is read now: it may have been seen a while ago.
-        let head = head::head(workspace, zone, now)?;
+        let head = heads.get_anew(zone)?;
         let Some(draft) = draft(workspace, state, zone, head, requirement, day(state))? else {
             continue;
         };
@@ -107,6 +108,11 @@ pub(super) fn propose(
     }
     for bundle in bundles {
         proposed.push(publish(lock, context, requirement, &bundle, now)?);
+        if bundle.branch.is_none() {
+            for draft in bundle.drafts {
+                heads.wrote(draft.zone, draft.edited.file);
+            }
+        }
     }
     Ok(proposed)
 }
@@ -183,11 +189,12 @@ pub(super) fn preview(
             let edited = edited(zone, &head, &changes, now)?;
             let content = content(&edited)?;
             head = Head {
-                file: edited.file,
-                content,
+                file: Arc::new(edited.file),
+                content: Arc::new(content),
                 commit: None,
             };
         }
+        let head = Arc::new(head);
         if let Some(draft) = draft(workspace, state, zone, head, requirement, now)? {
             text.push_str(&text_diff(workspace, &draft));
         }
@@ -287,10 +294,13 @@ fn stands(
         return Ok(false);
     }
     for draft in &bundle.drafts {
-        for file in zone_files(draft) {
-            if repository.file_at(&proposal.commit, &file.path)? != Some(file.contents) {
-                return Ok(false);
-            }
+        let files = zone_files(draft);
+        let files = files.iter().map(|file| (&*file.path, &*file.contents));
+        if repository
+            .holds_at(&proposal.commit, files)?
+            .contains(&false)
+        {
+            return Ok(false);
         }
         if draft.zone.proposal_key.is_some() && !applies(context, draft, &proposal.commit, now)? {
             return Ok(false);

@@ -1,6 +1,7 @@
 //! A signed zone file and its seal on disk.
 //!
-//! The file is written first. Whoever is interrupted in between leaves a seal that does not fit the file, and the next
+//! The seal is put in its place first, then the file: whoever sees the new file, as a server that waits for it does at
+//! once, finds its seal there. Whoever is interrupted in between leaves a seal that does not fit the file, and the next
 //! run verifies the whole zone again.
 
 use crate::dnssec::carry::{BLOCK, Carried, Seal, Sealed, write_pieces, write_sealed};
@@ -52,8 +53,10 @@ impl SignedFile {
 
     /// Makes the file at `path` the next version of this one, and that at `seal` its seal.
     pub fn write_next(&self, path: &Path, seal: &Path, next: &Carried) -> Result<(), WriteError> {
-        durable::replace_with(path, |out| write_pieces(next, &self.file, out))?;
-        write_seal(seal, &next.seal)
+        durable::replace_with(path, |out| {
+            write_pieces(next, &self.file, out)?;
+            seal_first(seal, &next.seal)
+        })
     }
 }
 
@@ -65,13 +68,17 @@ pub fn write_verified(
     keys: &[SigningKey],
     now: Instant,
 ) -> Result<(), WriteError> {
-    let mut made = None;
     durable::replace_with(path, |out| {
         let mut out = BufWriter::with_capacity(1 << 20, out);
-        made = Some(write_sealed(zone, keys, BLOCK, now, &mut out)?);
-        out.flush()
-    })?;
-    made.map_or(Ok(()), |made| write_seal(seal, &made))
+        let made = write_sealed(zone, keys, BLOCK, now, &mut out)?;
+        out.flush()?;
+        seal_first(seal, &made)
+    })
+}
+
+/// Writes the seal of a file that is written, but does not have its name yet.
+fn seal_first(path: &Path, seal: &Seal) -> io::Result<()> {
+    write_seal(path, seal).map_err(|e| io::Error::new(e.source.kind(), e.to_string()))
 }
 
 /// Seals the file at `path`, which holds `zone`, verified at `now`; writes it anew if its text is not as it is written here.

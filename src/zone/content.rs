@@ -12,17 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 
-/// The records of one owner and type.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rrset {
-    /// The TTL all of them share (RFC 2181 §5.2). RRSIGs take theirs from the RRset they cover: see [`Zone::records`].
-    pub ttl: Ttl,
-    /// The data, without duplicates, in canonical order (RFC 4034 §6.3).
-    pub rdatas: Vec<Rdata>,
-}
-
-/// All RRsets of one owner. RRSIGs are an RRset of type RRSIG like any other.
-pub type Node = BTreeMap<Rtype, Rrset>;
+pub use crate::zone::node::{Node, Rrset};
 
 /// A zone: an apex and what lies at and below it, in canonical order of owners.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,13 +77,14 @@ impl Zone {
             rdata,
         } = record;
         let node = self.nodes.entry(owner).or_default();
-        let rrset = node.entry(rtype).or_insert_with(|| Rrset {
-            ttl,
-            rdatas: Vec::new(),
-        });
+        let rrset = node.get_or_insert_with(rtype, Rrset::default);
         rrset.ttl = ttl;
         let at = rrset.search(rtype, &rdata);
         if let Err(at) = at {
+            if rrset.rdatas.is_empty() {
+                // Most RRsets stay as small as that.
+                rrset.rdatas.reserve_exact(1);
+            }
             rrset.rdatas.insert(at, rdata);
         }
         at.is_err()
@@ -150,15 +141,6 @@ fn covered_ttl(node: &Node, rtype: Rtype, rdata: &Rdata) -> Option<Ttl> {
     Some(covered.ttl)
 }
 
-impl Rrset {
-    /// Where data stands in canonical order, or where it would (RFC 4034 §6.3).
-    fn search(&self, rtype: Rtype, rdata: &Rdata) -> Result<usize, usize> {
-        let wanted = rdata.canonical(rtype);
-        self.rdatas
-            .binary_search_by(|other| other.canonical(rtype).cmp(&wanted))
-    }
-}
-
 impl fmt::Display for Zone {
     /// One absolute record a line, the SOA first, then in canonical order: what `named-compilezone -s full` means.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -192,7 +174,7 @@ pub(crate) fn write_nodes(
 /// Prints the records of one owner as a [`Zone`] does.
 pub(crate) fn write_node(owner: &Name, node: &Node, out: &mut impl fmt::Write) -> fmt::Result {
     // The type of the SOA is smaller than those of most records at an apex, but not than that of NS.
-    let soa = node.get_key_value(&Rtype::SOA);
+    let soa = node.iter().find(|(rtype, _)| **rtype == Rtype::SOA);
     let others = node.iter().filter(|(rtype, _)| **rtype != Rtype::SOA);
     let (mut owner_text, mut line) = (String::new(), String::new());
     write_name(owner.wire(), &mut owner_text)?;

@@ -231,6 +231,23 @@ impl ZoneFile {
         Ok(self.content(self.sound()?))
     }
 
+    /// The same, for who needs nothing else: the text is let go of before the zone is made, so both are never there, and
+    /// what an `earlier` version holds likewise is shared with it.
+    pub fn into_zone(mut self, earlier: Option<&Zone>) -> Result<Zone, Diagnostics> {
+        let apex = self.sound()?.clone();
+        self.sources.clear();
+        let nodes = self.nodes().map(|n| {
+            let (owner, node) = (n.to_owner(), n.to_node());
+            let same = earlier.and_then(|zone| zone.nodes.get_key_value(&owner));
+            match same.filter(|(name, same)| name.wire() == owner.wire() && **same == node) {
+                Some((name, same)) => (name.clone(), same.clone()),
+                None => (owner, node),
+            }
+        });
+        let nodes = nodes.collect();
+        Ok(Zone { apex, nodes })
+    }
+
     /// What the records mean, whatever a whole zone would have to hold besides; `None` if a line cannot be read.
     pub(crate) fn part_of(&self, apex: &Name) -> Option<Zone> {
         (!self.unreadable).then(|| self.content(apex))
@@ -260,5 +277,34 @@ impl ZoneFile {
     /// The owners in canonical order with their RRsets: what [`ZoneFile::zone`] gives where there are no errors, not copied.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = NodeView<'_>> {
         nodes::nodes(&self.records, &self.sorted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::zone::include::NoFiles;
+
+    #[test]
+    fn a_zone_that_shares_with_an_earlier_one_is_as_its_own_text_says() {
+        let read = |lines: &str| {
+            let text = format!("e. 60 IN SOA n. h. 1 2 3 4 5\ne. 60 IN NS n.\n{lines}");
+            ZoneFile::read("zone", text.into_bytes(), None, &NoFiles)
+        };
+        let earlier =
+            read("a.e. 60 IN A 192.0.2.1\nb.e. 60 IN CNAME c.e.\nd.e. 60 IN A 192.0.2.4\n");
+        let earlier = earlier.into_zone(None).unwrap();
+        for lines in [
+            "a.e. 60 IN A 192.0.2.1\n",
+            "a.e. 61 IN A 192.0.2.1\nb.e. 60 IN CNAME c.e.\n",
+            "A.e. 60 IN A 192.0.2.1\nb.e. 60 IN CNAME C.e.\nd.e. 60 IN A 192.0.2.5\n",
+        ] {
+            let file = read(lines);
+            let (apart, text) = (file.zone().unwrap(), file.zone().unwrap().to_string());
+            let shared = file.into_zone(Some(&earlier)).unwrap();
+            assert_eq!(shared, apart, "{lines}");
+            assert_eq!(shared.to_string(), text, "in the case of its text: {lines}");
+        }
     }
 }

@@ -12,6 +12,7 @@ pub mod include;
 pub mod lexer;
 pub mod mail;
 pub mod name;
+mod node;
 pub(crate) mod nodes;
 mod order;
 mod parent;

@@ -4,6 +4,7 @@ use crate::zone::order::{compare_wire, is_below};
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 /// An absolute domain name, uncompressed, at most 255 octets, in the case it was written in.
 ///
@@ -18,7 +19,8 @@ use std::hash::{Hash, Hasher};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Name {
-    wire: Box<[u8]>,
+    /// Shared by its copies: large zones have each owner in several places.
+    wire: Arc<[u8]>,
 }
 
 /// Why a text or an octet string is not a domain name.
@@ -54,7 +56,7 @@ impl Name {
     /// The root.
     pub fn root() -> Self {
         Self {
-            wire: Box::new([0]),
+            wire: Arc::new([0]),
         }
     }
 
@@ -298,7 +300,7 @@ impl Eq for Name {}
 
 impl Hash for Name {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for byte in &self.wire {
+        for byte in &*self.wire {
             state.write_u8(byte.to_ascii_lowercase());
         }
     }

@@ -111,10 +111,10 @@ impl<'a> RrsetView<'a> {
 
     /// A copy that stands alone.
     pub(crate) fn to_rrset(self) -> Rrset {
-        Rrset {
-            ttl: self.ttl,
-            rdatas: self.rdatas().map(|data| Rdata(data.into())).collect(),
-        }
+        let mut rdatas: Vec<Rdata> = Vec::with_capacity(self.numbers.len());
+        rdatas.extend(self.rdatas().map(|data| Rdata(data.into())));
+        let ttl = self.ttl;
+        Rrset { ttl, rdatas }
     }
 }
 

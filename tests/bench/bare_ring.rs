@@ -54,7 +54,7 @@ fn messages(zone: &Zone) -> Vec<Vec<u8>> {
             let (covered, ttl) = (rrsig.covered, rrsig.original_ttl);
             let mut message = Vec::new();
             rrsig.append_front(&mut message);
-            let rrset = CanonicalRrset::new(covered, &node[&covered]);
+            let rrset = CanonicalRrset::new(covered, node.get(&covered).unwrap());
             rrset.append_records(&owner.canonical(), covered, ttl, &mut message);
             messages.push(message);
         }

@@ -7,7 +7,7 @@ use tlsa_rotate::change::proposal::{LONGEST, Signed};
 use tlsa_rotate::change::sshsig::{BEGIN, END};
 use tlsa_rotate::dnssec::delta::{Delta, Mismatch};
 use tlsa_rotate::rotation::timing::Ttl;
-use tlsa_rotate::zone::content::Zone;
+use tlsa_rotate::zone::content::{Node, Zone};
 use tlsa_rotate::zone::diff::diff;
 use tlsa_rotate::zone::name::Name;
 
@@ -218,7 +218,7 @@ proptest! {
         }
         // A delta that leads elsewhere is never handed out: the same base with another TTL is another zone.
         let mut bent = old.clone();
-        for rrset in bent.nodes.values_mut().flat_map(|node| node.values_mut()) {
+        for rrset in bent.nodes.values_mut().flat_map(Node::values_mut) {
             rrset.ttl = Ttl(59);
         }
         prop_assert!(read.apply(&bent).is_err());

@@ -23,7 +23,7 @@ use tlsa_rotate::rotation::timing::{Instant, Span};
 use tlsa_rotate::workflow::demo::mail_host::{KeyedChain, MailHost};
 use tlsa_rotate::workspace::journal::Journal;
 use tlsa_rotate::workspace::tls_key::{self, KeyFiles, KeyKind};
-use tlsa_rotate::zone::content::Zone;
+use tlsa_rotate::zone::content::{Node, Zone};
 use tlsa_rotate::zone::name::Name;
 use tlsa_rotate::zone::record::Rtype;
 use tokio::runtime::Runtime;
@@ -487,7 +487,7 @@ impl World {
     /// How many signatures the signed zone holds, with their bytes.
     pub(crate) fn signatures(&self) -> Vec<String> {
         let zone = self.signed();
-        let of = |node: &BTreeMap<Rtype, _>| node.contains_key(&Rtype::RRSIG);
+        let of = |node: &Node| node.contains_key(&Rtype::RRSIG);
         assert!(zone.nodes.values().any(of));
         let text = self.read(SIGNED);
         text.lines()

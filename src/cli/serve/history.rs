@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 const KEPT: usize = 64;
 /// The largest file read, in bytes: larger changes are as good as the zone.
 const MAX_SIZE: u64 = 16 << 20;
+/// The most octets that are read of all of them when a server starts: what is older, secondaries get with the zone.
+const MAX_READ: u64 = 64 << 20;
 const ENDING: &str = ".delta";
 
 /// The directory of one zone's changes.
@@ -29,11 +31,22 @@ impl History {
         }
     }
 
-    /// All that can be read.
+    /// The latest that can be read, whatever else lies there.
     pub(super) fn read(&self) -> Vec<Delta> {
+        self.read_at_most(MAX_READ)
+    }
+
+    fn read_at_most(&self, octets: u64) -> Vec<Delta> {
+        let mut left = octets;
         let files = self.files();
-        let read = |path: &PathBuf| read(path, MAX_SIZE);
-        files.iter().filter_map(read).collect()
+        let latest = files.iter().rev().take(KEPT);
+        let affordable = latest.take_while(|path| {
+            let size = fs::metadata(path).map_or(0, |file| file.len());
+            let rest = left.checked_sub(size.min(MAX_SIZE));
+            left = rest.unwrap_or(0);
+            rest.is_some()
+        });
+        affordable.filter_map(|path| read(path, MAX_SIZE)).collect()
     }
 
     /// Writes one more, and lets go of the oldest.
@@ -79,7 +92,11 @@ fn read(path: &Path, limit: u64) -> Option<Delta> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )]
     use super::*;
 
     const TEXT: &str = "; tlsa-rotate delta 1\n-e. 60 IN SOA n. h. 1 2 3 4 5\n+e. 60 IN SOA n. h. 2 2 3 4 5\n\
@@ -96,6 +113,31 @@ mod tests {
             assert_eq!(read(&path, limit), None, "{limit} of {length}");
         }
         assert_eq!(read(&path, length), Some(whole));
+    }
+
+    #[test]
+    fn of_very_many_changes_the_latest_are_read() {
+        let state = tempfile::tempdir().unwrap();
+        let history = History::of(state.path(), &Name::parse(b"e.", None).unwrap());
+        fs::create_dir_all(&history.directory).unwrap();
+        let began = std::time::SystemTime::UNIX_EPOCH;
+        for old in 1..=1000_u32 {
+            let text = TEXT.replace("h. 2 ", &format!("h. {} ", old + 1));
+            let text = text.replace("h. 1 ", &format!("h. {old} "));
+            // Names sort in another order than the changes came in.
+            let path = history.directory.join(format!("{}.delta", 2000 - old));
+            fs::write(&path, text).unwrap();
+            let file = fs::File::options().append(true).open(&path).unwrap();
+            let age = std::time::Duration::from_secs(old.into());
+            file.set_modified(began + age).unwrap();
+        }
+        let serials = |read: Vec<Delta>| read.iter().map(Delta::old_serial).collect::<Vec<_>>();
+        let latest: Vec<u32> = (937..=1000).rev().collect();
+        assert_eq!(serials(history.read()), latest);
+        let size = fs::metadata(history.directory.join("1000.delta"))
+            .unwrap()
+            .len();
+        assert_eq!(serials(history.read_at_most(size * 2)), latest[..2]);
     }
 
     #[test]

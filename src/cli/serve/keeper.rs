@@ -1,16 +1,16 @@
 //! Keeps a running server's zones new: reads their files when told to or when they changed, and says what it did.
 
 use super::history::History;
-use super::source::{Ready, Source, Stamp, ZoneSource};
+use super::source::{Ready, Source, Stamp, Version, ZoneSource};
 use crate::cli::{Failure, Global};
-use crate::publish::serve::served::ServedZone;
 use crate::publish::serve::server::Server;
 use crate::rotation::timing::{Instant, Span};
 use crate::zone::name::Name;
+use std::collections::HashMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 
 /// How long before the first signature ends this is said, and how often it is said again.
 const WARNED: Span = Span::hours(1);
@@ -18,8 +18,8 @@ const WARNED: Span = Span::hours(1);
 /// One zone, as it is served.
 struct Kept {
     source: ZoneSource,
-    serial: u32,
-    expiration: Option<Instant>,
+    /// What is served, once something is.
+    version: Option<Version>,
     /// The file that was read last, whatever came of it.
     stamp: Option<Stamp>,
     reading: bool,
@@ -35,7 +35,9 @@ pub(super) struct Keeper {
     server: Arc<Server>,
     global: Global,
     /// Files being read: reading and verifying a large zone takes a while, in which signals must be heard.
-    readers: JoinSet<(usize, Result<Arc<ServedZone>, Failure>)>,
+    readers: JoinSet<Result<Version, Failure>>,
+    /// Which zone each of them reads.
+    read_by: HashMap<Id, usize>,
 }
 
 impl Keeper {
@@ -43,8 +45,7 @@ impl Keeper {
         let kept = |source: ZoneSource| Kept {
             stamp: None,
             source,
-            serial: 0,
-            expiration: None,
+            version: None,
             reading: false,
             again: false,
             warned: None,
@@ -56,16 +57,22 @@ impl Keeper {
             server: Arc::new(server),
             global,
             readers: JoinSet::new(),
+            read_by: HashMap::new(),
         }
     }
 
     /// Serves the first versions.
     pub(super) fn begin(&mut self, zones: Vec<Ready>) {
-        for Ready { index, stamp, zone } in zones {
+        for Ready {
+            index,
+            stamp,
+            version,
+        } in zones
+        {
+            let zone = Arc::clone(&version.zone);
             eprintln!("serving {} serial {}", zone.apex(), zone.serial());
             if let Some(kept) = self.zones.get_mut(index) {
-                kept.serial = zone.serial();
-                kept.expiration = zone.expiration();
+                kept.version = Some(version);
                 kept.stamp = stamp;
             }
             let source = self.zones.get(index).map(|kept| &kept.source);
@@ -73,6 +80,20 @@ impl Keeper {
             let earlier = history.map(History::read).unwrap_or_default();
             self.server.publish_after(zone, earlier);
         }
+    }
+
+    /// The files whose new versions are taken up without being asked to.
+    pub(super) fn watched_files(&self) -> impl Iterator<Item = &Path> {
+        let watched = self.zones.iter().filter(|_| self.watched);
+        watched.map(|kept| &*kept.source.file)
+    }
+
+    /// What is served.
+    pub(super) fn versions(&self) -> Vec<Version> {
+        self.zones
+            .iter()
+            .filter_map(|kept| kept.version.clone())
+            .collect()
     }
 
     /// Whether it keeps what `source` says.
@@ -124,12 +145,12 @@ impl Keeper {
         // Taken before it is read: what is written meanwhile is a change.
         kept.stamp = kept.source.stamp();
         let (source, server) = (kept.source.clone(), Arc::clone(&self.server));
-        let now = self.global.now();
-        self.readers.spawn_blocking(move || {
-            let read = source.read(now);
+        let (earlier, now) = (kept.version.clone(), self.global.now());
+        self.start(index, move || {
+            let read = source.read(earlier.as_ref(), now);
             // Served first: no disk that is full, or slow, keeps a version from senders. What it costs is a larger transfer.
-            if let Ok(zone) = &read
-                && let Some(delta) = server.publish(Arc::clone(zone))
+            if let Ok(version) = &read
+                && let Some(delta) = server.publish(Arc::clone(&version.zone))
                 && let Some(history) = &source.history
                 && let Err(why) = history.keep(&delta)
             {
@@ -138,30 +159,44 @@ impl Keeper {
                     source.apex
                 );
             }
-            (index, read)
+            read
         });
+    }
+
+    fn start(
+        &mut self,
+        index: usize,
+        reader: impl FnOnce() -> Result<Version, Failure> + Send + 'static,
+    ) {
+        let reader = self.readers.spawn_blocking(reader);
+        self.read_by.insert(reader.id(), index);
     }
 
     /// Waits for a file to be read; for ever if none is.
     pub(super) async fn reloaded(&mut self) {
-        let Some(done) = self.readers.join_next().await else {
+        let Some(done) = self.readers.join_next_with_id().await else {
             return std::future::pending().await;
         };
-        let Ok((index, read)) = done else { return };
-        let Some(kept) = self.zones.get_mut(index) else {
+        let (id, read) = match done {
+            Ok(done) => done,
+            // Said, and the zone is read again when its file changes, as after any other failure.
+            Err(panic) => (panic.id(), Err(mistake(&panic))),
+        };
+        let index = self.read_by.remove(&id);
+        let Some((index, kept)) = index.and_then(|at| Some((at, self.zones.get_mut(at)?))) else {
             return;
         };
         match read {
             Ok(new) => {
-                let note = Advance(kept.serial, new.serial());
-                eprintln!("serving {} serial {} {note}", new.apex(), new.serial());
-                kept.serial = new.serial();
-                kept.expiration = new.expiration();
+                let (serial, apex) = (new.zone.serial(), new.zone.apex());
+                let note = Advance(kept.serial(), serial);
+                eprintln!("serving {apex} serial {serial} {note}");
+                kept.version = Some(new);
                 kept.warned = None;
             }
             Err(failure) => {
                 eprintln!("error: {}", failure.message);
-                eprintln!("keeping serial {} of {}", kept.serial, kept.source.apex);
+                eprintln!("keeping serial {} of {}", kept.serial(), kept.source.apex);
             }
         }
         kept.reading = false;
@@ -180,10 +215,16 @@ impl Keeper {
 }
 
 impl Kept {
+    /// The serial of what is served.
+    fn serial(&self) -> u32 {
+        let version = self.version.as_ref();
+        version.map_or(0, |version| version.zone.serial())
+    }
+
     fn warn(&mut self, now: Instant) {
-        let Some(end) = self
-            .expiration
-            .filter(|end| *end <= now + self.source.serve.horizon.max(WARNED))
+        let expiration = self.version.as_ref().and_then(|v| v.zone.expiration());
+        let Some(end) =
+            expiration.filter(|end| *end <= now + self.source.serve.horizon.max(WARNED))
         else {
             return;
         };
@@ -191,7 +232,7 @@ impl Kept {
             return;
         }
         self.warned = Some(now);
-        let (apex, serial) = (&self.source.apex, self.serial);
+        let (apex, serial) = (&self.source.apex, self.serial());
         if end <= now {
             eprintln!(
                 "error: signatures of {apex} serial {serial} ended on {end}: validators reject what is served"
@@ -202,6 +243,11 @@ impl Kept {
             );
         }
     }
+}
+
+/// That a thread of ours did not come to its end.
+pub(super) fn mistake(error: &JoinError) -> Failure {
+    Failure::wrong(format_args!("this is a mistake in tlsa-rotate: {error}"))
 }
 
 /// From one serial to another, as secondaries see it (RFC 1982 §3.2).
@@ -220,7 +266,57 @@ impl fmt::Display for Advance {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
+    use crate::cli::Format;
+    use crate::cli::serve::Args;
+    use clap::Parser as _;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_reader_that_fails_for_a_mistake_of_ours_keeps_no_later_version_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("zone");
+        let write = |serial: u32| {
+            let text = format!("e. 60 IN SOA n. h. {serial} 2 3 4 5\ne. 60 IN NS n.\n");
+            std::fs::write(&file, text).unwrap();
+        };
+        write(1);
+        let zone = format!("e.={}", file.display());
+        let line = Line::parse_from(["serve", "--unsigned", "--zone", &zone]);
+        let global = Global {
+            config: None,
+            now: Some(Instant::from_unix(0)),
+            format: Format::Text,
+        };
+        let Ok(source) = Source::of(&line.args, &global) else {
+            panic!("these are options")
+        };
+        let Ok(ready) = source.read_all(&[], global.now()) else {
+            panic!("this is a zone")
+        };
+        let settings = source.settings(&global);
+        let server = Server::start("127.0.0.1:0".parse().unwrap(), settings).await;
+        let mut keeper = Keeper::new(source, server.unwrap(), global);
+        keeper.begin(ready);
+        for kept in &mut keeper.zones {
+            kept.reading = true;
+        }
+        keeper.start(0, || panic!("a mistake"));
+        let patience = Duration::from_secs(60);
+        timeout(patience, keeper.reloaded()).await.unwrap();
+        write(2);
+        keeper.reload_all();
+        timeout(patience, keeper.reloaded()).await.unwrap();
+        assert_eq!(keeper.zones.first().map(Kept::serial), Some(2));
+    }
 
     #[test]
     fn a_serial_that_does_not_advance_is_said() {

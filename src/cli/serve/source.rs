@@ -3,6 +3,7 @@
 use super::Args;
 use super::history::History;
 use crate::cli::{Failure, Global};
+use crate::dnssec::carry::{Read, Seal};
 use crate::publish::serve::served::ServedZone;
 use crate::publish::serve::server::{Access, Settings};
 use crate::publish::tsig::{Keyring, read_keys};
@@ -57,13 +58,29 @@ pub(super) struct ZoneSource {
 /// What tells one version of a file from another.
 pub(super) type Stamp = (u64, u64, u64, i64, i64);
 
+/// A version of a zone that was read.
+#[derive(Clone)]
+pub(super) struct Version {
+    pub(super) zone: Arc<ServedZone>,
+    /// What its file was known to hold, if it was verified when it was written: the next version shares what has not
+    /// changed.
+    seal: Option<Arc<Seal>>,
+}
+
+impl Version {
+    fn as_read(&self) -> Option<Read<'_>> {
+        let zone = self.zone.zone();
+        self.seal.as_deref().map(|seal| Read { seal, zone })
+    }
+}
+
 /// A zone that was read.
 pub(super) struct Ready {
     /// The place of its source.
     pub(super) index: usize,
     /// The file that was read, as it was before: what is written meanwhile is a change.
     pub(super) stamp: Option<Stamp>,
-    pub(super) zone: Arc<ServedZone>,
+    pub(super) version: Version,
 }
 
 /// All of them.
@@ -170,13 +187,23 @@ impl Source {
         settings
     }
 
-    pub(super) fn read_all(&self, now: Instant) -> Result<Vec<Ready>, Failure> {
+    /// Reads all of them, each after the version of it among `earlier`.
+    pub(super) fn read_all(
+        &self,
+        earlier: &[Version],
+        now: Instant,
+    ) -> Result<Vec<Ready>, Failure> {
         let zones = self.zones.iter().enumerate();
+        let of = |apex: &Name| earlier.iter().find(|version| version.zone.apex() == apex);
         zones
             .map(|(index, source)| {
                 let stamp = source.stamp();
-                let zone = source.read(now)?;
-                Ok(Ready { index, stamp, zone })
+                let version = source.read(of(&source.apex), now)?;
+                Ok(Ready {
+                    index,
+                    stamp,
+                    version,
+                })
             })
             .collect()
     }
@@ -237,26 +264,26 @@ impl ZoneSource {
         stamp(&self.file)
     }
 
-    /// Reads the zone and makes it ready.
-    pub(super) fn read(&self, now: Instant) -> Result<Arc<ServedZone>, Failure> {
+    /// Reads the zone and makes it ready, after an earlier version of it if there is one.
+    pub(super) fn read(&self, earlier: Option<&Version>, now: Instant) -> Result<Version, Failure> {
         let shown = self.file.display();
-        let unreadable = |e| Failure::wrong(format_args!("cannot read {shown}: {e}"));
         let horizon = self.serve.horizon;
-        let served = if let Some((zone, window)) = self.sealed().filter(|_| !self.unsigned) {
-            ServedZone::verified_before(zone, window, now, horizon)
+        let sealed = Some(earlier)
+            .filter(|_| !self.unsigned)
+            .and_then(|earlier| self.sealed(earlier));
+        let (served, seal) = if let Some((zone, seal, window)) = sealed {
+            let served = ServedZone::verified_before(zone, window, now, horizon);
+            (served, Some(Arc::new(seal)))
         } else {
-            let bytes = std::fs::read(&self.file).map_err(unreadable)?;
-            let below = self.file.parent().unwrap_or(Path::new(""));
-            let path = shown.to_string();
-            let file = ZoneFile::read(&path, bytes, Some(&self.apex), &Directory::below(below));
-            let zone = file.zone().map_err(Failure::wrong)?;
-            if self.unsigned {
+            let zone = self.text(earlier)?;
+            let served = if self.unsigned {
                 ServedZone::unverified(zone)
             } else {
                 ServedZone::verified(zone, now, horizon)
-            }
+            };
+            (served, None)
         };
-        served.map(Arc::new).map_err(|why| {
+        let zone = served.map(Arc::new).map_err(|why| {
             let failure = Failure::wrong(format_args!("{shown}: {why}"));
             if why.is_about_signatures() {
                 failure
@@ -267,11 +294,24 @@ impl ZoneSource {
             } else {
                 failure
             }
-        })
+        })?;
+        Ok(Version { zone, seal })
+    }
+
+    /// What the file means, whatever is known of it.
+    fn text(&self, earlier: Option<&Version>) -> Result<Zone, Failure> {
+        let shown = self.file.display();
+        let unreadable = |e| Failure::wrong(format_args!("cannot read {shown}: {e}"));
+        let bytes = std::fs::read(&self.file).map_err(unreadable)?;
+        let below = self.file.parent().unwrap_or(Path::new(""));
+        let path = shown.to_string();
+        let file = ZoneFile::read(&path, bytes, Some(&self.apex), &Directory::below(below));
+        let earlier = earlier.map(|version| version.zone.zone());
+        file.into_zone(earlier).map_err(Failure::wrong)
     }
 
     /// The zone and how long its signatures hold, if the file is what was verified when it was written.
-    fn sealed(&self) -> Option<(Zone, SignatureWindow)> {
+    fn sealed(&self, earlier: Option<&Version>) -> Option<(Zone, Seal, SignatureWindow)> {
         let file = SignedFile::open(&self.file, &self.seal).ok()??;
         let sealed = file.sealed();
         let window = sealed
@@ -279,7 +319,8 @@ impl ZoneSource {
             .window()
             .filter(|_| sealed.seal.zone == self.apex)?;
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Some((sealed.zone(threads).ok()?, window))
+        let zone = sealed.zone(earlier.and_then(Version::as_read), threads);
+        Some((zone.ok()?, sealed.seal.clone(), window))
     }
 }
 

@@ -26,7 +26,7 @@ use crate::dnssec::share::in_blocks;
 use crate::dnssec::sign::{SignError, SigningPolicy};
 use crate::dnssec::signers::Signers;
 use crate::rotation::timing::Instant;
-use crate::zone::content::Zone;
+use crate::zone::content::{Node, Zone};
 use crate::zone::file::ZoneFile;
 use crate::zone::include::NoFiles;
 use crate::zone::name::Name;
@@ -35,9 +35,11 @@ use crate::zone::record::Rtype;
 use content::Content;
 use part::Part;
 use pieces::Stamp;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
+use std::ops::Bound::{Excluded, Included, Unbounded};
 
 /// A signed zone file and its seal.
 #[derive(Clone, Copy, Debug)]
@@ -58,22 +60,39 @@ pub struct Intact<'a> {
 impl<'a> Sealed<'a> {
     /// The zone in the file, if that is, octet for octet, what was sealed. Blocks are read by at most `threads` threads, and
     /// no more of the text is in memory than they read.
-    pub fn zone(self, threads: NonZeroUsize) -> Result<Zone, NotCarried> {
+    ///
+    /// What `earlier` holds of blocks that read the same is taken from there: the two versions share it.
+    pub fn zone(
+        self,
+        earlier: Option<Read<'_>>,
+        threads: NonZeroUsize,
+    ) -> Result<Zone, NotCarried> {
         let apex = &self.seal.zone;
+        let known = earlier.map(Read::by_text).unwrap_or_default();
+        let known = |number: &usize| known.get(&self.seal.blocks.get(*number)?.text);
         let numbers: Vec<usize> = (0..self.seal.blocks.len()).collect();
         let parts = in_blocks(&numbers, READ_AT_ONCE, threads, || {
-            |numbers: &[usize]| {
-                let start = numbers.first().copied().unwrap_or(0);
-                let text = pieces::text_of(self, &(start..start.saturating_add(numbers.len())))?;
-                let read = ZoneFile::read("signed", text, Some(apex), &NoFiles);
-                read.part_of(apex).ok_or(NotCarried::Foreign)
+            |numbers: &[usize]| -> Result<Vec<(Name, Node)>, NotCarried> {
+                let mut nodes = Vec::new();
+                for run in numbers.chunk_by(|a, b| known(a).is_none() && known(b).is_none()) {
+                    let start = run.first().copied().unwrap_or(0);
+                    let text = pieces::text_of(self, &(start..start.saturating_add(run.len())))?;
+                    if let Some(same) = known(&start) {
+                        nodes.extend(same.nodes());
+                        continue;
+                    }
+                    let read = ZoneFile::read("signed", text, Some(apex), &NoFiles);
+                    let part = read.part_of(apex).ok_or(NotCarried::Foreign)?;
+                    nodes.extend(part.nodes);
+                }
+                Ok(nodes)
             }
         });
         pieces::is_no_longer(self)?;
-        let parts: Vec<Zone> = parts.into_iter().collect::<Result<_, _>>()?;
+        let parts: Vec<Vec<(Name, Node)>> = parts.into_iter().collect::<Result<_, _>>()?;
         Ok(Zone {
             apex: apex.clone(),
-            nodes: parts.into_iter().flat_map(|part| part.nodes).collect(),
+            nodes: parts.into_iter().flatten().collect(),
         })
     }
 
@@ -85,6 +104,44 @@ impl<'a> Sealed<'a> {
             sealed: self,
             stamp,
         })
+    }
+}
+
+/// A version of a zone that was read from a sealed file.
+#[derive(Clone, Copy, Debug)]
+pub struct Read<'a> {
+    /// What the file was known to hold.
+    pub seal: &'a Seal,
+    /// What was read.
+    pub zone: &'a Zone,
+}
+
+/// What was read of one block.
+struct ReadBlock<'a> {
+    zone: &'a Zone,
+    first: &'a Name,
+    /// The first owner of the next block, if there is one.
+    next: Option<&'a Name>,
+}
+
+impl<'a> Read<'a> {
+    /// Its blocks, by their text.
+    fn by_text(self) -> HashMap<Digest, ReadBlock<'a>> {
+        let nexts = self.seal.blocks.iter().skip(1).map(|block| &block.first);
+        let nexts = nexts.map(Some).chain(std::iter::once(None));
+        let read = |(block, next): (&'a Block, Option<&'a Name>)| {
+            let (zone, first) = (self.zone, &block.first);
+            (block.text, ReadBlock { zone, first, next })
+        };
+        self.seal.blocks.iter().zip(nexts).map(read).collect()
+    }
+}
+
+impl ReadBlock<'_> {
+    fn nodes(&self) -> impl Iterator<Item = (Name, Node)> {
+        let end = self.next.map_or(Unbounded, Excluded);
+        let nodes = self.zone.nodes.range((Included(self.first), end));
+        nodes.map(|(owner, node)| (owner.clone(), node.clone()))
     }
 }
 

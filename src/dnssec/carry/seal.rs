@@ -61,7 +61,7 @@ pub struct Block {
 }
 
 /// A SHA-256 digest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Digest(pub [u8; 32]);
 
 /// Why a text is not a seal.

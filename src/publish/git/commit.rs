@@ -6,6 +6,7 @@
 use super::remote::Site;
 use super::{Finished, GitError, Repository, about, said, succeeded};
 use crate::workspace::durable;
+use std::borrow::Borrow;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -112,7 +113,7 @@ impl Repository {
                     });
                 }
                 self.ready()?;
-                let commit = self.commit_here(&todo, message)?;
+                let commit = self.commit_here(&head.commit, &todo, message)?;
                 Ok(Outcome::Committed { commit })
             }
             Target::Branch {
@@ -143,18 +144,16 @@ impl Repository {
     }
 
     /// The changes whose contents `commit` does not hold yet.
-    pub(super) fn missing_in<'c>(
+    pub(super) fn missing_in<'c, C: Borrow<Change>>(
         &self,
         commit: &str,
-        changes: &'c [Change],
+        changes: &'c [C],
     ) -> Result<Vec<&'c Change>, GitError> {
-        let mut missing = Vec::new();
-        for change in changes {
-            if self.file_at(commit, &change.path)?.as_deref() != Some(&*change.contents) {
-                missing.push(change);
-            }
-        }
-        Ok(missing)
+        let changes = changes.iter().map(C::borrow);
+        let files = changes.clone().map(|c| (&*c.path, &*c.contents));
+        let held = self.holds_at(commit, files)?;
+        let missing = changes.zip(held).filter(|(_, held)| !held);
+        Ok(missing.map(|(change, _)| change).collect())
     }
 
     /// Refuses what would make a commit on the current branch fail half way.
@@ -175,10 +174,10 @@ impl Repository {
                 return Err(GitError::InProgress { root, what });
             }
         }
-        if let Some(path) = paths.next().filter(|path| path.exists()) {
-            return Err(GitError::IndexLocked { path });
+        match paths.next().filter(|path| path.exists()) {
+            Some(path) => Err(GitError::IndexLocked { path }),
+            None => Ok(()),
         }
-        self.identified()
     }
 
     pub(super) fn identified(&self) -> Result<(), GitError> {
@@ -192,18 +191,27 @@ impl Repository {
         Ok(())
     }
 
-    fn commit_here(&self, changes: &[&Change], message: Message<'_>) -> Result<String, GitError> {
+    fn commit_here(
+        &self,
+        base: &str,
+        changes: &[&Change],
+        message: Message<'_>,
+    ) -> Result<String, GitError> {
         let mut before = Vec::new();
         for change in changes {
             before.push(self.ours_to_write(change)?);
         }
         let mut done = self.write_and_commit(changes, message);
         // A git that outlived a killed run can have been faster with the same commit.
-        if done.is_err() && self.holds("HEAD", changes.iter().copied()).is_ok() {
+        if done.is_err() && self.holds("HEAD", changes).is_ok() {
             done = Ok(());
         }
         if done.is_err() {
-            for (change, old) in changes.iter().zip(before) {
+            for (change, was) in changes.iter().zip(before) {
+                let old = match was {
+                    Was::Present(old) => old,
+                    Was::AsCommitted => self.file_at(base, &change.path)?,
+                };
                 if let Some(old) = old {
                     durable::replace(&change.path, &old)?;
                     continue;
@@ -213,32 +221,34 @@ impl Repository {
                 let unstage = ["rm", "-q", "--cached", "--ignore-unmatch"];
                 succeeded("forget a file", self.ask_about(unstage, &[&relative])?)?;
             }
+            // What git says of it is not what there is to be done.
+            self.identified()?;
         }
         done?;
         let commit = self.head()?.commit;
-        self.holds(&commit, changes.iter().copied())?;
+        self.holds(&commit, changes)?;
         Ok(commit)
     }
 
-    /// The present contents of a file that may be written: as in HEAD, or written by a run that was killed before
-    /// its commit. Anything else is a person's unfinished work.
-    fn ours_to_write(&self, change: &Change) -> Result<Option<Vec<u8>>, GitError> {
+    /// What a file is before it is written, if it may be: as in HEAD, or written by a run that was killed before its
+    /// commit. Anything else is a person's unfinished work.
+    fn ours_to_write(&self, change: &Change) -> Result<Was, GitError> {
+        if change.generated {
+            return Ok(Was::AsCommitted);
+        }
         let path = change.path.clone();
         let present = match fs::read(&path) {
             Ok(present) => Some(present),
             Err(e) if e.kind() == ErrorKind::NotFound => None,
             Err(source) => return Err(GitError::Unreadable { path, source }),
         };
-        if change.generated {
-            return self.file_at("HEAD", &path);
-        }
         let status = self.status(&path)?;
         let left_over = present.as_ref() == Some(&change.contents)
             && [&b" M"[..], b"??", b" A"].contains(&&*status);
         if left_over {
-            self.file_at("HEAD", &path)
+            Ok(Was::AsCommitted)
         } else if status.is_empty() {
-            Ok(present)
+            Ok(Was::Present(present))
         } else {
             Err(GitError::Dirty { path })
         }
@@ -274,21 +284,27 @@ impl Repository {
     }
 
     /// Whether `commit` holds the changes byte for byte: filters and hooks can come in between.
-    pub(super) fn holds<'c>(
+    pub(super) fn holds<C: Borrow<Change>>(
         &self,
         commit: &str,
-        changes: impl IntoIterator<Item = &'c Change>,
+        changes: &[C],
     ) -> Result<(), GitError> {
-        for change in changes {
-            if self.file_at(commit, &change.path)?.as_deref() != Some(&*change.contents) {
-                return Err(GitError::CommittedOtherwise {
-                    path: change.path.clone(),
-                    commit: commit.to_owned(),
-                });
-            }
+        match self.missing_in(commit, changes)?.first() {
+            None => Ok(()),
+            Some(change) => Err(GitError::CommittedOtherwise {
+                path: change.path.clone(),
+                commit: commit.to_owned(),
+            }),
         }
-        Ok(())
     }
+}
+
+/// What a file was before it was written.
+enum Was {
+    /// These bytes; none where there was no file.
+    Present(Option<Vec<u8>>),
+    /// What the commit before holds.
+    AsCommitted,
 }
 
 pub(super) fn with_trailer(message: Message<'_>) -> Vec<u8> {

@@ -3,6 +3,7 @@
 //! No branch holds it, so no pull request can change it. It moves only by compare-and-swap: a runner that was overtaken
 //! is refused, and decides anew from what the other one has recorded.
 
+use super::blob::LARGEST;
 use super::remote::Move;
 use super::{GitError, Repository, line_of, succeeded};
 use std::collections::BTreeMap;
@@ -36,7 +37,7 @@ impl Repository {
     /// The octets of an object.
     pub fn object(&self, object: &str) -> Result<Vec<u8>, GitError> {
         let mut read = self.invocation(["cat-file", "blob", object]);
-        read.limit = super::LARGEST;
+        read.limit = LARGEST;
         Ok(succeeded("read a journal", read.run_to_end()?)?.stdout)
     }
 

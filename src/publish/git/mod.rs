@@ -3,6 +3,7 @@
 //! git itself is run, not a library: it honours the user's hooks, signing, filters and credentials. Its environment is
 //! freed from what would point it at another repository.
 
+mod blob;
 mod commit;
 mod error;
 mod history;
@@ -29,9 +30,6 @@ use std::time::Duration;
 
 /// How long git may take: hooks run tests, signing asks for a card.
 const DEADLINE: Duration = Duration::from_secs(300);
-
-/// The largest file read from git, in bytes.
-const LARGEST: usize = 256 << 20;
 
 /// Variables that make git look at another repository, index or configuration than the one it runs in
 /// (`git rev-parse --local-env-vars`), or ask on a terminal.
@@ -108,56 +106,25 @@ impl Repository {
 
     /// What HEAD is; a repository without a commit is an error.
     pub fn head(&self) -> Result<Head, GitError> {
-        let commit = self.commit_of("HEAD")?.ok_or_else(|| GitError::Unborn {
-            root: self.root.clone(),
-        })?;
-        let branch = self.ask(["symbolic-ref", "-q", "--short", "HEAD"])?;
-        let branch = branch.status.success().then(|| line_of(&branch));
-        Ok(Head { commit, branch })
+        let both = ["HEAD^{commit}", "--symbolic-full-name", "HEAD"];
+        let asked = self.ask(iter::once("rev-parse").chain(both))?;
+        let text = line_of(&asked);
+        let (commit, name) = text.split_once('\n').unwrap_or((&text, ""));
+        if !asked.status.success() || commit.is_empty() {
+            let root = self.root.clone();
+            return Err(GitError::Unborn { root });
+        }
+        Ok(Head {
+            commit: commit.to_owned(),
+            // Where it is detached, HEAD itself.
+            branch: name.strip_prefix("refs/heads/").map(str::to_owned),
+        })
     }
 
     /// The bytes of the file at `path` in HEAD; none when HEAD does not hold it. This is what *merged* means.
     pub fn head_file(&self, path: &Path) -> Result<Option<Vec<u8>>, GitError> {
         let head = self.head()?;
         self.file_at(&head.commit, path)
-    }
-
-    /// The bytes of the file at `path` in a commit or branch; none when it does not hold it.
-    pub fn file_at(&self, revision: &str, path: &Path) -> Result<Option<Vec<u8>>, GitError> {
-        let relative = self.relative(path)?;
-        let listed = self.ask_about(["ls-tree", "-z", "--full-tree", revision], &[&relative])?;
-        let listed = succeeded("list the files of a commit", listed)?;
-        let Some(fields) = listed
-            .stdout
-            .split(|&b| b == b'\t')
-            .next()
-            .filter(|f| !f.is_empty())
-        else {
-            return Ok(None);
-        };
-        let fields = String::from_utf8_lossy(fields);
-        let mut fields = fields.split(' ');
-        let (mode, object) = (fields.next(), fields.nth(1));
-        let not_a_file = |what| GitError::NotAFile {
-            path: path.to_owned(),
-            what,
-        };
-        match mode {
-            Some("100644" | "100755") => {}
-            Some("120000") => return Err(not_a_file("a symbolic link")),
-            Some("160000") => return Err(not_a_file("a submodule")),
-            _ => return Err(not_a_file("a directory")),
-        }
-        let mut read = self.invocation(["cat-file", "blob", object.unwrap_or_default()]);
-        read.limit = LARGEST;
-        let blob = succeeded("read a file of a commit", read.run_to_end()?)?;
-        if blob.truncated {
-            return Err(GitError::TooLarge {
-                path: path.to_owned(),
-                limit: LARGEST,
-            });
-        }
-        Ok(Some(blob.stdout))
     }
 
     /// Refuses a file that HEAD does not hold, or whose working copy or index differs from HEAD.

@@ -137,7 +137,7 @@ impl ServedZone {
             records: zone
                 .nodes
                 .values()
-                .flat_map(|node| node.values())
+                .flat_map(Node::values)
                 .map(|rrset| rrset.rdatas.len())
                 .sum(),
             zone,

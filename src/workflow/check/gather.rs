@@ -326,7 +326,7 @@ impl Place<'_> {
         ZoneEvidence {
             apex: apex.clone(),
             content: match &self.head {
-                Ok(head) => Seen::Known(head.content.clone()),
+                Ok(head) => Seen::Known(head.content.as_ref().clone()),
                 Err(why) => Seen::Unknown(why.clone()),
             },
             served,

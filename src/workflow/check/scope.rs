@@ -207,7 +207,7 @@ impl<'w> Scope<'w> {
             .iter()
             .filter(|p| name.is_at_or_below(&p.zone.name));
         let place = places.max_by_key(|p| p.zone.name.label_count())?;
-        place.head.as_ref().ok().map(|head| &head.content)
+        place.head.as_ref().ok().map(|head| &*head.content)
     }
 
     /// What `_mta-sts` says; `None` for an alias.

@@ -24,7 +24,8 @@ use crate::workspace::journal::RotationId;
 use crate::zone::name::Name;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What a pull request was found to be.
 #[derive(Debug)]
@@ -134,7 +135,7 @@ impl Request<'_> {
             return self.judge_behind(&before, verdict);
         }
         let after = self.zones(&self.head, verdict)?;
-        Self::serials(&before, &after, verdict);
+        self.serials(&before, &after, verdict);
         for (id, state) in verdict.upheld.clone() {
             for name in state.names() {
                 self.rrset(&id, &state, &name, (&before, &after), verdict);
@@ -213,7 +214,12 @@ impl Request<'_> {
     }
 
     /// A serial never goes back (RFC 1982), or no secondary would fetch the zone.
-    fn serials(before: &BTreeMap<Name, Head>, after: &BTreeMap<Name, Head>, verdict: &mut Verdict) {
+    fn serials(
+        &self,
+        before: &BTreeMap<Name, Head>,
+        after: &BTreeMap<Name, Head>,
+        verdict: &mut Verdict,
+    ) {
         for (zone, after) in after {
             let Some(before) = before.get(zone) else {
                 continue;
@@ -223,6 +229,8 @@ impl Request<'_> {
             match crate::zone::serial::compare(to, from) {
                 Some(Ordering::Greater) => {}
                 Some(Ordering::Equal) if before.content == after.content => {}
+                // The serial stands in a file that is not ours, and whoever signs the zone counts for himself.
+                Some(Ordering::Equal) if self.only_ours_changes(zone, before, after) => {}
                 Some(Ordering::Equal) => verdict.notes.push(format!(
                     "zone {zone} changes under the same serial {from}: secondaries fetch it only when it has moved"
                 )),
@@ -233,6 +241,23 @@ impl Request<'_> {
                 }),
             }
         }
+    }
+
+    /// Whether the text of a zone differs in the included file alone that is ours.
+    fn only_ours_changes(&self, zone: &Name, before: &Head, after: &Head) -> bool {
+        let mut zones = self.head.workspace.config.zones.iter();
+        let ours = zones.find(|configured| configured.name == *zone);
+        let Some(ours) = ours.and_then(|zone| zone.included.as_ref()) else {
+            return false;
+        };
+        let others = |head: &Head| -> Vec<(String, Arc<Vec<u8>>)> {
+            let sources = head.file.sources().iter();
+            let others = sources.filter(|source| Path::new(&source.path) != ours.as_path());
+            others
+                .map(|source| (source.path.clone(), Arc::clone(&source.bytes)))
+                .collect()
+        };
+        others(before) == others(after)
     }
 
     /// What a rotation requires of one RRset (R2): what the base holds of it must stay, what is to leave must not come.
@@ -305,7 +330,7 @@ impl Request<'_> {
     }
 
     /// A path as people name it.
-    fn shown(&self, path: &std::path::Path) -> PathBuf {
+    fn shown(&self, path: &Path) -> PathBuf {
         let root = self.repository.root();
         path.strip_prefix(root).unwrap_or(path).to_owned()
     }

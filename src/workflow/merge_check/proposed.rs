@@ -20,6 +20,7 @@ use crate::zone::diff::diff;
 use crate::zone::name::Name;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A proposal of the present step.
 pub(super) struct Claim {
@@ -42,7 +43,7 @@ pub(super) fn judge(
     let workspace = &request.base.workspace;
     let mut known = BTreeSet::new();
     for zone in head::zones_of(workspace, &claim.state.names()) {
-        let Some(head) = before.get(&zone.name).cloned() else {
+        let Some(head) = before.get(&zone.name).cloned().map(Arc::new) else {
             continue;
         };
         let day = day(&claim.state);

@@ -204,8 +204,9 @@ fn attempt(
     let mut edited = file.clone();
     let mut outcomes = Vec::new();
     let mut wanted = Vec::new();
+    let mut serial = None;
     for change in changes {
-        let (outcome, patches) = match change {
+        let (outcome, mut patches) = match change {
             Change::Add(record) => place::add(&edited, record, placement)?,
             Change::Remove {
                 owner,
@@ -216,16 +217,16 @@ fn attempt(
         outcomes.push(outcome);
         if !patches.is_empty() {
             wanted.push(change);
+            if let Some(now) = raised.filter(|_| serial.is_none()) {
+                // With the first change: a large file is not read once more for its serial.
+                let (next, more) = soa::raise_serial(&edited, now)?;
+                patches.extend(more);
+                serial = Some(next);
+            }
             edited = patched(&edited, patches);
         }
     }
-    let mut serial = None;
     if !wanted.is_empty() {
-        if let Some(now) = raised {
-            let (next, patches) = soa::raise_serial(&edited, now)?;
-            edited = patched(&edited, patches);
-            serial = Some(next);
-        }
         proof::prove(file, &edited, &wanted, serial)?;
     }
     let text = |f: &ZoneFile, at: usize| f.sources().get(at).map(|s| s.bytes.clone());
