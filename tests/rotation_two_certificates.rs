@@ -59,11 +59,12 @@ fn two(config: &str, live: &str) -> String {
 fn aliased(text: &str, keys: &[String]) -> String {
     let start = text.find("_25._tcp.mx1").unwrap();
     let end = text.find("; A delegation").unwrap();
-    let mut shared = String::from("_25._tcp.mx1 IN CNAME _dane\n_25._tcp.mx2 IN CNAME _dane\n");
-    for key in keys {
-        shared.push_str(&format!("_dane IN TLSA 3 1 1 {key}\n"));
-    }
-    format!("{}{shared}{}", &text[..start], &text[end..])
+    let aliases = "_25._tcp.mx1 IN CNAME _dane\n_25._tcp.mx2 IN CNAME _dane\n";
+    let records = keys
+        .iter()
+        .map(|key| format!("_dane IN TLSA 3 1 1 {key}\n"));
+    let records: String = records.collect();
+    format!("{}{aliases}{records}{}", &text[..start], &text[end..])
 }
 
 /// The keys that the shared RRset lists.
