@@ -11,8 +11,12 @@
 mod rotation_support;
 
 use rotation_support::{BEGIN, HOSTS, Publish, SIGNED, World, ZONE_FILE, hours};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::sync::{Arc, Mutex};
 
 /// Three certificates more than the one that there is, each of a host of its own, and more that rest.
 fn fleet(resting: usize) -> World {
@@ -140,4 +144,109 @@ fn certificates_share_one_reading_of_their_zone() {
     let (few, many) = (rotating(0), rotating(6));
     assert!(few > 0);
     assert_eq!(few, many, "git is asked as often for 10 rotations as for 4");
+}
+
+/// How often each name and type was asked for over TCP, where nothing is asked twice because an answer was slow.
+type Asked = Arc<Mutex<BTreeMap<(String, u16), usize>>>;
+
+/// Stands between the program and a server, and counts; its address.
+fn counting(truth: &str, asked: &Asked) -> String {
+    let (udp, tcp) = std::iter::repeat_with(|| UdpSocket::bind("127.0.0.1:0").unwrap())
+        .take(100)
+        .find_map(|udp| Some((TcpListener::bind(udp.local_addr().unwrap()).ok()?, udp)))
+        .map(|(tcp, udp)| (udp, tcp))
+        .unwrap();
+    let address = udp.local_addr().unwrap().to_string();
+    let upstream = truth.to_owned();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok((length, from)) = udp.recv_from(&mut buffer) {
+            let (udp, question) = (udp.try_clone().unwrap(), buffer[..length].to_vec());
+            let upstream = upstream.clone();
+            std::thread::spawn(move || {
+                let asks = UdpSocket::bind("127.0.0.1:0").unwrap();
+                let mut answer = [0; 4096];
+                asks.send_to(&question, upstream).unwrap();
+                let length = asks.recv(&mut answer).unwrap();
+                let _ = udp.send_to(&answer[..length], from);
+            });
+        }
+    });
+    let (upstream, asked) = (truth.to_owned(), Arc::clone(asked));
+    std::thread::spawn(move || {
+        for stream in tcp.incoming() {
+            let (mut stream, mut upstream) =
+                (stream.unwrap(), TcpStream::connect(&upstream).unwrap());
+            let question = message(&mut stream);
+            *asked
+                .lock()
+                .unwrap()
+                .entry(question_of(&question))
+                .or_default() += 1;
+            upstream.write_all(&question).unwrap();
+            let _ = stream.write_all(&message(&mut upstream));
+        }
+    });
+    address
+}
+
+/// One message with its length before it (RFC 1035 §4.2.2).
+fn message(stream: &mut TcpStream) -> Vec<u8> {
+    let mut octets = vec![0; 2];
+    stream.read_exact(&mut octets).unwrap();
+    let length = u16::from_be_bytes([octets[0], octets[1]]);
+    octets.resize(usize::from(length) + 2, 0);
+    stream.read_exact(&mut octets[2..]).unwrap();
+    octets
+}
+
+/// Name and type of the one question (RFC 1035 §4.1.2).
+fn question_of(message: &[u8]) -> (String, u16) {
+    let (mut at, mut name) = (14, String::new());
+    while message[at] > 0 {
+        let end = at + 1 + usize::from(message[at]);
+        name += &String::from_utf8_lossy(&message[at + 1..end]).to_lowercase();
+        name.push('.');
+        at = end;
+    }
+    (name, u16::from_be_bytes([message[at + 1], message[at + 2]]))
+}
+
+#[test]
+fn the_servers_of_a_zone_are_asked_once_for_all_rotations_in_it() {
+    const SOA: u16 = 6;
+    const DNSKEY: u16 = 48;
+    const TLSA: u16 = 52;
+    let world = fleet(4);
+    let names = ["mail", "a", "b", "c", "rest0", "rest1", "rest2", "rest3"];
+    for name in names {
+        world.run(BEGIN, &["start", name]).ends(0);
+    }
+    world.advance(BEGIN).ends(0);
+    world.load();
+    world.advance(hours(1)).ends(0);
+    let asked = Asked::default();
+    let (config, truth) = (world.read("tlsa-rotate.toml"), world.server(0));
+    world.write(
+        "tlsa-rotate.toml",
+        &config.replace(&truth, &counting(&truth, &asked)),
+    );
+    let run = world.advance(hours(2)).ends(0);
+    assert_eq!(
+        run.stdout.matches(": Waiting").count(),
+        names.len(),
+        "{run:#?}"
+    );
+    let hosts = HOSTS.into_iter().map(str::to_owned);
+    let others = names[1..].iter().map(|name| format!("{name}.example.com"));
+    let mut expected = BTreeMap::from([
+        (("example.com.".to_owned(), SOA), 1),
+        (("example.com.".to_owned(), DNSKEY), 1),
+    ]);
+    expected.extend(
+        hosts
+            .chain(others)
+            .map(|host| ((format!("_25._tcp.{host}."), TLSA), 1)),
+    );
+    assert_eq!(*asked.lock().unwrap(), expected);
 }

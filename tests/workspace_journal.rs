@@ -498,3 +498,30 @@ fn rotations_are_named_in_one_way_only() {
         assert!(bad.parse::<RotationId>().is_err(), "{bad}");
     }
 }
+
+#[test]
+fn a_journal_of_any_length_is_read_to_its_end() {
+    let noted = |count| Event::Noted {
+        what: "x".repeat(count),
+    };
+    let home = Home::filled();
+    let (short, begun) = (home.text(), home.text().len());
+    let append = |count| {
+        home.write(&short);
+        let mut journal = home.read().unwrap();
+        journal
+            .append(&home.lock, START + Span::hours(2), &id(2), noted(count))
+            .unwrap();
+        home.text().len()
+    };
+    let around = append(0) - begun;
+    for length in [4_095, 4_096, 4_097, 8_192, 70_000] {
+        let count = length - begun - around;
+        assert_eq!(append(count), length);
+        let last = home.read().unwrap().entries().last().unwrap().event.clone();
+        assert_eq!(last, noted(count), "{length}");
+        home.write(&home.text()[..length - 3]);
+        let torn = home.read().unwrap();
+        assert!(torn.torn().is_some() && torn.entries().len() == 3);
+    }
+}

@@ -61,11 +61,19 @@ pub struct Alarm {
 /// caches may hold, that servers answer with, or that git HEAD is about to bring.
 pub fn alarms(rotation: &Rotation, now: Instant, observation: &Observation) -> Vec<Alarm> {
     let exposure = Exposure::of_caches(rotation, now).with_seen(rotation, observation);
+    let breaches = promise::breaches(&exposure);
+    named(rotation, now, observation, (&exposure, breaches))
+}
+
+/// The same, where what may be met and what breaks the promise is known.
+pub(super) fn named(
+    rotation: &Rotation,
+    now: Instant,
+    observation: &Observation,
+    (exposure, breaches): (&Exposure, Vec<Breach>),
+) -> Vec<Alarm> {
     let mut alarms: BTreeMap<Risk, Alarm> = BTreeMap::new();
-    for breach in promise::breaches(&exposure) {
-        if !breach.refuses_mail() {
-            continue;
-        }
+    for breach in breaches.into_iter().filter(Breach::refuses_mail) {
         let risk = risk(rotation, &breach);
         if alarms.contains_key(&risk) {
             continue;
@@ -73,7 +81,7 @@ pub fn alarms(rotation: &Rotation, now: Instant, observation: &Observation) -> V
         let recovers = recovers(rotation, now, &breach);
         let alarm = Alarm {
             since: rotation.risks.get(&risk).copied().unwrap_or(now),
-            plan: plan(rotation, observation, &exposure, &risk, &breach, recovers),
+            plan: plan(rotation, observation, exposure, &risk, &breach, recovers),
             risk: risk.clone(),
             breach,
             recovers,

@@ -1,5 +1,6 @@
 //! The association of a TLSA record as a value: usage, selector, matching type and association data (RFC 6698 §2.1).
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -141,8 +142,8 @@ impl FromStr for Association {
                 .ok_or_else(refused)
         };
         let (usage, selector, matching) = (number()?, number()?, number()?);
-        let digits: String = words.collect();
-        let data = from_hex(&digits)
+        let most = text.len() / 2;
+        let data = from_hex(words.flat_map(str::chars), most)
             .filter(|d| !d.is_empty())
             .ok_or_else(refused)?;
         Ok(Self {
@@ -154,20 +155,18 @@ impl FromStr for Association {
     }
 }
 
-fn from_hex(digits: &str) -> Option<Vec<u8>> {
-    let pairs = digits.as_bytes().chunks(2);
-    pairs
-        .map(|pair| match pair {
-            [high, low] => {
-                let (high, low) = (
-                    char::from(*high).to_digit(16)?,
-                    char::from(*low).to_digit(16)?,
-                );
-                u8::try_from((high << 4) | low).ok()
-            }
-            _ => None,
-        })
-        .collect()
+fn from_hex(mut digits: impl Iterator<Item = char>, most: usize) -> Option<Vec<u8>> {
+    let mut octets = Vec::with_capacity(most);
+    let mut half = None;
+    digits.try_for_each(|digit| {
+        let low = digit.to_digit(16)?;
+        match half.take() {
+            None => half = Some(low << 4),
+            Some(high) => octets.push(u8::try_from(high | low).ok()?),
+        }
+        Some(())
+    })?;
+    half.is_none().then_some(octets)
 }
 
 impl Serialize for Association {
@@ -178,8 +177,22 @@ impl Serialize for Association {
 
 impl<'de> Deserialize<'de> for Association {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        deserializer.deserialize_str(Written)
+    }
+}
+
+/// Reads an association where it stands, without a copy of the text.
+struct Written;
+
+impl Visitor<'_> for Written {
+    type Value = Association;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Association, E> {
+        text.parse().map_err(E::custom)
     }
 }
 

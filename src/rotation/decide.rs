@@ -3,7 +3,7 @@
 //! Gates are asked in a fixed order: wanted, policy, safety, time, human. Asking earlier than needed is harmless,
 //! asking later only delays. The timing is that of RFC 7671 §8.1 and RFC 7583 §3.2.1.
 
-use super::alarm::{Alarm, Risk, alarms};
+use super::alarm::{self, Alarm, Risk};
 use super::blocker::{Blocker, Who};
 use super::combination;
 use super::deadline::{self, Deadline};
@@ -70,10 +70,12 @@ pub fn decide(
         observation,
         policy: hurried.as_ref().unwrap_or(policy),
     };
+    let exposure = Exposure::of_caches(rotation, now).with_seen(rotation, observation);
+    let breaches = promise::breaches(&exposure);
     let mut decision = Decision {
         actions: question.actions(),
-        alarms: alarms(rotation, now, observation),
-        lapses: lapses(rotation, now, observation),
+        lapses: lapses(&breaches),
+        alarms: alarm::named(rotation, now, observation, (&exposure, breaches)),
         deadlines: deadline::deadlines(rotation, now, observation, question.policy),
         ..Decision::default()
     };
@@ -92,14 +94,13 @@ pub fn decide(
 }
 
 /// The breaches at this moment that refuse no mail.
-fn lapses(rotation: &Rotation, now: Instant, observation: &Observation) -> Vec<Breach> {
-    let exposure = Exposure::of_caches(rotation, now).with_seen(rotation, observation);
+fn lapses(breaches: &[Breach]) -> Vec<Breach> {
     let mut told: Vec<Breach> = Vec::new();
-    for lapse in promise::breaches(&exposure) {
+    for lapse in breaches {
         // Of one key and combination once, in however many versions caches hold the RRset.
-        let is_told = |known: &Breach| known.key == lapse.key && known.is_the_same_as(&lapse);
+        let is_told = |known: &Breach| known.key == lapse.key && known.is_the_same_as(lapse);
         if !lapse.refuses_mail() && !told.iter().any(is_told) {
-            told.push(lapse);
+            told.push(lapse.clone());
         }
     }
     told

@@ -179,11 +179,6 @@ impl Event {
             Self::RisksSeen { .. } => "RisksSeen",
         }
     }
-
-    /// Whether the event is only remembered, for later reports: it changes neither step nor demand.
-    pub fn is_remembered_only(&self) -> bool {
-        matches!(self, Self::SignatureSeen { .. } | Self::RisksSeen { .. })
-    }
 }
 
 #[cfg(test)]

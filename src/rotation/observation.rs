@@ -197,7 +197,9 @@ impl TlsaName {
 impl Endpoint {
     /// The owner name of the TLSA RRset of this endpoint over TCP (RFC 6698 §3): `_25._tcp.<host>.`
     pub fn tlsa_name(&self) -> TlsaName {
-        TlsaName::new(&format!("_{}._tcp.{}.", self.port, self.host))
+        let mut name = format!("_{}._tcp.{}.", self.port, self.host);
+        name.make_ascii_lowercase();
+        TlsaName(name)
     }
 }
 

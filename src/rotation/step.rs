@@ -127,101 +127,111 @@ pub fn apply(
     at: Instant,
     event: &Event,
 ) -> Result<Rotation, IllegalEvent> {
-    let refuse = |why| IllegalEvent {
-        step: rotation.map(|r| r.step),
-        event: event.name(),
-        why,
-    };
     let Some(rotation) = rotation else {
-        return begin(at, event).map_err(refuse);
+        return begin(at, event).map_err(|why| IllegalEvent {
+            step: None,
+            event: event.name(),
+            why,
+        });
     };
-    if at < rotation.since {
-        return Err(refuse("it is dated before the event that precedes it"));
-    }
-    let next = table::successor(rotation, event).ok_or_else(|| refuse("no such transition"))?;
-    let mut after = Rotation {
-        step: next,
-        ..rotation.clone()
-    };
-    if next != rotation.step {
-        after.since = at;
-    }
-    note(rotation, &mut after, at, event).map_err(refuse)?;
+    let mut after = rotation.clone();
+    after.follow(at, event)?;
     Ok(after)
 }
 
-/// What an event leaves behind in the state, beside the step.
-fn note(
-    before: &Rotation,
-    after: &mut Rotation,
-    at: Instant,
-    event: &Event,
-) -> Result<(), &'static str> {
-    match event {
-        Event::KeyAdmitted { not_after } => after.not_after = Some(*not_after),
-        Event::AssociationsComputed { incoming } => {
-            fits_as_incoming(before, incoming)?;
-            after.incoming.clone_from(incoming);
+impl Rotation {
+    /// Goes on to the next state, as a replay does; where the event cannot have happened, it stays as it was.
+    pub fn follow(&mut self, at: Instant, event: &Event) -> Result<(), IllegalEvent> {
+        let refuse = |why| IllegalEvent {
+            step: Some(self.step),
+            event: event.name(),
+            why,
+        };
+        if at < self.since {
+            return Err(refuse("it is dated before the event that precedes it"));
         }
-        Event::SurroundingsFound {
-            aliases,
-            base,
-            staying,
-            satisfied,
-        } => {
-            after.aliases.clone_from(aliases);
-            after.base.clone_from(base);
-            after.staying.clone_from(staying);
-            after.satisfied.clone_from(satisfied);
-            fits_as_staying(after)?;
+        let next = table::successor(self, event).ok_or_else(|| refuse("no such transition"))?;
+        fits(self, event).map_err(refuse)?;
+        if next != self.step {
+            self.step = next;
+            self.since = at;
         }
-        Event::HigherTtlSeen { name, ttl } => {
-            let mark = after.ttl_old.entry(name.clone()).or_default();
-            *mark = (*mark).max(*ttl);
-        }
-        Event::PrepublishServed { ttl }
-        | Event::ReplacementServed { ttl }
-        | Event::ReinstatementServed { ttl } => {
-            after.published = Some(Published {
-                t_all: at,
-                ttl_new: *ttl,
-            });
-        }
-        Event::MergeReverted { .. }
-        | Event::ServerRegressed { .. }
-        | Event::OldWithdrawn { .. } => after.published = None,
-        Event::AbortRequested { reason } => {
-            after.abort_reason = Some(reason.clone());
-            if after.step == Step::Reinstating {
-                after.published = None;
-            }
-        }
-        Event::RollbackRequested { reason } => {
-            after.held = Some(reason.clone());
-            after.released = false;
-        }
-        Event::DeploymentReleased { .. } => {
-            after.held = None;
-            after.released = true;
-        }
-        Event::EmergencyDeclared { priority, .. } => {
-            after.emergency = Some(*priority);
-            after.held = None;
-            after.released = true;
-            if after.step == Step::Replacing {
-                after.published = None;
-            }
-        }
-        Event::SignatureSeen { until } => {
-            after.signed_until = after.signed_until.max(Some(*until));
-        }
-        Event::RisksSeen { risks } => {
-            let since = |risk: &Risk| before.risks.get(risk).copied().unwrap_or(at);
-            after.risks = risks.iter().map(|r| (r.clone(), since(r))).collect();
-        }
-        _ => {}
+        self.note(at, event);
+        Ok(())
     }
-    Ok(())
+
+    /// What an event leaves behind in the state, beside the step.
+    fn note(&mut self, at: Instant, event: &Event) {
+        match event {
+            Event::KeyAdmitted { not_after } => self.not_after = Some(*not_after),
+            Event::AssociationsComputed { incoming } => self.incoming.clone_from(incoming),
+            Event::SurroundingsFound {
+                aliases,
+                base,
+                staying,
+                satisfied,
+            } => {
+                self.aliases.clone_from(aliases);
+                self.base.clone_from(base);
+                self.staying.clone_from(staying);
+                self.satisfied.clone_from(satisfied);
+            }
+            Event::HigherTtlSeen { name, ttl } => {
+                let mark = self.ttl_old.entry(name.clone()).or_default();
+                *mark = (*mark).max(*ttl);
+            }
+            Event::PrepublishServed { ttl }
+            | Event::ReplacementServed { ttl }
+            | Event::ReinstatementServed { ttl } => {
+                self.published = Some(Published {
+                    t_all: at,
+                    ttl_new: *ttl,
+                });
+            }
+            Event::MergeReverted { .. }
+            | Event::ServerRegressed { .. }
+            | Event::OldWithdrawn { .. } => self.published = None,
+            Event::AbortRequested { reason } => {
+                self.abort_reason = Some(reason.clone());
+                if self.step == Step::Reinstating {
+                    self.published = None;
+                }
+            }
+            Event::RollbackRequested { reason } => {
+                self.held = Some(reason.clone());
+                self.released = false;
+            }
+            Event::DeploymentReleased { .. } => {
+                self.held = None;
+                self.released = true;
+            }
+            Event::EmergencyDeclared { priority, .. } => {
+                self.emergency = Some(*priority);
+                self.held = None;
+                self.released = true;
+                if self.step == Step::Replacing {
+                    self.published = None;
+                }
+            }
+            Event::SignatureSeen { until } => {
+                self.signed_until = self.signed_until.max(Some(*until));
+            }
+            Event::RisksSeen { risks } => {
+                let since = |risk: &Risk| self.risks.get(risk).copied().unwrap_or(at);
+                self.risks = risks.iter().map(|r| (r.clone(), since(r))).collect();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether what an event says of keys fits what is known of others.
+fn fits(rotation: &Rotation, event: &Event) -> Result<(), &'static str> {
+    match event {
+        Event::AssociationsComputed { incoming } => fits_as_incoming(rotation, incoming),
+        Event::SurroundingsFound { staying, .. } => fits_as_staying(rotation, staying),
+        _ => Ok(()),
+    }
 }
 
 fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str> {
@@ -289,8 +299,10 @@ fn are_of_keys(associations: &BTreeSet<Association>) -> Result<(), &'static str>
     Ok(())
 }
 
-fn fits_as_staying(rotation: &Rotation) -> Result<(), &'static str> {
-    let staying = &rotation.staying;
+fn fits_as_staying(
+    rotation: &Rotation,
+    staying: &BTreeSet<Association>,
+) -> Result<(), &'static str> {
     if !staying.is_disjoint(&rotation.current) || !staying.is_disjoint(&rotation.incoming) {
         return Err("a key cannot stay and be replaced");
     }

@@ -4,7 +4,7 @@
 //! as the swap is open. Only time stands between the steps; so each date is the earliest possible one.
 
 use super::association::Association;
-use super::blocker::{Blocker, Who};
+use super::blocker::Blocker;
 use super::decide::{Action, Decision, decide};
 use super::due::Rest;
 use super::exposure::Chain;
@@ -12,7 +12,7 @@ use super::observation::{
     Authority, KeyAlgorithm, Observation, Offer, Presented, Seen, ServedRrset, SignatureWindow,
 };
 use super::policy::Policy;
-use super::step::{Event, IllegalEvent, Rotation, Step, apply};
+use super::step::{Event, IllegalEvent, Rotation, Step};
 use super::timing::{Instant, Span};
 use super::wait::{self, TimeGate};
 use super::witness::Witness;
@@ -70,7 +70,7 @@ pub fn look_ahead(
             .clone()
             .or_else(|| key_made(&decision, now, policy, &state, incoming))
         {
-            state = apply(Some(&state), now, &event)?;
+            state.follow(now, &event)?;
             timeline.entries.push(Entry {
                 step: state.step,
                 at: now,
@@ -78,10 +78,7 @@ pub fn look_ahead(
                 gate: gate.take(),
                 state: state.clone(),
             });
-        } else if let Some(next) = decision
-            .look_again_at
-            .filter(|next| *next > now && only_time(&decision))
-        {
+        } else if let Some(next) = decision.look_again_at {
             gate = time_gate(&decision);
             now = next;
         } else {
@@ -90,13 +87,6 @@ pub fn look_ahead(
         }
     }
     Ok(timeline)
-}
-
-fn only_time(decision: &Decision) -> bool {
-    decision
-        .blockers
-        .iter()
-        .all(|blocker| blocker.who() == Who::Clock)
 }
 
 fn time_gate(decision: &Decision) -> Option<TimeGate> {
@@ -132,7 +122,9 @@ fn key_made(
 /// A world in which everything asked for has been done.
 fn ideal_world(state: &Rotation, now: Instant, policy: &Policy) -> Observation {
     let requirement = state.requirement();
+    // Signatures and certificates outlast all that lies ahead.
     let long = wait::remaining(state, policy) + wait::ttl_old(state).span() * 2 + Span::days(1);
+    let until = now + long;
     let (mut merged, mut served, mut presented) =
         (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for name in state.names() {
@@ -156,9 +148,9 @@ fn ideal_world(state: &Rotation, now: Instant, policy: &Policy) -> Observation {
             ttl: state.ttl_old.get(&name).copied().unwrap_or_default(),
             signature: SignatureWindow {
                 inception: now - Span::hours(1),
-                expiration: now + long,
+                expiration: until,
             },
-            replayable_until: now + long,
+            replayable_until: until,
         };
         merged.insert(name.clone(), Seen::Known(associations));
         served.insert(
@@ -185,7 +177,7 @@ fn ideal_world(state: &Rotation, now: Instant, policy: &Policy) -> Observation {
         Seen::Known(Offer::Key(Presented {
             key: chain.key.clone(),
             satisfies: chain.satisfies.clone(),
-            not_after: now + long,
+            not_after: until,
         }))
     };
     let not_offered = Seen::Known(Offer::NotOffered);

@@ -194,14 +194,20 @@ pub(super) fn replay(
 ) -> Result<Option<(RotationId, Rotation)>, WorkflowError> {
     let mut rotation: Option<(RotationId, Rotation)> = None;
     for entry in journal.entries() {
-        let before = rotation.as_ref().filter(|(id, _)| *id == entry.rotation);
-        let after = apply(before.map(|(_, state)| state), entry.at, &entry.event);
-        let after = after.map_err(|illegal| WorkflowError::IllegalHistory {
+        let illegal = |illegal| WorkflowError::IllegalHistory {
             path: journal.path().to_owned(),
             entry: entry.seq,
             illegal,
-        })?;
-        rotation = Some((entry.rotation.clone(), after));
+        };
+        match &mut rotation {
+            Some((id, state)) if *id == entry.rotation => {
+                state.follow(entry.at, &entry.event).map_err(illegal)?;
+            }
+            _ => {
+                let begun = apply(None, entry.at, &entry.event).map_err(illegal)?;
+                rotation = Some((entry.rotation.clone(), begun));
+            }
+        }
     }
     Ok(rotation)
 }

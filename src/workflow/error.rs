@@ -185,6 +185,16 @@ pub enum WorkflowError {
         /// Its association.
         association: Association,
     },
+    /// Two certificates present one key by one RRset.
+    #[error("the certificates {} and {} have one key ({}) and, by aliases, one TLSA RRset at {name}: a rotation of one would take the key from the other's hosts", certificates.0, certificates.1, key.short())]
+    SharedKey {
+        /// The one that is to be rotated, and the other.
+        certificates: (String, String),
+        /// The key.
+        key: Association,
+        /// Where the RRset lies.
+        name: TlsaName,
+    },
     /// The live certificate of the configuration is not the one that hosts have.
     #[error("the live certificate has the key {} that {id} retired", association.short())]
     StaleLive {

@@ -40,6 +40,10 @@ impl WorkflowError {
             Self::SameKey { .. } => vec![
                 "put the renewed certificate on the hosts as usual; for a rotation make a new key".to_owned(),
             ],
+            Self::SharedKey { certificates: (one, other), .. } => vec![
+                format!("make {one} and {other} one [[certificate]] with the hosts of both: their key is rotated as a whole"),
+                "or give the hosts of one a key of their own, or TLSA records of their own instead of the alias".to_owned(),
+            ],
             Self::RenewalPinned { .. } => vec![
                 "make a new key, so that both records are rotated; or publish `3 1 1` beside it, and take it out after its TTL".to_owned(),
             ],

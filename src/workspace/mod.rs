@@ -90,7 +90,9 @@ impl Workspace {
 
     /// The journal of a certificate.
     pub fn journal(&self, certificate: &str) -> PathBuf {
-        self.journals().join(format!("{certificate}.jsonl"))
+        let mut path = self.journals();
+        path.push(format!("{certificate}.jsonl"));
+        path
     }
 
     /// The directory of all journals.

@@ -76,9 +76,13 @@ fn tick(count: u32) -> Cost {
     for certificate in &workspace.config.certificates {
         let path = workspace.journal(&certificate.name);
         let journal = Journal::<Event>::read(&path, &certificate.name).unwrap();
-        let mut state = None;
+        let mut state: Option<Rotation> = None;
         for entry in journal.entries() {
-            state = Some(apply(state.as_ref(), entry.at, &entry.event).unwrap());
+            if let Some(state) = &mut state {
+                state.follow(entry.at, &entry.event).unwrap();
+            } else {
+                state = Some(apply(None, entry.at, &entry.event).unwrap());
+            }
         }
         states.push(state.unwrap());
     }

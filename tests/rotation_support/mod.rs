@@ -449,7 +449,7 @@ impl World {
         journal
             .entries()
             .iter()
-            .filter(|entry| !entry.event.is_remembered_only())
+            .filter(|entry| !is_remembered_only(&entry.event))
             .map(|entry| entry.event.name())
             .collect()
     }
@@ -543,6 +543,10 @@ impl World {
         let log = self.git("log --all --format=%(trailers:key=Tlsa-Rotate-Step,valueonly)");
         log.lines().filter(|line| !line.trim().is_empty()).count()
     }
+}
+
+fn is_remembered_only(fact: &Event) -> bool {
+    matches!(fact, Event::SignatureSeen { .. } | Event::RisksSeen { .. })
 }
 
 fn collect(directory: &Path, prefix: &str, files: &mut BTreeMap<String, (u32, Vec<u8>)>) {

@@ -115,12 +115,15 @@ pub enum Deploy {
 impl CertificateConfig {
     /// Every host and port, hosts first.
     pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> + '_ {
-        self.hosts.iter().flat_map(|host| {
-            self.ports.iter().map(|&port| Endpoint {
-                host: host.clone(),
-                port,
-            })
+        self.places().map(|(host, port)| Endpoint {
+            host: host.to_owned(),
+            port,
         })
+    }
+
+    fn places(&self) -> impl Iterator<Item = (&str, u16)> {
+        let ports = |host| self.ports.iter().map(move |port| (host, *port));
+        self.hosts.iter().map(String::as_str).flat_map(ports)
     }
 }
 
@@ -361,7 +364,7 @@ pub(super) fn check_together(
     findings: &mut Findings<'_>,
 ) {
     let mut names = BTreeSet::new();
-    let mut owners: BTreeMap<Endpoint, usize> = BTreeMap::new();
+    let mut owners: BTreeMap<(&str, u16), usize> = BTreeMap::new();
     for (at, (line, certificate)) in certificates.iter().enumerate() {
         let name = &certificate.name;
         if !names.insert(name.to_ascii_lowercase()) {
@@ -370,11 +373,11 @@ pub(super) fn check_together(
                 format!("certificate {name} is there twice (case makes no difference)"),
             );
         }
-        for shared in certificate.endpoints() {
-            let first = *owners.entry(shared.clone()).or_insert(at);
+        for (host, port) in certificate.places() {
+            let first = *owners.entry((host, port)).or_insert(at);
             if first != at {
                 let owner = certificates.get(first).map_or("", |(_, other)| &other.name);
-                findings.wrong(*line, format!("certificate {name}: {shared} belongs to certificate {owner} already; an RSA and an ECDSA chain of one server are one certificate with two `live` entries"));
+                findings.wrong(*line, format!("certificate {name}: {host}:{port} belongs to certificate {owner} already; an RSA and an ECDSA chain of one server are one certificate with two `live` entries"));
             }
         }
         for host in &certificate.hosts {

@@ -101,28 +101,52 @@ pub(super) fn instant(text: &str) -> Option<Instant> {
     Some(Instant::from_unix(u64::try_from(parsed.timestamp()).ok()?))
 }
 
+/// A SHA-256 as lines carry it: in lower-case hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Digest([u8; 64]);
+
+impl Digest {
+    /// Of these octets.
+    pub(super) fn of(octets: &[u8]) -> Self {
+        Self::written(ring::digest::digest(&SHA256, octets))
+    }
+
+    fn written(digest: ring::digest::Digest) -> Self {
+        let mut digits = [0; 64];
+        HEXLOWER.encode_mut(digest.as_ref(), &mut digits);
+        Self(digits)
+    }
+
+    /// The digits.
+    pub(super) fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
 /// The line's octets with their own digest as the last field, so that the last line, which no other rests on, cannot be
 /// changed unseen either.
 pub(super) fn sealed(mut fields: Vec<u8>) -> Vec<u8> {
     fields.pop(); // the brace at the end
-    let own = digest(&fields);
-    fields.extend(format!(",\"digest\":\"{own}\"}}").into_bytes());
+    let own = Digest::of(&fields);
+    fields.extend([BEFORE_OWN, own.as_str().as_bytes(), AFTER_OWN].concat());
     fields
 }
 
+/// What stands before and after a line's own digest.
+const BEFORE_OWN: &[u8] = b",\"digest\":\"";
+const AFTER_OWN: &[u8] = b"\"}";
+
 /// The digest of a whole line, if it ends with the digest of what stands before that; its octets are read once.
-pub(super) fn intact(line: &[u8], own: &str) -> Option<String> {
-    let ending = format!(",\"digest\":\"{own}\"}}");
-    let fields = line.strip_suffix(ending.as_bytes())?;
+pub(super) fn intact(line: &[u8], own: &str) -> Option<Digest> {
+    let before_end = line.strip_suffix(AFTER_OWN)?;
+    let before_own = before_end.strip_suffix(own.as_bytes())?;
+    let fields = before_own.strip_suffix(BEFORE_OWN)?;
+    let ending = line.get(fields.len()..)?;
     let mut context = Context::new(&SHA256);
     context.update(fields);
-    let found = context.clone().finish();
-    context.update(ending.as_bytes());
-    (HEXLOWER.encode(found.as_ref()) == own).then(|| HEXLOWER.encode(context.finish().as_ref()))
-}
-
-pub(super) fn digest(line: &[u8]) -> String {
-    HEXLOWER.encode(ring::digest::digest(&SHA256, line).as_ref())
+    let found = Digest::written(context.clone().finish());
+    context.update(ending);
+    (found.as_str() == own).then(|| Digest::written(context.finish()))
 }
 
 /// Whether a last line looks as a crash leaves it: JSON that stops early, or blocks never written (zeros).

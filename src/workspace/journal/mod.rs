@@ -8,6 +8,7 @@
 
 mod error;
 mod line;
+mod octets;
 
 pub use error::{Corruption, JournalError};
 pub use line::{Entry, NotARotation, RotationId, VERSION};
@@ -16,7 +17,7 @@ use std::borrow::Cow;
 use super::durable;
 use super::lock::WorkspaceLock;
 use crate::rotation::timing::Instant;
-use line::{Line, Versioned, digest, instant, intact, is_cut_off, sealed};
+use line::{Digest, Line, Versioned, instant, intact, is_cut_off, sealed};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -50,7 +51,7 @@ pub struct Journal<E> {
     /// How many bytes of the file there are; none when the file is not there.
     length: Option<u64>,
     /// The digest of the last good line, pending ones included.
-    last: Option<String>,
+    last: Option<Digest>,
     /// Whole lines that are not on disk yet.
     pending: Vec<u8>,
 }
@@ -70,15 +71,7 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(journal),
             Err(e) => return Err(unreadable(e)),
         };
-        let length = file.metadata().map_or(0, |metadata| metadata.len());
-        let likely = usize::try_from(length.min(MAX_SIZE)).unwrap_or(0);
-        // Room for one octet more, by which the end is seen without asking for room.
-        let mut bytes = Vec::with_capacity(likely.saturating_add(1));
-        let limit = MAX_SIZE.saturating_add(1);
-        file.take(limit)
-            .read_to_end(&mut bytes)
-            .map_err(unreadable)?;
-        journal.take_up(&bytes)?;
+        octets::of(file, |bytes| journal.take_up(bytes)).map_err(unreadable)??;
         Ok(journal)
     }
 
@@ -112,11 +105,16 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
     }
 
     fn fold(&mut self, bytes: &[u8]) -> Result<(), JournalError> {
-        let mut pieces = bytes.split_inclusive(|&b| b == b'\n').peekable();
+        self.entries
+            .reserve(memchr::memchr_iter(b'\n', bytes).count());
+        let mut rest = bytes;
         let mut number = 0usize;
-        while let Some(piece) = pieces.next() {
+        while !rest.is_empty() {
+            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at.saturating_add(1));
+            let (piece, after) = rest.split_at(end);
+            rest = after;
             number = number.saturating_add(1);
-            let is_last = pieces.peek().is_none();
+            let is_last = rest.is_empty();
             let line = piece.strip_suffix(b"\n");
             let entry = match self.entry(line.unwrap_or(piece)) {
                 Err(Corruption::NotAnEntry(_)) if is_last && is_cut_off(piece.trim_ascii_end()) => {
@@ -137,9 +135,14 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
     }
 
     /// The entry that `line` holds, checked against those before it, and the line's digest.
-    fn entry(&self, line: &[u8]) -> Result<(Entry<E>, String), Corruption> {
+    fn entry(&self, line: &[u8]) -> Result<(Entry<E>, Digest), Corruption> {
         let octets = line;
-        let line = match serde_json::from_slice::<Line<'_, E>>(octets) {
+        // Text is looked at once for the whole line; what is none is refused where it stands.
+        let line = str::from_utf8(octets).map_or_else(
+            |_| serde_json::from_slice::<Line<'_, E>>(octets),
+            serde_json::from_str,
+        );
+        let line = match line {
             Ok(line) if line.version == VERSION => line,
             // Of another version other fields are no surprise: the version is what is wrong.
             read => {
@@ -162,7 +165,7 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
             let found = line.seq;
             return Err(Corruption::Gap { expected, found });
         }
-        if line.previous.as_deref() != self.last.as_deref() {
+        if line.previous.as_deref() != self.last.as_ref().map(Digest::as_str) {
             return Err(Corruption::BrokenChain);
         }
         let previous = self.entries.last().map(|e| e.at);
@@ -227,17 +230,18 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
                 what,
             })?;
         self.not_behind(now)?;
+        let last = self.last;
         let line = Line {
             version: VERSION,
             seq: self.entries.last().map_or(1, |e| e.seq.saturating_add(1)),
             at: now.to_string().into(),
             rotation: rotation.to_string().into(),
             event,
-            previous: self.last.clone().map(Cow::Owned),
+            previous: last.as_ref().map(|digest| digest.as_str().into()),
             digest: Cow::Borrowed(""),
         };
         let bytes = sealed(serde_json::to_vec(&line).map_err(JournalError::Event)?);
-        self.last = Some(digest(&bytes));
+        self.last = Some(Digest::of(&bytes));
         self.pending.extend(bytes);
         self.pending.push(b'\n');
         self.entries.push(Entry {

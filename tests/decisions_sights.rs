@@ -1,0 +1,280 @@
+//! What a step demands of the RRsets, which sights take an earlier fact back or are worth remembering, and deployments that are
+//! held or rest.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
+
+mod decision_support;
+
+use decision_support::{World, after, at, hours, mx, set};
+use std::collections::BTreeMap;
+use tlsa_rotate::rotation::blocker::Blocker;
+use tlsa_rotate::rotation::decide::{Action, decide};
+use tlsa_rotate::rotation::due::{Due, Release, Rest};
+use tlsa_rotate::rotation::emergency::Priority;
+use tlsa_rotate::rotation::observation::{Observation, Seen};
+use tlsa_rotate::rotation::policy::Policy;
+use tlsa_rotate::rotation::regress::{longer_signature, regression};
+use tlsa_rotate::rotation::requirement::Requirement;
+use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
+use tlsa_rotate::rotation::timing::Ttl;
+
+/// The rotation after these facts, all at one hour.
+fn then(rotation: Rotation, hour: u64, facts: &[Event]) -> Rotation {
+    let next = |rotation: Rotation, fact| apply(Some(&rotation), hours(hour), fact).unwrap();
+    facts.iter().fold(rotation, next)
+}
+
+fn resting(hour: Option<u64>) -> Policy {
+    let due = hour.map(|hour| Due {
+        at: hours(hour),
+        why: Release::Age,
+    });
+    Policy {
+        rest: Rest::Until(due),
+        ..Policy::default()
+    }
+}
+
+/// What git HEAD and the one server have at the first name.
+fn seen(head: &[u8], server: &[u8], presents: [u8; 3]) -> Observation {
+    let mut seen = World::of(server, presents).seen(60);
+    for held in seen.merged.values_mut() {
+        *held = Seen::Known(set(head));
+    }
+    seen
+}
+
+#[test]
+fn a_fact_is_taken_back_by_the_first_sight_that_contradicts_it_and_by_nothing_unknown() {
+    let deployed = at(Step::Deployed);
+    let silent = |mut seen: Observation| {
+        seen.merged
+            .values_mut()
+            .for_each(|head| *head = Seen::Unknown("?".into()));
+        let servers = seen.served.values_mut().flat_map(BTreeMap::values_mut);
+        servers.for_each(|server| *server = Seen::Unknown("?".into()));
+        seen
+    };
+    let table = [
+        ("both everywhere", seen(&[1, 2], &[1, 2], [2; 3]), None),
+        (
+            "HEAD lacks the old one",
+            seen(&[2], &[1, 2], [2; 3]),
+            Some("OldWithdrawn"),
+        ),
+        (
+            "a server lacks the old one",
+            seen(&[1, 2], &[2], [2; 3]),
+            Some("OldWithdrawn"),
+        ),
+        (
+            "HEAD lacks the incoming one",
+            seen(&[1], &[1, 2], [2; 3]),
+            Some("MergeReverted"),
+        ),
+        (
+            "a server lacks it",
+            seen(&[1, 2], &[1], [2; 3]),
+            Some("ServerRegressed"),
+        ),
+        (
+            "nobody answers",
+            silent(seen(&[1, 2], &[1, 2], [2; 3])),
+            None,
+        ),
+        (
+            "a host went back",
+            seen(&[1, 2], &[1, 2], [2, 1, 2]),
+            Some("HostRegressed"),
+        ),
+    ];
+    for (situation, seen, expected) in table {
+        let fact = regression(&deployed, &seen);
+        assert_eq!(fact.as_ref().map(Event::name), expected, "{situation}");
+    }
+    // The mark grows by what is seen above it, wherever a record enters or leaves, and in no other step.
+    let mut long = seen(&[1, 2], &[1, 2], [1; 3]);
+    for server in long.served.values_mut().flat_map(BTreeMap::values_mut) {
+        let Seen::Known(rrset) = server else { continue };
+        rrset.ttl = Ttl(3601);
+    }
+    for (step, grows) in [
+        (Step::Prepublishing, true),
+        (Step::Retiring, true),
+        (Step::Waiting, false),
+    ] {
+        let is_higher = |fact: &Event| matches!(fact, Event::HigherTtlSeen { ttl: Ttl(3601), .. });
+        assert_eq!(
+            regression(&at(step), &long).is_some_and(|f| is_higher(&f)),
+            grows,
+            "{step}"
+        );
+        assert_eq!(
+            regression(&at(step), &seen(&[1, 2], &[1, 2], [1; 3])),
+            None,
+            "{step}"
+        );
+    }
+}
+
+#[test]
+fn what_can_be_replayed_is_the_latest_signature_over_a_set_with_a_key_in_use() {
+    let latest = |rotation: &Rotation, zone: &[u8], until| {
+        let world = World {
+            signed_until: until,
+            ..World::of(zone, [1; 3])
+        };
+        longer_signature(rotation, &world.seen(60))
+    };
+    let (known, fact) = (hours(107), |until| Some(Event::SignatureSeen { until }));
+    let none = at(Step::Waiting);
+    let some = then(none.clone(), 60, &[Event::SignatureSeen { until: known }]);
+    assert_eq!(latest(&none, &[1, 2], 100), fact(known));
+    assert_eq!(latest(&none, &[2], 100), None, "it lists no key in use");
+    assert_eq!(latest(&some, &[1], 100), None, "it is known");
+    assert_eq!(latest(&some, &[1], 99), None, "a later one is known");
+    assert_eq!(latest(&some, &[1], 101), fact(hours(108)));
+}
+
+#[test]
+fn a_step_demands_what_must_be_there_and_what_must_not_and_leaves_the_rest_alone() {
+    let demanded = Requirement {
+        present: set(&[1, 2]),
+        absent: set(&[3]),
+    };
+    assert_eq!(demanded.applied_to(&set(&[1, 3, 9])), set(&[1, 2, 9]));
+    let table: [(&[u8], &[u8], &[u8]); 5] = [
+        (&[1, 2], &[], &[]),
+        (&[1, 2, 9], &[], &[]),
+        (&[1], &[2], &[]),
+        (&[1, 2, 3], &[], &[3]),
+        (&[3, 9], &[1, 2], &[3]),
+    ];
+    for (rrset, missing, unwanted) in table {
+        let rrset = set(rrset);
+        let met = missing.is_empty() && unwanted.is_empty();
+        assert_eq!(demanded.is_met_by(&rrset), met, "{rrset:?}");
+        assert!(demanded.missing_in(&rrset).eq(&set(missing)), "{rrset:?}");
+        assert!(demanded.unwanted_in(&rrset).eq(&set(unwanted)), "{rrset:?}");
+    }
+    let mut state = after(&[]);
+    state.staying = set(&[7]);
+    let declared = Event::EmergencyDeclared {
+        priority: Priority::Security,
+        reason: "stolen".into(),
+    };
+    let asked = Event::AbortRequested {
+        reason: "asked".into(),
+    };
+    let replaced = [declared, Event::ReplacementServed { ttl: Ttl(1) }];
+    let back = [asked, Event::WithdrawalDecided];
+    let table: [(&[Event], &[u8], &[u8]); 5] = [
+        (&[], &[1, 2, 7], &[]),
+        (&replaced[..1], &[2, 7], &[1]),
+        (&replaced, &[2, 7], &[1]),
+        (&back[..1], &[1, 2, 7], &[]),
+        (&back, &[1, 7], &[2]),
+    ];
+    for (facts, present, absent) in table {
+        let rotation = then(state.clone(), 60, facts);
+        let demanded = Requirement {
+            present: set(present),
+            absent: set(absent),
+        };
+        assert_eq!(rotation.requirement(), demanded, "{}", rotation.step);
+    }
+}
+
+#[test]
+fn a_held_deployment_goes_back_and_a_resting_one_waits() {
+    let rollback = Event::RollbackRequested {
+        reason: "it bounces".into(),
+    };
+    let held = then(at(Step::SwapOpen), 27, &[rollback]);
+    let decided = |rotation: &Rotation, zone: &[u8], presents, policy: &Policy| {
+        decide(
+            rotation,
+            hours(30),
+            &World::of(zone, presents).seen(30),
+            policy,
+        )
+    };
+    let hosts = |actions: &[Action]| -> (usize, usize) {
+        let mut found = (0, 0);
+        for action in actions {
+            match action {
+                Action::Deploy(hosts) => found.0 += hosts.len(),
+                Action::RollBack(hosts) => found.1 += hosts.len(),
+                _ => {}
+            }
+        }
+        found
+    };
+    let policy = Policy {
+        concurrent: None,
+        ..Policy::default()
+    };
+    let back = decided(&held, &[1, 2], [2, 1, 2], &policy);
+    assert_eq!(hosts(&back.actions), (0, 2), "two hosts have the new key");
+    assert_eq!(back.blockers.len(), 3, "each is named, and why: {back:?}");
+    let settled = decided(&held, &[1, 2], [1; 3], &policy);
+    assert_eq!(
+        (hosts(&settled.actions), settled.blockers.len()),
+        ((0, 0), 1)
+    );
+    let unsafe_now = decided(&held, &[2], [2; 3], &policy);
+    assert_eq!(
+        hosts(&unsafe_now.actions),
+        (0, 0),
+        "the old record is not there"
+    );
+
+    let open = at(Step::SwapOpen);
+    assert_eq!(
+        hosts(&decided(&open, &[1, 2], [1; 3], &policy).actions),
+        (3, 0)
+    );
+    for due in [None, Some(31)] {
+        let rest = Policy {
+            concurrent: None,
+            ..resting(due)
+        };
+        let rests = decided(&open, &[1, 2], [1; 3], &rest);
+        assert_eq!(
+            (rests.event, hosts(&rests.actions)),
+            (None, (0, 0)),
+            "{due:?}"
+        );
+        assert_eq!(rests.look_again_at, due.map(hours));
+        let already = decided(&open, &[1, 2], [2; 3], &rest);
+        let seen = Some(Event::HostsPresentedIncoming);
+        assert_eq!(already.event, seen, "somebody was faster");
+        let why = Release::Asked;
+        let released = then(open.clone(), 30, &[Event::DeploymentReleased { why }]);
+        let goes = decided(&released, &[1, 2], [1; 3], &rest);
+        assert_eq!(hosts(&goes.actions), (3, 0), "let go");
+        let waits_for_hosts = |why: &Blocker| matches!(why, Blocker::WrongKey { .. });
+        assert!(goes.blockers.iter().all(waits_for_hosts), "{goes:?}");
+    }
+    let due = decided(&open, &[1, 2], [1; 3], &resting(Some(30)));
+    let why = Release::Age;
+    assert_eq!(due.event, Some(Event::DeploymentReleased { why }));
+    // While it rests, a server that does not answer is said all the same.
+    let mut seen = World::of(&[1, 2], [1; 3]).seen(30);
+    for server in seen
+        .served
+        .get_mut(&mx(1).tlsa_name())
+        .unwrap()
+        .values_mut()
+    {
+        *server = Seen::Unknown("timed out".into());
+    }
+    let silent = decide(&open, hours(30), &seen, &resting(None));
+    assert_eq!(silent.blockers.len(), 2, "{silent:?}");
+}
