@@ -146,6 +146,36 @@ fn what_is_wrong_in_the_zone_is_told() {
 }
 
 #[test]
+fn a_zone_that_cannot_be_read_comes_with_the_way_out_of_its_own() {
+    let world = World::new(Publish::File);
+    let said = || {
+        let (out, ways) = (check(&world, 1, &[]).ends(3).stdout, "way out: ");
+        let (_, told) = out.split_once("the zone cannot be read: ").unwrap();
+        told.split_once(ways)
+            .unwrap()
+            .1
+            .lines()
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    let text = world.read(ZONE_FILE);
+    world.write(ZONE_FILE, &format!("{text}mx1 A not an address\n"));
+    let broken = said();
+    assert!(broken.contains("`tlsa-rotate zone check`"), "{broken}");
+    world.write(ZONE_FILE, &text);
+    let config = world.read("tlsa-rotate.toml");
+    let in_git = config.replace(
+        "publish = { file = true }",
+        "publish = { git = { branch = \"tlsa-rotate/{rotation}\" } }",
+    );
+    assert_ne!(in_git, config);
+    world.write("tlsa-rotate.toml", &in_git);
+    let without_git = said();
+    assert!(without_git.contains("`git init`"), "{without_git}");
+}
+
+#[test]
 fn servers_and_hosts_that_go_wrong_are_named() {
     let world = World::new(Publish::File);
     // A secondary that has stayed behind.

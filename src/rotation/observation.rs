@@ -184,8 +184,10 @@ impl Observation {
 
 impl TlsaName {
     /// From an absolute owner name as text; lower-cased.
-    pub fn new(absolute: &str) -> Self {
-        Self(absolute.to_ascii_lowercase())
+    pub fn new(absolute: impl Into<String>) -> Self {
+        let mut name = absolute.into();
+        name.make_ascii_lowercase();
+        Self(name)
     }
 
     /// The name as text.
@@ -197,9 +199,7 @@ impl TlsaName {
 impl Endpoint {
     /// The owner name of the TLSA RRset of this endpoint over TCP (RFC 6698 §3): `_25._tcp.<host>.`
     pub fn tlsa_name(&self) -> TlsaName {
-        let mut name = format!("_{}._tcp.{}.", self.port, self.host);
-        name.make_ascii_lowercase();
-        TlsaName(name)
+        TlsaName::new(format!("_{}._tcp.{}.", self.port, self.host))
     }
 }
 

@@ -34,6 +34,8 @@ pub(super) struct ZoneEvidence {
     pub(super) apex: Name,
     /// At git HEAD.
     pub(super) content: Seen<Zone>,
+    /// What can be done about content that cannot be read.
+    pub(super) way_out: String,
     /// TLSA RRsets and serials by server.
     pub(super) served: Served,
     /// Whether the names above TLSA records exist, by server.

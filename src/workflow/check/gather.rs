@@ -327,7 +327,11 @@ impl Place<'_> {
             apex: apex.clone(),
             content: match &self.head {
                 Ok(head) => Seen::Known(head.content.as_ref().clone()),
-                Err(why) => Seen::Unknown(why.clone()),
+                Err(why) => Seen::Unknown(why.to_string()),
+            },
+            way_out: match &self.head {
+                Ok(_) => String::new(),
+                Err(why) => why.hints().join("; "),
             },
             served,
             existence,

@@ -34,7 +34,7 @@ const POLICY: Duration = Duration::from_secs(30);
 /// One zone as git holds it.
 pub(super) struct Place<'w> {
     pub(super) zone: &'w ZoneConfig,
-    pub(super) head: Result<Head, String>,
+    pub(super) head: Result<Head, WorkflowError>,
 }
 
 /// What is looked at.
@@ -83,7 +83,7 @@ impl<'w> Scope<'w> {
         let mut places: Vec<Place<'w>> = Vec::new();
         let mut domains = BTreeMap::new();
         for zone in &config.zones {
-            let head = head::head(workspace, zone, now).map_err(|e| e.to_string());
+            let head = head::head(workspace, zone, now);
             let mut concerns = names.iter().any(|name| lies_in(workspace, zone, name));
             if let Ok(head) = &head {
                 for (domain, exchanges) in mail::exchanges(&head.content) {

@@ -21,7 +21,7 @@ pub(super) fn answers(evidence: &Evidence) -> Vec<Finding> {
                     format!("the zone cannot be read: {why}"),
                 )
                 .by("RFC 1035 §5")
-                .remedy("`tlsa-rotate zone check` names the place"),
+                .remedy(zone.way_out.clone()),
             );
         }
         if let Some(why) = &zone.unasked {

@@ -16,6 +16,7 @@ fn evidence(soa: &str, change: impl Fn(&mut ZoneEvidence)) -> Evidence {
     let text = format!("$TTL 60\n@ SOA ns1 h 1 {soa}\n@ NS ns1\nns1 A 192.0.2.1\n");
     let mut zone = ZoneEvidence {
         content: Seen::Known(Zone::parse(text.as_bytes(), Some(&apex)).unwrap()),
+        way_out: String::new(),
         apex,
         served: Served::default(),
         existence: BTreeMap::new(),

@@ -16,6 +16,7 @@ fn evidence(change: impl Fn(&mut ZoneEvidence)) -> Evidence {
     let apex = Name::parse(b"example.com.", None).unwrap();
     let mut zone = ZoneEvidence {
         content: Seen::Known(Zone::empty(apex.clone())),
+        way_out: String::new(),
         apex,
         served: Served::default(),
         existence: BTreeMap::new(),
