@@ -178,8 +178,8 @@ fn two_certificates(line: &str, zone: impl Fn(String) -> String) -> World {
             table("other", second, two)
         )
     };
-    let live = |root: &Path| vec![live_key(root)];
-    let world = World::shaped(Publish::Current, config, live, |text, _| zone(text));
+    let in_use = |root: &Path| vec![live_key(root)];
+    let world = World::shaped(Publish::Current, config, in_use, |text, _| zone(text));
     world.start(BEGIN).ends(0);
     world.run(BEGIN, &["start", "other"]).ends(0);
     for hour in [0, 1, 2] {
@@ -193,7 +193,7 @@ fn two_certificates(line: &str, zone: impl Fn(String) -> String) -> World {
 fn two_certificates_of_one_mx_set_take_turns() {
     let without_mx = |text: String| {
         let lines = text.lines().filter(|line| !line.contains("IN MX"));
-        lines.map(|line| format!("{line}\n")).collect()
+        lines.fold(String::new(), |text, line| text + line + "\n")
     };
     in_turns(&two_certificates("", |text| text));
     // Of a domain that somebody else keeps, the configuration alone says whose hosts it uses.
