@@ -15,6 +15,7 @@ mod serve_support;
 mod workspace_support;
 
 use engine_support::{at, ports, serial};
+use path_support::World;
 use rustix::io::{FdFlags, fcntl_setfd};
 use serve_support::{APEX, Peer, dig, stdout_of, until};
 use std::fs;
@@ -176,6 +177,41 @@ fn a_hang_up_brings_the_configuration_that_is_there_and_keeps_the_old_one_where_
     assert!(!transfers());
     hang_up(&before);
     until("as at first", transfers);
+}
+
+/// The files that a command put in their places, in order, by the names at their ends.
+fn put_in_place(world: &World, arguments: &[&str]) -> Vec<String> {
+    let trace = world.path("trace");
+    let done = Command::new("strace")
+        .args(["-f", "-e", "trace=/^rename", "-o"])
+        .arg(&trace)
+        .arg(PROGRAM)
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{done:?}");
+    let told = fs::read_to_string(trace).unwrap();
+    // The name that a file gets is the last text of its line.
+    let got = told.lines().filter_map(|line| line.rsplit('"').nth(1));
+    got.map(|path| path.rsplit('/').next().unwrap().to_owned())
+        .collect()
+}
+
+/// A server that waits for the file looks at once when it is there; with no seal yet it would verify all of it.
+#[test]
+fn a_seal_is_there_before_the_file_that_it_speaks_for() {
+    let world = workspace("");
+    let path = |name: &str| world.path(name).to_str().unwrap().to_owned();
+    let (zone, keys, out) = (path("example.com.zone"), path("keys"), path("other.signed"));
+    let whole = [
+        "zone", "sign", &zone, "--origin", APEX, "--keys", &keys, "--output", &out,
+    ];
+    let next = [&whole[..], &["--previous", &out]].concat();
+    for arguments in [&whole[..], &next] {
+        let put = put_in_place(&world, arguments);
+        assert_eq!(put, ["other.signed.seal", "other.signed"], "{arguments:?}");
+        edit(&world, 2);
+    }
 }
 
 #[test]
