@@ -265,8 +265,38 @@ fn a_trust_anchor_is_presented_above_the_leaf_or_stands_whole_in_the_record() {
     for (record, expected) in table {
         assert_eq!(told(&record, &[HOST]), expected, "{}", record.short());
     }
+    // A leaf has issued nothing, whatever its key has signed.
+    bench.issued("under", HOST, "leaf", "basicConstraints=CA:FALSE", "20");
+    let under = [certificate(&bench, "under"), leaf.clone()];
+    let (rules, now) = (judge::Rules::Smtp, under[0].not_before());
+    let judged = judge::judge(&[record(leaf, 2, 1, 1)], &under, &[HOST], now, rules);
+    let said = judged.records[0].1.to_string();
+    assert!(
+        said.ends_with("`CN=some.name.example` is not a CA certificate"),
+        "{said}"
+    );
     let other = told(&record(sub, 2, 1, 1), &["mx9.example.com"]);
     assert_eq!(other, "the leaf is issued for other names");
     let either = told(&record(sub, 2, 1, 1), &["mx9.example.com", HOST]);
     assert_eq!(either, "matches", "any reference name");
+}
+
+#[test]
+fn a_root_of_the_same_name_is_not_the_one_that_the_path_ends_at() {
+    let bench = Bench::new();
+    let all = chain(&bench);
+    bench.key("namesake", "p256");
+    bench.openssl(
+        "req -x509 -key namesake.key -out namesake.pem -days 300 -subj /CN=root \
+         -addext basicConstraints=critical,CA:TRUE",
+    );
+    let roots = [all[2].clone(), certificate(&bench, "namesake")];
+    let judged = |record: Association| {
+        let rules = judge::Rules::Pkix { roots: &roots };
+        let now = all[0].not_before() + Span::hours(1);
+        judge::judge(&[record], &all[..2], &[HOST], now, rules).verdict
+    };
+    let (root, namesake) = (record(&roots[0], 0, 1, 1), record(&roots[1], 0, 1, 1));
+    assert_eq!(judged(root.clone()), judge::Verdict::Verified(root));
+    assert_eq!(judged(namesake), judge::Verdict::Refused);
 }

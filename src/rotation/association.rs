@@ -142,8 +142,7 @@ impl FromStr for Association {
                 .ok_or_else(refused)
         };
         let (usage, selector, matching) = (number()?, number()?, number()?);
-        let most = text.len() / 2;
-        let data = from_hex(words.flat_map(str::chars), most)
+        let data = from_hex(words.flat_map(str::chars))
             .filter(|d| !d.is_empty())
             .ok_or_else(refused)?;
         Ok(Self {
@@ -155,8 +154,9 @@ impl FromStr for Association {
     }
 }
 
-fn from_hex(mut digits: impl Iterator<Item = char>, most: usize) -> Option<Vec<u8>> {
-    let mut octets = Vec::with_capacity(most);
+fn from_hex(mut digits: impl Iterator<Item = char>) -> Option<Vec<u8>> {
+    // Nearly all are of SHA-256.
+    let mut octets = Vec::with_capacity(32);
     let mut half = None;
     digits.try_for_each(|digit| {
         let low = digit.to_digit(16)?;
@@ -240,8 +240,13 @@ mod tests {
         let one: Association = "3 1 1 00FF".parse().unwrap();
         assert_eq!(one.to_string(), "3 1 1 00ff");
         assert_eq!("3 1 1 00 ff".parse(), Ok(one), "hex may be split by blanks");
+        let wanted =
+            "expected usage, selector, matching type and hex digits, such as `3 1 1 0123…`";
         for bad in ["", "3 1 1", "3 1 1 0", "3 1 1 0g", "256 1 1 00", "3 1 00"] {
-            assert!(bad.parse::<Association>().is_err(), "{bad}");
+            let refused = bad.parse::<Association>().unwrap_err().to_string();
+            assert_eq!(refused, format!("`{bad}` is not TLSA data: {wanted}"));
         }
+        let number = serde_json::from_str::<Association>("5").unwrap_err();
+        assert!(number.to_string().contains("expected a string"), "{number}");
     }
 }
