@@ -147,7 +147,7 @@ pub async fn see(
         for name in names {
             let answer = tlsa.get(name).cloned();
             let answer = answer.unwrap_or_else(|| Seen::Unknown(LOST.to_owned()));
-            served.note(TlsaName::new(&name.to_string()), authority.clone(), answer);
+            served.note(TlsaName::new(name.to_string()), authority.clone(), answer);
         }
     }
     served.findings.extend(stale(&served.serials));

@@ -144,7 +144,7 @@ pub(super) fn tlsa(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<Answe
         let target = target.and_then(|rdata| Name::split_wire(&rdata.0).ok());
         let (target, _) = target.ok_or_else(|| format!("the alias at {name} cannot be read"))?;
         return Ok(Answer::Alias(ServedAlias {
-            target: TlsaName::new(&target.to_string()),
+            target: TlsaName::new(target.to_string()),
             ttl: signed.rrset.ttl,
             signature: window_of(&signed, reply, name, judge)?,
         }));

@@ -370,7 +370,7 @@ fn subject<'a>(
     for draft in drafts {
         for name in names_in(context.workspace, draft.zone, context.state) {
             let rrset = head::associations(&draft.head.content, &name);
-            now.insert(TlsaName::new(&name.to_string()), rrset);
+            now.insert(TlsaName::new(name.to_string()), rrset);
         }
         let serials = draft.edited.serial.map(|serial| (serial.from, serial.to));
         let zone = draft.zone.name.to_string();

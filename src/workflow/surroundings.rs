@@ -87,7 +87,7 @@ pub(super) fn ttl_at(head: &Head, name: &Name) -> Ttl {
 pub(super) fn alias(head: &Head, name: &Name) -> Option<TlsaName> {
     let cname = head.content.rrset(name, Rtype::CNAME)?;
     let (target, _) = Name::split_wire(&cname.rdatas.first()?.0).ok()?;
-    Some(TlsaName::new(&target.to_string()))
+    Some(TlsaName::new(target.to_string()))
 }
 
 fn zone_of<'w>(
