@@ -110,8 +110,13 @@ fn what_ails_a_server_is_told_by_its_name() {
     );
     let nobody = evidence(SOA, |zone| zone.unasked = Some("why".into()));
     assert_eq!(said(&answers(&nobody)), "servers person needed");
-    let unread = evidence(SOA, |zone| zone.content = unknown());
-    assert_eq!(said(&answers(&unread)), "zone person needed");
+    let unread = evidence(SOA, |zone| {
+        zone.content = unknown();
+        zone.way_out = "read it".into();
+    });
+    let found = answers(&unread);
+    assert_eq!(said(&found), "zone person needed");
+    assert_eq!(found[0].remedy, "read it");
 }
 
 #[test]
