@@ -1,5 +1,5 @@
-//! Keys as the DANE room reads them: how strong one is and when two are one, private keys that contradict themselves, and the
-//! parameters of an association.
+//! Keys as the DANE room reads them: how strong one is and when two are one, private keys that contradict themselves, what files
+//! are told apart by, and the parameters of an association.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,7 +15,7 @@ use dane_support::Bench;
 use tlsa_rotate::dane::association::{self, Parameters};
 use tlsa_rotate::dane::certificate::Certificate;
 use tlsa_rotate::dane::key::{KeyError, PublicKey, Strength};
-use tlsa_rotate::dane::subject;
+use tlsa_rotate::dane::subject::{self, SubjectError};
 use tlsa_rotate::rotation::association::{Association, Combination};
 use tlsa_rotate::rotation::observation::KeyAlgorithm;
 
@@ -223,4 +223,34 @@ fn parameters_are_those_that_are_assigned_and_a_digest_of_nothing_is_known() {
     };
     assert!(nothing(1, b"") && nothing(2, b""));
     assert!(!nothing(1, b"x") && !nothing(0, b"x"));
+}
+
+#[test]
+fn files_are_told_apart_by_what_they_begin_with() {
+    let bench = Bench::new();
+    bench.self_signed("one", "p256", HOST);
+    bench.root("stranger");
+    let refused = |octets: &[u8]| subject::read(octets).unwrap_err();
+    // The largest file that is read, and one octet more.
+    let mut padded = bench.read("one.pem");
+    padded.resize(subject::MAX_OCTETS, b'\n');
+    assert_eq!(subject::read(&padded).unwrap().len(), 1);
+    padded.push(b'\n');
+    assert_eq!(refused(&padded), SubjectError::TooLarge);
+    // Text that begins as a DER sequence does is no certificate that was cut off.
+    assert_eq!(refused(b"0 is no certificate"), SubjectError::Garbage);
+    let cut = &bench.openssl("x509 -in one.pem -outform DER")[..100];
+    assert!(matches!(refused(cut), SubjectError::Truncated { .. }));
+    let versioned = |version| element(0x30, &[element(2, &[version]), element(0x30, &[])].concat());
+    assert_eq!(refused(&versioned(3)), SubjectError::Pkcs12);
+    assert_eq!(refused(&versioned(1)), SubjectError::OtherDer);
+    let pkcs7 = bench.openssl("crl2pkcs7 -nocrl -certfile one.pem -outform DER");
+    assert_eq!(refused(&pkcs7), SubjectError::Pkcs7);
+    let trusted = bench.openssl("x509 -in one.pem -trustout -addtrust serverAuth");
+    assert!(trusted.starts_with(b"-----BEGIN TRUSTED CERTIFICATE-----"));
+    let read = subject::read_chain(&trusted).unwrap();
+    assert_eq!(read[0].der(), certificate(&bench, "one").der());
+    // A CA's certificate behind a leaf that it has not issued begins a chain of its own.
+    let both = [bench.read("one.pem"), bench.read("stranger.pem")].concat();
+    assert_eq!(subject::read(&both).unwrap().len(), 2);
 }

@@ -292,3 +292,13 @@ fn spans_are_counted_in_seconds_and_signature_windows_by_what_both_leave_open() 
         "it is over"
     );
 }
+
+#[test]
+fn a_step_belongs_to_one_of_seven_chapters_and_says_what_is_so() {
+    let numbers = Step::ALL.map(|step| step.chapter().map_or(0, |chapter| chapter.number));
+    let ahead = [1, 2, 3, 3, 4, 5, 6, 7, 7];
+    assert_eq!(numbers[..9], ahead);
+    assert_eq!(numbers[9..], [0; 8], "ends, emergencies and ways back");
+    let verified = "every host presents an incoming key; the soak is under way";
+    assert_eq!(Step::Deployed.sentence(), verified);
+}

@@ -133,6 +133,14 @@ mod tests {
     }
 
     #[test]
+    fn lengths_have_at_most_four_octets_and_tags_are_told_of_eight_elements() {
+        let (element, rest) = split(&[0x30, 0x84, 0, 0, 0, 1, 7, 9]).unwrap();
+        assert_eq!((element.contents, rest), (&[7][..], &[9][..]));
+        assert_eq!(tags(&[tag::NULL, 0].repeat(9)), [tag::NULL; 8]);
+        assert_eq!(tags(&[tag::NULL, 0, tag::OID]), [tag::NULL]);
+    }
+
+    #[test]
     fn broken_elements_are_refused() {
         let table: [(&[u8], NoElement, &str); 6] = [
             (&[], NoElement::Truncated { missing: 2 }, "nothing"),

@@ -139,6 +139,8 @@ mod tests {
             (found[1].octets.as_slice(), found[1].encrypted),
             (&[4][..], true)
         );
+        let clear = b"-----BEGIN K-----\nProc-Type: 4,MIC-CLEAR\n\nBA==\n-----END K-----";
+        assert!(!blocks(clear).unwrap()[0].encrypted);
     }
 
     #[test]
