@@ -88,8 +88,13 @@ impl Home {
     }
 
     fn commit_here(&self, contents: &str) -> Result<Outcome, GitError> {
-        self.repository()
-            .commit(&self.change(contents), message("publish"), Target::Current)
+        let repository = self.repository();
+        let base = &repository.head()?.commit;
+        repository.commit(
+            &self.change(contents),
+            message("publish"),
+            Target::Current { base },
+        )
     }
 
     fn propose(&self, contents: &str, step: &str) -> Result<Outcome, GitError> {
@@ -180,8 +185,9 @@ fn a_file_that_git_has_never_seen_is_committed_too_and_forgotten_when_a_hook_ref
     }];
     home.hook("pre-commit", "echo no such zone >&2; exit 1");
     let commit = || {
-        home.repository()
-            .commit(&change, message("publish"), Target::Current)
+        let repository = home.repository();
+        let base = &repository.head()?.commit;
+        repository.commit(&change, message("publish"), Target::Current { base })
     };
     let error = refusal(commit());
     assert!(error.to_string().ends_with("no such zone"), "{error}");
@@ -581,8 +587,9 @@ fn stage() {
         generated: false,
     }];
     let scratch = root.join(".git/scratch");
+    let base = repository.head().unwrap().commit;
     let target = match std::env::var(STAGE).unwrap().as_str() {
-        "current" => Target::Current,
+        "current" => Target::Current { base: &base },
         _ => Target::Branch {
             name: BRANCH,
             base: "HEAD",

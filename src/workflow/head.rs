@@ -122,7 +122,7 @@ impl Upstream {
     /// Where a commit goes that nobody reviews.
     pub(super) fn direct<'a>(&'a self, base: &'a str, scratch: &'a Path) -> Target<'a> {
         match &self.remote {
-            None => Target::Current,
+            None => Target::Current { base },
             Some((remote, branch)) => Target::Upstream {
                 remote,
                 branch,

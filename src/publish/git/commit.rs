@@ -38,7 +38,10 @@ pub struct Message<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target<'a> {
     /// Onto the branch that is checked out.
-    Current,
+    Current {
+        /// The commit that the changes were made from: HEAD must not have moved since.
+        base: &'a str,
+    },
     /// Onto a branch of its own.
     Branch {
         /// Its name, without `refs/heads/`.
@@ -100,7 +103,7 @@ impl Repository {
     ) -> Result<Outcome, GitError> {
         let head = self.head()?;
         match target {
-            Target::Current => {
+            Target::Current { base } => {
                 let todo = self.missing_in(&head.commit, changes)?;
                 if todo.is_empty() {
                     return Ok(Outcome::Unchanged {
@@ -113,7 +116,7 @@ impl Repository {
                     });
                 }
                 self.ready()?;
-                let commit = self.commit_here(&head.commit, &todo, message)?;
+                let commit = self.commit_here(base, &todo, message)?;
                 Ok(Outcome::Committed { commit })
             }
             Target::Branch {
@@ -201,6 +204,11 @@ impl Repository {
         for change in changes {
             before.push(self.ours_to_write(change)?);
         }
+        // Asked last: the files are as in this commit, and not as in one that somebody has made since.
+        let head = self.head()?.commit;
+        if head != base {
+            return Err(moved(base, head));
+        }
         let mut done = self.write_and_commit(changes, message);
         // A git that outlived a killed run can have been faster with the same commit.
         if done.is_err() && self.holds("HEAD", changes).is_ok() {
@@ -227,7 +235,52 @@ impl Repository {
         done?;
         let commit = self.head()?.commit;
         self.holds(&commit, changes)?;
+        let parent = self.resolve(&format!("{commit}^"))?;
+        if parent != base {
+            self.undoes_nothing(&commit, &parent, base, changes)?;
+        }
         Ok(commit)
+    }
+
+    /// git has no condition on what a commit follows: whoever committed one of these files in the moment in which it was
+    /// written has been undone. Our commit is taken back then, if it is the last one still.
+    fn undoes_nothing(
+        &self,
+        commit: &str,
+        parent: &str,
+        base: &str,
+        changes: &[&Change],
+    ) -> Result<(), GitError> {
+        let mut was = Vec::new();
+        for change in changes {
+            was.push(self.file_at(parent, &change.path)?);
+        }
+        let mut undone = false;
+        for (change, was) in changes.iter().zip(&was) {
+            let is_ours = was.as_ref() == Some(&change.contents);
+            undone |= !is_ours && *was != self.file_at(base, &change.path)?;
+        }
+        if !undone {
+            return Ok(());
+        }
+        let back = self.ask(["update-ref", "HEAD", parent, commit])?;
+        succeeded("take back a commit that came too late", back)?;
+        for (change, was) in changes.iter().zip(was) {
+            match was {
+                Some(contents) => {
+                    durable::replace(&change.path, &contents)?;
+                }
+                None => durable::remove(&change.path)?,
+            }
+        }
+        let paths = changes.iter().map(|change| self.relative(&change.path));
+        let paths: Vec<PathBuf> = paths.collect::<Result<_, _>>()?;
+        let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+        succeeded(
+            "forget files",
+            self.ask_about(["reset", "--quiet"], &paths)?,
+        )?;
+        Err(moved(base, parent.to_owned()))
     }
 
     /// What a file is before it is written, if it may be: as in HEAD, or written by a run that was killed before its
@@ -297,6 +350,11 @@ impl Repository {
             }),
         }
     }
+}
+
+fn moved(base: &str, head: String) -> GitError {
+    let base = base.to_owned();
+    GitError::HeadMoved { base, head }
 }
 
 /// What a file was before it was written.

@@ -152,6 +152,14 @@ pub enum GitError {
         /// What git said.
         said: String,
     },
+    /// Somebody committed while a change was being prepared.
+    #[error("git HEAD is {head} now, and no longer {base}, from which the change was made")]
+    HeadMoved {
+        /// The commit that the change was made from.
+        base: String,
+        /// What HEAD is.
+        head: String,
+    },
     /// No commit of that name.
     #[error("`{revision}` names no commit")]
     NoCommit {
@@ -227,6 +235,7 @@ impl GitError {
             ),
             Self::BranchCheckedOut { .. } => "check out another branch there, then run again".to_owned(),
             Self::BranchMoved { .. } => "run again: the proposal is built on what is there now".to_owned(),
+            Self::HeadMoved { .. } => "run again: the change is made from what is there now".to_owned(),
             Self::NoCommit { .. } => "fetch it first, and name a branch, a tag or a commit".to_owned(),
             Self::NotFetched { remote, .. } => format!("see that git reaches it without asking anything: git fetch {remote}"),
             Self::NoUpstream { remote, branch } => format!("push it once (git push {remote} {branch}), check out the branch that changes are merged into, or name it: git remote set-head {remote} main"),
@@ -241,7 +250,9 @@ impl GitError {
     pub const fn is_overtaken(&self) -> bool {
         matches!(
             self,
-            Self::PushRefused { moved: true, .. } | Self::BranchMoved { .. }
+            Self::PushRefused { moved: true, .. }
+                | Self::BranchMoved { .. }
+                | Self::HeadMoved { .. }
         )
     }
 
