@@ -209,6 +209,7 @@ fn normal_form(sample: &Sample) -> Result<&'static str, String> {
 }
 
 #[test]
+#[ignore = "long: scripts/test runs it"]
 fn the_normal_form_of_any_master_file_means_the_same_to_bind() {
     let Some(root) = root() else {
         println!("no corpus: scripts/corpus fetches it");

