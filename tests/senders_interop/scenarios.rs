@@ -297,6 +297,14 @@ pub fn all(pki: &Pki) -> Vec<Scenario> {
         "RFC 7671 §8: the peer picks one of the two",
     );
     simple(
+        "one-address-no-starttls",
+        &[postfix("A"), postfix("none")],
+        &[ee(a)],
+        AtRisk,
+        DoesNotJudge,
+        "RFC 7672 §2.2: the peer picks one of the two",
+    );
+    simple(
         "older-wrong",
         &[SPLIT],
         &[ee(a)],
