@@ -39,6 +39,30 @@ impl Chance {
 mod tests {
     use super::*;
 
+    /// The numbers that others publish for this seed.
+    #[test]
+    fn it_is_splitmix64() {
+        let mut chance = Chance(1_234_567);
+        let expected = [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+            4_593_380_528_125_082_431,
+            16_408_922_859_458_223_821,
+        ];
+        assert_eq!(expected.map(|_| chance.next()), expected);
+    }
+
+    #[test]
+    fn so_many_of_a_hundred_are_true() {
+        let of_ten_thousand = |percent: u64| {
+            let mut chance = Chance::of(3, 4);
+            (0..10_000).filter(|_| chance.percent(percent)).count()
+        };
+        assert_eq!((of_ten_thousand(0), of_ten_thousand(100)), (0, 10_000));
+        assert!((2_700..3_300).contains(&of_ten_thousand(30)));
+    }
+
     #[test]
     fn numbers_stay_below_their_bound_and_are_spread() {
         let mut chance = Chance::of(1, 2);
