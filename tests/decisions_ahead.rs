@@ -12,23 +12,18 @@
 
 mod decision_support;
 
-use decision_support::{World, after, at, hours, key, mx, set};
+use decision_support::{World, after, at, hours, key, mx, resting, set, then};
 use std::collections::BTreeMap;
 use tlsa_rotate::rotation::deadline::deadlines;
-use tlsa_rotate::rotation::due::{Due, Release, Rest};
+use tlsa_rotate::rotation::due::Release;
 use tlsa_rotate::rotation::emergency::Priority;
 use tlsa_rotate::rotation::expiry::Expiry;
 use tlsa_rotate::rotation::exposure::Exposure;
 use tlsa_rotate::rotation::policy::Policy;
-use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
+use tlsa_rotate::rotation::step::{Event, Rotation, Step};
 use tlsa_rotate::rotation::timeline::{Timeline, look_ahead};
 use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
 use tlsa_rotate::rotation::wait::{end_at_earliest, swap_at_earliest};
-
-fn then(rotation: Rotation, hour: u64, facts: &[Event]) -> Rotation {
-    let next = |rotation: Rotation, fact| apply(Some(&rotation), hours(hour), fact).unwrap();
-    facts.iter().fold(rotation, next)
-}
 
 fn abort() -> Event {
     let reason = "asked".into();
@@ -44,17 +39,6 @@ fn security() -> Event {
     Event::EmergencyDeclared {
         priority: Priority::Security,
         reason: "stolen".into(),
-    }
-}
-
-fn resting(hour: Option<u64>) -> Policy {
-    let due = hour.map(|hour| Due {
-        at: hours(hour),
-        why: Release::Age,
-    });
-    Policy {
-        rest: Rest::Until(due),
-        ..Policy::default()
     }
 }
 

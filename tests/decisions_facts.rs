@@ -11,7 +11,7 @@
 
 mod decision_support;
 
-use decision_support::{World, at, hours, key, mx, set};
+use decision_support::{World, at, hours, key, mx, set, then};
 use std::collections::{BTreeMap, BTreeSet};
 use tlsa_rotate::rotation::alarm::{Risk, Trouble};
 use tlsa_rotate::rotation::decide::decide;
@@ -47,12 +47,6 @@ fn declared(priority: Priority) -> Event {
 
 fn reinstated() -> Event {
     Event::ReinstatementServed { ttl: Ttl(60) }
-}
-
-/// The rotation after these facts, all at one hour.
-fn then(rotation: Rotation, hour: u64, facts: &[Event]) -> Rotation {
-    let next = |rotation: Rotation, fact| apply(Some(&rotation), hours(hour), fact).unwrap();
-    facts.iter().fold(rotation, next)
 }
 
 /// Why the rotation does not take the fact.

@@ -11,35 +11,18 @@
 
 mod decision_support;
 
-use decision_support::{World, after, at, hours, mx, set};
+use decision_support::{World, after, at, hours, mx, resting, set, then};
 use std::collections::BTreeMap;
 use tlsa_rotate::rotation::blocker::Blocker;
 use tlsa_rotate::rotation::decide::{Action, decide};
-use tlsa_rotate::rotation::due::{Due, Release, Rest};
+use tlsa_rotate::rotation::due::Release;
 use tlsa_rotate::rotation::emergency::Priority;
 use tlsa_rotate::rotation::observation::{Observation, Seen};
 use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::regress::{longer_signature, regression};
 use tlsa_rotate::rotation::requirement::Requirement;
-use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
+use tlsa_rotate::rotation::step::{Event, Rotation, Step};
 use tlsa_rotate::rotation::timing::Ttl;
-
-/// The rotation after these facts, all at one hour.
-fn then(rotation: Rotation, hour: u64, facts: &[Event]) -> Rotation {
-    let next = |rotation: Rotation, fact| apply(Some(&rotation), hours(hour), fact).unwrap();
-    facts.iter().fold(rotation, next)
-}
-
-fn resting(hour: Option<u64>) -> Policy {
-    let due = hour.map(|hour| Due {
-        at: hours(hour),
-        why: Release::Age,
-    });
-    Policy {
-        rest: Rest::Until(due),
-        ..Policy::default()
-    }
-}
 
 /// What git HEAD and the one server have at the first name.
 fn seen(head: &[u8], server: &[u8], presents: [u8; 3]) -> Observation {

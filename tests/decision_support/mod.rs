@@ -1,11 +1,14 @@
 //! A rotation of one key on three hosts at each step, and the world that a run sees of it: what the decision tests share.
+#![allow(dead_code)] // each test file uses its part
 
 use std::collections::{BTreeMap, BTreeSet};
 use tlsa_rotate::rotation::association::Association;
+use tlsa_rotate::rotation::due::{Due, Release, Rest};
 use tlsa_rotate::rotation::observation::{
     Authority, Endpoint, KeyAlgorithm, Observation, Offer, Presented, Seen, ServedRrset,
     SignatureWindow,
 };
+use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
 use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
 use tlsa_rotate::rotation::witness::Witness;
@@ -29,6 +32,24 @@ pub(crate) fn mx(number: u8) -> Endpoint {
 
 pub(crate) fn hours(n: u64) -> Instant {
     Instant::from_unix(START) + Span::hours(n)
+}
+
+/// The rotation after these facts, all at one hour.
+pub(crate) fn then(rotation: Rotation, hour: u64, facts: &[Event]) -> Rotation {
+    let next = |rotation: Rotation, fact| apply(Some(&rotation), hours(hour), fact).unwrap();
+    facts.iter().fold(rotation, next)
+}
+
+/// A policy of rest, until the due date at this hour if there is one.
+pub(crate) fn resting(hour: Option<u64>) -> Policy {
+    let due = hour.map(|hour| Due {
+        at: hours(hour),
+        why: Release::Age,
+    });
+    Policy {
+        rest: Rest::Until(due),
+        ..Policy::default()
+    }
 }
 
 /// Three hosts, one key; TTL one hour. The rotation after the events of `way`, each at its hour.
