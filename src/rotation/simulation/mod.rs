@@ -244,4 +244,34 @@ mod tests {
         assert_eq!(whole, parts);
         assert_ne!(whole, tally(&scenario, &ways, 0..300, 6));
     }
+
+    #[test]
+    fn each_way_is_told_with_its_own_mails_and_several_worlds_add_up() {
+        let scenario = scenario(&[3600, 3600], 2);
+        let mut ways = vec![machine(&scenario, 7).unwrap()];
+        ways.extend(naive(&scenario, 7));
+        let tallies = tally(&scenario, &ways, 0..500, 7);
+        let told = rehearse(&scenario, 0..500, 7).unwrap();
+        assert_eq!(told.len(), ways.len());
+        for ((outcome, way), tally) in told.iter().zip(&ways).zip(tallies) {
+            assert_eq!((outcome.name, outcome.tally), (way.name, tally));
+            assert_eq!(outcome.took, Span::seconds(way.took()));
+        }
+        let other = rehearse(&scenario, 0..500, 8).unwrap();
+        let (one, two) = (&told[0], &other[0]);
+        assert_ne!(one.took, two.took, "other luck");
+        for (first, second) in [(one, two), (two, one)] {
+            let mut both = first.clone();
+            both.take_in(second);
+            assert_eq!(both.took, one.took.max(two.took));
+            assert_eq!(both.tally.mails, one.tally.mails + two.tally.mails);
+        }
+    }
+
+    #[test]
+    fn no_cache_keeps_anything_for_more_than_a_week() {
+        let longest = |ttl| scenario(&[60, ttl], 1).longest_cached();
+        assert_eq!(longest(604_799), 604_799);
+        assert_eq!(longest(604_801), 604_800);
+    }
 }
