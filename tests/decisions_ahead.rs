@@ -147,11 +147,9 @@ fn a_plan_knows_keys_that_stay_and_says_what_would_stop_it() {
         "{stopped}"
     );
     // Steps that need a key are taken as done at once, with a certificate that lasts a day longer than it must.
-    let started = Rotation {
-        step: Step::Started,
-        incoming: set(&[]),
-        ..after(&[])
-    };
+    let mut started = after(&[]);
+    started.step = Step::Started;
+    started.incoming = set(&[]);
     let timeline = look_ahead(&started, hours(0), &policy, &set(&[2])).unwrap();
     let made = Event::KeyAdmitted {
         not_after: hours(25 + 24 + 24),
@@ -191,10 +189,8 @@ fn the_earliest_swap_and_end_count_what_still_lies_ahead() {
     }
     let open = at(Step::SwapOpen);
     for (due, released, swap) in [(200, false, 200), (20, false, 30), (200, true, 30)] {
-        let rotation = Rotation {
-            released,
-            ..open.clone()
-        };
+        let mut rotation = open.clone();
+        rotation.released = released;
         let found = swap_at_earliest(&rotation, hours(30), &resting(Some(due)));
         assert_eq!(found, hours(swap), "due {due}, released {released}");
     }

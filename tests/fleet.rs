@@ -11,12 +11,16 @@
 mod rotation_support;
 
 use rotation_support::{BEGIN, HOSTS, Publish, SIGNED, World, ZONE_FILE, hours};
+use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tlsa_rotate::workspace::config::Config;
 
 /// Three certificates more than the one that there is, each of a host of its own, and more that rest.
 fn fleet(resting: usize) -> World {
@@ -249,4 +253,35 @@ fn the_servers_of_a_zone_are_asked_once_for_all_rotations_in_it() {
             .map(|host| ((format!("_25._tcp.{host}."), TLSA), 1)),
     );
     assert_eq!(*asked.lock().unwrap(), expected);
+}
+
+/// What reading a configuration with a zone for each of `count` certificates costs this thread, in seconds.
+fn reading(count: usize) -> f64 {
+    let mut text = String::new();
+    for number in 0..count {
+        let _ = write!(
+            text,
+            "[[zone]]\nname = \"example{number}.com\"\nfile = \"{number}.zone\"\nsign = {{ keys = \"keys\" }}\n[[certificate]]\nname = \"mail{number}\"\nhosts = [\"mx.example{number}.com\"]\nlive = {{ certificate = \"live.pem\" }}\n"
+        );
+    }
+    let now = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap();
+    let once = |_| {
+        let began = now();
+        let config = Config::parse(&text, Path::new("/")).unwrap();
+        let spent = now().checked_sub(began).unwrap();
+        assert_eq!(config.certificates.len(), count);
+        spent.as_secs_f64()
+    };
+    (0..5).map(once).fold(f64::INFINITY, f64::min)
+}
+
+#[test]
+fn a_configuration_costs_as_much_for_each_zone_however_many_there_are() {
+    // Ten times as many cost ten times as much, and more for caches that they do not fit in; if each were held against each
+    // other it would be a hundred times.
+    let growth = reading(5_000) / reading(500);
+    assert!(
+        growth < 25.0,
+        "{growth:.1} times as much for ten times as many"
+    );
 }

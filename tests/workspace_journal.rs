@@ -94,7 +94,7 @@ impl Home {
 
 fn id(number: u32) -> RotationId {
     RotationId {
-        certificate: "mail".to_owned(),
+        certificate: "mail".into(),
         number,
     }
 }
@@ -429,7 +429,7 @@ fn a_misplaced_entry_or_a_journal_read_before_another_run_wrote_is_refused() {
     let mut first = home.read().unwrap();
     let mut second = home.read().unwrap();
     let foreign = RotationId {
-        certificate: "web".to_owned(),
+        certificate: "web".into(),
         number: 2,
     };
     for (rotation, expected) in [

@@ -4,7 +4,7 @@ use crate::rotation::association::Association;
 use crate::rotation::due::Release;
 use crate::rotation::emergency::Priority;
 use crate::rotation::observation::{Authority, Endpoint, TlsaName};
-use crate::rotation::step::{Event, Rotation, Step, apply};
+use crate::rotation::step::{Event, Step, apply};
 use crate::rotation::timing::{Instant, Ttl};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -31,11 +31,8 @@ pub fn mermaid() -> String {
 
 fn target(from: Step, event: &Event) -> Option<Step> {
     let now = Instant::from_unix(0);
-    let started = apply(None, now, &sample_start()).ok()?;
-    let rotation = Rotation {
-        step: from,
-        ..started
-    };
+    let mut rotation = apply(None, now, &sample_start()).ok()?;
+    rotation.step = from;
     apply(Some(&rotation), now, event)
         .ok()
         .map(|after| after.step)

@@ -142,7 +142,7 @@ impl FromStr for Association {
                 .ok_or_else(refused)
         };
         let (usage, selector, matching) = (number()?, number()?, number()?);
-        let data = from_hex(words.flat_map(str::chars))
+        let data = from_hex(words.flat_map(str::bytes))
             .filter(|d| !d.is_empty())
             .ok_or_else(refused)?;
         Ok(Self {
@@ -154,15 +154,15 @@ impl FromStr for Association {
     }
 }
 
-fn from_hex(mut digits: impl Iterator<Item = char>) -> Option<Vec<u8>> {
+fn from_hex(mut digits: impl Iterator<Item = u8>) -> Option<Vec<u8>> {
     // Nearly all are of SHA-256.
     let mut octets = Vec::with_capacity(32);
     let mut half = None;
     digits.try_for_each(|digit| {
-        let low = digit.to_digit(16)?;
+        let low = u8::try_from(char::from(digit).to_digit(16)?).ok()?;
         match half.take() {
             None => half = Some(low << 4),
-            Some(high) => octets.push(u8::try_from(high | low).ok()?),
+            Some(high) => octets.push(high | low),
         }
         Some(())
     })?;

@@ -25,7 +25,7 @@ pub struct Lost {
 pub fn lost(rotation: &Rotation) -> Vec<Lost> {
     let mut found = Vec::new();
     for name in rotation.names() {
-        let base = rotation.base.get(&name).cloned().unwrap_or_default();
+        let base = rotation.base.get(name).cloned().unwrap_or_default();
         let mut by_combination: BTreeMap<Combination, BTreeSet<Association>> = BTreeMap::new();
         for record in base.iter().filter(|record| record.is_usable_for_smtp()) {
             let records = by_combination.entry(record.parameters()).or_default();
@@ -34,7 +34,7 @@ pub fn lost(rotation: &Rotation) -> Vec<Lost> {
         for (combination, mut records) in by_combination {
             let comes = |record: &&Association| record.parameters() == combination;
             records.extend(rotation.incoming.iter().filter(comes).cloned());
-            found.extend(lost_of(rotation, &name, combination, &records));
+            found.extend(lost_of(rotation, name, combination, &records));
         }
     }
     found

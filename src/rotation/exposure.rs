@@ -7,6 +7,7 @@ use super::observation::{Endpoint, Observation, Offer, Seen, Source, TlsaName};
 use super::step::{Rotation, Step};
 use super::timing::Instant;
 use super::wait;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -58,9 +59,9 @@ impl Exposure {
     pub fn of_caches(rotation: &Rotation, now: Instant) -> Self {
         let mut exposure = Self::default();
         for name in rotation.names() {
-            let base = rotation.base.get(&name).cloned().unwrap_or_default();
-            for rrset in cacheable(rotation, &base, now) {
-                exposure.may_be_cached(&name, &rrset, || Holder::Step(rotation.step));
+            let base = rotation.base.get(name).unwrap_or(&EMPTY);
+            for rrset in cacheable(rotation, base, now) {
+                exposure.may_be_cached(name, rrset, || Holder::Step(rotation.step));
             }
         }
         exposure
@@ -71,7 +72,7 @@ impl Exposure {
         let mut exposure = Self::of_caches(rotation, now);
         for name in rotation.names() {
             for chain in presentable(rotation) {
-                exposure.may_be_presented(&name, chain, Presenter::Step(rotation.step));
+                exposure.may_be_presented(name, chain, Presenter::Step(rotation.step));
             }
         }
         exposure
@@ -82,7 +83,7 @@ impl Exposure {
         let mut exposure = Self::default();
         for name in rotation.names() {
             for chain in rotation.chains(&rotation.current) {
-                exposure.may_be_presented(&name, chain, Presenter::Step(rotation.step));
+                exposure.may_be_presented(name, chain, Presenter::Step(rotation.step));
             }
         }
         exposure
@@ -92,14 +93,15 @@ impl Exposure {
     #[must_use]
     pub fn with_seen(mut self, rotation: &Rotation, observation: &Observation) -> Self {
         for name in rotation.names() {
-            for (authority, seen) in observation.served.get(&name).into_iter().flatten() {
+            for (authority, seen) in observation.served.get(name).into_iter().flatten() {
                 if let Seen::Known(rrset) = seen {
                     let holder = || Holder::Server(authority.to_string());
-                    self.may_be_cached(&name, &rrset.associations, holder);
+                    self.may_be_cached(name, Cow::Borrowed(&rrset.associations), holder);
                 }
             }
-            if let Some(Seen::Known(rrset)) = observation.merged.get(&name) {
-                self.may_be_cached(&name, rrset, || Holder::Head(observation.source_of(&name)));
+            if let Some(Seen::Known(rrset)) = observation.merged.get(name) {
+                let holder = || Holder::Head(observation.source_of(name));
+                self.may_be_cached(name, Cow::Borrowed(rrset), holder);
             }
         }
         for endpoint in &rotation.endpoints {
@@ -126,15 +128,15 @@ impl Exposure {
     fn may_be_cached(
         &mut self,
         name: &TlsaName,
-        rrset: &BTreeSet<Association>,
+        rrset: Cow<'_, BTreeSet<Association>>,
         holder: impl FnOnce() -> Holder,
     ) {
         if let Some(rrsets) = self.caches.get_mut(name) {
-            if !rrsets.contains_key(rrset) {
-                rrsets.insert(rrset.clone(), holder());
+            if !rrsets.contains_key(&*rrset) {
+                rrsets.insert(rrset.into_owned(), holder());
             }
         } else {
-            let rrsets = BTreeMap::from([(rrset.clone(), holder())]);
+            let rrsets = BTreeMap::from([(rrset.into_owned(), holder())]);
             self.caches.insert(name.clone(), rrsets);
         }
     }
@@ -149,39 +151,43 @@ impl Exposure {
     }
 }
 
+/// The RRset of a name that had none.
+static EMPTY: BTreeSet<Association> = BTreeSet::new();
+
 /// The versions of one RRset that a cache may hold in this step.
-fn cacheable(
-    rotation: &Rotation,
-    base: &BTreeSet<Association>,
+fn cacheable<'r>(
+    rotation: &'r Rotation,
+    base: &'r BTreeSet<Association>,
     now: Instant,
-) -> Vec<BTreeSet<Association>> {
-    let both: BTreeSet<_> = base
-        .iter()
-        .chain(&rotation.current)
-        .chain(&rotation.staying)
-        .chain(&rotation.incoming)
-        .cloned()
-        .collect();
-    let wanted = rotation.requirement().applied_to(&both);
-    let without_old = both.difference(&rotation.current).cloned().collect();
+) -> Vec<Cow<'r, BTreeSet<Association>>> {
+    let before = || Cow::Borrowed(base);
+    let both = || {
+        let kept = base.iter().chain(&rotation.current);
+        let all = kept.chain(&rotation.staying).chain(&rotation.incoming);
+        Cow::Owned(all.cloned().collect())
+    };
+    let wanted = || Cow::Owned(rotation.requirement().applied_to(&both()));
+    let without_old = || Cow::Owned(both().difference(&rotation.current).cloned().collect());
     let ran_out = rotation
         .published
         .is_some_and(|published| now >= wait::caches_empty_of_base(rotation, published));
     match rotation.step {
-        Step::Started | Step::Generated | Step::Hashed => vec![base.clone()],
-        Step::Prepublishing => vec![base.clone(), both],
+        Step::Started | Step::Generated | Step::Hashed => vec![before()],
+        Step::Prepublishing => vec![before(), both()],
         Step::Waiting | Step::SwapOpen | Step::Deployed | Step::Verified | Step::RollingBack => {
             if ran_out {
-                vec![both]
+                vec![both()]
             } else {
-                vec![base.clone(), both]
+                vec![before(), both()]
             }
         }
-        Step::Reinstated if ran_out => vec![both],
-        Step::Reinstating | Step::Reinstated => vec![both, without_old],
-        Step::Replaced if ran_out => vec![wanted],
-        Step::Replacing | Step::Replaced => vec![base.clone(), both, wanted],
-        Step::Retiring | Step::Retired | Step::Aborted | Step::Withdrawing => vec![both, wanted],
+        Step::Reinstated if ran_out => vec![both()],
+        Step::Reinstating | Step::Reinstated => vec![both(), without_old()],
+        Step::Replaced if ran_out => vec![wanted()],
+        Step::Replacing | Step::Replaced => vec![before(), both(), wanted()],
+        Step::Retiring | Step::Retired | Step::Aborted | Step::Withdrawing => {
+            vec![both(), wanted()]
+        }
     }
 }
 

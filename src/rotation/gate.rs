@@ -27,14 +27,14 @@ pub fn merged(
 ) -> Vec<Blocker> {
     let mut blockers = Vec::new();
     for name in rotation.names() {
-        let source = observation.source_of(&name);
-        match observation.merged.get(&name) {
+        let source = observation.source_of(name);
+        match observation.merged.get(name) {
             None => blockers.push(Blocker::NothingObserved {
                 what: format!("{name} {}", source.located()),
             }),
             Some(Seen::Unknown(why)) => {
                 blockers.push(Blocker::MergedUnknown {
-                    name,
+                    name: name.clone(),
                     source,
                     why: why.clone(),
                 });
@@ -43,7 +43,7 @@ pub fn merged(
                 blockers.push(Blocker::NotMerged {
                     missing: requirement.missing_in(rrset).cloned().collect(),
                     unwanted: requirement.unwanted_in(rrset).cloned().collect(),
-                    name,
+                    name: name.clone(),
                     source,
                 });
             }
@@ -64,7 +64,7 @@ pub fn served(
     let mut blockers = Vec::new();
     let mut ttl = Ttl(0);
     for name in rotation.names() {
-        let servers = observation.served.get(&name).into_iter().flatten();
+        let servers = observation.served.get(name).into_iter().flatten();
         let mut asked = false;
         for (authority, seen) in servers {
             asked = true;
@@ -77,7 +77,7 @@ pub fn served(
                 Seen::Known(rrset) => {
                     ttl = ttl.max(rrset.ttl);
                     blockers.extend(server_meets(
-                        &name,
+                        name,
                         authority,
                         rrset,
                         requirement,

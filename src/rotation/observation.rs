@@ -199,7 +199,9 @@ impl TlsaName {
 impl Endpoint {
     /// The owner name of the TLSA RRset of this endpoint over TCP (RFC 6698 §3): `_25._tcp.<host>.`
     pub fn tlsa_name(&self) -> TlsaName {
-        TlsaName::new(format!("_{}._tcp.{}.", self.port, self.host))
+        // Asked for at every look: written without the machinery of formats.
+        let labels = ["_", &self.port.to_string(), "._tcp.", &self.host, "."];
+        TlsaName::new(labels.concat())
     }
 }
 

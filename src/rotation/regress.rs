@@ -31,10 +31,10 @@ pub fn regression(rotation: &Rotation, observation: &Observation) -> Option<Even
 /// of the keys may have been served under that TTL between two runs; and the full one makes the wait as long anyway.
 fn higher_ttl(rotation: &Rotation, observation: &Observation) -> Option<Event> {
     for name in rotation.names() {
-        let mark = rotation.ttl_old.get(&name).copied().unwrap_or_default();
+        let mark = rotation.ttl_old.get(name).copied().unwrap_or_default();
         for seen in observation
             .served
-            .get(&name)
+            .get(name)
             .into_iter()
             .flat_map(|s| s.values())
         {
@@ -42,7 +42,7 @@ fn higher_ttl(rotation: &Rotation, observation: &Observation) -> Option<Event> {
                 && rrset.ttl > mark
             {
                 return Some(Event::HigherTtlSeen {
-                    name,
+                    name: name.clone(),
                     ttl: rrset.ttl,
                 });
             }
@@ -67,15 +67,15 @@ fn lost_publication(rotation: &Rotation, observation: &Observation, lost: Lost) 
         Lost::Incoming => !rotation.incoming.is_subset(rrset),
     };
     for name in rotation.names() {
-        if matches!(observation.merged.get(&name), Some(Seen::Known(rrset)) if unfit(rrset)) {
-            return Some(Event::MergeReverted { name });
+        if matches!(observation.merged.get(name), Some(Seen::Known(rrset)) if unfit(rrset)) {
+            return Some(Event::MergeReverted { name: name.clone() });
         }
-        for (authority, seen) in observation.served.get(&name).into_iter().flatten() {
+        for (authority, seen) in observation.served.get(name).into_iter().flatten() {
             if let Seen::Known(rrset) = seen
                 && unfit(&rrset.associations)
             {
                 return Some(Event::ServerRegressed {
-                    name,
+                    name: name.clone(),
                     authority: authority.clone(),
                 });
             }
@@ -87,8 +87,8 @@ fn lost_publication(rotation: &Rotation, observation: &Observation, lost: Lost) 
 /// Every host has the incoming key, and an old association left the zone by another hand: going back is no longer safe at
 /// once, and must not be believed to be.
 fn old_withdrawn(rotation: &Rotation, observation: &Observation) -> Option<Event> {
-    let lacks_old = |name: &TlsaName| {
-        let merged = match observation.merged.get(name) {
+    let lacks_old = |name: &&TlsaName| {
+        let merged = match observation.merged.get(*name) {
             Some(Seen::Known(rrset)) => !rotation.current.is_subset(rrset),
             _ => false,
         };
@@ -103,8 +103,8 @@ fn old_withdrawn(rotation: &Rotation, observation: &Observation) -> Option<Event
         });
         merged || rrsets.any(|rrset| !rotation.current.is_subset(rrset))
     };
-    let name = rotation.names().into_iter().find(lacks_old)?;
-    Some(Event::OldWithdrawn { name })
+    let name = rotation.names().iter().find(lacks_old)?;
+    Some(Event::OldWithdrawn { name: name.clone() })
 }
 
 fn host_back_on_old_key(rotation: &Rotation, observation: &Observation) -> Option<Event> {

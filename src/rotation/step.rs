@@ -68,6 +68,8 @@ pub struct Rotation {
     pub started: Instant,
     /// Every host and port that presents the certificate.
     pub endpoints: BTreeSet<Endpoint>,
+    /// What [`Self::names`] says: it follows from `endpoints` and `aliases`, and every gate asks for it.
+    names: BTreeSet<TlsaName>,
     /// The TLSA RRset of each name as the rotation found it.
     pub base: BTreeMap<TlsaName, BTreeSet<Association>>,
     /// The high-water mark of the TTL of each name's RRset without the incoming associations (`TTL_old`).
@@ -175,6 +177,7 @@ impl Rotation {
                 self.base.clone_from(base);
                 self.staying.clone_from(staying);
                 self.satisfied.clone_from(satisfied);
+                self.names = names_of(&self.endpoints, &self.aliases);
             }
             Event::HigherTtlSeen { name, ttl } => {
                 let mark = self.ttl_old.entry(name.clone()).or_default();
@@ -256,6 +259,7 @@ fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str> {
         since: at,
         started: at,
         endpoints: endpoints.clone(),
+        names: names_of(endpoints, &BTreeMap::new()),
         base: base.clone(),
         ttl_old: ttl.clone(),
         current: current.clone(),
@@ -272,6 +276,18 @@ fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str> {
         signed_until: None,
         risks: BTreeMap::new(),
     })
+}
+
+fn names_of(
+    endpoints: &BTreeSet<Endpoint>,
+    aliases: &BTreeMap<TlsaName, TlsaName>,
+) -> BTreeSet<TlsaName> {
+    endpoints.iter().map(|one| name_of(one, aliases)).collect()
+}
+
+fn name_of(endpoint: &Endpoint, aliases: &BTreeMap<TlsaName, TlsaName>) -> TlsaName {
+    let own = endpoint.tlsa_name();
+    aliases.get(&own).cloned().unwrap_or(own)
 }
 
 fn fits_as_incoming(
@@ -312,15 +328,13 @@ fn fits_as_staying(
 impl Rotation {
     /// The names that the TLSA RRsets of the rotation lie at: one for each endpoint (RFC 6698 §3), less where several are
     /// aliases of one (RFC 7671 §6).
-    pub fn names(&self) -> BTreeSet<TlsaName> {
-        let endpoints = self.endpoints.iter();
-        endpoints.map(|endpoint| self.name_of(endpoint)).collect()
+    pub fn names(&self) -> &BTreeSet<TlsaName> {
+        &self.names
     }
 
     /// The name that the TLSA RRset of one endpoint lies at.
     pub fn name_of(&self, endpoint: &Endpoint) -> TlsaName {
-        let own = endpoint.tlsa_name();
-        self.aliases.get(&own).cloned().unwrap_or(own)
+        name_of(endpoint, &self.aliases)
     }
 
     /// The chains of the keys among these associations, with all that each is known to satisfy.
@@ -339,9 +353,18 @@ impl Rotation {
 
     /// What the present step demands of every TLSA RRset (review rule R2: both until retired or aborted).
     pub fn requirement(&self) -> Requirement {
+        self.requirement_in(self.step)
+    }
+
+    /// What `step` demands, wherever the rotation is.
+    pub fn requirement_in(&self, step: Step) -> Requirement {
         let (current, incoming, staying) = (&self.current, &self.incoming, &self.staying);
         let with_staying = |keys: &BTreeSet<Association>| keys.union(staying).cloned().collect();
-        match self.step {
+        let all = || {
+            let keys = current.iter().chain(incoming).chain(staying);
+            keys.cloned().collect()
+        };
+        match step {
             Step::Started | Step::Generated | Step::Hashed => Requirement {
                 present: with_staying(current),
                 absent: BTreeSet::new(),
@@ -354,7 +377,7 @@ impl Rotation {
             | Step::Reinstating
             | Step::Reinstated
             | Step::RollingBack => Requirement {
-                present: with_staying(&(current | incoming)),
+                present: all(),
                 absent: BTreeSet::new(),
             },
             Step::Retiring | Step::Retired | Step::Replacing | Step::Replaced => Requirement {

@@ -128,7 +128,7 @@ fn ideal_world(state: &Rotation, now: Instant, policy: &Policy) -> Observation {
     let (mut merged, mut served, mut presented) =
         (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for name in state.names() {
-        let base = state.base.get(&name).cloned().unwrap_or_default();
+        let base = state.base.get(name).cloned().unwrap_or_default();
         let both: BTreeSet<_> = base
             .iter()
             .chain(&state.current)
@@ -145,7 +145,7 @@ fn ideal_world(state: &Rotation, now: Instant, policy: &Policy) -> Observation {
         };
         let rrset = ServedRrset {
             associations: associations.clone(),
-            ttl: state.ttl_old.get(&name).copied().unwrap_or_default(),
+            ttl: state.ttl_old.get(name).copied().unwrap_or_default(),
             signature: SignatureWindow {
                 inception: now - Span::hours(1),
                 expiration: until,
@@ -154,7 +154,7 @@ fn ideal_world(state: &Rotation, now: Instant, policy: &Policy) -> Observation {
         };
         merged.insert(name.clone(), Seen::Known(associations));
         served.insert(
-            name,
+            name.clone(),
             BTreeMap::from([(Authority("the ideal server".into()), Seen::Known(rrset))]),
         );
     }

@@ -131,7 +131,7 @@ impl<'w> Case<'w> {
     pub(super) fn next_id(&self) -> RotationId {
         let last = self.rotation.as_ref().map_or(0, |(id, _)| id.number);
         RotationId {
-            certificate: self.certificate.name.clone(),
+            certificate: self.certificate.name.as_str().into(),
             number: last.saturating_add(1),
         }
     }

@@ -28,7 +28,7 @@ pub(super) fn deadlines(
     now: Instant,
 ) -> Result<Vec<Expiry>, WorkflowError> {
     let mut deadlines = Vec::new();
-    for zone in head::zones_of(workspace, &state.names()) {
+    for zone in head::zones_of(workspace, state.names()) {
         deadlines.extend(of_signatures(
             workspace, zone, state, policy, timeline, now,
         )?);

@@ -72,9 +72,9 @@ impl Rotations {
 /// Where the TLSA RRsets of a rotation lie.
 fn places<'c>(
     config: &'c Config,
-    rotation: &Rotation,
-) -> impl Iterator<Item = ((TlsaName, Name), &'c ZoneConfig)> {
-    let names = rotation.names().into_iter();
+    rotation: &'c Rotation,
+) -> impl Iterator<Item = ((&'c TlsaName, Name), &'c ZoneConfig)> {
+    let names = rotation.names().iter();
     names.filter_map(|tlsa| {
         let name = Name::parse(tlsa.as_str().as_bytes(), None).ok()?;
         let zone = config.zone_of(&name)?;
@@ -173,7 +173,7 @@ impl<'w> Known<'w> {
                     .filter(|(_, place)| place.name == zone.name);
                 let breach = here.find_map(|((tlsa, name), _)| {
                     let rrset = head::associations(&head.content, &name);
-                    publication_breaks(rotation, now, (&tlsa, &rrset), &head::source(zone))
+                    publication_breaks(rotation, now, (tlsa, &rrset), &head::source(zone))
                 })?;
                 Some((id.clone(), breach))
             });

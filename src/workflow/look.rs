@@ -187,8 +187,8 @@ fn places<'w>(
 ) -> Vec<Place<'w>> {
     let workspace = heads.workspace;
     let mut places: Vec<Place<'w>> = Vec::new();
-    let aliases = rotation.aliases.keys().cloned();
-    for tlsa in rotation.names().into_iter().chain(aliases) {
+    let aliases = rotation.aliases.keys();
+    for tlsa in rotation.names().iter().chain(aliases) {
         let Ok(name) = Name::parse(tlsa.as_str().as_bytes(), None) else {
             notes.push(format!("`{tlsa}` is not a domain name"));
             continue;
@@ -198,12 +198,12 @@ fn places<'w>(
             continue;
         };
         if let Some(place) = places.iter_mut().find(|place| place.zone.name == zone.name) {
-            place.names.push((tlsa, name));
+            place.names.push((tlsa.clone(), name));
         } else {
             let head = heads.get(zone).map_err(|e| e.to_string());
             places.push(Place {
                 zone,
-                names: vec![(tlsa, name)],
+                names: vec![(tlsa.clone(), name)],
                 head,
             });
         }

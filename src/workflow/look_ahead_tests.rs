@@ -91,10 +91,8 @@ fn no_gate_passes_on_what_is_no_longer_fresh() {
     assert!(counts(&both, &state, Duration::ZERO), "seen just now");
     assert!(counts(&both, &state, FRESH), "still fresh");
     assert!(!counts(&both, &state, late), "the gate would pass on it");
-    let other = Rotation {
-        step: Step::Waiting,
-        ..state.clone()
-    };
+    let mut other = state.clone();
+    other.step = Step::Waiting;
     assert!(!counts(&both, &other, Duration::ZERO), "it has moved on");
     assert!(
         counts(&key(1), &state, late),

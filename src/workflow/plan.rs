@@ -152,16 +152,8 @@ fn previews(
     state: &Rotation,
     now: Instant,
 ) -> Result<[String; 2], WorkflowError> {
-    let publish = Rotation {
-        step: Step::Prepublishing,
-        ..state.clone()
-    }
-    .requirement();
-    let retire = Rotation {
-        step: Step::Retiring,
-        ..state.clone()
-    }
-    .requirement();
+    let publish = state.requirement_in(Step::Prepublishing);
+    let retire = state.requirement_in(Step::Retiring);
     let ahead = |requirement: &Requirement, after: Option<&Requirement>| {
         let wanted = state.step <= Step::Retiring;
         if wanted {
@@ -180,7 +172,7 @@ fn previews(
 
 fn authorities(workspace: &Workspace, state: &Rotation, now: Instant) -> Vec<Authority> {
     let mut authorities = Vec::new();
-    for zone in head::zones_of(workspace, &state.names()) {
+    for zone in head::zones_of(workspace, state.names()) {
         let head = head::head(workspace, zone, now).ok();
         for server in look::servers(zone, head.as_ref()).unwrap_or_default() {
             let authority = server.authority();

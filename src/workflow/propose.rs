@@ -67,7 +67,7 @@ pub(super) fn propose(
     let mut proposed = Vec::new();
     let mut bundles: Vec<Bundle<'_>> = Vec::new();
     let (workspace, state, now) = (context.workspace, context.state, heads.now);
-    for zone in head::zones_of(workspace, &state.names()) {
+    for zone in head::zones_of(workspace, state.names()) {
         let names = names_in(workspace, zone, state);
         if changes(&heads.get(zone)?.content, &names, requirement).is_empty() {
             continue;
@@ -147,7 +147,7 @@ pub(super) fn retract(
         Step::Replacing | Step::Replaced => &[Purpose::Publish],
         _ => return Ok(deeds),
     };
-    for zone in head::zones_of(workspace, &state.names()) {
+    for zone in head::zones_of(workspace, state.names()) {
         let Some(branch) = zone.publication.branch(&id.to_string()) else {
             continue;
         };
@@ -181,7 +181,7 @@ pub(super) fn preview(
     now: Instant,
 ) -> Result<String, WorkflowError> {
     let mut text = String::new();
-    for zone in head::zones_of(workspace, &state.names()) {
+    for zone in head::zones_of(workspace, state.names()) {
         let mut head = head::head(workspace, zone, now)?;
         if let Some(after) = after {
             let names = names_in(workspace, zone, state);

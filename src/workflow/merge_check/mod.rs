@@ -138,7 +138,7 @@ impl Request<'_> {
         self.serials(&before, &after, verdict);
         for (id, state) in verdict.upheld.clone() {
             for name in state.names() {
-                self.rrset(&id, &state, &name, (&before, &after), verdict);
+                self.rrset(&id, &state, name, (&before, &after), verdict);
             }
         }
         proposed::judge(self, &before, verdict)
@@ -182,13 +182,13 @@ impl Request<'_> {
         tree: &Tree,
         verdict: &mut Verdict,
     ) -> Result<BTreeMap<Name, Head>, WorkflowError> {
-        let names: Vec<TlsaName> = verdict
+        let names: Vec<&TlsaName> = verdict
             .upheld
             .iter()
             .flat_map(|(_, state)| state.names())
             .collect();
         let needed = |zone: &&ZoneConfig| {
-            let of_rotation = |name| {
+            let of_rotation = |name: &&TlsaName| {
                 tree.zone_of(name)
                     .is_some_and(|home| home.name == zone.name)
             };

@@ -42,7 +42,7 @@ pub(super) fn judge(
     let requirement = claim.state.requirement();
     let workspace = &request.base.workspace;
     let mut known = BTreeSet::new();
-    for zone in head::zones_of(workspace, &claim.state.names()) {
+    for zone in head::zones_of(workspace, claim.state.names()) {
         let Some(head) = before.get(&zone.name).cloned().map(Arc::new) else {
             continue;
         };

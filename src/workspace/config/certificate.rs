@@ -4,13 +4,12 @@ use super::document::{Findings, Located, Section};
 use super::next_key::{self, GeneratedKey, NextKey};
 use super::policy::{Patience, read_policy};
 use super::witness::{MtaSts, read_mta_sts, read_tlsrpt};
-use super::zone::ZoneConfig;
-use super::{POLICY, command_of, domain_name};
+use super::{Config, POLICY, command_of, domain_name};
 use crate::rotation::due::Cadence;
 use crate::rotation::observation::Endpoint;
 use crate::rotation::policy::Policy;
 use crate::zone::name::Name;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -357,15 +356,13 @@ fn read_addresses<'t>(
     addresses
 }
 
-/// What no certificate can see alone: names, hosts and ports that two of them claim, and hosts in no zone.
-pub(super) fn check_together(
-    certificates: &[(usize, CertificateConfig)],
-    zones: &[(usize, ZoneConfig)],
-    findings: &mut Findings<'_>,
-) {
-    let mut names = BTreeSet::new();
-    let mut owners: BTreeMap<(&str, u16), usize> = BTreeMap::new();
-    for (at, (line, certificate)) in certificates.iter().enumerate() {
+/// What no certificate can see alone: names, hosts and ports that two of them claim, and hosts in no zone. `lines` are those
+/// that the certificates stand on.
+pub(super) fn check_together(config: &Config, lines: &[usize], findings: &mut Findings<'_>) {
+    let certificates = &config.certificates;
+    let mut names = HashSet::new();
+    let mut owners: HashMap<(&str, u16), usize> = HashMap::new();
+    for (at, (line, certificate)) in lines.iter().zip(certificates).enumerate() {
         let name = &certificate.name;
         if !names.insert(name.to_ascii_lowercase()) {
             findings.wrong(
@@ -376,14 +373,13 @@ pub(super) fn check_together(
         for (host, port) in certificate.places() {
             let first = *owners.entry((host, port)).or_insert(at);
             if first != at {
-                let owner = certificates.get(first).map_or("", |(_, other)| &other.name);
+                let owner = certificates.get(first).map_or("", |other| &other.name);
                 findings.wrong(*line, format!("certificate {name}: {host}:{port} belongs to certificate {owner} already; an RSA and an ECDSA chain of one server are one certificate with two `live` entries"));
             }
         }
         for host in &certificate.hosts {
             let owner = Name::parse(host.as_bytes(), Some(&Name::root())).ok();
-            let lies_in = |zone: &Name| owner.as_ref().is_some_and(|h| h.is_at_or_below(zone));
-            if !zones.iter().any(|(_, zone)| lies_in(&zone.name)) {
+            if owner.and_then(|owner| config.zone_of(&owner)).is_none() {
                 findings.wrong(*line, format!("certificate {name}: {host} lies in none of the zones here; its TLSA records need one"));
             }
         }

@@ -1,5 +1,6 @@
 //! A TOML document as tables with line numbers: every wrong value is a problem that names its line, and reading goes on.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use toml::Spanned;
@@ -41,8 +42,11 @@ pub(super) struct Section<'t> {
     /// How people would name it: `[policy]`.
     what: String,
     pub(super) line: usize,
-    table: DeTable<'t>,
+    /// Each value until it is taken; there are few, and thousands of such tables.
+    entries: Vec<(Key<'t>, Option<Spanned<DeValue<'t>>>)>,
 }
+
+type Key<'t> = Spanned<Cow<'t, str>>;
 
 impl<'t> Findings<'t> {
     pub(super) fn new(text: &'t str) -> Self {
@@ -137,7 +141,10 @@ impl<'t> Section<'t> {
         Self {
             what: what.to_owned(),
             line,
-            table,
+            entries: table
+                .into_iter()
+                .map(|(key, value)| (key, Some(value)))
+                .collect(),
         }
     }
 
@@ -168,13 +175,16 @@ impl<'t> Section<'t> {
         key: &str,
         findings: &Findings<'t>,
     ) -> Option<(usize, Spanned<DeValue<'t>>)> {
-        let value = self.table.remove(key)?;
+        let mut entries = self.entries.iter_mut();
+        let (_, value) = entries.find(|(known, _)| known.get_ref() == key)?;
+        let value = value.take()?;
         Some((findings.line(&value.span()), value))
     }
 
-    /// Whether `key` is there, whatever its value.
+    /// Whether `key` is there and was not taken, whatever its value.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.table.keys().any(|known| known.get_ref() == key)
+        let mut entries = self.entries.iter();
+        entries.any(|(known, value)| known.get_ref() == key && value.is_some())
     }
 
     /// Reports that `key` is needed, with an example of it.
@@ -201,7 +211,7 @@ impl<'t> Section<'t> {
         example: &str,
         findings: &mut Findings<'t>,
     ) -> Option<Located<String>> {
-        if !self.table.contains_key(key) {
+        if !self.has(key) {
             self.missing(key, example, findings);
         }
         self.text(key, findings)
@@ -253,7 +263,7 @@ impl<'t> Section<'t> {
             findings.wrong(line, format!("`{what}` must be a table in braces"));
             return Vec::new();
         };
-        let entry = |(key, value): (Spanned<std::borrow::Cow<'t, str>>, _)| {
+        let entry = |(key, value): (Key<'t>, _)| {
             let line = findings.line(&key.span());
             let name = key.into_inner().into_owned();
             (Located { line, value: name }, value)

@@ -26,7 +26,7 @@ use crate::rotation::timing::Span;
 use crate::zone::name::Name;
 use document::{Findings, Located, Section};
 use policy::{Patience, read_policy};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io;
 use std::iter;
@@ -75,9 +75,9 @@ pub struct Config {
     /// What is allowed and questionable.
     pub warnings: Vec<Problem>,
     /// Where each certificate is among them.
-    by_name: BTreeMap<String, usize>,
+    by_name: HashMap<String, usize>,
     /// Where each zone is among them.
-    by_apex: BTreeMap<Name, usize>,
+    by_apex: HashMap<Name, usize>,
 }
 
 /// Why a configuration cannot be used.
@@ -202,22 +202,21 @@ fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
         })),
     }
     zone::check_together(&zones, findings);
-    // A zone that could not be read would make its hosts look homeless: one mistake, one message.
-    if findings.problems.is_empty() {
-        certificate::check_together(&certificates, &zones, findings);
-    }
-    let names = certificates.iter().map(|(_, c)| c.name.clone());
+    let (lines, certificates): (Vec<usize>, Vec<_>) = certificates.into_iter().unzip();
+    let names = certificates.iter().map(|c| c.name.clone());
     let apexes = zones.iter().map(|(_, z)| z.name.clone());
-    Some(Config {
+    let config = Config {
         by_apex: apexes.zip(0..).collect(),
         by_name: names.zip(0..).collect(),
         zones: zones.into_iter().map(|(_, zone)| zone).collect(),
-        certificates: certificates
-            .into_iter()
-            .map(|(_, certificate)| certificate)
-            .collect(),
+        certificates,
         warnings: Vec::new(),
-    })
+    };
+    // A zone that could not be read would make its hosts look homeless: one mistake, one message.
+    if findings.problems.is_empty() {
+        certificate::check_together(&config, &lines, findings);
+    }
+    Some(config)
 }
 
 /// The duration at `key`; none when it is not there, or is none (then that is reported).

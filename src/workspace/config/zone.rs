@@ -9,6 +9,7 @@ use crate::dnssec::nsec3::Hashing;
 use crate::dnssec::sign::usual_jitter;
 use crate::rotation::timing::Span;
 use crate::zone::name::Name;
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use toml::de::DeValue;
@@ -339,13 +340,10 @@ pub(super) fn check_together(zones: &[(usize, ZoneConfig)], findings: &mut Findi
             );
         }
     }
-    let mut files: Vec<&Path> = Vec::new();
-    for (at, (line, zone)) in zones.iter().enumerate() {
-        if zones
-            .iter()
-            .take(at)
-            .any(|(_, other)| other.name == zone.name)
-        {
+    let mut names: HashSet<&Name> = HashSet::new();
+    let mut files: HashSet<&Path> = HashSet::new();
+    for (line, zone) in zones {
+        if !names.insert(&zone.name) {
             findings.wrong(*line, format!("zone {} is there twice", zone.name));
         }
         let signed = match &zone.signing {
@@ -353,7 +351,7 @@ pub(super) fn check_together(zones: &[(usize, ZoneConfig)], findings: &mut Findi
             Signing::External { .. } => None,
         };
         for file in [Some(zone.file.as_path()), signed].into_iter().flatten() {
-            if files.contains(&file) {
+            if files.contains(file) {
                 findings.wrong(
                     *line,
                     format!(
@@ -364,7 +362,7 @@ pub(super) fn check_together(zones: &[(usize, ZoneConfig)], findings: &mut Findi
                 );
             }
         }
-        files.push(&zone.file);
+        files.insert(&zone.file);
         files.extend(signed);
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// The version of the line format, and the only one read.
 pub const VERSION: u64 = 2;
@@ -15,7 +16,7 @@ pub const VERSION: u64 = 2;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RotationId {
     /// The name of the certificate in the configuration.
-    pub certificate: String,
+    pub certificate: Arc<str>,
     /// Counted from 1.
     pub number: u32,
 }
@@ -72,16 +73,22 @@ impl FromStr for RotationId {
     type Err = NotARotation;
 
     fn from_str(text: &str) -> Result<Self, NotARotation> {
-        let (certificate, digits) = text.rsplit_once('.').ok_or(NotARotation)?;
-        // One way to write each: no sign, no leading zero.
-        let canonical = digits.starts_with(|digit: char| matches!(digit, '1'..='9'));
-        match digits.parse() {
-            Ok(number) if canonical && !certificate.is_empty() => Ok(Self {
-                certificate: certificate.to_owned(),
-                number,
-            }),
-            _ => Err(NotARotation),
-        }
+        let (certificate, number) = named(text)?;
+        Ok(Self {
+            certificate: certificate.into(),
+            number,
+        })
+    }
+}
+
+/// The certificate and the number in the name of a rotation.
+pub(super) fn named(text: &str) -> Result<(&str, u32), NotARotation> {
+    let (certificate, digits) = text.rsplit_once('.').ok_or(NotARotation)?;
+    // One way to write each: no sign, no leading zero.
+    let canonical = digits.starts_with(|digit: char| matches!(digit, '1'..='9'));
+    match digits.parse() {
+        Ok(number) if canonical && !certificate.is_empty() => Ok((certificate, number)),
+        _ => Err(NotARotation),
     }
 }
 

@@ -17,13 +17,14 @@ use std::borrow::Cow;
 use super::durable;
 use super::lock::WorkspaceLock;
 use crate::rotation::timing::Instant;
-use line::{Digest, Line, Versioned, instant, intact, is_cut_off, sealed};
+use line::{Digest, Line, Versioned, instant, intact, is_cut_off, named, sealed};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The largest journal read, in bytes: some hundred thousand lines, more than any mail server will ever need.
 pub const MAX_SIZE: u64 = 64 << 20;
@@ -43,7 +44,7 @@ pub struct TornEnd {
 #[derive(Clone, Debug)]
 pub struct Journal<E> {
     path: PathBuf,
-    certificate: String,
+    certificate: Arc<str>,
     entries: Vec<Entry<E>>,
     torn: Option<TornEnd>,
     /// How many bytes of the file hold good lines.
@@ -85,7 +86,7 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
     fn empty(path: &Path, certificate: &str) -> Self {
         Self {
             path: path.to_owned(),
-            certificate: certificate.to_owned(),
+            certificate: certificate.into(),
             entries: Vec::new(),
             torn: None,
             sound: 0,
@@ -172,8 +173,13 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
         if let Some(previous) = previous.filter(|&previous| at < previous) {
             return Err(Corruption::TimeBackwards { previous, at });
         }
-        let rotation = line.rotation.parse::<RotationId>();
-        let rotation = rotation.map_err(|_| self.foreign(&line.rotation))?;
+        let rotation = match named(&line.rotation) {
+            Ok((certificate, number)) if *certificate == *self.certificate => RotationId {
+                certificate: Arc::clone(&self.certificate),
+                number,
+            },
+            _ => return Err(self.foreign(&line.rotation)),
+        };
         self.may_follow(&rotation)?;
         let digest = intact(octets, &line.digest).ok_or(Corruption::Altered)?;
         let entry = Entry {
@@ -343,7 +349,7 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
     fn foreign(&self, found: &str) -> Corruption {
         Corruption::ForeignRotation {
             found: found.to_owned(),
-            certificate: self.certificate.clone(),
+            certificate: self.certificate.to_string(),
         }
     }
 
