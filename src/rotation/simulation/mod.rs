@@ -274,4 +274,63 @@ mod tests {
         assert_eq!(longest(604_799), 604_799);
         assert_eq!(longest(604_801), 604_800);
     }
+
+    #[test]
+    fn one_seed_gives_these_numbers_on_every_machine() {
+        let table = [
+            (
+                (&[3600, 7200][..], 3, 1),
+                55_945,
+                [
+                    (223_849, 0, 0),
+                    (3660, 941, 497),
+                    (1398, 262, 206),
+                    (8598, 1376, 707),
+                    (7258, 239, 187),
+                    (14_458, 0, 0),
+                ],
+            ),
+            (
+                (&[86_400][..], 2, 2),
+                136_387,
+                [
+                    (372_709, 0, 0),
+                    (3654, 10_141, 897),
+                    (1281, 3998, 751),
+                    (87_681, 17_593, 1419),
+                    (86_457, 3955, 714),
+                    (172_857, 0, 0),
+                ],
+            ),
+            (
+                (&[600, 600, 300][..], 4, 3),
+                65_859,
+                [
+                    (279_589, 0, 0),
+                    (3648, 556, 401),
+                    (1626, 77, 71),
+                    (2226, 157, 137),
+                    (6580, 16, 16),
+                    (10_180, 0, 0),
+                ],
+            ),
+        ];
+        for ((ttls, servers, seed), mails, ways) in table {
+            let told = rehearse(&scenario(ttls, servers), 0..2_000, seed).unwrap();
+            for (outcome, (took, refused, senders)) in told.iter().zip(ways) {
+                let Tally {
+                    mails: all,
+                    refused: bad,
+                    senders: who,
+                    ..
+                } = outcome.tally;
+                assert_eq!(
+                    (outcome.took, all, bad, who),
+                    (Span::seconds(took), mails, refused, senders),
+                    "{} by seed {seed}",
+                    outcome.name
+                );
+            }
+        }
+    }
 }
