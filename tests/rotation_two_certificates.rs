@@ -11,7 +11,7 @@
 
 mod rotation_support;
 
-use rotation_support::{BEGIN, HOSTS, Publish, WHOLE, World, hours, live_key, make_key};
+use rotation_support::{BEGIN, HOSTS, Publish, WHOLE, World, ZONE_FILE, hours, live_key, make_key};
 use std::fs;
 use std::path::Path;
 use tlsa_rotate::dane::subject;
@@ -170,4 +170,65 @@ fn one_key_of_two_certificates_in_one_rrset_is_refused_before_a_key_is_made() {
     // Each with records of its own: nothing to refuse.
     let own = World::with(Publish::Current, |config| two(&config, "live"));
     own.run(BEGIN, &["start", "mail"]).ends(0);
+}
+
+/// The zone's text with the TLSA name of the second host as an alias of the first's RRset.
+fn leaning(text: &str) -> String {
+    let start = text.find("_25._tcp.mx2").unwrap();
+    let end = text.find("; A delegation").unwrap();
+    format!(
+        "{}_25._tcp.mx2 IN CNAME _25._tcp.mx1\n{}",
+        &text[..start],
+        &text[end..]
+    )
+}
+
+#[test]
+fn a_key_that_another_certificate_came_to_need_after_it_was_published_is_not_taken_out() {
+    let world = World::with(Publish::Current, |config| two(&config, "live"));
+    let live = key_of(&world.path("live/fullchain.pem"));
+    let lists_live = || {
+        world
+            .tlsa(HOSTS[0])
+            .iter()
+            .any(|record| record.contains(&live))
+    };
+    world.run(BEGIN, &["start", "mail"]).ends(0);
+    world.advance(BEGIN).ends(0);
+    world.load();
+    world.advance(hours(1)).ends(0);
+    world.advance(hours(30)).ends(3);
+    world.deploy(0);
+    world.advance(hours(31));
+    // While mail's soak runs, the other's records become an alias of mail's RRset, where its key still is.
+    let text = world.read(ZONE_FILE);
+    world.write(ZONE_FILE, &leaning(&text));
+    world.git("commit --quiet --all --message alias");
+    world.advance(hours(32));
+    world.load();
+
+    let (before, run) = (world.read(ZONE_FILE), world.advance(hours(56)).ends(1));
+    run.complains_of("the certificates mail and other have one key (3 1 1 ");
+    run.complains_of("one TLSA RRset at _25._tcp.mx1.example.com.");
+    assert!(lists_live() && before == world.read(ZONE_FILE), "{run:#?}");
+
+    // Where security goes first it leaves, and what that does to the other's hosts is told.
+    let hurried = world.copy();
+    let emergency = ["emergency", "mail", "--priority", "security"];
+    hurried.run(hours(57), &emergency);
+    let run = hurried.advance(hours(57));
+    let records = hurried.tlsa(HOSTS[0]);
+    assert!(
+        !records.iter().any(|record| record.contains(&live)),
+        "{run:#?}"
+    );
+    let note = "note: mail: the certificates mail and other have one key";
+    assert!(run.stderr.contains(note), "{run:#?}");
+
+    // With records of its own for the other's host nothing stands in the way.
+    world.write(ZONE_FILE, &text);
+    world.git("commit --quiet --all --message own");
+    let run = world.advance(hours(57));
+    assert!(!lists_live(), "{run:#?}");
+    assert_ne!(run.code, Some(1), "{run:#?}");
 }

@@ -3,17 +3,18 @@
 //! Everything here can be done again without harm, and is, until the world has been seen to have changed.
 
 use super::WorkflowError;
-use super::advance::Tick;
+use super::advance::{Tick, remember};
 use super::case::Case;
 use super::head;
 use super::known::Known;
 use super::propose::{self, Proposed};
-use super::{admit, sign, start, surroundings};
+use super::{admit, neighbours, sign, start, surroundings};
 use crate::publish::command::Invocation;
 use crate::rotation::decide::Action;
+use crate::rotation::emergency::Priority;
 use crate::rotation::observation::Endpoint;
 use crate::rotation::observation::TlsaName;
-use crate::rotation::step::{Event, Step};
+use crate::rotation::step::{Event, Requirement, Step};
 use crate::workspace::Workspace;
 use crate::workspace::config::Deploy;
 use crate::workspace::lock::WorkspaceLock;
@@ -113,6 +114,29 @@ fn look_round_again(
     Ok(())
 }
 
+/// Refuses to take a key out that hosts of another certificate have come to need since it was published. Where security goes
+/// first it leaves all the same, and that is told.
+fn takes_from_nobody(
+    known: &mut Known<'_>,
+    case: &Case<'_>,
+    requirement: &Requirement,
+    tick: &mut Tick,
+) -> Result<(), WorkflowError> {
+    let Some((_, state)) = case.under_way() else {
+        return Ok(());
+    };
+    let (heads, leaving) = (&mut known.heads, &requirement.absent);
+    match neighbours::keep_their_keys(heads, case.certificate, state.names(), leaving) {
+        Err(shared @ WorkflowError::SharedKey { .. })
+            if state.emergency == Some(Priority::Security) =>
+        {
+            remember(&mut tick.notes, vec![shared.to_string()]);
+            Ok(())
+        }
+        kept => kept,
+    }
+}
+
 /// Does what the step asks for. Whether the world may have changed by it, so that another look is worth while.
 pub(super) fn carry_out(
     known: &mut Known<'_>,
@@ -131,6 +155,7 @@ pub(super) fn carry_out(
             // Key steps are done before deciding.
             Action::AdmitKey | Action::ComputeAssociations => {}
             Action::ChangeZone(requirement) => {
+                takes_from_nobody(known, case, requirement, tick)?;
                 let policy = &tick.policy;
                 let context = propose::Context {
                     workspace,

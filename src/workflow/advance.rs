@@ -391,7 +391,7 @@ fn look_at(
     Ok(())
 }
 
-fn remember(notes: &mut Vec<String>, new: Vec<String>) {
+pub(super) fn remember(notes: &mut Vec<String>, new: Vec<String>) {
     for note in new {
         if !notes.contains(&note) {
             notes.push(note);

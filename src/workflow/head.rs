@@ -1,6 +1,7 @@
 //! A zone as git HEAD holds it: what *merged* means. Where there is no git, what lies on disk counts, or what the primary
 //! says that is sent updates.
 
+use super::neighbours::{self, Neighbours};
 use super::{WorkflowError, elsewhere};
 use crate::observe::anchors;
 use crate::publish::git::{GitError, Repository, Site, Target};
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// A zone that was read.
@@ -140,6 +142,8 @@ pub(super) struct Heads<'w> {
     read: BTreeMap<Name, Arc<Head>>,
     /// What was read before, or written: what has the same text since need not be read again.
     before: BTreeMap<Name, Arc<Head>>,
+    /// Whose RRsets lie where, by the zones that were read.
+    neighbours: Option<Rc<Neighbours<'w>>>,
 }
 
 impl<'w> Heads<'w> {
@@ -150,6 +154,7 @@ impl<'w> Heads<'w> {
             now,
             read: BTreeMap::new(),
             before: BTreeMap::new(),
+            neighbours: None,
         }
     }
 
@@ -181,17 +186,27 @@ impl<'w> Heads<'w> {
             _ => Arc::new(head(self.workspace, zone, self.now)?),
         };
         self.read.insert(zone.name.clone(), Arc::clone(&read));
+        self.neighbours = None;
         Ok(read)
+    }
+
+    /// The certificates by the names that the RRsets of their hosts lie at.
+    pub(super) fn neighbours(&mut self) -> &Rc<Neighbours<'w>> {
+        let known = self.neighbours.take();
+        let known = known.unwrap_or_else(|| Rc::new(neighbours::all(self)));
+        self.neighbours.insert(known)
     }
 
     /// HEAD may have moved: every zone is asked for again.
     pub(super) fn forget(&mut self) {
         self.before.append(&mut self.read);
+        self.neighbours = None;
     }
 
     /// HEAD holds the zone with this text now.
     pub(super) fn wrote(&mut self, zone: &ZoneConfig, file: ZoneFile) {
         self.read.remove(&zone.name);
+        self.neighbours = None;
         if let Ok(content) = file.zone() {
             let head = Head {
                 file: Arc::new(file),

@@ -29,6 +29,7 @@ mod known;
 mod look;
 mod look_ahead;
 pub mod merge_check;
+mod neighbours;
 mod pace;
 pub mod plan;
 mod propose;

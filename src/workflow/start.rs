@@ -6,8 +6,9 @@ use super::admit;
 use super::case::Case;
 use super::head::Heads;
 use super::history;
+use super::neighbours;
 use super::shared;
-use super::surroundings::{self, Presentable, Surroundings};
+use super::surroundings::{Presentable, Surroundings};
 use crate::dane::association;
 use crate::dane::certificate::Certificate;
 use crate::rotation::association::Association;
@@ -121,41 +122,9 @@ pub(super) fn surroundings(
     let live = admit::in_use(certificate)?;
     let next = admit::next_algorithms(certificate, incoming);
     let found = Surroundings::of(heads, certificate, &live, incoming, &next)?;
-    has_keys_of_its_own(heads, certificate, &found)?;
+    let moved = &found.current | &found.incoming;
+    neighbours::keep_their_keys(heads, certificate, found.base.keys(), &moved)?;
     Ok(found)
-}
-
-/// Refuses a key that comes or goes here while hosts of another certificate present it by the same RRset, which aliases
-/// lead to (RFC 7671 §6): taken out for one, it would be missing for the other. Keys that differ disturb nobody.
-fn has_keys_of_its_own(
-    heads: &mut Heads<'_>,
-    certificate: &CertificateConfig,
-    found: &Surroundings,
-) -> Result<(), WorkflowError> {
-    let others = heads.workspace.config.certificates.iter();
-    for other in others.filter(|other| other.name != certificate.name) {
-        let shared = other.endpoints().find_map(|endpoint| {
-            // What cannot be found is said when that certificate has its turn.
-            let theirs = surroundings::find(heads, &endpoint.tlsa_name()).ok()?;
-            found.base.contains_key(&theirs.name).then_some(theirs.name)
-        });
-        let Some(name) = shared else { continue };
-        let moved = &found.current | &found.incoming;
-        for leaf in admit::in_use(other)?
-            .iter()
-            .filter_map(|chain| chain.first())
-        {
-            let key = leaf.spki_association();
-            if moved.contains(&key) {
-                return Err(WorkflowError::SharedKey {
-                    certificates: (certificate.name.clone(), other.name.clone()),
-                    key,
-                    name,
-                });
-            }
-        }
-    }
-    Ok(())
 }
 
 /// What there is of a rotation before its start: the first fact, what stands beside it, and what is odd about it.
