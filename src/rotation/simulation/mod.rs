@@ -314,6 +314,19 @@ mod tests {
                     (10_180, 0, 0),
                 ],
             ),
+            // Longer than a day: some resolvers cap it.
+            (
+                (&[345_600][..], 2, 4),
+                365_515,
+                [
+                    (857_328, 0, 0),
+                    (3656, 30_368, 1138),
+                    (1263, 13_218, 1027),
+                    (346_863, 68_523, 1845),
+                    (345_656, 13_180, 993),
+                    (691_256, 0, 0),
+                ],
+            ),
         ];
         for ((ttls, servers, seed), mails, ways) in table {
             let told = rehearse(&scenario(ttls, servers), 0..2_000, seed).unwrap();
@@ -332,5 +345,13 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_secondary_may_be_late_and_the_primary_never_is() {
+        let lags = way::Lags::of(&scenario(&[3600], 2), 1);
+        let latest = |server| (0..200).map(|change| lags.load(server, change)).max();
+        assert!(latest(0) <= Some(60), "{:?}", latest(0));
+        assert!(latest(1) > Some(3600), "{:?}", latest(1));
     }
 }
