@@ -225,6 +225,26 @@ fn a_key_that_another_certificate_came_to_need_after_it_was_published_is_not_tak
     let note = "note: mail: the certificates mail and other have one key";
     assert!(run.stderr.contains(note), "{run:#?}");
 
+    // Not even a certificate of the other that cannot be read keeps a compromised key in the zone.
+    let blind = world.copy();
+    let config = blind.read("tlsa-rotate.toml");
+    let (first, second) = config.rsplit_once("live/fullchain.pem").unwrap();
+    blind.write("tlsa-rotate.toml", &format!("{first}gone.pem{second}"));
+    blind.advance(hours(57)).complains_of("gone.pem");
+    assert!(
+        blind
+            .tlsa(HOSTS[0])
+            .iter()
+            .any(|record| record.contains(&live))
+    );
+    blind.run(hours(58), &emergency);
+    let run = blind.advance(hours(58));
+    let records = blind.tlsa(HOSTS[0]);
+    assert!(
+        !records.iter().any(|record| record.contains(&live)),
+        "{run:#?}"
+    );
+
     // With records of its own for the other's host nothing stands in the way.
     world.write(ZONE_FILE, &text);
     world.git("commit --quiet --all --message own");

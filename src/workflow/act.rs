@@ -127,10 +127,9 @@ fn takes_from_nobody(
     };
     let (heads, leaving) = (&mut known.heads, &requirement.absent);
     match neighbours::keep_their_keys(heads, case.certificate, state.names(), leaving) {
-        Err(shared @ WorkflowError::SharedKey { .. })
-            if state.emergency == Some(Priority::Security) =>
-        {
-            remember(&mut tick.notes, vec![shared.to_string()]);
+        // Nor is a compromised key kept for what cannot be told of the others.
+        Err(found) if state.emergency == Some(Priority::Security) => {
+            remember(&mut tick.notes, vec![found.to_string()]);
             Ok(())
         }
         kept => kept,
