@@ -22,7 +22,7 @@ use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
 use tlsa_rotate::rotation::timeline::look_ahead;
 use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
 use tlsa_rotate::rotation::wait;
-use tlsa_rotate::rotation::witness::{Objection, ReportedFailure, Witness};
+use tlsa_rotate::rotation::witness::{Objection, ReportedFailure};
 
 const START: u64 = 1_795_392_000; // 2026-11-23T00:00:00Z
 
@@ -99,7 +99,6 @@ fn world(hour: u64, zone: &[u8], presents: u8) -> Observation {
     Observation {
         at: hours(hour),
         merged: BTreeMap::from([(name.clone(), Seen::Known(set(zone)))]),
-        sources: BTreeMap::new(),
         served: BTreeMap::from([(
             name,
             BTreeMap::from([
@@ -108,7 +107,7 @@ fn world(hour: u64, zone: &[u8], presents: u8) -> Observation {
             ]),
         )]),
         presented: BTreeMap::from([(mx(), BTreeMap::from([("192.0.2.25".to_owned(), offers)]))]),
-        witness: Witness::default(),
+        ..Observation::nothing(hours(hour))
     }
 }
 

@@ -23,7 +23,6 @@ use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
 use tlsa_rotate::rotation::timeline::{Timeline, look_ahead};
 use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
-use tlsa_rotate::rotation::witness::Witness;
 
 const BEGIN: Instant = Instant::from_unix(1_796_112_000);
 
@@ -236,10 +235,9 @@ impl World {
         Observation {
             at: now,
             merged,
-            sources: BTreeMap::new(),
             served,
             presented,
-            witness: Witness::default(),
+            ..Observation::nothing(now)
         }
     }
 

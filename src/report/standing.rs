@@ -4,7 +4,7 @@ use crate::rotation::alarm::Alarm;
 use crate::rotation::blocker::{Blocker, Who};
 use crate::rotation::deadline::Deadline;
 use crate::rotation::decide::Decision;
-use crate::rotation::observation::{Observation, Offer, Seen};
+use crate::rotation::observation::{Observation, Presented, Seen};
 use crate::rotation::promise::Breach;
 use crate::rotation::step::{Event, Rotation, Step};
 use serde_json::{Value, json};
@@ -240,11 +240,12 @@ impl Standing<'_> {
         let keys = offers
             .flat_map(|offers| offers.values())
             .filter_map(|offer| match offer {
-                Seen::Known(Offer::Key(presented)) if state.staying.contains(&presented.key) => {
-                    None
+                Seen::Known(offer) => {
+                    let replaced = |one: &&Presented| !state.staying.contains(&one.key);
+                    let mut chains = offer.chains().iter().filter(replaced).peekable();
+                    chains.peek()?;
+                    Some(chains.all(|one| state.incoming.contains(&one.key)))
                 }
-                Seen::Known(Offer::Key(presented)) => Some(state.incoming.contains(&presented.key)),
-                Seen::Known(Offer::NotOffered) => None,
                 Seen::Unknown(_) => Some(false),
             });
         vec![

@@ -2,7 +2,7 @@
 //!
 //! RFC 7671 §5.1 ignores the dates of a DANE-EE certificate; senders and clients without DANE do not.
 
-use super::observation::{Observation, Offer, Seen};
+use super::observation::{Observation, Seen};
 use super::policy::Policy;
 use super::step::{Rotation, Step};
 use super::timing::Instant;
@@ -66,12 +66,12 @@ fn live_end(rotation: &Rotation, observation: &Observation) -> Option<Instant> {
         .flat_map(|offers| offers.values());
     offers
         .flat_map(|by_algorithm| by_algorithm.values())
-        .filter_map(|seen| match seen {
-            Seen::Known(Offer::Key(presented)) if rotation.current.contains(&presented.key) => {
-                Some(presented.not_after)
-            }
-            _ => None,
+        .flat_map(|seen| match seen {
+            Seen::Known(offer) => offer.chains(),
+            Seen::Unknown(_) => &[],
         })
+        .filter(|presented| rotation.current.contains(&presented.key))
+        .map(|presented| presented.not_after)
         .min()
 }
 

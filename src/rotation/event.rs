@@ -4,7 +4,7 @@ use super::alarm::Risk;
 use super::association::Association;
 use super::due::Release;
 use super::emergency::Priority;
-use super::observation::{Authority, Endpoint, TlsaName};
+use super::observation::{Authority, Endpoint, TlsaName, ZoneName};
 use super::timing::{Instant, Ttl};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -138,6 +138,36 @@ pub enum Event {
         /// When it expires.
         until: Instant,
     },
+    /// Every server that a resolver may be referred to now for a zone. One that was there before and is not among these
+    /// has left at this moment.
+    ServersSeen {
+        /// Which zone.
+        zone: ZoneName,
+        /// Each with the largest TTL of the NS and address records that lead to it.
+        servers: BTreeMap<Authority, Ttl>,
+    },
+    /// Servers that had left a zone before the rotation began: until when a cache may lead to each.
+    ServersHadLeft {
+        /// Which zone.
+        zone: ZoneName,
+        /// Each with the end of the last NS or address record that a cache may hold.
+        until: BTreeMap<Authority, Instant>,
+    },
+    /// Every address at which senders may look for a host now. One that was there before and is not among these has left
+    /// at this moment.
+    AddressesSeen {
+        /// Which host.
+        host: String,
+        /// Each with the largest TTL of the records that lead to it.
+        addresses: BTreeMap<String, Ttl>,
+    },
+    /// Addresses that a host had before the rotation began: until when a cache may lead to each.
+    AddressesHadLeft {
+        /// Which host.
+        host: String,
+        /// Each with the end of the last record that a cache may hold.
+        until: BTreeMap<String, Instant>,
+    },
     /// The risks to delivery that were seen, all of them; none when they are over.
     RisksSeen {
         /// Which and where.
@@ -176,6 +206,10 @@ impl Event {
             Self::ReplacementServed { .. } => "ReplacementServed",
             Self::ReplacementVerified => "ReplacementVerified",
             Self::SignatureSeen { .. } => "SignatureSeen",
+            Self::ServersSeen { .. } => "ServersSeen",
+            Self::ServersHadLeft { .. } => "ServersHadLeft",
+            Self::AddressesSeen { .. } => "AddressesSeen",
+            Self::AddressesHadLeft { .. } => "AddressesHadLeft",
             Self::RisksSeen { .. } => "RisksSeen",
         }
     }

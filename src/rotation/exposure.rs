@@ -3,7 +3,7 @@
 //! RFC 7671 §8.4 extends the publisher's duty to "unexpired RRsets in client caches"; this file says which those are.
 
 use super::association::Association;
-use super::observation::{Endpoint, Observation, Offer, Seen, Source, TlsaName};
+use super::observation::{Endpoint, Observation, Seen, Source, TlsaName};
 use super::step::{Rotation, Step};
 use super::timing::Instant;
 use super::wait;
@@ -107,7 +107,8 @@ impl Exposure {
         for endpoint in &rotation.endpoints {
             for (address, offers) in observation.presented.get(endpoint).into_iter().flatten() {
                 for seen in offers.values() {
-                    if let Seen::Known(Offer::Key(presented)) = seen {
+                    let Seen::Known(offer) = seen else { continue };
+                    for presented in offer.chains() {
                         let presenter = Presenter::Host {
                             endpoint: endpoint.clone(),
                             address: address.clone(),

@@ -4,7 +4,7 @@
 
 use super::blocker::Blocker;
 use super::observation::{
-    Authority, Endpoint, KeyAlgorithm, Observation, Offer, Seen, ServedRrset, TlsaName,
+    Authority, Endpoint, KeyAlgorithm, Observation, Offer, Presented, Seen, ServedRrset, TlsaName,
 };
 use super::step::{Requirement, Rotation};
 use super::timing::{Instant, Span, Ttl};
@@ -178,7 +178,10 @@ fn presented_by(
             let seen = by_algorithm.get(&algorithm);
             presents_any |= !matches!(seen, Some(Seen::Known(Offer::NotOffered)));
             presents_incoming |= match seen {
-                Some(Seen::Known(Offer::Key(chain))) => !rotation.staying.contains(&chain.key),
+                Some(Seen::Known(offer)) => {
+                    let mut chains = offer.chains().iter();
+                    chains.any(|chain| !rotation.staying.contains(&chain.key))
+                }
                 _ => false,
             };
             let place = (endpoint, address.as_str(), algorithm);
@@ -195,50 +198,59 @@ fn presented_by(
 }
 
 fn offer_is_wanted(
-    (endpoint, address, algorithm): (&Endpoint, &str, KeyAlgorithm),
+    place: (&Endpoint, &str, KeyAlgorithm),
     seen: Option<&Seen<Offer>>,
     rotation: &Rotation,
     wanted: Wanted,
 ) -> Option<Blocker> {
     let unknown = |why: &str| Blocker::HostUnknown {
-        endpoint: endpoint.clone(),
-        address: address.to_owned(),
-        algorithm,
+        endpoint: place.0.clone(),
+        address: place.1.to_owned(),
+        algorithm: place.2,
         why: why.to_owned(),
     };
     match seen {
         None => Some(unknown("it was not asked")),
         Some(Seen::Unknown(why)) => Some(unknown(why)),
-        Some(Seen::Known(Offer::NotOffered)) => None,
-        Some(Seen::Known(Offer::Key(presented))) => {
-            let incoming_wanted = wanted == Wanted::Incoming;
-            let keys = if incoming_wanted {
-                &rotation.incoming
-            } else {
-                &rotation.current
-            };
-            let (endpoint, address) = (endpoint.clone(), address.to_owned());
-            let presents = presented.key.clone();
-            if rotation.staying.contains(&presents) {
-                None
-            } else if !keys.contains(&presents) {
-                Some(Blocker::WrongKey {
-                    endpoint,
-                    address,
-                    algorithm,
-                    presents,
-                    incoming_wanted,
-                })
-            } else if incoming_wanted && !presented.is_of(keys) {
-                // A record of selector 0 is of one certificate, whatever its key.
-                Some(Blocker::OtherCertificate {
-                    endpoint,
-                    address,
-                    presents,
-                })
-            } else {
-                None
-            }
+        Some(Seen::Known(offer)) => {
+            let mut chains = offer.chains().iter();
+            chains.find_map(|chain| chain_is_wanted(place, chain, rotation, wanted))
         }
+    }
+}
+
+fn chain_is_wanted(
+    (endpoint, address, algorithm): (&Endpoint, &str, KeyAlgorithm),
+    presented: &Presented,
+    rotation: &Rotation,
+    wanted: Wanted,
+) -> Option<Blocker> {
+    let incoming_wanted = wanted == Wanted::Incoming;
+    let keys = if incoming_wanted {
+        &rotation.incoming
+    } else {
+        &rotation.current
+    };
+    let (endpoint, address) = (endpoint.clone(), address.to_owned());
+    let presents = presented.key.clone();
+    if rotation.staying.contains(&presents) {
+        None
+    } else if !keys.contains(&presents) {
+        Some(Blocker::WrongKey {
+            endpoint,
+            address,
+            algorithm,
+            presents,
+            incoming_wanted,
+        })
+    } else if incoming_wanted && !presented.is_of(keys) {
+        // A record of selector 0 is of one certificate, whatever its key.
+        Some(Blocker::OtherCertificate {
+            endpoint,
+            address,
+            presents,
+        })
+    } else {
+        None
     }
 }

@@ -25,6 +25,7 @@ pub mod guide;
 pub mod observation;
 pub mod policy;
 pub mod promise;
+pub mod reach;
 pub mod regress;
 pub mod requirement;
 pub mod simulation;

@@ -24,6 +24,11 @@ pub enum Seen<T> {
 #[serde(transparent)]
 pub struct TlsaName(String);
 
+/// The apex of a zone, absolute and in lower case: `example.com.`
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ZoneName(String);
+
 /// One address of one authoritative server, as a person would name it: `ns1.example.com. 192.0.2.53:53`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -104,6 +109,8 @@ pub struct Presented {
 pub enum Offer {
     /// It presents this key.
     Key(Presented),
+    /// Several connections met different keys of this algorithm: there is more than one server behind the address.
+    Several(Vec<Presented>),
     /// It said, by a TLS alert, that it has none of this algorithm.
     NotOffered,
 }
@@ -140,6 +147,12 @@ pub struct Observation {
     pub presented: BTreeMap<Endpoint, Offers>,
     /// What others say: senders that report, and the Web PKI.
     pub witness: Witness,
+    /// By zone: every server that a resolver may be referred to now, by the zone, by one of these servers or by the parent,
+    /// each with the largest TTL of the NS and address records that lead to it (RFC 2181 §5.4.1).
+    pub servers: BTreeMap<ZoneName, Seen<BTreeMap<Authority, Ttl>>>,
+    /// By host: every address at which senders may look for it now, as in [`Offers`], each with the largest TTL of the
+    /// records that lead to it.
+    pub addresses: BTreeMap<String, Seen<BTreeMap<String, Ttl>>>,
 }
 
 impl Presented {
@@ -175,7 +188,54 @@ impl Source {
     }
 }
 
+impl Offer {
+    /// The chains that were met; none where none of this algorithm is offered.
+    pub fn chains(&self) -> &[Presented] {
+        match self {
+            Self::Key(presented) => std::slice::from_ref(presented),
+            Self::Several(presented) => presented,
+            Self::NotOffered => &[],
+        }
+    }
+}
+
+impl ZoneName {
+    /// From an absolute name as text; lower-cased.
+    pub fn new(absolute: impl Into<String>) -> Self {
+        let mut name = absolute.into();
+        name.make_ascii_lowercase();
+        Self(name)
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a TLSA name lies in this zone, or in one below it.
+    pub fn holds(&self, name: &TlsaName) -> bool {
+        let Some(above) = name.as_str().strip_suffix(&self.0) else {
+            return false;
+        };
+        self.0 == "." || above.ends_with('.')
+    }
+}
+
 impl Observation {
+    /// Of a run that has seen nothing yet.
+    pub fn nothing(at: Instant) -> Self {
+        Self {
+            at,
+            merged: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            served: BTreeMap::new(),
+            presented: BTreeMap::new(),
+            witness: Witness::default(),
+            servers: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+        }
+    }
+
     /// Where the zone of `name` is kept.
     pub fn source_of(&self, name: &TlsaName) -> Source {
         self.sources.get(name).cloned().unwrap_or_default()
@@ -217,6 +277,12 @@ impl fmt::Display for Source {
 }
 
 impl fmt::Display for TlsaName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for ZoneName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

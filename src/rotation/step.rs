@@ -9,7 +9,8 @@ use super::association::Association;
 use super::emergency::Priority;
 pub use super::event::Event;
 use super::exposure::Chain;
-use super::observation::{Endpoint, TlsaName};
+use super::observation::{Authority, Endpoint, TlsaName, ZoneName};
+use super::reach::{self, Reach};
 pub use super::requirement::Requirement;
 use super::table;
 use super::timing::{Instant, Ttl};
@@ -101,6 +102,10 @@ pub struct Rotation {
     pub signed_until: Option<Instant>,
     /// The risks to delivery that were seen in the last run, each since when.
     pub risks: BTreeMap<Risk, Instant>,
+    /// By zone: every server that some resolver may still ask.
+    pub servers: BTreeMap<ZoneName, Reach<Authority>>,
+    /// By host: every address that some sender may still connect to.
+    pub addresses: BTreeMap<String, Reach<String>>,
 }
 
 /// The set that the step demands is served everywhere.
@@ -219,6 +224,20 @@ impl Rotation {
             Event::SignatureSeen { until } => {
                 self.signed_until = self.signed_until.max(Some(*until));
             }
+            Event::ServersSeen { zone, servers } => {
+                reach::see(self.servers.entry(zone.clone()).or_default(), servers, at);
+            }
+            Event::ServersHadLeft { zone, until } => {
+                reach::had_left(self.servers.entry(zone.clone()).or_default(), until, at);
+            }
+            Event::AddressesSeen { host, addresses } => {
+                let reach = self.addresses.entry(host.clone()).or_default();
+                reach::see(reach, addresses, at);
+            }
+            Event::AddressesHadLeft { host, until } => {
+                let reach = self.addresses.entry(host.clone()).or_default();
+                reach::had_left(reach, until, at);
+            }
             Event::RisksSeen { risks } => {
                 let since = |risk: &Risk| self.risks.get(risk).copied().unwrap_or(at);
                 self.risks = risks.iter().map(|r| (r.clone(), since(r))).collect();
@@ -275,6 +294,8 @@ fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str> {
         emergency: None,
         signed_until: None,
         risks: BTreeMap::new(),
+        servers: BTreeMap::new(),
+        addresses: BTreeMap::new(),
     })
 }
 

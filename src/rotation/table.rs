@@ -63,7 +63,15 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
         (S::Replaced, Event::MergeReverted { .. } | Event::ServerRegressed { .. }) => S::Replacing,
         (S::Replaced, Event::ReplacementVerified) => S::Retired,
         // What is only remembered.
-        (_, Event::SignatureSeen { .. } | Event::RisksSeen { .. }) => step,
+        (
+            _,
+            Event::SignatureSeen { .. }
+            | Event::RisksSeen { .. }
+            | Event::ServersSeen { .. }
+            | Event::ServersHadLeft { .. }
+            | Event::AddressesSeen { .. }
+            | Event::AddressesHadLeft { .. },
+        ) => step,
         _ => return None,
     })
 }

@@ -15,7 +15,6 @@ use super::policy::Policy;
 use super::step::{Event, IllegalEvent, Rotation, Step};
 use super::timing::{Instant, Span};
 use super::wait::{self, TimeGate};
-use super::witness::Witness;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One step of the plan.
@@ -197,9 +196,8 @@ fn ideal_world(state: &Rotation, now: Instant, policy: &Policy) -> Observation {
     Observation {
         at: now,
         merged,
-        sources: BTreeMap::new(),
         served,
         presented,
-        witness: Witness::default(),
+        ..Observation::nothing(now)
     }
 }

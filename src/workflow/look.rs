@@ -17,7 +17,6 @@ use crate::rotation::observation::{
 };
 use crate::rotation::step::Rotation;
 use crate::rotation::timing::Instant;
-use crate::rotation::witness::Witness;
 use crate::workspace::config::{CertificateConfig, Signing, ZoneConfig};
 use crate::zone::content::Zone;
 use crate::zone::name::Name;
@@ -153,7 +152,7 @@ impl<'w> View<'w> {
                 sources: sources(&self.places),
                 served,
                 presented,
-                witness: Witness::default(),
+                ..Observation::nothing(now)
             },
             notes,
         }

@@ -8,7 +8,6 @@ use crate::rotation::observation::{
 };
 use crate::rotation::step::{Event, Step, apply};
 use crate::rotation::timing::{Span, Ttl};
-use crate::rotation::witness::Witness;
 use std::collections::BTreeSet;
 
 const NOW: Instant = Instant::from_unix(1_800_000_000);
@@ -63,10 +62,8 @@ fn sight(served: BTreeSet<Association>) -> Sight {
         observation: Observation {
             at: NOW,
             merged: BTreeMap::from([(name.clone(), Asked::Known(both))]),
-            sources: BTreeMap::new(),
             served: BTreeMap::from([(name, BTreeMap::from([(ns1, Asked::Known(rrset))]))]),
-            presented: BTreeMap::new(),
-            witness: Witness::default(),
+            ..Observation::nothing(NOW)
         },
         notes: Vec::new(),
     }

@@ -232,13 +232,11 @@ fn seen(state: &Rotation, now: Instant) -> Observation {
             .iter()
             .map(|name| (name.clone(), Seen::Known(both.clone())))
             .collect(),
-        sources: BTreeMap::new(),
         served: names
             .iter()
             .map(|name| (name.clone(), servers.clone()))
             .collect(),
-        presented: BTreeMap::new(),
-        witness: Witness::default(),
+        ..Observation::nothing(now)
     }
 }
 

@@ -11,7 +11,6 @@ use tlsa_rotate::rotation::observation::{
 use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
 use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
-use tlsa_rotate::rotation::witness::Witness;
 
 const START: u64 = 1_795_392_000; // 2026-11-23T00:00:00Z
 
@@ -123,10 +122,8 @@ impl World {
         let mut observation = Observation {
             at: hours(hour),
             merged: BTreeMap::new(),
-            sources: BTreeMap::new(),
             served: BTreeMap::new(),
-            presented: BTreeMap::new(),
-            witness: Witness::default(),
+            ..Observation::nothing(hours(hour))
         };
         for (number, presents) in (1..).zip(self.presents) {
             let served = Seen::Known(ServedRrset {

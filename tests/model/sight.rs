@@ -21,10 +21,10 @@ impl Machine {
         let mut observation = Observation {
             at: now(),
             merged: BTreeMap::new(),
-            sources: BTreeMap::new(),
             served: BTreeMap::new(),
             presented: BTreeMap::new(),
             witness: self.heard(world),
+            ..Observation::nothing(now())
         };
         let flatters_zone = mutant == Mutant::NoReobservation && rotation.step == Step::Waiting;
         for host in 0..PLACES {

@@ -11,7 +11,6 @@ use crate::rotation::observation::{
 };
 use crate::rotation::step::{Event, IllegalEvent, Rotation, apply};
 use crate::rotation::timing::{Instant, Span};
-use crate::rotation::witness::Witness;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// From one run to the next.
@@ -182,10 +181,9 @@ impl World<'_> {
         Observation {
             at,
             merged,
-            sources: BTreeMap::new(),
             served,
             presented,
-            witness: Witness::default(),
+            ..Observation::nothing(at)
         }
     }
 }

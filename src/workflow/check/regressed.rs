@@ -7,7 +7,6 @@ use crate::rotation::observation::{Authority, Observation, Seen, ServedRrset, Tl
 use crate::rotation::regress::regression;
 use crate::rotation::step::{Event, Rotation};
 use crate::rotation::timing::Instant;
-use crate::rotation::witness::Witness;
 use crate::workflow::{behind_aliases, look};
 use crate::workspace::journal::RotationId;
 use std::collections::BTreeMap;
@@ -44,10 +43,8 @@ fn regressed(
             let alone = Observation {
                 at: now,
                 merged: BTreeMap::new(),
-                sources: BTreeMap::new(),
                 served: [(name.clone(), [(authority.clone(), seen.clone())].into())].into(),
-                presented: BTreeMap::new(),
-                witness: Witness::default(),
+                ..Observation::nothing(now)
             };
             let lacks = match regression(rotation, &alone) {
                 Some(Event::ServerRegressed { .. }) => "lacks what it served",
