@@ -173,7 +173,7 @@ fn a_signature_that_ends_during_the_wait_does_not_start_it() {
     for (until, opens) in [(1 + 26, true), (1 + 25, false)] {
         let mut seen = world(1, &[1, 2], 1);
         let window = SignatureWindow {
-            inception: hours(0),
+            inception: hours(0) - Span::days(30),
             expiration: hours(until),
         };
         served_by_second(
@@ -351,6 +351,9 @@ fn retiring_needs_every_host_in_this_run() {
     let deployed = [
         waiting(),
         vec![(26, Event::SwapOpened), (27, Event::HostsPresentedIncoming)],
+        [33, 39, 45, 49]
+            .map(|hour| (hour, Event::SoakSeen))
+            .to_vec(),
     ]
     .concat();
     let verified = [deployed.clone(), vec![(51, Event::SoakPassed)]].concat();

@@ -12,7 +12,7 @@
 
 mod decision_support;
 
-use decision_support::{World, after, at, hours, mx};
+use decision_support::{World, after, at, hours, mx, then};
 use std::collections::BTreeSet;
 use tlsa_rotate::rotation::blocker::Blocker;
 use tlsa_rotate::rotation::deadline::Of;
@@ -31,7 +31,7 @@ impl World {
 }
 
 #[test]
-fn at_every_gate_the_signature_must_outlast_the_ttl_and_the_wait_to_the_next() {
+fn at_every_gate_an_old_signature_of_a_signer_that_was_not_seen_to_renew_must_outlast_the_wait() {
     // From the gate's hour: one hour of TTL, and 25 hours of wait, 24 of soak or nothing.
     let table = [
         (Step::Prepublishing, 1, [1; 3], 1 + 25, "the wait"),
@@ -44,6 +44,7 @@ fn at_every_gate_the_signature_must_outlast_the_ttl_and_the_wait_to_the_next() {
         for (signed_until, opens) in [(hour + lasts, true), (hour + lasts - 1, false)] {
             let world = World {
                 signed_until,
+                signed_before: 1_000,
                 ..World::of(&[1, 2], presents)
             };
             let decision = world.decide(&at(step), hour, &Policy::default());
@@ -59,6 +60,87 @@ fn at_every_gate_the_signature_must_outlast_the_ttl_and_the_wait_to_the_next() {
             assert_eq!(named, if opens { 0 } else { 3 }, "{step}: {decision:?}");
         }
     }
+}
+
+/// A day of validity, renewed each hour: nobody needs more (RFC 4035 §5.3.3).
+#[test]
+fn a_signer_that_was_seen_to_renew_needs_no_long_signatures() {
+    let short = |signed_before, hour: u64| World {
+        signed_until: hour + 2,
+        signed_before,
+        ..World::of(&[1, 2], [1; 3])
+    };
+    let policy = Policy::default();
+    let first = short(22, 1).decide(&at(Step::Prepublishing), 1, &policy);
+    assert_eq!(first.event, None, "nobody knows who signs: {first:?}");
+    let began = first.remembered.iter();
+    let began = began.filter(|fact| matches!(fact, Event::SignatureBegan { .. }));
+    let state = began.fold(at(Step::Prepublishing), |state, fact| {
+        apply(Some(&state), hours(1), fact).unwrap()
+    });
+    let same = short(22, 2).decide(&state, 2, &policy);
+    assert_eq!(
+        same.event, None,
+        "the same signature an hour later: {same:?}"
+    );
+    let newer = short(21, 3).decide(&state, 3, &policy);
+    let renewed: Vec<&Event> = newer
+        .remembered
+        .iter()
+        .filter(|fact| matches!(fact, Event::SignerRenewed { .. }))
+        .collect();
+    assert_eq!(renewed.len(), 3, "{newer:?}");
+    let state = renewed.into_iter().fold(state, |state, fact| {
+        apply(Some(&state), hours(3), fact).unwrap()
+    });
+    let passes = short(21, 4).decide(&state, 4, &policy);
+    assert!(
+        matches!(passes.event, Some(Event::PrepublishServed { .. })),
+        "{passes:?}"
+    );
+    let young = short(0, 1).decide(&at(Step::Prepublishing), 1, &policy);
+    assert!(
+        young.event.is_some(),
+        "more than half of its life lies ahead: {young:?}"
+    );
+}
+
+/// Two sightings a day apart say nothing of the day between them.
+#[test]
+fn a_soak_counts_while_it_is_watched() {
+    let begun = then(at(Step::SwapOpen), 27, &[Event::HostsPresentedIncoming]);
+    let well = World::of(&[1, 2], [2; 3]);
+    let policy = Policy::default();
+    let table = [
+        (27, None, "it has just begun"),
+        (29, None, "a look an hour is not worth a line each"),
+        (30, Some(Event::SoakSeen), "half of the longest gap"),
+        (33, Some(Event::SoakSeen), "a quarter of the soak"),
+        (34, Some(Event::SoakInterrupted), "longer than a quarter"),
+        (51, Some(Event::SoakInterrupted), "its end, unwatched"),
+    ];
+    for (hour, event, why) in table {
+        assert_eq!(well.decide(&begun, hour, &policy).event, event, "{why}");
+    }
+    let watched = (0..8).fold(begun.clone(), |state, look| {
+        then(state, 30 + 3 * look, &[Event::SoakSeen])
+    });
+    assert_eq!(
+        well.decide(&watched, 51, &policy).event,
+        Some(Event::SoakPassed)
+    );
+    let anew = then(begun, 51, &[Event::SoakInterrupted]);
+    assert_eq!(
+        well.decide(&anew, 52, &policy).event,
+        None,
+        "it began at 51"
+    );
+    let silent = World::of(&[1, 2], [2, 2, 0]);
+    assert_eq!(
+        silent.decide(&watched, 51, &policy).event,
+        None,
+        "a silent host is no look"
+    );
 }
 
 #[test]

@@ -67,6 +67,12 @@ fn the_return_to_the_old_key_ends_in_an_open_swap_or_in_giving_up() {
     let facts = [reinstated(), abort(), reinstated(), Event::ReturnOpened];
     let given_up = then(by_another_hand, 61, &facts);
     assert_eq!(given_up.step, Step::RollingBack, "asked for on the way");
+    let after_the_end = then(at(Step::Retiring), 60, &[Event::RetireServed, abort()]);
+    assert_eq!(
+        after_the_end.step,
+        Step::Reinstating,
+        "a host went back after the end"
+    );
     let last = then(at(Step::Retiring), 60, &[abort()]);
     assert_eq!(last.step, Step::Reinstating);
     assert_eq!(
@@ -81,7 +87,6 @@ fn the_return_to_the_old_key_ends_in_an_open_swap_or_in_giving_up() {
 #[test]
 fn an_emergency_moves_the_step_only_where_security_breaks_the_promise() {
     let over = then(at(Step::Retiring), 60, &[Event::RetireServed]);
-    let back = then(at(Step::SwapOpen), 60, &[abort()]);
     let replacing = then(at(Step::Waiting), 60, &[declared(Priority::Security)]);
     let table = [
         (at(Step::Prepublishing), Some(Step::Replacing)),
@@ -91,7 +96,6 @@ fn an_emergency_moves_the_step_only_where_security_breaks_the_promise() {
         (at(Step::Verified), Some(Step::Verified)),
         (at(Step::Retiring), Some(Step::Retiring)),
         (over, None),
-        (back, None),
         (replacing, None),
     ];
     for (rotation, expected) in table {
@@ -104,6 +108,78 @@ fn an_emergency_moves_the_step_only_where_security_breaks_the_promise() {
         let stays = expected.map(|_| step);
         assert_eq!(by(Priority::Delivery), stays, "{step}");
     }
+}
+
+/// What was given up is taken up again by a person's word, and with it a key that turns out to be lost or stolen.
+#[test]
+fn from_every_step_of_the_way_back_a_way_leads_forward() {
+    let forward = || Event::ForwardRequested {
+        reason: "the old key is lost".into(),
+    };
+    let back = || then(at(Step::SwapOpen), 60, &[abort()]);
+    let early = || then(at(Step::Prepublishing), 60, &[abort()]);
+    let withdrawing = || then(back(), 61, &[Event::WithdrawalDecided]);
+    let aborted = || then(withdrawing(), 62, &[Event::WithdrawalServed]);
+    let reinstating = || then(at(Step::Retiring), 60, &[abort()]);
+    let regressed = || {
+        let name = mx(1).tlsa_name();
+        then(back(), 61, &[Event::MergeReverted { name }])
+    };
+    use Step::{Prepublishing, Replacing, Retiring, Waiting};
+    let table = [
+        (
+            back(),
+            Waiting,
+            Some(Waiting),
+            Some(Waiting),
+            "both are in every cache, once it is looked at again",
+        ),
+        (
+            regressed(),
+            Prepublishing,
+            Some(Prepublishing),
+            Some(Replacing),
+            "a server went back on the way",
+        ),
+        (
+            early(),
+            Prepublishing,
+            Some(Prepublishing),
+            Some(Replacing),
+            "the swap was never open",
+        ),
+        (
+            withdrawing(),
+            Prepublishing,
+            Some(Prepublishing),
+            Some(Replacing),
+            "some cache may lack the next key",
+        ),
+        (aborted(), Prepublishing, None, None, "it was over"),
+        (
+            reinstating(),
+            Retiring,
+            Some(Retiring),
+            Some(Replacing),
+            "hosts have the next key",
+        ),
+    ];
+    for (rotation, to, delivery, security, why) in table {
+        let after = then(rotation.clone(), 70, &[forward()]);
+        assert_eq!((after.step, after.abort_reason), (to, None), "{why}");
+        let by = |priority| {
+            let after = apply(Some(&rotation), hours(99), &declared(priority));
+            after.ok().map(|after| after.step)
+        };
+        assert_eq!(by(Priority::Delivery), delivery, "delivery first, {why}");
+        assert_eq!(by(Priority::Security), security, "security first, {why}");
+    }
+    let anew = then(withdrawing(), 70, &[forward()]);
+    assert_eq!(
+        (anew.published, anew.opened),
+        (None, false),
+        "nothing that was waited for counts"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::association::Association;
 use super::combination::Lost;
 use super::due::Due;
+use super::exposure::Presenter;
 use super::observation::{Authority, Endpoint, KeyAlgorithm, Source, TlsaName};
 use super::promise::Breach;
 use super::timing::Instant;
@@ -66,6 +67,35 @@ pub enum Blocker {
         /// Why.
         why: String,
     },
+    /// A server that has left may still be asked, and does not serve what the step demands, as far as is known.
+    ServerLeaves {
+        /// Which RRset.
+        name: TlsaName,
+        /// Which server.
+        authority: Authority,
+        /// Until when some resolver may ask it.
+        until: Instant,
+        /// What was seen of it.
+        why: String,
+    },
+    /// A name that joined goes through its own wait.
+    Joins {
+        /// Which RRset.
+        name: TlsaName,
+        /// When the new key may go to its hosts.
+        gate: TimeGate,
+    },
+    /// Several servers behind one address presented different keys a while ago.
+    SeveralKeys {
+        /// Which host and port.
+        endpoint: Endpoint,
+        /// Which address.
+        address: String,
+        /// Until when the other key is taken to be there.
+        until: Instant,
+    },
+    /// A change would make senders refuse a host as it was seen.
+    WouldRefuse(Breach),
     /// A signature does not last, or does not hold yet.
     SignatureWindow {
         /// Which RRset.
@@ -175,6 +205,9 @@ impl Blocker {
             | Self::CachesMayLackOld(_)
             | Self::OutageRuns(_)
             | Self::Soaking(_)
+            | Self::ServerLeaves { .. }
+            | Self::Joins { .. }
+            | Self::SeveralKeys { .. }
             | Self::Resting { .. } => Who::Clock,
             Self::Paced
             | Self::NotServed { .. }
@@ -192,6 +225,7 @@ impl Blocker {
             | Self::CombinationLost(_)
             | Self::ExpiresTooSoon { .. }
             | Self::Held { .. }
+            | Self::WouldRefuse(_)
             | Self::Unsafe(_) => Who::You,
         }
     }
@@ -202,7 +236,9 @@ impl Blocker {
             Self::CachesMayLackIt(gate)
             | Self::CachesMayLackOld(gate)
             | Self::OutageRuns(gate)
+            | Self::Joins { gate, .. }
             | Self::Soaking(gate) => Some(gate.opens),
+            Self::ServerLeaves { until, .. } | Self::SeveralKeys { until, .. } => Some(*until),
             Self::Resting { due } => due.map(|due| due.at),
             _ => None,
         }
@@ -228,11 +264,21 @@ impl Blocker {
             Self::NotServed { authority, .. } => {
                 format!("wait for {authority} to load the zone; if it does not, look at its transfers")
             }
-            Self::ServerUnknown { authority, .. } => {
-                format!("make {authority} answer, or take it out of the NS set and the configuration")
+            Self::ServerUnknown { authority, .. } => format!(
+                "make {authority} answer; if it is gone for good, take its NS record out, here and at the parent: the wait then goes on until every cache has forgotten it"
+            ),
+            Self::ServerLeaves { authority, until, .. } => format!(
+                "make {authority} serve the zone as it is now, or wait until {until}: no cache leads there after that"
+            ),
+            Self::Joins { gate, .. } => {
+                format!("leave the key in use on its hosts until {}", gate.opens)
             }
+            Self::SeveralKeys { endpoint, until, .. } => format!(
+                "give every server behind {endpoint} the same key; it counts once no other key was seen until {until}"
+            ),
+            Self::WouldRefuse(breach) => would_refuse(breach),
             Self::SignatureWindow { authority, .. } => {
-                format!("re-sign the zone with a longer validity and let {authority} load it")
+                format!("make whoever signs renew the signature before it ends, and let {authority} load it")
             }
             Self::NothingObserved { what } => {
                 format!("give {what} at least one address in the zone or in the configuration")
@@ -256,7 +302,10 @@ impl Blocker {
             Self::WrongKey { endpoint, incoming_wanted: false, .. } => {
                 format!("put the previous certificate and key back on {endpoint}")
             }
-            Self::HostUnknown { endpoint, .. } => format!("make {endpoint} reachable from here"),
+            Self::HostUnknown { endpoint, .. } => format!(
+                "make {endpoint} reachable from here; if the host is gone for good: tlsa-rotate forget NAME {}",
+                endpoint.host
+            ),
             Self::NoCertificate { endpoint, .. } => format!("configure a certificate on {endpoint}"),
             Self::OnlyStayingKey { endpoint, .. } => format!(
                 "deploy the incoming certificate and key on {endpoint}, or give that host a certificate entry of its own"
@@ -283,6 +332,17 @@ impl fmt::Display for Who {
             Self::Clock => "the clock",
             Self::World => "the world",
         })
+    }
+}
+
+/// A host that would be refused gets a key that the records list; which one that is, the host shows.
+fn would_refuse(breach: &Breach) -> String {
+    match &breach.presenter {
+        Presenter::Host { endpoint, .. } => format!(
+            "put a key on {endpoint} that the change lists, and run again; if the host is gone for good: tlsa-rotate forget NAME {}",
+            endpoint.host
+        ),
+        Presenter::Step(_) => "bring zone and hosts back into agreement first".to_owned(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::association::Association;
 use super::blocker::Blocker;
+use super::exposure::Presenter;
 use super::wait::Binding;
 use std::fmt;
 
@@ -46,6 +47,37 @@ impl fmt::Display for Blocker {
             } => {
                 write!(f, "{name} TLSA on {authority} cannot be told: {why}")
             }
+            Self::ServerLeaves {
+                name,
+                authority,
+                until,
+                why,
+            } => write!(
+                f,
+                "{authority} has left the name servers of {name}, and resolvers may ask it until {until}: {why}"
+            ),
+            Self::Joins { name, gate } => write!(
+                f,
+                "{name} joined later: caches may lack the next key there until {} ({} binds)",
+                gate.opens, gate.binds
+            ),
+            Self::SeveralKeys {
+                endpoint,
+                address,
+                until,
+            } => write!(
+                f,
+                "{endpoint} presented several keys on {address}: there is more than one server behind that address, and the other key counts until {until}"
+            ),
+            Self::WouldRefuse(breach) => match &breach.presenter {
+                Presenter::Host { endpoint, address } => write!(
+                    f,
+                    "{endpoint} presents {} on {address}, which the records of {} would not list any more: its mail would be refused",
+                    breach.key.short(),
+                    breach.name
+                ),
+                Presenter::Step(_) => write!(f, "the change would refuse mail: {breach}"),
+            },
             Self::SignatureWindow {
                 name,
                 authority,
@@ -54,7 +86,7 @@ impl fmt::Display for Blocker {
                 needed_until,
             } => write!(
                 f,
-                "the signature over {name} TLSA on {authority} holds from {inception} to {expiration}; it must hold now and until {needed_until}"
+                "the signature over {name} TLSA on {authority} holds from {inception} to {expiration}; it must hold until {needed_until}, or its signer must be seen to renew it"
             ),
             Self::NothingObserved { what } => write!(f, "nothing could be asked about {what}"),
             Self::CachesMayLackIt(gate) => write!(

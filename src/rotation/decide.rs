@@ -3,6 +3,7 @@
 //! Gates are asked in a fixed order: wanted, policy, safety, time, human. Asking earlier than needed is harmless,
 //! asking later only delays. The timing is that of RFC 7671 §8.1 and RFC 7583 §3.2.1.
 
+use super::admissible;
 use super::alarm::{self, Alarm, Risk};
 use super::blocker::{Blocker, Who};
 use super::combination;
@@ -10,10 +11,15 @@ use super::deadline::{self, Deadline};
 use super::emergency::Priority;
 use super::exposure::Exposure;
 use super::gate::{self, Wanted};
-use super::observation::{Endpoint, Observation};
+use super::joining;
+use super::observation::{Endpoint, Observation, Seen};
 use super::policy::Policy;
 use super::promise::{self, Breach};
+use super::reach;
 use super::regress;
+use super::several;
+use super::signature;
+use super::soak::Soak;
 use super::step::{Event, Requirement, Rotation, Step, apply};
 use super::timing::{Instant, Span, Ttl};
 use super::wait;
@@ -80,13 +86,22 @@ pub fn decide(
         ..Decision::default()
     };
     decision.remembered = question.worth_remembering(&decision.alarms);
-    let answer = regress::regression(rotation, observation)
-        .map_or_else(|| question.advance(), |event| Ok(Some(event)));
+    let established =
+        reach::news(rotation, observation).or_else(|| regress::regression(rotation, observation));
+    let answer = established.map_or_else(|| question.advance_or_join(), |event| Ok(Some(event)));
     match answer.and_then(|event| question.safe(event)) {
         Ok(event) => decision.event = event,
         Err(mut blockers) => {
+            for objection in question.objections() {
+                if !blockers.contains(&objection) {
+                    blockers.push(objection);
+                }
+            }
             blockers.sort_by_key(Blocker::who);
-            decision.look_again_at = blockers.iter().filter_map(Blocker::until).min();
+            let soak = rotation.soak.filter(|_| rotation.step == Step::Deployed);
+            let look = soak.map(|soak| soak.next_look(question.policy));
+            let ahead = blockers.iter().filter_map(Blocker::until);
+            decision.look_again_at = ahead.chain(look.filter(|at| *at > now)).min();
             decision.blockers = blockers;
         }
     }
@@ -117,7 +132,7 @@ pub(super) type Answer = Result<Option<Event>, Vec<Blocker>>;
 
 impl Question<'_> {
     fn actions(&self) -> Vec<Action> {
-        let zone = || Action::ChangeZone(self.rotation.requirement());
+        let zone = || self.change();
         match self.rotation.step {
             Step::Started => vec![Action::AdmitKey],
             Step::Generated => vec![Action::ComputeAssociations],
@@ -133,17 +148,57 @@ impl Question<'_> {
             | Step::Reinstating
             | Step::Reinstated
             | Step::Retiring
-            | Step::Withdrawing => vec![zone()],
-            Step::Replacing | Step::Replaced => {
-                let mut actions = vec![zone()];
-                actions.extend(self.deploy());
-                actions
+            | Step::Withdrawing => zone().into_iter().collect(),
+            Step::Replacing | Step::Replaced => zone().into_iter().chain(self.deploy()).collect(),
+            Step::RollingBack => zone().into_iter().chain(self.roll_back()).collect(),
+        }
+    }
+
+    /// The change that the step wants, unless some host would be refused after it, or was not seen where that must be known.
+    pub(super) fn change(&self) -> Option<Action> {
+        let admissible = self.objections().is_empty();
+        admissible.then(|| Action::ChangeZone(self.rotation.requirement()))
+    }
+
+    /// Why the change that the step wants must not be made as hosts were seen.
+    fn objections(&self) -> Vec<Blocker> {
+        match self.rotation.step {
+            Step::Started | Step::Generated | Step::Retired | Step::Aborted => Vec::new(),
+            Step::Hashed => self.objections_to(&self.rotation.requirement_in(Step::Prepublishing)),
+            _ => self.objections_to(&self.rotation.requirement()),
+        }
+    }
+
+    fn objections_to(&self, requirement: &Requirement) -> Vec<Blocker> {
+        let mut blockers = Vec::new();
+        for name in self.rotation.names() {
+            if let Some(Seen::Known(before)) = self.observation.merged.get(name)
+                && !requirement.is_met_by(before)
+            {
+                let after = requirement.applied_to(before);
+                let change = (before, &after);
+                blockers.extend(admissible::objections(
+                    self.rotation,
+                    self.observation,
+                    name,
+                    change,
+                ));
             }
-            Step::RollingBack => {
-                let mut actions = vec![zone()];
-                actions.extend(self.roll_back());
-                actions
-            }
+        }
+        blockers
+    }
+
+    fn advance_or_join(&self) -> Answer {
+        let answer = self.advance();
+        if matches!(answer, Ok(Some(_))) || self.rotation.joining.is_empty() {
+            return answer;
+        }
+        let joins = joining::progress(self.rotation, self.now, self.observation, self.policy);
+        match (answer, joins) {
+            (_, Ok(Some(event))) => Ok(Some(event)),
+            (Err(blockers), Err(more)) => Err([blockers, more].concat()),
+            (Err(blockers), _) | (_, Err(blockers)) => Err(blockers),
+            (Ok(_), Ok(None)) => Ok(None),
         }
     }
 
@@ -174,17 +229,24 @@ impl Question<'_> {
                 ],
                 Event::RetireDecided,
             ),
-            Step::Retiring => self
-                .served_and_merged(Span::ZERO)
-                .map(|_| Some(Event::RetireServed))
-                .map_err(|blockers| [self.presented(Wanted::Incoming), blockers].concat()),
+            // The end is as much a claim about hosts as about servers: nothing goes back by itself after it.
+            Step::Retiring => self.all_of(
+                [
+                    self.presented(Wanted::Incoming),
+                    self.as_demanded(Span::ZERO),
+                ],
+                Event::RetireServed,
+            ),
             Step::RollingBack => {
                 self.all_of([self.presented(Wanted::Current)], Event::WithdrawalDecided)
             }
-            Step::Withdrawing => self
-                .served_and_merged(Span::ZERO)
-                .map(|_| Some(Event::WithdrawalServed))
-                .map_err(|blockers| [self.presented(Wanted::Current), blockers].concat()),
+            Step::Withdrawing => self.all_of(
+                [
+                    self.presented(Wanted::Current),
+                    self.as_demanded(Span::ZERO),
+                ],
+                Event::WithdrawalServed,
+            ),
             Step::Reinstating => self
                 .served_and_merged(wait_span(self.rotation, self.policy))
                 .map(|ttl| Some(Event::ReinstatementServed { ttl })),
@@ -214,6 +276,7 @@ impl Question<'_> {
                 needed_until,
             });
         }
+        blockers.extend(self.objections());
         if blockers.is_empty() {
             Ok(Some(Event::PrepublishDecided))
         } else {
@@ -247,19 +310,28 @@ impl Question<'_> {
         )
     }
 
+    /// The soak is over when it has lasted; until then each look counts, and a time without one begins it anew.
     fn soaked(&self) -> Answer {
-        let gate = wait::soak_gate(self.rotation.since, self.policy);
-        let time = (self.now < gate.opens).then_some(Blocker::Soaking(gate));
-        self.all_of(
-            [
-                time.into_iter().collect(),
-                self.presented(Wanted::Incoming),
-                // Passing DANE means against what is published: every server must still serve it.
-                self.as_demanded(Span::ZERO),
-                self.unless_hurried(witness::after_swap(self.rotation, self.observation)),
-            ],
-            Event::SoakPassed,
-        )
+        let mut blockers = self.presented(Wanted::Incoming);
+        // Passing DANE means against what is published: every server must still serve it.
+        blockers.extend(self.as_demanded(Span::ZERO));
+        let objections = witness::after_swap(self.rotation, self.observation);
+        blockers.extend(self.unless_hurried(objections));
+        let soak = Soak::of(self.rotation);
+        let gate = soak.gate(self.policy);
+        if !blockers.is_empty() {
+            let time = (self.now < gate.opens).then_some(Blocker::Soaking(gate));
+            return Err(time.into_iter().chain(blockers).collect());
+        }
+        Ok(Some(if soak.has_gap(self.now, self.policy) {
+            Event::SoakInterrupted
+        } else if self.now >= gate.opens {
+            Event::SoakPassed
+        } else if soak.wants_a_look(self.now, self.policy) {
+            Event::SoakSeen
+        } else {
+            return Err(vec![Blocker::Soaking(gate)]);
+        }))
     }
 
     fn replaced(&self) -> Answer {
@@ -319,6 +391,10 @@ impl Question<'_> {
         let mut facts: Vec<Event> = regress::longer_signature(self.rotation, self.observation)
             .into_iter()
             .collect();
+        if !self.rotation.is_over() {
+            facts.extend(signature::evidence(self.rotation, self.observation));
+            facts.extend(several::evidence(self.rotation, self.observation));
+        }
         let risks: BTreeSet<Risk> = alarms.iter().map(|alarm| alarm.risk.clone()).collect();
         if !risks.iter().eq(self.rotation.risks.keys()) {
             facts.push(Event::RisksSeen { risks });
@@ -330,8 +406,9 @@ impl Question<'_> {
     fn served_and_merged(&self, until_next_gate: Span) -> Result<Ttl, Vec<Blocker>> {
         let requirement = self.rotation.requirement();
         let mut blockers = gate::merged(self.rotation, self.observation, &requirement);
-        match gate::served(
+        match gate::served_at(
             self.rotation,
+            self.rotation.settled_names(),
             self.observation,
             &requirement,
             until_next_gate,

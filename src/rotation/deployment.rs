@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 impl Question<'_> {
     /// Deployment is asked for only in a run that saw every server serve both (step 5's gate, re-observed).
     pub(super) fn deployment(&self) -> Vec<Action> {
-        let mut actions = vec![Action::ChangeZone(self.rotation.requirement())];
+        let mut actions: Vec<Action> = self.change().into_iter().collect();
         if self.rotation.held.is_some() {
             actions.extend(self.roll_back());
         } else if !self.rests()
@@ -37,7 +37,14 @@ impl Question<'_> {
     /// The hosts that may get the incoming key now, as many as go at a time: those that cannot be seen, or have it in part,
     /// before those that plainly have the old one, so that no other host is touched while one may be down.
     pub(super) fn deploy(&self) -> Option<Action> {
-        let lacking = gate::not_presenting(self.rotation, self.observation, Wanted::Incoming);
+        let mut lacking = gate::not_presenting(self.rotation, self.observation, Wanted::Incoming);
+        // A host whose own name is not waited for yet must not have the key.
+        let joins = |one: &Endpoint| {
+            self.rotation
+                .joining
+                .contains_key(&self.rotation.name_of(one))
+        };
+        lacking.retain(|endpoint| !joins(endpoint));
         let unsettled = gate::not_presenting(self.rotation, self.observation, Wanted::Current);
         let is_unsettled = |host: &&str| unsettled.iter().any(|e| e.host == *host);
         let all: BTreeSet<&str> = lacking.iter().map(|e| e.host.as_str()).collect();
@@ -78,7 +85,7 @@ impl Question<'_> {
         }
         let hosts = self.presented(Wanted::Incoming);
         let places = self.as_demanded(self.policy.soak);
-        if hosts.is_empty() && places.is_empty() {
+        if hosts.is_empty() && places.is_empty() && self.rotation.joining.is_empty() {
             return Ok(Some(Event::HostsPresentedIncoming));
         }
         match self.policy.rest {

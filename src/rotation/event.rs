@@ -168,6 +168,77 @@ pub enum Event {
         /// Each with the end of the last record that a cache may hold.
         until: BTreeMap<String, Instant>,
     },
+    /// Hosts or ports came to present the certificate while the rotation runs. Each of their names goes through its own
+    /// publication and wait.
+    HostsJoined {
+        /// Which.
+        endpoints: BTreeSet<Endpoint>,
+        /// Those of their TLSA owner names that are aliases, each with the name that the RRset lies at.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        aliases: BTreeMap<TlsaName, TlsaName>,
+        /// The TLSA RRset of each name that is new to the rotation, as it was found.
+        base: BTreeMap<TlsaName, BTreeSet<Association>>,
+        /// The largest TTL known of each of them.
+        ttl: BTreeMap<TlsaName, Ttl>,
+    },
+    /// Hosts or ports no longer present the certificate, by the configuration or by a person's word.
+    HostsLeft {
+        /// Which, and until when senders may still come to each.
+        endpoints: Vec<(Endpoint, Instant)>,
+        /// A person let them go, in the person's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asked: Option<String>,
+    },
+    /// In one run, every authoritative server was seen serving the full set of a name that joined.
+    JoinServed {
+        /// Which RRset.
+        name: TlsaName,
+        /// The largest TTL under which it was served.
+        ttl: Ttl,
+    },
+    /// The RRset of a name that joined was seen without the full set again: its clock starts anew.
+    JoinRegressed {
+        /// Which RRset.
+        name: TlsaName,
+    },
+    /// No cache can lack the incoming associations of a name that joined.
+    JoinOpened {
+        /// Which RRset.
+        name: TlsaName,
+    },
+    /// Every place presented an incoming key and every server served the set, during the soak.
+    SoakSeen,
+    /// Nobody saw for too long that all is well: the soak starts anew.
+    SoakInterrupted,
+    /// One address presented several keys of one algorithm: there is more than one server behind it.
+    SeveralKeysSeen {
+        /// Which host and port.
+        endpoint: Endpoint,
+        /// Which address.
+        address: String,
+    },
+    /// A signature that ends before the next gate was seen; whether its signer makes new ones is to be seen.
+    SignatureBegan {
+        /// Over which RRset.
+        name: TlsaName,
+        /// When the newest began.
+        inception: Instant,
+    },
+    /// A newer signature was seen: its signer makes new ones.
+    SignerRenewed {
+        /// Over which RRset.
+        name: TlsaName,
+    },
+    /// A person asked to go forward again after giving the rotation up.
+    ForwardRequested {
+        /// In the person's words.
+        reason: String,
+    },
+    /// A person said that the names leave DANE or DNSSEC: the rotation has no object any more.
+    DaneLeft {
+        /// In the person's words.
+        reason: String,
+    },
     /// The risks to delivery that were seen, all of them; none when they are over.
     RisksSeen {
         /// Which and where.
@@ -210,112 +281,23 @@ impl Event {
             Self::ServersHadLeft { .. } => "ServersHadLeft",
             Self::AddressesSeen { .. } => "AddressesSeen",
             Self::AddressesHadLeft { .. } => "AddressesHadLeft",
+            Self::HostsJoined { .. } => "HostsJoined",
+            Self::HostsLeft { .. } => "HostsLeft",
+            Self::JoinServed { .. } => "JoinServed",
+            Self::JoinRegressed { .. } => "JoinRegressed",
+            Self::JoinOpened { .. } => "JoinOpened",
+            Self::SoakSeen => "SoakSeen",
+            Self::SoakInterrupted => "SoakInterrupted",
+            Self::SeveralKeysSeen { .. } => "SeveralKeysSeen",
+            Self::SignatureBegan { .. } => "SignatureBegan",
+            Self::SignerRenewed { .. } => "SignerRenewed",
+            Self::ForwardRequested { .. } => "ForwardRequested",
+            Self::DaneLeft { .. } => "DaneLeft",
             Self::RisksSeen { .. } => "RisksSeen",
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::alarm::Trouble;
-    use super::*;
-
-    /// The journal's text is read by later versions: a change here is a change of the format.
-    #[test]
-    fn facts_are_written_as_they_always_were() {
-        let endpoint = Endpoint {
-            host: "mx.example.com".into(),
-            port: 25,
-        };
-        let key = Association::dane_ee_spki_sha256([0xab; 32]);
-        let name = endpoint.tlsa_name();
-        let hex = "ab".repeat(32);
-        let table = [
-            (
-                Event::Started {
-                    endpoints: BTreeSet::from([endpoint.clone()]),
-                    current: BTreeSet::from([key.clone()]),
-                    base: BTreeMap::from([(name.clone(), BTreeSet::from([key.clone()]))]),
-                    ttl: BTreeMap::from([(name.clone(), Ttl(3600))]),
-                },
-                format!(r#"{{"started":{{"endpoints":[{{"host":"mx.example.com","port":25}}],"current":["3 1 1 {hex}"],"base":{{"_25._tcp.mx.example.com.":["3 1 1 {hex}"]}},"ttl":{{"_25._tcp.mx.example.com.":3600}}}}}}"#),
-            ),
-            (
-                Event::KeyAdmitted { not_after: Instant::from_unix(7) },
-                r#"{"key-admitted":{"not_after":7}}"#.to_owned(),
-            ),
-            (
-                Event::AssociationsComputed { incoming: BTreeSet::from([key.clone()]) },
-                format!(r#"{{"associations-computed":{{"incoming":["3 1 1 {hex}"]}}}}"#),
-            ),
-            (
-                Event::SurroundingsFound {
-                    aliases: BTreeMap::from([(name.clone(), TlsaName::new("tlsa.example.net."))]),
-                    base: BTreeMap::from([(TlsaName::new("tlsa.example.net."), BTreeSet::from([key.clone()]))]),
-                    staying: BTreeSet::from([key.clone()]),
-                    satisfied: BTreeMap::from([(key.clone(), BTreeSet::from([key]))]),
-                },
-                format!(r#"{{"surroundings-found":{{"aliases":{{"_25._tcp.mx.example.com.":"tlsa.example.net."}},"base":{{"tlsa.example.net.":["3 1 1 {hex}"]}},"staying":["3 1 1 {hex}"],"satisfied":{{"3 1 1 {hex}":["3 1 1 {hex}"]}}}}}}"#),
-            ),
-            (Event::PrepublishDecided, r#""prepublish-decided""#.to_owned()),
-            (
-                Event::HigherTtlSeen { name: name.clone(), ttl: Ttl(9) },
-                r#"{"higher-ttl-seen":{"name":"_25._tcp.mx.example.com.","ttl":9}}"#.to_owned(),
-            ),
-            (Event::PrepublishServed { ttl: Ttl(9) }, r#"{"prepublish-served":{"ttl":9}}"#.to_owned()),
-            (
-                Event::ServerRegressed { name, authority: Authority("ns1 192.0.2.1:53".into()) },
-                r#"{"server-regressed":{"name":"_25._tcp.mx.example.com.","authority":"ns1 192.0.2.1:53"}}"#.to_owned(),
-            ),
-            (
-                Event::RollbackRequested { reason: "clients fail".into() },
-                r#"{"rollback-requested":{"reason":"clients fail"}}"#.to_owned(),
-            ),
-            (
-                Event::DeploymentReleased { why: Release::Expiry },
-                r#"{"deployment-released":{"why":"expiry"}}"#.to_owned(),
-            ),
-            (
-                Event::OldWithdrawn { name: endpoint.tlsa_name() },
-                r#"{"old-withdrawn":{"name":"_25._tcp.mx.example.com."}}"#.to_owned(),
-            ),
-            (
-                Event::ReinstatementServed { ttl: Ttl(9) },
-                r#"{"reinstatement-served":{"ttl":9}}"#.to_owned(),
-            ),
-            (Event::ReturnOpened, r#""return-opened""#.to_owned()),
-            (
-                Event::EmergencyDeclared { priority: Priority::Security, reason: "stolen".into() },
-                r#"{"emergency-declared":{"priority":"security","reason":"stolen"}}"#.to_owned(),
-            ),
-            (
-                Event::ReplacementServed { ttl: Ttl(9) },
-                r#"{"replacement-served":{"ttl":9}}"#.to_owned(),
-            ),
-            (Event::ReplacementVerified, r#""replacement-verified""#.to_owned()),
-            (
-                Event::SignatureSeen { until: Instant::from_unix(7) },
-                r#"{"signature-seen":{"until":7}}"#.to_owned(),
-            ),
-            (
-                Event::RisksSeen {
-                    risks: BTreeSet::from([Risk { trouble: Trouble::EarlyKey, place: "mx".into() }]),
-                },
-                r#"{"risks-seen":{"risks":[{"trouble":"early-key","place":"mx"}]}}"#.to_owned(),
-            ),
-            (
-                Event::HostRegressed { endpoint },
-                r#"{"host-regressed":{"endpoint":{"host":"mx.example.com","port":25}}}"#.to_owned(),
-            ),
-        ];
-        for (event, text) in table {
-            assert_eq!(serde_json::to_string(&event).unwrap(), text);
-            assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
-        }
-        let stranger = r#"{"prepublish-served":{"ttl":9,"by":"nobody"}}"#;
-        assert!(
-            serde_json::from_str::<Event>(stranger).is_err(),
-            "unknown fields are refused"
-        );
-    }
-}
+#[path = "event_tests.rs"]
+mod tests;

@@ -38,6 +38,8 @@ pub enum Holder {
     Server(String),
     /// The zone holds it where it is kept: it is about to be served.
     Head(Source),
+    /// It would, after a change that was not made yet.
+    Change,
 }
 
 /// Why a host may present a key.
@@ -59,8 +61,7 @@ impl Exposure {
     pub fn of_caches(rotation: &Rotation, now: Instant) -> Self {
         let mut exposure = Self::default();
         for name in rotation.names() {
-            let base = rotation.base.get(name).unwrap_or(&EMPTY);
-            for rrset in cacheable(rotation, base, now) {
+            for rrset in cacheable(rotation, name, now) {
                 exposure.may_be_cached(name, rrset, || Holder::Step(rotation.step));
             }
         }
@@ -71,7 +72,7 @@ impl Exposure {
     pub fn of_step(rotation: &Rotation, now: Instant) -> Self {
         let mut exposure = Self::of_caches(rotation, now);
         for name in rotation.names() {
-            for chain in presentable(rotation) {
+            for chain in presentable(rotation, rotation.phase(name).0) {
                 exposure.may_be_presented(name, chain, Presenter::Step(rotation.step));
             }
         }
@@ -104,7 +105,7 @@ impl Exposure {
                 self.may_be_cached(name, Cow::Borrowed(rrset), holder);
             }
         }
-        for endpoint in &rotation.endpoints {
+        for endpoint in rotation.endpoints.iter().chain(rotation.left.keys()) {
             for (address, offers) in observation.presented.get(endpoint).into_iter().flatten() {
                 for seen in offers.values() {
                     let Seen::Known(offer) = seen else { continue };
@@ -158,9 +159,11 @@ static EMPTY: BTreeSet<Association> = BTreeSet::new();
 /// The versions of one RRset that a cache may hold in this step.
 fn cacheable<'r>(
     rotation: &'r Rotation,
-    base: &'r BTreeSet<Association>,
+    name: &TlsaName,
     now: Instant,
 ) -> Vec<Cow<'r, BTreeSet<Association>>> {
+    let base = rotation.base.get(name).unwrap_or(&EMPTY);
+    let (step, published) = rotation.phase(name);
     let before = || Cow::Borrowed(base);
     let both = || {
         let kept = base.iter().chain(&rotation.current);
@@ -169,10 +172,14 @@ fn cacheable<'r>(
     };
     let wanted = || Cow::Owned(rotation.requirement().applied_to(&both()));
     let without_old = || Cow::Owned(both().difference(&rotation.current).cloned().collect());
-    let ran_out = rotation
-        .published
-        .is_some_and(|published| now >= wait::caches_empty_of_base(rotation, published));
-    match rotation.step {
+    let ran_out =
+        published.is_some_and(|published| now >= wait::caches_empty_of_base(rotation, published));
+    if let Some(since) = rotation.dane_left {
+        // What was there runs out, and whatever is published after it is nobody's promise.
+        let is_about = now < since + wait::ttl_old(rotation).span();
+        return if is_about { vec![both()] } else { vec![] };
+    }
+    match step {
         Step::Started | Step::Generated | Step::Hashed => vec![before()],
         Step::Prepublishing => vec![before(), both()],
         Step::Waiting | Step::SwapOpen | Step::Deployed | Step::Verified | Step::RollingBack => {
@@ -193,8 +200,8 @@ fn cacheable<'r>(
 }
 
 /// The chains that hosts may present in this step. A key that stays may be presented in every one.
-fn presentable(rotation: &Rotation) -> Vec<Chain> {
-    let (current, incoming) = match rotation.step {
+fn presentable(rotation: &Rotation, step: Step) -> Vec<Chain> {
+    let (current, incoming) = match step {
         Step::Started
         | Step::Generated
         | Step::Hashed
@@ -226,6 +233,7 @@ impl Holder {
             Self::Step(_) => "a cache".to_owned(),
             Self::Server(server) => server.clone(),
             Self::Head(source) => source.to_string(),
+            Self::Change => "the change".to_owned(),
         }
     }
 }
@@ -236,6 +244,7 @@ impl fmt::Display for Holder {
             Self::Step(step) => write!(f, "caches may hold it in step {step}"),
             Self::Server(server) => write!(f, "{server} answers with it"),
             Self::Head(source) => write!(f, "{source} holds it"),
+            Self::Change => f.write_str("the change brings it"),
         }
     }
 }

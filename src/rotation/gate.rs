@@ -4,11 +4,14 @@
 
 use super::blocker::Blocker;
 use super::observation::{
-    Authority, Endpoint, KeyAlgorithm, Observation, Offer, Presented, Seen, ServedRrset, TlsaName,
+    Authority, Endpoint, KeyAlgorithm, Observation, Offer, Offers, Presented, Seen, ServedRrset,
+    TlsaName,
 };
+use super::several;
+use super::signature;
 use super::step::{Requirement, Rotation};
 use super::timing::{Instant, Span, Ttl};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Which keys hosts should present for a gate to open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,14 +22,23 @@ pub enum Wanted {
     Current,
 }
 
-/// Whether git HEAD, or wherever a zone is kept, meets the requirement for every name (R3).
+/// Whether git HEAD, or wherever a zone is kept, meets the requirement for every name that is not on its own way (R3).
 pub fn merged(
     rotation: &Rotation,
     observation: &Observation,
     requirement: &Requirement,
 ) -> Vec<Blocker> {
+    merged_at(rotation.settled_names(), observation, requirement)
+}
+
+/// The same for these names.
+pub(super) fn merged_at<'n>(
+    names: impl IntoIterator<Item = &'n TlsaName>,
+    observation: &Observation,
+    requirement: &Requirement,
+) -> Vec<Blocker> {
     let mut blockers = Vec::new();
-    for name in rotation.names() {
+    for name in names {
         let source = observation.source_of(name);
         match observation.merged.get(name) {
             None => blockers.push(Blocker::NothingObserved {
@@ -53,44 +65,29 @@ pub fn merged(
     blockers
 }
 
-/// Whether every address of every authoritative server meets the requirement for every name, in this run (R4), under
-/// signatures that hold now and for `horizon` beyond the TTL (RFC 4035 §5.3.3). If so, the largest TTL served.
-pub fn served(
+/// Whether every address of every server that some resolver may still ask meets the requirement for these names, in this
+/// run (R4), under signatures that hold now and are seen to be renewed, or hold for `horizon` beyond the TTL. If so, the
+/// largest TTL served.
+pub(super) fn served_at<'n>(
     rotation: &Rotation,
+    names: impl IntoIterator<Item = &'n TlsaName>,
     observation: &Observation,
     requirement: &Requirement,
     horizon: Span,
 ) -> Result<Ttl, Vec<Blocker>> {
     let mut blockers = Vec::new();
     let mut ttl = Ttl(0);
-    for name in rotation.names() {
-        let servers = observation.served.get(name).into_iter().flatten();
-        let mut asked = false;
-        for (authority, seen) in servers {
-            asked = true;
-            match seen {
-                Seen::Unknown(why) => blockers.push(Blocker::ServerUnknown {
-                    name: name.clone(),
-                    authority: authority.clone(),
-                    why: why.clone(),
-                }),
-                Seen::Known(rrset) => {
-                    ttl = ttl.max(rrset.ttl);
-                    blockers.extend(server_meets(
-                        name,
-                        authority,
-                        rrset,
-                        requirement,
-                        observation.at,
-                        horizon,
-                    ));
-                }
-            }
-        }
-        if !asked {
-            blockers.push(Blocker::NothingObserved {
-                what: format!("the servers of {name}"),
-            });
+    for name in names {
+        let at = Answers {
+            rotation,
+            name,
+            observation,
+            requirement,
+            horizon,
+        };
+        match at.all_meet() {
+            Ok(seen) => ttl = ttl.max(seen),
+            Err(more) => blockers.extend(more),
         }
     }
     if blockers.is_empty() {
@@ -100,47 +97,119 @@ pub fn served(
     }
 }
 
-fn server_meets(
-    name: &TlsaName,
-    authority: &Authority,
-    rrset: &ServedRrset,
-    requirement: &Requirement,
-    now: Instant,
+/// What is asked of the answers for one name.
+struct Answers<'a> {
+    rotation: &'a Rotation,
+    name: &'a TlsaName,
+    observation: &'a Observation,
+    requirement: &'a Requirement,
     horizon: Span,
-) -> Option<Blocker> {
-    if !requirement.is_met_by(&rrset.associations) {
-        return Some(Blocker::NotServed {
-            name: name.clone(),
-            authority: authority.clone(),
-            missing: requirement
-                .missing_in(&rrset.associations)
-                .cloned()
-                .collect(),
-            unwanted: requirement
-                .unwanted_in(&rrset.associations)
-                .cloned()
-                .collect(),
-        });
+}
+
+impl Answers<'_> {
+    fn all_meet(&self) -> Result<Ttl, Vec<Blocker>> {
+        static NOBODY: BTreeMap<Authority, Seen<ServedRrset>> = BTreeMap::new();
+        let asked = self.observation.served.get(self.name).unwrap_or(&NOBODY);
+        let (mut blockers, mut ttl) = (Vec::new(), Ttl(0));
+        for (authority, seen) in asked {
+            match seen {
+                Seen::Unknown(why) => blockers.push(self.unknown(authority, why)),
+                Seen::Known(rrset) => {
+                    ttl = ttl.max(rrset.ttl);
+                    blockers.extend(self.meets(authority, rrset));
+                }
+            }
+        }
+        let known = self.rotation.servers_of(self.name, self.observation.at);
+        let unasked = known.filter(|(authority, _)| !asked.contains_key(*authority));
+        blockers.extend(unasked.map(|(authority, _)| self.unknown(authority, "it was not asked")));
+        if asked.is_empty() && blockers.is_empty() {
+            blockers.push(Blocker::NothingObserved {
+                what: format!("the servers of {}", self.name),
+            });
+        }
+        if blockers.is_empty() {
+            Ok(ttl)
+        } else {
+            Err(blockers)
+        }
     }
-    let window = rrset.signature;
-    let needed_until = now + rrset.ttl.span() + horizon;
-    let lasts = window.inception <= now && window.expiration >= needed_until;
-    (!lasts).then(|| Blocker::SignatureWindow {
-        name: name.clone(),
-        authority: authority.clone(),
-        inception: window.inception,
-        expiration: window.expiration,
-        needed_until,
-    })
+
+    /// Until when a server that has left may still be asked.
+    fn leaves(&self, authority: &Authority) -> Option<Instant> {
+        let mut servers = self.rotation.servers_of(self.name, self.observation.at);
+        let (_, server) = servers.find(|(known, _)| *known == authority)?;
+        server.until
+    }
+
+    fn unknown(&self, authority: &Authority, why: &str) -> Blocker {
+        let (name, authority, why) = (self.name.clone(), authority.clone(), why.to_owned());
+        match self.leaves(&authority) {
+            Some(until) => Blocker::ServerLeaves {
+                name,
+                authority,
+                until,
+                why,
+            },
+            None => Blocker::ServerUnknown {
+                name,
+                authority,
+                why,
+            },
+        }
+    }
+
+    fn meets(&self, authority: &Authority, rrset: &ServedRrset) -> Option<Blocker> {
+        let (name, authority) = (self.name.clone(), authority.clone());
+        let held = &rrset.associations;
+        if !self.requirement.is_met_by(held) {
+            let missing: Vec<_> = self.requirement.missing_in(held).cloned().collect();
+            let unwanted: Vec<_> = self.requirement.unwanted_in(held).cloned().collect();
+            return Some(match self.leaves(&authority) {
+                Some(until) => Blocker::ServerLeaves {
+                    name,
+                    authority,
+                    until,
+                    why: "it answers with the set of before".to_owned(),
+                },
+                None => Blocker::NotServed {
+                    name,
+                    authority,
+                    missing,
+                    unwanted,
+                },
+            });
+        }
+        let needed_until = self.observation.at + rrset.ttl.span() + self.horizon;
+        let lasts = signature::lasts(
+            self.rotation.signers.get(&name),
+            rrset,
+            self.observation.at,
+            needed_until,
+        );
+        (!lasts).then_some(Blocker::SignatureWindow {
+            name,
+            authority,
+            inception: rrset.signature.inception,
+            expiration: rrset.signature.expiration,
+            needed_until,
+        })
+    }
 }
 
 /// Whether every host presents only wanted keys, on every address and asked for every algorithm, in this run. Keys that are
 /// not replaced are wanted too, but no host is deployed by presenting only those.
+///
+/// A host that was let go is waited for no longer; where it shares an RRset with others and is seen with another key all
+/// the same, it counts.
 pub fn presented(rotation: &Rotation, observation: &Observation, wanted: Wanted) -> Vec<Blocker> {
     let endpoints = rotation.endpoints.iter();
-    endpoints
-        .flat_map(|endpoint| presented_by(endpoint, rotation, observation, wanted))
-        .collect()
+    let here = endpoints.flat_map(|one| presented_by(one, rotation, observation, wanted));
+    let shares = |one: &&Endpoint| rotation.names().contains(&rotation.name_of(one));
+    let left = rotation.left.keys().filter(shares);
+    let seen = left.flat_map(|one| presented_by(one, rotation, observation, wanted));
+    let seen = seen.filter(|blocker| matches!(blocker, Blocker::WrongKey { .. }));
+    here.chain(seen).collect()
 }
 
 /// The hosts and ports that were not seen presenting only wanted keys in this run.
@@ -171,8 +240,15 @@ fn presented_by(
             what: endpoint.to_string(),
         }];
     };
-    let mut blockers = Vec::new();
+    let mut blockers = unseen_addresses(endpoint, offers, rotation, observation.at);
     for (address, by_algorithm) in offers {
+        if let Some(until) = several::until(rotation, endpoint, address, observation.at) {
+            blockers.push(Blocker::SeveralKeys {
+                endpoint: endpoint.clone(),
+                address: address.clone(),
+                until,
+            });
+        }
         let (mut presents_any, mut presents_incoming) = (false, false);
         for algorithm in [KeyAlgorithm::Rsa, KeyAlgorithm::Ecdsa] {
             let seen = by_algorithm.get(&algorithm);
@@ -195,6 +271,25 @@ fn presented_by(
         }
     }
     blockers
+}
+
+/// The addresses at which senders may still look for a host, and nobody asked.
+fn unseen_addresses(
+    endpoint: &Endpoint,
+    offers: &Offers,
+    rotation: &Rotation,
+    at: Instant,
+) -> Vec<Blocker> {
+    let known = rotation.addresses.get(&endpoint.host).into_iter().flatten();
+    let there = known.filter(|(_, known)| known.is_there(at));
+    let unseen = there.filter(|(address, _)| !offers.contains_key(*address));
+    let blocker = |(address, _): (&String, _)| Blocker::HostUnknown {
+        endpoint: endpoint.clone(),
+        address: address.clone(),
+        algorithm: KeyAlgorithm::Ecdsa,
+        why: "it was not asked".to_owned(),
+    };
+    unseen.map(blocker).collect()
 }
 
 fn offer_is_wanted(

@@ -152,6 +152,18 @@ impl Step {
         Self::Aborted,
     ];
 
+    /// Whether associations enter or leave RRsets in this step, so that their TTL counts anew.
+    pub(super) fn publishes(self) -> bool {
+        matches!(
+            self,
+            Self::Hashed
+                | Self::Prepublishing
+                | Self::Retiring
+                | Self::Replacing
+                | Self::Reinstating
+        )
+    }
+
     /// Whether a rotation in this step is over, well or given up.
     pub fn is_the_end(self) -> bool {
         matches!(self, Self::Retired | Self::Aborted)

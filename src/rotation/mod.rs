@@ -7,6 +7,7 @@
 //!
 //! This room knows no clock, no file, no socket and no other room of the house.
 
+pub mod admissible;
 pub mod alarm;
 pub mod association;
 pub mod blocker;
@@ -22,13 +23,19 @@ pub mod expiry;
 pub mod exposure;
 pub mod gate;
 pub mod guide;
+mod joining;
+mod members;
 pub mod observation;
 pub mod policy;
 pub mod promise;
 pub mod reach;
 pub mod regress;
 pub mod requirement;
+pub mod settle;
+mod several;
+mod signature;
 pub mod simulation;
+pub mod soak;
 pub mod step;
 mod table;
 pub mod timeline;

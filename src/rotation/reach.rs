@@ -3,6 +3,8 @@
 //! A resolver that was referred to a server keeps its name and address for their TTLs (RFC 1035 §3.2.1, RFC 2181 §5.4.1);
 //! a sender keeps the address of a host as long.
 
+use super::observation::{Observation, Seen};
+use super::step::{Event, Rotation};
 use super::timing::{Instant, Ttl};
 use std::collections::BTreeMap;
 
@@ -61,9 +63,36 @@ impl Reachable {
     }
 }
 
+/// The servers or addresses that were seen now, where that differs from what is known.
+pub(super) fn news(rotation: &Rotation, observation: &Observation) -> Option<Event> {
+    if rotation.is_over() {
+        return None;
+    }
+    for (zone, seen) in &observation.servers {
+        if let Seen::Known(servers) = seen
+            && is_news(rotation.servers.get(zone), servers)
+        {
+            return Some(Event::ServersSeen {
+                zone: zone.clone(),
+                servers: servers.clone(),
+            });
+        }
+    }
+    for (host, seen) in &observation.addresses {
+        if let Seen::Known(addresses) = seen
+            && is_news(rotation.addresses.get(host), addresses)
+        {
+            return Some(Event::AddressesSeen {
+                host: host.clone(),
+                addresses: addresses.clone(),
+            });
+        }
+    }
+    None
+}
+
 /// Whether what is present now adds anything to what is known: one that joined, left, came back or has a larger TTL.
-#[allow(dead_code)] // asked by the next change
-pub(super) fn is_news<K: Ord>(reach: Option<&Reach<K>>, present: &BTreeMap<K, Ttl>) -> bool {
+fn is_news<K: Ord>(reach: Option<&Reach<K>>, present: &BTreeMap<K, Ttl>) -> bool {
     let Some(reach) = reach else { return true };
     let joined = present
         .iter()

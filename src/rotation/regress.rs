@@ -4,6 +4,7 @@
 
 use super::blocker::Blocker;
 use super::gate::{self, Wanted};
+use super::joining;
 use super::observation::{Observation, Seen, TlsaName};
 use super::step::{Event, Rotation, Step};
 use super::timing::Instant;
@@ -11,6 +12,13 @@ use std::collections::BTreeSet;
 
 /// The fact that takes an earlier one back in this step, if one was seen.
 pub fn regression(rotation: &Rotation, observation: &Observation) -> Option<Event> {
+    if rotation.is_over() {
+        return None;
+    }
+    of_step(rotation, observation).or_else(|| joining::regression(rotation, observation))
+}
+
+fn of_step(rotation: &Rotation, observation: &Observation) -> Option<Event> {
     match rotation.step {
         Step::Hashed
         | Step::Prepublishing
@@ -23,6 +31,10 @@ pub fn regression(rotation: &Rotation, observation: &Observation) -> Option<Even
         Step::Deployed | Step::Verified => lost_publication(rotation, observation, Lost::Incoming)
             .or_else(|| old_withdrawn(rotation, observation))
             .or_else(|| host_back_on_old_key(rotation, observation)),
+        // Both stay published on the way back: what was waited for counts no more once a server was seen without one.
+        Step::RollingBack if rotation.published.is_some() => {
+            lost_publication(rotation, observation, Lost::Incoming)
+        }
         _ => None,
     }
 }
@@ -30,7 +42,16 @@ pub fn regression(rotation: &Rotation, observation: &Observation) -> Option<Even
 /// An RRset was seen under a larger TTL than any before: the high-water mark grows. Whatever is in it, a set that lacks one
 /// of the keys may have been served under that TTL between two runs; and the full one makes the wait as long anyway.
 fn higher_ttl(rotation: &Rotation, observation: &Observation) -> Option<Event> {
-    for name in rotation.names() {
+    higher_ttl_of(rotation.names(), rotation, observation)
+}
+
+/// The same of these names.
+pub(super) fn higher_ttl_of<'n>(
+    names: impl IntoIterator<Item = &'n TlsaName>,
+    rotation: &Rotation,
+    observation: &Observation,
+) -> Option<Event> {
+    for name in names {
         let mark = rotation.ttl_old.get(name).copied().unwrap_or_default();
         for seen in observation
             .served
@@ -66,7 +87,7 @@ fn lost_publication(rotation: &Rotation, observation: &Observation, lost: Lost) 
         Lost::Anything => !requirement.is_met_by(rrset),
         Lost::Incoming => !rotation.incoming.is_subset(rrset),
     };
-    for name in rotation.names() {
+    for name in rotation.settled_names() {
         if matches!(observation.merged.get(name), Some(Seen::Known(rrset)) if unfit(rrset)) {
             return Some(Event::MergeReverted { name: name.clone() });
         }
@@ -103,7 +124,7 @@ fn old_withdrawn(rotation: &Rotation, observation: &Observation) -> Option<Event
         });
         merged || rrsets.any(|rrset| !rotation.current.is_subset(rrset))
     };
-    let name = rotation.names().iter().find(lacks_old)?;
+    let name = rotation.settled_names().find(lacks_old)?;
     Some(Event::OldWithdrawn { name: name.clone() })
 }
 

@@ -9,9 +9,12 @@ use super::association::Association;
 use super::emergency::Priority;
 pub use super::event::Event;
 use super::exposure::Chain;
+use super::members;
+pub use super::members::Left;
 use super::observation::{Authority, Endpoint, TlsaName, ZoneName};
 use super::reach::{self, Reach};
 pub use super::requirement::Requirement;
+use super::soak::Soak;
 use super::table;
 use super::timing::{Instant, Ttl};
 use serde::{Deserialize, Serialize};
@@ -70,7 +73,7 @@ pub struct Rotation {
     /// Every host and port that presents the certificate.
     pub endpoints: BTreeSet<Endpoint>,
     /// What [`Self::names`] says: it follows from `endpoints` and `aliases`, and every gate asks for it.
-    names: BTreeSet<TlsaName>,
+    pub(super) names: BTreeSet<TlsaName>,
     /// The TLSA RRset of each name as the rotation found it.
     pub base: BTreeMap<TlsaName, BTreeSet<Association>>,
     /// The high-water mark of the TTL of each name's RRset without the incoming associations (`TTL_old`).
@@ -106,6 +109,29 @@ pub struct Rotation {
     pub servers: BTreeMap<ZoneName, Reach<Authority>>,
     /// By host: every address that some sender may still connect to.
     pub addresses: BTreeMap<String, Reach<String>>,
+    /// The names that joined after the others were published, each with its own `T_all` once it has one.
+    pub joining: BTreeMap<TlsaName, Option<Published>>,
+    /// The hosts and ports that no longer present the certificate.
+    pub left: BTreeMap<Endpoint, Left>,
+    /// The soak that runs.
+    pub soak: Option<Soak>,
+    /// The addresses that were seen with several keys of one algorithm, each when last.
+    pub several: BTreeMap<(Endpoint, String), Instant>,
+    /// What is known of who signs an RRset, where its signatures end before the next gate.
+    pub signers: BTreeMap<TlsaName, Signer>,
+    /// The swap was open at some time: hosts may have an incoming key.
+    pub opened: bool,
+    /// The names left DANE: since when nothing is promised of them.
+    pub dane_left: Option<Instant>,
+}
+
+/// What was seen of a signer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Signer {
+    /// When the newest signature began that was seen first.
+    pub inception: Instant,
+    /// A newer one was seen since.
+    pub renews: bool,
 }
 
 /// The set that the step demands is served everywhere.
@@ -159,12 +185,36 @@ impl Rotation {
         }
         let next = table::successor(self, event).ok_or_else(|| refuse("no such transition"))?;
         fits(self, event).map_err(refuse)?;
-        if next != self.step {
+        let was = self.step;
+        if next != was {
             self.step = next;
             self.since = at;
         }
         self.note(at, event);
+        if next != was {
+            self.arrive(was);
+        }
         Ok(())
+    }
+
+    /// What a step leaves behind on arrival, whatever led to it.
+    fn arrive(&mut self, was: Step) {
+        match self.step {
+            // Every name is published and waited for together.
+            Step::Prepublishing | Step::RollingBack => self.joining.clear(),
+            // The incoming associations leave: what was waited for counts no more.
+            Step::Withdrawing => self.published = None,
+            Step::SwapOpen | Step::Replacing => self.opened = true,
+            Step::Deployed => self.soak = Some(Soak::begun(self.since)),
+            _ => {}
+        }
+        if self.step != Step::Deployed {
+            self.soak = None;
+        }
+        if matches!(was, Step::Withdrawing | Step::Aborted) && !self.is_over() {
+            self.published = None;
+            self.opened = self.step == Step::Replacing;
+        }
     }
 
     /// What an event leaves behind in the state, beside the step.
@@ -182,7 +232,7 @@ impl Rotation {
                 self.base.clone_from(base);
                 self.staying.clone_from(staying);
                 self.satisfied.clone_from(satisfied);
-                self.names = names_of(&self.endpoints, &self.aliases);
+                self.names = members::names_of(&self.endpoints, &self.aliases);
             }
             Event::HigherTtlSeen { name, ttl } => {
                 let mark = self.ttl_old.entry(name.clone()).or_default();
@@ -205,6 +255,11 @@ impl Rotation {
                     self.published = None;
                 }
             }
+            Event::ForwardRequested { .. } => self.go_forward(),
+            Event::DaneLeft { reason } => {
+                self.abort_reason = Some(reason.clone());
+                self.dane_left = Some(at);
+            }
             Event::RollbackRequested { reason } => {
                 self.held = Some(reason.clone());
                 self.released = false;
@@ -215,14 +270,51 @@ impl Rotation {
             }
             Event::EmergencyDeclared { priority, .. } => {
                 self.emergency = Some(*priority);
-                self.held = None;
-                self.released = true;
+                self.go_forward();
                 if self.step == Step::Replacing {
+                    // What was begun with security first is ended so.
+                    self.emergency = Some(Priority::Security);
                     self.published = None;
                 }
             }
             Event::SignatureSeen { until } => {
                 self.signed_until = self.signed_until.max(Some(*until));
+            }
+            Event::HostsJoined {
+                endpoints,
+                aliases,
+                base,
+                ttl,
+            } => self.join(endpoints, aliases, base, ttl),
+            Event::HostsLeft { endpoints, asked } => self.leave(endpoints, asked.is_some()),
+            Event::JoinServed { name, ttl } => {
+                let published = Published {
+                    t_all: at,
+                    ttl_new: *ttl,
+                };
+                self.joining.insert(name.clone(), Some(published));
+            }
+            Event::JoinRegressed { name } => drop(self.joining.insert(name.clone(), None)),
+            Event::JoinOpened { name } => drop(self.joining.remove(name)),
+            Event::SoakSeen => {
+                let soak = Soak::of(self);
+                self.soak = Some(Soak { last: at, ..soak });
+            }
+            Event::SoakInterrupted => self.soak = Some(Soak::begun(at)),
+            Event::SeveralKeysSeen { endpoint, address } => {
+                self.several.insert((endpoint.clone(), address.clone()), at);
+            }
+            Event::SignatureBegan { name, inception } => {
+                let signer = Signer {
+                    inception: *inception,
+                    renews: false,
+                };
+                self.signers.insert(name.clone(), signer);
+            }
+            Event::SignerRenewed { name } => {
+                if let Some(signer) = self.signers.get_mut(name) {
+                    signer.renews = true;
+                }
             }
             Event::ServersSeen { zone, servers } => {
                 reach::see(self.servers.entry(zone.clone()).or_default(), servers, at);
@@ -247,11 +339,29 @@ impl Rotation {
     }
 }
 
+impl Rotation {
+    /// Nothing holds the way forward any more.
+    fn go_forward(&mut self) {
+        self.abort_reason = None;
+        self.held = None;
+        self.released = true;
+    }
+}
+
 /// Whether what an event says of keys fits what is known of others.
 fn fits(rotation: &Rotation, event: &Event) -> Result<(), &'static str> {
     match event {
         Event::AssociationsComputed { incoming } => fits_as_incoming(rotation, incoming),
         Event::SurroundingsFound { staying, .. } => fits_as_staying(rotation, staying),
+        Event::HostsJoined { endpoints, .. } if endpoints.is_empty() => Err("nobody joins"),
+        Event::HostsLeft { endpoints, .. } => members::fits_as_leaving(rotation, endpoints),
+        Event::JoinServed { name, .. }
+        | Event::JoinRegressed { name }
+        | Event::JoinOpened { name }
+            if !rotation.joining.contains_key(name) =>
+        {
+            Err("the name does not join")
+        }
         _ => Ok(()),
     }
 }
@@ -278,7 +388,7 @@ fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str> {
         since: at,
         started: at,
         endpoints: endpoints.clone(),
-        names: names_of(endpoints, &BTreeMap::new()),
+        names: members::names_of(endpoints, &BTreeMap::new()),
         base: base.clone(),
         ttl_old: ttl.clone(),
         current: current.clone(),
@@ -296,19 +406,14 @@ fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str> {
         risks: BTreeMap::new(),
         servers: BTreeMap::new(),
         addresses: BTreeMap::new(),
+        joining: BTreeMap::new(),
+        left: BTreeMap::new(),
+        soak: None,
+        several: BTreeMap::new(),
+        signers: BTreeMap::new(),
+        opened: false,
+        dane_left: None,
     })
-}
-
-fn names_of(
-    endpoints: &BTreeSet<Endpoint>,
-    aliases: &BTreeMap<TlsaName, TlsaName>,
-) -> BTreeSet<TlsaName> {
-    endpoints.iter().map(|one| name_of(one, aliases)).collect()
-}
-
-fn name_of(endpoint: &Endpoint, aliases: &BTreeMap<TlsaName, TlsaName>) -> TlsaName {
-    let own = endpoint.tlsa_name();
-    aliases.get(&own).cloned().unwrap_or(own)
 }
 
 fn fits_as_incoming(
@@ -347,17 +452,6 @@ fn fits_as_staying(
 }
 
 impl Rotation {
-    /// The names that the TLSA RRsets of the rotation lie at: one for each endpoint (RFC 6698 §3), less where several are
-    /// aliases of one (RFC 7671 §6).
-    pub fn names(&self) -> &BTreeSet<TlsaName> {
-        &self.names
-    }
-
-    /// The name that the TLSA RRset of one endpoint lies at.
-    pub fn name_of(&self, endpoint: &Endpoint) -> TlsaName {
-        name_of(endpoint, &self.aliases)
-    }
-
     /// The chains of the keys among these associations, with all that each is known to satisfy.
     pub fn chains(&self, associations: &BTreeSet<Association>) -> Vec<Chain> {
         let keys = associations.iter().filter(|one| one.is_3_1_1());

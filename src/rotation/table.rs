@@ -15,9 +15,17 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
         (S::Generated, Event::AssociationsComputed { .. }) => S::Hashed,
         (S::Hashed, Event::PrepublishDecided) => S::Prepublishing,
         (
-            S::Hashed | S::Prepublishing | S::Retiring | S::Replacing | S::Reinstating,
-            Event::HigherTtlSeen { .. },
-        ) => step,
+            S::Hashed
+            | S::Prepublishing
+            | S::Waiting
+            | S::SwapOpen
+            | S::Deployed
+            | S::Verified
+            | S::Retiring
+            | S::Replacing
+            | S::Reinstating,
+            Event::HigherTtlSeen { name, .. },
+        ) if step.publishes() || rotation.joining.contains_key(name) => step,
         (S::Prepublishing, Event::PrepublishServed { .. }) => S::Waiting,
         (
             S::Waiting | S::SwapOpen | S::Deployed | S::Verified,
@@ -32,6 +40,7 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
         (S::Deployed | S::Verified, Event::HostRegressed { .. }) => S::SwapOpen,
         (S::SwapOpen | S::Deployed | S::Verified, Event::RollbackRequested { .. }) => S::SwapOpen,
         (S::Deployed | S::Verified, Event::OldWithdrawn { .. }) => S::Reinstating,
+        (S::Deployed, Event::SoakSeen | Event::SoakInterrupted) => step,
         (S::Deployed, Event::SoakPassed) => S::Verified,
         (S::Verified, Event::RetireDecided) => S::Retiring,
         (S::Retiring, Event::RetireServed) => S::Retired,
@@ -41,20 +50,24 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
             S::Prepublishing | S::Waiting | S::SwapOpen | S::Deployed | S::Verified,
             Event::AbortRequested { .. },
         ) => S::RollingBack,
+        (S::RollingBack, Event::MergeReverted { .. } | Event::ServerRegressed { .. }) => step,
         (S::RollingBack, Event::WithdrawalDecided) => S::Withdrawing,
         (S::Withdrawing, Event::WithdrawalServed) => S::Aborted,
-        // The way back from step 7: caches may hold the incoming associations alone.
-        (S::Retiring | S::Reinstating | S::Reinstated, Event::AbortRequested { .. })
-            if rotation.abort_reason.is_none() =>
-        {
-            S::Reinstating
-        }
+        // The way back from step 7 and after it: caches may hold the incoming associations alone.
+        (
+            S::Retiring | S::Retired | S::Replacing | S::Replaced | S::Reinstating | S::Reinstated,
+            Event::AbortRequested { .. },
+        ) if rotation.abort_reason.is_none() => S::Reinstating,
         (S::Reinstating, Event::ReinstatementServed { .. }) => S::Reinstated,
         (S::Reinstated, Event::MergeReverted { .. } | Event::ServerRegressed { .. }) => {
             S::Reinstating
         }
         (S::Reinstated, Event::ReturnOpened) if rotation.abort_reason.is_some() => S::RollingBack,
         (S::Reinstated, Event::ReturnOpened) => S::SwapOpen,
+        // Forward again: what was given up is taken up, with all its waits.
+        (_, Event::ForwardRequested { .. }) if !rotation.incoming.is_empty() => {
+            return forward(rotation);
+        }
         // Emergency.
         (_, Event::EmergencyDeclared { priority, .. }) => {
             return emergency(rotation, *priority);
@@ -62,10 +75,22 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
         (S::Replacing, Event::ReplacementServed { .. }) => S::Replaced,
         (S::Replaced, Event::MergeReverted { .. } | Event::ServerRegressed { .. }) => S::Replacing,
         (S::Replaced, Event::ReplacementVerified) => S::Retired,
+        // Hosts come and go.
+        (S::Deployed | S::Verified, Event::HostsJoined { .. }) => S::SwapOpen,
+        (step, Event::HostsJoined { .. }) if step <= S::SwapOpen => step,
+        (step, Event::HostsLeft { .. }) if !step.is_the_end() => step,
+        (
+            S::Waiting | S::SwapOpen,
+            Event::JoinServed { .. } | Event::JoinRegressed { .. } | Event::JoinOpened { .. },
+        ) => step,
+        (step, Event::DaneLeft { .. }) if !step.is_the_end() => S::Aborted,
         // What is only remembered.
         (
             _,
             Event::SignatureSeen { .. }
+            | Event::SignatureBegan { .. }
+            | Event::SignerRenewed { .. }
+            | Event::SeveralKeysSeen { .. }
             | Event::RisksSeen { .. }
             | Event::ServersSeen { .. }
             | Event::ServersHadLeft { .. }
@@ -76,13 +101,36 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
     })
 }
 
-/// Once both are in every cache, no priority need break the promise; before, security does.
+/// Once both are in every cache, no priority need break the promise; before, security does. What was on its way back to
+/// the key that is compromised goes forward again.
 fn emergency(rotation: &Rotation, priority: Priority) -> Option<Step> {
     use self::Step as S;
     match (rotation.step, priority) {
         (S::Hashed | S::Prepublishing | S::Waiting, Priority::Security) => Some(S::Replacing),
         (S::Hashed | S::Prepublishing | S::Waiting, Priority::Delivery)
         | (S::SwapOpen | S::Deployed | S::Verified | S::Retiring, _) => Some(rotation.step),
+        (S::RollingBack | S::Withdrawing, Priority::Security) if rotation.published.is_none() => {
+            Some(S::Replacing)
+        }
+        (S::Reinstating | S::Reinstated, Priority::Security) => Some(S::Replacing),
+        (S::RollingBack | S::Withdrawing | S::Reinstating | S::Reinstated, _) => forward(rotation),
+        _ => None,
+    }
+}
+
+/// Where the way forward begins again. Both keys stay published on the way back until the last step of it, so most of what
+/// was waited for still counts; what does not is waited for anew.
+fn forward(rotation: &Rotation) -> Option<Step> {
+    use self::Step as S;
+    match rotation.step {
+        S::RollingBack if rotation.published.is_some() => Some(S::Waiting),
+        S::RollingBack | S::Withdrawing | S::Aborted => Some(S::Prepublishing),
+        // Not every host has the incoming key yet.
+        S::Reinstating | S::Reinstated if rotation.emergency == Some(Priority::Security) => {
+            Some(S::Replacing)
+        }
+        // Every host has it: the old one leaves again.
+        S::Reinstating | S::Reinstated => Some(S::Retiring),
         _ => None,
     }
 }

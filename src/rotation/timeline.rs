@@ -5,13 +5,14 @@
 
 use super::association::Association;
 use super::blocker::Blocker;
-use super::decide::{Action, Decision, decide};
+use super::decide::{Action, Decision};
 use super::due::Rest;
 use super::exposure::Chain;
 use super::observation::{
     Authority, KeyAlgorithm, Observation, Offer, Presented, Seen, ServedRrset, SignatureWindow,
 };
 use super::policy::Policy;
+use super::settle::{Settled, settle};
 use super::step::{Event, IllegalEvent, Rotation, Step};
 use super::timing::{Instant, Span};
 use super::wait::{self, TimeGate};
@@ -63,20 +64,28 @@ pub fn look_ahead(
     let mut gate = None;
     for _ in 0..MOST_STEPS {
         let world = ideal_world(&state, now, policy);
-        let decision = decide(&state, now, &world, policy);
-        if let Some(event) = decision
-            .event
-            .clone()
-            .or_else(|| key_made(&decision, now, policy, &state, incoming))
-        {
-            state.follow(now, &event)?;
-            timeline.entries.push(Entry {
-                step: state.step,
-                at: now,
-                event,
-                gate: gate.take(),
-                state: state.clone(),
-            });
+        let Settled {
+            mut events,
+            decision,
+            ..
+        } = settle(&state, now, &world, |_| *policy)?;
+        events.retain(|event| !decision.remembered.contains(event));
+        if events.is_empty() {
+            events.extend(key_made(&decision, now, policy, &state, incoming));
+        }
+        if !events.is_empty() {
+            for event in events {
+                state.follow(now, &event)?;
+                if event != Event::SoakSeen {
+                    timeline.entries.push(Entry {
+                        step: state.step,
+                        at: now,
+                        event,
+                        gate: gate.take(),
+                        state: state.clone(),
+                    });
+                }
+            }
         } else if let Some(next) = decision.look_again_at {
             gate = time_gate(&decision);
             now = next;

@@ -4,6 +4,7 @@
 
 use super::due::Rest;
 use super::policy::Policy;
+use super::soak::Soak;
 use super::step::{Published, Rotation, Step};
 use super::timing::{Instant, Span, Ttl};
 use std::fmt;
@@ -44,7 +45,12 @@ pub fn caches_empty_of_base(rotation: &Rotation, published: Published) -> Instan
 
 /// `SwapOpen`: `T_all + max(2 * max(TTL_old, TTL_new), min_wait) + safety_margin`.
 pub fn swap_gate(rotation: &Rotation, published: Published, policy: &Policy) -> TimeGate {
-    let two_ttls = ttl_old(rotation).max(published.ttl_new).span() * 2;
+    swap_gate_after(ttl_old(rotation), published, policy)
+}
+
+/// The same for RRsets that were cached under `ttl_old` at most.
+pub(super) fn swap_gate_after(ttl_old: Ttl, published: Published, policy: &Policy) -> TimeGate {
+    let two_ttls = ttl_old.max(published.ttl_new).span() * 2;
     let binds = if two_ttls >= policy.min_wait {
         Binding::Protocol
     } else {
@@ -54,15 +60,6 @@ pub fn swap_gate(rotation: &Rotation, published: Published, policy: &Policy) -> 
         protocol: published.t_all + two_ttls,
         opens: published.t_all + two_ttls.max(policy.min_wait) + policy.safety_margin,
         binds,
-    }
-}
-
-/// The end of the soak that began when every host presented an incoming key; the protocols ask for none.
-pub fn soak_gate(deployed: Instant, policy: &Policy) -> TimeGate {
-    TimeGate {
-        protocol: deployed,
-        opens: deployed + policy.soak,
-        binds: Binding::Soak,
     }
 }
 
@@ -97,7 +94,7 @@ pub fn swap_at_earliest(rotation: &Rotation, now: Instant, policy: &Policy) -> I
 /// When the rotation can be over at the earliest, if everyone acts at once.
 pub fn end_at_earliest(rotation: &Rotation, now: Instant, policy: &Policy) -> Instant {
     match rotation.step {
-        Step::Deployed => soak_gate(rotation.since, policy).opens.max(now),
+        Step::Deployed => Soak::of(rotation).gate(policy).opens.max(now),
         step if step < Step::Deployed => swap_at_earliest(rotation, now, policy) + policy.soak,
         _ => now,
     }

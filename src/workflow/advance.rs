@@ -12,6 +12,7 @@ use crate::rotation::decide::{Decision, decide};
 use crate::rotation::due::Release;
 use crate::rotation::observation::{Endpoint, Observation};
 use crate::rotation::policy::Policy;
+use crate::rotation::settle::settle;
 use crate::rotation::step::{Event, Rotation, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
@@ -69,8 +70,6 @@ impl Tick {
 const MOST_ROUNDS: usize = 4;
 /// How often a run looks again after another runner was faster; then it leaves the rest to the next run.
 const MOST_ATTEMPTS: usize = 3;
-/// More facts than one look can establish.
-const MOST_EVENTS: usize = 16;
 
 /// One run over the certificates named, or over all of them.
 pub fn advance(
@@ -113,7 +112,7 @@ fn sight_of<'w>(
     ahead: Option<Seen>,
 ) -> Sight {
     let still = ahead.and_then(|ahead| {
-        let (policy, _) = pace::policy(known, case);
+        let (policy, _) = pace::policy(known, case, state);
         ahead.still(state, known.now, &policy, time::Instant::now())
     });
     still.unwrap_or_else(|| look::look(&mut known.heads, case.certificate, state, known.now))
@@ -283,6 +282,12 @@ fn begin_if_due(
     Ok(())
 }
 
+/// What was established, without what is only remembered.
+fn steps(mut events: Vec<Event>, decision: &Decision) -> Vec<Event> {
+    events.truncate(events.len().saturating_sub(decision.remembered.len()));
+    events
+}
+
 /// Where the files lie that a person is to deploy.
 fn deployment(workspace: &Workspace, tick: &Tick) -> Option<String> {
     let (id, state) = tick.rotation.as_ref()?;
@@ -314,30 +319,28 @@ fn establish<'w>(
     } = sight_of(known, case, state, ahead);
     observation.witness = witness::witness(known, case, state, &mut notes);
     remember(&mut tick.notes, notes);
-    let mut noted = Vec::new();
-    for _ in 0..MOST_EVENTS {
-        let Some((_, state)) = &case.rotation else {
-            break;
-        };
-        let (policy, waits) = pace::policy(known, case);
-        tick.policy = policy;
-        remember(&mut tick.notes, waits.into_iter().collect());
-        decision = decide(state, now, &observation, &policy);
-        let Some(event) = decision.event.clone() else {
-            break;
-        };
-        case.note(now, event.clone())?;
-        noted.push(event);
+    let mut waits = Vec::new();
+    let settled = {
+        let case: &Case<'w> = case;
+        settle(state, now, &observation, |state| {
+            let (policy, why) = pace::policy(known, case, state);
+            waits.extend(why);
+            policy
+        })
+    };
+    let settled = settled.map_err(WorkflowError::Illegal)?;
+    tick.policy = settled.policy;
+    remember(&mut tick.notes, waits);
+    decision = settled.decision;
+    for fact in &settled.events {
+        case.note(now, fact.clone())?;
     }
     if let Some((_, state)) = &case.rotation {
         afterwards::notice(state, &observation, &mut decision);
     }
-    for fact in decision.remembered.clone() {
-        case.note(now, fact)?;
-    }
     // They are of one look, and are kept together.
     case.keep(lock)?;
-    tick.events.extend(noted);
+    tick.events.extend(steps(settled.events, &decision));
     tick.rotation.clone_from(&case.rotation);
     tick.observation = Some(observation);
     Ok(decision)
@@ -369,20 +372,23 @@ fn look_at(
     } = sight_of(known, &case, &state, ahead);
     observation.witness = witness::witness(known, &case, &state, &mut notes);
     remember(&mut tick.notes, notes);
-    let (policy, waits) = pace::policy(known, &case);
-    tick.policy = policy;
-    remember(&mut tick.notes, waits.into_iter().collect());
-    let policy = &policy;
-    let mut decision = decide(&state, now, &observation, policy);
-    for _ in 0..MOST_EVENTS {
-        let Some(event) = decision.event.clone().filter(|_| mode == Mode::Rehearse) else {
-            break;
-        };
-        state = crate::rotation::step::apply(Some(&state), now, &event)
-            .map_err(WorkflowError::Illegal)?;
-        tick.events.push(event);
-        decision = decide(&state, now, &observation, policy);
+    let mut waits = Vec::new();
+    let mut policy = |state: &Rotation| {
+        let (policy, why) = pace::policy(known, &case, state);
+        waits.extend(why);
+        policy
+    };
+    let mut decision;
+    if mode == Mode::Rehearse {
+        let settled = settle(&state, now, &observation, policy).map_err(WorkflowError::Illegal)?;
+        tick.policy = settled.policy;
+        tick.events = steps(settled.events, &settled.decision);
+        (state, decision) = (settled.state, settled.decision);
+    } else {
+        tick.policy = policy(&state);
+        decision = decide(&state, now, &observation, &tick.policy);
     }
+    remember(&mut tick.notes, waits);
     afterwards::notice(&state, &observation, &mut decision);
     tick.rotation = Some((id, state));
     tick.decision = Some(decision);

@@ -30,12 +30,16 @@ pub(super) fn live(case: &Case<'_>) -> Result<Live, WorkflowError> {
     })
 }
 
-/// The policy that holds for a case now, and what keeps it from its turn.
-pub(super) fn policy(known: &mut Known<'_>, case: &Case<'_>) -> (Policy, Option<String>) {
+/// The policy that holds for a case in a state, and what keeps it from its turn.
+pub(super) fn policy(
+    known: &mut Known<'_>,
+    case: &Case<'_>,
+    state: &Rotation,
+) -> (Policy, Option<String>) {
     let mut policy = case.certificate.policy;
-    let Some((_, state)) = case.under_way() else {
+    if state.is_over() {
         return (policy, None);
-    };
+    }
     let cadence = case.certificate.cadence;
     if cadence.standby {
         // Where the live files cannot be read nothing is known to be due: it rests until somebody says otherwise.

@@ -75,7 +75,11 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
             .map_err(WorkflowError::Illegal)?;
         (case.next_id(), state, false, notes)
     };
-    let (policy, _) = pace::policy(&mut Known::nothing(workspace, now), &case);
+    let policy = if is_started {
+        pace::policy(&mut Known::nothing(workspace, now), &case, &state).0
+    } else {
+        certificate.policy
+    };
     let (ahead, incoming) = with_placeholders(&state);
     let timeline = look_ahead(&ahead, now, &policy, &incoming).map_err(WorkflowError::Illegal)?;
     let diffs = if state.incoming.is_empty() {

@@ -77,12 +77,15 @@ pub(crate) fn after(way: &[(u64, Event)]) -> Rotation {
         })
 }
 
-/// The way to a step: served at hour 1, open at 26, deployed at 27, verified at 51.
+/// The way to a step: served at hour 1, open at 26, deployed at 27 and watched every six hours, verified at 51.
 pub(crate) fn at(step: Step) -> Rotation {
     let way = [
         (1, Event::PrepublishServed { ttl: Ttl(3600) }),
         (26, Event::SwapOpened),
         (27, Event::HostsPresentedIncoming),
+        (33, Event::SoakSeen),
+        (39, Event::SoakSeen),
+        (45, Event::SoakSeen),
         (51, Event::SoakPassed),
         (51, Event::RetireDecided),
     ];
@@ -90,9 +93,9 @@ pub(crate) fn at(step: Step) -> Rotation {
         Step::Prepublishing => 0,
         Step::Waiting => 1,
         Step::SwapOpen => 2,
-        Step::Deployed => 3,
-        Step::Verified => 4,
-        Step::Retiring => 5,
+        Step::Deployed => 6,
+        Step::Verified => 7,
+        Step::Retiring => 8,
         other => panic!("{other}"),
     };
     let rotation = after(&way[..events]);
@@ -104,6 +107,8 @@ pub(crate) struct World {
     pub(crate) zone: Vec<u8>,
     pub(crate) presents: [u8; 3],
     pub(crate) signed_until: u64,
+    /// How many hours before the first the signatures began.
+    pub(crate) signed_before: u64,
     pub(crate) live_until: u64,
 }
 
@@ -113,6 +118,7 @@ impl World {
             zone: zone.to_vec(),
             presents,
             signed_until: 9_999,
+            signed_before: 0,
             live_until: 9_999,
         }
     }
@@ -130,7 +136,7 @@ impl World {
                 associations: set(&self.zone),
                 ttl: Ttl(3600),
                 signature: SignatureWindow {
-                    inception: hours(0),
+                    inception: hours(0) - Span::hours(self.signed_before),
                     expiration: hours(self.signed_until),
                 },
                 replayable_until: hours(self.signed_until + 7),

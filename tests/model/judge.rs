@@ -68,11 +68,14 @@ pub(crate) fn untrue(
         let zones = 0..setting.zones;
         world.all_servers(fits) && zones.into_iter().all(|zone| fits(world.heads[zone].set))
     };
-    let lasts = |units: u8| !setting.signatures_end || world.signed >= units.min(VALID);
+    // A signature is made anew by a signer that did so before, or one that has most of its time still; else it must last.
+    let lasts = |units: u8| {
+        let renews = world.resigned || 2 * world.signed > VALID;
+        !setting.signatures_end || world.signed >= units.min(VALID) || (world.signed > 0 && renews)
+    };
     let hosts_have = |key| setting.all_hosts(world, key);
     let objects = |who: usize| world.objected[who] && emergency != Some(Priority::Security);
     let is_so = match event {
-        // A signature must outlast the TTL and the wait that begins.
         Event::PrepublishServed { .. } => everywhere(&|set| set == full) && lasts(3 * TTL),
         Event::SwapOpened => everywhere(&|set| set == full) && lasts(TTL + SOAK) && !objects(WEB),
         Event::HostsPresentedIncoming => {

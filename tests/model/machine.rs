@@ -2,7 +2,7 @@
 
 use crate::mutants::Mutant;
 use crate::setting::Setting;
-use crate::world::{PLACES, Records, SOAK, TTL, Wish, World};
+use crate::world::{PLACES, Records, SOAK, TTL, VALID, Wish, World};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tlsa_rotate::rotation::association::Association;
 use tlsa_rotate::rotation::decide::{Action, Decision, decide};
@@ -185,10 +185,18 @@ impl Machine {
     fn normal(&self, mut rotation: Rotation) -> Rotation {
         let at = |age: u64| Instant::from_unix(NOW - age);
         let age = |instant: Instant, most: u64| (NOW - instant.unix()).min(most);
-        rotation.since = match rotation.step {
-            Step::Deployed => at(age(rotation.since, SOAK.into())),
-            _ => now(),
-        };
+        rotation.since = now();
+        if let Some(soak) = &mut rotation.soak {
+            soak.from = at(age(soak.from, SOAK.into()));
+            // A gap is a gap, however long it is.
+            soak.last = at(age(soak.last, u64::from(SOAK) + 1));
+        }
+        if !self.setting.signatures_end {
+            rotation.signers.clear();
+        }
+        for signer in rotation.signers.values_mut() {
+            signer.inception = at(age(signer.inception, VALID.into()));
+        }
         rotation.started = now();
         let counts = matches!(
             rotation.step,
@@ -217,7 +225,13 @@ impl Machine {
             return *older;
         }
         let mut rotation = self.state(number).rotation.clone();
-        rotation.since = rotation.since - units(1);
+        if let Some(soak) = &mut rotation.soak {
+            soak.from = soak.from - units(1);
+            soak.last = soak.last - units(1);
+        }
+        for signer in rotation.signers.values_mut() {
+            signer.inception = signer.inception - units(1);
+        }
         if let Some(published) = &mut rotation.published {
             published.t_all = published.t_all - units(1);
         }
@@ -270,6 +284,7 @@ impl Machine {
             ttl_was_set: 0,
             soaked: 0,
             outage: None,
+            resigned: false,
             ..*world
         };
         if let Some(outcome) = self.runs.get(&(number, visible)) {

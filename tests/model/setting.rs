@@ -143,7 +143,7 @@ impl Setting {
             moves.extend([Move::RunKilled(1), Move::RunKilled(2)]);
         }
         self.zone(&mut moves, world, state, mutant);
-        self.servers(&mut moves, world, step);
+        self.servers(&mut moves, world, state);
         let silences = (0..16_u8).filter(|places| places.count_ones() <= self.silence);
         moves.extend(silences.filter(|s| *s != world.silent).map(Move::Silent));
         if self.signatures_end {
@@ -222,9 +222,10 @@ impl Setting {
         world.hosts.iter().all(replaced)
     }
 
-    fn servers(&self, moves: &mut Vec<Move>, world: &World, step: Step) {
-        // Assumption A4: after the swap has opened no server goes back.
-        let may_regress = self.faults || step < Step::SwapOpen;
+    fn servers(&self, moves: &mut Vec<Move>, world: &World, state: &State) {
+        // Assumption A4: after the swap has opened no server goes back, also where a person goes forward again.
+        let before = state.step < Step::SwapOpen && !state.rotation.opened;
+        let may_regress = self.faults || before;
         for server in 0..PLACES {
             let head = world.heads[self.zone_of(server)];
             if world.servers[server] != head && !world.regressed[server] {
@@ -294,7 +295,10 @@ impl Setting {
             Move::Deploy(host, algorithm) => put(&mut next, host, algorithm, Key::New),
             Move::PutBack(host, algorithm) => put(&mut next, host, algorithm, Key::Old),
             Move::Renew(host) => next.hosts[host] = [Key::Strange; 2],
-            Move::Resign => next.signed = crate::world::VALID,
+            Move::Resign => {
+                next.resigned |= world.signed < crate::world::VALID;
+                next.signed = crate::world::VALID;
+            }
             Move::Run | Move::RunKilled(_) | Move::Ask(_) => {}
         }
         next

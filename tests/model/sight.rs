@@ -2,7 +2,7 @@
 
 use crate::machine::{FAR, Machine, endpoint, key, now, rrset, units};
 use crate::mutants::Mutant;
-use crate::world::{Key, LOW, PLACES, REPORTS, WEB, World};
+use crate::world::{Key, LOW, PLACES, REPORTS, VALID, WEB, World};
 use std::collections::{BTreeMap, BTreeSet};
 use tlsa_rotate::rotation::association::Association;
 use tlsa_rotate::rotation::observation::{
@@ -135,7 +135,7 @@ impl Machine {
             associations: flattered.cloned().unwrap_or_else(|| rrset(version.set)),
             ttl: Ttl(ttl.into()),
             signature: SignatureWindow {
-                inception: now(),
+                inception: now() - units(VALID.saturating_sub(left)),
                 expiration: now() + units(left),
             },
             replayable_until: now() + units(left),

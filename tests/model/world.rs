@@ -66,6 +66,8 @@ pub(crate) struct World {
     pub(crate) objected: [bool; 2],
     /// How long the signatures still hold, where they end.
     pub(crate) signed: u8,
+    /// They were made anew at some time: whoever signs does so again.
+    pub(crate) resigned: bool,
     /// Which servers were ever seen with the whole set: only a weakened machine remembers that.
     pub(crate) sighted: [bool; PLACES],
     /// The judge's own clock of the soak.
@@ -205,6 +207,7 @@ impl World {
             ttl_was_set: 0,
             objected: [false; 2],
             signed: VALID,
+            resigned: false,
             sighted: [false; PLACES],
             soaked: 0,
             outage: None,

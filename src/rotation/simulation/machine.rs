@@ -4,11 +4,12 @@
 use super::way::{Lags, Way, loads};
 use super::{BEGIN, Keys, NEW, OLD, Scenario};
 use crate::rotation::association::Association;
-use crate::rotation::decide::{Action, decide};
+use crate::rotation::decide::Action;
 use crate::rotation::observation::{
     Authority, Endpoint, KeyAlgorithm, Observation, Offer, Presented, Seen, ServedRrset,
     SignatureWindow,
 };
+use crate::rotation::settle::settle;
 use crate::rotation::step::{Event, IllegalEvent, Rotation, apply};
 use crate::rotation::timing::{Instant, Span};
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,18 +98,11 @@ impl World<'_> {
     fn run(&mut self, rotation: &Rotation, now: u64) -> Result<Rotation, IllegalEvent> {
         let observation = self.seen(now);
         let at = Instant::from_unix(now);
-        let mut state = rotation.clone();
-        loop {
-            let decision = decide(&state, at, &observation, &self.scenario.policy);
-            if let Some(event) = decision.event {
-                state = apply(Some(&state), at, &event)?;
-                continue;
-            }
-            for action in &decision.actions {
-                self.act(action, now);
-            }
-            return Ok(state);
+        let settled = settle(rotation, at, &observation, |_| self.scenario.policy)?;
+        for action in &settled.decision.actions {
+            self.act(action, now);
         }
+        Ok(settled.state)
     }
 
     fn act(&mut self, action: &Action, now: u64) {

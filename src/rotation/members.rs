@@ -1,0 +1,131 @@
+//! Who takes part in a rotation: the hosts and ports that present the certificate, those that join and leave while it runs,
+//! and the names that their RRsets lie at (RFC 6698 §3, RFC 7671 §6).
+
+use super::association::Association;
+use super::observation::{Authority, Endpoint, TlsaName};
+use super::reach::Reachable;
+use super::step::{Published, Rotation, Step};
+use super::timing::{Instant, Ttl};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A host and port that left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Left {
+    /// Until when senders may still come there.
+    pub until: Instant,
+    /// A person let it go: it does not join again by being configured still.
+    pub asked: bool,
+}
+
+impl Rotation {
+    /// The names that the TLSA RRsets of the rotation lie at: one for each endpoint (RFC 6698 §3), less where several are
+    /// aliases of one (RFC 7671 §6).
+    pub fn names(&self) -> &BTreeSet<TlsaName> {
+        &self.names
+    }
+
+    /// The name that the TLSA RRset of one endpoint lies at.
+    pub fn name_of(&self, endpoint: &Endpoint) -> TlsaName {
+        name_of(endpoint, &self.aliases)
+    }
+
+    pub(super) fn join(
+        &mut self,
+        endpoints: &BTreeSet<Endpoint>,
+        aliases: &BTreeMap<TlsaName, TlsaName>,
+        base: &BTreeMap<TlsaName, BTreeSet<Association>>,
+        ttl: &BTreeMap<TlsaName, Ttl>,
+    ) {
+        self.endpoints.extend(endpoints.iter().cloned());
+        self.left
+            .retain(|endpoint, _| !endpoints.contains(endpoint));
+        let aliases = aliases
+            .iter()
+            .map(|(one, other)| (one.clone(), other.clone()));
+        self.aliases.extend(aliases);
+        let before = std::mem::take(&mut self.names);
+        self.names = names_of(&self.endpoints, &self.aliases);
+        for name in self.names.difference(&before) {
+            let found = base.get(name).cloned().unwrap_or_default();
+            self.base.insert(name.clone(), found);
+            let mark = self.ttl_old.entry(name.clone()).or_default();
+            *mark = (*mark).max(ttl.get(name).copied().unwrap_or_default());
+            if self.step > Step::Prepublishing {
+                self.joining.insert(name.clone(), None);
+            }
+        }
+        // Who had let the deployment go, or had it done, has not asked for another rest.
+        self.released |= self.step == Step::SwapOpen && self.soak.is_some();
+    }
+
+    pub(super) fn leave(&mut self, endpoints: &[(Endpoint, Instant)], asked: bool) {
+        for (endpoint, until) in endpoints {
+            self.endpoints.remove(endpoint);
+            let until = *until;
+            self.left.insert(endpoint.clone(), Left { until, asked });
+        }
+        self.names = names_of(&self.endpoints, &self.aliases);
+        let names = &self.names;
+        self.joining.retain(|name, _| names.contains(name));
+        // What no host needs holds nobody up.
+        self.ttl_old.retain(|name, _| names.contains(name));
+    }
+
+    /// Where the publication of one name stands: with the others, or on its own way after it joined.
+    pub fn phase(&self, name: &TlsaName) -> (Step, Option<Published>) {
+        match self.joining.get(name) {
+            None => (self.step, self.published),
+            Some(None) => (Step::Prepublishing, None),
+            Some(Some(published)) => (Step::Waiting, Some(*published)),
+        }
+    }
+
+    /// The names that are published and waited for together.
+    pub fn settled_names(&self) -> impl Iterator<Item = &TlsaName> {
+        let joining = |name: &&TlsaName| self.joining.contains_key(*name);
+        self.names.iter().filter(move |name| !joining(name))
+    }
+
+    /// The servers that some resolver may still ask for `name` at `at`, as far as any were seen.
+    pub fn servers_of(
+        &self,
+        name: &TlsaName,
+        at: Instant,
+    ) -> impl Iterator<Item = (&Authority, &Reachable)> {
+        let zones = self.servers.iter().filter(|(zone, _)| zone.holds(name));
+        let closest = zones.max_by_key(|(zone, _)| zone.as_str().len());
+        let servers = closest.into_iter().flat_map(|(_, servers)| servers);
+        servers.filter(move |(_, server)| server.is_there(at))
+    }
+}
+
+/// Without any host there is nothing to rotate; on the way back the last one may go.
+pub(super) fn fits_as_leaving(
+    rotation: &Rotation,
+    leaving: &[(Endpoint, Instant)],
+) -> Result<(), &'static str> {
+    if !leaving
+        .iter()
+        .any(|(one, _)| rotation.endpoints.contains(one))
+    {
+        return Err("it is no host of the rotation");
+    }
+    let leaves = |one: &Endpoint| leaving.iter().any(|(leaving, _)| leaving == one);
+    let is_last = rotation.endpoints.iter().all(leaves);
+    if is_last && !matches!(rotation.step, Step::RollingBack | Step::Withdrawing) {
+        return Err("no host would be left: the rotation is to be aborted first");
+    }
+    Ok(())
+}
+
+pub(super) fn names_of(
+    endpoints: &BTreeSet<Endpoint>,
+    aliases: &BTreeMap<TlsaName, TlsaName>,
+) -> BTreeSet<TlsaName> {
+    endpoints.iter().map(|one| name_of(one, aliases)).collect()
+}
+
+fn name_of(endpoint: &Endpoint, aliases: &BTreeMap<TlsaName, TlsaName>) -> TlsaName {
+    let own = endpoint.tlsa_name();
+    aliases.get(&own).cloned().unwrap_or(own)
+}
