@@ -1,6 +1,8 @@
 //! `abort`: the safe way back from the present step.
 
+use super::document::Schema;
 use super::exit::{Exit, Failure};
+use super::format::{Format, TextOrJson};
 use super::{Global, standing};
 use crate::workflow::abort;
 use clap::Args;
@@ -13,10 +15,15 @@ pub(crate) struct Abort {
     /// Why, in your words
     #[arg(long, default_value = "asked for on the command line")]
     reason: String,
+    #[command(flatten)]
+    format: Format<TextOrJson>,
 }
 
 pub(crate) fn run(args: &Abort, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
     let tick = abort::abort(&workspace, &args.name, &args.reason, global.now())?;
-    standing::print(&[tick], standing::Style::paragraph_or_json(global, "abort"))
+    standing::print(
+        &[tick],
+        standing::Style::paragraph_or(Schema::Abort, args.format.0),
+    )
 }

@@ -1,7 +1,9 @@
 //! `advance`: one tick of the machine for all rotations, for cron.
 
+use super::document::Schema;
 use super::exit::{Exit, Failure};
-use super::{Format, Global, standing};
+use super::format::{Format, TextOrJson};
+use super::{Global, standing};
 use crate::workflow::advance::{self, Mode};
 use clap::Args;
 
@@ -14,6 +16,8 @@ pub(crate) struct Advance {
     /// Look and decide, and change nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    format: Format<TextOrJson>,
 }
 
 pub(crate) fn run(args: &Advance, global: &Global) -> Result<Exit, Failure> {
@@ -24,9 +28,9 @@ pub(crate) fn run(args: &Advance, global: &Global) -> Result<Exit, Failure> {
         Mode::Act
     };
     let ticks = advance::advance(&workspace, &args.names, global.now(), mode)?;
-    let style = match global.format {
-        Format::Json => standing::Style::Json("advance"),
-        _ => standing::Style::Line,
+    let style = match args.format.0 {
+        TextOrJson::Json => standing::Style::Json(Schema::Advance),
+        TextOrJson::Text => standing::Style::Line,
     };
     standing::print(&ticks, style)
 }

@@ -1,9 +1,11 @@
 //! `change`: signed proposals made, shown, judged and applied.
 
+use super::document::Schema;
+use super::format::{Format, TextOnly, TextOrJson};
 use super::proposal_view as view;
 use super::record::shown;
 use super::zone::Reading;
-use super::{Exit, Failure, Format, Global, instant, stdout};
+use super::{Exit, Failure, Global, instant, stdout};
 use crate::change::allowed_signers::AllowedSigners;
 use crate::change::judgement::{Refusal, applied, authenticate};
 use crate::change::nsupdate;
@@ -12,7 +14,7 @@ use crate::publish::ssh_sign;
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::durable;
 use crate::workspace::held::{HeldFile, HoldError};
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use std::fs::File;
 use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
@@ -67,15 +69,32 @@ struct Make {
     expires: Option<Instant>,
     #[command(flatten)]
     reading: Reading,
+    #[command(flatten)]
+    format: Format<TextOnly>,
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
---format is text, json, markdown, nsupdate (a script for a server that signs by itself) or delta (every record).")]
 struct Show {
     /// The proposal; `-` is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    #[command(flatten)]
+    format: Format<ShowFormat>,
+}
+
+/// What `change show` prints.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ShowFormat {
+    /// For people.
+    Text,
+    /// For programs; carries a `schema` key.
+    Json,
+    /// For a pull request.
+    Markdown,
+    /// A script for a server that signs by itself.
+    Nsupdate,
+    /// Every record that goes and comes.
+    Delta,
 }
 
 /// A proposal and those who may sign it.
@@ -90,6 +109,8 @@ struct Trust {
     /// Who must have signed [default: anybody on the list]
     #[arg(long, value_name = "WHO")]
     signer: Option<String>,
+    #[command(flatten)]
+    format: Format<TextOrJson>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -129,7 +150,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let mut out = stdout();
     let exit = match &args.action {
         Action::Make(args) => make(args, global, &mut out)?,
-        Action::Show(args) => show(args, global.format, &mut out)?,
+        Action::Show(args) => show(args, &mut out)?,
         Action::Verify(args) => verify(args, global, &mut out)?,
         Action::Apply(args) => apply(args, global, &mut out)?,
     };
@@ -138,6 +159,8 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 }
 
 fn make(args: &Make, global: &Global, out: &mut impl Write) -> Result<Exit, Failure> {
+    // A proposal counts octet for octet: it has one form.
+    let Format(TextOnly::Text) = args.format;
     let (old, new) = (args.reading.zone(&args.old)?, args.reading.zone(&args.new)?);
     let now = global.now();
     let expires = args.expires.unwrap_or(now + VALIDITY);
@@ -171,15 +194,14 @@ fn signed(proposal: Proposal, key: &Path) -> Result<Signed, Failure> {
     proposal.sealed(&armoured).map_err(Failure::wrong)
 }
 
-fn show(args: &Show, format: Format, out: &mut impl Write) -> Result<Exit, Failure> {
+fn show(args: &Show, out: &mut impl Write) -> Result<Exit, Failure> {
     let signed = read_proposal(&args.file)?;
-    match format {
-        // `nagios` and `ics` never come here: the command line refuses them.
-        Format::Text | Format::Nagios | Format::Ics => write!(out, "{}", view::text(&signed))?,
-        Format::Markdown => write!(out, "{}", view::markdown(&signed))?,
-        Format::Json => writeln!(out, "{:#}", view::json(&signed))?,
-        Format::Nsupdate => write!(out, "{}", nsupdate::script(&signed.proposal.delta))?,
-        Format::Delta => write!(out, "{}", signed.proposal.delta)?,
+    match args.format.0 {
+        ShowFormat::Text => write!(out, "{}", view::text(&signed))?,
+        ShowFormat::Markdown => write!(out, "{}", view::markdown(&signed))?,
+        ShowFormat::Json => Schema::ChangeShow.write(out, view::json(&signed))?,
+        ShowFormat::Nsupdate => write!(out, "{}", nsupdate::script(&signed.proposal.delta))?,
+        ShowFormat::Delta => write!(out, "{}", signed.proposal.delta)?,
     }
     Ok(Exit::Done)
 }
@@ -196,17 +218,9 @@ fn verify(args: &Verify, global: &Global, out: &mut impl Write) -> Result<Exit, 
             Some(summary)
         }
     };
-    if global.format == Format::Json {
-        writeln!(
-            out,
-            "{:#}",
-            view::verdict(
-                "tlsa-rotate/change-verify/v1",
-                &signed,
-                &who,
-                judged.as_ref()
-            )
-        )?;
+    if args.trust.format.0 == TextOrJson::Json {
+        let verdict = view::verdict(&signed, &who, judged.as_ref());
+        Schema::ChangeVerify.write(out, verdict)?;
         return Ok(Exit::Done);
     }
     writeln!(
@@ -245,12 +259,9 @@ fn apply(args: &Apply, global: &Global, out: &mut impl Write) -> Result<Exit, Fa
         None => held.replace(text.as_bytes()).map_err(|e| not_held(&e))?,
         Some(file) => write_new(file, &text)?,
     }
-    if global.format == Format::Json {
-        writeln!(
-            out,
-            "{:#}",
-            view::verdict("tlsa-rotate/change-apply/v1", &signed, &who, Some(&summary))
-        )?;
+    if args.trust.format.0 == TextOrJson::Json {
+        let verdict = view::verdict(&signed, &who, Some(&summary));
+        Schema::ChangeApply.write(out, verdict)?;
     }
     eprintln!(
         "applied to {}: {}; signed by {who}",

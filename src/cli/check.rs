@@ -1,13 +1,15 @@
 //! `check`: health of what is rotated, and gates for other programs: `--merge` for the CI of the zone repository, `--swap`
 //! for hooks of ACME clients.
 
+use super::Global;
+use super::document::Schema;
 use super::exit::{Exit, Failure};
-use super::{Format, Global};
+use super::format::Format;
 use crate::rotation::decide::Action;
 use crate::rotation::step::Step;
 use crate::workflow::advance::{self, Mode, Tick};
 use crate::workflow::merge_check::{Finding, Severity, Verdict, merge_check};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -34,13 +36,61 @@ pub(crate) struct Check {
     /// both records in this very run
     #[arg(long, value_name = "NAME")]
     swap: Option<String>,
+    #[command(flatten)]
+    format: Format<CheckFormat>,
+}
+
+/// What `check` prints, health and gates alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum CheckFormat {
+    /// For people.
+    Text,
+    /// For programs; carries a `schema` key.
+    Json,
+    /// For a comment on a request.
+    Markdown,
+    /// One line and an exit code for Nagios and its kin.
+    Nagios,
+}
+
+impl CheckFormat {
+    /// The exit code that readers of this format expect.
+    pub(super) fn exit(self, exit: Exit) -> Exit {
+        match (self, exit) {
+            (Self::Nagios, Exit::PersonNeeded) => Exit::Wrong,
+            (Self::Nagios, Exit::DeliveryAtRisk) => Exit::NagiosCritical,
+            (_, exit) => exit,
+        }
+    }
+}
+
+/// What Nagios reads: one line, whose word agrees with [`CheckFormat::exit`].
+pub(super) fn nagios_line(exit: Exit, what: &str) -> String {
+    let word = match exit {
+        Exit::Done => "OK",
+        Exit::DeliveryAtRisk => "CRITICAL",
+        _ => "WARNING",
+    };
+    // A bar would begin performance data.
+    format!("DANE {word} - {what}")
+        .replace('|', "/")
+        .replace('\n', " ")
+}
+
+/// Text from files stands in a table's cell, in which neither a backtick nor a bar can end anything.
+pub(super) fn cell(text: &str) -> String {
+    code(text).replace('|', "\\|")
+}
+
+fn code(text: &str) -> String {
+    text.replace('`', "'").replace('\n', " ")
 }
 
 pub(crate) fn run(args: &Check, global: &Global) -> Result<Exit, Failure> {
     match &args.swap {
-        Some(name) => swap(name, global),
+        Some(name) => swap(name, args.format.0, global),
         None if args.merge => merge(args, global),
-        None => super::check_health::run(&args.health, global),
+        None => super::check_health::run(&args.health, args.format.0, global),
     }
 }
 
@@ -55,18 +105,20 @@ fn merge(args: &Check, global: &Global) -> Result<Exit, Failure> {
     let head = args.head.as_deref().unwrap_or("HEAD");
     let verdict = merge_check(&workspace, (base, head), global.now())?;
     let mut out = super::stdout();
-    match global.format {
-        Format::Json => writeln!(out, "{:#}", document(&verdict))?,
-        Format::Markdown => write!(out, "{}", markdown(&verdict))?,
-        _ => write!(out, "{}", text(&verdict))?,
-    }
-    out.flush()?;
     let severities = verdict.findings.iter().map(Finding::severity);
-    Ok(severities.max().map_or(Exit::Done, |worst| match worst {
+    let exit = severities.max().map_or(Exit::Done, |worst| match worst {
         Severity::Wrong => Exit::Wrong,
         Severity::PersonNeeded => Exit::PersonNeeded,
         Severity::DeliveryAtRisk => Exit::DeliveryAtRisk,
-    }))
+    });
+    match args.format.0 {
+        CheckFormat::Text => write!(out, "{}", text(&verdict))?,
+        CheckFormat::Json => Schema::CheckMerge.write(&mut out, document(&verdict))?,
+        CheckFormat::Markdown => write!(out, "{}", markdown(&verdict))?,
+        CheckFormat::Nagios => writeln!(out, "{}", nagios_line(exit, &headline(&verdict)))?,
+    }
+    out.flush()?;
+    Ok(args.format.0.exit(exit))
 }
 
 /// The first line: what it is, and the answer.
@@ -102,16 +154,14 @@ fn text(verdict: &Verdict) -> String {
     text
 }
 
-/// For a comment on the request. Text from files stands in code spans, in which a backtick cannot end anything.
+/// For a comment on the request.
 fn markdown(verdict: &Verdict) -> String {
-    let code = |text: &str| text.replace('`', "'").replace('\n', " ");
     let mut text = format!("**tlsa-rotate**: {}.\n", headline(verdict));
     if !verdict.findings.is_empty() {
         text.push_str("\n| why not | way out |\n| --- | --- |\n");
     }
     for finding in &verdict.findings {
         let (what, out) = (finding.to_string(), finding.way_out());
-        let cell = |text: &str| code(text).replace('|', "\\|");
         let _ = writeln!(text, "| {} | {} |", cell(&what), cell(&out));
     }
     if !verdict.notes.is_empty() {
@@ -160,7 +210,6 @@ fn document(verdict: &Verdict) -> Value {
         .map(|(id, state)| json!({"id": id.to_string(), "step": state.step.name()}))
         .collect();
     json!({
-        "schema": "tlsa-rotate/check-merge/v1",
         "base": verdict.base,
         "head": verdict.head,
         "may_be_merged": verdict.findings.is_empty(),
@@ -172,7 +221,7 @@ fn document(verdict: &Verdict) -> Value {
 }
 
 /// Looks as `status` does and changes nothing; the machine asks for a deployment only in a run that saw it to be safe.
-fn swap(name: &str, global: &Global) -> Result<Exit, Failure> {
+fn swap(name: &str, format: CheckFormat, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
     let names = [name.to_owned()];
     let ticks = advance::advance(&workspace, &names, global.now(), Mode::Look)?;
@@ -193,26 +242,33 @@ fn swap(name: &str, global: &Global) -> Result<Exit, Failure> {
         .collect();
     let mut out = super::stdout();
     let stands = step.map_or("no rotation".to_owned(), |step| step.to_string());
-    if global.format == Format::Json {
-        let document = json!({
-            "schema": "tlsa-rotate/check-swap/v1",
-            "certificate": name,
-            "step": step.map(Step::name),
-            "may_be_deployed": is_open,
-            "reasons": if is_open { Vec::new() } else { reasons.clone() },
-        });
-        writeln!(out, "{document:#}")?;
+    let exit = match (is_open, decision.alarms.is_empty()) {
+        (true, _) => Exit::Done,
+        (false, true) => Exit::PersonNeeded,
+        (false, false) => Exit::DeliveryAtRisk,
+    };
+    let answer = if is_open {
+        format!("{name}: deploy now ({stands})")
     } else {
-        let answer = if is_open {
-            "deploy now"
-        } else {
-            "do not deploy"
-        };
-        writeln!(out, "{name}: {answer} ({stands})")?;
+        format!("{name}: do not deploy ({stands})")
+    };
+    match format {
+        CheckFormat::Text => writeln!(out, "{answer}")?,
+        CheckFormat::Json => {
+            let body = json!({
+                "certificate": name,
+                "step": step.map(Step::name),
+                "may_be_deployed": is_open,
+                "reasons": if is_open { Vec::new() } else { reasons.clone() },
+            });
+            Schema::CheckSwap.write(&mut out, body)?;
+        }
+        CheckFormat::Markdown => writeln!(out, "**tlsa-rotate**: {}.", code(&answer))?,
+        CheckFormat::Nagios => writeln!(out, "{}", nagios_line(exit, &answer))?,
     }
     out.flush()?;
     if is_open {
-        return Ok(Exit::Done);
+        return Ok(exit);
     }
     for reason in &reasons {
         eprintln!("because: {reason}");
@@ -222,11 +278,7 @@ fn swap(name: &str, global: &Global) -> Result<Exit, Failure> {
             "because: the next certificate may be deployed in the step SwapOpen only, and the rotation stands at {stands}"
         );
     }
-    Ok(if decision.alarms.is_empty() {
-        Exit::PersonNeeded
-    } else {
-        Exit::DeliveryAtRisk
-    })
+    Ok(format.exit(exit))
 }
 
 /// Whether the swap is open, as seen in this run.

@@ -1,7 +1,9 @@
 //! `check [NAME…]`: what it found, for people, programs and Nagios.
 
+use super::check::{CheckFormat, cell, nagios_line};
+use super::document::Schema;
 use super::exit::{Exit, Failure};
-use super::{Format, Global, verify};
+use super::{Global, verify};
 use crate::workflow::check::{self, Finding, Means, Report, Severity};
 use clap::Args;
 use serde_json::{Value, json};
@@ -35,11 +37,7 @@ pub(crate) struct Health {
     timeout: Duration,
 }
 
-pub(super) fn run(args: &Health, global: &Global) -> Result<Exit, Failure> {
-    if global.format == Format::Markdown {
-        return Err(Failure::wrong("`check` of health has no markdown form")
-            .hint("use text, json or nagios"));
-    }
+pub(super) fn run(args: &Health, format: CheckFormat, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
     let means = Means {
         resolvers: verify::resolvers(&args.resolver)?,
@@ -48,20 +46,19 @@ pub(super) fn run(args: &Health, global: &Global) -> Result<Exit, Failure> {
     };
     let report = check::check(&workspace, &args.names, means, global.now())?;
     let mut out = super::stdout();
-    match global.format {
-        Format::Json => writeln!(out, "{:#}", document(&report))?,
-        Format::Nagios => writeln!(out, "{}", nagios(&report))?,
-        _ => text(&report, &mut out)?,
+    match format {
+        CheckFormat::Text => text(&report, &mut out)?,
+        CheckFormat::Json => Schema::Check.write(&mut out, document(&report))?,
+        CheckFormat::Markdown => write!(out, "{}", markdown(&report))?,
+        CheckFormat::Nagios => writeln!(out, "{}", nagios(&report))?,
     }
     out.flush()?;
     let worst = report.findings.iter().map(|finding| finding.severity).max();
-    Ok(match (global.format, worst) {
-        (_, None | Some(Severity::Advice)) => Exit::Done,
-        (Format::Nagios, Some(Severity::PersonNeeded)) => Exit::Wrong,
-        (Format::Nagios, Some(Severity::DeliveryAtRisk)) => Exit::NagiosCritical,
-        (_, Some(Severity::PersonNeeded)) => Exit::PersonNeeded,
-        (_, Some(Severity::DeliveryAtRisk)) => Exit::DeliveryAtRisk,
-    })
+    Ok(format.exit(match worst {
+        None | Some(Severity::Advice) => Exit::Done,
+        Some(Severity::PersonNeeded) => Exit::PersonNeeded,
+        Some(Severity::DeliveryAtRisk) => Exit::DeliveryAtRisk,
+    }))
 }
 
 fn text(report: &Report, out: &mut impl Write) -> io::Result<()> {
@@ -123,20 +120,37 @@ fn of(count: usize, what: &str) -> String {
 /// One line; the first finding says what to look at.
 fn nagios(report: &Report) -> String {
     let first = report.findings.first();
-    let word = match first.map(|finding| finding.severity) {
-        None | Some(Severity::Advice) => "OK",
-        Some(Severity::PersonNeeded) => "WARNING",
-        Some(Severity::DeliveryAtRisk) => "CRITICAL",
+    let exit = match first.map(|finding| finding.severity) {
+        None | Some(Severity::Advice) => Exit::Done,
+        Some(Severity::PersonNeeded) => Exit::PersonNeeded,
+        Some(Severity::DeliveryAtRisk) => Exit::DeliveryAtRisk,
     };
     let pressing = first.filter(|finding| finding.severity > Severity::Advice);
     let what = pressing.map(|finding| format!(": {}: {}", finding.place, finding.what));
-    let line = format!(
-        "DANE {word} - {}{}",
-        summary(report),
-        what.unwrap_or_default()
-    );
-    // A bar would begin performance data.
-    line.replace('|', "/").replace('\n', " ")
+    nagios_line(
+        exit,
+        &format!("{}{}", summary(report), what.unwrap_or_default()),
+    )
+}
+
+/// For a comment: what to do as a table, advice among it.
+fn markdown(report: &Report) -> String {
+    let mut text = format!("**tlsa-rotate**: {}.\n", summary(report));
+    if !report.findings.is_empty() {
+        text.push_str("\n| severity | where | what | way out |\n| --- | --- | --- | --- |\n");
+    }
+    for finding in &report.findings {
+        let [place, what, remedy] = [
+            cell(&finding.place.to_string()),
+            cell(&finding.what.to_string()),
+            cell(&finding.remedy.to_string()),
+        ];
+        text.push_str(&format!(
+            "| {} | {place} | {what} | {remedy} |\n",
+            finding.severity
+        ));
+    }
+    text
 }
 
 fn document(report: &Report) -> Value {
@@ -151,7 +165,6 @@ fn document(report: &Report) -> Value {
         })
     };
     json!({
-        "schema": "tlsa-rotate/check/v1",
         "zones": report.zones,
         "domains": report.domains,
         "hosts": report.hosts,

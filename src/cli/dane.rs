@@ -1,8 +1,10 @@
 //! `dane verify`: a TLSA RRset and a chain, both from files, judged as a sender would (RFC 7671, RFC 7672).
 
+use super::document::Schema;
+use super::format::{Format, TextOrJson};
 use super::record::{host, read_bounded, shown};
 use super::tlsa_lines::{self, TlsaLine};
-use super::{Exit, Failure, Format, Global};
+use super::{Exit, Failure, Global};
 use crate::dane::certificate::Certificate;
 use crate::dane::judge::{self, Finding, Judgement, Rules, Verdict};
 use crate::dane::subject;
@@ -55,13 +57,12 @@ struct VerifyArgs {
     /// Trusted root certificates, PEM [default: those the system trusts]
     #[arg(long, value_name = "FILE", requires = "pkix")]
     roots: Option<PathBuf>,
+    #[command(flatten)]
+    format: Format<TextOrJson>,
 }
 
 pub(crate) fn run(args: &DaneArgs, global: &Global) -> Result<Exit, Failure> {
     let DaneCommand::Verify(args) = &args.command;
-    if global.format == Format::Markdown {
-        return Err(Failure::wrong("`dane verify` has no markdown form").hint("use text or json"));
-    }
     let names: Vec<String> = args
         .host
         .iter()
@@ -84,7 +85,7 @@ pub(crate) fn run(args: &DaneArgs, global: &Global) -> Result<Exit, Failure> {
     let at = args.at.unwrap_or_else(|| global.now());
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let judgement = judge::judge(&rrset, &chain, &names, at, rules);
-    print(&judgement, global.format)?;
+    print(&judgement, args.format.0)?;
     Ok(match judgement.verdict {
         Verdict::Verified(_) => Exit::Done,
         Verdict::Refused | Verdict::NoUsableRecords => Exit::Wrong,
@@ -148,9 +149,9 @@ fn rrset(file: &Path, host: &str, port: Option<u16>) -> Result<Vec<Association>,
     Ok(kept)
 }
 
-fn print(judgement: &Judgement, format: Format) -> Result<(), Failure> {
+fn print(judgement: &Judgement, format: TextOrJson) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
-    if format == Format::Json {
+    if format == TextOrJson::Json {
         let (word, by) = match &judgement.verdict {
             Verdict::Verified(by) => ("verified", Some(by)),
             Verdict::Refused => ("refused", None),
@@ -168,13 +169,11 @@ fn print(judgement: &Judgement, format: Format) -> Result<(), Failure> {
             })
             .collect();
         let document = json!({
-            "schema": "tlsa-rotate/dane-verify/v1",
             "verdict": word,
             "by": by,
             "records": records,
         });
-        serde_json::to_writer_pretty(&mut out, &document).map_err(io::Error::from)?;
-        writeln!(out)?;
+        Schema::DaneVerify.write(&mut out, document)?;
     } else {
         match &judgement.verdict {
             Verdict::Verified(by) => writeln!(out, "verified by {by}")?,

@@ -2,6 +2,7 @@
 
 use super::Global;
 use super::exit::{Exit, Failure};
+use super::format::{Format, TextOnly};
 use crate::rotation::timing::Instant;
 use crate::workflow::demo::{self, Line};
 use std::io::Write as _;
@@ -12,9 +13,12 @@ pub(crate) struct Demo {
     /// Deploy as soon as one server has the records, without step 4, to see what goes wrong
     #[arg(long)]
     skip_wait: bool,
+    #[command(flatten)]
+    format: Format<TextOnly>,
 }
 
 pub(crate) fn run(args: &Demo, _global: &Global) -> Result<Exit, Failure> {
+    let Format(TextOnly::Text) = args.format;
     let mut out = super::stdout();
     let mut broken_pipe = Ok(());
     let mut tell = |line: &Line| {

@@ -1,6 +1,8 @@
 //! `deploy`: let a deployment go that rests or is held.
 
+use super::document::Schema;
 use super::exit::{Exit, Failure};
+use super::format::{Format, TextOrJson};
 use super::{Global, standing};
 use crate::workflow::deploy;
 use clap::Args;
@@ -10,6 +12,8 @@ use clap::Args;
 pub(crate) struct Deploy {
     /// The certificate whose deployment may begin
     name: String,
+    #[command(flatten)]
+    format: Format<TextOrJson>,
 }
 
 pub(crate) fn run(args: &Deploy, global: &Global) -> Result<Exit, Failure> {
@@ -17,6 +21,6 @@ pub(crate) fn run(args: &Deploy, global: &Global) -> Result<Exit, Failure> {
     let tick = deploy::deploy(&workspace, &args.name, global.now())?;
     standing::print(
         &[tick],
-        standing::Style::paragraph_or_json(global, "deploy"),
+        standing::Style::paragraph_or(Schema::Deploy, args.format.0),
     )
 }

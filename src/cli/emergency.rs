@@ -1,6 +1,8 @@
 //! `emergency`: the key in use is compromised; and what either priority costs, for `plan --emergency`.
 
+use super::document::Schema;
 use super::exit::{Exit, Failure};
+use super::format::{Format, TextOrJson};
 use super::{Global, standing};
 use crate::report::emergency::Warning;
 use crate::rotation::emergency::Priority;
@@ -18,6 +20,8 @@ pub(crate) struct Emergency {
     /// Why, in your words
     #[arg(long, default_value = "the key is compromised")]
     reason: String,
+    #[command(flatten)]
+    format: Format<TextOrJson>,
 }
 
 /// What goes first.
@@ -47,7 +51,7 @@ pub(crate) fn run(args: &Emergency, global: &Global) -> Result<Exit, Failure> {
     let tick = emergency::declare(&workspace, &args.name, (priority, &args.reason), now)?;
     standing::print(
         &[tick],
-        standing::Style::paragraph_or_json(global, "emergency"),
+        standing::Style::paragraph_or(Schema::Emergency, args.format.0),
     )
 }
 

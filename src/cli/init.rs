@@ -1,6 +1,8 @@
 //! `tlsa-rotate init`: a new workspace, and what to do with it.
 
-use super::{Exit, Failure, Format, Global};
+use super::document::Schema;
+use super::format::{Format, TextOrJson};
+use super::{Exit, Failure};
 use crate::publish::git::Repository;
 use crate::workspace::template::{self, Written};
 use serde_json::json;
@@ -13,9 +15,11 @@ pub(crate) struct Args {
     /// The directory; created when missing
     #[arg(value_name = "DIR", default_value = ".")]
     directory: PathBuf,
+    #[command(flatten)]
+    format: Format<TextOrJson>,
 }
 
-pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     let written = template::write(&args.directory).map_err(|error| {
         let hints = error.hints();
         hints
@@ -25,16 +29,15 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let in_git = Repository::discover(&written.root).is_ok();
     let next = next_commands(&args.directory);
     let mut out = BufWriter::new(stdout().lock());
-    if global.format == Format::Json {
+    if args.format.0 == TextOrJson::Json {
         let document = json!({
-            "schema": "tlsa-rotate/init/v1",
             "root": written.root,
             "created": written.created,
             "to_ignore": written.to_ignore,
             "in_git": in_git,
             "next": next,
         });
-        writeln!(out, "{document:#}")?;
+        Schema::Init.write(&mut out, document)?;
     } else {
         for file in &written.created {
             writeln!(out, "{}", args.directory.join(file).display())?;

@@ -1,7 +1,9 @@
 //! `key`: DNSSEC keys of a zone in BIND key files, and the DS lines for its parent.
 
+use super::document::Schema;
+use super::format::{Format, TextOrJson};
 use super::zone::zone_name;
-use super::{Exit, Failure, Format, Global};
+use super::{Exit, Failure, Global};
 use crate::dnssec::algorithm::Algorithm;
 use crate::dnssec::dnskey::{DigestType, Dnskey};
 use crate::dnssec::keys::SigningKey;
@@ -40,6 +42,8 @@ struct Keys {
     /// The directory of the keys
     #[arg(long, value_name = "DIR")]
     keys: PathBuf,
+    #[command(flatten)]
+    format: Format<TextOrJson>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -89,7 +93,6 @@ struct Shown<'a> {
 
 #[derive(Serialize)]
 struct Document<T> {
-    schema: &'static str,
     zone: String,
     keys: T,
 }
@@ -143,9 +146,9 @@ fn generate(args: &Generate, global: &Global) -> Result<Exit, Failure> {
         durable::create(&path, file.contents.as_bytes(), file.mode).map_err(written)?;
     }
     let mut out = BufWriter::new(stdout().lock());
-    if global.format == Format::Json {
+    if args.keys.format.0 == TextOrJson::Json {
         let keys = shown(&key, global.now());
-        json(&mut out, "tlsa-rotate/key-generate/v1", zone, &keys)?;
+        json(&mut out, Schema::KeyGenerate, zone, &keys)?;
     } else {
         writeln!(out, "{}", key.file_stem())?;
     }
@@ -164,8 +167,8 @@ fn list(args: &Keys, global: &Global) -> Result<Exit, Failure> {
     let now = global.now();
     let rows: Vec<Shown<'_>> = keys.iter().map(|key| shown(key, now)).collect();
     let mut out = BufWriter::new(stdout().lock());
-    if global.format == Format::Json {
-        json(&mut out, "tlsa-rotate/key-list/v1", &args.zone, &rows)?;
+    if args.format.0 == TextOrJson::Json {
+        json(&mut out, Schema::KeyList, &args.zone, &rows)?;
     } else {
         for row in &rows {
             write!(
@@ -214,8 +217,8 @@ fn ds(args: &Ds, global: &Global) -> Result<Exit, Failure> {
         return Err(Failure::wrong(none).hint("`key list` shows the keys and their times"));
     }
     let mut out = BufWriter::new(stdout().lock());
-    if global.format == Format::Json {
-        json(&mut out, "tlsa-rotate/key-ds/v1", zone, &records)?;
+    if args.keys.format.0 == TextOrJson::Json {
+        json(&mut out, Schema::KeyDs, zone, &records)?;
     } else {
         for record in &records {
             writeln!(out, "{record}")?;
@@ -259,17 +262,10 @@ fn shown(key: &SigningKey, now: Instant) -> Shown<'_> {
 
 fn json(
     out: &mut impl std::io::Write,
-    schema: &'static str,
+    schema: Schema,
     zone: &Name,
     keys: impl Serialize,
 ) -> Result<(), Failure> {
-    let document = Document {
-        schema,
-        zone: zone.to_string(),
-        keys,
-    };
-    serde_json::to_writer_pretty(&mut *out, &document)
-        .map_err(|e| Failure::wrong(format_args!("cannot write the output: {e}")))?;
-    writeln!(out)?;
-    Ok(())
+    let zone = zone.to_string();
+    schema.write(out, Document { zone, keys })
 }

@@ -19,8 +19,10 @@ mod check_health;
 mod dane;
 mod demo;
 mod deploy;
+mod document;
 mod emergency;
 mod exit;
+mod format;
 mod init;
 mod key;
 mod plan;
@@ -47,15 +49,14 @@ pub use exit::{Exit, Failure};
 
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
-use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use std::io::{BufWriter, StdoutLock, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Rotates the TLS key of a mail server under DANE without a single refused mail.
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, max_term_width = 100, arg = format::before_the_command())]
 struct Arguments {
     #[command(flatten)]
     global: Global,
@@ -72,9 +73,6 @@ pub(crate) struct Global {
     /// Rehearse at another time (RFC 3339, such as 2026-12-01T08:00:00Z)
     #[arg(long, global = true, value_name = "TIME", value_parser = instant)]
     pub(crate) now: Option<Instant>,
-    /// How results are printed
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
-    pub(crate) format: Format,
 }
 
 impl Global {
@@ -108,29 +106,6 @@ fn say(words: std::fmt::Arguments<'_>) {
 /// Standard output, locked and buffered; a reader that goes away is an error like any other, not a panic.
 fn stdout() -> BufWriter<StdoutLock<'static>> {
     BufWriter::new(std::io::stdout().lock())
-}
-
-/// Output formats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people.
-    Text,
-    /// For programs; carries a `schema` key.
-    Json,
-    /// For runbooks and reviews, where a command has it.
-    Markdown,
-    /// A calendar (RFC 5545); only `plan` has it.
-    #[value(hide = true)]
-    Ics,
-    /// A script for `nsupdate`; only `change show` has it.
-    #[value(hide = true)]
-    Nsupdate,
-    /// Records that go and come; only `change show` has it.
-    #[value(hide = true)]
-    Delta,
-    /// One line and an exit code for Nagios and its kin; only `verify` and `check` have it.
-    #[value(hide = true)]
-    Nagios,
 }
 
 #[derive(Debug, Subcommand)]
@@ -194,33 +169,13 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let global = &arguments.global;
-    let of_changes = matches!(global.format, Format::Nsupdate | Format::Delta);
-    if of_changes && !matches!(arguments.command, Command::Change(_)) {
-        let message = "only `change show` has the formats nsupdate and delta";
-        Arguments::command()
-            .error(ErrorKind::InvalidValue, message)
-            .exit();
-    }
-    let for_nagios = matches!(arguments.command, Command::Verify(_) | Command::Check(_));
-    let refused = match global.format {
-        Format::Nagios if !for_nagios => Some("only `verify` and `check` have the format nagios"),
-        Format::Ics if !matches!(arguments.command, Command::Plan(_)) => {
-            Some("only `plan` has the format ics")
-        }
-        _ => None,
-    };
-    if let Some(message) = refused {
-        Arguments::command()
-            .error(ErrorKind::InvalidValue, message)
-            .exit();
-    }
     match &arguments.command {
         Command::Change(args) => change::run(args, global),
         Command::Verify(args) => verify::run(args, global),
-        Command::Record(args) => record::run(args, global),
+        Command::Record(args) => record::run(args),
         Command::Dane(args) => dane::run(args, global),
-        Command::Tlsrpt(args) => tlsrpt::run(args, global),
-        Command::Init(args) => init::run(args, global),
+        Command::Tlsrpt(args) => tlsrpt::run(args),
+        Command::Init(args) => init::run(args),
         Command::Serve(args) => serve::run(args, global),
         Command::Demo(args) => demo::run(args, global),
         Command::Start(args) => start::run(args, global),

@@ -1,16 +1,18 @@
 //! `plan`: the runbook of a rotation, before and while it runs. Reads only.
 
+use super::Global;
+use super::document::Schema;
 use super::emergency::{self as compromised, First};
 use super::exit::{Exit, Failure};
-use super::{Format, Global};
-use crate::report::calendar::calendar;
+use super::format::Format;
+use crate::report::calendar::{Agenda, calendar};
 use crate::report::runbook::Runbook;
 use crate::rotation::emergency::Priority;
 use crate::rotation::timing::Instant;
 use crate::workflow::emergency;
 use crate::workflow::plan;
 use crate::workspace::Workspace;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::io::Write as _;
 
@@ -23,12 +25,27 @@ pub(crate) struct Plan {
     /// The plan for a compromised key instead: how long mail may be deferred, until when the old key can be replayed
     #[arg(long, value_enum, value_name = "PRIORITY")]
     emergency: Option<First>,
+    #[command(flatten)]
+    format: Format<PlanFormat>,
+}
+
+/// What `plan` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum PlanFormat {
+    /// For people.
+    Text,
+    /// For programs; carries a `schema` key.
+    Json,
+    /// For runbooks and reviews.
+    Markdown,
+    /// A calendar (RFC 5545).
+    Ics,
 }
 
 pub(crate) fn run(args: &Plan, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
     if let Some(first) = args.emergency {
-        return emergencies(&workspace, &args.names, first.into(), global);
+        return emergencies(&workspace, args, first.into(), global.now());
     }
     let plans = plan::plan(&workspace, &args.names, global.now())?;
     let mut out = super::stdout();
@@ -43,19 +60,24 @@ pub(crate) fn run(args: &Plan, global: &Global) -> Result<Exit, Failure> {
             eprintln!("note: {}: {note}", plan.id);
         }
     }
-    match global.format {
-        Format::Json => {
-            let rotations: Vec<_> = runbooks.iter().map(Runbook::json).collect();
-            let document = json!({"schema": "tlsa-rotate/plan/v1", "rotations": rotations});
-            writeln!(out, "{document:#}")?;
+    let runbooks = runbooks.iter();
+    let written = |texts: Vec<String>| texts.join("\n");
+    match args.format.0 {
+        PlanFormat::Json => {
+            let rotations: Vec<_> = runbooks.map(Runbook::json).collect();
+            Schema::Plan.write(&mut out, json!({"rotations": rotations}))?;
         }
-        Format::Ics => write!(out, "{}", calendar(&runbooks))?,
-        format => {
-            let shown = runbooks.iter().map(|runbook| match format {
-                Format::Markdown => runbook.markdown(),
-                _ => runbook.text(),
-            });
-            write!(out, "{}", shown.collect::<Vec<_>>().join("\n"))?;
+        PlanFormat::Ics => {
+            let agendas: Vec<Agenda<'_>> = runbooks.map(Runbook::agenda).collect();
+            write!(out, "{}", calendar(&agendas))?;
+        }
+        PlanFormat::Markdown => {
+            let shown = written(runbooks.map(Runbook::markdown).collect());
+            write!(out, "{shown}")?;
+        }
+        PlanFormat::Text => {
+            let shown = written(runbooks.map(Runbook::text).collect());
+            write!(out, "{shown}")?;
         }
     }
     out.flush()?;
@@ -80,32 +102,48 @@ fn runbook<'a>(plan: &'a plan::Plan, id: &'a str) -> Runbook<'a> {
 
 fn emergencies(
     workspace: &Workspace,
-    names: &[String],
+    args: &Plan,
     priority: Priority,
-    global: &Global,
+    now: Instant,
 ) -> Result<Exit, Failure> {
-    let now: Instant = global.now();
     let mut out = super::stdout();
-    let mut documents = Vec::new();
-    for name in workspace.config.named_or_all(names) {
+    let mut forecasts = Vec::new();
+    for name in workspace.config.named_or_all(&args.names) {
         let forecast = emergency::forecast(workspace, &name, priority, now)?;
         for note in &forecast.notes {
             eprintln!("note: {}: {note}", forecast.id);
         }
-        let warning = compromised::warning(priority, &forecast);
-        if global.format == Format::Json {
-            documents.push(json!({"rotation": forecast.id.to_string(), "bounds": warning.json()}));
-        } else {
-            write!(out, "{}: {}", forecast.id, warning.text())?;
-            writeln!(
-                out,
-                "  act        tlsa-rotate emergency {name} --priority {priority}"
-            )?;
-        }
+        let command = format!("tlsa-rotate emergency {name} --priority {priority}");
+        forecasts.push((forecast.id.to_string(), forecast, command));
     }
-    if global.format == Format::Json {
-        let document = json!({"schema": "tlsa-rotate/plan/v1", "emergencies": documents});
-        writeln!(out, "{document:#}")?;
+    let warnings = forecasts.iter().map(|(id, forecast, command)| {
+        let warning = compromised::warning(priority, forecast);
+        (id, warning, command)
+    });
+    match args.format.0 {
+        PlanFormat::Json => {
+            let documents: Vec<_> = warnings
+                .map(|(id, warning, _)| json!({"rotation": id, "bounds": warning.json()}))
+                .collect();
+            Schema::Plan.write(&mut out, json!({"emergencies": documents}))?;
+        }
+        PlanFormat::Ics => {
+            let agendas: Vec<Agenda<'_>> = warnings
+                .map(|(id, warning, _)| warning.agenda(id, now))
+                .collect();
+            write!(out, "{}", calendar(&agendas))?;
+        }
+        PlanFormat::Markdown => {
+            for (id, warning, command) in warnings {
+                write!(out, "{}- act: `{command}`\n\n", warning.markdown(id))?;
+            }
+        }
+        PlanFormat::Text => {
+            for (id, warning, command) in warnings {
+                write!(out, "{id}: {}", warning.text())?;
+                writeln!(out, "  act        {command}")?;
+            }
+        }
     }
     out.flush()?;
     Ok(Exit::Done)

@@ -61,26 +61,21 @@ pub(super) fn json(signed: &Signed) -> Value {
         "removed": records(delta.removed()),
         "added": records(delta.added()),
     });
-    document("tlsa-rotate/change-show/v1", signed, what)
+    document(signed, what)
 }
 
 /// Who signed it, and what comes out if it was tried on a zone.
-pub(super) fn verdict(schema: &str, signed: &Signed, who: &str, judged: Option<&Summary>) -> Value {
+pub(super) fn verdict(signed: &Signed, who: &str, judged: Option<&Summary>) -> Value {
     let until = judged.map(|summary| summary.window.expiration.to_string());
-    document(
-        schema,
-        signed,
-        json!({ "signer": who, "valid_until": until }),
-    )
+    document(signed, json!({ "signer": who, "valid_until": until }))
 }
 
 /// What identifies the proposal, and then the rest.
-fn document(schema: &str, signed: &Signed, rest: Value) -> Value {
+fn document(signed: &Signed, rest: Value) -> Value {
     let proposal = &signed.proposal;
     let delta = &proposal.delta;
     let label = |label: &Option<Label>| label.as_ref().map(Label::to_string);
     let mut document = json!({
-        "schema": schema,
         "zone": delta.apex().to_string(),
         "rotation": label(&proposal.rotation),
         "step": label(&proposal.step),

@@ -1,6 +1,8 @@
 //! `record`: TLSA data of certificates, requests and keys, one line each (RFC 6698 §2.1, RFC 7671 §5.1).
 
-use super::{Exit, Failure, Format, Global};
+use super::document::Schema;
+use super::format::{Format, TextOrJson};
+use super::{Exit, Failure};
 use crate::dane::association::Parameters;
 use crate::dane::subject::{self, Subject};
 use crate::rotation::association::Association;
@@ -50,11 +52,12 @@ pub(crate) struct RecordArgs {
     /// Matching type: 1 SHA-256, 2 SHA-512, 0 exact
     #[arg(long, value_name = "0-2", default_value_t = 1, value_parser = clap::value_parser!(u8).range(0..=2))]
     matching: u8,
+    #[command(flatten)]
+    format: Format<TextOrJson>,
 }
 
 #[derive(Serialize)]
 struct Document {
-    schema: &'static str,
     records: Vec<Entry>,
     errors: Vec<FileError>,
 }
@@ -77,23 +80,19 @@ struct FileError {
     error: String,
 }
 
-pub(crate) fn run(args: &RecordArgs, global: &Global) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &RecordArgs) -> Result<Exit, Failure> {
     let parameters =
         Parameters::new(args.usage, args.selector, args.matching).map_err(Failure::wrong)?;
-    if global.format == Format::Markdown {
-        return Err(Failure::wrong("`record` has no markdown form").hint("use text or json"));
-    }
     let owner = owner(args)?;
     let mut out = BufWriter::new(io::stdout().lock());
     let mut document = Document {
-        schema: "tlsa-rotate/record/v1",
         records: Vec::new(),
         errors: Vec::new(),
     };
     let mut failed = false;
     for file in &args.files {
         match entries(file, parameters, owner.as_ref(), args.ttl) {
-            Ok(found) if global.format == Format::Text => {
+            Ok(found) if args.format.0 == TextOrJson::Text => {
                 for entry in &found {
                     writeln!(out, "{}", entry.line)?;
                 }
@@ -111,9 +110,8 @@ pub(crate) fn run(args: &RecordArgs, global: &Global) -> Result<Exit, Failure> {
             }
         }
     }
-    if global.format == Format::Json {
-        serde_json::to_writer_pretty(&mut out, &document).map_err(io::Error::from)?;
-        writeln!(out)?;
+    if args.format.0 == TextOrJson::Json {
+        Schema::Record.write(&mut out, &document)?;
     }
     out.flush()?;
     Ok(if failed { Exit::Wrong } else { Exit::Done })

@@ -1,6 +1,8 @@
 //! `rollback`: every host back on the previous key at once; the rotation then holds.
 
+use super::document::Schema;
 use super::exit::{Exit, Failure};
+use super::format::{Format, TextOrJson};
 use super::{Global, standing};
 use crate::workflow::rollback;
 use clap::Args;
@@ -15,6 +17,8 @@ pub(crate) struct Rollback {
     /// Why, in your words
     #[arg(long, default_value = "asked for on the command line")]
     reason: String,
+    #[command(flatten)]
+    format: Format<TextOrJson>,
 }
 
 pub(crate) fn run(args: &Rollback, global: &Global) -> Result<Exit, Failure> {
@@ -22,6 +26,6 @@ pub(crate) fn run(args: &Rollback, global: &Global) -> Result<Exit, Failure> {
     let tick = rollback::rollback(&workspace, &args.name, &args.reason, global.now())?;
     standing::print(
         &[tick],
-        standing::Style::paragraph_or_json(global, "rollback"),
+        standing::Style::paragraph_or(Schema::Rollback, args.format.0),
     )
 }

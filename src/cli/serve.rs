@@ -6,7 +6,9 @@ mod source;
 mod supervisor;
 mod watch;
 
-use super::{Exit, Failure, Format, Global};
+use super::document::Schema;
+use super::format::{Format, TextOrJson};
+use super::{Exit, Failure, Global};
 use crate::publish::serve::server::{Event, Server, Sockets};
 use crate::rotation::timing::Span;
 use crate::workspace::config::access::{Rule, Secondary};
@@ -60,6 +62,8 @@ pub(crate) struct Args {
     /// Serve zones as they are, signed or not, valid or not
     #[arg(long, requires = "zones")]
     unsigned: bool,
+    #[command(flatten)]
+    format: Format<TextOrJson>,
 }
 
 pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
@@ -92,7 +96,7 @@ async fn serve(
     let mut terminate = on(SignalKind::terminate())?;
     let mut interrupt = on(SignalKind::interrupt())?;
     let (mut keeper, mut events) = begin(first, sockets, global).await?;
-    announce(&sockets.addresses(), global.format)?;
+    announce(&sockets.addresses(), args.format.0)?;
     supervisor::tell("READY=1");
     let mut watch = Watch::of(keeper.watched_files());
     let mut look = tokio::time::interval(LOOK);
@@ -205,22 +209,16 @@ fn on(kind: SignalKind) -> Result<Signal, Failure> {
 }
 
 /// The addresses on stdout: with port 0 a script must learn it, and it means that questions are answered from now on.
-fn announce(addresses: &[SocketAddr], format: Format) -> Result<(), Failure> {
+fn announce(addresses: &[SocketAddr], format: TextOrJson) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Listening {
-        schema: &'static str,
         listening: SocketAddr,
     }
     let mut out = std::io::stdout().lock();
     for &listening in addresses {
         match format {
-            Format::Json => {
-                let schema = "tlsa-rotate/serve/v1";
-                let line = serde_json::to_string(&Listening { schema, listening })
-                    .map_err(Failure::wrong)?;
-                writeln!(out, "{line}")?;
-            }
-            _ => writeln!(out, "listening on {listening}")?,
+            TextOrJson::Json => Schema::Serve.write_line(&mut out, Listening { listening })?,
+            TextOrJson::Text => writeln!(out, "listening on {listening}")?,
         }
     }
     Ok(out.flush()?)

@@ -1,8 +1,10 @@
 //! `simulate`: a rotation rehearsed against random senders and caches, beside the ways without this program.
 
+use super::Global;
+use super::document::Schema;
 use super::exit::{Exit, Failure};
+use super::format::{Format, TextOrJson};
 use super::zone::Reading;
-use super::{Format, Global};
 use crate::report::rehearsal::Rehearsed;
 use crate::rotation::policy::Policy;
 use crate::rotation::simulation::Scenario;
@@ -35,12 +37,11 @@ pub(crate) struct Simulate {
     zone: Option<PathBuf>,
     #[command(flatten)]
     reading: Reading,
+    #[command(flatten)]
+    format: Format<TextOrJson>,
 }
 
 pub(crate) fn run(args: &Simulate, global: &Global) -> Result<Exit, Failure> {
-    if global.format == Format::Markdown {
-        return Err(Failure::wrong("`simulate` has the formats text and json"));
-    }
     let mut out = super::stdout();
     let mut exit = Exit::Done;
     let mut documents = Vec::new();
@@ -57,16 +58,15 @@ pub(crate) fn run(args: &Simulate, global: &Global) -> Result<Exit, Failure> {
         if rehearsed.machine_refuses() {
             exit = Exit::DeliveryAtRisk;
         }
-        if global.format == Format::Json {
+        if args.format.0 == TextOrJson::Json {
             documents.push(rehearsed.json());
         } else {
             let between = if position > 0 { "\n" } else { "" };
             write!(out, "{between}{}", rehearsed.text())?;
         }
     }
-    if global.format == Format::Json {
-        let document = json!({"schema": "tlsa-rotate/simulate/v1", "rehearsals": documents});
-        writeln!(out, "{document:#}")?;
+    if args.format.0 == TextOrJson::Json {
+        Schema::Simulate.write(&mut out, json!({"rehearsals": documents}))?;
     }
     out.flush()?;
     Ok(exit)

@@ -1,7 +1,8 @@
 //! Prints where rotations stand, and turns it into an exit code: what `advance` and `status` have in common.
 
+use super::document::Schema;
 use super::exit::{Exit, Failure};
-use super::{Format, Global};
+use super::format::TextOrJson;
 use crate::report::standing::Standing;
 use crate::rotation::blocker::Who;
 use crate::workflow::advance::Tick;
@@ -16,15 +17,15 @@ pub(super) enum Style {
     /// A paragraph each.
     Paragraph,
     /// One document, for this command.
-    Json(&'static str),
+    Json(Schema),
 }
 
 impl Style {
     /// A paragraph, or the document that `--format json` asks for.
-    pub(super) fn paragraph_or_json(global: &Global, command: &'static str) -> Self {
-        match global.format {
-            Format::Json => Self::Json(command),
-            _ => Self::Paragraph,
+    pub(super) fn paragraph_or(schema: Schema, format: TextOrJson) -> Self {
+        match format {
+            TextOrJson::Json => Self::Json(schema),
+            TextOrJson::Text => Self::Paragraph,
         }
     }
 }
@@ -67,12 +68,8 @@ pub(super) fn print(ticks: &[Tick], style: Style) -> Result<Exit, Failure> {
             Style::Json(_) => documents.push(standing.json()),
         }
     }
-    if let Style::Json(command) = style {
-        let document = json!({
-            "schema": format!("tlsa-rotate/{command}/v1"),
-            "rotations": documents,
-        });
-        writeln!(out, "{document:#}")?;
+    if let Style::Json(schema) = style {
+        schema.write(&mut out, json!({"rotations": documents}))?;
     }
     out.flush()?;
     Ok(exit)

@@ -1,11 +1,14 @@
 //! `start`: steps 1 and 2, the next key and its association.
 
 use super::Global;
+use super::document::Schema;
 use super::exit::{Exit, Failure};
+use super::format::{Format, TextOrJson};
 use crate::workflow::WorkflowError;
-use crate::workflow::start::{self, Offered};
+use crate::workflow::start::{self, Offered, Started};
 use clap::Args;
-use std::io::Write as _;
+use serde_json::json;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// Begin a rotation: generate or admit the next key, compute its association. Publishes nothing.
@@ -19,6 +22,8 @@ pub(crate) struct Start {
     /// Its private key
     #[arg(long, value_name = "FILE", requires = "certificate")]
     key: Option<PathBuf>,
+    #[command(flatten)]
+    format: Format<TextOrJson>,
 }
 
 pub(crate) fn run(args: &Start, global: &Global) -> Result<Exit, Failure> {
@@ -30,7 +35,13 @@ pub(crate) fn run(args: &Start, global: &Global) -> Result<Exit, Failure> {
     let started = match started {
         // A hook after each renewal asks this way; most renewals keep their key.
         Err(nothing @ WorkflowError::SameKey { .. }) => {
-            writeln!(out, "{nothing}")?;
+            match args.format.0 {
+                TextOrJson::Text => writeln!(out, "{nothing}")?,
+                TextOrJson::Json => {
+                    let body = json!({"rotation": null, "reason": nothing.to_string()});
+                    Schema::Start.write(&mut out, body)?;
+                }
+            }
             out.flush()?;
             for hint in nothing.hints() {
                 eprintln!("hint: {hint}");
@@ -39,15 +50,19 @@ pub(crate) fn run(args: &Start, global: &Global) -> Result<Exit, Failure> {
         }
         started => started?,
     };
-    writeln!(out, "{}: {}", started.id, started.state.step)?;
-    for association in &started.state.current {
-        writeln!(out, "  in use   {association}")?;
-    }
-    for association in &started.state.incoming {
-        writeln!(out, "  next     {association}")?;
-    }
-    for file in &started.files {
-        writeln!(out, "  file     {}", file.display())?;
+    match args.format.0 {
+        TextOrJson::Text => text(&started, &mut out)?,
+        TextOrJson::Json => {
+            let body = json!({
+                "rotation": started.id.to_string(),
+                "step": started.state.step.name(),
+                "current": started.state.current,
+                "incoming": started.state.incoming,
+                "files": started.files,
+                "notes": started.notes,
+            });
+            Schema::Start.write(&mut out, body)?;
+        }
     }
     out.flush()?;
     for note in &started.notes {
@@ -58,4 +73,18 @@ pub(crate) fn run(args: &Start, global: &Global) -> Result<Exit, Failure> {
         args.name
     );
     Ok(Exit::Done)
+}
+
+fn text(started: &Started, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{}: {}", started.id, started.state.step)?;
+    for association in &started.state.current {
+        writeln!(out, "  in use   {association}")?;
+    }
+    for association in &started.state.incoming {
+        writeln!(out, "  next     {association}")?;
+    }
+    for file in &started.files {
+        writeln!(out, "  file     {}", file.display())?;
+    }
+    Ok(())
 }

@@ -1,7 +1,9 @@
 //! `status`: where each rotation stands and why not further.
 
+use super::document::Schema;
 use super::exit::{Exit, Failure};
-use super::{Format, Global, standing};
+use super::format::{Format, TextOrJson};
+use super::{Global, standing};
 use crate::workflow::advance::{self, Mode};
 use clap::Args;
 
@@ -11,14 +13,13 @@ pub(crate) struct Status {
     /// Certificates to report [default: all]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
+    #[command(flatten)]
+    format: Format<TextOrJson>,
 }
 
 pub(crate) fn run(args: &Status, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
     let ticks = advance::advance(&workspace, &args.names, global.now(), Mode::Look)?;
-    let style = match global.format {
-        Format::Json => standing::Style::Json("status"),
-        _ => standing::Style::Paragraph,
-    };
+    let style = standing::Style::paragraph_or(Schema::Status, args.format.0);
     standing::print(&ticks, style)
 }

@@ -1,7 +1,9 @@
 //! `tlsrpt`: what other senders report about their TLS sessions, by MX host, result type, sender and day (RFC 8460).
 
+use super::document::Schema;
+use super::format::{Format, TextOrJson};
 use super::record::host;
-use super::{Exit, Failure, Format, Global};
+use super::{Exit, Failure};
 use crate::observe::tlsrpt::report::Report;
 use crate::observe::tlsrpt::tally::{Row, Tally, tally};
 use crate::observe::tlsrpt::{Contradicting, Gathered};
@@ -39,12 +41,11 @@ pub(crate) struct TlsrptArgs {
     /// Only what concerns this domain or a host in it
     #[arg(long, value_name = "NAME", value_parser = host)]
     domain: Option<Name>,
+    #[command(flatten)]
+    format: Format<TextOrJson>,
 }
 
-pub(crate) fn run(args: &TlsrptArgs, global: &Global) -> Result<Exit, Failure> {
-    if global.format == Format::Markdown {
-        return Err(Failure::wrong("`tlsrpt` has no markdown form").hint("use text or json"));
-    }
+pub(crate) fn run(args: &TlsrptArgs) -> Result<Exit, Failure> {
     let mut gathered = Gathered::default();
     for file in &args.files {
         if file == Path::new("-") {
@@ -57,8 +58,8 @@ pub(crate) fn run(args: &TlsrptArgs, global: &Global) -> Result<Exit, Failure> {
     let reports = gathered.reports.iter().map(|(_, report)| report);
     let tally = tally(reports, domain.as_deref());
     let mut out = super::stdout();
-    if global.format == Format::Json {
-        writeln!(out, "{:#}", document(&gathered, &tally))?;
+    if args.format.0 == TextOrJson::Json {
+        Schema::Tlsrpt.write(&mut out, document(&gathered, &tally))?;
     } else {
         write_text(&mut out, &gathered, &tally)?;
     }
@@ -184,7 +185,6 @@ fn document(gathered: &Gathered, tally: &Tally) -> Value {
         })
     });
     json!({
-        "schema": "tlsa-rotate/tlsrpt/v1",
         "successful": tally.successful,
         "failed": tally.failed,
         "sessions": rows.collect::<Vec<_>>(),

@@ -1,7 +1,8 @@
 //! `verify`: a destination as a DANE-validating sender sees it now, one verdict for each host, address and algorithm.
 
+use super::format::Format;
 use super::record::{host, read_bounded, shown};
-use super::{Exit, Failure, Format, Global, verify_json, verify_view};
+use super::{Exit, Failure, Global, verify_json, verify_view};
 use crate::observe::anchors::Anchors;
 use crate::observe::authorities::Limits;
 use crate::observe::chain::Validator;
@@ -14,7 +15,7 @@ use crate::workflow::verify::{self, Bounds, Question, Verification};
 use crate::workflow::zone_servers::{self, ZoneServers};
 use crate::workspace::config::duration;
 use crate::zone::name::Name;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -66,14 +67,22 @@ pub(crate) struct VerifyArgs {
     /// How long everything may take (`90`, `90s`, `5m`)
     #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = span)]
     timeout: Duration,
+    #[command(flatten)]
+    format: Format<VerifyFormat>,
+}
+
+/// What `verify` prints.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum VerifyFormat {
+    /// For people.
+    Text,
+    /// For programs; carries a `schema` key.
+    Json,
+    /// One line and an exit code for Nagios and its kin.
+    Nagios,
 }
 
 pub(crate) fn run(args: &VerifyArgs, global: &Global) -> Result<Exit, Failure> {
-    if global.format == Format::Markdown {
-        return Err(
-            Failure::wrong("`verify` has no markdown form").hint("use text, json or nagios")
-        );
-    }
     let servers = resolvers(&args.resolver)?;
     let anchors = anchors(args.trust_anchor.as_deref())?;
     let now = global.now();
@@ -125,15 +134,15 @@ pub(crate) fn run(args: &VerifyArgs, global: &Global) -> Result<Exit, Failure> {
         .chain(zones.iter().map(ZoneServers::standing))
         .max();
     let standing = standing.unwrap_or(Standing::Unknown);
-    match global.format {
-        Format::Json => verify_json::json(&found, &zones, standing, &mut out)?,
-        Format::Nagios => verify_view::nagios(&found, standing, &mut out)?,
-        _ => verify_view::text(&found, &zones, &mut out)?,
+    match args.format.0 {
+        VerifyFormat::Json => verify_json::json(&found, &zones, standing, &mut out)?,
+        VerifyFormat::Nagios => verify_view::nagios(&found, standing, &mut out)?,
+        VerifyFormat::Text => verify_view::text(&found, &zones, &mut out)?,
     }
-    Ok(match (global.format, standing) {
+    Ok(match (args.format.0, standing) {
         (_, Standing::Verified) => Exit::Done,
-        (Format::Nagios, Standing::AtRisk) => Exit::NagiosCritical,
-        (Format::Nagios, Standing::Unknown) => Exit::PersonNeeded,
+        (VerifyFormat::Nagios, Standing::AtRisk) => Exit::NagiosCritical,
+        (VerifyFormat::Nagios, Standing::Unknown) => Exit::PersonNeeded,
         (_, Standing::AtRisk) => Exit::DeliveryAtRisk,
         (_, Standing::Unknown | Standing::Unprotected) => Exit::Wrong,
     })

@@ -1,6 +1,7 @@
 //! What `verify` prints for programs: `tlsa-rotate/verify/v1`.
 
 use super::Failure;
+use super::document::Schema;
 use super::verify_servers;
 use super::verify_view::{reason, word};
 use crate::observe::chain::{NoAnswer, Security};
@@ -9,7 +10,7 @@ use crate::workflow::verdict::{Line, Standing, Verdict};
 use crate::workflow::verify::{SeenHost, Verification};
 use crate::workflow::zone_servers::ZoneServers;
 use serde_json::{Value, json};
-use std::io::{self, Write};
+use std::io::Write;
 
 /// For programs.
 pub(super) fn json(
@@ -19,15 +20,12 @@ pub(super) fn json(
     out: &mut impl Write,
 ) -> Result<(), Failure> {
     let document = json!({
-        "schema": "tlsa-rotate/verify/v1",
         "standing": standing_word(standing),
         "targets": found.iter().map(target).collect::<Vec<_>>(),
         "authorities": verify_servers::json(zones),
     });
-    serde_json::to_writer_pretty(&mut *out, &document).map_err(io::Error::from)?;
-    writeln!(out)?;
-    out.flush()?;
-    Ok(())
+    Schema::Verify.write(out, document)?;
+    Ok(out.flush()?)
 }
 
 fn standing_word(standing: Standing) -> &'static str {

@@ -1,6 +1,8 @@
 //! `zone`: master files checked, written out in canonical form, and compared; signing is in its own file.
 
-use super::{Exit, Failure, Format, Global, zone_sign, zone_verify};
+use super::document::Schema;
+use super::format::{Format, TextOrJson};
+use super::{Exit, Failure, Global, zone_sign, zone_verify};
 use crate::change::changes::{Change, Changes, Detail};
 use crate::rotation::timing::Ttl;
 use crate::zone::content::Zone;
@@ -11,6 +13,7 @@ use crate::zone::include::Directory;
 use crate::zone::name::Name;
 use crate::zone::rdata::Soa;
 use crate::zone::record::{Record, Rtype};
+use clap::ValueEnum;
 use serde_json::{Value, json};
 use std::io::{self, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
@@ -40,12 +43,16 @@ enum Action {
 struct CheckArgs {
     #[command(flatten)]
     input: Input,
+    #[command(flatten)]
+    format: Format<TextOrJson>,
 }
 
 #[derive(Debug, clap::Args)]
 struct NormalizeArgs {
     #[command(flatten)]
     input: Input,
+    #[command(flatten)]
+    format: Format<TextOrJson>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -61,6 +68,19 @@ struct DiffArgs {
     all: bool,
     #[command(flatten)]
     reading: Reading,
+    #[command(flatten)]
+    format: Format<DiffFormat>,
+}
+
+/// What `zone diff` prints.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum DiffFormat {
+    /// For people.
+    Text,
+    /// For programs; carries a `schema` key.
+    Json,
+    /// For reviews.
+    Markdown,
 }
 
 /// One master file on the command line.
@@ -166,9 +186,9 @@ fn sound_apex<'z>(path: &Path, file: &'z ZoneFile) -> Result<&'z Name, Failure> 
 pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
     let exit = match &args.action {
-        Action::Check(args) => check(args, global.format, &mut out)?,
-        Action::Normalize(args) => normalize(args, global.format, &mut out)?,
-        Action::Diff(args) => difference(args, global.format, &mut out)?,
+        Action::Check(args) => check(args, &mut out)?,
+        Action::Normalize(args) => normalize(args, &mut out)?,
+        Action::Diff(args) => difference(args, &mut out)?,
         Action::Sign(args) => zone_sign::sign_zone(args, global, &mut out)?,
         Action::Verify(args) => zone_verify::verify(args, global, &mut out)?,
     };
@@ -176,16 +196,15 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn check(args: &CheckArgs, format: Format, out: &mut impl Write) -> Result<Exit, Failure> {
+fn check(args: &CheckArgs, out: &mut impl Write) -> Result<Exit, Failure> {
     let file = args.input.read()?;
     let Counts { errors, warnings } = file.counts();
     let zone = file.apex().map(ToString::to_string);
     let serial = file.serial();
-    if format == Format::Json {
+    if args.format.0 == TextOrJson::Json {
         let findings: Vec<Value> = file.diagnostics().iter().map(finding).collect();
         let path = file.sources().first().map(|s| s.path.clone());
         let report = json!({
-            "schema": "tlsa-rotate/zone-check/v1",
             "file": path,
             "zone": zone,
             "serial": serial,
@@ -194,7 +213,7 @@ fn check(args: &CheckArgs, format: Format, out: &mut impl Write) -> Result<Exit,
             "warnings": warnings,
             "findings": findings,
         });
-        writeln!(out, "{report:#}")?;
+        Schema::ZoneCheck.write(out, report)?;
     } else {
         for diagnostic in file.diagnostics() {
             writeln!(out, "{diagnostic}\n")?;
@@ -240,17 +259,16 @@ fn finding(found: &Diagnostic) -> Value {
     })
 }
 
-fn normalize(args: &NormalizeArgs, format: Format, out: &mut impl Write) -> Result<Exit, Failure> {
+fn normalize(args: &NormalizeArgs, out: &mut impl Write) -> Result<Exit, Failure> {
     let file = args.input.sound()?;
-    if format == Format::Json {
+    if args.format.0 == TextOrJson::Json {
         let zone = file.zone().map_err(Failure::wrong)?;
         let records: Vec<Value> = zone.records().map(|r| record(&r)).collect();
         let report = json!({
-            "schema": "tlsa-rotate/zone-normalize/v1",
             "zone": zone.apex.to_string(),
             "records": records,
         });
-        writeln!(out, "{report:#}")?;
+        Schema::ZoneNormalize.write(out, report)?;
     } else {
         file.write_to(out)?;
     }
@@ -266,7 +284,7 @@ pub(super) fn record(record: &Record) -> Value {
     })
 }
 
-fn difference(args: &DiffArgs, format: Format, out: &mut impl Write) -> Result<Exit, Failure> {
+fn difference(args: &DiffArgs, out: &mut impl Write) -> Result<Exit, Failure> {
     // Reading is most of the work, and each file can be read without the other.
     let (old, new) = std::thread::scope(|scope| {
         let old = scope.spawn(|| args.reading.read(&args.old));
@@ -291,10 +309,10 @@ fn difference(args: &DiffArgs, format: Format, out: &mut impl Write) -> Result<E
         Detail::Meaning
     };
     let changes = Changes::of(&diff, detail);
-    match format {
-        Format::Json => writeln!(out, "{:#}", diff_value(after, &diff, &changes))?,
-        Format::Markdown => write!(out, "Zone `{after}`: {}", changes.markdown())?,
-        _ => write!(out, "{changes}")?,
+    match args.format.0 {
+        DiffFormat::Json => Schema::ZoneDiff.write(out, diff_value(after, &diff, &changes))?,
+        DiffFormat::Markdown => write!(out, "Zone `{after}`: {}", changes.markdown())?,
+        DiffFormat::Text => write!(out, "{changes}")?,
     }
     Ok(Exit::Done)
 }
@@ -308,7 +326,6 @@ fn diff_value(apex: &Name, diff: &ZoneDiff, changes: &Changes) -> Value {
         json!({ "owner": r.owner.to_string(), "type": r.rtype.to_string(), "old": old, "new": new })
     });
     json!({
-        "schema": "tlsa-rotate/zone-diff/v1",
         "zone": apex.to_string(),
         "soa": soa_value(changes),
         "removed": diff.removed().map(|r| record(&r)).collect::<Vec<_>>(),

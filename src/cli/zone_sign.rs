@@ -1,8 +1,10 @@
 //! `zone sign`: a master file signed with a directory of keys, and verified before it is written.
 
+use super::document::Schema;
+use super::format::{Format, TextOrJson};
 use super::sign_policy::PolicyArgs;
 use super::zone::Input;
-use super::{Exit, Failure, Format, Global, key};
+use super::{Exit, Failure, Global, key};
 use crate::dnssec::Earlier;
 use crate::dnssec::audit::{Expectation, judge_zone};
 use crate::dnssec::carry::{Carried, Intact, NotCarried, Serials, resign};
@@ -54,6 +56,8 @@ pub(crate) struct SignArgs {
     /// Write what was signed without verifying it first: for bulk work that is verified elsewhere
     #[arg(long)]
     no_verify: bool,
+    #[command(flatten)]
+    format: Format<TextOrJson>,
 }
 
 /// Runs `zone sign`.
@@ -62,7 +66,7 @@ pub(crate) fn sign_zone(
     global: &Global,
     out: &mut impl Write,
 ) -> Result<Exit, Failure> {
-    if global.format == Format::Json && args.output.is_none() {
+    if args.format.0 == TextOrJson::Json && args.output.is_none() {
         let both =
             "with `--format json` the summary goes to standard output, and so would the zone";
         return Err(Failure::wrong(both).hint("say where the zone goes with `--output FILE`"));
@@ -85,7 +89,7 @@ pub(crate) fn sign_zone(
     if let (Some(previous), Some(intact)) = (&previous, intact) {
         let carried = carry(args, intact, &file, &keys, &policy)?;
         if let Some(carried) = carried {
-            return write_carried(args, global, previous, &carried, out);
+            return write_carried(args, previous, &carried, out);
         }
     }
     let unsigned = ManuallyDrop::new(file.zone().map_err(Failure::wrong)?);
@@ -147,7 +151,7 @@ pub(crate) fn sign_zone(
         kept: signed.kept as u64,
         delta: delta.as_ref(),
     };
-    tell(args, global, &told, out)?;
+    tell(args, &told, out)?;
     Ok(Exit::Done)
 }
 
@@ -248,7 +252,6 @@ fn carry(
 
 fn write_carried(
     args: &SignArgs,
-    global: &Global,
     previous: &SignedFile,
     carried: &Carried,
     out: &mut impl Write,
@@ -265,7 +268,7 @@ fn write_carried(
         kept: carried.kept,
         delta: carried.delta.as_ref(),
     };
-    tell(args, global, &told, out)?;
+    tell(args, &told, out)?;
     Ok(Exit::Done)
 }
 
@@ -299,7 +302,6 @@ fn no_delta(error: &NoDelta) -> Failure {
 
 #[derive(Serialize)]
 struct SignSummary {
-    schema: &'static str,
     zone: String,
     serial: Option<u32>,
     signatures_made: usize,
@@ -317,27 +319,21 @@ struct Told<'a> {
 }
 
 /// Writes the delta, and says what was done.
-fn tell(
-    args: &SignArgs,
-    global: &Global,
-    told: &Told<'_>,
-    out: &mut impl Write,
-) -> Result<(), Failure> {
+fn tell(args: &SignArgs, told: &Told<'_>, out: &mut impl Write) -> Result<(), Failure> {
     if let Some(file) = &args.delta {
         // A delta of nothing is an empty file: whoever reads it next finds none left over from the run before.
         let text = told.delta.map(ToString::to_string).unwrap_or_default();
         replace(file, &text)?;
     }
     let summary = SignSummary {
-        schema: "tlsa-rotate/zone-sign/v1",
         zone: told.zone.to_string(),
         serial: told.serial,
         signatures_made: told.made,
         signatures_kept: told.kept,
         changed: args.previous.is_none() || told.delta.is_some(),
     };
-    if global.format == Format::Json {
-        write_json(out, &summary)?;
+    if args.format.0 == TextOrJson::Json {
+        Schema::ZoneSign.write(out, &summary)?;
     }
     eprintln!(
         "signed {} serial {}: {} signatures made, {} kept{}",
@@ -351,13 +347,6 @@ fn tell(
             "; nothing has changed"
         },
     );
-    Ok(())
-}
-
-pub(super) fn write_json(out: &mut impl Write, value: &impl Serialize) -> Result<(), Failure> {
-    serde_json::to_writer_pretty(&mut *out, value)
-        .map_err(|e| Failure::wrong(format_args!("cannot write the output: {e}")))?;
-    writeln!(out)?;
     Ok(())
 }
 

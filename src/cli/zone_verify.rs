@@ -1,8 +1,10 @@
 //! `zone verify`: the independent check of a signed zone, whoever signed it.
 
+use super::document::Schema;
+use super::format::{Format, TextOrJson};
 use super::zone::Input;
-use super::zone_sign::{cannot_read, write_json};
-use super::{Exit, Failure, Format, Global};
+use super::zone_sign::cannot_read;
+use super::{Exit, Failure, Global};
 use crate::dnssec::audit::{Expectation, Summary, judge_zone};
 use crate::dnssec::finding::Finding;
 use crate::dnssec::read_ds;
@@ -29,6 +31,8 @@ pub(crate) struct VerifyArgs {
     /// Threads that verify [default: one for each processor]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    format: Format<TextOrJson>,
 }
 
 /// Runs `zone verify`.
@@ -57,8 +61,8 @@ pub(crate) fn verify(
         expectation.threads = threads;
     }
     let judged = judge_zone(&zone, &expectation);
-    if global.format == Format::Json {
-        write_json(out, &verdict_json(&zone.apex, &judged))?;
+    if args.format.0 == TextOrJson::Json {
+        Schema::ZoneVerify.write(out, verdict_json(&zone.apex, &judged))?;
     } else {
         write_verdict(out, &judged)?;
     }
@@ -117,7 +121,6 @@ fn write_verdict(
 
 #[derive(Serialize)]
 struct Verdict {
-    schema: &'static str,
     zone: String,
     valid: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,7 +152,6 @@ struct VerdictFault {
 fn verdict_json(apex: &Name, judged: &Result<Summary, Vec<Finding>>) -> Verdict {
     let faults = judged.as_ref().err().into_iter().flatten();
     Verdict {
-        schema: "tlsa-rotate/zone-verify/v1",
         zone: apex.to_string(),
         valid: judged.is_ok(),
         summary: judged.as_ref().ok().map(|summary| VerdictSummary {

@@ -6,7 +6,8 @@ use std::thread;
 
 /// Does `items` in blocks of `size`, on at most `threads` threads; one result for each block, in order.
 ///
-/// `worker` is called once on each thread and makes what works there, with buffers of its own.
+/// `worker` is called once on each thread and makes what works there, with buffers of its own. Where one thread panics, so
+/// does the caller: a result is of all the work or there is none.
 pub(crate) fn in_blocks<T: Sync, R: Send, W: FnMut(&[T]) -> R>(
     items: &[T],
     size: usize,
@@ -57,5 +58,18 @@ mod tests {
         }
         let none = in_blocks(&[0; 0], 5, NonZeroUsize::MIN, || <[usize]>::to_vec);
         assert!(none.is_empty());
+    }
+
+    #[test]
+    fn a_panic_in_one_thread_is_the_panic_of_all_of_it() {
+        let here = thread::current().id();
+        let items = [0; 100];
+        let run = std::panic::catch_unwind(|| {
+            in_blocks(&items, 1, NonZeroUsize::new(2).unwrap(), || {
+                assert!(thread::current().id() == here, "the other thread fails");
+                <[i32]>::to_vec
+            })
+        });
+        assert!(run.is_err(), "half of the work passes for the whole");
     }
 }

@@ -1,14 +1,25 @@
 //! The plan as a calendar (RFC 5545): one event for each step ahead and for each deadline. Hermetic: the stamp of every event
 //! is when the rotation was started.
 
-use super::runbook::Runbook;
 use crate::rotation::timing::Instant;
 use std::fmt::Write as _;
 
 /// Octets in a line before it must be folded, its end not counted (RFC 5545 §3.1).
 const LINE: usize = 75;
 
+/// The events of one rotation.
+#[derive(Clone, Debug)]
+pub struct Agenda<'a> {
+    /// The rotation's name.
+    pub(super) rotation: &'a str,
+    /// When it was started.
+    pub(super) started: Instant,
+    /// What is ahead.
+    pub(super) events: Vec<Event>,
+}
+
 /// One event.
+#[derive(Clone, Debug)]
 pub(super) struct Event {
     /// What tells it apart within its rotation, such as `4-wait`.
     pub(super) id: String,
@@ -22,8 +33,8 @@ pub(super) struct Event {
     pub(super) description: String,
 }
 
-/// One calendar of all plans.
-pub fn calendar(runbooks: &[Runbook<'_>]) -> String {
+/// One calendar of all rotations.
+pub fn calendar(agendas: &[Agenda<'_>]) -> String {
     let mut text = String::new();
     for (name, value) in [
         ("BEGIN", "VCALENDAR"),
@@ -34,14 +45,14 @@ pub fn calendar(runbooks: &[Runbook<'_>]) -> String {
     ] {
         line(&mut text, &format!("{name}:{value}"));
     }
-    for runbook in runbooks {
-        let stamp = stamp(runbook.state.started);
-        for event in runbook.events() {
+    for agenda in agendas {
+        let stamp = stamp(agenda.started);
+        for event in &agenda.events {
             line(&mut text, "BEGIN:VEVENT");
             // RFC 7986 §5.3: no more in it than tells events apart; the same event has the same one in every plan.
             line(
                 &mut text,
-                &format!("UID:{}-{}@tlsa-rotate.invalid", runbook.rotation, event.id),
+                &format!("UID:{}-{}@tlsa-rotate.invalid", agenda.rotation, event.id),
             );
             line(&mut text, &format!("DTSTAMP:{stamp}"));
             line(&mut text, &format!("DTSTART:{}", self::stamp(event.from)));

@@ -1,11 +1,14 @@
 //! What an emergency costs, said before acting: how long mail may be deferred, how long the old key stays acceptable, and
 //! until when it can be replayed (RFC 7671 §13).
 
+use super::calendar;
 use crate::rotation::emergency::{Bounds, Priority};
 use crate::rotation::step::Rotation;
-use crate::rotation::timing::Span;
+use crate::rotation::timing::{Instant, Span};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
+
+const WAIVED: &str = "THE PROMISE IS WAIVED for this rotation: mail will be deferred";
 
 /// The bounds of one emergency.
 #[derive(Clone, Copy, Debug)]
@@ -21,43 +24,77 @@ pub struct Warning<'a> {
 impl Warning<'_> {
     /// For people: one line for each bound.
     pub fn text(&self) -> String {
+        let mut text = format!("{}\n", self.headline());
+        if self.bounds.waives_the_promise {
+            let _ = writeln!(text, "  {WAIVED}");
+        }
+        for (label, what) in self.lines() {
+            let _ = writeln!(text, "  {label:<10} {what}");
+        }
+        text
+    }
+
+    /// For an incident's page: the same as a list.
+    pub fn markdown(&self, rotation: &str) -> String {
+        let mut text = format!("# {rotation}: {}\n\n", self.headline());
+        if self.bounds.waives_the_promise {
+            let _ = writeln!(text, "**{WAIVED}**\n");
+        }
+        for (label, what) in self.lines() {
+            let _ = writeln!(text, "- {label}: {what}");
+        }
+        text
+    }
+
+    /// For a calendar: one event from `now` until the old RRset can no longer be replayed.
+    pub fn agenda<'r>(&self, rotation: &'r str, now: Instant) -> calendar::Agenda<'r> {
+        calendar::Agenda {
+            rotation,
+            started: self.state.started,
+            events: vec![calendar::Event {
+                id: "emergency".to_owned(),
+                from: now,
+                to: self.bounds.replay,
+                summary: format!("{rotation}: {}", self.headline()),
+                description: self.text(),
+            }],
+        }
+    }
+
+    fn headline(&self) -> String {
+        format!("EMERGENCY, {} first", self.priority)
+    }
+
+    /// Each bound: its name, and what it is.
+    fn lines(&self) -> [(&'static str, String); 3] {
         let Bounds {
             outage,
             wait,
             replay,
             waives_the_promise,
         } = self.bounds;
-        let mut text = format!("EMERGENCY, {} first\n", self.priority);
-        if waives_the_promise {
-            text.push_str("  THE PROMISE IS WAIVED for this rotation: mail will be deferred\n");
-            let _ = writeln!(
-                text,
-                "  outage     from now until every server serves the incoming key alone, and {outage} more (the TTL of the old RRset): \
+        let outage = if waives_the_promise {
+            format!(
+                "from now until every server serves the incoming key alone, and {outage} more (the TTL of the old RRset): \
                  validating senders that hold the old RRset queue their mail"
-            );
+            )
         } else {
-            text.push_str("  outage     none: no sender is given a reason to refuse mail\n");
-        }
-        if wait == Span::ZERO {
-            text.push_str("  swap       at once\n");
+            "none: no sender is given a reason to refuse mail".to_owned()
+        };
+        let swap = if wait == Span::ZERO {
+            "at once".to_owned()
         } else {
-            let _ = writeln!(
-                text,
-                "  swap       {wait} after every server serves both keys (2 × TTL, RFC 7671 §8.1); until then hosts present the compromised key"
-            );
-        }
-        match replay {
-            Some(until) => {
-                let _ = writeln!(
-                    text,
-                    "  replay     until {until}: whoever can forge DNS answers can replay the old RRset with its signature (RFC 7671 §13)"
-                );
-            }
-            None => text.push_str(
-                "  replay     cannot be told: no server showed a signature over the old RRset\n",
+            format!(
+                "{wait} after every server serves both keys (2 × TTL, RFC 7671 §8.1); until then hosts present the compromised key"
+            )
+        };
+        let replay = match replay {
+            Some(until) => format!(
+                "until {until}: whoever can forge DNS answers can replay the old RRset with its signature (RFC 7671 §13)"
             ),
-        }
-        text
+            None => "cannot be told: no server showed a signature over the old RRset".to_owned(),
+        };
+        [("outage", outage), ("swap", swap), ("replay", replay)]
     }
 
     /// For programs.

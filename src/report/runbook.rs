@@ -307,8 +307,16 @@ impl Runbook<'_> {
         text
     }
 
-    /// The steps ahead and the deadlines as events of a calendar.
-    pub(super) fn events(&self) -> Vec<calendar::Event> {
+    /// The steps ahead and the deadlines, for a calendar.
+    pub fn agenda(&self) -> calendar::Agenda<'_> {
+        calendar::Agenda {
+            rotation: self.rotation,
+            started: self.state.started,
+            events: self.events(),
+        }
+    }
+
+    fn events(&self) -> Vec<calendar::Event> {
         let mut events = Vec::new();
         for (at, chapter) in CHAPTERS.iter().enumerate() {
             let Some(When { at: from, gate }) = self.when(chapter) else {

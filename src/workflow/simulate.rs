@@ -5,6 +5,7 @@ use super::WorkflowError;
 use super::head;
 use super::look;
 use super::start;
+use crate::dnssec::share::in_blocks;
 use crate::observe::addresses;
 use crate::rotation::observation::Endpoint;
 use crate::rotation::policy::Policy;
@@ -14,7 +15,7 @@ use crate::workspace::Workspace;
 use crate::zone::content::Zone;
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
-use std::num::NonZero;
+use std::num::NonZeroUsize;
 use std::thread;
 
 /// What a rehearsal came to.
@@ -129,20 +130,13 @@ pub fn rehearse(scenario: Scenario, senders: u64, seed: u64) -> Result<Rehearsal
         let luck = seed.wrapping_mul(WORLDS).wrapping_add(world);
         simulation::rehearse(&scenario, from..to, luck)
     };
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let outcomes: Vec<_> = thread::scope(|scope| {
-        let share = |first: usize| {
-            let worlds = (0..worlds).skip(first).step_by(threads);
-            scope.spawn(move || worlds.map(in_world).collect::<Vec<_>>())
-        };
-        let running: Vec<_> = (0..threads).map(share).collect();
-        let ended = running.into_iter();
-        ended
-            .flat_map(|running| running.join().unwrap_or_default())
-            .collect()
+    let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let all: Vec<u64> = (0..worlds).collect();
+    let outcomes = in_blocks(&all, 1, threads, || {
+        |block: &[u64]| block.iter().copied().map(in_world).collect::<Vec<_>>()
     });
     let mut ways: Vec<Outcome> = Vec::new();
-    for outcomes in outcomes {
+    for outcomes in outcomes.into_iter().flatten() {
         let outcomes = outcomes.map_err(WorkflowError::Illegal)?;
         if ways.is_empty() {
             ways = outcomes;

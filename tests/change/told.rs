@@ -95,5 +95,6 @@ fn the_delta_and_the_script_come_out_of_the_proposal() {
         "{script}"
     );
     let (code, said) = lab.attempt(&["zone", "diff", "old", "new", "--format", "delta"]);
-    assert!(code == 2 && said.contains("only `change show`"), "{said}");
+    let refused = "invalid value 'delta' for '--format <FORMAT>'";
+    assert!(code == 2 && said.contains(refused), "{said}");
 }

@@ -268,7 +268,6 @@ impl fmt::Display for Advance {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
-    use crate::cli::Format;
     use crate::cli::serve::Args;
     use clap::Parser as _;
     use std::time::Duration;
@@ -294,7 +293,6 @@ mod tests {
         let global = Global {
             config: None,
             now: Some(Instant::from_unix(0)),
-            format: Format::Text,
         };
         let Ok(source) = Source::of(&line.args, &global) else {
             panic!("these are options")
