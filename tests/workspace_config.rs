@@ -316,7 +316,7 @@ fn every_mistake_is_told_with_its_line() {
         ),
         (
             "{ keys = \"keys\" }",
-            "{ keys = \"keys\", validity = \"5d\" }",
+            "{ keys = \"keys\", validity = \"5d\", refresh = \"8d\" }",
             &[
                 "8: `refresh` must be more than nothing and less than `validity`: signatures hold 5d and are made anew when less than 8d is left",
             ],

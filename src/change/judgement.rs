@@ -1,16 +1,17 @@
 //! Whether a signed proposal may be applied: signature, signer, time, base, result; in this order, the first no is told.
 //!
 //! Takes part in nothing that made the proposal: the result is proven by its digest and by the independent check of the
-//! whole signed zone ([`crate::dnssec::audit`]).
+//! whole signed zone ([`crate::dnssec::next::judge`]).
 
 use crate::change::allowed_signers::{AllowedSigners, NotAllowed, Signer};
 use crate::change::digest::ZoneDigest;
 use crate::change::proposal::{NAMESPACE, Proposal, Signed};
 use crate::change::ssh_key::BadSignature;
-use crate::dnssec::audit::{Summary, verify_zone};
+use crate::dnssec::audit::Summary;
 use crate::dnssec::delta::Mismatch;
 use crate::dnssec::finding::Finding;
-use crate::rotation::timing::{Instant, Span};
+use crate::dnssec::next::judge;
+use crate::rotation::timing::Instant;
 use crate::zone::content::Zone;
 use crate::zone::name::Name;
 use crate::zone::serial;
@@ -195,7 +196,7 @@ pub fn applied(proposal: &Proposal, base: Zone, now: Instant) -> Result<(Zone, S
     if ZoneDigest::of(&zone) != proposal.target {
         return Err(Refusal::OtherTarget);
     }
-    match verify_zone(&zone, now, Span::ZERO, None) {
+    match judge(&zone, now, None) {
         Ok(summary) => Ok((zone, summary)),
         Err(findings) => Err(Refusal::NotSound(findings)),
     }

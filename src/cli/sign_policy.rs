@@ -2,17 +2,12 @@
 
 use super::instant;
 use crate::dnssec::denial::Denial;
+use crate::dnssec::next::{BACKDATED, VALIDITY, usual_refresh};
 use crate::dnssec::nsec3::Hashing;
 use crate::dnssec::sign::{SigningPolicy, usual_jitter};
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::config::duration;
 use std::num::NonZeroUsize;
-
-/// How long signatures hold if nothing else is said.
-const VALIDITY: Span = Span::days(14);
-
-/// How far back they begin, for validators whose clocks are behind.
-const CLOCK_SKEW: Span = Span::hours(1);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct PolicyArgs {
@@ -26,7 +21,8 @@ pub(crate) struct PolicyArgs {
     /// [default: 12h, but at most half of the time until new ones are due for refresh]
     #[arg(long, value_name = "SPAN", value_parser = duration::parse)]
     jitter: Option<Span>,
-    /// Signatures with this much time left, or less, are made anew [default: half of what new ones have]
+    /// Signatures with this much time left, or less, are made anew [default: 8 days, or
+    /// four sevenths of what new ones have if they hold for less than 14 days]
     #[arg(long, value_name = "SPAN", value_parser = duration::parse)]
     refresh: Option<Span>,
     /// Prove absence by NSEC3 (RFC 5155) instead of NSEC
@@ -65,12 +61,11 @@ impl PolicyArgs {
     pub(super) fn policy(&self, now: Instant) -> SigningPolicy {
         let expiration = self.expiration.unwrap_or(now + VALIDITY);
         let lasting = expiration.since(now);
-        let half = Span::seconds(lasting.as_seconds() / 2);
-        let refresh = self.refresh.unwrap_or(half);
+        let refresh = self.refresh.unwrap_or(usual_refresh(lasting));
         let usual = SigningPolicy::default();
         SigningPolicy {
             now,
-            inception: self.inception.unwrap_or(now - CLOCK_SKEW),
+            inception: self.inception.unwrap_or(now - BACKDATED),
             expiration,
             refresh,
             jitter: self.jitter.unwrap_or(usual_jitter(lasting, refresh)),

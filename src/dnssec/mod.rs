@@ -2,7 +2,8 @@
 //!
 //! Data meets these modules in this order: [`keystore`] loads [`keys`], [`sign`] makes a signed zone with a denial
 //! chain ([`denial`]), [`audit`] judges the result on its own with [`verify`], and [`delta`] says what changed. For a small
-//! change to a large zone [`carry`] does all of that to a few blocks of the file and leaves the rest as it lies.
+//! change to a large zone [`carry`] does all of that to a few blocks of the file and leaves the rest as it lies. [`next`]
+//! decides what the next version of a signed zone is, for everybody who signs.
 //! [`dnskey`], [`rrsig`] and [`algorithm`] are the records and the arithmetic that both sides need.
 
 pub mod algorithm;
@@ -26,6 +27,7 @@ pub mod keyfile;
 pub mod keys;
 pub mod keystore;
 mod line;
+pub mod next;
 pub mod nsec3;
 pub mod print;
 pub mod randomness;

@@ -7,14 +7,11 @@
 use super::WorkflowError;
 use super::head::Head;
 use crate::change::proposal::{Label, Proposal};
-use crate::dnssec::Earlier;
-use crate::dnssec::audit::verify_zone;
-use crate::dnssec::carry::{Carried, NotCarried, Serials, resign};
 use crate::dnssec::delta::Delta;
-use crate::dnssec::finding::Finding;
 use crate::dnssec::keys::SigningKey;
 use crate::dnssec::keystore::load_keys;
-use crate::dnssec::sign::{Signed, SigningPolicy, sign};
+use crate::dnssec::next::{BACKDATED, Next, NotNext, Numbering, Order, next};
+use crate::dnssec::sign::SigningPolicy;
 use crate::publish::command::Invocation;
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
@@ -24,8 +21,6 @@ use crate::workspace::lock::WorkspaceLock;
 use crate::workspace::signed::{SignedFile, seal_of, seal_verified, write_verified};
 use crate::zone::content::Zone;
 use crate::zone::file::ZoneFile;
-use crate::zone::serial;
-use std::cmp::Ordering;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -36,9 +31,6 @@ const RELOAD: Duration = Duration::from_secs(60);
 
 /// How long a proposal may be applied after it was made.
 const APPLICABLE: Span = Span::days(7);
-
-/// New signatures begin a little in the past, for resolvers whose clocks are behind.
-const BACKDATED: Span = Span::hours(1);
 
 /// Brings the signed zone file to what HEAD holds; says what was done.
 pub(super) fn publish(
@@ -55,8 +47,8 @@ pub(super) fn publish(
         if let Some(directory) = seal.parent() {
             durable::create_directory(directory, 0o777)?;
         }
-        let next = next(zone, path, &seal, &head.file, now)?;
-        if let Some(deed) = next.deed(zone) {
+        let made = made(workspace, zone, &head.file, now)?;
+        if let Some(deed) = made.as_ref().and_then(|made| made.deed(zone)) {
             if zone.reload.is_some() {
                 if let Some(directory) = owed.parent() {
                     durable::create_directory(directory, 0o777)?;
@@ -65,7 +57,9 @@ pub(super) fn publish(
             }
             deeds.push(deed);
         }
-        next.write(path, &seal, now)?;
+        if let Some(made) = made {
+            made.write(path, &seal, now)?;
+        }
     }
     // Where somebody else signs, the file itself is what the server loads.
     let external = matches!(zone.signing, Signing::External { .. });
@@ -108,19 +102,8 @@ pub(super) fn ahead(
     target: &ZoneFile,
     now: Instant,
 ) -> Result<Option<Delta>, WorkflowError> {
-    match &zone.signing {
-        Signing::Here { signed: path, .. } => {
-            let next = next(
-                zone,
-                path,
-                &seal_of(&workspace.state(), &zone.name),
-                target,
-                now,
-            )?;
-            Ok(next.delta().cloned())
-        }
-        Signing::External { .. } => Ok(None),
-    }
+    let made = made(workspace, zone, target, now)?;
+    Ok(made.and_then(|made| made.next.delta().cloned()))
 }
 
 /// The proposal that `delta` is to the signed zone as it lies on disk; `what` is the rotation and the step.
@@ -147,71 +130,57 @@ pub(super) fn serial(zone: &ZoneConfig) -> Result<Option<u32>, WorkflowError> {
     Ok(signed.as_ref().and_then(Zone::soa).map(|soa| soa.serial))
 }
 
-/// The next version of a signed zone, verified.
-enum Next {
-    /// What is there says the same, under signatures that last.
-    Same,
-    /// Likewise, but it was not known to; now it is.
-    Unsealed(Signed, Vec<SigningKey>),
-    /// Most of it is in the present file.
-    Carried(SignedFile, Box<Carried>),
-    /// All of it, by these keys.
-    Whole(Signed, Vec<SigningKey>, Option<Delta>),
+/// The next version of a zone that is signed here, and what it was made from and with.
+struct Made {
+    next: Next,
+    present: Option<SignedFile>,
+    keys: Vec<SigningKey>,
 }
 
-impl Next {
-    fn delta(&self) -> Option<&Delta> {
-        match self {
-            Self::Same | Self::Unsealed(..) => None,
-            Self::Carried(_, carried) => carried.delta.as_ref(),
-            Self::Whole(_, _, delta) => delta.as_ref(),
-        }
-    }
-
+impl Made {
     fn write(&self, path: &Path, seal: &Path, now: Instant) -> Result<(), WriteError> {
-        match self {
-            Self::Same => Ok(()),
-            Self::Unsealed(signed, keys) => seal_verified(path, seal, &signed.zone, keys, now),
-            Self::Carried(present, carried) => present.write_next(path, seal, carried),
-            Self::Whole(signed, keys, _) => write_verified(path, seal, &signed.zone, keys, now),
+        let keys = &self.keys;
+        match (&self.next, &self.present) {
+            (Next::Carried(carried), Some(present)) if carried.delta.is_some() => {
+                present.write_next(path, seal, carried)
+            }
+            // What is there says the same, under signatures that last.
+            (Next::Carried(_), _) => Ok(()),
+            (next @ Next::Whole { signed, .. }, _) if next.is_new() => {
+                write_verified(path, seal, &signed.zone, keys, now)
+            }
+            // Likewise, but it was not known to; now it is.
+            (Next::Whole { signed, .. }, _) => seal_verified(path, seal, &signed.zone, keys, now),
         }
     }
 
     /// What a new version is told as.
     fn deed(&self, zone: &ZoneConfig) -> Option<String> {
-        let (serial, made, kept) = match self {
-            Self::Same | Self::Unsealed(..) => return None,
-            Self::Carried(_, carried) => (carried.serial, carried.made.len(), carried.kept),
-            Self::Whole(signed, ..) => {
-                let serial = signed.zone.soa().map_or(0, |soa| soa.serial);
-                (serial, signed.made.len(), signed.kept as u64)
-            }
-        };
-        let zone = &zone.name;
-        Some(format!(
-            "signed {zone} with serial {serial}: {made} signatures made, {kept} kept"
-        ))
+        let (next, zone) = (&self.next, &zone.name);
+        let (serial, made, kept) = (next.serial(), next.made(), next.kept());
+        let told =
+            || format!("signed {zone} with serial {serial}: {made} signatures made, {kept} kept");
+        next.is_new().then(told)
     }
 }
 
-/// `file`, signed and verified, after what lies at `path`.
-fn next(
+/// `file`, signed and verified, after what lies where the zone is signed to; `None` where somebody else signs.
+fn made(
+    workspace: &Workspace,
     zone: &ZoneConfig,
-    path: &Path,
-    seal: &Path,
     file: &ZoneFile,
     now: Instant,
-) -> Result<Next, WorkflowError> {
+) -> Result<Option<Made>, WorkflowError> {
     let Signing::Here {
         keys,
+        signed: path,
         validity,
         refresh,
         jitter,
         denial,
-        ..
     } = &zone.signing
     else {
-        return Ok(Next::Same);
+        return Ok(None);
     };
     let keys = load_keys(keys, &zone.name).map_err(|e| cannot_sign(zone, &e))?;
     let policy = SigningPolicy {
@@ -223,84 +192,62 @@ fn next(
         denial: denial.clone(),
         ..SigningPolicy::default()
     };
-    let unreadable = |source| WorkflowError::Unreadable {
-        path: path.to_owned(),
+    let order = Order {
+        file,
+        keys: &keys,
+        policy: &policy,
+        numbering: Numbering::Raised { handed_out: None },
+        unverified: false,
+    };
+    let seal = seal_of(&workspace.state(), &zone.name);
+    let present = SignedFile::open(path, &seal).map_err(|source| WorkflowError::Unreadable {
+        path: path.clone(),
         source,
-    };
-    if let Some(present) = SignedFile::open(path, seal).map_err(unreadable)? {
-        let serials = serials(file, present.sealed().seal.serial);
-        let sealed = present.sealed();
-        let carried = sealed.intact();
-        match carried.and_then(|intact| resign(intact, file, &keys, &policy, serials)) {
-            Ok(carried) if carried.delta.is_none() => return Ok(Next::Same),
-            Ok(carried) => return Ok(Next::Carried(present, Box::new(carried))),
-            Err(e) if e.wants_the_whole() => {}
-            Err(NotCarried::Unverified(findings)) => return Err(unverified(zone, &findings)),
-            Err(NotCarried::Io(source)) => return Err(unreadable(source)),
-            Err(e) => return Err(cannot_sign(zone, &e)),
-        }
-    }
-    let before = read_signed(path, zone)?;
-    whole(zone, file, before.as_ref(), keys, &policy)
+    })?;
+    let intact = present.as_ref().map(|present| present.sealed().intact());
+    let next = next(&order, intact, |_| {
+        read_signed(path, zone).map_err(Stop::Read)
+    });
+    let next = next.map_err(|stop| stop.told(zone, path))?;
+    Ok(Some(Made {
+        next,
+        present,
+        keys,
+    }))
 }
 
-/// A signed zone's serial never goes back, and moves with its content.
-fn serials(file: &ZoneFile, present: u32) -> Serials {
-    let ahead = |wanted| serial::compare(wanted, present) == Some(Ordering::Greater);
-    if file.serial().is_some_and(ahead) {
-        return Serials::default();
-    }
-    Serials {
-        instead: Some(present),
-        if_stuck: Some(present.wrapping_add(1)),
+/// Why nothing was signed.
+enum Stop {
+    /// There is no next version.
+    NotNext(NotNext),
+    /// The present one cannot be read.
+    Read(WorkflowError),
+}
+
+impl From<NotNext> for Stop {
+    fn from(why: NotNext) -> Self {
+        Self::NotNext(why)
     }
 }
 
-fn whole(
-    zone: &ZoneConfig,
-    file: &ZoneFile,
-    before: Option<&Zone>,
-    keys: Vec<SigningKey>,
-    policy: &SigningPolicy,
-) -> Result<Next, WorkflowError> {
-    let mut unsigned = file
-        .zone()
-        .map_err(|findings| WorkflowError::Zone(findings.to_string()))?;
-    let present = before.and_then(Zone::soa).map(|soa| soa.serial);
-    let serials = present.map_or_else(Serials::default, |present| serials(file, present));
-    let mut attempt = |serial: Option<u32>| {
-        if let Some(serial) = serial {
-            unsigned.set_serial(serial);
+impl Stop {
+    fn told(self, zone: &ZoneConfig, path: &Path) -> WorkflowError {
+        match self {
+            Self::Read(error) => error,
+            Self::NotNext(NotNext::Unverified(findings)) => {
+                let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
+                WorkflowError::Unverified {
+                    zone: zone.name.clone(),
+                    findings: findings.join("\n"),
+                }
+            }
+            Self::NotNext(NotNext::Zone(findings)) => WorkflowError::Zone(findings.to_string()),
+            Self::NotNext(NotNext::Io(source)) => WorkflowError::Unreadable {
+                path: path.to_owned(),
+                source,
+            },
+            Self::NotNext(why) => cannot_sign(zone, &why),
         }
-        let earlier = Earlier {
-            zone: before,
-            ..Earlier::default()
-        };
-        sign(&unsigned, &keys, earlier, policy).map_err(|e| cannot_sign(zone, &e))
-    };
-    let mut signed = attempt(serials.instead)?;
-    let is_same = before == Some(&signed.zone);
-    if !is_same && serials.if_stuck.is_some() {
-        signed = attempt(serials.if_stuck)?;
-    }
-    signed.made.sort();
-    verify_zone(&signed.zone, policy.now, Span::ZERO, None)
-        .map_err(|findings| unverified(zone, &findings))?;
-    match before {
-        Some(_) if is_same => Ok(Next::Unsealed(signed, keys)),
-        None => Ok(Next::Whole(signed, keys, None)),
-        Some(before) => {
-            let delta = Delta::between(before, &signed.zone).map_err(|e| cannot_sign(zone, &e))?;
-            Ok(Next::Whole(signed, keys, delta))
-        }
-    }
-}
-
-fn unverified(zone: &ZoneConfig, findings: &[Finding]) -> WorkflowError {
-    let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
-    WorkflowError::Unverified {
-        zone: zone.name.clone(),
-        findings: findings.join("\n"),
     }
 }
 

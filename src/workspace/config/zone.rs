@@ -5,6 +5,7 @@ use super::publication::{self, Publication, Published};
 use super::serve::ServeConfig;
 use super::{access, command_of, domain_name, duration_of};
 pub use crate::dnssec::denial::Denial;
+use crate::dnssec::next::{VALIDITY, usual_refresh};
 use crate::dnssec::nsec3::Hashing;
 use crate::dnssec::sign::usual_jitter;
 use crate::rotation::timing::Span;
@@ -263,9 +264,8 @@ fn read_signing_here<'t>(
             "`signed` is the zone file itself: signing would overwrite what people edit",
         );
     }
-    let validity = duration_of(&mut sign, "validity", findings).unwrap_or(Span::days(14));
-    // More than a week, so that signatures never run out where the program runs once a week.
-    let refresh = duration_of(&mut sign, "refresh", findings).unwrap_or(Span::days(8));
+    let validity = duration_of(&mut sign, "validity", findings).unwrap_or(VALIDITY);
+    let refresh = duration_of(&mut sign, "refresh", findings).unwrap_or(usual_refresh(validity));
     if refresh == Span::ZERO || refresh >= validity {
         let message = "`refresh` must be more than nothing and less than `validity`";
         findings.wrong(line, format!("{message}: signatures hold {validity} and are made anew when less than {refresh} is left"));
