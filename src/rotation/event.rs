@@ -2,6 +2,7 @@
 
 use super::alarm::Risk;
 use super::association::Association;
+use super::before::TtlSource;
 use super::due::Release;
 use super::emergency::Priority;
 use super::observation::{Authority, Endpoint, TlsaName, ZoneName};
@@ -23,6 +24,9 @@ pub enum Event {
         base: BTreeMap<TlsaName, BTreeSet<Association>>,
         /// The largest TTL known of each name's RRset (of its absence: the negative TTL).
         ttl: BTreeMap<TlsaName, Ttl>,
+        /// How those of them are known that were not seen.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        ttl_sources: BTreeMap<TlsaName, TtlSource>,
     },
     /// The next key and certificate exist, belong together and are strong enough.
     KeyAdmitted {
@@ -237,8 +241,19 @@ mod tests {
                     current: BTreeSet::from([key.clone()]),
                     base: BTreeMap::from([(name.clone(), BTreeSet::from([key.clone()]))]),
                     ttl: BTreeMap::from([(name.clone(), Ttl(3600))]),
+                    ttl_sources: BTreeMap::new(),
                 },
                 format!(r#"{{"started":{{"endpoints":[{{"host":"mx.example.com","port":25}}],"current":["3 1 1 {hex}"],"base":{{"_25._tcp.mx.example.com.":["3 1 1 {hex}"]}},"ttl":{{"_25._tcp.mx.example.com.":3600}}}}}}"#),
+            ),
+            (
+                Event::Started {
+                    endpoints: BTreeSet::from([endpoint.clone()]),
+                    current: BTreeSet::from([key.clone()]),
+                    base: BTreeMap::new(),
+                    ttl: BTreeMap::from([(name.clone(), Ttl(86_400))]),
+                    ttl_sources: BTreeMap::from([(name.clone(), TtlSource::Assumed)]),
+                },
+                format!(r#"{{"started":{{"endpoints":[{{"host":"mx.example.com","port":25}}],"current":["3 1 1 {hex}"],"base":{{}},"ttl":{{"_25._tcp.mx.example.com.":86400}},"ttl_sources":{{"_25._tcp.mx.example.com.":"assumed"}}}}}}"#),
             ),
             (
                 Event::KeyAdmitted { not_after: Instant::from_unix(7) },
