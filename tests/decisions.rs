@@ -51,6 +51,7 @@ fn started() -> Rotation {
         current: set(&[1]),
         base: BTreeMap::from([(mx().tlsa_name(), set(&[1]))]),
         ttl: BTreeMap::from([(mx().tlsa_name(), Ttl(3600))]),
+        ttl_sources: BTreeMap::new(),
     };
     apply(None, hours(0), &event).unwrap()
 }
@@ -469,6 +470,7 @@ fn a_rotation_is_of_keys_named_by_their_3_1_1_association() {
             current: current.iter().map(|text| record(text)).collect(),
             base: BTreeMap::new(),
             ttl: BTreeMap::new(),
+            ttl_sources: BTreeMap::new(),
         };
         apply(None, hours(0), &event)
             .err()

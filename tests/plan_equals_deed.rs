@@ -172,6 +172,7 @@ impl World {
                 .iter()
                 .map(|(name, (_, ttl))| (name.clone(), *ttl))
                 .collect(),
+            ttl_sources: BTreeMap::new(),
         }
     }
 

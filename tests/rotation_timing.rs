@@ -10,22 +10,12 @@
 
 mod rotation_support;
 
-use rotation_support::{BEGIN, HOSTS, Publish, WHOLE, World, ZONE_FILE, hours, live_key};
-use std::process::Command;
+use rotation_support::{BEGIN, HOSTS, JOURNAL, Publish, WHOLE, World, ZONE_FILE, hours, live_key};
+use std::collections::BTreeMap;
+use std::fs;
+use tlsa_rotate::rotation::step::Event;
 use tlsa_rotate::rotation::timing::{Instant, Span};
-
-/// Runs git as a person would have at `when`.
-fn git_at(world: &World, when: Instant, arguments: &[&str]) {
-    let date = format!("@{} +0000", when.unix());
-    let run = Command::new("git")
-        .current_dir(world.path(""))
-        .args(arguments)
-        .env("GIT_AUTHOR_DATE", &date)
-        .env("GIT_COMMITTER_DATE", &date)
-        .output()
-        .unwrap();
-    assert!(run.status.success(), "git {arguments:?}: {run:?}");
-}
+use tlsa_rotate::workspace::journal::Journal;
 
 /// Commits the zone with another TTL of mx1's records.
 fn ttl_at(world: &World, when: Instant, ttl: u32, serial: u32) {
@@ -41,8 +31,7 @@ fn ttl_at(world: &World, when: Instant, ttl: u32, serial: u32) {
     });
     let changed: String = changed.collect();
     world.write(ZONE_FILE, &changed);
-    git_at(
-        world,
+    world.git_at(
         when,
         &["commit", "--quiet", "--all", "--message", "another TTL"],
     );
@@ -88,15 +77,10 @@ fn a_ttl_that_was_lowered_counts_until_it_has_run_out() {
 fn a_commit_that_was_merged_long_after_it_was_made_lowers_the_ttl_when_it_is_merged() {
     let world = World::new(Publish::Branch);
     ttl_at(&world, BEGIN - Span::days(20), 2 * 86_400, 2_026_112_401);
-    git_at(&world, BEGIN, &["switch", "--quiet", "--create", "lower"]);
+    world.git_at(BEGIN, &["switch", "--quiet", "--create", "lower"]);
     ttl_at(&world, BEGIN - Span::days(15), 3600, 2_026_112_402);
-    git_at(
-        &world,
-        BEGIN - Span::days(14),
-        &["switch", "--quiet", "main"],
-    );
-    git_at(
-        &world,
+    world.git_at(BEGIN - Span::days(14), &["switch", "--quiet", "main"]);
+    world.git_at(
         BEGIN - Span::hours(1),
         &["merge", "--quiet", "--ff-only", "lower"],
     );
@@ -109,24 +93,226 @@ fn a_commit_that_was_merged_long_after_it_was_made_lowers_the_ttl_when_it_is_mer
     // A merge commit says the same where nobody kept a record of HEAD's moves.
     let world = World::new(Publish::Branch);
     ttl_at(&world, BEGIN - Span::days(20), 2 * 86_400, 2_026_112_401);
-    git_at(&world, BEGIN, &["switch", "--quiet", "--create", "lower"]);
+    world.git_at(BEGIN, &["switch", "--quiet", "--create", "lower"]);
     ttl_at(&world, BEGIN - Span::days(15), 3600, 2_026_112_402);
-    git_at(
-        &world,
-        BEGIN - Span::days(14),
-        &["switch", "--quiet", "main"],
-    );
-    git_at(
-        &world,
+    world.git_at(BEGIN - Span::days(14), &["switch", "--quiet", "main"]);
+    world.git_at(
         BEGIN - Span::hours(1),
         &["merge", "--quiet", "--no-ff", "--no-edit", "lower"],
     );
-    git_at(
-        &world,
-        BEGIN,
-        &["reflog", "expire", "--expire=now", "--all"],
-    );
+    world.git_at(BEGIN, &["reflog", "expire", "--expire=now", "--all"]);
     assert_eq!(swap_opens(&world), long.to_string(), "merged an hour ago");
+}
+
+/// The line of the plan about the TTLs from before, without the names, and when the swap opens.
+fn ttl_old(world: &World) -> (String, String) {
+    let plan = world.run(BEGIN, &["plan"]).ends(0).stdout;
+    let line = plan
+        .lines()
+        .find_map(|line| line.strip_prefix("  TTL old    "));
+    let line = line.unwrap_or_else(|| panic!("no TTL: {plan}"));
+    (
+        line.split(": _25").next().unwrap().to_owned(),
+        swap_opens(world),
+    )
+}
+
+#[test]
+fn a_ttl_that_nobody_knows_is_assumed_or_stated_and_said() {
+    let assumed = "1d, assumed, as nothing tells what it was before (policy assume_ttl)";
+    let opens = |hours: u64| (BEGIN + Span::hours(hours)).to_string();
+    let stated = "ttl_before = \"1h\"\n";
+    let table: [(&str, &str, &str, u64); 4] = [
+        ("", "", assumed, 49),
+        (
+            "",
+            "assume_ttl = \"2d\"\n",
+            "2d, assumed, as nothing tells what it was before (policy assume_ttl)",
+            97,
+        ),
+        (
+            "ttl_before = \"2d\"\n",
+            "",
+            "2d, stated by the operator",
+            97,
+        ),
+        (
+            stated,
+            "",
+            "1h, stated by the operator, less than the 1d that would be assumed (policy assume_ttl)",
+            25,
+        ),
+    ];
+    for (before, policy, told, hours) in table {
+        let world = World::with(Publish::File, |config| {
+            let config = config.replace(stated, before);
+            config.replace("[policy]\n", &format!("[policy]\n{policy}"))
+        });
+        let expected = (told.to_owned(), opens(hours));
+        assert_eq!(ttl_old(&world), expected, "before the start");
+        let started = world.start(BEGIN).ends(0);
+        assert!(
+            started.stdout.contains(&format!("  TTL old  {told}: ")),
+            "{started:#?}"
+        );
+        let note = "note: no history tells what TTL _25._tcp.mx1.example.com. and _25._tcp.mx2.example.com. had before: ";
+        assert_eq!(
+            started.stderr.contains(note),
+            hours != 97 || before.is_empty(),
+            "{started:#?}"
+        );
+        assert_eq!(ttl_old(&world), expected, "after the start");
+    }
+    // What is said at the start counts before what the configuration says.
+    let world = World::new(Publish::File);
+    world
+        .run(BEGIN, &["start", "mail", "--ttl-before", "36h"])
+        .ends(0);
+    let expected = ("1d12h, stated by the operator".to_owned(), opens(73));
+    assert_eq!(ttl_old(&world), expected);
+}
+
+#[test]
+fn an_assumption_counts_in_git_only_where_its_history_does_not_reach_back() {
+    let seen = ("1h, seen".to_owned(), (BEGIN + Span::hours(25)).to_string());
+    let assumed = "1d, assumed, as nothing tells what it was before (policy assume_ttl)";
+    let assumed = (assumed.to_owned(), (BEGIN + Span::hours(49)).to_string());
+    // A repository of that age.
+    for (age, expected) in [(1, &assumed), (23, &assumed), (24, &seen), (240, &seen)] {
+        let world = World::new(Publish::Current);
+        fs::remove_dir_all(world.path(".git")).unwrap();
+        let made = BEGIN - Span::hours(age);
+        for arguments in [
+            &["init", "--quiet", "--initial-branch=main"][..],
+            &["add", "--all"],
+        ] {
+            world.git_at(made, arguments);
+        }
+        let author = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"];
+        let commit = ["commit", "--quiet", "--message", "first"];
+        world.git_at(made, &[&author[..], &commit].concat());
+        assert_eq!(&ttl_old(&world), expected, "{age} hours old");
+    }
+    // A zone that came late into an old repository, and a clone that lacks what was before.
+    let world = World::new(Publish::Current);
+    world.git_at(
+        BEGIN - Span::days(9),
+        &["rm", "--quiet", "--cached", ZONE_FILE],
+    );
+    world.git_at(
+        BEGIN - Span::days(9),
+        &["commit", "--quiet", "--message", "without"],
+    );
+    world.git("add --all");
+    world.git_at(
+        BEGIN - Span::hours(2),
+        &["commit", "--quiet", "--message", "with"],
+    );
+    assert_eq!(ttl_old(&world), assumed, "there is no such zone before");
+    let world = World::new(Publish::Current);
+    ttl_at(&world, BEGIN - Span::hours(2), 3600, 2_026_112_402);
+    assert_eq!(ttl_old(&world), seen);
+    let head = world.git("rev-parse HEAD");
+    world.write(".git/shallow", &format!("{head}\n"));
+    world.git("reflog expire --expire=now --all");
+    assert_eq!(ttl_old(&world), assumed, "a shallow clone");
+}
+
+#[test]
+fn a_ttl_that_servers_still_serve_counts_from_the_start_on() {
+    let longer = |text: String, _: &[_]| text.replace("IN TLSA", "172800 IN TLSA");
+    let world = World::shaped(Publish::Branch, |c| c, |root| vec![live_key(root)], longer);
+    // The servers never loaded what was committed a week ago.
+    let zone = world.read(ZONE_FILE).replace("172800 IN TLSA", "IN TLSA");
+    world.write(ZONE_FILE, &zone.replace("2026112301", "2026112302"));
+    let commit = ["commit", "--quiet", "--all", "--message", "shorter"];
+    world.git_at(BEGIN - Span::days(8), &commit);
+    assert_eq!(ttl_old(&world).0, "1h, seen");
+    world.start(BEGIN).ends(0);
+    assert_eq!(ttl_old(&world).0, "2d, seen");
+}
+
+/// Which servers and addresses are told to have left before the start, each with the hours until caches have forgotten it.
+fn had_left(world: &World) -> BTreeMap<String, u64> {
+    let journal = Journal::<Event>::read(&world.path(JOURNAL), "mail").unwrap();
+    let mut all = BTreeMap::new();
+    let hours = |end: &Instant| end.since(BEGIN).as_seconds() / 3600;
+    for entry in journal.entries() {
+        match &entry.event {
+            Event::ServersHadLeft { zone, until } => {
+                assert_eq!(zone.as_str(), "example.com.");
+                all.extend(
+                    until
+                        .iter()
+                        .map(|(server, end)| (server.0.clone(), hours(end))),
+                );
+            }
+            Event::AddressesHadLeft { host, until } => {
+                all.extend(
+                    until
+                        .iter()
+                        .map(|(one, end)| (format!("{host} {one}"), hours(end))),
+                );
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+#[test]
+fn servers_and_addresses_that_left_before_the_start_are_remembered() {
+    let earlier = |text: String, _: &[_]| {
+        text.replace("IN NS   ns1\n", "172800 IN NS ns1\n")
+            .replace(
+                "IN NS   ns2\n",
+                "172800 IN NS ns3\n  172800 IN NS old.example.net.\n",
+            )
+            .replace("ns2             IN A ", "ns3 IN A 192.0.2.54\nns2 IN A ")
+            .replace(
+                "mx1             IN A    192.0.2.25",
+                "mx1 86400 IN A 192.0.2.26",
+            )
+    };
+    let shaped = |publish| World::shaped(publish, |c| c, |root| vec![live_key(root)], earlier);
+    let change = |world: &World, before: Span| {
+        let zone = world.read(ZONE_FILE);
+        let zone = zone.replace("172800 IN NS ns1", "IN NS ns1");
+        let zone = zone.replace("172800 IN NS ns3", "IN NS ns2");
+        let zone = zone.replace("  172800 IN NS old.example.net.\n", "");
+        let zone = zone.replace("mx1 86400 IN A 192.0.2.26", "mx1 IN A 192.0.2.25");
+        world.write(ZONE_FILE, &zone.replace("2026112301", "2026112302"));
+        let commit = ["commit", "--quiet", "--all", "--message", "others"];
+        world.git_at(BEGIN - before, &commit);
+    };
+    // A server may take a day to serve a commit; then the TTL runs.
+    let world = shaped(Publish::Branch);
+    change(&world, Span::hours(2));
+    let started = world.start(BEGIN).ends(0);
+    let expected = [
+        ("ns3.example.com. 192.0.2.54:53", 70),
+        ("old.example.net.", 70),
+        ("mx1.example.com 192.0.2.26", 46),
+    ];
+    let expected = expected.map(|(one, hours)| (one.to_owned(), hours));
+    assert_eq!(had_left(&world), BTreeMap::from(expected));
+    let note = "note: caches may lead to ns3.example.com. 192.0.2.54:53, which example.com. has no more, until 2026-12-04T06:00:00Z";
+    assert!(started.stderr.contains(note), "{started:#?}");
+
+    let world = shaped(Publish::Branch);
+    change(&world, Span::days(5));
+    world.start(BEGIN).ends(0);
+    assert_eq!(
+        had_left(&world),
+        BTreeMap::new(),
+        "all caches have forgotten them"
+    );
+
+    // Without a history one that nobody knows stands for all of them.
+    let world = World::new(Publish::File);
+    world.start(BEGIN).ends(0);
+    let unknown = ("an earlier server of example.com.".to_owned(), 1);
+    assert_eq!(had_left(&world), BTreeMap::from([unknown]));
 }
 
 #[test]

@@ -11,7 +11,7 @@
 use std::fs;
 use std::path::Path;
 use tlsa_rotate::rotation::policy::Policy;
-use tlsa_rotate::rotation::timing::Span;
+use tlsa_rotate::rotation::timing::{Span, Ttl};
 use tlsa_rotate::workspace::Workspace;
 use tlsa_rotate::workspace::config::{
     Config, ConfigError, Denial, Deploy, GeneratedKey, NextKey, Publication, Signing,
@@ -234,7 +234,7 @@ fn every_mistake_is_told_with_its_line() {
             "[policy]\n",
             "policy = 1\n",
             &[
-                "1: [policy] must be a table with min_wait, soak, safety_margin, concurrent, standby, max_age, renew_before; this is a TOML integer",
+                "1: [policy] must be a table with min_wait, soak, safety_margin, concurrent, standby, max_age, renew_before, assume_ttl; this is a TOML integer",
                 "2: unknown key `min_wait` in this file; known are policy, zone, certificate",
                 "3: unknown key `safety_margin` in this file; known are policy, zone, certificate",
             ],
@@ -586,6 +586,35 @@ fn an_empty_file_says_what_is_needed() {
             "1: this file needs `[[zone]]`, such as [[zone]] name = \"example.com\"",
             "1: this file needs `[[certificate]]`, such as [[certificate]] name = \"mail\"",
         ]
+    );
+}
+
+#[test]
+fn a_ttl_from_before_is_stated_for_a_certificate_and_assumed_by_policy() {
+    let read = |policy: &str, certificate: &str| {
+        let text = GOOD.replace("[policy]\n", &format!("[policy]\n{policy}"));
+        let text = text.replacen(
+            "name = \"mail\"\n",
+            &format!("name = \"mail\"\n{certificate}"),
+            1,
+        );
+        let config = Config::parse(&text, root()).unwrap();
+        let mail = config.certificate("mail").unwrap();
+        let warned = config
+            .warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>();
+        (mail.ttl_before, mail.assume_ttl, warned.join("; "))
+    };
+    assert_eq!(read("", ""), (None, Ttl(86_400), String::new()));
+    let stated = read("assume_ttl = \"2d\"\n", "ttl_before = \"1h\"\n");
+    assert_eq!(stated, (Some(Ttl(3600)), Ttl(172_800), String::new()));
+    let (_, assumed, warned) = read("assume_ttl = \"5m\"\n", "");
+    assert_eq!(assumed, Ttl(300));
+    assert!(
+        warned.contains("`assume_ttl` is less than 1d: ") && !warned.contains("; "),
+        "{warned}"
     );
 }
 

@@ -95,6 +95,7 @@ fn runbook<'a>(plan: &'a plan::Plan, id: &'a str) -> Runbook<'a> {
         authorities: &plan.authorities,
         deployment: &plan.deployment,
         policy: &plan.policy,
+        assume_ttl: plan.assume_ttl,
         deadlines: &plan.deadlines,
         certificates: &plan.certificates,
     }

@@ -4,8 +4,11 @@ use super::Global;
 use super::document::Schema;
 use super::exit::{Exit, Failure};
 use super::format::{Format, TextOrJson};
+use crate::report::ttl_before;
+use crate::rotation::timing::Span;
 use crate::workflow::WorkflowError;
 use crate::workflow::start::{self, Offered, Started};
+use crate::workspace::config::{duration, ttl};
 use clap::Args;
 use serde_json::json;
 use std::io::{self, Write};
@@ -24,13 +27,24 @@ pub(crate) struct Start {
     key: Option<PathBuf>,
     #[command(flatten)]
     format: Format<TextOrJson>,
+    /// The largest TTL that its TLSA records had lately, such as 2d, where no git history tells [default: `ttl_before` of
+    /// the certificate, else policy `assume_ttl`]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    ttl_before: Option<Span>,
 }
 
 pub(crate) fn run(args: &Start, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
     let offered = args.certificate.clone().zip(args.key.clone());
     let offered = offered.map(|(certificate, key)| Offered { certificate, key });
-    let started = start::start(&workspace, &args.name, offered.as_ref(), global.now());
+    let before = args.ttl_before.map(ttl);
+    let started = start::start(
+        &workspace,
+        &args.name,
+        offered.as_ref(),
+        before,
+        global.now(),
+    );
     let mut out = super::stdout();
     let started = match started {
         // A hook after each renewal asks this way; most renewals keep their key.
@@ -59,6 +73,7 @@ pub(crate) fn run(args: &Start, global: &Global) -> Result<Exit, Failure> {
                 "current": started.state.current,
                 "incoming": started.state.incoming,
                 "files": started.files,
+                "ttl_before": ttl_before::lines(&started.state, started.assume_ttl),
                 "notes": started.notes,
             });
             Schema::Start.write(&mut out, body)?;
@@ -82,6 +97,9 @@ fn text(started: &Started, out: &mut impl Write) -> io::Result<()> {
     }
     for association in &started.state.incoming {
         writeln!(out, "  next     {association}")?;
+    }
+    for line in ttl_before::lines(&started.state, started.assume_ttl) {
+        writeln!(out, "  TTL old  {line}")?;
     }
     for file in &started.files {
         writeln!(out, "  file     {}", file.display())?;

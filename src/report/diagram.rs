@@ -51,6 +51,7 @@ fn sample_start() -> Event {
         current: BTreeSet::from([Association::dane_ee_spki_sha256([1; 32])]),
         base: BTreeMap::new(),
         ttl: BTreeMap::new(),
+        ttl_sources: BTreeMap::new(),
     }
 }
 

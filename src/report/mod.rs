@@ -7,3 +7,4 @@ pub mod emergency;
 pub mod rehearsal;
 pub mod runbook;
 pub mod standing;
+pub mod ttl_before;

@@ -1,7 +1,7 @@
 //! The plan as a runbook: seven steps, the earliest instant of each and what binds it, its zone diff, how to check it by
 //! hand and how to undo it. Text, markdown, JSON and the calendar render one value.
 
-use super::{by_hand, calendar};
+use super::{by_hand, calendar, ttl_before};
 use crate::rotation::association::Association;
 use crate::rotation::expiry::Expiry;
 use crate::rotation::guide::{CHAPTERS, Chapter};
@@ -9,7 +9,7 @@ use crate::rotation::observation::{Authority, Endpoint};
 use crate::rotation::policy::Policy;
 use crate::rotation::step::{Rotation, Step};
 use crate::rotation::timeline::Timeline;
-use crate::rotation::timing::Instant;
+use crate::rotation::timing::{Instant, Ttl};
 use crate::rotation::wait::{Binding, TimeGate};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -34,6 +34,8 @@ pub struct Runbook<'a> {
     pub deployment: &'a str,
     /// The policy that holds for it.
     pub policy: &'a Policy,
+    /// What is taken for a TTL from before where nothing tells.
+    pub assume_ttl: Ttl,
     /// What it must be done before.
     pub deadlines: &'a [Expiry],
     /// The files of the incoming certificates.
@@ -165,6 +167,7 @@ impl Runbook<'_> {
             "step": self.state.step.name(),
             "current": self.state.current,
             "incoming": self.incoming(),
+            "ttl_old": ttl_before::json(self.state),
             "steps": steps,
             "deadlines": self.deadlines.iter().map(|deadline| json!({
                 "what": deadline.what,
@@ -212,6 +215,8 @@ impl Runbook<'_> {
             list(&incoming)
         };
         facts.push(("next", next));
+        let ttls = ttl_before::lines(self.state, self.assume_ttl).into_iter();
+        facts.extend(ttls.map(|line| ("TTL old", line)));
         facts.push(("deployed", self.deployment.to_owned()));
         facts
     }

@@ -22,6 +22,7 @@ fn a_higher_ttl_is_told_of_an_rrset_that_was_there() {
         current: key.clone(),
         base: BTreeMap::from([(old.clone(), key), (new.clone(), BTreeSet::new())]),
         ttl: BTreeMap::from([(old.clone(), Ttl(3600)), (new.clone(), Ttl(300))]),
+        ttl_sources: BTreeMap::new(),
     };
     let state = apply(None, Instant::from_unix(0), &started).unwrap();
     let ttl = Ttl(7200);

@@ -2,6 +2,7 @@
 
 use super::alarm::Risk;
 use super::association::Association;
+use super::before::TtlSource;
 use super::due::Release;
 use super::emergency::Priority;
 use super::observation::{Authority, Endpoint, TlsaName, ZoneName};
@@ -23,6 +24,9 @@ pub enum Event {
         base: BTreeMap<TlsaName, BTreeSet<Association>>,
         /// The largest TTL known of each name's RRset (of its absence: the negative TTL).
         ttl: BTreeMap<TlsaName, Ttl>,
+        /// How those of them are known that were not seen.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        ttl_sources: BTreeMap<TlsaName, TtlSource>,
     },
     /// The next key and certificate exist, belong together and are strong enough.
     KeyAdmitted {

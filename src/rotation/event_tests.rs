@@ -20,8 +20,19 @@ fn facts_are_written_as_they_always_were() {
                 current: BTreeSet::from([key.clone()]),
                 base: BTreeMap::from([(name.clone(), BTreeSet::from([key.clone()]))]),
                 ttl: BTreeMap::from([(name.clone(), Ttl(3600))]),
+                ttl_sources: BTreeMap::new(),
             },
             format!(r#"{{"started":{{"endpoints":[{{"host":"mx.example.com","port":25}}],"current":["3 1 1 {hex}"],"base":{{"_25._tcp.mx.example.com.":["3 1 1 {hex}"]}},"ttl":{{"_25._tcp.mx.example.com.":3600}}}}}}"#),
+        ),
+        (
+            Event::Started {
+                endpoints: BTreeSet::from([endpoint.clone()]),
+                current: BTreeSet::from([key.clone()]),
+                base: BTreeMap::new(),
+                ttl: BTreeMap::from([(name.clone(), Ttl(86_400))]),
+                ttl_sources: BTreeMap::from([(name.clone(), TtlSource::Assumed)]),
+            },
+            format!(r#"{{"started":{{"endpoints":[{{"host":"mx.example.com","port":25}}],"current":["3 1 1 {hex}"],"base":{{}},"ttl":{{"_25._tcp.mx.example.com.":86400}},"ttl_sources":{{"_25._tcp.mx.example.com.":"assumed"}}}}}}"#),
         ),
         (
             Event::KeyAdmitted { not_after: Instant::from_unix(7) },

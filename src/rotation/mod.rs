@@ -1,6 +1,6 @@
 //! The machine: pure values and functions that decide when a step of a rotation is safe.
 //!
-//! Read in this order: `timing` and `association` (the values), `observation` (what was seen), `event` and
+//! Read in this order: `timing`, `association` and `before` (the values), `observation` (what was seen), `event` and
 //! `step` (the seven steps and their table) and `requirement` (what a step demands), `exposure`, `promise` and `alarm` (what must
 //! never happen, and how it is said when it does), `gate`, `wait`, `due`, `witness` and `blocker` (why not now), `regress` (what
 //! takes a fact back), `decide` (the one decision), `deadline`, `emergency` and `timeline` (the same decision, run ahead).
@@ -10,6 +10,7 @@
 pub mod admissible;
 pub mod alarm;
 pub mod association;
+pub mod before;
 pub mod blocker;
 mod blocker_text;
 pub mod combination;

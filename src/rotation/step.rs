@@ -6,6 +6,7 @@
 
 use super::alarm::Risk;
 use super::association::Association;
+use super::before::TtlSource;
 use super::emergency::Priority;
 pub use super::event::Event;
 use super::exposure::Chain;
@@ -78,6 +79,8 @@ pub struct Rotation {
     pub base: BTreeMap<TlsaName, BTreeSet<Association>>,
     /// The high-water mark of the TTL of each name's RRset without the incoming associations (`TTL_old`).
     pub ttl_old: BTreeMap<TlsaName, Ttl>,
+    /// How those of them are known that were not seen; see [`Self::ttl_source`].
+    pub ttl_sources: BTreeMap<TlsaName, TtlSource>,
     /// The associations of the keys in use when it started.
     pub current: BTreeSet<Association>,
     /// The associations of the keys that replace them.
@@ -237,6 +240,7 @@ impl Rotation {
             Event::HigherTtlSeen { name, ttl } => {
                 let mark = self.ttl_old.entry(name.clone()).or_default();
                 *mark = (*mark).max(*ttl);
+                self.ttl_sources.remove(name);
             }
             Event::PrepublishServed { ttl }
             | Event::ReplacementServed { ttl }
@@ -372,6 +376,7 @@ fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str> {
         current,
         base,
         ttl,
+        ttl_sources,
     } = event
     else {
         return Err("a rotation begins with its start");
@@ -391,6 +396,7 @@ fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str> {
         names: members::names_of(endpoints, &BTreeMap::new()),
         base: base.clone(),
         ttl_old: ttl.clone(),
+        ttl_sources: ttl_sources.clone(),
         current: current.clone(),
         incoming: BTreeSet::new(),
         staying: BTreeSet::new(),
@@ -452,6 +458,11 @@ fn fits_as_staying(
 }
 
 impl Rotation {
+    /// How the `TTL_old` of a name is known.
+    pub fn ttl_source(&self, name: &TlsaName) -> TtlSource {
+        self.ttl_sources.get(name).copied().unwrap_or_default()
+    }
+
     /// The chains of the keys among these associations, with all that each is known to satisfy.
     pub fn chains(&self, associations: &BTreeSet<Association>) -> Vec<Chain> {
         let keys = associations.iter().filter(|one| one.is_3_1_1());

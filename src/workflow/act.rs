@@ -8,7 +8,7 @@ use super::case::Case;
 use super::head;
 use super::known::Known;
 use super::propose::{self, Proposed};
-use super::{admit, neighbours, sign, start, surroundings};
+use super::{admit, before, neighbours, sign, start, surroundings};
 use crate::publish::command::Invocation;
 use crate::rotation::decide::Action;
 use crate::rotation::emergency::Priority;
@@ -81,7 +81,11 @@ pub(super) fn finish_key_steps(
     }
     let now = known.now;
     let admitted = admit::admit(known.workspace, case, &id, None, now)?;
-    let found = start::surroundings(&mut known.heads, case.certificate, &admitted.chains)?;
+    let mut found = start::surroundings(&mut known.heads, case.certificate, &admitted.chains)?;
+    if state.step == Step::Started {
+        let stated = case.certificate.ttl_before; // the TTL itself is part of the start
+        before::remember(&mut known.heads, case.certificate, &mut found, stated, now);
+    }
     let facts = start::key_facts(&found, admitted.not_after).into_iter();
     let is_known =
         |fact: &Event| state.step == Step::Generated && matches!(fact, Event::KeyAdmitted { .. });

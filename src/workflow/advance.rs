@@ -272,7 +272,7 @@ fn begin_if_due(
     let Some(why) = due(case, now)? else {
         return Ok(());
     };
-    let started = match start::begin(workspace, lock, case, None, now) {
+    let started = match start::begin(workspace, lock, case, (None, None), now) {
         // A renewal with the same key is nothing to rotate; the run says so on its own account.
         Err(WorkflowError::SameKey { .. }) => return Ok(()),
         started => started?,

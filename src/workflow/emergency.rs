@@ -73,7 +73,7 @@ pub fn declare(
     let lock = workspace.lock()?;
     let mut case = Case::open(workspace, name, now)?;
     if case.under_way().is_none() {
-        start::begin(workspace, &lock, &mut case, None, now)?;
+        start::begin(workspace, &lock, &mut case, (None, None), now)?;
     }
     let mut keys = Tick::of(name);
     let mut known = Known::nothing(workspace, now);

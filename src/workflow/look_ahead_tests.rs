@@ -38,6 +38,7 @@ fn prepublishing() -> Rotation {
         current: key(1),
         base: BTreeMap::from([(name.clone(), key(1))]),
         ttl: BTreeMap::from([(name, Ttl(3600))]),
+        ttl_sources: BTreeMap::new(),
     };
     let begun = apply(None, NOW, &started).unwrap();
     let then = |rotation: Rotation, event: &Event| apply(Some(&rotation), NOW, event).unwrap();

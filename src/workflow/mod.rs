@@ -13,6 +13,7 @@ mod act;
 mod admit;
 pub mod advance;
 mod afterwards;
+mod before;
 mod behind_aliases;
 mod case;
 pub mod check;

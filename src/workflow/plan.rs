@@ -16,7 +16,7 @@ use crate::rotation::observation::Authority;
 use crate::rotation::policy::Policy;
 use crate::rotation::step::{Requirement, Rotation, Step};
 use crate::rotation::timeline::{Timeline, look_ahead};
-use crate::rotation::timing::Instant;
+use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::Workspace;
 use crate::workspace::config::Deploy;
 use crate::workspace::journal::RotationId;
@@ -44,6 +44,8 @@ pub struct Plan {
     pub deadlines: Vec<Expiry>,
     /// The policy that holds for it.
     pub policy: Policy,
+    /// What is taken for a TTL from before where nothing tells.
+    pub assume_ttl: Ttl,
     /// The files of the incoming certificates, relative to the workspace.
     pub certificates: Vec<String>,
     /// What is odd about the zone as it stands.
@@ -122,6 +124,7 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
         deployment,
         deadlines,
         policy,
+        assume_ttl: certificate.assume_ttl,
         certificates,
         notes,
     })

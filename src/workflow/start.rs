@@ -3,9 +3,9 @@
 
 use super::WorkflowError;
 use super::admit;
+use super::before;
 use super::case::Case;
 use super::head::Heads;
-use super::history;
 use super::neighbours;
 use super::shared;
 use super::surroundings::{Presentable, Surroundings};
@@ -13,7 +13,7 @@ use crate::dane::association;
 use crate::dane::certificate::Certificate;
 use crate::rotation::association::Association;
 use crate::rotation::step::{Event, Rotation};
-use crate::rotation::timing::Instant;
+use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::Workspace;
 use crate::workspace::config::CertificateConfig;
 use crate::workspace::journal::RotationId;
@@ -37,23 +37,27 @@ pub struct Started {
     pub id: RotationId,
     /// Its state.
     pub state: Rotation,
+    /// What is taken for a TTL from before where nothing tells.
+    pub assume_ttl: Ttl,
     /// The files of the next key.
     pub files: Vec<PathBuf>,
     /// What the user should know.
     pub notes: Vec<String>,
 }
 
-/// Begins a rotation of the certificate named `name`.
+/// Begins a rotation of the certificate named `name`. `ttl_before` is what the operator says that the TTL of its TLSA records
+/// was at most; what the configuration says, if it is not said here.
 pub fn start(
     workspace: &Workspace,
     name: &str,
     offered: Option<&Offered>,
+    ttl_before: Option<Ttl>,
     now: Instant,
 ) -> Result<Started, WorkflowError> {
     let lock = workspace.lock()?;
     shared::synchronise(workspace, &lock)?;
     let mut case = Case::open(workspace, name, now)?;
-    begin(workspace, &lock, &mut case, offered, now)
+    begin(workspace, &lock, &mut case, (offered, ttl_before), now)
 }
 
 /// The same under a lock that is held already.
@@ -61,7 +65,7 @@ pub(super) fn begin(
     workspace: &Workspace,
     lock: &WorkspaceLock,
     case: &mut Case<'_>,
-    offered: Option<&Offered>,
+    (offered, ttl_before): (Option<&Offered>, Option<Ttl>),
     now: Instant,
 ) -> Result<Started, WorkflowError> {
     if let Some((id, state)) = case.under_way() {
@@ -84,7 +88,15 @@ pub(super) fn begin(
     let admitted = admit::admit(workspace, case, &case.next_id(), offered, now)?;
     let mut found = surroundings(&mut heads, case.certificate, &admitted.chains)?;
     let mut notes = found.notes();
-    notes.extend(history::raise(workspace, &mut found, now));
+    before::ask_servers(&mut heads, case.certificate, &mut found, now);
+    let stated = ttl_before.or(case.certificate.ttl_before);
+    notes.extend(before::remember(
+        &mut heads,
+        case.certificate,
+        &mut found,
+        stated,
+        now,
+    ));
     case.begin(now, found.started())?;
     for fact in key_facts(&found, admitted.not_after) {
         case.note(now, fact)?;
@@ -98,14 +110,16 @@ pub(super) fn begin(
     Ok(Started {
         id,
         state,
+        assume_ttl: case.certificate.assume_ttl,
         files: admitted.files,
         notes,
     })
 }
 
-/// Steps 1 and 2 as facts, after the start.
+/// What had left before, and steps 1 and 2, as facts after the start.
 pub(super) fn key_facts(found: &Surroundings, not_after: Instant) -> Vec<Event> {
-    let mut facts = vec![Event::KeyAdmitted { not_after }];
+    let mut facts = found.left.clone();
+    facts.push(Event::KeyAdmitted { not_after });
     facts.extend(found.found());
     facts.push(Event::AssociationsComputed {
         incoming: found.incoming.clone(),
@@ -135,9 +149,17 @@ pub(super) fn beginning(
 ) -> Result<(Surroundings, Vec<String>), WorkflowError> {
     // Files that are not there yet do not keep a plan from being made.
     let next = admit::on_offer(certificate, None).unwrap_or_default();
-    let mut found = surroundings(&mut Heads::of(workspace, now), certificate, &next)?;
+    let mut heads = Heads::of(workspace, now);
+    let mut found = surroundings(&mut heads, certificate, &next)?;
     let mut notes = found.notes();
-    notes.extend(history::raise(workspace, &mut found, now));
+    let stated = certificate.ttl_before;
+    notes.extend(before::remember(
+        &mut heads,
+        certificate,
+        &mut found,
+        stated,
+        now,
+    ));
     Ok((found, notes))
 }
 

@@ -7,6 +7,7 @@ use crate::dane::association;
 use crate::dane::certificate::Certificate;
 use crate::dane::judge;
 use crate::rotation::association::{Association, Combination};
+use crate::rotation::before::TtlSource;
 use crate::rotation::observation::{Endpoint, KeyAlgorithm, TlsaName};
 use crate::rotation::step::{Event, IllegalEvent, Rotation, apply};
 use crate::rotation::timing::{Instant, Ttl};
@@ -42,6 +43,10 @@ pub(super) struct Surroundings {
     pub(super) aliases: BTreeMap<TlsaName, TlsaName>,
     pub(super) base: BTreeMap<TlsaName, BTreeSet<Association>>,
     pub(super) ttl: BTreeMap<TlsaName, Ttl>,
+    /// How those of the TTLs are known that were not seen.
+    pub(super) ttl_sources: BTreeMap<TlsaName, TtlSource>,
+    /// Name servers and addresses that had left before, as facts.
+    pub(super) left: Vec<Event>,
     pub(super) current: BTreeSet<Association>,
     pub(super) staying: BTreeSet<Association>,
     pub(super) incoming: BTreeSet<Association>,
@@ -173,6 +178,8 @@ impl Surroundings {
             aliases,
             base,
             ttl,
+            ttl_sources: BTreeMap::new(),
+            left: Vec::new(),
             current,
             staying,
             incoming: incoming_records,
@@ -190,10 +197,8 @@ impl Surroundings {
     /// The state that a start would begin with.
     pub(super) fn before_the_start(&self, now: Instant) -> Result<Rotation, IllegalEvent> {
         let state = apply(None, now, &self.started())?;
-        match self.found() {
-            Some(fact) => apply(Some(&state), now, &fact),
-            None => Ok(state),
-        }
+        let mut facts = self.left.iter().cloned().chain(self.found());
+        facts.try_fold(state, |state, fact| apply(Some(&state), now, &fact))
     }
 
     /// The fact that begins a rotation.
@@ -203,6 +208,7 @@ impl Surroundings {
             current: self.current.clone(),
             base: self.base.clone(),
             ttl: self.ttl.clone(),
+            ttl_sources: self.ttl_sources.clone(),
         }
     }
 

@@ -184,6 +184,7 @@ fn write(root: &Path, count: u32, zones: u32) {
                 current: current.clone(),
                 base: BTreeMap::from([(tlsa.clone(), current)]),
                 ttl: BTreeMap::from([(tlsa, Ttl(3600))]),
+                ttl_sources: BTreeMap::new(),
             },
             Event::KeyAdmitted {
                 not_after: BEGIN + Span::days(90),

@@ -60,6 +60,7 @@ pub(crate) fn after(way: &[(u64, Event)]) -> Rotation {
         current: set(&[1]),
         base: names.iter().map(|n| (n.clone(), set(&[1]))).collect(),
         ttl: names.iter().map(|n| (n.clone(), Ttl(3600))).collect(),
+        ttl_sources: BTreeMap::new(),
     };
     let admitted = Event::KeyAdmitted {
         not_after: hours(24 * 100),

@@ -106,6 +106,7 @@ fn begun(setting: &Setting) -> Rotation {
         current: rrset(old),
         base: base.clone(),
         ttl: names.iter().map(|n| (n.clone(), Ttl(TTL.into()))).collect(),
+        ttl_sources: BTreeMap::new(),
     };
     let mut rotation = apply(None, now(), &started).unwrap();
     let mut facts = vec![

@@ -194,7 +194,10 @@ impl World {
             world.git("config gc.auto 0");
             world.git("config maintenance.auto false");
             world.git("add --all");
-            world.git("commit --quiet --message first");
+            world.git_at(
+                BEGIN - Span::days(30),
+                &["commit", "--quiet", "--message", "first"],
+            );
         }
         world.advance(BEGIN).ends(0);
         world.load();
@@ -218,6 +221,11 @@ impl World {
             Publish::Current => "publish = { git = {} }",
             Publish::File => "publish = { file = true }",
         };
+        // Without git nothing tells what the TTL was before.
+        let stated = match self.publish {
+            Publish::File => "ttl_before = \"1h\"\n",
+            Publish::Branch | Publish::Current => "",
+        };
         assert!(CONFIG_TEXT.contains(REVIEWED));
         CONFIG_TEXT
             .replace(REVIEWED, publish)
@@ -227,7 +235,10 @@ impl World {
             )
             .replace(
                 "[[certificate]]",
-                &format!("[[certificate]]\naddresses = {{ {} }}", places.join(", ")),
+                &format!(
+                    "[[certificate]]\n{stated}addresses = {{ {} }}",
+                    places.join(", ")
+                ),
             )
     }
 
@@ -308,6 +319,20 @@ impl World {
         let run = Run::from(output);
         assert_eq!(run.code, Some(0), "git {arguments}: {run:#?}");
         run.stdout.trim().to_owned()
+    }
+
+    /// Runs git as a person would have at `when`.
+    #[track_caller]
+    pub(crate) fn git_at(&self, when: Instant, arguments: &[&str]) {
+        let date = format!("@{} +0000", when.unix());
+        let run = Command::new("git")
+            .current_dir(self.directory.path())
+            .args(arguments)
+            .env("GIT_AUTHOR_DATE", &date)
+            .env("GIT_COMMITTER_DATE", &date)
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "git {arguments:?}: {run:?}");
     }
 
     /// Merges what waits for review; whether anything did. Where nothing is reviewed there is nothing to do.
@@ -546,7 +571,13 @@ impl World {
 }
 
 fn is_remembered_only(fact: &Event) -> bool {
-    matches!(fact, Event::SignatureSeen { .. } | Event::RisksSeen { .. })
+    matches!(
+        fact,
+        Event::SignatureSeen { .. }
+            | Event::RisksSeen { .. }
+            | Event::ServersHadLeft { .. }
+            | Event::AddressesHadLeft { .. }
+    )
 }
 
 fn collect(directory: &Path, prefix: &str, files: &mut BTreeMap<String, (u32, Vec<u8>)>) {

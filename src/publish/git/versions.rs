@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 pub struct Version {
     /// The commit that has it.
     pub commit: String,
+    /// When it was made, or HEAD came to it, in seconds since 1970.
+    pub made: u64,
     /// When another took its place, in seconds since 1970; `None` for the present one.
     pub until: Option<u64>,
 }
@@ -68,7 +70,11 @@ fn replaced(newest_first: Vec<(String, u64)>) -> Vec<Version> {
     let mut versions = Vec::with_capacity(newest_first.len());
     for (commit, made) in newest_first {
         let until = follower.map(|follower| follower.max(made));
-        versions.push(Version { commit, until });
+        versions.push(Version {
+            commit,
+            made,
+            until,
+        });
         follower = Some(made);
     }
     versions

@@ -75,6 +75,7 @@ fn begun(scenario: &Scenario) -> Result<Rotation, IllegalEvent> {
         current: records(OLD),
         base,
         ttl,
+        ttl_sources: BTreeMap::new(),
     };
     let admitted = Event::KeyAdmitted {
         not_after: at + Span::days(10_000),

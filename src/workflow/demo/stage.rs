@@ -278,10 +278,14 @@ fn write_workspace(
         git(root, &["config", key, value])?;
     }
     git(root, &["add", "--all"])?;
-    git(
-        root,
-        &["commit", "--quiet", "--message", "The zone as it is"],
-    )?;
+    // Long enough ago for git to tell what the TTLs were before.
+    let date = format!("@{} +0000", (now - Span::days(30)).unix());
+    let commit = ["git", "commit", "--quiet", "--message", "The zone as it is"];
+    let mut commit = Invocation::new(commit, root, GIT);
+    let dates = ["GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"];
+    let dates = dates.map(|name| (name.to_owned(), date.clone().into()));
+    commit.set.extend(dates);
+    commit.run().map_err(|e| DemoError::new("run git", &e))?;
     Ok(())
 }
 

@@ -4,10 +4,11 @@ use super::document::{Findings, Located, Section};
 use super::next_key::{self, GeneratedKey, NextKey};
 use super::policy::{Patience, read_policy};
 use super::witness::{MtaSts, read_mta_sts, read_tlsrpt};
-use super::{Config, POLICY, command_of, domain_name};
+use super::{Config, POLICY, command_of, domain_name, ttl_of};
 use crate::rotation::due::Cadence;
 use crate::rotation::observation::Endpoint;
 use crate::rotation::policy::Policy;
+use crate::rotation::timing::Ttl;
 use crate::zone::name::Name;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
@@ -26,6 +27,7 @@ pub(super) const CERTIFICATE: &[&str] = &[
     "addresses",
     "tlsrpt",
     "mta_sts",
+    "ttl_before",
     "policy",
 ];
 pub(super) const FILES: &[&str] = &["certificate", "key"];
@@ -62,6 +64,10 @@ pub struct CertificateConfig {
     pub tlsrpt: Option<PathBuf>,
     /// How MTA-STS policies are fetched.
     pub mta_sts: MtaSts,
+    /// What the operator says that the TTL of its TLSA records was at most before a rotation.
+    pub ttl_before: Option<Ttl>,
+    /// What is taken for that TTL where nothing tells what it was.
+    pub assume_ttl: Ttl,
     /// The policy that holds for it.
     pub policy: Policy,
     /// When the machine begins rotations by itself, and whether the next key is kept published.
@@ -165,6 +171,7 @@ pub(super) fn read<'t>(
         .take("mta_sts", findings)
         .and_then(|(_, value)| read_mta_sts(value, root, findings))
         .unwrap_or_default();
+    let ttl_before = ttl_of(&mut section, "ttl_before", findings);
     let patience = if tlsrpt.is_some() {
         patience.where_reports_are_read()
     } else {
@@ -188,6 +195,8 @@ pub(super) fn read<'t>(
         rollback,
         tlsrpt,
         mta_sts,
+        ttl_before,
+        assume_ttl: patience.assume_ttl,
         policy: patience.policy,
         cadence: patience.cadence,
     })

@@ -22,7 +22,7 @@ pub use serve::ServeConfig;
 pub use witness::MtaSts;
 pub use zone::{Denial, Signing, ZoneConfig};
 
-use crate::rotation::timing::Span;
+use crate::rotation::timing::{Span, Ttl};
 use crate::zone::name::Name;
 use document::{Findings, Located, Section};
 use policy::{Patience, read_policy};
@@ -63,6 +63,7 @@ const POLICY: &[&str] = &[
     "standby",
     "max_age",
     "renew_before",
+    "assume_ttl",
 ];
 
 /// A whole configuration, checked.
@@ -233,6 +234,16 @@ fn duration_of<'t>(
             None
         }
     }
+}
+
+/// The TTL at `key`, written as a duration.
+fn ttl_of<'t>(section: &mut Section<'t>, key: &str, findings: &mut Findings<'t>) -> Option<Ttl> {
+    duration_of(section, key, findings).map(ttl)
+}
+
+/// A duration as a TTL.
+pub fn ttl(span: Span) -> Ttl {
+    Ttl(u32::try_from(span.as_seconds()).unwrap_or(u32::MAX))
 }
 
 /// The argument vector at `key`.

@@ -1,22 +1,39 @@
 //! The `[policy]` table: how patient a rotation is, and when one begins by itself; for all certificates or for one.
 
 use super::document::{Findings, Section};
-use super::duration_of;
+use super::{duration_of, ttl_of};
 use crate::rotation::due::Cadence;
 use crate::rotation::policy::Policy;
-use crate::rotation::timing::Span;
+use crate::rotation::timing::{Span, Ttl};
 use toml::Spanned;
 use toml::de::DeValue;
 
+/// The least that should be assumed of a TTL that nobody knows, and what is assumed if nothing is said: zone files and
+/// providers seldom have a larger one.
+const ASSUMED_TTL: Ttl = Ttl(86_400);
+
 /// A policy as configured.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
     /// How long each step waits.
     pub(super) policy: Policy,
     /// When the machine begins rotations by itself.
     pub(super) cadence: Cadence,
+    /// What is taken for the TTL of before where nothing tells what it was.
+    pub(super) assume_ttl: Ttl,
     /// Whether somebody said how long the soak is.
     soak_is_said: bool,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            cadence: Cadence::default(),
+            assume_ttl: ASSUMED_TTL,
+            soak_is_said: false,
+        }
+    }
 }
 
 impl Patience {
@@ -40,6 +57,7 @@ pub(super) fn read_policy<'t>(
     let Patience {
         policy: otherwise,
         cadence,
+        assume_ttl,
         ..
     } = otherwise;
     let concurrent = match section.take("concurrent", findings) {
@@ -58,6 +76,8 @@ pub(super) fn read_policy<'t>(
         max_age: duration_of(&mut section, "max_age", findings).or(cadence.max_age),
         renew_before: duration_of(&mut section, "renew_before", findings).or(cadence.renew_before),
     };
+    let said = ttl_of(&mut section, "assume_ttl", findings);
+    let assume_ttl = said.unwrap_or(assume_ttl);
     let mut duration =
         |key: &str, otherwise: Span| duration_of(&mut section, key, findings).unwrap_or(otherwise);
     let policy = Policy {
@@ -67,6 +87,13 @@ pub(super) fn read_policy<'t>(
         concurrent,
         rest: otherwise.rest,
     };
+    if said.is_some_and(|ttl| ttl < ASSUMED_TTL) {
+        let message = format!(
+            "`assume_ttl` is less than {}: where nothing tells what a TTL was before a rotation, caches may hold the old record for longer than is waited for",
+            ASSUMED_TTL.span()
+        );
+        findings.warn(line, message);
+    }
     if policy.soak == Span::ZERO {
         let message = "`soak` is 0s: old records leave as soon as the hosts present the new key, before anybody could notice that it does not work";
         findings.warn(line, message);
@@ -81,6 +108,7 @@ pub(super) fn read_policy<'t>(
     Patience {
         policy,
         cadence,
+        assume_ttl,
         soak_is_said,
     }
 }

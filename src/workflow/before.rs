@@ -1,0 +1,229 @@
+//! What there was before a rotation begins, as far as caches may still hold it: the TTLs of its TLSA RRsets with how each is
+//! known, and the name servers and addresses that have left. What nobody knows is assumed and said, never passed over.
+
+use super::head::{self, Head, Heads};
+use super::history::{self, Past, Wanted};
+use super::surroundings::Surroundings;
+use super::{behind_aliases, look};
+use crate::observe::authorities::Served;
+use crate::observe::side_by_side::side_by_side;
+use crate::rotation::before::{TtlSource, TtlsBefore};
+use crate::rotation::observation::{Authority, Seen, TlsaName, ZoneName};
+use crate::rotation::step::Event;
+use crate::rotation::timing::{Instant, Ttl};
+use crate::workspace::config::{CertificateConfig, ZoneConfig};
+use crate::zone::name::Name;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Zones that are asked at once.
+const AT_ONCE: usize = 8;
+
+/// One zone of a rotation, and what is remembered of it.
+struct Remembered<'w> {
+    zone: &'w ZoneConfig,
+    head: Arc<Head>,
+    past: Past,
+}
+
+/// Raises the TTLs of a rotation that begins to the largest under which its servers serve the RRsets now, as far as they can
+/// be asked: the file of a zone need not have been theirs for long.
+pub(super) fn ask_servers<'w>(
+    heads: &mut Heads<'w>,
+    certificate: &'w CertificateConfig,
+    found: &mut Surroundings,
+    now: Instant,
+) {
+    let Ok(state) = found.before_the_start(now) else {
+        return; // the start itself says why
+    };
+    let view = look::View::of(heads, certificate, state);
+    let asked = crate::observe::wait_for(side_by_side(&view.places, AT_ONCE, |place| {
+        let head = place.head.as_deref().ok();
+        look::served_in(place.zone, head, &place.names, now)
+    }));
+    let mut all = Served::default();
+    for served in asked.unwrap_or_default() {
+        look::add(&mut all, served);
+    }
+    for (name, by_server) in behind_aliases::served(&view.rotation, all) {
+        for seen in by_server.into_values() {
+            if let Seen::Known(rrset) = seen {
+                let mark = found.ttl.entry(name.clone()).or_default();
+                *mark = (*mark).max(rrset.ttl);
+            }
+        }
+    }
+}
+
+/// Adds what there was before: raises each TTL to `TTL_old` with its source, and notes servers and addresses that left.
+/// `stated` is what the operator says of the TTL. Says what it found, one sentence each.
+pub(super) fn remember(
+    heads: &mut Heads<'_>,
+    certificate: &CertificateConfig,
+    found: &mut Surroundings,
+    stated: Option<Ttl>,
+    now: Instant,
+) -> Vec<String> {
+    let mut notes = Vec::new();
+    let links = found
+        .aliases
+        .iter()
+        .map(|(alias, name)| (alias.clone(), name.clone()));
+    let own = found.base.keys().map(|name| (name.clone(), name.clone()));
+    let names: Vec<(TlsaName, TlsaName)> = own.chain(links).collect();
+    let mut ttls: BTreeMap<TlsaName, TtlsBefore> = found
+        .ttl
+        .iter()
+        .map(|(name, seen)| {
+            let before = TtlsBefore {
+                seen: *seen,
+                remembered: Ttl(0),
+                reaches_back: true,
+                stated,
+                assumed: certificate.assume_ttl,
+            };
+            (name.clone(), before)
+        })
+        .collect();
+    for one in remembered(heads, certificate, &names, now, &mut notes) {
+        let reaches = one.past.reaches(certificate.assume_ttl.span(), now);
+        for (tlsa, rrset) in &names {
+            let Some(owner) = home(heads, one.zone, tlsa.as_str()) else {
+                continue;
+            };
+            let Some(before) = ttls.get_mut(rrset) else {
+                continue;
+            };
+            before.reaches_back &= reaches;
+            let ttl = one.past.ttls.get(&owner).copied().unwrap_or_default();
+            before.remembered = before.remembered.max(ttl);
+            if ttl > before.seen {
+                notes.push(format!(
+                    "an earlier version of {owner} may still be cached: it counts with its TTL of {}",
+                    ttl.span()
+                ));
+            }
+        }
+        found.left.extend(who_left(&one, certificate, now));
+    }
+    for (name, before) in &ttls {
+        let (ttl, source) = before.old();
+        found.ttl.insert(name.clone(), ttl);
+        if source != TtlSource::Seen {
+            found.ttl_sources.insert(name.clone(), source);
+        }
+    }
+    notes.extend(of_ttls(&ttls));
+    notes.extend(found.left.iter().flat_map(of_those_who_left));
+    notes
+}
+
+/// The name in the zone that it lies in, if that is this one.
+fn home(heads: &Heads<'_>, zone: &ZoneConfig, text: &str) -> Option<Name> {
+    let name = Name::parse(text.as_bytes(), None).ok()?;
+    let deepest = heads.workspace.config.zone_of(&name)?;
+    (deepest.name == zone.name).then_some(name)
+}
+
+fn remembered<'w>(
+    heads: &mut Heads<'w>,
+    certificate: &CertificateConfig,
+    names: &[(TlsaName, TlsaName)],
+    now: Instant,
+    notes: &mut Vec<String>,
+) -> Vec<Remembered<'w>> {
+    let workspace = heads.workspace;
+    let mut all = Vec::new();
+    for zone in head::zones_of(workspace, names.iter().map(|(name, _)| name)) {
+        // A zone that cannot be read has kept the rotation from being found.
+        let Ok(head) = heads.get(zone) else { continue };
+        let owners = names.iter().map(|(name, _)| name.as_str());
+        let hosts = certificate.hosts.iter().map(String::as_str);
+        let wanted = Wanted {
+            owners: owners
+                .filter_map(|owner| home(heads, zone, owner))
+                .collect(),
+            hosts: hosts
+                .filter_map(|host| Some((host, home(heads, zone, &format!("{host}."))?)))
+                .collect(),
+            back: certificate.assume_ttl.span(),
+        };
+        let past = history::past(workspace, zone, &head, &wanted, now, notes);
+        all.push(Remembered { zone, head, past });
+    }
+    all
+}
+
+/// Name servers and addresses that left one zone, as facts. Where the history does not reach back as far as caches do, one
+/// server that nobody knows stands for all that may have left.
+fn who_left(one: &Remembered<'_>, certificate: &CertificateConfig, now: Instant) -> Vec<Event> {
+    let zone = ZoneName::new(one.zone.name.to_string());
+    let mut until = one.past.servers.clone();
+    let ttls = history::leading_to(&one.head.content).into_values();
+    let back = ttls.max().unwrap_or(certificate.assume_ttl).span();
+    if !one.past.reaches(back, now) {
+        until.insert(nobody_knows(&zone), now + back);
+    }
+    let mut facts = Vec::new();
+    if !until.is_empty() {
+        facts.push(Event::ServersHadLeft { zone, until });
+    }
+    let addresses = one.past.addresses.iter();
+    facts.extend(addresses.map(|(host, until)| Event::AddressesHadLeft {
+        host: host.clone(),
+        until: until.clone(),
+    }));
+    facts
+}
+
+/// The server that stands for all that nobody knows of.
+fn nobody_knows(zone: &ZoneName) -> Authority {
+    Authority(format!("an earlier server of {zone}"))
+}
+
+fn of_ttls(ttls: &BTreeMap<TlsaName, TtlsBefore>) -> Vec<String> {
+    let mut notes = Vec::new();
+    let unknown = ttls.iter().filter(|(_, before)| {
+        !before.reaches_back && (before.stated.is_some() || before.old().1 == TtlSource::Assumed)
+    });
+    let unknown: Vec<(&TlsaName, &TtlsBefore)> = unknown.collect();
+    let Some((_, before)) = unknown.first() else {
+        return notes;
+    };
+    let names: Vec<&str> = unknown.iter().map(|(name, _)| name.as_str()).collect();
+    let (names, assumed) = (names.join(" and "), before.assumed.span());
+    match before.stated {
+        Some(stated) if stated < before.assumed => notes.push(format!(
+            "no history tells what TTL {names} had before: {} counts, as stated, though {assumed} would be assumed (policy assume_ttl)",
+            stated.span()
+        )),
+        Some(_) => {}
+        None => notes.push(format!(
+            "no history tells what TTL {names} had before: {assumed} is assumed (policy assume_ttl); `tlsa-rotate start --ttl-before` or `ttl_before` of the certificate states what it was"
+        )),
+    }
+    notes
+}
+
+fn of_those_who_left(fact: &Event) -> Vec<String> {
+    match fact {
+        Event::ServersHadLeft { zone, until } => until
+            .iter()
+            .map(|(server, end)| {
+                if *server == nobody_knows(zone) {
+                    format!("no history tells which name servers {zone} had before: one that has left may be asked until {end}")
+                } else {
+                    format!("caches may lead to {server}, which {zone} has no more, until {end}")
+                }
+            })
+            .collect(),
+        Event::AddressesHadLeft { host, until } => until
+            .iter()
+            .map(|(address, end)| {
+                format!("caches may lead to {address}, which {host} has no more, until {end}")
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
