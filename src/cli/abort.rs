@@ -13,10 +13,19 @@ pub(crate) struct Abort {
     /// Why, in your words
     #[arg(long, default_value = "asked for on the command line")]
     reason: String,
+    /// Begin no rotation by itself afterwards, whatever the policy says, until `start` begins one
+    #[arg(long)]
+    hold: bool,
 }
 
 pub(crate) fn run(args: &Abort, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
-    let tick = abort::abort(&workspace, &args.name, &args.reason, global.now())?;
+    let tick = abort::abort(
+        &workspace,
+        &args.name,
+        &args.reason,
+        args.hold,
+        global.now(),
+    )?;
     standing::print(&[tick], standing::Style::paragraph_or_json(global, "abort"))
 }

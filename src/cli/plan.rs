@@ -74,6 +74,7 @@ fn runbook<'a>(plan: &'a plan::Plan, id: &'a str) -> Runbook<'a> {
         deployment: &plan.deployment,
         policy: &plan.policy,
         deadlines: &plan.deadlines,
+        act_by: &plan.act_by,
         certificates: &plan.certificates,
     }
 }

@@ -3,6 +3,7 @@
 //! Gates are asked in a fixed order: wanted, policy, safety, time, human. Asking earlier than needed is harmless,
 //! asking later only delays. The timing is that of RFC 7671 §8.1 and RFC 7583 §3.2.1.
 
+use super::act_by::ActBy;
 use super::alarm::{self, Alarm, Risk};
 use super::blocker::{Blocker, Who};
 use super::combination;
@@ -11,6 +12,7 @@ use super::emergency::Priority;
 use super::exposure::Exposure;
 use super::gate::{self, Wanted};
 use super::observation::{Endpoint, Observation};
+use super::patience;
 use super::policy::Policy;
 use super::promise::{self, Breach};
 use super::regress;
@@ -35,6 +37,8 @@ pub struct Decision {
     pub lapses: Vec<Breach>,
     /// Ends of certificates that come before the rotation can get there.
     pub deadlines: Vec<Deadline>,
+    /// The last moments for a person to merge and to install; whoever runs the decision fills them in ([`super::act_by`]).
+    pub act_by: Vec<ActBy>,
     /// Facts that change nothing and are worth remembering; the caller records them when no event is left.
     pub remembered: Vec<Event>,
     /// When time alone will change the answer.
@@ -85,6 +89,9 @@ pub fn decide(
     match answer.and_then(|event| question.safe(event)) {
         Ok(event) => decision.event = event,
         Err(mut blockers) => {
+            let others = patience::fact(rotation, &blockers);
+            decision.remembered.extend(others);
+            blockers.extend(patience::at_its_end(rotation, now, policy, &blockers));
             blockers.sort_by_key(Blocker::who);
             decision.look_again_at = blockers.iter().filter_map(Blocker::until).min();
             decision.blockers = blockers;

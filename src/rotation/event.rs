@@ -135,7 +135,7 @@ pub enum Event {
     ReplacementVerified,
     /// A signature over an RRset with a key in use was seen that expires later than any before.
     SignatureSeen {
-        /// When it expires.
+        /// When it expires, or less than a day after that: signers that sign anew at each answer are told once a day.
         until: Instant,
     },
     /// Every server that a resolver may be referred to now for a zone. One that was there before and is not among these
@@ -173,6 +173,13 @@ pub enum Event {
         /// Which and where.
         risks: BTreeSet<Risk>,
     },
+    /// Nobody here had anything to do, and others kept the rotation from going on: a server or a host that may come right
+    /// by itself. Counts until [`Self::OthersReady`], or until the step changes.
+    OthersAwaited,
+    /// Others do not keep the rotation from going on any more.
+    OthersReady,
+    /// A person asked that no rotation begins by itself after this one.
+    CadenceHeld,
 }
 
 impl Event {
@@ -211,6 +218,9 @@ impl Event {
             Self::AddressesSeen { .. } => "AddressesSeen",
             Self::AddressesHadLeft { .. } => "AddressesHadLeft",
             Self::RisksSeen { .. } => "RisksSeen",
+            Self::OthersAwaited => "OthersAwaited",
+            Self::OthersReady => "OthersReady",
+            Self::CadenceHeld => "CadenceHeld",
         }
     }
 }
@@ -303,6 +313,9 @@ mod tests {
                 },
                 r#"{"risks-seen":{"risks":[{"trouble":"early-key","place":"mx"}]}}"#.to_owned(),
             ),
+            (Event::OthersAwaited, r#""others-awaited""#.to_owned()),
+            (Event::OthersReady, r#""others-ready""#.to_owned()),
+            (Event::CadenceHeld, r#""cadence-held""#.to_owned()),
             (
                 Event::HostRegressed { endpoint },
                 r#"{"host-regressed":{"endpoint":{"host":"mx.example.com","port":25}}}"#.to_owned(),

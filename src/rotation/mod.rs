@@ -7,6 +7,7 @@
 //!
 //! This room knows no clock, no file, no socket and no other room of the house.
 
+pub mod act_by;
 pub mod alarm;
 pub mod association;
 pub mod blocker;
@@ -23,6 +24,7 @@ pub mod exposure;
 pub mod gate;
 pub mod guide;
 pub mod observation;
+pub mod patience;
 pub mod policy;
 pub mod promise;
 pub mod reach;

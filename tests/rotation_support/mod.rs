@@ -546,7 +546,13 @@ impl World {
 }
 
 fn is_remembered_only(fact: &Event) -> bool {
-    matches!(fact, Event::SignatureSeen { .. } | Event::RisksSeen { .. })
+    matches!(
+        fact,
+        Event::SignatureSeen { .. }
+            | Event::RisksSeen { .. }
+            | Event::OthersAwaited
+            | Event::OthersReady
+    )
 }
 
 fn collect(directory: &Path, prefix: &str, files: &mut BTreeMap<String, (u32, Vec<u8>)>) {

@@ -63,6 +63,10 @@ const POLICY: &[&str] = &[
     "standby",
     "max_age",
     "renew_before",
+    "retry_after_abort",
+    "patience",
+    "deadline_notice",
+    "keep_retired_keys",
 ];
 
 /// A whole configuration, checked.

@@ -57,6 +57,8 @@ pub(super) fn read_policy<'t>(
         standby,
         max_age: duration_of(&mut section, "max_age", findings).or(cadence.max_age),
         renew_before: duration_of(&mut section, "renew_before", findings).or(cadence.renew_before),
+        retry_after_abort: duration_of(&mut section, "retry_after_abort", findings)
+            .unwrap_or(cadence.retry_after_abort),
     };
     let mut duration =
         |key: &str, otherwise: Span| duration_of(&mut section, key, findings).unwrap_or(otherwise);
@@ -66,6 +68,9 @@ pub(super) fn read_policy<'t>(
         safety_margin: duration("safety_margin", otherwise.safety_margin),
         concurrent,
         rest: otherwise.rest,
+        patience: duration("patience", otherwise.patience),
+        deadline_notice: duration("deadline_notice", otherwise.deadline_notice),
+        keep_retired_keys: duration("keep_retired_keys", otherwise.keep_retired_keys),
     };
     if policy.soak == Span::ZERO {
         let message = "`soak` is 0s: old records leave as soon as the hosts present the new key, before anybody could notice that it does not work";
