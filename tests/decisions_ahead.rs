@@ -14,8 +14,9 @@ mod decision_support;
 
 use decision_support::{World, after, at, hours, key, mx, resting, set, then};
 use std::collections::BTreeMap;
+use tlsa_rotate::rotation::act_by::{Act, Ahead, act_by};
 use tlsa_rotate::rotation::deadline::deadlines;
-use tlsa_rotate::rotation::due::Release;
+use tlsa_rotate::rotation::due::{Due, Release, Rest};
 use tlsa_rotate::rotation::emergency::Priority;
 use tlsa_rotate::rotation::expiry::Expiry;
 use tlsa_rotate::rotation::exposure::Exposure;
@@ -292,4 +293,179 @@ fn an_end_is_met_by_what_is_planned_no_later() {
         };
         assert_eq!((expiry.is_met(), expiry.apart()), (met, Span::hours(apart)));
     }
+}
+
+/// Hour of the last moment to merge and to install, marked where a person is asked for by then.
+fn last_moments(
+    rotation: &Rotation,
+    hour: u64,
+    (policy, certificate): (&Policy, Option<u64>),
+    is_merged: bool,
+) -> String {
+    let ahead = Ahead {
+        certificate: certificate.map(hours),
+        is_merged,
+        incoming: &set(&[2]),
+    };
+    let told = act_by(rotation, hours(hour), policy, ahead).into_iter();
+    let words = told.map(|one| {
+        let hour = one.by.since(hours(0)).as_seconds() / 3600;
+        let near = if one.is_near { "!" } else { "" };
+        format!("{} {hour}{near}", one.act.name())
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn the_last_moment_to_merge_and_to_install_is_told_from_the_first_day_and_asked_for_in_time() {
+    let plain = Policy::default(); // 24 h wait, 1 h margin
+    let rests = |at, why| Policy {
+        rest: Rest::Until(Some(Due { at: hours(at), why })),
+        ..plain
+    };
+    let (young, old) = (rests(900, Release::Age), rests(300, Release::Age));
+    let expires = rests(500, Release::Expiry);
+    let (before, open) = (at(Step::Prepublishing), at(Step::SwapOpen));
+    let deployed = at(Step::Deployed);
+    let released = then(
+        open.clone(),
+        30,
+        &[Event::DeploymentReleased {
+            why: Release::Asked,
+        }],
+    );
+    let emergency = then(before.clone(), 2, &[security()]);
+    let no = None;
+    let table: [(&str, &Rotation, u64, &Policy, Option<u64>, bool, &str); 15] = [
+        (
+            "not merged",
+            &before,
+            0,
+            &plain,
+            Some(600),
+            false,
+            "merge 575, install 600",
+        ),
+        ("merged", &before, 0, &plain, Some(600), true, "install 600"),
+        (
+            "an hour too early",
+            &before,
+            502,
+            &plain,
+            Some(600),
+            false,
+            "merge 575, install 600",
+        ),
+        (
+            "three days ahead",
+            &before,
+            503,
+            &plain,
+            Some(600),
+            false,
+            "merge 575!, install 600",
+        ),
+        (
+            "at the last moment",
+            &before,
+            575,
+            &plain,
+            Some(600),
+            false,
+            "merge 575!, install 600!",
+        ),
+        (
+            "too late to merge",
+            &before,
+            576,
+            &plain,
+            Some(600),
+            false,
+            "install 600!",
+        ),
+        ("no end is known", &before, 0, &plain, no, false, ""),
+        ("open", &open, 30, &plain, Some(600), true, "install 600"),
+        (
+            "resting for good",
+            &open,
+            528,
+            &resting(None),
+            Some(600),
+            true,
+            "install 600!",
+        ),
+        (
+            "released",
+            &released,
+            30,
+            &young,
+            Some(600),
+            true,
+            "install 600",
+        ),
+        (
+            "resting until its certificate is due",
+            &before,
+            2,
+            &expires,
+            Some(600),
+            false,
+            "merge 575, install 600",
+        ),
+        (
+            "resting until its age, later",
+            &before,
+            2,
+            &young,
+            Some(600),
+            false,
+            "merge 575, install 600",
+        ),
+        (
+            "resting until its age, before",
+            &before,
+            2,
+            &old,
+            Some(600),
+            false,
+            "merge 275, install 600",
+        ),
+        ("deployed", &deployed, 28, &plain, Some(600), true, ""),
+        ("an emergency", &emergency, 2, &plain, Some(600), false, ""),
+    ];
+    for (situation, rotation, hour, policy, end, merged, expected) in table {
+        let told = last_moments(rotation, hour, (policy, end), merged);
+        assert_eq!(told, expected, "{situation}");
+    }
+    // It is what the plan says, to the second.
+    let merge = hours(575);
+    for (late, in_time) in [(0, true), (1, false)] {
+        let plan = look_ahead(&before, merge + Span::seconds(late), &plain, &set(&[2])).unwrap();
+        assert_eq!(plan.reaches(Step::Deployed).unwrap() <= hours(600), in_time);
+    }
+    let ahead = Ahead {
+        certificate: Some(hours(600)),
+        is_merged: false,
+        incoming: &set(&[2]),
+    };
+    let told = act_by(&before, hours(0), &plain, ahead);
+    assert_eq!(told[0].act, Act::Merge);
+    assert_eq!(
+        told[0].to_string(),
+        format!(
+            "merge by {merge}: the certificate in use ends on {}, and hosts may have the next key 1d1h after the merge",
+            hours(600)
+        )
+    );
+    assert!(
+        told[1].advice().contains("RFC 7671 §5.1"),
+        "{}",
+        told[1].advice()
+    );
+    let old = act_by(&before, hours(2), &old, ahead);
+    assert!(
+        old[0].to_string().contains("reaches policy max_age"),
+        "{}",
+        old[0]
+    );
 }

@@ -196,6 +196,7 @@ fn an_emergency_leaves_the_protocols_patience_and_one_host_at_a_time_unless_secu
             safety_margin: Span::ZERO,
             concurrent,
             rest: Rest::No,
+            ..patient
         };
         assert_eq!(priority.hurried(&patient), hurried, "{priority}");
     }

@@ -13,7 +13,7 @@ mod decision_support;
 
 use decision_support::{World, after, at, hours, mx, resting, set, then};
 use std::collections::BTreeMap;
-use tlsa_rotate::rotation::blocker::Blocker;
+use tlsa_rotate::rotation::blocker::{Blocker, Who};
 use tlsa_rotate::rotation::decide::{Action, decide};
 use tlsa_rotate::rotation::due::Release;
 use tlsa_rotate::rotation::emergency::Priority;
@@ -21,8 +21,8 @@ use tlsa_rotate::rotation::observation::{Observation, Seen};
 use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::regress::{longer_signature, regression};
 use tlsa_rotate::rotation::requirement::Requirement;
-use tlsa_rotate::rotation::step::{Event, Rotation, Step};
-use tlsa_rotate::rotation::timing::Ttl;
+use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
+use tlsa_rotate::rotation::timing::{Span, Ttl};
 
 /// What git HEAD and the one server have at the first name.
 fn seen(head: &[u8], server: &[u8], presents: [u8; 3]) -> Observation {
@@ -122,7 +122,54 @@ fn what_can_be_replayed_is_the_latest_signature_over_a_set_with_a_key_in_use() {
     assert_eq!(latest(&none, &[2], 100), None, "it lists no key in use");
     assert_eq!(latest(&some, &[1], 100), None, "it is known");
     assert_eq!(latest(&some, &[1], 99), None, "a later one is known");
-    assert_eq!(latest(&some, &[1], 101), fact(hours(108)));
+    // A signer that signs at each answer adds one fact a day; one that signs again for long is told as it is.
+    assert_eq!(latest(&some, &[1], 101), fact(hours(107 + 24)));
+    assert_eq!(latest(&some, &[1], 124), fact(hours(107 + 24)));
+    assert_eq!(latest(&some, &[1], 125), fact(hours(125 + 7)));
+}
+
+/// Fifty runs, a minute to two hours apart, before a signer that signs at each answer, through every step in which the old
+/// key's record is served: few facts, and at the end none that was seen expires after what is known.
+#[test]
+fn a_signer_that_signs_at_each_answer_adds_a_fact_a_day_and_none_it_made_outlasts_what_is_known() {
+    for minutes in [1, 7, 60, 120] {
+        for step in [
+            Step::Prepublishing,
+            Step::Waiting,
+            Step::SwapOpen,
+            Step::Retiring,
+        ] {
+            let (mut rotation, mut facts) = (at(step), 0);
+            let mut last = hours(0);
+            for run in 0..50 {
+                let now = hours(60) + Span::minutes(run * minutes);
+                last = now + Span::days(7);
+                let mut seen = World::of(&[1, 2], [1; 3]).seen(60);
+                for rrset in seen.served.values_mut().flat_map(|by| by.values_mut()) {
+                    if let Seen::Known(rrset) = rrset {
+                        rrset.replayable_until = last;
+                    }
+                }
+                if let Some(fact) = longer_signature(&rotation, &seen) {
+                    rotation = apply(Some(&rotation), now, &fact).unwrap();
+                    facts += 1;
+                }
+                let known = rotation.signed_until.unwrap();
+                assert!(known >= last, "{step}: {known} is before {last}");
+                assert!(known < last + Span::days(1), "{step}: {known}, {last}");
+            }
+            let most = 2 + 50 * minutes / (24 * 60);
+            assert!(
+                facts <= most,
+                "{step}: {facts} in 50 runs, {minutes} min apart"
+            );
+            let ended = match step {
+                Step::Retiring => apply(Some(&rotation), hours(500), &Event::RetireServed).unwrap(),
+                _ => rotation,
+            };
+            assert!(ended.signed_until >= Some(last), "{step}");
+        }
+    }
 }
 
 #[test]
@@ -260,4 +307,75 @@ fn a_held_deployment_goes_back_and_a_resting_one_waits() {
     }
     let silent = decide(&open, hours(30), &seen, &resting(None));
     assert_eq!(silent.blockers.len(), 2, "{silent:?}");
+}
+
+/// Others keep a rotation waiting: for the policy's patience that is theirs, then a person is asked to look, and told since when.
+#[test]
+fn others_who_keep_a_rotation_waiting_for_too_long_are_for_a_person_to_look_at() {
+    let policy = Policy::default(); // six hours
+    let fact = |world: &Observation, rotation: &Rotation, hour| {
+        let decision = decide(rotation, hours(hour), world, &policy);
+        let of_others = |one: &&Event| matches!(one, Event::OthersAwaited | Event::OthersReady);
+        (
+            decision.remembered.iter().find(of_others).cloned(),
+            decision.who_acts(),
+        )
+    };
+    // Merged, and not served.
+    let (waits, begun) = (at(Step::Prepublishing), Some(Event::OthersAwaited));
+    let stale = seen(&[1, 2], &[1], [1; 3]);
+    assert_eq!(fact(&stale, &waits, 1), (begun.clone(), Some(Who::World)));
+    let since = then(waits.clone(), 1, &[Event::OthersAwaited]);
+    assert_eq!(since.others_since, Some(hours(1)));
+    assert_eq!(
+        fact(&stale, &since, 7),
+        (None, Some(Who::World)),
+        "six hours, told once"
+    );
+    let late = decide(&since, hours(8), &stale, &policy);
+    assert_eq!(late.who_acts(), Some(Who::You));
+    let told = late.blockers[0].to_string();
+    let expected = format!(
+        "others have kept this rotation waiting for 7h, since {}",
+        hours(1)
+    );
+    assert!(
+        told.starts_with(&expected) && told.contains("ns1 192.0.2.1:53"),
+        "{told}"
+    );
+    assert!(
+        late.blockers[0]
+            .way_out()
+            .contains("find out what is wrong there: wait for ns1")
+    );
+    assert_eq!(late.event, None);
+    // Until a person has merged, nobody else is waited for: what began so is over.
+    let unmerged = seen(&[1], &[1], [1; 3]);
+    assert_eq!(fact(&unmerged, &waits, 1), (None, Some(Who::You)));
+    assert_eq!(
+        fact(&unmerged, &since, 8),
+        (Some(Event::OthersReady), Some(Who::You))
+    );
+    // Beside the clock, too: a gate will not open before a server that is silent.
+    let mut dark = seen(&[1, 2], &[1, 2], [1; 3]);
+    for of_name in dark.served.values_mut().flat_map(|by| by.values_mut()) {
+        *of_name = Seen::Unknown("timed out".into());
+    }
+    let wait = at(Step::Waiting);
+    assert_eq!(fact(&dark, &wait, 2), (begun, Some(Who::Clock)));
+    let since = then(wait, 2, &[Event::OthersAwaited]);
+    assert_eq!(fact(&dark, &since, 9).1, Some(Who::You));
+    let ready = then(since.clone(), 9, &[Event::OthersReady]);
+    assert_eq!(ready.others_since, None);
+    // Another step begins anew.
+    let open = then(since, 27, &[Event::SwapOpened]);
+    assert_eq!(open.others_since, None);
+    // Hosts that wait for their turn are told about where the turn is.
+    let no_turn = Policy {
+        concurrent: Some(0),
+        ..policy
+    };
+    let paced = decide(&open, hours(28), &seen(&[1, 2], &[1, 2], [1; 3]), &no_turn);
+    assert_eq!(paced.blockers, [Blocker::Paced]);
+    assert!(!paced.remembered.contains(&Event::OthersAwaited));
 }

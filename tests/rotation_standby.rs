@@ -136,13 +136,83 @@ fn without_standby_a_rotation_begins_when_the_key_is_due() {
             begun.stderr.contains(&format!("began mail.1: {why}")),
             "{begun:#?}"
         );
-        // After an abort it is for a person to say.
+        // What was given up is not begun again at once, and not left for ever: the day of the next is told.
         world.run(hours(hour), &["abort", "mail"]);
         world.load();
         world.advance(hours(hour + 1));
-        world.advance(hours(hour + 2));
-        assert_eq!(world.step(hours(hour + 2)), "Aborted", "{policy}");
+        let given_up = world.run(hours(hour + 2), &["status", "mail"]);
+        let next = format!(
+            "the next rotation begins by itself on {}: {why}",
+            hours(hour + 24)
+        );
+        assert!(given_up.stdout.contains(&next), "{given_up:#?}");
+        world.advance(hours(hour + 23));
+        assert_eq!(world.step(hours(hour + 23)), "Aborted", "{policy}");
+        let again = world.advance(hours(hour + 24));
+        assert!(
+            again.stderr.contains(&format!("began mail.2: {why}")),
+            "{again:#?}"
+        );
+        // Where a person says so, it is left.
+        let held = world.run(hours(hour + 26), &["abort", "mail", "--hold"]);
+        assert_eq!(held.code.unwrap() & !3, 0, "{held:#?}");
+        world.load();
+        world.advance(hours(hour + 27));
+        world.advance(hours(hour + 900));
+        let held = world.run(hours(hour + 900), &["status", "mail"]);
+        assert!(
+            held.stdout
+                .contains("no rotation begins by itself: the last was given up with `--hold`"),
+            "{held:#?}"
+        );
+        assert_eq!(world.step(hours(hour + 900)), "Aborted", "{policy}");
+        world.start(hours(hour + 901)).ends(0);
     }
+}
+
+#[test]
+fn an_abort_can_hold_the_cadence_afterwards_too() {
+    let world = with_policy("standby = true\nretry_after_abort = \"2d\"");
+    world.advance(BEGIN);
+    world.run(hours(1), &["abort", "mail"]);
+    world.load();
+    world.advance(hours(2));
+    let next = format!(
+        "the next rotation begins by itself on {}: policy standby keeps the next key published",
+        hours(50)
+    );
+    let told = world.run(hours(3), &["status", "mail"]);
+    assert!(told.stdout.contains(&next), "{told:#?}");
+    let json = world.run(hours(3), &["status", "--format", "json"]).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["rotations"][0]["begins"]["at"], hours(50).to_string());
+    let held = world.run(hours(4), &["abort", "mail", "--hold"]).ends(0);
+    assert!(held.stdout.contains("given up with `--hold`"), "{held:#?}");
+    world.advance(hours(51)).ends(0);
+    assert_eq!(world.step(hours(51)), "Aborted");
+    world.run(hours(52), &["abort", "mail"]).ends(1);
+}
+
+/// The certificate in use lasts three years. A standby key whose installation was forgotten is told while there is time.
+#[test]
+fn a_standby_key_that_nobody_installs_is_told_before_the_certificate_ends() {
+    let world = with_policy("standby = true\ndeadline_notice = \"10d\"");
+    world.advance(BEGIN);
+    world.load();
+    world.advance(hours(1)).ends(0);
+    world.advance(hours(26)).ends(0);
+    let status = world.run(hours(26), &["status", "mail"]).ends(0);
+    let told = "  deadline   install by 20";
+    assert!(status.stdout.contains(told), "{status:#?}");
+    let end = 24 * 3 * 365;
+    world.advance(hours(end - 24 * 11)).ends(0);
+    world.load();
+    let near = world.run(hours(end - 24 * 9), &["status", "mail"]).ends(3);
+    assert!(
+        near.stdout.contains("(soon)") && near.stdout.contains("RFC 7671 §5.1"),
+        "{near:#?}"
+    );
+    world.advance(hours(end - 24 * 9)).ends(3);
 }
 
 /// Two hosts with a certificate each, and this line in both tables; both rotations are ready to swap at hour 30.

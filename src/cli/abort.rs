@@ -17,11 +17,20 @@ pub(crate) struct Abort {
     reason: String,
     #[command(flatten)]
     format: Format<TextOrJson>,
+    /// Begin no rotation by itself afterwards, whatever the policy says, until `start` begins one
+    #[arg(long)]
+    hold: bool,
 }
 
 pub(crate) fn run(args: &Abort, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
-    let tick = abort::abort(&workspace, &args.name, &args.reason, global.now())?;
+    let tick = abort::abort(
+        &workspace,
+        &args.name,
+        &args.reason,
+        args.hold,
+        global.now(),
+    )?;
     standing::print(
         &[tick],
         standing::Style::paragraph_or(Schema::Abort, args.format.0),

@@ -97,6 +97,7 @@ fn runbook<'a>(plan: &'a plan::Plan, id: &'a str) -> Runbook<'a> {
         policy: &plan.policy,
         assume_ttl: plan.assume_ttl,
         deadlines: &plan.deadlines,
+        act_by: &plan.act_by,
         certificates: &plan.certificates,
     }
 }

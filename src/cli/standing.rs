@@ -50,6 +50,7 @@ pub(super) fn print(ticks: &[Tick], style: Style) -> Result<Exit, Failure> {
             observation: tick.observation.as_ref(),
             events: &tick.events,
             deeds: &tick.deeds,
+            afterwards: tick.afterwards,
         };
         if let Some(error) = &tick.failed {
             eprintln!("error: {}: {error}", tick.certificate);
@@ -85,6 +86,7 @@ fn code(tick: &Tick) -> Exit {
     } else if decision.and_then(super::super::rotation::decide::Decision::who_acts)
         == Some(Who::You)
         || decision.is_some_and(|decision| !decision.deadlines.is_empty())
+        || decision.is_some_and(|decision| decision.act_by.iter().any(|one| one.is_near))
     {
         Exit::PersonNeeded
     } else {

@@ -2,6 +2,7 @@
 //! hand and how to undo it. Text, markdown, JSON and the calendar render one value.
 
 use super::{by_hand, calendar, ttl_before};
+use crate::rotation::act_by::ActBy;
 use crate::rotation::association::Association;
 use crate::rotation::expiry::Expiry;
 use crate::rotation::guide::{CHAPTERS, Chapter};
@@ -38,6 +39,8 @@ pub struct Runbook<'a> {
     pub assume_ttl: Ttl,
     /// What it must be done before.
     pub deadlines: &'a [Expiry],
+    /// The last moments for a person to merge and to install.
+    pub act_by: &'a [ActBy],
     /// The files of the incoming certificates.
     pub certificates: &'a [String],
 }
@@ -131,7 +134,7 @@ impl Runbook<'_> {
                 let _ = write!(text, "\n```sh\n{}\n```\n", checks.join("\n"));
             }
         }
-        if !self.deadlines.is_empty() {
+        if !self.deadlines.is_empty() || !self.act_by.is_empty() {
             let _ = write!(text, "\n## Deadlines\n\n{}", self.deadline_lines("- "));
         }
         let _ = write!(text, "\n{}", self.ending());
@@ -176,6 +179,7 @@ impl Runbook<'_> {
                 "planned": deadline.planned.to_string(),
                 "met": deadline.is_met(),
             })).collect::<Vec<_>>(),
+            "act_by": super::act_by_json(self.act_by),
             "stopped_by": self.timeline.stopped_by.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
     }
@@ -309,6 +313,9 @@ impl Runbook<'_> {
                 "{bullet}Deadline {ends}: {what} ends; before that {before} ({planned}, {verdict})."
             );
         }
+        for act_by in self.act_by {
+            let _ = writeln!(text, "{bullet}At the latest: {act_by}.");
+        }
         text
     }
 
@@ -366,6 +373,13 @@ impl Runbook<'_> {
                     ),
                 }),
         );
+        events.extend(self.act_by.iter().map(|act_by| calendar::Event {
+            id: format!("{}-by", act_by.act.name()),
+            from: act_by.by,
+            to: None,
+            summary: format!("{}: {} at the latest", self.rotation, act_by.act.name()),
+            description: format!("{act_by}\n{}\n", act_by.advice()),
+        }));
         events
     }
 

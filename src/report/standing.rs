@@ -1,9 +1,11 @@
 //! Where a rotation stands and why not further: one line for cron, a paragraph for people, JSON for programs.
 
+use crate::rotation::act_by::ActBy;
 use crate::rotation::alarm::Alarm;
 use crate::rotation::blocker::{Blocker, Who};
 use crate::rotation::deadline::Deadline;
 use crate::rotation::decide::Decision;
+use crate::rotation::due::Afterwards;
 use crate::rotation::observation::{Observation, Presented, Seen};
 use crate::rotation::promise::Breach;
 use crate::rotation::step::{Event, Rotation, Step};
@@ -25,6 +27,8 @@ pub struct Standing<'a> {
     pub events: &'a [Event],
     /// What was done in this run, one sentence each.
     pub deeds: &'a [String],
+    /// What comes after a rotation that is over, as far as the policy says something of it.
+    pub afterwards: Option<Afterwards>,
 }
 
 /// Whether a reader learns anything from it: where no RRset was before DANE came into use, every TTL is the first.
@@ -100,12 +104,22 @@ impl Standing<'_> {
             let _ = writeln!(text, "  deadline   {deadline}");
             let _ = writeln!(text, "             way out: {}", deadline.way_out());
         }
+        for act_by in self.act_by() {
+            let near = if act_by.is_near { " (soon)" } else { "" };
+            let _ = writeln!(text, "  deadline   {act_by}{near}");
+            if act_by.is_near {
+                let _ = writeln!(text, "             way out: {}", act_by.advice());
+            }
+        }
         for lapse in self.lapses() {
             let _ = writeln!(text, "  {:<10} {lapse}", "lapse");
         }
         for blocker in self.blockers() {
             let _ = writeln!(text, "  {:<10} {blocker}", blocker.who().to_string());
             let _ = writeln!(text, "             way out: {}", blocker.way_out());
+        }
+        if let Some(afterwards) = &self.afterwards {
+            let _ = writeln!(text, "  afterwards {afterwards}");
         }
         let _ = writeln!(text, "  next       {}", self.next());
         text
@@ -165,6 +179,14 @@ impl Standing<'_> {
                 "plan": alarm.plan,
             })).collect::<Vec<_>>(),
             "deadlines": self.deadlines().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "act_by": super::act_by_json(self.act_by()),
+            "begins": self.afterwards.and_then(|afterwards| match afterwards {
+                Afterwards::Begins(begins) => Some(json!({
+                    "at": begins.at.to_string(),
+                    "why": begins.why.to_string(),
+                })),
+                Afterwards::Held => None,
+            }),
             "lapses": self.lapses().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "at_risk": self.alarms().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "look_again_at": self.decision.and_then(|d| d.look_again_at).map(|at| at.to_string()),
@@ -209,6 +231,10 @@ impl Standing<'_> {
 
     fn deadlines(&self) -> &[Deadline] {
         self.decision.map_or(&[], |decision| &decision.deadlines)
+    }
+
+    fn act_by(&self) -> &[ActBy] {
+        self.decision.map_or(&[], |decision| &decision.act_by)
     }
 
     fn lapses(&self) -> &[Breach] {

@@ -6,7 +6,7 @@ use super::due::Due;
 use super::exposure::Presenter;
 use super::observation::{Authority, Endpoint, KeyAlgorithm, Source, TlsaName};
 use super::promise::Breach;
-use super::timing::Instant;
+use super::timing::{Instant, Span};
 use super::wait::TimeGate;
 use super::witness::Objection;
 use std::fmt;
@@ -194,6 +194,15 @@ pub enum Blocker {
     CachesMayLackOld(TimeGate),
     /// An emergency put security first, and caches may still hold the old RRset.
     OutageRuns(TimeGate),
+    /// Others have kept the rotation waiting for longer than policy `patience`.
+    OthersTakeLong {
+        /// Since when.
+        since: Instant,
+        /// For how long.
+        lasted: Span,
+        /// The first of what they keep it waiting with.
+        first: Box<Blocker>,
+    },
 }
 
 impl Blocker {
@@ -226,6 +235,7 @@ impl Blocker {
             | Self::ExpiresTooSoon { .. }
             | Self::Held { .. }
             | Self::WouldRefuse(_)
+            | Self::OthersTakeLong { .. }
             | Self::Unsafe(_) => Who::You,
         }
     }
@@ -318,6 +328,9 @@ impl Blocker {
                 "abort this rotation and start one with a certificate that lasts longer".into()
             }
             Self::Objected(objection) => objection.way_out(),
+            Self::OthersTakeLong { first, .. } => {
+                format!("find out what is wrong there: {}", first.way_out())
+            }
             Self::Unsafe(_) => {
                 "bring zone and hosts back into agreement first; `tlsa-rotate status` names what differs".into()
             }

@@ -159,6 +159,14 @@ impl fmt::Display for Blocker {
                 "the incoming certificate ends on {not_after}; the rotation would end on {needed_until} at the earliest"
             ),
             Self::Objected(objection) => write!(f, "{objection}"),
+            Self::OthersTakeLong {
+                since,
+                lasted,
+                first,
+            } => write!(
+                f,
+                "others have kept this rotation waiting for {lasted}, since {since}, longer than policy patience: {first}"
+            ),
             Self::Unsafe(breach) => write!(f, "the next step would refuse mail: {breach}"),
             Self::Held { reason } => write!(f, "the deployment is held after a rollback: {reason}"),
             Self::Resting { due: None } => {

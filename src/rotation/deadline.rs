@@ -59,7 +59,7 @@ pub fn deadlines(
 }
 
 /// The earliest end among the certificates with a key in use that hosts were seen presenting.
-fn live_end(rotation: &Rotation, observation: &Observation) -> Option<Instant> {
+pub fn live_end(rotation: &Rotation, observation: &Observation) -> Option<Instant> {
     let offers = observation
         .presented
         .values()

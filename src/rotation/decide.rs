@@ -3,6 +3,7 @@
 //! Gates are asked in a fixed order: wanted, policy, safety, time, human. Asking earlier than needed is harmless,
 //! asking later only delays. The timing is that of RFC 7671 §8.1 and RFC 7583 §3.2.1.
 
+use super::act_by::ActBy;
 use super::admissible;
 use super::alarm::{self, Alarm, Risk};
 use super::blocker::{Blocker, Who};
@@ -13,6 +14,7 @@ use super::exposure::Exposure;
 use super::gate::{self, Wanted};
 use super::joining;
 use super::observation::{Endpoint, Observation, Seen};
+use super::patience;
 use super::policy::Policy;
 use super::promise::{self, Breach};
 use super::reach;
@@ -41,6 +43,8 @@ pub struct Decision {
     pub lapses: Vec<Breach>,
     /// Ends of certificates that come before the rotation can get there.
     pub deadlines: Vec<Deadline>,
+    /// The last moments for a person to merge and to install; whoever runs the decision fills them in ([`super::act_by`]).
+    pub act_by: Vec<ActBy>,
     /// Facts that change nothing and are worth remembering; the caller records them when no event is left.
     pub remembered: Vec<Event>,
     /// When time alone will change the answer.
@@ -97,6 +101,9 @@ pub fn decide(
                     blockers.push(objection);
                 }
             }
+            let others = patience::fact(rotation, &blockers);
+            decision.remembered.extend(others);
+            blockers.extend(patience::at_its_end(rotation, now, policy, &blockers));
             blockers.sort_by_key(Blocker::who);
             let soak = rotation.soak.filter(|_| rotation.step == Step::Deployed);
             let look = soak.map(|soak| soak.next_look(question.policy));

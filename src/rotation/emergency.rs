@@ -62,6 +62,7 @@ impl Priority {
             // A broken deployment on every host at once would end all delivery; who puts security first takes that risk.
             concurrent: policy.concurrent.filter(|_| self == Self::Delivery),
             rest: super::due::Rest::No,
+            ..*policy
         }
     }
 }

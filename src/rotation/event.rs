@@ -139,7 +139,7 @@ pub enum Event {
     ReplacementVerified,
     /// A signature over an RRset with a key in use was seen that expires later than any before.
     SignatureSeen {
-        /// When it expires.
+        /// When it expires, or less than a day after that: signers that sign anew at each answer are told once a day.
         until: Instant,
     },
     /// Every server that a resolver may be referred to now for a zone. One that was there before and is not among these
@@ -248,6 +248,13 @@ pub enum Event {
         /// Which and where.
         risks: BTreeSet<Risk>,
     },
+    /// Nobody here had anything to do, and others kept the rotation from going on: a server or a host that may come right
+    /// by itself. Counts until [`Self::OthersReady`], or until the step changes.
+    OthersAwaited,
+    /// Others do not keep the rotation from going on any more.
+    OthersReady,
+    /// A person asked that no rotation begins by itself after this one.
+    CadenceHeld,
 }
 
 impl Event {
@@ -298,6 +305,9 @@ impl Event {
             Self::ForwardRequested { .. } => "ForwardRequested",
             Self::DaneLeft { .. } => "DaneLeft",
             Self::RisksSeen { .. } => "RisksSeen",
+            Self::OthersAwaited => "OthersAwaited",
+            Self::OthersReady => "OthersReady",
+            Self::CadenceHeld => "CadenceHeld",
         }
     }
 }

@@ -144,6 +144,9 @@ fn facts_are_written_as_they_always_were() {
             Event::DaneLeft { reason: "given up".into() },
             r#"{"dane-left":{"reason":"given up"}}"#.to_owned(),
         ),
+        (Event::OthersAwaited, r#""others-awaited""#.to_owned()),
+        (Event::OthersReady, r#""others-ready""#.to_owned()),
+        (Event::CadenceHeld, r#""cadence-held""#.to_owned()),
         (
             Event::HostRegressed { endpoint },
             r#"{"host-regressed":{"endpoint":{"host":"mx.example.com","port":25}}}"#.to_owned(),

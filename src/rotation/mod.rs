@@ -7,6 +7,7 @@
 //!
 //! This room knows no clock, no file, no socket and no other room of the house.
 
+pub mod act_by;
 pub mod admissible;
 pub mod alarm;
 pub mod association;
@@ -27,6 +28,7 @@ pub mod guide;
 mod joining;
 mod members;
 pub mod observation;
+pub mod patience;
 pub mod policy;
 pub mod promise;
 pub mod reach;

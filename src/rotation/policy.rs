@@ -17,10 +17,16 @@ pub struct Policy {
     pub concurrent: Option<u32>,
     /// Whether the rotation rests once its swap is open.
     pub rest: Rest,
+    /// How long others (a server, a host) may keep a rotation waiting before a person is asked to look.
+    pub patience: Span,
+    /// How long before the last moment to merge or install a person is asked.
+    pub deadline_notice: Span,
+    /// How long a retired private key is kept once no signature over its records can be replayed any more.
+    pub keep_retired_keys: Span,
 }
 
 impl Default for Policy {
-    /// A day of waiting, a day of soak, an hour of margin; one host after the other.
+    /// A day of waiting, a day of soak, an hour of margin; one host after the other; six hours for others, three days of notice.
     fn default() -> Self {
         Self {
             min_wait: Span::hours(24),
@@ -28,6 +34,9 @@ impl Default for Policy {
             safety_margin: Span::hours(1),
             concurrent: Some(1),
             rest: Rest::No,
+            patience: Span::hours(6),
+            deadline_notice: Span::days(3),
+            keep_retired_keys: Span::days(7),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::gate::{self, Wanted};
 use super::joining;
 use super::observation::{Observation, Seen, TlsaName};
 use super::step::{Event, Rotation, Step};
-use super::timing::Instant;
+use super::timing::{Instant, Span};
 use std::collections::BTreeSet;
 
 /// The fact that takes an earlier one back in this step, if one was seen.
@@ -137,7 +137,14 @@ fn host_back_on_old_key(rotation: &Rotation, observation: &Observation) -> Optio
         })
 }
 
-/// The latest expiration of a signature over an RRset that holds a key in use, if it is later than any seen before.
+/// How far a bound may lie beyond what was seen: a signer that signs anew at each answer then adds a fact a day, not one at
+/// each look.
+const SLACK: Span = Span::days(1);
+
+/// The latest expiration of a signature over an RRset that holds a key in use, if it is later than what is known.
+///
+/// What is known is never before an expiration that was seen, and less than a day after the latest of them: where a later
+/// one is seen that is less than a day ahead, a bound is told that holds for a day of such signatures.
 pub fn longer_signature(rotation: &Rotation, observation: &Observation) -> Option<Event> {
     let names = rotation.names();
     let servers = names.iter().filter_map(|name| observation.served.get(name));
@@ -150,5 +157,10 @@ pub fn longer_signature(rotation: &Rotation, observation: &Observation) -> Optio
             _ => None,
         });
     let until: Instant = expirations.max()?;
-    (Some(until) > rotation.signed_until).then_some(Event::SignatureSeen { until })
+    let Some(known) = rotation.signed_until else {
+        return Some(Event::SignatureSeen { until });
+    };
+    (until > known).then(|| Event::SignatureSeen {
+        until: until.max(known + SLACK),
+    })
 }

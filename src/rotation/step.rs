@@ -103,11 +103,15 @@ pub struct Rotation {
     pub released: bool,
     /// What goes first, if it is an emergency.
     pub emergency: Option<Priority>,
-    /// The latest expiration seen of any signature over an RRset that holds a key in use (RFC 7671 §13: until then
-    /// it can be replayed).
+    /// The latest expiration seen of any signature over an RRset that holds a key in use, or less than a day after it (RFC
+    /// 7671 §13: until then it can be replayed).
     pub signed_until: Option<Instant>,
     /// The risks to delivery that were seen in the last run, each since when.
     pub risks: BTreeMap<Risk, Instant>,
+    /// Since when others keep it from going on, in this step and without a break.
+    pub others_since: Option<Instant>,
+    /// No rotation begins by itself after this one: a person asked for that.
+    pub cadence_held: bool,
     /// By zone: every server that some resolver may still ask.
     pub servers: BTreeMap<ZoneName, Reach<Authority>>,
     /// By host: every address that some sender may still connect to.
@@ -192,6 +196,7 @@ impl Rotation {
         if next != was {
             self.step = next;
             self.since = at;
+            self.others_since = None;
         }
         self.note(at, event);
         if next != was {
@@ -338,6 +343,9 @@ impl Rotation {
                 let since = |risk: &Risk| self.risks.get(risk).copied().unwrap_or(at);
                 self.risks = risks.iter().map(|r| (r.clone(), since(r))).collect();
             }
+            Event::OthersAwaited => self.others_since = self.others_since.or(Some(at)),
+            Event::OthersReady => self.others_since = None,
+            Event::CadenceHeld => self.cadence_held = true,
             _ => {}
         }
     }
@@ -410,6 +418,8 @@ fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str> {
         emergency: None,
         signed_until: None,
         risks: BTreeMap::new(),
+        others_since: None,
+        cadence_held: false,
         servers: BTreeMap::new(),
         addresses: BTreeMap::new(),
         joining: BTreeMap::new(),

@@ -95,7 +95,10 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
             | Event::ServersSeen { .. }
             | Event::ServersHadLeft { .. }
             | Event::AddressesSeen { .. }
-            | Event::AddressesHadLeft { .. },
+            | Event::AddressesHadLeft { .. }
+            | Event::OthersAwaited
+            | Event::OthersReady
+            | Event::CadenceHeld,
         ) => step,
         _ => return None,
     })

@@ -9,30 +9,38 @@ use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::journal::RotationId;
 
-/// Records the wish and advances once.
+/// Records the wish and advances once. With `hold`, no rotation begins by itself afterwards; that can be asked for of one
+/// that was given up before, too.
 pub fn abort(
     workspace: &Workspace,
     name: &str,
     reason: &str,
+    hold: bool,
     now: Instant,
 ) -> Result<Tick, WorkflowError> {
     // Held to the end: the wish and the first step back belong to one run.
     let lock = workspace.lock()?;
     shared::synchronise(workspace, &lock)?;
     let mut case = Case::open(workspace, name, now)?;
+    if hold
+        && case.under_way().is_none()
+        && matches!(&case.rotation, Some((_, state)) if state.step == Step::Aborted)
+    {
+        case.record(&lock, now, Event::CadenceHeld)?;
+        return Ok(advance::tick(workspace, &lock, name, now));
+    }
     let Some((id, state)) = case.under_way() else {
         return Err(WorkflowError::NothingUnderWay {
             name: name.to_owned(),
         });
     };
     may_abort(id, state)?;
-    case.record(
-        &lock,
-        now,
-        Event::AbortRequested {
-            reason: reason.to_owned(),
-        },
-    )?;
+    let reason = reason.to_owned();
+    case.note(now, Event::AbortRequested { reason })?;
+    if hold {
+        case.note(now, Event::CadenceHeld)?;
+    }
+    case.keep(&lock)?;
     Ok(advance::tick(workspace, &lock, name, now))
 }
 

@@ -4,12 +4,13 @@
 
 use super::WorkflowError;
 use super::case::Case;
+use super::deadlines::act_by;
 use super::known::Known;
 use super::look::{self, Sight};
 use super::look_ahead::{Seen, look_ahead};
 use super::{act, admit, afterwards, pace, propose, shared, start, witness};
 use crate::rotation::decide::{Decision, decide};
-use crate::rotation::due::Release;
+use crate::rotation::due::{Afterwards, Occasion};
 use crate::rotation::observation::{Endpoint, Observation};
 use crate::rotation::policy::Policy;
 use crate::rotation::settle::settle;
@@ -51,6 +52,8 @@ pub struct Tick {
     pub asked: BTreeSet<Endpoint>,
     /// The policy that held in this run.
     pub policy: Policy,
+    /// What comes after a rotation that is over.
+    pub afterwards: Option<Afterwards>,
     /// What the user should know beside it.
     pub notes: Vec<String>,
     /// Why the run could not finish with this certificate.
@@ -240,26 +243,17 @@ fn act_on(
         known.forget_zones();
     }
     tick.notes.extend(deployment(workspace, tick));
+    tick.afterwards = pace::afterwards(&case).unwrap_or_default();
     not_begun.map_or(Ok(()), Err)
 }
 
 /// Why `advance` would begin a rotation now by itself, if it would: the next key is to be published always, or the key in
-/// use is due. After an abort that is for a person to say.
-fn due(case: &Case<'_>, now: Instant) -> Result<Option<&'static str>, WorkflowError> {
-    let cadence = case.certificate.cadence;
-    let asks = cadence.standby || cadence.max_age.is_some() || cadence.renew_before.is_some();
-    let aborted = matches!(&case.rotation, Some((_, state)) if state.step == Step::Aborted);
-    if !asks || aborted || case.under_way().is_some() {
-        return Ok(None);
-    }
-    if cadence.standby {
-        return Ok(Some("policy standby keeps the next key published"));
-    }
-    let due = cadence.due(pace::live(case)?).filter(|due| due.at <= now);
-    Ok(due.map(|due| match due.why {
-        Release::Age => "the key in use has reached policy max_age",
-        _ => "the certificate in use is within policy renew_before of its end",
-    }))
+/// use is due.
+fn due(case: &Case<'_>, now: Instant) -> Result<Option<Occasion>, WorkflowError> {
+    Ok(match pace::afterwards(case)? {
+        Some(Afterwards::Begins(next)) if next.at <= now => Some(next.why),
+        _ => None,
+    })
 }
 
 fn begin_if_due(
@@ -337,6 +331,7 @@ fn establish<'w>(
     }
     if let Some((_, state)) = &case.rotation {
         afterwards::notice(state, &observation, &mut decision);
+        act_by(state, now, (&observation, &tick.policy), &mut decision);
     }
     // They are of one look, and are kept together.
     case.keep(lock)?;
@@ -390,6 +385,8 @@ fn look_at(
     }
     remember(&mut tick.notes, waits);
     afterwards::notice(&state, &observation, &mut decision);
+    act_by(&state, now, (&observation, &tick.policy), &mut decision);
+    tick.afterwards = pace::afterwards(&case).unwrap_or_default();
     tick.rotation = Some((id, state));
     tick.decision = Some(decision);
     tick.observation = Some(observation);

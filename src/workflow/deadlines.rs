@@ -5,7 +5,11 @@ use super::head;
 use super::surroundings::Presentable;
 use crate::dane::certificate::Certificate;
 use crate::dnssec::rrsig::Rrsig;
+use crate::rotation::act_by::{self, Ahead};
+use crate::rotation::deadline;
+use crate::rotation::decide::Decision;
 use crate::rotation::expiry::Expiry;
+use crate::rotation::observation::{Observation, Seen};
 use crate::rotation::policy::Policy;
 use crate::rotation::step::{Rotation, Step};
 use crate::rotation::timeline::Timeline;
@@ -53,6 +57,25 @@ pub(super) fn deadlines(
         });
     }
     Ok(deadlines)
+}
+
+/// Fills in the last moments for a person to act, as a run sees them.
+pub(super) fn act_by(
+    state: &Rotation,
+    now: Instant,
+    (observation, policy): (&Observation, &Policy),
+    decision: &mut Decision,
+) {
+    let requirement = state.requirement_in(Step::Prepublishing);
+    let is_met =
+        |seen: &Seen<_>| matches!(seen, Seen::Known(rrset) if requirement.is_met_by(rrset));
+    let merged = |name| observation.merged.get(name).is_some_and(is_met);
+    let ahead = Ahead {
+        certificate: deadline::live_end(state, observation),
+        is_merged: state.names().iter().all(merged),
+        incoming: &state.incoming,
+    };
+    decision.act_by = act_by::act_by(state, now, policy, ahead);
 }
 
 /// A cached set dies with its signature (RFC 4035 §5.3.3), so that over the full set must outlast the wait. Where this program

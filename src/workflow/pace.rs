@@ -8,7 +8,7 @@ use super::admit;
 use super::case::Case;
 use super::known::Known;
 use crate::dane::certificate::Certificate;
-use crate::rotation::due::{Live, Rest};
+use crate::rotation::due::{Afterwards, Live, Rest};
 use crate::rotation::policy::Policy;
 use crate::rotation::step::{Rotation, Step};
 use crate::workspace::config::CertificateConfig;
@@ -28,6 +28,27 @@ pub(super) fn live(case: &Case<'_>) -> Result<Live, WorkflowError> {
         since: case.presented_since(&keys).or(begun),
         not_after: certificates.iter().map(|leaf| leaf.not_after()).min(),
     })
+}
+
+/// What comes after the last rotation, if it is over or there was none, and a cadence is configured. The files in use are
+/// read only where the answer hangs on them.
+pub(super) fn afterwards(case: &Case<'_>) -> Result<Option<Afterwards>, WorkflowError> {
+    let cadence = case.certificate.cadence;
+    if !cadence.is_asked_for() || case.under_way().is_some() {
+        return Ok(None);
+    }
+    let last = case.rotation.as_ref().map(|(_, state)| state);
+    if last.is_some_and(|last| last.cadence_held) {
+        return Ok(Some(Afterwards::Held));
+    }
+    let aborted = last.filter(|last| last.step == Step::Aborted);
+    let live = if cadence.standby {
+        Live::default()
+    } else {
+        live(case)?
+    };
+    let begins = cadence.begins(live, aborted.map(|last| last.since));
+    Ok(begins.map(Afterwards::Begins))
 }
 
 /// The policy that holds for a case in a state, and what keeps it from its turn.

@@ -4,12 +4,15 @@ use super::WorkflowError;
 use super::admit;
 use super::case::Case;
 use super::deadlines::deadlines;
+use super::draft::{changes, names_in};
 use super::head;
 use super::known::Known;
 use super::look;
 use super::pace;
 use super::propose;
 use super::start;
+use crate::dane::certificate::Certificate;
+use crate::rotation::act_by::{self, ActBy, Ahead};
 use crate::rotation::association::Association;
 use crate::rotation::expiry::Expiry;
 use crate::rotation::observation::Authority;
@@ -42,6 +45,8 @@ pub struct Plan {
     pub deployment: String,
     /// What it must be done before.
     pub deadlines: Vec<Expiry>,
+    /// The last moments for a person to merge and to install.
+    pub act_by: Vec<ActBy>,
     /// The policy that holds for it.
     pub policy: Policy,
     /// What is taken for a TTL from before where nothing tells.
@@ -113,6 +118,13 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
         read => read?,
     };
     let deadlines = deadlines(workspace, &state, &policy, &timeline, &live, now)?;
+    let leaves = live.iter().filter_map(|chain| chain.first());
+    let ahead_of_ends = Ahead {
+        certificate: leaves.map(Certificate::not_after).min(),
+        is_merged: is_merged(workspace, &state, now),
+        incoming: &incoming,
+    };
+    let act_by = act_by::act_by(&ahead, now, &policy, ahead_of_ends);
     let certificates = admit::certificates(workspace, &id);
     Ok(Plan {
         id,
@@ -123,11 +135,24 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
         authorities,
         deployment,
         deadlines,
+        act_by,
         policy,
         assume_ttl: certificate.assume_ttl,
         certificates,
         notes,
     })
+}
+
+/// Whether every zone holds what publishes the next key.
+fn is_merged(workspace: &Workspace, state: &Rotation, now: Instant) -> bool {
+    let requirement = state.requirement_in(Step::Prepublishing);
+    let zones = head::zones_of(workspace, state.names());
+    !state.incoming.is_empty()
+        && zones.into_iter().all(|zone| {
+            let names = names_in(workspace, zone, state);
+            let head = head::head(workspace, zone, now);
+            head.is_ok_and(|head| changes(&head.content, &names, &requirement).is_empty())
+        })
 }
 
 /// The state with a chain that stands for the keys of a rotation that has none yet, and what that chain satisfies: a record

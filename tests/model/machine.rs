@@ -217,6 +217,7 @@ impl Machine {
         rotation.released &= self.setting.standby && rotation.step <= Step::Verified;
         rotation.signed_until = None;
         rotation.risks.clear();
+        rotation.others_since = None;
         rotation
     }
 
@@ -323,6 +324,7 @@ impl Machine {
             safety_margin: Span::ZERO,
             concurrent: (mutant != Mutant::PacingIgnored).then_some(1),
             rest: if rests { Rest::Until(None) } else { Rest::No },
+            ..Policy::default()
         }
     }
 

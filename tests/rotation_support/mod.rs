@@ -577,6 +577,14 @@ fn is_remembered_only(fact: &Event) -> bool {
             | Event::RisksSeen { .. }
             | Event::ServersHadLeft { .. }
             | Event::AddressesHadLeft { .. }
+            | Event::OthersAwaited
+            | Event::OthersReady
+            | Event::ServersSeen { .. }
+            | Event::AddressesSeen { .. }
+            | Event::SoakSeen
+            | Event::SignatureBegan { .. }
+            | Event::SignerRenewed { .. }
+            | Event::SeveralKeysSeen { .. }
     )
 }
 

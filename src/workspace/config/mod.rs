@@ -64,6 +64,10 @@ const POLICY: &[&str] = &[
     "max_age",
     "renew_before",
     "assume_ttl",
+    "retry_after_abort",
+    "patience",
+    "deadline_notice",
+    "keep_retired_keys",
 ];
 
 /// A whole configuration, checked.

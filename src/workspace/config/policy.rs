@@ -75,6 +75,8 @@ pub(super) fn read_policy<'t>(
         standby,
         max_age: duration_of(&mut section, "max_age", findings).or(cadence.max_age),
         renew_before: duration_of(&mut section, "renew_before", findings).or(cadence.renew_before),
+        retry_after_abort: duration_of(&mut section, "retry_after_abort", findings)
+            .unwrap_or(cadence.retry_after_abort),
     };
     let said = ttl_of(&mut section, "assume_ttl", findings);
     let assume_ttl = said.unwrap_or(assume_ttl);
@@ -86,6 +88,9 @@ pub(super) fn read_policy<'t>(
         safety_margin: duration("safety_margin", otherwise.safety_margin),
         concurrent,
         rest: otherwise.rest,
+        patience: duration("patience", otherwise.patience),
+        deadline_notice: duration("deadline_notice", otherwise.deadline_notice),
+        keep_retired_keys: duration("keep_retired_keys", otherwise.keep_retired_keys),
     };
     if said.is_some_and(|ttl| ttl < ASSUMED_TTL) {
         let message = format!(
