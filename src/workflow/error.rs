@@ -93,7 +93,7 @@ pub enum WorkflowError {
     },
     /// `servers` of a zone has fewer addresses than the zone has name servers.
     #[error(
-        "zone {zone}: `servers` has no address of {}; resolvers ask every name server of the zone, so a rotation must see them all",
+        "zone {zone}: `servers` does not have an address for each of {}; resolvers ask every name server of the zone, so a rotation must see them all",
         list(.servers)
     )]
     ServersHidden {

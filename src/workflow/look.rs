@@ -145,12 +145,12 @@ impl<'w> View<'w> {
         let endpoints = self.rotation.endpoints.iter();
         let target = |endpoint: &Endpoint| {
             let (host, port) = (&endpoint.host, endpoint.port);
-            let mut addresses: Vec<SocketAddr> = match self.certificate.addresses.get(host) {
-                Some(configured) => configured.iter().map(|a| a.socket(port)).collect(),
-                None => {
-                    let known = self.addresses_known(host, asked).into_keys();
-                    known.map(|ip| SocketAddr::new(ip, port)).collect()
-                }
+            let configured = self.certificate.addresses.get(host);
+            let mut addresses: Vec<SocketAddr> = if let Some(configured) = configured {
+                configured.iter().map(|a| a.socket(port)).collect()
+            } else {
+                let known = self.addresses_known(host, asked).into_keys();
+                known.map(|ip| SocketAddr::new(ip, port)).collect()
             };
             let earlier = self.rotation.addresses.get(host).into_iter().flatten();
             for (text, _) in earlier.filter(|(_, known)| known.is_there(self.now)) {
