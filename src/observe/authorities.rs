@@ -5,12 +5,14 @@
 
 use super::addresses::AuthorityAddress;
 use super::ailment::{Ailment, Finding, Trouble, stale};
-use super::dns::{self, Reply, Silence, Transport};
-use super::extended_error::Flaw;
+use super::dns::Reply;
+use super::line::Line;
+use super::listing::{self, Addresses, Listed};
 use super::proof;
 pub use super::proof::Trust;
+use super::served_answer::Answer;
 pub use super::served_answer::ServedAlias;
-use super::served_answer::{Answer, Told};
+use super::side_by_side::side_by_side;
 use crate::rotation::observation::{Authority, Seen, ServedRrset, TlsaName};
 use crate::rotation::timing::Instant;
 use crate::zone::name::Name;
@@ -91,13 +93,23 @@ pub struct Served {
     pub findings: BTreeSet<Finding>,
 }
 
-/// What every question needs to know.
-struct Run {
-    apex: Name,
-    names: Vec<Name>,
-    trust: Trust,
-    now: Instant,
-    limits: Limits,
+/// What every server is asked, and what its answers are measured by.
+#[derive(Clone, Debug)]
+pub struct Questions {
+    /// The zone.
+    pub apex: Name,
+    /// The names in it whose TLSA RRsets are asked for.
+    pub names: Vec<Name>,
+    /// The hosts in it whose addresses are asked for.
+    pub hosts: Vec<Name>,
+    /// Whether it is asked who serves the zone.
+    pub who_serves: bool,
+    /// What the zone's keys are measured by.
+    pub trust: Trust,
+    /// The present, which signatures are held against.
+    pub now: Instant,
+    /// How long and how much at once.
+    pub limits: Limits,
 }
 
 /// Asks every address for the TLSA RRset of each of `names`, all in the zone `apex`, and verifies what it says at `now`.
@@ -109,19 +121,21 @@ pub async fn see(
     now: Instant,
     limits: Limits,
 ) -> Served {
-    let run = Arc::new(Run {
+    let questions = Arc::new(Questions {
         apex: apex.clone(),
         names: names.to_vec(),
+        hosts: Vec::new(),
+        who_serves: false,
         trust: trust.clone(),
         now,
         limits,
     });
     let mut asked = JoinSet::new();
     for server in servers {
-        let (run, server) = (Arc::clone(&run), server.clone());
+        let (questions, server) = (Arc::clone(&questions), server.clone());
         asked.spawn(async move {
-            let _turn = run.limits.turns.take().await;
-            (server.authority(), see_server(&run, server.address).await)
+            let seen = see_server(&questions, server.address).await;
+            (server.authority(), seen)
         });
     }
     let mut seen = BTreeMap::new();
@@ -131,30 +145,35 @@ pub async fn see(
         }
     }
     // Only a question whose task was killed is lost: it must not look like an answer.
-    let trouble = Trouble::new(Ailment::Silent, LOST);
-    let lost = everything_unknown(&run, Seen::Unknown(LOST.to_owned()), vec![], &trouble);
+    let lost = ServerSeen::silent(&questions, LOST);
     let mut served = Served::default();
     for server in servers {
         let authority = server.authority();
-        let ServerSeen {
-            serial,
-            tlsa,
-            troubles,
-        } = seen.get(&authority).unwrap_or(&lost);
-        let finding = |trouble: &Trouble| trouble.at(&authority);
-        served.findings.extend(troubles.iter().map(finding));
-        served.serials.insert(authority.clone(), serial.clone());
-        for name in names {
-            let answer = tlsa.get(name).cloned();
-            let answer = answer.unwrap_or_else(|| Seen::Unknown(LOST.to_owned()));
-            served.note(TlsaName::new(name.to_string()), authority.clone(), answer);
-        }
+        served.take_in(&authority, seen.get(&authority).unwrap_or(&lost), names);
     }
     served.findings.extend(stale(&served.serials));
     served
 }
 
 impl Served {
+    /// Adds the RRsets and aliases that were seen in another zone.
+    pub fn add(&mut self, other: Self) {
+        self.tlsa.extend(other.tlsa);
+        self.aliases.extend(other.aliases);
+    }
+
+    /// Adds what one server was seen to serve.
+    pub(super) fn take_in(&mut self, authority: &Authority, seen: &ServerSeen, names: &[Name]) {
+        let finding = |trouble: &Trouble| trouble.at(authority);
+        self.findings.extend(seen.troubles.iter().map(finding));
+        self.serials.insert(authority.clone(), seen.serial.clone());
+        for name in names {
+            let answer = seen.tlsa.get(name).cloned();
+            let answer = answer.unwrap_or_else(|| Seen::Unknown(LOST.to_owned()));
+            self.note(TlsaName::new(name.to_string()), authority.clone(), answer);
+        }
+    }
+
     fn note(&mut self, name: TlsaName, authority: Authority, answer: Seen<Answer>) {
         let rrset = match answer {
             Seen::Known(Answer::Rrset(rrset)) => Seen::Known(rrset),
@@ -173,69 +192,127 @@ impl Served {
 const LOST: &str = "the question was abandoned";
 
 /// What one server was seen to serve.
-struct ServerSeen {
+pub(super) struct ServerSeen {
     serial: Seen<u32>,
     tlsa: BTreeMap<Name, Seen<Answer>>,
+    /// The addresses of each host.
+    pub(super) addresses: BTreeMap<Name, Seen<Addresses>>,
+    /// Who serves the zone, as it says.
+    pub(super) listed: Listed,
     troubles: Vec<Trouble>,
 }
 
+impl ServerSeen {
+    /// Of one that said nothing, and why.
+    pub(super) fn silent(questions: &Questions, why: &str) -> Self {
+        let serial = Seen::Unknown(why.to_owned());
+        everything_unknown(
+            questions,
+            serial,
+            vec![],
+            &Trouble::new(Ailment::Silent, why),
+        )
+    }
+}
+
 fn everything_unknown(
-    run: &Run,
+    questions: &Questions,
     serial: Seen<u32>,
     mut troubles: Vec<Trouble>,
     why: &Trouble,
 ) -> ServerSeen {
-    let unknown = |name: &Name| (name.clone(), Seen::Unknown(why.reason.clone()));
     troubles.push(why.clone());
+    let reason = || why.reason.clone();
+    let names = questions.names.iter().cloned();
+    let hosts = questions.hosts.iter().cloned();
     ServerSeen {
         serial,
-        tlsa: run.names.iter().map(unknown).collect(),
+        tlsa: names.map(|name| (name, Seen::Unknown(reason()))).collect(),
+        addresses: hosts.map(|host| (host, Seen::Unknown(reason()))).collect(),
+        listed: Listed {
+            missing: Some(reason()),
+            ..Listed::default()
+        },
         troubles,
     }
 }
 
-async fn see_server(run: &Arc<Run>, address: SocketAddr) -> ServerSeen {
-    let deadline = Tick::now().checked_add(run.limits.server);
+/// Asks one server everything, when it is its turn.
+pub(super) async fn see_server(questions: &Arc<Questions>, address: SocketAddr) -> ServerSeen {
+    let _turn = questions.limits.turns.take().await;
     let line = Line {
         address,
-        deadline,
-        limits: run.limits.clone(),
+        deadline: Tick::now().checked_add(questions.limits.server),
+        limits: questions.limits.clone(),
     };
-    let (soa, dnskey) = tokio::join!(
-        line.both(&run.apex, Rtype::SOA),
-        line.both(&run.apex, Rtype::DNSKEY)
-    );
+    let apex = &questions.apex;
+    let (soa, dnskey) = tokio::join!(line.both(apex, Rtype::SOA), line.both(apex, Rtype::DNSKEY));
     let mut troubles = Vec::new();
     let serial = soa.agree(
-        |reply| proof::serial(reply, &run.apex),
+        |reply| proof::serial(reply, apex),
         |a, b| (a == b).then_some(*a),
     );
     let serial = seen(serial, &mut troubles);
     // The set of keys, or why there is none: what follows from it is the same for each name.
     let keys = dnskey.agree(
-        |reply| proof::keys(reply, &run.apex, &run.trust, run.now),
+        |reply| proof::keys(reply, apex, &questions.trust, questions.now),
         proof::Keys::one_of_both,
     );
     let keys = match keys {
         Ok(keys) => Arc::new(keys),
-        Err(why) => return everything_unknown(run, serial, troubles, &why),
+        Err(why) => return everything_unknown(questions, serial, troubles, &why),
     };
-    let turns = Turns::new(run.limits.questions);
+    let judge = proof::Judge {
+        apex,
+        keys: &keys,
+        at: questions.now,
+    };
+    let listed = async {
+        if questions.who_serves {
+            listing::listed(&line, judge).await
+        } else {
+            Listed::default()
+        }
+    };
+    let (on_line, of_keys) = (&line, judge);
+    let of_host = |host: &Name| {
+        let host = host.clone();
+        async move {
+            let found = listing::of_host(on_line, &host, of_keys).await;
+            (host, found.map_or_else(Seen::Unknown, Seen::Known))
+        }
+    };
+    let hosts = side_by_side(&questions.hosts, questions.limits.questions, of_host);
+    let (tlsa, listed, hosts) = tokio::join!(tlsa(questions, &keys, &line), listed, hosts);
+    let (tlsa, more) = tlsa;
+    troubles.extend(more);
+    ServerSeen {
+        serial,
+        tlsa,
+        addresses: hosts.into_iter().collect(),
+        listed,
+        troubles,
+    }
+}
+
+/// What stands at each TLSA name.
+async fn tlsa(
+    questions: &Arc<Questions>,
+    keys: &Arc<proof::Keys>,
+    line: &Line,
+) -> (BTreeMap<Name, Seen<Answer>>, Vec<Trouble>) {
+    let turns = Turns::new(questions.limits.questions);
     let mut asked = JoinSet::new();
-    for name in run.names.clone() {
-        let (run, keys, turns, line) = (
-            Arc::clone(run),
-            Arc::clone(&keys),
-            turns.clone(),
-            line.clone(),
-        );
+    for name in questions.names.clone() {
+        let (questions, keys) = (Arc::clone(questions), Arc::clone(keys));
+        let (turns, line) = (turns.clone(), line.clone());
         asked.spawn(async move {
             let _turn = turns.take().await;
             let answers = line.both(&name, Rtype::TLSA).await;
             let judge = proof::Judge {
-                apex: &run.apex,
+                apex: &questions.apex,
                 keys: &keys,
-                at: run.now,
+                at: questions.now,
             };
             let judge = |reply: &Reply| proof::tlsa(reply, &name, judge);
             let mut troubles = Vec::new();
@@ -243,18 +320,14 @@ async fn see_server(run: &Arc<Run>, address: SocketAddr) -> ServerSeen {
             (name, rrset, troubles)
         });
     }
-    let mut tlsa = BTreeMap::new();
+    let (mut tlsa, mut troubles) = (BTreeMap::new(), Vec::new());
     while let Some(done) = asked.join_next().await {
         if let Ok((name, rrset, more)) = done {
             tlsa.insert(name, rrset);
             troubles.extend(more);
         }
     }
-    ServerSeen {
-        serial,
-        tlsa,
-        troubles,
-    }
+    (tlsa, troubles)
 }
 
 fn seen<T>(outcome: Result<T, Trouble>, troubles: &mut Vec<Trouble>) -> Seen<T> {
@@ -263,72 +336,6 @@ fn seen<T>(outcome: Result<T, Trouble>, troubles: &mut Vec<Trouble>) -> Seen<T> 
         Err(trouble) => {
             troubles.push(trouble.clone());
             Seen::Unknown(trouble.reason)
-        }
-    }
-}
-
-/// One server on the line, for as long as it may take.
-#[derive(Clone)]
-struct Line {
-    address: SocketAddr,
-    deadline: Option<Tick>,
-    limits: Limits,
-}
-
-/// The answers to one question over both transports.
-struct Both {
-    udp: Result<Reply, Silence>,
-    tcp: Result<Reply, Silence>,
-}
-
-impl Line {
-    async fn both(&self, name: &Name, rtype: Rtype) -> Both {
-        let left = self.deadline.map_or(self.limits.answer, |d| {
-            d.saturating_duration_since(Tick::now())
-        });
-        let patience = self.limits.answer.min(left);
-        let over = |transport| dns::ask(self.address, transport, name, rtype, patience);
-        let (udp, tcp) = tokio::join!(over(Transport::Udp), over(Transport::Tcp));
-        Both { udp, tcp }
-    }
-}
-
-impl Both {
-    /// What both transports say, each judged by itself; a truncated datagram leaves the word to TCP.
-    fn agree<T: Told>(
-        &self,
-        judge: impl Fn(&Reply) -> Result<T, Flaw>,
-        merge: impl Fn(&T, &T) -> Option<T>,
-    ) -> Result<T, Trouble> {
-        let judged = |answer: &Result<Reply, Silence>| match answer {
-            Ok(reply) => judge(reply).map_err(Trouble::from),
-            Err(silence) => Err(Trouble::from(silence)),
-        };
-        let truncated = self.udp.as_ref().is_ok_and(|reply| reply.truncated);
-        match (judged(&self.udp), judged(&self.tcp)) {
-            (_, Ok(tcp)) if truncated => Ok(tcp),
-            // Whoever says "ask over TCP" and then does not answer there has cut his answer off.
-            (_, Err(tcp)) if truncated => Err(Trouble::new(
-                Ailment::Truncated,
-                format!("TCP: {}", tcp.reason),
-            )),
-            (Ok(udp), Ok(tcp)) => merge(&udp, &tcp).ok_or_else(|| {
-                let reason = format!(
-                    "UDP and TCP disagree: UDP says {}, TCP {}",
-                    udp.told(),
-                    tcp.told()
-                );
-                Trouble::new(Ailment::Wrong, reason)
-            }),
-            (Err(udp), Err(tcp)) if udp == tcp => {
-                Err(udp.saying(|why| format!("{why} (UDP and TCP)")))
-            }
-            (Err(udp), Err(tcp)) => Err(Trouble::new(
-                udp.ailment.max(tcp.ailment),
-                format!("UDP: {}; TCP: {}", udp.reason, tcp.reason),
-            )),
-            (Err(udp), Ok(_)) => Err(udp.saying(|why| format!("UDP: {why} (TCP is fine)"))),
-            (Ok(_), Err(tcp)) => Err(tcp.saying(|why| format!("TCP: {why} (UDP is fine)"))),
         }
     }
 }

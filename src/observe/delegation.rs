@@ -5,10 +5,11 @@ use super::addresses::AuthorityAddress;
 use super::answer::{Answer, Content, NoAnswer, Source};
 use super::chain::Validator;
 use super::dns::{self, Reply, Transport};
+use super::listing::{Addresses, Listing};
 use super::proof::{self, Trust};
 use crate::zone::name::Name;
-use crate::zone::record::{Record, Rtype};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::zone::record::Rtype;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -48,17 +49,17 @@ pub async fn delegation<S: Source + Send + Sync>(
         Ok(answer) => (servers_in(&answer), None),
         Err(why) => (BTreeSet::new(), Some(why)),
     };
-    let (parent, glue, parent_unknown) = match &ds.zone {
+    let (said, parent_unknown) = match &ds.zone {
         Some(parent) => match at_parent(validator, parent, zone, patience).await {
-            Ok(said) => (said.servers, said.glue, said.hidden),
-            Err(why) => (BTreeSet::new(), BTreeMap::new(), Some(why)),
+            Ok(said) => (said.listing, said.hidden),
+            Err(why) => (Listing::default(), Some(why)),
         },
         None => (
-            BTreeSet::new(),
-            BTreeMap::new(),
+            Listing::default(),
             Some("no signed parent lies above the zone".to_owned()),
         ),
     };
+    let parent: BTreeSet<Name> = said.servers.into_keys().collect();
     if let Some(why) = &child_unknown
         && parent.is_empty()
     {
@@ -79,7 +80,8 @@ pub async fn delegation<S: Source + Send + Sync>(
     };
     for server in parent.union(&child).take(SERVERS) {
         let mut addresses = addresses_of(validator, server).await;
-        addresses.extend(glue.get(server).into_iter().flatten());
+        let glue = said.addresses.get(server);
+        addresses.extend(glue.into_iter().flat_map(Addresses::keys));
         if addresses.is_empty() {
             found.without_address.insert(server.clone());
         }
@@ -103,14 +105,11 @@ fn differences(zone: &Name, parent: &BTreeSet<Name>, child: &BTreeSet<Name>) -> 
     only_parent.chain(only_child).collect()
 }
 
-type Glue = BTreeMap<Name, BTreeSet<IpAddr>>;
-
 /// What the parent's servers say of a zone.
-struct AtParent {
-    servers: BTreeSet<Name>,
-    glue: Glue,
+pub(super) struct AtParent {
+    pub(super) listing: Listing,
     /// Why this is the zone's word and not the parent's.
-    hidden: Option<String>,
+    pub(super) hidden: Option<String>,
 }
 
 /// What the first of the parent's servers that refers to the zone says of it.
@@ -158,33 +157,19 @@ async fn at_parent<S: Source + Send + Sync>(
 }
 
 /// The NS records of a referral, or of an answer where one server has both zones.
-fn said(reply: &Reply, zone: &Name, by: &Name) -> Option<AtParent> {
-    let in_section = |section: &[Record]| proof::rrset(section, zone, Rtype::NS);
-    let own = in_section(&reply.answers);
+pub(super) fn said(reply: &Reply, zone: &Name, by: &Name) -> Option<AtParent> {
+    let own = proof::rrset(&reply.answers, zone, Rtype::NS);
     let hidden = own.is_some().then(|| {
         format!(
             "what the parent delegates to cannot be seen: {by} serves {zone} as well and answers with the zone's own NS \
              records; compare those with the registrar's by hand"
         )
     });
-    let ns = own.or_else(|| in_section(&reply.authorities))?;
-    let servers = ns.rdatas.iter();
-    let servers: BTreeSet<Name> = servers
-        .filter_map(|rdata| Some(Name::split_wire(&rdata.0).ok()?.0))
-        .collect();
-    let mut glue = Glue::new();
-    for record in &reply.additionals {
-        if servers.contains(&record.owner)
-            && let Some(ip) = super::senders_view::address(&record.rdata)
-        {
-            glue.entry(record.owner.clone()).or_default().insert(ip);
-        }
-    }
-    Some(AtParent {
-        servers,
-        glue,
-        hidden,
-    })
+    let ns = own.or_else(|| proof::rrset(&reply.authorities, zone, Rtype::NS))?;
+    let mut listing = Listing::default();
+    listing.name(&ns.rdatas, ns.ttl);
+    listing.glue(&reply.additionals);
+    Some(AtParent { listing, hidden })
 }
 
 fn servers_in(answer: &Answer) -> BTreeSet<Name> {

@@ -1,36 +1,23 @@
-//! Which key every address of a host presents, asked separately for RSA and for ECDSA (RFC 7672 §3.1, §8.1).
+//! Which key one address of a host presents, asked separately for RSA and for ECDSA (RFC 7672 §3.1, §8.1).
 //!
 //! No mail is sent. Only a TLS alert counts as "has none of this algorithm", and only if two ways of asking agree;
 //! silence, garbage, a refused STARTTLS or a lost connection is `Unknown`, never a yes and never a no.
 
 use crate::dane::certificate::Certificate;
-use crate::observe::in_time;
 use crate::observe::smtp::{Caller, Session, SmtpError};
+pub use crate::observe::survey::{
+    Bounds, Sighting, Target, address_text, offers, probe_endpoints, survey,
+};
 use crate::observe::tls::{self, Ask, HandshakeError};
-use crate::rotation::association::Association;
-use crate::rotation::observation::{Endpoint, KeyAlgorithm, Offer, Offers, Seen};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::rotation::observation::{Endpoint, KeyAlgorithm, Seen};
 use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 /// Ports on which TLS begins with the first octet (RFC 8314 §3).
 const IMPLICIT_TLS: &[u16] = &[443, 465, 993, 995];
-
-/// An endpoint and where it is found.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// Host and port as in the TLSA owner name.
-    pub endpoint: Endpoint,
-    /// Where to connect: every A and AAAA of the host. The port is the endpoint's unless a test moved it.
-    pub addresses: Vec<SocketAddr>,
-}
 
 /// What one address answered when it was asked for one algorithm.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,37 +43,6 @@ pub enum Obstacle {
     /// Anything else on the way to the handshake, or in it.
     #[error("{0}")]
     Other(String),
-}
-
-/// One question and its answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sighting {
-    /// Whom.
-    pub endpoint: Endpoint,
-    /// Where.
-    pub address: SocketAddr,
-    /// For what.
-    pub algorithm: KeyAlgorithm,
-    /// With which result.
-    pub answer: Seen<Answer>,
-}
-
-/// Bounds of a survey of many endpoints.
-#[derive(Clone, Copy, Debug)]
-pub struct Bounds {
-    /// How many conversations at once.
-    pub at_once: usize,
-    /// How long all of them together.
-    pub overall: Duration,
-}
-
-impl Default for Bounds {
-    fn default() -> Self {
-        Self {
-            at_once: 64,
-            overall: Duration::from_secs(120),
-        }
-    }
 }
 
 /// Asks one address for the chain of one algorithm.
@@ -146,130 +102,6 @@ async fn within(
             "the conversation took longer than {} s",
             caller.whole.as_secs_f64()
         ))),
-    }
-}
-
-/// Asks every address of every target for RSA and for ECDSA. Each question has an answer, in the order of the targets.
-pub async fn survey(targets: &[Target], caller: &Caller, bounds: Bounds) -> Vec<Sighting> {
-    let deadline = Instant::now().checked_add(bounds.overall);
-    let slots = Arc::new(Semaphore::new(bounds.at_once.max(1)));
-    let caller = Arc::new(caller.clone());
-    let mut asked = JoinSet::new();
-    let mut sightings: Vec<Sighting> = Vec::new();
-    for target in targets {
-        for address in &target.addresses {
-            for algorithm in [KeyAlgorithm::Rsa, KeyAlgorithm::Ecdsa] {
-                let number = sightings.len();
-                sightings.push(Sighting {
-                    endpoint: target.endpoint.clone(),
-                    address: *address,
-                    algorithm,
-                    answer: Seen::Unknown(format!("{address}: the probe ended early")),
-                });
-                let (endpoint, address) = (target.endpoint.clone(), *address);
-                let (caller, slots) = (Arc::clone(&caller), Arc::clone(&slots));
-                asked.spawn(async move {
-                    let question = async {
-                        // The semaphore is never closed; a permit it cannot give bounds nothing worse.
-                        let _slot = slots.acquire().await;
-                        probe(&endpoint, address, algorithm, &caller).await
-                    };
-                    (number, in_time(deadline, Box::pin(question)).await)
-                });
-            }
-        }
-    }
-    while let Some(finished) = asked.join_next().await {
-        let Ok((number, answer)) = finished else {
-            continue;
-        };
-        if let Some(sighting) = sightings.get_mut(number) {
-            sighting.answer = answer.unwrap_or_else(|| {
-                Seen::Unknown(format!(
-                    "{}: not answered within the {} s of the run",
-                    sighting.address,
-                    bounds.overall.as_secs_f64()
-                ))
-            });
-        }
-    }
-    doubt_refusals_of_everything(&mut sightings);
-    sightings
-}
-
-/// [`survey`], as the machine wants it, with each chain known by its leaf's key alone.
-pub async fn probe_endpoints(
-    targets: &[Target],
-    caller: &Caller,
-    bounds: Bounds,
-) -> BTreeMap<Endpoint, Offers> {
-    let sightings = survey(targets, caller, bounds).await;
-    offers(targets, sightings, |_, _| BTreeSet::new())
-}
-
-/// What each address of each endpoint presents, by algorithm. `satisfied` says what else than the leaf's `3 1 1`
-/// association a chain, leaf first, satisfies at an endpoint.
-pub fn offers(
-    targets: &[Target],
-    sightings: Vec<Sighting>,
-    satisfied: impl Fn(&Endpoint, &[Vec<u8>]) -> BTreeSet<Association>,
-) -> BTreeMap<Endpoint, Offers> {
-    let mut offers: BTreeMap<Endpoint, Offers> = targets
-        .iter()
-        .map(|target| (target.endpoint.clone(), Offers::new()))
-        .collect();
-    for sighting in sightings {
-        let address = if sighting.address.port() == sighting.endpoint.port {
-            sighting.address.ip().to_string()
-        } else {
-            sighting.address.to_string()
-        };
-        let offer = offer(sighting.answer, |chain| {
-            satisfied(&sighting.endpoint, chain)
-        });
-        offers
-            .entry(sighting.endpoint)
-            .or_default()
-            .entry(address)
-            .or_default()
-            .insert(sighting.algorithm, offer);
-    }
-    offers
-}
-
-fn offer(
-    answer: Seen<Answer>,
-    satisfied: impl Fn(&[Vec<u8>]) -> BTreeSet<Association>,
-) -> Seen<Offer> {
-    let chain = match answer {
-        Seen::Known(Answer::Chain(chain)) => chain,
-        Seen::Known(Answer::NotOffered) => return Seen::Known(Offer::NotOffered),
-        Seen::Unknown(reason) => return Seen::Unknown(reason),
-    };
-    let leaf = chain.first().map(|der| Certificate::from_der(der));
-    match leaf {
-        Some(Ok(leaf)) => {
-            let mut presented = leaf.presented();
-            presented.satisfies.extend(satisfied(&chain));
-            Seen::Known(Offer::Key(presented))
-        }
-        Some(Err(error)) => Seen::Unknown(format!("the presented leaf: {error}")),
-        None => Seen::Unknown("no certificate was presented".to_owned()),
-    }
-}
-
-/// An address that refuses both algorithms was not understood: it may speak only what this program does not.
-fn doubt_refusals_of_everything(sightings: &mut [Sighting]) {
-    for pair in sightings.chunks_mut(2) {
-        let refused = Seen::Known(Answer::NotOffered);
-        if pair.iter().all(|sighting| sighting.answer == refused) {
-            for sighting in pair {
-                sighting.answer = Seen::Unknown(format!(
-                    "{}: the server refuses RSA and ECDSA alike: it offers no TLS this program speaks",
-                    sighting.address
-                ));
-            }
-        }
     }
 }
 

@@ -167,7 +167,7 @@ pub(super) fn tlsa(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<Answe
 }
 
 /// How long a signed answer holds: if it was made from a wildcard, with the proof that nothing closer exists.
-fn window_of(
+pub(super) fn window_of(
     signed: &Signed,
     reply: &Reply,
     name: &Name,
@@ -231,7 +231,7 @@ pub(super) fn is_an_answer(reply: &Reply) -> Result<(), String> {
 }
 
 /// Whether the server serves the zone at all; who does not is lame.
-fn speaks_for_the_zone(reply: &Reply) -> Result<(), Flaw> {
+pub(super) fn speaks_for_the_zone(reply: &Reply) -> Result<(), Flaw> {
     let lame = |reason: String| Flaw::new(ExtendedError::NoReachableAuthority, reason);
     is_an_answer(reply).map_err(lame)?;
     if reply.authoritative {

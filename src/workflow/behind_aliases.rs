@@ -4,7 +4,7 @@
 //! A link's TTL and signature bind like the RRset's own: a cache may hold the chain as one, and a link that is not secure
 //! makes the whole insecure.
 
-use super::look::Place;
+use super::places::Place;
 use super::surroundings;
 use crate::observe::authorities::Served;
 use crate::rotation::association::Association;

@@ -1,6 +1,7 @@
 //! Why a use case could not be carried out: one type; the ways out are in `ways_out`.
 
 use crate::change::proposal::Unsealed;
+use crate::observe::addresses::list;
 use crate::publish::command::CommandError;
 use crate::publish::git::GitError;
 use crate::publish::primary::PrimaryError;
@@ -89,6 +90,17 @@ pub enum WorkflowError {
         alias: TlsaName,
         /// Where it leads.
         target: TlsaName,
+    },
+    /// `servers` of a zone has fewer addresses than the zone has name servers.
+    #[error(
+        "zone {zone}: `servers` does not have an address for each of {}; resolvers ask every name server of the zone, so a rotation must see them all",
+        list(.servers)
+    )]
+    ServersHidden {
+        /// The zone.
+        zone: Name,
+        /// The name servers that none of the addresses can stand for.
+        servers: Vec<Name>,
     },
     /// Aliases that lead nowhere.
     #[error("the aliases of {name} lead in a circle, or on and on")]

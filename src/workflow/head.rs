@@ -4,6 +4,7 @@
 use super::neighbours::{self, Neighbours};
 use super::{WorkflowError, elsewhere};
 use crate::observe::anchors;
+use crate::observe::referral::Guide;
 use crate::publish::git::{GitError, Repository, Site, Target};
 use crate::rotation::association::Association;
 use crate::rotation::observation::{Source, TlsaName};
@@ -142,6 +143,8 @@ pub(super) struct Heads<'w> {
     read: BTreeMap<Name, Arc<Head>>,
     /// What was read before, or written: what has the same text since need not be read again.
     before: BTreeMap<Name, Arc<Head>>,
+    /// Who tells what the zones do not: asked once in a run.
+    pub(super) guide: Guide,
     /// Whose RRsets lie where, by the zones that were read.
     neighbours: Option<Rc<Neighbours<'w>>>,
 }
@@ -154,6 +157,7 @@ impl<'w> Heads<'w> {
             now,
             read: BTreeMap::new(),
             before: BTreeMap::new(),
+            guide: Guide::of_system(),
             neighbours: None,
         }
     }

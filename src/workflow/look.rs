@@ -4,26 +4,29 @@
 
 use super::behind_aliases;
 use super::head::{self, Head, Heads};
+use super::places::{self, Place, places};
+use super::zone_look::{self, Asked, Question};
 use crate::dane::judge;
 use crate::dnssec::keystore::{entry_points, load_keys};
 use crate::observe::addresses::{self, AuthorityAddress};
-use crate::observe::authorities::{self, Limits, Served, Trust};
+use crate::observe::authorities::Trust;
+use crate::observe::listing::Addresses;
 use crate::observe::probe::{self, Bounds, Sighting, Target};
+use crate::observe::referral::Guide;
+use crate::observe::servers::HostSeen;
 use crate::observe::side_by_side::side_by_side;
 use crate::observe::smtp::Caller;
 use crate::rotation::association::Association;
 use crate::rotation::observation::{
-    Authority, Endpoint, Observation, Seen, ServedRrset, Source, TlsaName,
+    Authority, Endpoint, Observation, Presented, Seen, ServedRrset, TlsaName,
 };
-use crate::rotation::step::Rotation;
-use crate::rotation::timing::Instant;
+use crate::rotation::step::{Rotation, Step};
+use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::config::{CertificateConfig, Signing, ZoneConfig};
 use crate::zone::content::Zone;
-use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Rtype};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 /// Zones of one rotation that are looked at at once.
 const AT_ONCE: usize = 8;
@@ -36,20 +39,15 @@ pub(super) struct Sight {
     pub(super) notes: Vec<String>,
 }
 
-/// One zone with the names of the rotation, and the aliases of them, that lie in it.
-pub(super) struct Place<'w> {
-    pub(super) zone: &'w ZoneConfig,
-    pub(super) names: Vec<(TlsaName, Name)>,
-    pub(super) head: Result<Arc<Head>, String>,
-}
-
 /// Where a rotation is looked at.
 pub(super) struct View<'w> {
     certificate: &'w CertificateConfig,
     /// The rotation.
     pub(super) rotation: Rotation,
-    /// The zones that its names lie in.
+    /// The zones that its names and hosts lie in.
     pub(super) places: Vec<Place<'w>>,
+    guide: Guide,
+    now: Instant,
     notes: Vec<String>,
 }
 
@@ -60,35 +58,53 @@ pub(super) fn look<'w>(
     rotation: &Rotation,
     now: Instant,
 ) -> Sight {
-    let view = View::of(heads, certificate, rotation.clone());
-    let targets = view.targets();
+    let view = View::of(heads, certificate, rotation.clone(), now);
+    // Where hosts are known to be, nobody need wait for the servers.
+    let known = view.targets(&Asked::default());
+    let questions: Vec<Question<'_>> = view.questions().collect();
     let seen = crate::observe::wait_for(async {
-        let asked = side_by_side(&view.places, AT_ONCE, |place| {
-            let head = place.head.as_deref().ok();
-            served_in(place.zone, head, &place.names, now)
-        });
-        tokio::join!(asked, survey(&targets))
+        let asked = async {
+            let mut all = Asked::default();
+            for asked in side_by_side(&questions, AT_ONCE, |question| question.ask(now)).await {
+                all.add(asked);
+            }
+            all
+        };
+        let (asked, mut sightings) = tokio::join!(asked, view.survey(&known));
+        let others = without(view.targets(&asked), &known);
+        sightings.extend(view.survey(&others).await);
+        (asked, sightings)
     });
     match seen {
-        Ok((asked, sightings)) => {
-            let mut all = Served::default();
-            for served in asked {
-                add(&mut all, served);
-            }
-            view.sight(all, &targets, Ok(sightings), now)
-        }
-        Err(why) => view.sight(Served::default(), &targets, Err(why.to_string()), now),
+        Ok((asked, sightings)) => view.sight(asked, Ok(sightings)),
+        Err(why) => view.sight(Asked::default(), Err(why.to_string())),
     }
 }
 
-/// Adds what was seen in one zone to what was seen in others.
-pub(super) fn add(all: &mut Served, served: Served) {
-    all.tlsa.extend(served.tlsa);
-    all.aliases.extend(served.aliases);
+/// What of `targets` is not among `known`.
+fn without(mut targets: Vec<Target>, known: &[Target]) -> Vec<Target> {
+    for target in &mut targets {
+        let same = known.iter().filter(|k| k.endpoint == target.endpoint);
+        let there: BTreeSet<&SocketAddr> = same.flat_map(|k| &k.addresses).collect();
+        target.addresses.retain(|address| !there.contains(address));
+    }
+    targets
 }
 
-async fn survey(targets: &[Target]) -> Vec<Sighting> {
-    probe::survey(targets, &Caller::default(), Bounds::default()).await
+/// How often each place is asked: what takes a key out of the zone must not rest on one connection, behind which there may
+/// be another server the next time.
+fn connections(step: Step) -> u8 {
+    const SEVERAL: u8 = 3;
+    match step {
+        Step::SwapOpen
+        | Step::Deployed
+        | Step::Verified
+        | Step::Retiring
+        | Step::Replacing
+        | Step::RollingBack
+        | Step::Withdrawing => SEVERAL,
+        _ => 1,
+    }
 }
 
 impl<'w> View<'w> {
@@ -97,6 +113,7 @@ impl<'w> View<'w> {
         heads: &mut Heads<'w>,
         certificate: &'w CertificateConfig,
         rotation: Rotation,
+        now: Instant,
     ) -> Self {
         let mut notes = Vec::new();
         let places = places(heads, &rotation, &mut notes);
@@ -104,59 +121,155 @@ impl<'w> View<'w> {
             certificate,
             rotation,
             places,
+            guide: heads.guide.clone(),
+            now,
             notes,
         }
     }
 
-    fn targets(&self) -> Vec<Target> {
-        targets(&self.places, self.certificate, &self.rotation)
+    /// What the servers of each zone are asked for it.
+    pub(super) fn questions(&self) -> impl Iterator<Item = Question<'w>> {
+        self.places.iter().map(|place| Question {
+            zone: place.zone,
+            kept: place.kept.clone(),
+            names: place.names.iter().cloned().collect(),
+            hosts: place.hosts_at_home().collect(),
+            earlier: zone_look::earlier(&self.rotation, place.zone, self.now),
+            guide: self.guide.through(&place.zone.resolvers),
+        })
+    }
+
+    /// Where every host may be reached: as configured, else at its A and AAAA, as the zone is kept and as its servers were
+    /// seen to serve it; and where a cache may still lead.
+    fn targets(&self, asked: &Asked) -> Vec<Target> {
+        let endpoints = self.rotation.endpoints.iter();
+        let target = |endpoint: &Endpoint| {
+            let (host, port) = (&endpoint.host, endpoint.port);
+            let configured = self.certificate.addresses.get(host);
+            let mut addresses: Vec<SocketAddr> = if let Some(configured) = configured {
+                configured.iter().map(|a| a.socket(port)).collect()
+            } else {
+                let known = self.addresses_known(host, asked).into_keys();
+                known.map(|ip| SocketAddr::new(ip, port)).collect()
+            };
+            let earlier = self.rotation.addresses.get(host).into_iter().flatten();
+            for (text, _) in earlier.filter(|(_, known)| known.is_there(self.now)) {
+                let address = text.parse().map(|ip| SocketAddr::new(ip, port));
+                let address = address.or_else(|_| text.parse()).ok();
+                addresses.extend(address.filter(|address| !addresses.contains(address)));
+            }
+            Target {
+                endpoint: endpoint.clone(),
+                addresses,
+            }
+        };
+        endpoints.map(target).collect()
+    }
+
+    /// The A and AAAA of a host, as its zone is kept and as its servers were seen to serve it.
+    fn addresses_known(&self, host: &str, asked: &Asked) -> Addresses {
+        let mut known = HostSeen::default();
+        let kept = self.places.iter().flat_map(Place::hosts_at_home);
+        for (_, (_, kept)) in kept.filter(|(one, _)| one == host) {
+            known.add_known(&kept);
+        }
+        if let Some(seen) = asked.hosts.get(host) {
+            known.add_known(&seen.known);
+        }
+        known.known
+    }
+
+    /// Where each host may be reached now, as it is told in the keys of what it presents.
+    fn addresses(&self, asked: &Asked) -> BTreeMap<String, Seen<BTreeMap<String, Ttl>>> {
+        let mut all: BTreeMap<String, Seen<BTreeMap<String, Ttl>>> = BTreeMap::new();
+        for endpoint in &self.rotation.endpoints {
+            let (host, port) = (&endpoint.host, endpoint.port);
+            let known = self.addresses_known(host, asked);
+            let told: BTreeMap<String, Ttl> =
+                if let Some(configured) = self.certificate.addresses.get(host) {
+                    let ttl = known.values().max().copied().unwrap_or_default();
+                    let told = configured.iter().map(|a| a.socket(port));
+                    let told = told.map(|at| (probe::address_text(endpoint, at), ttl));
+                    told.collect()
+                } else {
+                    match asked.hosts.get(host).map(|seen| &seen.missing) {
+                        None => continue,
+                        Some(Some(why)) => {
+                            all.insert(host.clone(), Seen::Unknown(why.clone()));
+                            continue;
+                        }
+                        Some(None) => known
+                            .iter()
+                            .map(|(ip, ttl)| (ip.to_string(), *ttl))
+                            .collect(),
+                    }
+                };
+            let entry = all.entry(host.clone());
+            if let Seen::Known(all) = entry.or_insert_with(|| Seen::Known(BTreeMap::new())) {
+                all.extend(told);
+            }
+        }
+        all
+    }
+
+    async fn survey(&self, targets: &[Target]) -> Vec<Sighting> {
+        let connections = connections(self.rotation.step);
+        let caller = Caller::default();
+        probe::survey(targets, &caller, Bounds::default(), |_, _| connections).await
     }
 
     /// Looks at the hosts, and puts it beside what the servers were seen to serve.
-    pub(super) fn look_at_hosts(&self, asked: Served, now: Instant) -> Sight {
-        let targets = self.targets();
-        let sightings = crate::observe::wait_for(survey(&targets));
-        self.sight(
-            asked,
-            &targets,
-            sightings.map_err(|why| why.to_string()),
-            now,
-        )
+    pub(super) fn look_at_hosts(&self, asked: Asked) -> Sight {
+        let targets = self.targets(&asked);
+        let sightings = crate::observe::wait_for(self.survey(&targets));
+        self.sight(asked, sightings.map_err(|why| why.to_string()))
     }
 
-    fn sight(
-        &self,
-        asked: Served,
-        targets: &[Target],
-        sightings: Result<Vec<Sighting>, String>,
-        now: Instant,
-    ) -> Sight {
+    fn sight(&self, asked: Asked, sightings: Result<Vec<Sighting>, String>) -> Sight {
+        let (rotation, now) = (&self.rotation, self.now);
         let mut notes = self.notes.clone();
+        notes.extend(asked.notes.iter().cloned());
         let sightings = sightings.unwrap_or_else(|why| {
             notes.push(format!("nothing could be asked over the network: {why}"));
             Vec::new()
         });
-        let rotation = &self.rotation;
+        let targets = self.targets(&asked);
+        let addresses = self.addresses(&asked);
         let merged = behind_aliases::merged(rotation, &self.places, merged(&self.places));
-        let served = behind_aliases::served(rotation, asked);
+        let served = behind_aliases::served(rotation, asked.served);
         let satisfied = |endpoint: &Endpoint, chain: &[Vec<u8>]| {
             let chain = judge::presented(chain).unwrap_or_default();
             let candidates = at_hand(rotation, &rotation.name_of(endpoint), &merged, &served);
             judge::satisfied(&candidates, &chain, &[&endpoint.host], now)
         };
-        let presented = probe::offers(targets, sightings, satisfied);
+        let awaited = |chain: &Presented| is_awaited(rotation, chain);
+        let presented = probe::offers(&targets, sightings, satisfied, awaited);
         Sight {
             observation: Observation {
                 at: now,
                 merged,
-                sources: sources(&self.places),
+                sources: places::sources(&self.places),
                 served,
                 presented,
+                servers: asked.servers,
+                addresses,
                 ..Observation::nothing(now)
             },
             notes,
         }
     }
+}
+
+/// Whether a chain is one that the hosts are to present where the rotation stands: on the way back the key in use, else the
+/// next one. A key that stays is always one.
+fn is_awaited(rotation: &Rotation, chain: &Presented) -> bool {
+    let keys = match rotation.step {
+        Step::Reinstating | Step::Reinstated | Step::RollingBack | Step::Withdrawing => {
+            &rotation.current
+        }
+        _ => &rotation.incoming,
+    };
+    keys.contains(&chain.key) || rotation.staying.contains(&chain.key)
 }
 
 /// Every association that a chain at `name` may be held against.
@@ -179,37 +292,6 @@ fn at_hand(
     at_hand
 }
 
-fn places<'w>(
-    heads: &mut Heads<'w>,
-    rotation: &Rotation,
-    notes: &mut Vec<String>,
-) -> Vec<Place<'w>> {
-    let workspace = heads.workspace;
-    let mut places: Vec<Place<'w>> = Vec::new();
-    let aliases = rotation.aliases.keys();
-    for tlsa in rotation.names().iter().chain(aliases) {
-        let Ok(name) = Name::parse(tlsa.as_str().as_bytes(), None) else {
-            notes.push(format!("`{tlsa}` is not a domain name"));
-            continue;
-        };
-        let Some(zone) = workspace.config.zone_of(&name) else {
-            notes.push(format!("{tlsa} lies in no configured zone"));
-            continue;
-        };
-        if let Some(place) = places.iter_mut().find(|place| place.zone.name == zone.name) {
-            place.names.push((tlsa.clone(), name));
-        } else {
-            let head = heads.get(zone).map_err(|e| e.to_string());
-            places.push(Place {
-                zone,
-                names: vec![(tlsa.clone(), name)],
-                head,
-            });
-        }
-    }
-    places
-}
-
 fn merged(places: &[Place<'_>]) -> BTreeMap<TlsaName, Seen<BTreeSet<Association>>> {
     let mut merged = BTreeMap::new();
     for place in places {
@@ -222,48 +304,6 @@ fn merged(places: &[Place<'_>]) -> BTreeMap<TlsaName, Seen<BTreeSet<Association>
         }
     }
     merged
-}
-
-/// Where the zones are kept that are not in git.
-fn sources(places: &[Place<'_>]) -> BTreeMap<TlsaName, Source> {
-    let mut sources = BTreeMap::new();
-    for place in places {
-        let source = head::source(place.zone);
-        if source != Source::GitHead {
-            let names = place.names.iter();
-            sources.extend(names.map(|(tlsa, _)| (tlsa.clone(), source.clone())));
-        }
-    }
-    sources
-}
-
-/// What every server of a zone serves at these names.
-pub(super) async fn served_in(
-    zone: &ZoneConfig,
-    head: Option<&Head>,
-    names: &[(TlsaName, Name)],
-    now: Instant,
-) -> Served {
-    let unknown = |why: &str| {
-        let nobody = Authority(format!("the servers of {}", zone.name));
-        let seen = BTreeMap::from([(nobody, Seen::Unknown(why.to_owned()))]);
-        let names = names.iter().map(|(tlsa, _)| tlsa.clone());
-        Served {
-            tlsa: names.map(|name| (name, seen.clone())).collect(),
-            ..Served::default()
-        }
-    };
-    let servers = match servers(zone, head) {
-        Ok(servers) => servers,
-        Err(why) => return unknown(&why),
-    };
-    let trust = match trust(zone, now) {
-        Ok(trust) => trust,
-        Err(why) => return unknown(&why),
-    };
-    let names: Vec<Name> = names.iter().map(|(_, name)| name.clone()).collect();
-    let limits = Limits::for_names(names.len());
-    authorities::see(&zone.name, &servers, &names, &trust, now, limits).await
 }
 
 /// Every address of every authoritative server: as configured, else as the zone at HEAD gives them.
@@ -294,40 +334,4 @@ pub(super) fn trust(zone: &ZoneConfig, now: Instant) -> Result<Trust, String> {
             Ok(Trust::new(&zone.name, of(Rtype::DS), &of(Rtype::DNSKEY)))
         }
     }
-}
-
-/// Where every host is reached: as configured, else at its A and AAAA in the zone at HEAD.
-fn targets(
-    places: &[Place<'_>],
-    certificate: &CertificateConfig,
-    rotation: &Rotation,
-) -> Vec<Target> {
-    let to_target = |endpoint: &Endpoint| {
-        let configured = certificate.addresses.get(&endpoint.host);
-        let addresses = match configured {
-            Some(addresses) => addresses.iter().map(|a| a.socket(endpoint.port)).collect(),
-            None => addresses_at_head(places, endpoint),
-        };
-        Target {
-            endpoint: endpoint.clone(),
-            addresses,
-        }
-    };
-    rotation.endpoints.iter().map(to_target).collect()
-}
-
-fn addresses_at_head(places: &[Place<'_>], endpoint: &Endpoint) -> Vec<SocketAddr> {
-    let Ok(host) = Name::parse(format!("{}.", endpoint.host).as_bytes(), None) else {
-        return vec![];
-    };
-    let place = places
-        .iter()
-        .find(|place| host.is_at_or_below(&place.zone.name));
-    let Some(Ok(head)) = place.map(|place| &place.head) else {
-        return vec![];
-    };
-    addresses::in_zone(&head.content, &host)
-        .into_iter()
-        .map(|ip| SocketAddr::new(ip, endpoint.port))
-        .collect()
 }

@@ -3,21 +3,18 @@
 //!
 //! A server or host that does not answer holds up the rotations that depend on it and no other.
 
-use super::head::Head;
 use super::known::Known;
-use super::look::{self, Sight, View};
+use super::look::{Sight, View};
+use super::zone_look::{Asked, Question, zone_name};
 use crate::dnssec::share::in_blocks;
-use crate::observe::authorities::Served;
 use crate::rotation::decide::{Action, decide};
-use crate::rotation::observation::TlsaName;
 use crate::rotation::policy::Policy;
 use crate::rotation::step::{Rotation, Step};
 use crate::rotation::timing::Instant;
-use crate::workspace::config::ZoneConfig;
 use crate::zone::name::Name;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::time::{Duration, Instant as Tick};
 
 /// How many zones, and then how many rotations, are looked at at the same time.
@@ -67,13 +64,6 @@ fn relies(step: Step, deed: &Action) -> bool {
     }
 }
 
-/// What a zone's servers are asked for.
-struct Question<'w> {
-    zone: &'w ZoneConfig,
-    head: Option<Arc<Head>>,
-    names: BTreeMap<TlsaName, Name>,
-}
-
 /// What is seen for the certificates named, each with its rotation as it stood; nothing for one alone, which is looked at
 /// when its turn comes.
 pub(super) fn look_ahead(known: &mut Known<'_>, names: &[String]) -> BTreeMap<String, Seen> {
@@ -87,17 +77,17 @@ pub(super) fn look_ahead(known: &mut Known<'_>, names: &[String]) -> BTreeMap<St
         let rotation = known.rotation(name).map(|(_, rotation)| rotation.clone());
         let both = workspace.config.certificate(name).zip(rotation);
         let view = both.map(|(certificate, rotation)| {
-            let view = View::of(&mut known.heads, certificate, rotation);
+            let view = View::of(&mut known.heads, certificate, rotation, now);
             (name.clone(), view)
         });
         views.extend(view);
     }
     let began = Tick::now();
-    let served = ask(&questions(&views), now);
+    let asked = ask(&questions(&views), now);
     let seen = in_blocks(&views, 1, AT_ONCE, || {
         |block: &[(String, View<'_>)]| {
             let sight = |(name, view): &(String, View<'_>)| {
-                let sight = view.look_at_hosts(share_of(view, &served), now);
+                let sight = view.look_at_hosts(share_of(view, &asked));
                 let of = view.rotation.clone();
                 (name.clone(), Seen { of, sight, began })
             };
@@ -110,50 +100,59 @@ pub(super) fn look_ahead(known: &mut Known<'_>, names: &[String]) -> BTreeMap<St
 /// The zones of all views, each once.
 fn questions<'w>(views: &[(String, View<'w>)]) -> Vec<Question<'w>> {
     let mut questions: BTreeMap<&Name, Question<'w>> = BTreeMap::new();
-    for place in views.iter().flat_map(|(_, view)| &view.places) {
-        let question = questions.entry(&place.zone.name);
-        let question = question.or_insert_with(|| Question {
-            zone: place.zone,
-            head: place.head.as_ref().ok().cloned(),
-            names: BTreeMap::new(),
-        });
-        question.names.extend(place.names.iter().cloned());
+    for question in views.iter().flat_map(|(_, view)| view.questions()) {
+        match questions.entry(&question.zone.name) {
+            Entry::Vacant(place) => drop(place.insert(question)),
+            Entry::Occupied(mut first) => first.get_mut().add(question),
+        }
     }
     questions.into_values().collect()
 }
 
-/// What the servers of each zone serve.
-fn ask(questions: &[Question<'_>], now: Instant) -> BTreeMap<Name, Served> {
+/// What was seen of each zone.
+fn ask(questions: &[Question<'_>], now: Instant) -> BTreeMap<Name, Asked> {
     let asked = in_blocks(questions, 1, AT_ONCE, || {
         |block: &[Question<'_>]| {
-            let served = |question: &Question<'_>| {
-                let names: Vec<(TlsaName, Name)> = question.names.clone().into_iter().collect();
-                let head = question.head.as_deref();
-                let served = look::served_in(question.zone, head, &names, now);
-                let served = crate::observe::wait_for(served).ok()?;
-                Some((question.zone.name.clone(), served))
+            let asked = |question: &Question<'_>| {
+                let asked = crate::observe::wait_for(question.ask(now)).ok()?;
+                Some((question.zone.name.clone(), asked))
             };
-            block.iter().filter_map(served).collect::<Vec<_>>()
+            block.iter().filter_map(asked).collect::<Vec<_>>()
         }
     });
     asked.into_iter().flatten().collect()
 }
 
 /// What of it one rotation depends on. Names of which nothing is known are missing, and are taken for unknown.
-fn share_of(view: &View<'_>, served: &BTreeMap<Name, Served>) -> Served {
-    let mut share = Served::default();
+fn share_of(view: &View<'_>, asked: &BTreeMap<Name, Asked>) -> Asked {
+    let mut share = Asked::default();
     for place in &view.places {
-        let Some(served) = served.get(&place.zone.name) else {
+        let Some(asked) = asked.get(&place.zone.name) else {
             continue;
         };
-        for (name, _) in &place.names {
-            let tlsa = served.tlsa.get_key_value(name);
-            let aliases = served.aliases.get_key_value(name);
-            share.tlsa.extend(tlsa.map(|(k, v)| (k.clone(), v.clone())));
-            share
-                .aliases
-                .extend(aliases.map(|(k, v)| (k.clone(), v.clone())));
+        let mut of_place = Asked {
+            notes: asked.notes.clone(),
+            ..Asked::default()
+        };
+        let zone = zone_name(place.zone);
+        let servers = asked.servers.get_key_value(&zone).into_iter();
+        of_place
+            .servers
+            .extend(servers.map(|(k, v)| (k.clone(), v.clone())));
+        for (host, _) in place.hosts_at_home() {
+            let seen = asked.hosts.get(&host).cloned();
+            of_place.hosts.extend(seen.map(|seen| (host, seen)));
         }
+        for (name, _) in &place.names {
+            let tlsa = asked.served.tlsa.get(name).cloned();
+            let aliases = asked.served.aliases.get(name).cloned();
+            let served = &mut of_place.served;
+            served.tlsa.extend(tlsa.map(|seen| (name.clone(), seen)));
+            served
+                .aliases
+                .extend(aliases.map(|seen| (name.clone(), seen)));
+        }
+        share.add(of_place);
     }
     share
 }

@@ -32,6 +32,7 @@ mod look_ahead;
 pub mod merge_check;
 mod neighbours;
 mod pace;
+mod places;
 pub mod plan;
 mod propose;
 pub mod rollback;
@@ -45,6 +46,7 @@ pub mod verify;
 mod ways_out;
 mod web_pki;
 mod witness;
+mod zone_look;
 pub mod zone_servers;
 
 pub use error::WorkflowError;

@@ -7,6 +7,7 @@ use super::before;
 use super::case::Case;
 use super::head::Heads;
 use super::neighbours;
+use super::places;
 use super::shared;
 use super::surroundings::{Presentable, Surroundings};
 use crate::dane::association;
@@ -83,8 +84,9 @@ pub(super) fn begin(
     }
     let mut heads = Heads::of(workspace, now);
     renews_the_same_key(&mut heads, case.certificate, offered)?;
-    // What cannot be published is said before a key is made.
-    surroundings(&mut heads, case.certificate, &[])?;
+    // What cannot be published, or not be seen everywhere, is said before a key is made.
+    let found = surroundings(&mut heads, case.certificate, &[])?;
+    places::hide_no_server(&mut heads, found.base.keys())?;
     let admitted = admit::admit(workspace, case, &case.next_id(), offered, now)?;
     let mut found = surroundings(&mut heads, case.certificate, &admitted.chains)?;
     let mut notes = found.notes();

@@ -36,6 +36,10 @@ impl WorkflowError {
                 "or take the alias out and publish TLSA records in your own zone".to_owned(),
                 "or, if that zone is yours, add it as a [[zone]]".to_owned(),
             ],
+            Self::ServersHidden { zone, .. } => vec![
+                format!("add their addresses to `servers` of zone {zone}: every address of every server"),
+                "or leave `servers` out: they are then asked where the zone says".to_owned(),
+            ],
             Self::AliasLoop { name } => vec![format!("correct the CNAME records from {name} on")],
             Self::SameKey { .. } => vec![
                 "put the renewed certificate on the hosts as usual; for a rotation make a new key".to_owned(),

@@ -13,7 +13,7 @@ use crate::observe::extended_error::{ExtendedError, Flaw};
 use crate::observe::mta_sts::fetch::{self, Way};
 use crate::observe::mta_sts::policy::{Policy, Signal, signal};
 use crate::observe::nonterminals::{self, Existence};
-use crate::observe::probe::{self, Answer, Sighting};
+use crate::observe::probe::{self, Sighting};
 use crate::observe::resolver::Resolvers;
 use crate::observe::senders_view::{Destination, Families, Sender, plain};
 use crate::observe::side_by_side::side_by_side;
@@ -72,7 +72,7 @@ pub(super) fn gather(
             place.evidence(&scope, &resolving, &limits, now)
         });
         let verified = verify::verify(&questions, &asking, &caller, now, bounds);
-        let seen = probe::survey(&targets, &caller, probe::Bounds::default());
+        let seen = probe::survey(&targets, &caller, probe::Bounds::default(), |_, _| 1);
         let said = async {
             let texts = scope.texts_elsewhere(&resolving).await;
             let policies = scope.policies(way.as_ref(), &texts, now).await;
@@ -265,10 +265,7 @@ fn presented(
     roots: Option<&[Certificate]>,
     now: Instant,
 ) -> Option<Presented> {
-    let Seen::Known(Answer::Chain(chain)) = &sighting.answer else {
-        return None;
-    };
-    let chain = judge::presented(chain).ok()?;
+    let chain = judge::presented(sighting.chains().next()?).ok()?;
     let refusal = roots.and_then(|roots| {
         web::judge(&chain, roots, &sighting.endpoint.host, now)
             .err()

@@ -7,7 +7,7 @@ use crate::rotation::observation::{Authority, Observation, Seen, ServedRrset, Tl
 use crate::rotation::regress::regression;
 use crate::rotation::step::{Event, Rotation};
 use crate::rotation::timing::Instant;
-use crate::workflow::{behind_aliases, look};
+use crate::workflow::behind_aliases;
 use crate::workspace::journal::RotationId;
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 pub(super) fn note(zones: &mut [ZoneEvidence], rotations: &[(RotationId, Rotation)], now: Instant) {
     let mut all = Served::default();
     for zone in &*zones {
-        look::add(&mut all, zone.served.clone());
+        all.add(zone.served.clone());
     }
     for (id, rotation) in rotations {
         let served = behind_aliases::served(rotation, all.clone());

@@ -22,6 +22,7 @@ pub(super) const ZONE: &[&str] = &[
     "sign",
     "anchor",
     "servers",
+    "resolvers",
     "publish",
     "proposals",
     "reload",
@@ -40,8 +41,12 @@ pub struct ZoneConfig {
     pub included: Option<PathBuf>,
     /// Who signs it.
     pub signing: Signing,
-    /// The authoritative servers to ask; empty: every address of every NS.
+    /// Addresses of authoritative servers, instead of those that the zone gives them; empty: every address of every NS. They
+    /// hide nobody: a name server that none of them can stand for is asked at its own address.
     pub servers: Vec<SocketAddr>,
+    /// The resolvers that are asked to whom the parent delegates it, and where servers in other zones are. Empty: those that
+    /// the system uses, and nobody about the parent where `servers` are given.
+    pub resolvers: Vec<SocketAddr>,
     /// How a change of the file is made.
     pub publication: Publication,
     /// The git remote whose branch counts as merged, and to which changes are pushed, if there is one.
@@ -123,12 +128,8 @@ pub(super) fn read<'t>(
         findings,
     );
     publication::check_together(&section, published.as_ref(), signing.as_ref(), findings);
-    let servers = section
-        .texts("servers", findings)
-        .map_or(Vec::new(), |texts| {
-            let read = |text: Located<String>| server(&text, findings);
-            texts.value.into_iter().filter_map(read).collect()
-        });
+    let servers = read_servers(&mut section, "servers", findings);
+    let resolvers = read_servers(&mut section, "resolvers", findings);
     let proposals = section.take("proposals", findings);
     let proposal_key = proposals.and_then(|(line, value)| {
         let wants_it = matches!(signing, Some(Signing::Here { .. }) | None)
@@ -152,6 +153,7 @@ pub(super) fn read<'t>(
         included,
         signing: signing?,
         servers,
+        resolvers,
         publication: published.how,
         remote: published.remote,
         serve: published.serve,
@@ -287,12 +289,24 @@ fn read_signing_here<'t>(
     })
 }
 
+/// The addresses at `key`, as of servers of DNS; none if the key is not there.
+fn read_servers<'t>(
+    section: &mut Section<'t>,
+    key: &str,
+    findings: &mut Findings<'t>,
+) -> Vec<SocketAddr> {
+    let texts = section.texts(key, findings);
+    let texts = texts.map(|texts| texts.value).unwrap_or_default();
+    let read = |text: Located<String>| server(key, &text, findings);
+    texts.into_iter().filter_map(read).collect()
+}
+
 /// The address of a server: with a port, or without one for port 53.
-fn server(text: &Located<String>, findings: &mut Findings<'_>) -> Option<SocketAddr> {
+fn server(key: &str, text: &Located<String>, findings: &mut Findings<'_>) -> Option<SocketAddr> {
     let address = access::socket_address(&text.value);
     if address.is_none() {
         let wanted = "an IP address is expected, with a port if it is not 53, such as 192.0.2.53 or [2001:db8::53]:5353";
-        findings.wrong(text.line, format!("`servers`: `{}`: {wanted}", text.value));
+        findings.wrong(text.line, format!("`{key}`: `{}`: {wanted}", text.value));
     }
     address
 }
