@@ -4,8 +4,8 @@
 use super::head::{self, Head, Heads};
 use super::history::{self, Past, Wanted};
 use super::surroundings::Surroundings;
+use super::zone_look::{Asked, Question};
 use super::{behind_aliases, look};
-use crate::observe::authorities::Served;
 use crate::observe::side_by_side::side_by_side;
 use crate::rotation::before::{TtlSource, TtlsBefore};
 use crate::rotation::observation::{Authority, Seen, TlsaName, ZoneName};
@@ -37,16 +37,16 @@ pub(super) fn ask_servers<'w>(
     let Ok(state) = found.before_the_start(now) else {
         return; // the start itself says why
     };
-    let view = look::View::of(heads, certificate, state);
-    let asked = crate::observe::wait_for(side_by_side(&view.places, AT_ONCE, |place| {
-        let head = place.head.as_deref().ok();
-        look::served_in(place.zone, head, &place.names, now)
+    let view = look::View::of(heads, certificate, state, now);
+    let questions: Vec<Question<'_>> = view.questions().collect();
+    let asked = crate::observe::wait_for(side_by_side(&questions, AT_ONCE, |question| {
+        question.ask(now)
     }));
-    let mut all = Served::default();
-    for served in asked.unwrap_or_default() {
-        look::add(&mut all, served);
+    let mut all = Asked::default();
+    for asked in asked.unwrap_or_default() {
+        all.add(asked);
     }
-    for (name, by_server) in behind_aliases::served(&view.rotation, all) {
+    for (name, by_server) in behind_aliases::served(&view.rotation, all.served) {
         for seen in by_server.into_values() {
             if let Seen::Known(rrset) = seen {
                 let mark = found.ttl.entry(name.clone()).or_default();
