@@ -60,6 +60,7 @@ fn a_server_that_went_back_behind_aliases_is_named() {
     world.advance(hours(1));
     load_both(&world);
     world.advance(hours(2)).ends(0);
+    world.watch(28, 52);
     world.advance(hours(52)).ends(3);
     world.deploy(0);
     world.deploy(1);

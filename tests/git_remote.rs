@@ -67,6 +67,7 @@ fn a_whole_rotation_that_is_reviewed_at_a_distance() {
         world.deploy(host);
     }
     world.advance(hours(28)).ends(0);
+    world.watch(28, 52);
     world.advance(hours(52)).ends(3);
     assert!(far.merge());
     world.advance(hours(53)).ends(0);

@@ -109,6 +109,7 @@ fn where_there_is_nothing_to_roll_back_or_it_is_too_late_the_way_out_is_told() {
     world.deploy(0);
     world.deploy(1);
     world.advance(hours(28));
+    world.watch(28, 52);
     world.advance(hours(52));
     assert_eq!(world.step(hours(52)), "Retiring");
     refuses(

@@ -149,6 +149,7 @@ fn a_whole_rotation_with_review() {
     );
     world.deploy(1);
     world.advance(hours(30)).ends(0);
+    world.watch(30, 53);
     world.advance(hours(53)).ends(0);
     assert_eq!(world.tlsa(HOSTS[1]).len(), 2);
     let retiring = world.advance(hours(54)).ends(3);
@@ -208,6 +209,7 @@ fn without_review_a_run_publishes_by_itself() {
         world.deploy(0);
         world.deploy(1);
         world.advance(hours(27)).ends(0);
+        world.watch(27, 51);
         world.advance(hours(51)).ends(0);
         world.load();
         world.advance(hours(52)).ends(0);
@@ -614,6 +616,7 @@ fn the_deployment_runs_once_a_run_when_the_swap_is_open_and_not_before() {
 #[test]
 fn a_live_certificate_whose_key_was_retired_is_no_key_in_use() {
     let (world, hour) = brought_to(Publish::Current, "Deployed");
+    world.watch(hour, hour + 25);
     world.advance(hours(hour + 25));
     world.load();
     world.advance(hours(hour + 26)).ends(0);

@@ -4,10 +4,12 @@ use super::document::Schema;
 use super::exit::{Exit, Failure};
 use super::format::{Format, TextOrJson};
 use super::{Global, standing};
-use crate::workflow::abort;
+use crate::workflow::abort::{self, Ending};
 use clap::Args;
 
 /// Give a rotation up by the safe way back; the reason is recorded.
+///
+/// One that has ended can be taken back as well, while no other was begun: the old record is published again first.
 #[derive(Debug, Args)]
 pub(crate) struct Abort {
     /// The certificate whose rotation is given up
@@ -20,17 +22,19 @@ pub(crate) struct Abort {
     /// Begin no rotation by itself afterwards, whatever the policy says, until `start` begins one
     #[arg(long)]
     hold: bool,
+    /// The names leave DANE, or DNSSEC: end it at once. Only where the zone holds none of its records any more
+    #[arg(long)]
+    leave_dane: bool,
 }
 
 pub(crate) fn run(args: &Abort, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
-    let tick = abort::abort(
-        &workspace,
-        &args.name,
-        &args.reason,
-        args.hold,
-        global.now(),
-    )?;
+    let ending = Ending {
+        reason: &args.reason,
+        hold: args.hold,
+        leaves_dane: args.leave_dane,
+    };
+    let tick = abort::abort(&workspace, &args.name, ending, global.now())?;
     standing::print(
         &[tick],
         standing::Style::paragraph_or(Schema::Abort, args.format.0),

@@ -6,9 +6,11 @@ use super::document::Schema;
 use super::exit::{Exit, Failure};
 use super::format::Format;
 use crate::rotation::decide::Action;
-use crate::rotation::step::Step;
+use crate::rotation::observation::Endpoint;
+use crate::rotation::step::{Event, Step};
 use crate::workflow::advance::{self, Mode, Tick};
 use crate::workflow::merge_check::{Finding, Severity, Verdict, merge_check};
+use crate::workspace::Workspace;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -36,6 +38,9 @@ pub(crate) struct Check {
     /// both records in this very run
     #[arg(long, value_name = "NAME")]
     swap: Option<String>,
+    /// With --swap: ask for this host alone, where not all may have it yet or they take turns
+    #[arg(long, value_name = "HOST", requires = "swap")]
+    host: Option<String>,
     #[command(flatten)]
     format: Format<CheckFormat>,
 }
@@ -88,7 +93,7 @@ fn code(text: &str) -> String {
 
 pub(crate) fn run(args: &Check, global: &Global) -> Result<Exit, Failure> {
     match &args.swap {
-        Some(name) => swap(name, args.format.0, global),
+        Some(name) => swap((name, args.host.as_deref()), args.format.0, global),
         None if args.merge => merge(args, global),
         None => super::check_health::run(&args.health, args.format.0, global),
     }
@@ -221,25 +226,28 @@ fn document(verdict: &Verdict) -> Value {
 }
 
 /// Looks as `status` does and changes nothing; the machine asks for a deployment only in a run that saw it to be safe.
-fn swap(name: &str, format: CheckFormat, global: &Global) -> Result<Exit, Failure> {
+fn swap(
+    (name, host): (&str, Option<&str>),
+    format: CheckFormat,
+    global: &Global,
+) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
     let names = [name.to_owned()];
-    let ticks = advance::advance(&workspace, &names, global.now(), Mode::Look)?;
+    // What a run would establish counts, too: a server that went back, a host that joined.
+    let ticks = advance::advance(&workspace, &names, global.now(), Mode::Rehearse)?;
     let Some(tick) = ticks.into_iter().next() else {
         return Err(Failure::wrong("nothing was looked at"));
     };
     if let Some(error) = tick.failed {
         return Err(error.into());
     }
-    let is_open = is_open(&tick);
+    let waits = waits(&workspace, &tick, host);
+    let is_open = is_open(&tick, host) && waits.is_empty();
     let decision = tick.decision.unwrap_or_default();
     let step = tick.rotation.as_ref().map(|(_, state)| state.step);
-    let reasons: Vec<String> = decision
-        .alarms
-        .iter()
-        .map(ToString::to_string)
-        .chain(decision.blockers.iter().map(ToString::to_string))
-        .collect();
+    let alarms = decision.alarms.iter().map(ToString::to_string);
+    let blockers = decision.blockers.iter().map(ToString::to_string);
+    let reasons: Vec<String> = alarms.chain(waits).chain(blockers).collect();
     let mut out = super::stdout();
     let stands = step.map_or("no rotation".to_owned(), |step| step.to_string());
     let exit = match (is_open, decision.alarms.is_empty()) {
@@ -281,14 +289,40 @@ fn swap(name: &str, format: CheckFormat, global: &Global) -> Result<Exit, Failur
     Ok(format.exit(exit))
 }
 
-/// Whether the swap is open, as seen in this run.
-fn is_open(tick: &Tick) -> bool {
-    let at_it = matches!(&tick.rotation, Some((_, state)) if state.step == Step::SwapOpen);
+/// Whether the swap is open, as it was recorded and as it is seen in this run; with `host`, whether it is that host's turn.
+fn is_open(tick: &Tick, host: Option<&str>) -> bool {
+    let at_it = matches!(&tick.rotation, Some((_, state)) if state.step == Step::SwapOpen)
+        && !tick.events.contains(&Event::SwapOpened);
+    let is_asked = |action: &Action| match (action, host) {
+        (Action::Deploy(_), None) => true,
+        (Action::Deploy(endpoints), Some(host)) => {
+            endpoints.iter().any(|endpoint| endpoint.host == host)
+        }
+        _ => false,
+    };
     let decision = tick.decision.as_ref();
-    let asked_for = decision.is_some_and(|d| {
-        d.actions
-            .iter()
-            .any(|action| matches!(action, Action::Deploy(_)))
-    });
-    at_it && asked_for
+    at_it && decision.is_some_and(|decision| decision.actions.iter().any(is_asked))
+}
+
+/// The hosts that must not have the next key yet, though others may: who asks for the certificate as a whole is told no.
+fn waits(workspace: &Workspace, tick: &Tick, host: Option<&str>) -> Vec<String> {
+    let Some((id, state)) = &tick.rotation else {
+        return Vec::new();
+    };
+    let configured = workspace.config.certificate(&tick.certificate);
+    let endpoints = configured.into_iter().flat_map(|one| one.endpoints());
+    let is_meant = |endpoint: &Endpoint| host.is_none_or(|host| endpoint.host == host);
+    let mut waits = Vec::new();
+    for endpoint in endpoints.filter(is_meant) {
+        if !state.endpoints.contains(&endpoint) {
+            waits.push(format!(
+                "{endpoint} is configured and not part of {id} yet; `tlsa-rotate advance` takes it in"
+            ));
+        } else if state.joining.contains_key(&state.name_of(&endpoint)) {
+            waits.push(format!(
+                "{endpoint} joined later: its own wait is not over (`--host` asks for the others)"
+            ));
+        }
+    }
+    waits
 }

@@ -28,6 +28,7 @@ impl Exit {
         match error {
             WorkflowError::Lock(LockError::Held { .. }) => Self::Locked,
             WorkflowError::WouldRefuse { .. } => Self::DeliveryAtRisk,
+            WorkflowError::NotSeenToBeSafe { .. } => Self::PersonNeeded,
             error if error.wants_a_person() => Self::PersonNeeded,
             _ => Self::Wrong,
         }

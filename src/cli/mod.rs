@@ -22,6 +22,7 @@ mod deploy;
 mod document;
 mod emergency;
 mod exit;
+mod forget;
 mod format;
 mod init;
 mod key;
@@ -128,8 +129,10 @@ enum Command {
     Abort(abort::Abort),
     /// Go back to the previous key on every host at once, while both are published
     Rollback(rollback::Rollback),
-    /// Let a deployment go that rests (standby) or is held (after a rollback)
+    /// Go forward: a deployment that rests (standby), is held (after a rollback), or was being given up
     Deploy(deploy::Deploy),
+    /// Let a host go that is gone for good, so that no rotation waits for it
+    Forget(forget::Forget),
     /// The key in use is compromised: replace it as fast as the priority allows
     Emergency(emergency::Emergency),
     /// See mail hosts as a DANE-validating sender does, live: DNSSEC, STARTTLS, every address and algorithm
@@ -186,6 +189,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Check(args) => check::run(args, global),
         Command::Abort(args) => abort::run(args, global),
         Command::Rollback(args) => rollback::run(args, global),
+        Command::Forget(args) => forget::run(args, global),
         Command::Deploy(args) => deploy::run(args, global),
         Command::Emergency(args) => emergency::run(args, global),
         Command::Key(args) => key::run(args, global),

@@ -275,8 +275,8 @@ pub fn publication_breaks(
     (name, rrset): (&TlsaName, &BTreeSet<Association>),
     source: &Source,
 ) -> Option<Breach> {
-    if rotation.step == Step::Replacing {
-        return None; // the promise is waived
+    if rotation.step == Step::Replacing || rotation.dane_left.is_some() {
+        return None; // the promise is waived, or there is none any more
     }
     let mut exposure = Exposure::of_step(rotation, now);
     if rotation.step == Step::RollingBack && !rotation.opened {

@@ -313,7 +313,7 @@ impl Blocker {
                 format!("put the previous certificate and key back on {endpoint}")
             }
             Self::HostUnknown { endpoint, .. } => format!(
-                "make {endpoint} reachable from here; if the host is gone for good: tlsa-rotate forget NAME {}",
+                "make {endpoint} reachable from here; if the host is gone for good: tlsa-rotate forget {}",
                 endpoint.host
             ),
             Self::NoCertificate { endpoint, .. } => format!("configure a certificate on {endpoint}"),
@@ -352,7 +352,7 @@ impl fmt::Display for Who {
 fn would_refuse(breach: &Breach) -> String {
     match &breach.presenter {
         Presenter::Host { endpoint, .. } => format!(
-            "put a key on {endpoint} that the change lists, and run again; if the host is gone for good: tlsa-rotate forget NAME {}",
+            "put a key on {endpoint} that the change lists, and run again; if the host is gone for good: tlsa-rotate forget {}",
             endpoint.host
         ),
         Presenter::Step(_) => "bring zone and hosts back into agreement first".to_owned(),

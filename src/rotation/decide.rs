@@ -26,6 +26,7 @@ use super::step::{Event, Requirement, Rotation, Step, apply};
 use super::timing::{Instant, Span, Ttl};
 use super::wait;
 use super::witness;
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 /// What the machine concludes from one look at the world.
@@ -104,11 +105,12 @@ pub fn decide(
             let others = patience::fact(rotation, &blockers);
             decision.remembered.extend(others);
             blockers.extend(patience::at_its_end(rotation, now, policy, &blockers));
-            blockers.sort_by_key(Blocker::who);
+            // Of several waits the longest is the one that counts.
+            blockers.sort_by_key(|blocker| (blocker.who(), Reverse(blocker.until())));
             let soak = rotation.soak.filter(|_| rotation.step == Step::Deployed);
             let look = soak.map(|soak| soak.next_look(question.policy));
-            let ahead = blockers.iter().filter_map(Blocker::until);
-            decision.look_again_at = ahead.chain(look.filter(|at| *at > now)).min();
+            let ahead = blockers.iter().filter_map(Blocker::until).max();
+            decision.look_again_at = ahead.into_iter().chain(look.filter(|at| *at > now)).min();
             decision.blockers = blockers;
         }
     }

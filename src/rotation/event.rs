@@ -258,6 +258,25 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether it is only kept in mind: it moves no step, and is no news to a person.
+    pub fn is_kept_in_mind(&self) -> bool {
+        matches!(
+            self,
+            Self::ServersSeen { .. }
+                | Self::ServersHadLeft { .. }
+                | Self::AddressesSeen { .. }
+                | Self::AddressesHadLeft { .. }
+                | Self::SoakSeen
+                | Self::SeveralKeysSeen { .. }
+                | Self::SignatureBegan { .. }
+                | Self::SignerRenewed { .. }
+                | Self::SignatureSeen { .. }
+                | Self::RisksSeen { .. }
+                | Self::OthersAwaited
+                | Self::OthersReady
+        )
+    }
+
     /// The event's name in one word.
     pub fn name(&self) -> &'static str {
         match self {

@@ -3,45 +3,114 @@
 use super::WorkflowError;
 use super::advance::{self, Tick};
 use super::case::Case;
+use super::head::{self, Heads};
 use super::shared;
 use crate::rotation::step::{Event, Rotation, Step};
 use crate::rotation::timing::Instant;
+use crate::rotation::wait;
 use crate::workspace::Workspace;
 use crate::workspace::journal::RotationId;
+use crate::zone::name::Name;
 
-/// Records the wish and advances once. With `hold`, no rotation begins by itself afterwards; that can be asked for of one
-/// that was given up before, too.
+/// How a rotation is given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ending<'a> {
+    /// In the person's words.
+    pub reason: &'a str,
+    /// No rotation begins by itself afterwards; that can be asked for of one that was given up before, too.
+    pub hold: bool,
+    /// The names leave DANE: there is no way back to walk, the records are out of the zone already.
+    pub leaves_dane: bool,
+}
+
+/// Records the wish and advances once.
 pub fn abort(
     workspace: &Workspace,
     name: &str,
-    reason: &str,
-    hold: bool,
+    ending: Ending<'_>,
     now: Instant,
 ) -> Result<Tick, WorkflowError> {
     // Held to the end: the wish and the first step back belong to one run.
     let lock = workspace.lock()?;
     shared::synchronise(workspace, &lock)?;
     let mut case = Case::open(workspace, name, now)?;
-    if hold
+    if ending.hold
         && case.under_way().is_none()
         && matches!(&case.rotation, Some((_, state)) if state.step == Step::Aborted)
     {
         case.record(&lock, now, Event::CadenceHeld)?;
         return Ok(advance::tick(workspace, &lock, name, now));
     }
-    let Some((id, state)) = case.under_way() else {
+    let retired = |state: &Rotation| state.step == Step::Retired && !ending.leaves_dane;
+    let latest = case.rotation.as_ref();
+    let Some((id, state)) = latest.filter(|(_, state)| !state.is_over() || retired(state)) else {
         return Err(WorkflowError::NothingUnderWay {
             name: name.to_owned(),
         });
     };
-    may_abort(id, state)?;
-    let reason = reason.to_owned();
-    case.note(now, Event::AbortRequested { reason })?;
-    if hold {
+    let reason = ending.reason.to_owned();
+    let wish = if ending.leaves_dane {
+        has_left_dane(workspace, (id, state), now)?;
+        Event::DaneLeft { reason }
+    } else {
+        may_abort(id, state)?;
+        Event::AbortRequested { reason }
+    };
+    let told = told(&wish, state, now);
+    case.note(now, wish)?;
+    if ending.hold {
         case.note(now, Event::CadenceHeld)?;
     }
     case.keep(&lock)?;
-    Ok(advance::tick(workspace, &lock, name, now))
+    let mut tick = advance::tick(workspace, &lock, name, now);
+    tick.notes.extend(told);
+    Ok(tick)
+}
+
+/// What the wish costs, beside what each step says of itself.
+fn told(wish: &Event, state: &Rotation, now: Instant) -> Option<String> {
+    match (wish, state.step) {
+        (Event::DaneLeft { .. }, _) => Some(format!(
+            "nothing is proposed or watched any more. Leave the keys on the hosts as they are until {}: until then caches may hold records",
+            now + wait::ttl_old(state).span()
+        )),
+        (Event::AbortRequested { .. }, Step::Replacing | Step::Replaced) => Some(
+            "the key that was declared compromised goes back into the zone: whoever has it can pass for your hosts again".to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+/// A rotation has no object any more once the zones hold none of its records.
+fn has_left_dane(
+    workspace: &Workspace,
+    (id, state): (&RotationId, &Rotation),
+    now: Instant,
+) -> Result<(), WorkflowError> {
+    let ours = &(&state.current | &state.incoming) | &state.staying;
+    let mut heads = Heads::of(workspace, now);
+    for tlsa in state.names() {
+        let name = Name::parse(tlsa.as_str().as_bytes(), None).ok();
+        let zone = name
+            .as_ref()
+            .and_then(|name| workspace.config.zone_of(name));
+        let (Some(name), Some(zone)) = (name, zone) else {
+            continue; // the zone is kept here no more
+        };
+        let head = heads.get(zone)?;
+        if !head::associations(&head.content, &name).is_disjoint(&ours) {
+            return Err(WorkflowError::NotFromHere {
+                id: id.clone(),
+                step: state.step,
+                what: "leave DANE in",
+                why: "the zone still holds TLSA records of it",
+                way_out: format!(
+                    "take the TLSA records of {tlsa} out of the zone first, all of them at once; or leave `--leave-dane` out for the way back to the key in use"
+                ),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn may_abort(id: &RotationId, state: &Rotation) -> Result<(), WorkflowError> {
@@ -57,13 +126,6 @@ fn may_abort(id: &RotationId, state: &Rotation) -> Result<(), WorkflowError> {
             "it is being given up already",
             format!(
                 "`tlsa-rotate status {}` says what is left to do",
-                id.certificate
-            ),
-        ),
-        Step::Replacing | Step::Replaced => (
-            "the key it would go back to was declared compromised",
-            format!(
-                "let it end; then `tlsa-rotate start {}` brings another key",
                 id.certificate
             ),
         ),

@@ -12,8 +12,7 @@ use super::{admit, before, neighbours, sign, start, surroundings};
 use crate::publish::command::Invocation;
 use crate::rotation::decide::Action;
 use crate::rotation::emergency::Priority;
-use crate::rotation::observation::Endpoint;
-use crate::rotation::observation::TlsaName;
+use crate::rotation::observation::{Endpoint, Observation, TlsaName};
 use crate::rotation::step::{Event, Requirement, Step};
 use crate::workspace::Workspace;
 use crate::workspace::config::Deploy;
@@ -28,13 +27,16 @@ const DEPLOYMENT: Duration = Duration::from_secs(300);
 /// the way to one; says what was done. Once in a run is enough for all certificates of a zone, as long as the run does not
 /// change it.
 ///
-/// A zone that was restored or edited by hand so that it would make senders refuse mail is not handed on.
+/// A zone that was restored or edited by hand so that it would make senders refuse mail is not handed on; nor is one that
+/// takes a record out, or brings a name its first, unless every host was `seen` in this run to bear it.
 pub(super) fn publish_merged(
     known: &mut Known<'_>,
     lock: &WorkspaceLock,
     case: &Case<'_>,
+    seen: Option<&Observation>,
 ) -> Result<Vec<String>, WorkflowError> {
     let (workspace, now) = (known.workspace, known.now);
+    let judged = seen.map(|seen| (case.certificate.name.as_str(), seen));
     known.note(&case.certificate.name, case.rotation.as_ref());
     let own: Vec<TlsaName> = case
         .certificate
@@ -57,7 +59,8 @@ pub(super) fn publish_merged(
         }
         let head = known.heads.get(zone)?;
         known.keeps_every_promise(zone, &head)?;
-        deeds.extend(sign::publish(workspace, lock, zone, &head, now)?);
+        let may_be = || known.is_seen_to_be_safe((zone, &head), judged);
+        deeds.extend(sign::publish(workspace, lock, zone, &head, now, may_be)?);
         known.handed_on(zone);
     }
     Ok(deeds)

@@ -8,7 +8,7 @@ use super::deadlines::act_by;
 use super::known::Known;
 use super::look::{self, Sight};
 use super::look_ahead::{Seen, look_ahead};
-use super::{act, admit, afterwards, pace, propose, shared, start, witness};
+use super::{act, admit, afterwards, hosts, pace, propose, shared, start, witness};
 use crate::rotation::decide::{Decision, decide};
 use crate::rotation::due::{Afterwards, Occasion};
 use crate::rotation::observation::{Endpoint, Observation};
@@ -92,10 +92,10 @@ pub fn advance(
         return Ok(only_looked_at(workspace, &names, now, &error));
     }
     let mut known = Known::nothing(workspace, now);
-    let mut sights = look_ahead(&mut known, &names);
+    known.sights = look_ahead(&mut known, &names);
     let mut ticks = Vec::with_capacity(names.len());
     for name in names {
-        let sight = sights.remove(&name);
+        let sight = known.sights.remove(&name);
         ticks.push(if let Some(lock) = &lock {
             tick_with(&mut known, lock, &name, sight)
         } else {
@@ -196,11 +196,16 @@ fn act_on(
     // Hosts are deployed one after the other, each seen with its key before the next.
     let most = MOST_ROUNDS.saturating_add(case.certificate.hosts.len());
     for _ in 0..most {
-        // The signed zone follows git HEAD before anything is asked: what is merged is on its way to the servers. If that
-        // fails, the world is looked at all the same: a delivery at risk must be said whatever else is broken.
-        let published = act::publish_merged(known, lock, &case);
-        // What was handed on just now may be served by now.
-        ahead = ahead.filter(|_| matches!(&published, Ok(deeds) if deeds.is_empty()));
+        let members = prepare(known, lock, &mut case, tick);
+        // Looking comes before handing over: what leaves the zone may be what some host needs.
+        let (mut sight, is_fresh) = see(known, &case, ahead.take());
+        let seen = sight.as_ref().filter(|_| is_fresh);
+        let published = act::publish_merged(known, lock, &case, seen.map(|s| &s.observation));
+        if matches!(&published, Ok(deeds) if !deeds.is_empty()) {
+            // What was handed on just now may be served by now.
+            sight = see(known, &case, None).0;
+        }
+        // If that fails, what was seen is judged all the same: a delivery at risk must be said whatever else is broken.
         let failed = published.map(|deeds| tick.deeds.extend(deeds)).err();
         if case.under_way().is_none() {
             remember(
@@ -209,11 +214,11 @@ fn act_on(
             );
         }
         // A rotation that is over is still looked at: what goes back after the end is said loudly, too.
-        if case.rotation.is_none() {
+        let Some(sight) = sight else {
             return failed.or(not_begun).map_or(Ok(()), Err);
-        }
-        act::finish_key_steps(known, lock, &mut case, tick)?;
-        let decision = establish(known, lock, &mut case, ahead.take(), tick)?;
+        };
+        members?;
+        let decision = establish(known, lock, &mut case, sight, tick)?;
         let actions = decision.actions.clone();
         tick.decision = Some(decision);
         // What git HEAD lacks is proposed again, if that is why it was not published.
@@ -247,6 +252,32 @@ fn act_on(
     not_begun.map_or(Ok(()), Err)
 }
 
+/// Brings a rotation to where it can be looked at: its key steps finished, and its hosts those of the configuration.
+fn prepare(
+    known: &mut Known<'_>,
+    lock: &WorkspaceLock,
+    case: &mut Case<'_>,
+    tick: &mut Tick,
+) -> Result<(), WorkflowError> {
+    if case.rotation.is_none() {
+        return Ok(());
+    }
+    act::finish_key_steps(known, lock, case, tick)?;
+    hosts::follow_configuration(known, lock, case, tick)
+}
+
+/// What is seen of the rotation, if there is one, and whether it was seen just now.
+fn see<'w>(known: &mut Known<'w>, case: &Case<'w>, ahead: Option<Seen>) -> (Option<Sight>, bool) {
+    let Some((_, state)) = &case.rotation else {
+        return (None, true);
+    };
+    let ahead = ahead.filter(|ahead| ahead.is_of(state));
+    let is_fresh = ahead
+        .as_ref()
+        .is_none_or(|ahead| ahead.fresh(state, time::Instant::now()).is_some());
+    (Some(sight_of(known, case, state, ahead)), is_fresh)
+}
+
 /// Why `advance` would begin a rotation now by itself, if it would: the next key is to be published always, or the key in
 /// use is due.
 fn due(case: &Case<'_>, now: Instant) -> Result<Option<Occasion>, WorkflowError> {
@@ -276,9 +307,9 @@ fn begin_if_due(
     Ok(())
 }
 
-/// What was established, without what is only remembered.
-fn steps(mut events: Vec<Event>, decision: &Decision) -> Vec<Event> {
-    events.truncate(events.len().saturating_sub(decision.remembered.len()));
+/// What was established, without what is only kept in mind.
+fn news(mut events: Vec<Event>) -> Vec<Event> {
+    events.retain(|event| !event.is_kept_in_mind());
     events
 }
 
@@ -294,12 +325,12 @@ fn deployment(workspace: &Workspace, tick: &Tick) -> Option<String> {
     })
 }
 
-/// Looks once and records facts until none follows.
+/// Records what was seen, and the facts that follow from it, until none does.
 fn establish<'w>(
     known: &mut Known<'w>,
     lock: &WorkspaceLock,
     case: &mut Case<'w>,
-    ahead: Option<Seen>,
+    sight: Sight,
     tick: &mut Tick,
 ) -> Result<Decision, WorkflowError> {
     let now = known.now;
@@ -310,7 +341,7 @@ fn establish<'w>(
     let Sight {
         mut observation,
         mut notes,
-    } = sight_of(known, case, state, ahead);
+    } = sight;
     observation.witness = witness::witness(known, case, state, &mut notes);
     remember(&mut tick.notes, notes);
     let mut waits = Vec::new();
@@ -335,7 +366,7 @@ fn establish<'w>(
     }
     // They are of one look, and are kept together.
     case.keep(lock)?;
-    tick.events.extend(steps(settled.events, &decision));
+    tick.events.extend(news(settled.events));
     tick.rotation.clone_from(&case.rotation);
     tick.observation = Some(observation);
     Ok(decision)
@@ -377,7 +408,7 @@ fn look_at(
     if mode == Mode::Rehearse {
         let settled = settle(&state, now, &observation, policy).map_err(WorkflowError::Illegal)?;
         tick.policy = settled.policy;
-        tick.events = steps(settled.events, &settled.decision);
+        tick.events = news(settled.events);
         (state, decision) = (settled.state, settled.decision);
     } else {
         tick.policy = policy(&state);

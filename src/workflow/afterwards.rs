@@ -17,7 +17,7 @@ use crate::workspace::lock::WorkspaceLock;
 
 /// Adds what git HEAD has made of the end of a rotation to the reasons why a person is needed.
 pub(super) fn notice(state: &Rotation, observation: &Observation, decision: &mut Decision) {
-    if !state.is_over() {
+    if !state.is_over() || state.dane_left.is_some() {
         return;
     }
     let requirement = state.requirement();

@@ -1,39 +1,82 @@
-//! Use case `deploy`: let a deployment go that rests (standby) or is held (after a rollback). Safe at any time: the gates
-//! of the deployment itself are asked all the same.
+//! Use case `deploy`: forward. Let a deployment go that rests (standby) or is held (after a rollback), or take a rotation up
+//! again that was being given up. Safe at any time: the gates of the deployment itself are asked all the same.
 
 use super::WorkflowError;
 use super::advance::{self, Tick};
 use super::case::Case;
+use super::{admit, shared};
 use crate::rotation::due::Release;
-use crate::rotation::step::{Event, Step};
+use crate::rotation::step::{Event, Rotation, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
+use crate::workspace::journal::RotationId;
 
-/// Records that a person lets the deployment go, and advances once.
-pub fn deploy(workspace: &Workspace, name: &str, now: Instant) -> Result<Tick, WorkflowError> {
+/// Records that a person lets the deployment go, or wants to go forward again, and advances once.
+pub fn deploy(
+    workspace: &Workspace,
+    name: &str,
+    reason: &str,
+    now: Instant,
+) -> Result<Tick, WorkflowError> {
     let lock = workspace.lock()?;
+    shared::synchronise(workspace, &lock)?;
     let mut case = Case::open(workspace, name, now)?;
-    let Some((id, state)) = case.under_way() else {
+    let Some((id, state)) = case.rotation.clone() else {
         return Err(WorkflowError::NothingUnderWay {
             name: name.to_owned(),
         });
     };
-    let is_ahead = matches!(
-        state.step,
-        Step::Hashed | Step::Prepublishing | Step::Waiting | Step::SwapOpen
-    );
-    if !is_ahead {
-        return Err(WorkflowError::NotFromHere {
-            id: id.clone(),
-            step: state.step,
-            what: "let the deployment go in",
-            why: "no deployment lies ahead of it",
-            way_out: format!("`tlsa-rotate status {name}` says what does"),
-        });
-    }
-    if state.held.is_some() || !state.released {
-        let why = Release::Asked;
-        case.record(&lock, now, Event::DeploymentReleased { why })?;
+    let wish = match state.step {
+        Step::Hashed | Step::Prepublishing | Step::Waiting | Step::SwapOpen => {
+            let rests = state.held.is_some() || !state.released;
+            rests.then_some(Event::DeploymentReleased {
+                why: Release::Asked,
+            })
+        }
+        Step::RollingBack
+        | Step::Withdrawing
+        | Step::Aborted
+        | Step::Reinstating
+        | Step::Reinstated => {
+            may_go_forward(workspace, &id, &state)?;
+            Some(Event::ForwardRequested {
+                reason: reason.to_owned(),
+            })
+        }
+        _ => {
+            return Err(WorkflowError::NotFromHere {
+                what: "let the deployment go in",
+                why: "no deployment lies ahead of it",
+                way_out: format!("`tlsa-rotate status {name}` says what does"),
+                step: state.step,
+                id,
+            });
+        }
+    };
+    if let Some(wish) = wish {
+        case.record(&lock, now, wish)?;
     }
     Ok(advance::tick(workspace, &lock, name, now))
+}
+
+/// Whoever goes forward again needs the next keys: here, or on the hosts.
+fn may_go_forward(
+    workspace: &Workspace,
+    id: &RotationId,
+    state: &Rotation,
+) -> Result<(), WorkflowError> {
+    let is_there = !state.incoming.is_empty() && admit::holds(workspace, id, &state.incoming)?;
+    if is_there || state.opened {
+        return Ok(());
+    }
+    Err(WorkflowError::NotFromHere {
+        id: id.clone(),
+        step: state.step,
+        what: "go forward again with",
+        why: "its next key is not here any more",
+        way_out: format!(
+            "let it end; then `tlsa-rotate start {}` makes another key",
+            id.certificate
+        ),
+    })
 }

@@ -9,6 +9,7 @@ use crate::publish::provider::ProviderError;
 use crate::publish::ssh_sign::SigningError;
 use crate::publish::tsig::KeyFileError;
 use crate::rotation::association::Association;
+use crate::rotation::blocker::Blocker;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::promise::Breach;
 use crate::rotation::step::{IllegalEvent, Step};
@@ -45,6 +46,14 @@ pub enum WorkflowError {
         /// The certificate.
         name: String,
     },
+    /// No rotation under way has the host.
+    #[error("no rotation under way has the host {host}")]
+    NoSuchHost {
+        /// The host.
+        host: String,
+        /// The certificates that are configured for it.
+        configured: Vec<String>,
+    },
     /// What was asked for cannot be done, or is not safe, where the rotation stands.
     #[error("cannot {what} {id}, which is {step}: {why}")]
     NotFromHere {
@@ -68,6 +77,19 @@ pub enum WorkflowError {
         id: RotationId,
         /// What it would break.
         breach: Box<Breach>,
+    },
+    /// A change that takes records out, or brings a name its first, while hosts were not all seen to bear it.
+    #[error(
+        "zone {zone} was not handed to its name servers, for {id}: {}",
+        reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    NotSeenToBeSafe {
+        /// The zone.
+        zone: Name,
+        /// Whose hosts.
+        id: RotationId,
+        /// What was seen, or not seen.
+        reasons: Vec<Blocker>,
     },
     /// Somebody committed while a change was being prepared.
     #[error("git HEAD moved while a change of {zone} was being prepared")]

@@ -6,10 +6,15 @@
 use super::WorkflowError;
 use super::case::Case;
 use super::head::{self, Head, Heads};
+use super::look::{self, Sight};
+use super::look_ahead::Seen;
+use crate::rotation::admissible;
 use crate::rotation::alarm::publication_breaks;
-use crate::rotation::observation::TlsaName;
+use crate::rotation::association::Association;
+use crate::rotation::blocker::Blocker;
+use crate::rotation::observation::{Observation, Seen as Asked, TlsaName};
 use crate::rotation::promise::Breach;
-use crate::rotation::step::Rotation;
+use crate::rotation::step::{Rotation, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::config::{Config, ZoneConfig};
@@ -50,6 +55,8 @@ pub(super) struct Known<'w> {
     /// The zones that were brought to their servers.
     handed_on: BTreeSet<Name>,
     rotations: Option<Rotations>,
+    /// What was seen ahead of rotations whose turn has not come.
+    pub(super) sights: BTreeMap<String, Seen>,
 }
 
 /// Every certificate's latest rotation, found by the zones of its names.
@@ -93,6 +100,7 @@ impl<'w> Known<'w> {
             judged: BTreeMap::new(),
             handed_on: BTreeSet::new(),
             rotations: None,
+            sights: BTreeMap::new(),
         }
     }
 
@@ -187,6 +195,92 @@ impl<'w> Known<'w> {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// Refuses to hand a zone on by which a host could come to be refused as it was seen in this run: `own` is what was seen
+    /// for the certificate whose turn it is; hosts of the others that have RRsets there are looked at now.
+    pub(super) fn is_seen_to_be_safe(
+        &mut self,
+        (zone, head): (&ZoneConfig, &Head),
+        own: Option<(&str, &Observation)>,
+    ) -> Result<(), WorkflowError> {
+        let rotations = self.rotations();
+        let there = rotations.in_zone.get(&zone.name).into_iter().flatten();
+        let there: Vec<(String, RotationId, Rotation)> = there
+            .filter_map(|name| {
+                let (id, state) = rotations.of.get(name)?;
+                Some((name.clone(), id.clone(), state.clone()))
+            })
+            .collect();
+        for (certificate, id, state) in there {
+            let sight;
+            let observation = match own {
+                Some((own, observation)) if own == certificate => observation,
+                _ => match self.sight_of_another(&certificate, &state) {
+                    Some(seen) => {
+                        sight = seen;
+                        &sight.observation
+                    }
+                    None => continue,
+                },
+            };
+            let reasons = self.unsafe_there((zone, head), &state, observation);
+            if !reasons.is_empty() {
+                let zone = zone.name.clone();
+                return Err(WorkflowError::NotSeenToBeSafe { zone, id, reasons });
+            }
+        }
+        Ok(())
+    }
+
+    /// What is seen of the hosts and servers of a certificate whose turn it is not.
+    fn sight_of_another(&mut self, certificate: &str, state: &Rotation) -> Option<Sight> {
+        let configured = self.workspace.config.certificate(certificate)?;
+        if let Some(seen) = self.sights.get(certificate)
+            && let Some(sight) = seen.fresh(state, std::time::Instant::now())
+        {
+            return Some(sight.clone());
+        }
+        Some(look::look(&mut self.heads, configured, state, self.now))
+    }
+
+    /// What speaks against answering with the RRsets of `head` in place of what the servers were seen to answer.
+    fn unsafe_there(
+        &self,
+        (zone, head): (&ZoneConfig, &Head),
+        state: &Rotation,
+        observation: &Observation,
+    ) -> Vec<Blocker> {
+        let mut reasons = Vec::new();
+        let here =
+            places(&self.workspace.config, state).filter(|(_, place)| place.name == zone.name);
+        for ((tlsa, name), _) in here {
+            let after = head::associations(&head.content, &name);
+            let served = observation.served.get(tlsa).into_iter().flatten();
+            let mut before: BTreeSet<&BTreeSet<Association>> = served
+                .filter_map(|(_, seen)| match seen {
+                    Asked::Known(rrset) => Some(&rrset.associations),
+                    Asked::Unknown(_) => None,
+                })
+                .collect();
+            // Where no server can be asked, everything that it demanded so far may be what it serves.
+            let all = state.requirement_in(Step::SwapOpen).applied_to(&after);
+            if before.is_empty() {
+                before.insert(&all);
+            }
+            for before in before {
+                for reason in admissible::objections(state, observation, tlsa, (before, &after)) {
+                    if !reasons.contains(&reason) {
+                        reasons.push(reason);
+                    }
+                }
+            }
+        }
+        if state.is_over() {
+            // Nothing is waited for any more; what is seen to be refused is.
+            reasons.retain(|reason| matches!(reason, Blocker::WouldRefuse(_)));
+        }
+        reasons
     }
 
     /// Whether the zone as it stands in git HEAD was brought to its servers in this run.

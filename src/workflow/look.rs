@@ -32,6 +32,7 @@ use std::net::SocketAddr;
 const AT_ONCE: usize = 8;
 
 /// What was seen, and what the user should know about the looking itself.
+#[derive(Clone)]
 pub(super) struct Sight {
     /// What was seen.
     pub(super) observation: Observation,

@@ -55,11 +55,28 @@ impl Seen {
     }
 }
 
+impl Seen {
+    /// Whether the rotation stands where it stood.
+    pub(super) fn is_of(&self, state: &Rotation) -> bool {
+        self.of == *state
+    }
+
+    /// What was seen, if the rotation stands where it stood and the sight is fresh at `at`.
+    pub(super) fn fresh(&self, state: &Rotation, at: Tick) -> Option<&Sight> {
+        let is_fresh = at.saturating_duration_since(self.began) <= FRESH;
+        (is_fresh && self.of == *state).then_some(&self.sight)
+    }
+}
+
 /// Whether a deed is right only as long as the world is as it was seen. Records are added to a zone whatever is seen.
 fn relies(step: Step, deed: &Action) -> bool {
     match deed {
         Action::Deploy(_) | Action::RollBack(_) => true,
-        Action::ChangeZone(_) => matches!(step, Step::Retiring | Step::Withdrawing),
+        // The first record of a name is one as well.
+        Action::ChangeZone(_) => matches!(
+            step,
+            Step::Prepublishing | Step::Retiring | Step::Replacing | Step::Withdrawing
+        ),
         Action::AdmitKey | Action::ComputeAssociations => false,
     }
 }

@@ -50,16 +50,20 @@ fn may_roll_back(id: &RotationId, state: &Rotation) -> Result<(), WorkflowError>
         Step::Retired => (
             "the previous key's association has left every server: that key would be refused",
             format!(
-                "leave the incoming key on the hosts; `tlsa-rotate start {name}` begins a rotation to another key"
+                "put the next key back on the hosts; if it is not to stay there, `tlsa-rotate abort {name}` publishes the old record again first"
             ),
         ),
         Step::Replacing | Step::Replaced => (
             "the previous key was declared compromised",
-            format!("let it end; then `tlsa-rotate start {name}` brings another key"),
+            format!(
+                "let it end; then `tlsa-rotate start {name}` brings another key. To publish the old key again all the same: `tlsa-rotate abort {name}`"
+            ),
         ),
         Step::RollingBack | Step::Withdrawing | Step::Aborted => (
             "it is on the way back, or there, already",
-            format!("`tlsa-rotate status {name}` says what is left to do"),
+            format!(
+                "`tlsa-rotate status {name}` says what is left to do; `tlsa-rotate deploy {name}` goes forward again"
+            ),
         ),
     };
     Err(WorkflowError::NotFromHere {

@@ -32,16 +32,20 @@ const RELOAD: Duration = Duration::from_secs(60);
 /// How long a proposal may be applied after it was made.
 const APPLICABLE: Span = Span::days(7);
 
-/// Brings the signed zone file to what HEAD holds; says what was done.
+/// Brings the signed zone file to what HEAD holds; says what was done. Before anything new is handed over, `may_be` is
+/// asked whether it may be.
 pub(super) fn publish(
     workspace: &Workspace,
     _lock: &WorkspaceLock,
     zone: &ZoneConfig,
     head: &Head,
     now: Instant,
+    may_be: impl FnOnce() -> Result<(), WorkflowError>,
 ) -> Result<Vec<String>, WorkflowError> {
     let mut deeds = Vec::new();
     let owed = workspace.state().join("reload").join(zone.name.to_string());
+    let mut may_be = Some(may_be);
+    let mut ask = || may_be.take().map_or(Ok(()), |may_be| may_be());
     if let Signing::Here { signed: path, .. } = &zone.signing {
         let seal = seal_of(&workspace.state(), &zone.name);
         if let Some(directory) = seal.parent() {
@@ -49,6 +53,7 @@ pub(super) fn publish(
         }
         let made = made(workspace, zone, &head.file, now)?;
         if let Some(deed) = made.as_ref().and_then(|made| made.deed(zone)) {
+            ask()?;
             if zone.reload.is_some() {
                 if let Some(directory) = owed.parent() {
                     durable::create_directory(directory, 0o777)?;
@@ -69,6 +74,9 @@ pub(super) fn publish(
         None => owed.exists(),
     };
     if let Some(command) = zone.reload.as_ref().filter(|_| is_owed) {
+        if external {
+            ask()?;
+        }
         Invocation::new(command, &workspace.root, RELOAD).run()?;
         match &loaded {
             Some(loaded) => {

@@ -130,6 +130,22 @@ fn elsewhere(links: &[TlsaName], at: &TlsaName) -> WorkflowError {
 }
 
 impl Surroundings {
+    /// The keys of a rotation under way, without any host.
+    pub(super) fn of_keys(state: &Rotation) -> Self {
+        Self {
+            endpoints: BTreeSet::new(),
+            aliases: BTreeMap::new(),
+            base: BTreeMap::new(),
+            ttl: BTreeMap::new(),
+            ttl_sources: BTreeMap::new(),
+            current: state.current.clone(),
+            staying: state.staying.clone(),
+            incoming: state.incoming.clone(),
+            satisfied: state.satisfied.clone(),
+            left: Vec::new(),
+        }
+    }
+
     /// As HEAD and these chains have it. `incoming` is empty where the next keys are not there yet; `next` says of which
     /// algorithms they will be.
     pub(super) fn of(

@@ -1,6 +1,7 @@
 //! What a person can do about each error of a use case.
 
 use super::WorkflowError;
+use crate::rotation::blocker::Blocker;
 use std::io;
 
 impl WorkflowError {
@@ -15,6 +16,13 @@ impl WorkflowError {
                 format!("`tlsa-rotate abort {}` gives it up safely", id.certificate),
             ],
             Self::NotFromHere { way_out, .. } => vec![way_out.clone()],
+            Self::NoSuchHost { configured, .. } if configured.is_empty() => vec![
+                "nothing waits for it; `tlsa-rotate status` names the hosts of each rotation".to_owned(),
+            ],
+            Self::NoSuchHost { host, configured } => vec![format!(
+                "nothing waits for it now; to keep it out of the next rotation take {host} out of `hosts` of {}",
+                configured.join(" and ")
+            )],
             Self::WouldRefuse { id, breach, .. } => vec![
                 format!(
                     "put {} back into {} in {}: revert the change that took it out",
@@ -28,6 +36,15 @@ impl WorkflowError {
                     id.certificate
                 ),
             ],
+            Self::NotSeenToBeSafe { id, reasons, .. } => {
+                let mut hints: Vec<String> = reasons.iter().map(Blocker::way_out).collect();
+                hints.push(format!(
+                    "or leave the key where it is and take the change back: tlsa-rotate abort {}",
+                    id.certificate
+                ));
+                hints.dedup();
+                hints
+            }
             Self::HeadMoved { .. } => vec!["run it again: it starts from what is there now".to_owned()],
             Self::NothingUnderWay { name } => vec![format!("`tlsa-rotate start {name}` begins one")],
             Self::NoZone { .. } => vec!["add a [[zone]] that the host lies in".to_owned()],

@@ -1,0 +1,208 @@
+//! The hosts of a rotation follow the configuration while it runs: who is added joins with a wait of its own, who is taken
+//! out is let go; a host that is gone for good is let go by a person (`forget`).
+
+use super::WorkflowError;
+use super::advance::Tick;
+use super::before;
+use super::case::Case;
+use super::known::{Known, plain};
+use super::surroundings::{self, Surroundings};
+use crate::rotation::observation::Endpoint;
+use crate::rotation::step::{Event, Rotation, Step};
+use crate::rotation::timing::{Instant, Ttl};
+use crate::workspace::config::Config;
+use crate::workspace::lock::WorkspaceLock;
+use crate::zone::mail;
+use crate::zone::record::Rtype;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Records who joined and who left the certificate since the last run.
+pub(super) fn follow_configuration(
+    known: &mut Known<'_>,
+    lock: &WorkspaceLock,
+    case: &mut Case<'_>,
+    tick: &mut Tick,
+) -> Result<(), WorkflowError> {
+    let Some((id, state)) = case.under_way().cloned() else {
+        return Ok(());
+    };
+    let configured: BTreeSet<Endpoint> = case.certificate.endpoints().collect();
+    let gone: BTreeSet<Endpoint> = state.endpoints.difference(&configured).cloned().collect();
+    let was_let_go = |one: &&Endpoint| state.left.get(*one).is_some_and(|left| left.asked);
+    let new: BTreeSet<Endpoint> = configured
+        .difference(&state.endpoints)
+        .filter(|one| !was_let_go(one))
+        .cloned()
+        .collect();
+    let now = known.now;
+    if !new.is_empty() {
+        if takes_in(state.step) {
+            let joined = joined(known, case, &state, new.clone(), tick)?;
+            case.note(now, joined)?;
+            tick.deeds.push(format!("{} joined {id}", listed(&new)));
+        } else {
+            tick.notes.push(format!(
+                "{} joins with the next rotation: {id} is {}. Leave the key there that its records list",
+                listed(&new),
+                state.step
+            ));
+        }
+    }
+    if !gone.is_empty() {
+        if gone.len() == state.endpoints.len() && new.is_empty() && !lets_all_go(state.step) {
+            tick.notes.push(format!(
+                "no host of {id} is configured any more; to end it: tlsa-rotate abort {}",
+                id.certificate
+            ));
+        } else {
+            let left = left(known, &state, &gone, None);
+            tick.deeds.extend(told(&left, &id.to_string()));
+            case.note(now, left)?;
+        }
+    }
+    case.keep(lock)?;
+    tick.rotation.clone_from(&case.rotation);
+    Ok(())
+}
+
+/// The steps in which a host can still join: before the old records leave.
+fn takes_in(step: Step) -> bool {
+    step <= Step::Verified
+}
+
+/// The steps in which the last host may go: nothing but the records is left to care for.
+pub(super) fn lets_all_go(step: Step) -> bool {
+    matches!(step, Step::RollingBack | Step::Withdrawing)
+}
+
+fn listed(endpoints: &BTreeSet<Endpoint>) -> String {
+    let names: Vec<String> = endpoints.iter().map(ToString::to_string).collect();
+    names.join(", ")
+}
+
+/// What is found of the hosts that join: where their RRsets lie, what is in them, and what caches may hold of them.
+fn joined(
+    known: &mut Known<'_>,
+    case: &Case<'_>,
+    state: &Rotation,
+    endpoints: BTreeSet<Endpoint>,
+    tick: &mut Tick,
+) -> Result<Event, WorkflowError> {
+    let (mut aliases, mut base, mut ttl) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    for tlsa in endpoints.iter().map(Endpoint::tlsa_name) {
+        let found = surroundings::find(&mut known.heads, &tlsa)?;
+        for link in found.links {
+            aliases.insert(link, found.name.clone());
+        }
+        if state.names().contains(&found.name) {
+            continue; // it shares an RRset that is part of the rotation
+        }
+        let mark: &mut Ttl = ttl.entry(found.name.clone()).or_default();
+        *mark = (*mark).max(found.ttl);
+        base.insert(found.name, found.rrset);
+    }
+    let mut found = Surroundings {
+        endpoints,
+        aliases,
+        base,
+        ttl,
+        ..Surroundings::of_keys(state)
+    };
+    let certificate = known.workspace.config.certificate(&case.certificate.name);
+    if let Some(certificate) = certificate.filter(|_| !found.base.is_empty()) {
+        before::ask_servers(&mut known.heads, certificate, &mut found, known.now);
+        let stated = certificate.ttl_before;
+        let notes = before::remember(&mut known.heads, certificate, &mut found, stated, known.now);
+        super::advance::remember(&mut tick.notes, notes);
+    }
+    Ok(Event::HostsJoined {
+        endpoints: found.endpoints,
+        aliases: found.aliases,
+        base: found.base,
+        ttl: found.ttl,
+    })
+}
+
+/// The fact that these hosts leave, with the time until which senders may still come to each.
+pub(super) fn left(
+    known: &mut Known<'_>,
+    state: &Rotation,
+    gone: &BTreeSet<Endpoint>,
+    asked: Option<String>,
+) -> Event {
+    let now = known.now;
+    let endpoints = gone.iter().map(|endpoint| {
+        let until = senders_come_until(known, state, endpoint, now);
+        (endpoint.clone(), until)
+    });
+    Event::HostsLeft {
+        endpoints: endpoints.collect(),
+        asked,
+    }
+}
+
+/// Until when some sender may hold an MX, address or TLSA record that leads to the host.
+fn senders_come_until(
+    known: &mut Known<'_>,
+    state: &Rotation,
+    endpoint: &Endpoint,
+    now: Instant,
+) -> Instant {
+    let addresses = state.addresses.get(&endpoint.host).into_iter().flatten();
+    let mut longest = addresses.map(|(_, one)| one.ttl).max().unwrap_or_default();
+    if let Some(ttl) = state.ttl_old.get(&state.name_of(endpoint)) {
+        longest = longest.max(*ttl);
+    }
+    for zone in &known.workspace.config.zones {
+        // A zone that cannot be read is told at its own gates.
+        let Ok(head) = known.heads.get(zone) else {
+            continue;
+        };
+        for (domain, exchanges) in mail::exchanges(&head.content) {
+            if exchanges
+                .iter()
+                .any(|(_, host)| plain(host) == endpoint.host)
+                && let Some(mx) = head.content.rrset(&domain, Rtype::MX)
+            {
+                longest = longest.max(mx.ttl);
+            }
+        }
+    }
+    now + longest.span()
+}
+
+/// What it costs that hosts leave, one sentence each.
+pub(super) fn told(left: &Event, id: &str) -> Vec<String> {
+    let Event::HostsLeft { endpoints, .. } = left else {
+        return Vec::new();
+    };
+    let told = endpoints.iter().map(|(endpoint, until)| {
+        format!(
+            "{endpoint} left {id}: nothing is proposed for it any more. Senders may come to it until {until}; if it answers, they accept only a key that its records list"
+        )
+    });
+    told.collect()
+}
+
+/// Whether a configured host is the one that a person named.
+pub(super) fn is(configured: &str, named: &str) -> bool {
+    configured.eq_ignore_ascii_case(named.trim_end_matches('.'))
+}
+
+/// The ports of a host that take part in a rotation.
+pub(super) fn of_host(state: &Rotation, host: &str) -> BTreeSet<Endpoint> {
+    let endpoints = state.endpoints.iter();
+    endpoints
+        .filter(|endpoint| is(&endpoint.host, host))
+        .cloned()
+        .collect()
+}
+
+/// The certificates that are configured for a host.
+pub(super) fn configured_for(config: &Config, host: &str) -> Vec<String> {
+    let certificates = config.certificates.iter();
+    certificates
+        .filter(|one| one.hosts.iter().any(|configured| is(configured, host)))
+        .map(|one| one.name.clone())
+        .collect()
+}
