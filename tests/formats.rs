@@ -305,6 +305,7 @@ fn each_format_that_help_offers_is_what_the_command_prints() {
 fn a_format_that_a_command_does_not_offer_is_refused_wherever_it_stands() {
     let mut commands = Vec::new();
     leaves(&[], &mut commands);
+    let nowhere = tempfile::tempdir().unwrap();
     for (call, ..) in CALLS {
         let command = command_of(call);
         let (_, offered) = commands.iter().find(|(path, _)| *path == command).unwrap();
@@ -319,7 +320,11 @@ fn a_format_that_a_command_does_not_offer_is_refused_wherever_it_stands() {
                 [&words, &option[..]].concat(),
                 [&option[..], &words].concat(),
             ] {
-                let output = Command::new(PROGRAM).args(&arguments).output().unwrap();
+                let output = Command::new(PROGRAM)
+                    .current_dir(nowhere.path())
+                    .args(&arguments)
+                    .output()
+                    .unwrap();
                 let run = Run::from(output);
                 let told = format!("invalid value '{format}' for '--format <FORMAT>'");
                 let names = offered.join(", ");

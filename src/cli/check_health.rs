@@ -7,6 +7,7 @@ use super::{Global, verify};
 use crate::workflow::check::{self, Finding, Means, Report, Severity};
 use clap::Args;
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -140,15 +141,15 @@ fn markdown(report: &Report) -> String {
         text.push_str("\n| severity | where | what | way out |\n| --- | --- | --- | --- |\n");
     }
     for finding in &report.findings {
-        let [place, what, remedy] = [
-            cell(&finding.place.to_string()),
-            cell(&finding.what.to_string()),
-            cell(&finding.remedy.to_string()),
-        ];
-        text.push_str(&format!(
-            "| {} | {place} | {what} | {remedy} |\n",
-            finding.severity
-        ));
+        let Finding {
+            severity,
+            place,
+            what,
+            remedy,
+            ..
+        } = finding;
+        let [place, what, remedy] = [place, what, remedy].map(|text| cell(text));
+        let _ = writeln!(text, "| {severity} | {place} | {what} | {remedy} |");
     }
     text
 }

@@ -40,8 +40,8 @@ struct Keys {
     #[arg(value_name = "ZONE", value_parser = zone_name)]
     zone: Name,
     /// The directory of the keys
-    #[arg(long, value_name = "DIR")]
-    keys: PathBuf,
+    #[arg(long = "keys", value_name = "DIR")]
+    directory: PathBuf,
     #[command(flatten)]
     format: Format<TextOrJson>,
 }
@@ -127,7 +127,7 @@ pub(super) fn load(directory: &Path, zone: &Name) -> Result<Vec<SigningKey>, Fai
 }
 
 fn generate(args: &Generate, global: &Global) -> Result<Exit, Failure> {
-    let (directory, zone) = (&args.keys.keys, &args.keys.zone);
+    let (directory, zone) = (&args.keys.directory, &args.keys.zone);
     let written = |e: durable::WriteError| {
         let hints = e.hints();
         hints.into_iter().fold(Failure::wrong(&e), Failure::hint)
@@ -163,7 +163,7 @@ fn generate(args: &Generate, global: &Global) -> Result<Exit, Failure> {
 }
 
 fn list(args: &Keys, global: &Global) -> Result<Exit, Failure> {
-    let keys = load(&args.keys, &args.zone)?;
+    let keys = load(&args.directory, &args.zone)?;
     let now = global.now();
     let rows: Vec<Shown<'_>> = keys.iter().map(|key| shown(key, now)).collect();
     let mut out = BufWriter::new(stdout().lock());
@@ -195,14 +195,14 @@ fn list(args: &Keys, global: &Global) -> Result<Exit, Failure> {
         eprintln!(
             "hint: there is no key of {} in {}; `key generate` makes one",
             args.zone,
-            args.keys.display()
+            args.directory.display()
         );
     }
     Ok(Exit::Done)
 }
 
 fn ds(args: &Ds, global: &Global) -> Result<Exit, Failure> {
-    let (directory, zone) = (&args.keys.keys, &args.keys.zone);
+    let (directory, zone) = (&args.keys.directory, &args.keys.zone);
     let keys = load(directory, zone)?;
     let records: Vec<String> = entry_points(&keys, global.now())
         .iter()

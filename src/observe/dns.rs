@@ -4,12 +4,11 @@
 //! whatever their type.
 
 use super::extended_error::Explanation;
+use super::message::{self, RawRecord, Reader, Unreadable};
 use crate::rotation::timing::Ttl;
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Record, Rtype};
-use hickory_proto::op::{Edns, Header, Message, MessageType, OpCode, Query};
-use hickory_proto::rr::{Name as WireName, RecordType};
-use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
+use hickory_proto::op::{Edns, Message, MessageType, OpCode};
 use std::fmt;
 use std::io::{Error as IoError, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -112,7 +111,8 @@ async fn exchange(
     recursive: bool,
     patience: Duration,
 ) -> Result<Reply, Silence> {
-    let id = random_id()?;
+    let id = message::random_id()
+        .ok_or_else(|| Silence::Unaskable("the system gives no random octets".to_owned()))?;
     let question = encode(id, name, rtype, recursive)?;
     let expected = Expected { id, name, rtype };
     match transport {
@@ -134,25 +134,16 @@ struct Expected<'a> {
     rtype: Rtype,
 }
 
-fn random_id() -> Result<u16, Silence> {
-    let mut octets = [0; 2];
-    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut octets)
-        .map_err(|_| Silence::Unaskable("the system gives no random octets".to_owned()))?;
-    Ok(u16::from_be_bytes(octets))
-}
-
 fn encode(id: u16, name: &Name, rtype: Rtype, recursive: bool) -> Result<Vec<u8>, Silence> {
-    let unaskable = |e: &dyn fmt::Display| Silence::Unaskable(e.to_string());
-    let mut decoder = BinDecoder::new(name.wire());
-    let wire = WireName::read(&mut decoder).map_err(|e| unaskable(&e))?;
+    let unaskable = |why: message::Unwritable| Silence::Unaskable(why.to_string());
     let mut edns = Edns::new();
     edns.set_max_payload(PAYLOAD).set_dnssec_ok(true);
     let mut message = Message::new(id, MessageType::Query, OpCode::Query);
     message.metadata.recursion_desired = recursive;
     message.metadata.checking_disabled = recursive;
-    message.add_query(Query::query(wire, RecordType::from(rtype.0)));
+    message.add_query(message::question(name, rtype).map_err(unaskable)?);
     message.edns = Some(edns);
-    message.to_vec().map_err(|e| unaskable(&e))
+    message::octets(&message, u16::MAX).map_err(unaskable)
 }
 
 async fn over_udp(
@@ -232,9 +223,10 @@ fn network(error: &IoError) -> Silence {
 
 /// Reads a message and checks that it answers the question that was asked (RFC 5452 §9.1).
 fn decode(octets: &[u8], expected: &Expected<'_>) -> Result<Reply, Silence> {
-    let mut decoder = BinDecoder::new(octets);
-    let Header { metadata, counts } = Header::read(&mut decoder)
-        .map_err(|_| Silence::Garbage("it is shorter than a DNS header"))?;
+    let header = message::header(octets);
+    let header = header.ok_or(Silence::Garbage("it is shorter than a DNS header"))?;
+    let (metadata, counts) = (header.metadata, header.counts);
+    let mut reader = Reader::new(octets);
     if metadata.id != expected.id {
         return Err(Silence::Garbage("it carries another message id"));
     }
@@ -242,15 +234,15 @@ fn decode(octets: &[u8], expected: &Expected<'_>) -> Result<Reply, Silence> {
         return Err(Silence::Garbage("it is not a response to a query"));
     }
     match counts.queries {
-        1 => check_question(&mut decoder, expected)?,
+        1 => check_question(&mut reader, expected)?,
         // A server that could not read the question cannot repeat it; its RCODE still counts.
         0 if metadata.response_code.low() != 0 => {}
         _ => return Err(Silence::Garbage("it does not repeat the question")),
     }
     let mut options = None;
-    let answers = section(&mut decoder, octets, counts.answers, &mut options)?;
-    let authorities = section(&mut decoder, octets, counts.authorities, &mut options)?;
-    let additionals = section(&mut decoder, octets, counts.additionals, &mut options)?;
+    let answers = section(&mut reader, counts.answers, &mut options)?;
+    let authorities = section(&mut reader, counts.authorities, &mut options)?;
+    let additionals = section(&mut reader, counts.additionals, &mut options)?;
     let (high, explanation) = options.map_or((0, None), |(ttl, rdata): (u32, Vec<u8>)| {
         (
             u16::from(ttl.to_be_bytes().first().copied().unwrap_or(0)),
@@ -268,9 +260,18 @@ fn decode(octets: &[u8], expected: &Expected<'_>) -> Result<Reply, Silence> {
     })
 }
 
-fn check_question(decoder: &mut BinDecoder<'_>, expected: &Expected<'_>) -> Result<(), Silence> {
-    let name = name(decoder)?;
-    let (rtype, class) = (number(decoder)?, number(decoder)?);
+impl From<Unreadable> for Silence {
+    fn from(why: Unreadable) -> Self {
+        Self::Garbage(match why {
+            Unreadable::Name => "a name cannot be read",
+            Unreadable::CutShort => "it ends within a record",
+        })
+    }
+}
+
+fn check_question(reader: &mut Reader<'_>, expected: &Expected<'_>) -> Result<(), Silence> {
+    let name = reader.name()?;
+    let (rtype, class) = (reader.u16()?, reader.u16()?);
     if name == *expected.name && rtype == expected.rtype.0 && class == CLASS_IN {
         Ok(())
     } else {
@@ -278,36 +279,29 @@ fn check_question(decoder: &mut BinDecoder<'_>, expected: &Expected<'_>) -> Resu
     }
 }
 
-const CUT_SHORT: Silence = Silence::Garbage("it ends within a record");
-
 /// Reads `count` records of class IN; what an OPT record holds goes to `options`.
 fn section(
-    decoder: &mut BinDecoder<'_>,
-    octets: &[u8],
+    reader: &mut Reader<'_>,
     count: u16,
     options: &mut Option<(u32, Vec<u8>)>,
 ) -> Result<Vec<Record>, Silence> {
     // The count is the sender's claim: memory grows with the octets read, never with it.
     let mut records = Vec::new();
     for _ in 0..count {
-        let owner = name(decoder)?;
-        let (rtype, class) = (number(decoder)?, number(decoder)?);
-        let ttl = decoder.read_u32().map_err(|_| CUT_SHORT)?.unverified();
-        let length = usize::from(number(decoder)?);
-        let start = decoder.index();
-        let rdata = decoder
-            .read_slice(length)
-            .map_err(|_| CUT_SHORT)?
-            .unverified();
-        if rtype == TYPE_OPT {
-            *options = Some((ttl, rdata.to_vec()));
-        } else if class == CLASS_IN {
+        let mut record = reader.record()?;
+        if record.rtype.0 == TYPE_OPT {
+            *options = Some((record.ttl, record.data.take(record.length)?.to_vec()));
+        } else if record.class == CLASS_IN {
+            let rdata = uncompressed(&mut record)?;
+            let RawRecord {
+                owner, ttl, rtype, ..
+            } = record;
             records.push(Record {
                 owner,
                 // RFC 2181 §8: the top bit set means zero.
                 ttl: Ttl(if ttl > u32::MAX >> 1 { 0 } else { ttl }),
-                rtype: Rtype(rtype),
-                rdata: uncompressed(octets, start, rdata, rtype)?,
+                rtype,
+                rdata,
             });
         }
     }
@@ -315,42 +309,26 @@ fn section(
 }
 
 /// RDATA without compression pointers; only the types of RFC 1035 may hold any (RFC 3597 §4).
-fn uncompressed(octets: &[u8], start: usize, rdata: &[u8], rtype: u16) -> Result<Rdata, Silence> {
-    let (before, names) = match rtype {
+fn uncompressed(record: &mut RawRecord<'_>) -> Result<Rdata, Silence> {
+    let (before, names) = match record.rtype.0 {
         2..=5 | 7..=9 | 12 => (0, 1), // NS MD MF CNAME MB MG MR PTR
         6 | 14 => (0, 2),             // SOA MINFO
         15 => (2, 1),                 // MX
-        _ => return Ok(Rdata(rdata.into())),
+        _ => (0, 0),
     };
     let bad = || Silence::Garbage("a name within a record cannot be read");
-    let mut plain = rdata.get(..before).ok_or_else(bad)?.to_vec();
-    // Pointers count from the front of the message, so the names are read there.
-    let at = u16::try_from(start.saturating_add(before)).map_err(|_| bad())?;
-    let mut decoder = BinDecoder::new(octets).clone(at);
+    let data = &mut record.data;
+    let end = data.at().saturating_add(record.length);
+    if before > record.length {
+        return Err(bad());
+    }
+    let mut plain = data.take(before)?.to_vec();
     for _ in 0..names {
-        plain.extend_from_slice(name(&mut decoder)?.wire());
+        plain.extend_from_slice(data.name()?.wire());
     }
-    let used = decoder.index().saturating_sub(start);
-    plain.extend_from_slice(rdata.get(used..).ok_or_else(bad)?);
+    let rest = end.checked_sub(data.at()).ok_or_else(bad)?;
+    plain.extend_from_slice(data.take(rest)?);
     Ok(Rdata(plain.into()))
-}
-
-fn name(decoder: &mut BinDecoder<'_>) -> Result<Name, Silence> {
-    let bad = Silence::Garbage("a name cannot be read");
-    let read = WireName::read(decoder).map_err(|_| bad.clone())?;
-    let mut wire = Vec::with_capacity(read.len());
-    for label in &read {
-        wire.push(u8::try_from(label.len()).map_err(|_| bad.clone())?);
-        wire.extend_from_slice(label);
-    }
-    wire.push(0);
-    Name::split_wire(&wire)
-        .map(|(name, _)| name)
-        .map_err(|_| bad)
-}
-
-fn number(decoder: &mut BinDecoder<'_>) -> Result<u16, Silence> {
-    Ok(decoder.read_u16().map_err(|_| CUT_SHORT)?.unverified())
 }
 
 /// The name of an RCODE as people know it.
@@ -363,6 +341,7 @@ pub fn rcode_name(rcode: u16) -> String {
         4 => "NOTIMP",
         5 => "REFUSED",
         9 => "NOTAUTH",
+        10 => "NOTZONE",
         16 => "BADVERS",
         _ => return format!("RCODE {rcode}"),
     };

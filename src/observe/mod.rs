@@ -14,6 +14,7 @@ pub mod dns;
 pub mod extended_error;
 mod line;
 pub mod listing;
+pub(crate) mod message;
 pub mod mta_sts;
 mod no_tlsa;
 pub mod nonterminals;

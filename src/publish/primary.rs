@@ -4,11 +4,13 @@
 //! changed meanwhile, nothing happens. That an update was accepted proves nothing to anybody but this file.
 
 use super::tsig::{Chain, NotAuthentic, TsigKey};
-use super::wire::{CLASS_IN, Full, RR, Section, Writer};
-use crate::observe::dns::{self, Reply, Silence};
+use crate::observe::dns::{self, Reply, Silence, rcode_name};
+use crate::observe::message::{self, Unwritable};
 use crate::rotation::timing::{Instant, Ttl};
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Rtype};
+use hickory_proto::op::{Message, MessageType, Metadata, OpCode};
+use hickory_proto::rr::{DNSClass, Record};
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -16,11 +18,8 @@ use std::time::Duration;
 
 /// How long a server may take for one answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-const OPCODE_QUERY: u16 = 0;
-/// UPDATE (RFC 2136 §2.2).
-const OPCODE_UPDATE: u16 = 5 << 11;
-const CLASS_NONE: u16 = 254;
-const SOA: Rtype = Rtype::SOA;
+/// Octets of a message: as many as there can be, with room for its TSIG record.
+const LONGEST: u16 = u16::MAX - 1024;
 
 /// The primary of a zone.
 #[derive(Clone, Debug)]
@@ -88,7 +87,7 @@ pub enum PrimaryError {
         rcode: &'static str,
     },
     /// It refused for another reason.
-    #[error("{server} refused to {what} {zone}: {}", meaning(*.rcode))]
+    #[error("{server} refused to {what} {zone}: {}", rcode_name(*.rcode))]
     Refused {
         /// The server.
         server: SocketAddr,
@@ -105,12 +104,28 @@ pub enum PrimaryError {
         /// The zone.
         zone: Name,
     },
+    /// Something in a change has no form on the wire.
+    #[error("the changes of {zone} cannot be sent: {why}")]
+    Unwritable {
+        /// The zone.
+        zone: Name,
+        /// Why not.
+        why: String,
+    },
     /// No random octets, no message.
     #[error("the system gives no random octets")]
     NoRandomness,
 }
 
 impl PrimaryError {
+    fn unwritable(why: Unwritable, zone: &Name) -> Self {
+        let zone = zone.clone();
+        match why {
+            Unwritable::TooLarge => Self::TooLarge { zone },
+            Unwritable::Other(why) => Self::Unwritable { zone, why },
+        }
+    }
+
     /// The ways out, one line each.
     pub fn hints(&self) -> Vec<String> {
         match self {
@@ -133,21 +148,6 @@ impl PrimaryError {
             _ => Vec::new(),
         }
     }
-}
-
-/// An RCODE by name (RFC 2136 §2.2).
-fn meaning(rcode: u16) -> String {
-    let name = match rcode {
-        1 => "FORMERR",
-        2 => "SERVFAIL",
-        3 => "NXDOMAIN",
-        4 => "NOTIMP",
-        5 => "REFUSED",
-        9 => "NOTAUTH",
-        10 => "NOTZONE",
-        other => return format!("RCODE {other}"),
-    };
-    name.to_owned()
 }
 
 /// A connection to a primary, with the clock by which messages are signed.
@@ -187,10 +187,11 @@ impl Conversation<'_> {
     /// What the server itself says of `name` and `rtype` in `zone`.
     pub fn ask(&mut self, zone: &Name, name: &Name, rtype: Rtype) -> Result<Reply, PrimaryError> {
         let server = self.primary.server;
-        let (id, octets) = self.exchange(OPCODE_QUERY, zone, |writer| {
-            writer.question(name, rtype, CLASS_IN)
+        let (header, octets) = self.exchange(OpCode::Query, zone, |message| {
+            message.add_query(message::question(name, rtype)?);
+            Ok(())
         })?;
-        let reply = dns::read_reply(&octets, id, name, rtype)
+        let reply = dns::read_reply(&octets, header.id, name, rtype)
             .map_err(|source| PrimaryError::Garbage { server, source })?;
         match reply.rcode {
             0 | 3 if reply.authoritative => Ok(reply),
@@ -212,16 +213,15 @@ impl Conversation<'_> {
     /// Changes RRsets of `zone`: all of them or none, and none unless each is as it was before.
     pub fn update(&mut self, zone: &Name, changes: &[RrsetChange]) -> Result<(), PrimaryError> {
         let server = self.primary.server;
-        let (_, octets) = self.exchange(OPCODE_UPDATE, zone, |writer| {
-            writer.question(zone, SOA, CLASS_IN)?;
+        let (header, _) = self.exchange(OpCode::Update, zone, |message| {
+            message.add_query(message::question(zone, Rtype::SOA)?);
             for change in changes {
-                prerequisites(writer, change)?;
+                prerequisites(&mut message.answers, change)?;
+                updates(&mut message.authorities, change)?;
             }
-            changes
-                .iter()
-                .try_for_each(|change| updates(writer, change))
+            Ok(())
         })?;
-        let rcode = octets.get(3).map_or(0, |octet| u16::from(*octet & 0x0f));
+        let rcode = u16::from(header.response_code.low());
         let not_as_seen = |rcode| PrimaryError::Changed {
             server,
             zone: zone.clone(),
@@ -245,18 +245,19 @@ impl Conversation<'_> {
     /// under its signature; then its time counts from there on (RFC 8945 §5.2.3).
     fn exchange(
         &mut self,
-        opcode: u16,
+        opcode: OpCode,
         zone: &Name,
-        fill: impl Fn(&mut Writer) -> Result<(), Full>,
-    ) -> Result<(u16, Vec<u8>), PrimaryError> {
+        fill: impl Fn(&mut Message) -> Result<(), Unwritable>,
+    ) -> Result<(Metadata, Vec<u8>), PrimaryError> {
         let server = self.primary.server;
         let mut tries = 2_u8;
         loop {
             tries = tries.saturating_sub(1);
-            let id = super::random_id().ok_or(PrimaryError::NoRandomness)?;
-            let mut writer = Writer::new(id, opcode, usize::from(u16::MAX).saturating_sub(1024));
-            fill(&mut writer).map_err(|Full| PrimaryError::TooLarge { zone: zone.clone() })?;
-            let mut message = writer.finish();
+            let id = message::random_id().ok_or(PrimaryError::NoRandomness)?;
+            let mut request = Message::new(id, MessageType::Query, opcode);
+            let written = fill(&mut request).and_then(|()| message::octets(&request, LONGEST));
+            let mut message = written.map_err(|why| PrimaryError::unwritable(why, zone))?;
+            // These octets are signed, and these are sent.
             let chain = Chain::sign(&self.primary.key, &mut message, self.now);
             let octets = self
                 .carry(&message)
@@ -265,27 +266,27 @@ impl Conversation<'_> {
                 server,
                 source: Silence::Garbage(why),
             };
-            let header: &[u8; 12] = octets
-                .first_chunk()
-                .ok_or_else(|| garbage("it is shorter than a DNS header"))?;
-            let [a, b, flags, code, ..] = *header;
-            if u16::from_be_bytes([a, b]) != id || flags & 0x80 == 0 {
+            let header = message::header(&octets)
+                .ok_or_else(|| garbage("it is shorter than a DNS header"))?
+                .metadata;
+            if header.id != id || header.message_type != MessageType::Response {
                 return Err(garbage("it is not an answer to what was sent"));
             }
+            let code = u16::from(header.response_code.low());
             match chain.check(&octets, self.now) {
-                Ok(()) => return Ok((id, octets)),
+                Ok(()) => return Ok((header, octets)),
                 Err(NotAuthentic::Clocks { theirs, .. }) if tries > 0 => self.now = theirs,
                 // Who refuses everything may not sign that: there is nothing in a refusal that could be forged to harm.
-                Err(NotAuthentic::Unsigned) if code & 0x0f != 0 => {
+                Err(NotAuthentic::Unsigned) if code != 0 => {
                     return Err(PrimaryError::Refused {
                         server,
-                        what: if opcode == OPCODE_UPDATE {
+                        what: if opcode == OpCode::Update {
                             "change"
                         } else {
                             "answer for"
                         },
                         zone: zone.clone(),
-                        rcode: u16::from(code & 0x0f),
+                        rcode: code,
                     });
                 }
                 Err(source) => return Err(PrimaryError::NotAuthentic { server, source }),
@@ -306,58 +307,25 @@ impl Conversation<'_> {
 }
 
 /// The RRset is exactly what was seen (RFC 2136 §2.4.2), or absent (§2.4.3).
-fn prerequisites(writer: &mut Writer, change: &RrsetChange) -> Result<(), Full> {
-    let RrsetChange {
-        owner,
-        rtype,
-        before,
-        ..
-    } = change;
-    if before.is_empty() {
-        let absent = RR {
-            owner,
-            rtype: *rtype,
-            class: CLASS_NONE,
-            ttl: 0,
-        };
-        return writer.rr(Section::Answer, absent, &[]);
+fn prerequisites(section: &mut Vec<Record>, change: &RrsetChange) -> Result<(), Unwritable> {
+    let (owner, rtype) = (&change.owner, change.rtype);
+    if change.before.is_empty() {
+        section.push(message::record(owner, rtype, DNSClass::NONE, 0, &[])?);
     }
-    let there = RR {
-        owner,
-        rtype: *rtype,
-        class: CLASS_IN,
-        ttl: 0,
-    };
-    before
-        .iter()
-        .try_for_each(|rdata| writer.rr(Section::Answer, there, &rdata.0))
+    for Rdata(there) in &change.before {
+        section.push(message::record(owner, rtype, DNSClass::IN, 0, there)?);
+    }
+    Ok(())
 }
 
 /// What comes first, so that the RRset is never empty in between, then what goes (RFC 2136 §2.5.1, §2.5.4).
-fn updates(writer: &mut Writer, change: &RrsetChange) -> Result<(), Full> {
-    let RrsetChange {
-        owner,
-        rtype,
-        added,
-        removed,
-        ..
-    } = change;
-    for (ttl, rdata) in added {
-        let comes = RR {
-            owner,
-            rtype: *rtype,
-            class: CLASS_IN,
-            ttl: ttl.0,
-        };
-        writer.rr(Section::Authority, comes, &rdata.0)?;
+fn updates(section: &mut Vec<Record>, change: &RrsetChange) -> Result<(), Unwritable> {
+    let (owner, rtype) = (&change.owner, change.rtype);
+    for (Ttl(ttl), Rdata(comes)) in &change.added {
+        section.push(message::record(owner, rtype, DNSClass::IN, *ttl, comes)?);
     }
-    let goes = RR {
-        owner,
-        rtype: *rtype,
-        class: CLASS_NONE,
-        ttl: 0,
-    };
-    removed
-        .iter()
-        .try_for_each(|rdata| writer.rr(Section::Authority, goes, &rdata.0))
+    for Rdata(goes) in &change.removed {
+        section.push(message::record(owner, rtype, DNSClass::NONE, 0, goes)?);
+    }
+    Ok(())
 }

@@ -3,11 +3,13 @@
 use super::event::{Event, Events};
 use super::respond::Clock;
 use super::served::ServedZone;
+use crate::observe::message::{self, Unwritable};
 use crate::publish::tsig::{Chain, Keyring, TsigKey};
-use crate::publish::wire::{CLASS_IN, Section, Writer};
 use crate::workspace::config::access::Secondary;
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
+use hickory_proto::op::{Message, MessageType, OpCode};
+use hickory_proto::rr::DNSClass;
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,9 +23,8 @@ use tokio::time::timeout;
 const FIRST: Duration = Duration::from_secs(1);
 /// How many tries there are: after two minutes a secondary finds out by its own refresh.
 const TRIES: u32 = 7;
-/// NOTIFY (RFC 1996 §3.1) with AA.
-const FLAGS: u16 = 0x2400;
-const LONGEST: usize = 512;
+/// Octets of a datagram that everybody takes (RFC 1035 §4.2.1).
+const LONGEST: u16 = 512;
 
 /// Who is told of which zone, and who is being told now.
 pub(super) struct Notifier {
@@ -116,21 +117,22 @@ impl Call {
         };
         let socket = UdpSocket::bind(any).await.map_err(said)?;
         socket.connect(self.secondary).await.map_err(said)?;
-        let id = crate::publish::random_id().ok_or("the system gives no random octets")?;
-        let mut message = self.message(id);
+        let id = message::random_id().ok_or("the system gives no random octets")?;
+        let mut message = self.message(id).map_err(|e| e.to_string())?;
         let chain = self
             .key
             .as_ref()
             .map(|key| Chain::sign(key, &mut message, (self.clock)()));
         socket.send(&message).await.map_err(said)?;
-        let mut answer = [0; LONGEST];
+        let mut answer = [0; LONGEST as usize];
         loop {
             let length = socket.recv(&mut answer).await.map_err(said)?;
             let answer = answer.get(..length).unwrap_or_default();
-            let Some([a, b, flags, code, ..]) = answer.first_chunk::<12>() else {
+            let Some(header) = message::header(answer).map(|header| header.metadata) else {
                 continue;
             };
-            if u16::from_be_bytes([*a, *b]) != id || flags & 0xf8 != 0xa0 {
+            let what = (header.id, header.message_type, header.op_code);
+            if what != (id, MessageType::Response, OpCode::Notify) {
                 continue;
             }
             if let Some(chain) = &chain {
@@ -138,22 +140,27 @@ impl Call {
                     .check(answer, (self.clock)())
                     .map_err(|e| e.to_string())?;
             }
-            return match code & 0x0f {
+            return match header.response_code.low() {
                 0 => Ok(()),
                 code => Err(format!("it answers with RCODE {code}")),
             };
         }
     }
 
-    fn message(&self, id: u16) -> Vec<u8> {
-        let mut writer = Writer::new(id, FLAGS, LONGEST);
-        let apex = self.zone.apex();
-        // A question always fits; the SOA is a hint that may be left out (RFC 1996 §3.7).
-        let _ = writer.question(apex, Rtype::SOA, CLASS_IN);
-        let soa = self.zone.soa();
+    /// The SOA record is a hint that may be left out (RFC 1996 §3.7); a question always fits.
+    fn message(&self, id: u16) -> Result<Vec<u8>, Unwritable> {
+        let (apex, soa) = (self.zone.apex(), self.zone.soa());
+        let mut message = Message::new(id, MessageType::Query, OpCode::Notify);
+        message.metadata.authoritative = true;
+        message.add_query(message::question(apex, Rtype::SOA)?);
         if let Some(rdata) = soa.rdatas.first() {
-            let _ = writer.record(Section::Answer, apex, Rtype::SOA, soa.ttl.0, &rdata.0);
+            let ttl = soa.ttl.0;
+            let hint = message::record(apex, Rtype::SOA, DNSClass::IN, ttl, &rdata.0)?;
+            message.answers.push(hint);
         }
-        writer.finish()
+        message::octets(&message, LONGEST).or_else(|_| {
+            message.answers.clear();
+            message::octets(&message, LONGEST)
+        })
     }
 }

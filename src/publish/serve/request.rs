@@ -1,6 +1,7 @@
 //! A request read from its octets: header, question, EDNS, and the serial that its sender has (RFC 1035 §4.1, RFC 6891 §6.1).
 
-use crate::publish::wire::{HEADER, Reader, counts};
+use crate::observe::message::{Reader, header};
+use crate::publish::wire::HEADER;
 use crate::zone::name::Name;
 use crate::zone::rdata::Soa;
 use crate::zone::record::{Rdata, Rtype};
@@ -71,34 +72,32 @@ pub(super) fn head(message: &[u8]) -> Option<Head> {
 
 /// The rest; nothing where it is not well-formed or has not exactly one question.
 pub(super) fn read(message: &[u8]) -> Option<Request> {
-    let [questions, answers, authorities, additionals] = counts(message)?;
-    if questions != 1 {
+    let counts = header(message)?.counts;
+    if counts.queries != 1 {
         return None;
     }
-    // The first name has nothing before it that it could point to.
-    let (name, _) = Name::split_wire(message.get(HEADER..)?).ok()?;
     let mut reader = Reader::new(message);
-    reader.take(name.wire().len())?;
     let question = Question {
-        name,
-        rtype: Rtype(reader.u16()?),
-        class: reader.u16()?,
+        name: reader.name().ok()?,
+        rtype: Rtype(reader.u16().ok()?),
+        class: reader.u16().ok()?,
     };
     let mut serial = None;
-    for _ in 0..answers {
-        reader.record()?;
+    for _ in 0..counts.answers {
+        reader.record().ok()?;
     }
-    for _ in 0..authorities {
-        let mut record = reader.record()?;
+    for _ in 0..counts.authorities {
+        let mut record = reader.record().ok()?;
         if record.rtype == Rtype::SOA && record.owner == question.name {
-            let names = [record.data.name()?, record.data.name()?];
-            let octets = [names[0].wire(), names[1].wire(), record.data.take(20)?].concat();
+            let data = &mut record.data;
+            let (mname, rname) = (data.name().ok()?, data.name().ok()?);
+            let octets = [mname.wire(), rname.wire(), data.take(20).ok()?].concat();
             serial = Some(Soa::from_rdata(&Rdata(octets.into()))?.serial);
         }
     }
     let mut edns = None;
-    for _ in 0..additionals {
-        let record = reader.record()?;
+    for _ in 0..counts.additionals {
+        let record = reader.record().ok()?;
         if record.rtype != OPT {
             continue;
         }

@@ -1,7 +1,7 @@
 //! The TSIG record of a message, and the octets that its MAC covers (RFC 8945 §4.2, §4.3).
 
 use super::key::TsigKey;
-use crate::publish::wire::{Reader, counts};
+use crate::observe::message::{Reader, Unreadable, header};
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
 
@@ -29,22 +29,28 @@ pub(super) struct TsigRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
 
+impl From<Unreadable> for Malformed {
+    fn from(_: Unreadable) -> Self {
+        Self
+    }
+}
+
 /// The TSIG record of a message, if it has one.
 pub(super) fn find(message: &[u8]) -> Result<Option<TsigRecord>, Malformed> {
-    let [questions, answers, authorities, additionals] = counts(message).ok_or(Malformed)?;
+    let counts = header(message).ok_or(Malformed)?.counts;
     let mut reader = Reader::new(message);
-    for _ in 0..questions {
-        reader.name().ok_or(Malformed)?;
-        reader.take(4).ok_or(Malformed)?;
+    for _ in 0..counts.queries {
+        reader.name()?;
+        reader.take(4)?;
     }
-    for _ in 0..u32::from(answers).saturating_add(authorities.into()) {
-        if reader.record().ok_or(Malformed)?.rtype == TSIG {
+    for _ in 0..u32::from(counts.answers).saturating_add(counts.authorities.into()) {
+        if reader.record()?.rtype == TSIG {
             return Err(Malformed);
         }
     }
     let mut found = None;
-    for _ in 0..additionals {
-        let record = reader.record().ok_or(Malformed)?;
+    for _ in 0..counts.additionals {
+        let record = reader.record()?;
         if found.is_some() {
             return Err(Malformed);
         }
@@ -56,7 +62,7 @@ pub(super) fn find(message: &[u8]) -> Result<Option<TsigRecord>, Malformed> {
         }
         let mut data = record.data;
         let end = data.at().saturating_add(record.length);
-        found = Some(read(record.at, record.owner, &mut data).ok_or(Malformed)?);
+        found = Some(read(record.at, record.owner, &mut data)?);
         if data.at() != end {
             return Err(Malformed);
         }
@@ -64,7 +70,7 @@ pub(super) fn find(message: &[u8]) -> Result<Option<TsigRecord>, Malformed> {
     Ok(found)
 }
 
-fn read(at: usize, key: Name, data: &mut Reader<'_>) -> Option<TsigRecord> {
+fn read(at: usize, key: Name, data: &mut Reader<'_>) -> Result<TsigRecord, Unreadable> {
     let algorithm = data.name()?;
     let time = data.u48()?;
     let fudge = data.u16()?;
@@ -73,7 +79,7 @@ fn read(at: usize, key: Name, data: &mut Reader<'_>) -> Option<TsigRecord> {
     let (original_id, error) = (data.u16()?, data.u16()?);
     let length = usize::from(data.u16()?);
     let other = data.take(length)?.to_vec();
-    Some(TsigRecord {
+    Ok(TsigRecord {
         at,
         key,
         algorithm,

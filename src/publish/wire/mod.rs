@@ -1,11 +1,10 @@
-//! DNS messages as octets: read without trust, written with name compression (RFC 1035 §4.1, RFC 3597 §4).
+//! The answers of `serve` as octets, with name compression (RFC 1035 §4.1, RFC 3597 §4). Where each answer counts, this
+//! takes a fifth to a ninth of what `hickory-proto` takes; it reads requests, and speaks for us as a client.
 
 mod compress;
-mod read;
 mod write;
 
-pub(super) use read::{Reader, counts};
-pub(super) use write::{Full, RR, Section, Writer};
+pub(super) use write::{Full, Section, Writer};
 
 /// Octets of the header (RFC 1035 §4.1.1).
 pub(super) const HEADER: usize = 12;
@@ -16,11 +15,19 @@ pub(super) const CLASS_IN: u16 = 1;
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
     use super::*;
+    use crate::observe::message::{Reader, header};
     use crate::zone::name::Name;
     use crate::zone::record::Rtype;
 
     fn name(text: &str) -> Name {
         Name::parse(text.as_bytes(), None).unwrap()
+    }
+
+    /// Questions and answers; there is nothing else.
+    fn counts(message: &[u8]) -> (u16, u16) {
+        let counts = header(message).unwrap().counts;
+        assert_eq!((counts.authorities, counts.additionals), (0, 0));
+        (counts.queries, counts.answers)
     }
 
     #[test]
@@ -46,7 +53,7 @@ mod tests {
                 .unwrap();
         }
         let message = writer.finish();
-        assert_eq!(counts(&message), Some([1, 8, 0, 0]));
+        assert_eq!(counts(&message), (1, 8));
         let mut reader = Reader::new(&message);
         assert_eq!(reader.name().unwrap().to_string(), "example.com.");
         reader.take(4).unwrap();
@@ -98,7 +105,7 @@ mod tests {
             reader.record().unwrap().owner.to_string(),
             "long.example.com."
         );
-        assert_eq!(counts(&message), Some([1, 1, 0, 0]));
+        assert_eq!(counts(&message), (1, 1));
     }
 
     #[test]
@@ -117,28 +124,5 @@ mod tests {
         for owner in &names {
             assert_eq!(reader.record().unwrap().owner, *owner);
         }
-    }
-
-    #[test]
-    fn hostile_names_are_none() {
-        let table: [(&str, &[u8]); 7] = [
-            ("points at itself", b"\xc0\x0c"),
-            ("points forward", b"\xc0\x0e\x00"),
-            ("points into the header", b"\xc0\x04"),
-            ("ends in a label", b"\x05ab"),
-            ("ends", b"\x01a"),
-            ("reserved bits", b"\x80\x00"),
-            ("two that point at each other", b"\x01a\xc0\x0c"),
-        ];
-        for (why, octets) in table {
-            let message = [&[0; 12], octets].concat();
-            assert!(Reader::new(&message).name().is_none(), "{why}");
-        }
-        let longest = [b"\x3f".as_slice(), &[b'a'; 63]].concat().repeat(4);
-        let message = [&[0; 12], longest.as_slice(), &[0]].concat();
-        assert!(
-            Reader::new(&message).name().is_none(),
-            "longer than 255 octets"
-        );
     }
 }

@@ -5,15 +5,6 @@ use super::compress::Suffixes;
 use crate::zone::name::{Name, split_name};
 use crate::zone::record::Rtype;
 
-/// The fixed fields of a record to be written.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::publish) struct RR<'n> {
-    pub(in crate::publish) owner: &'n Name,
-    pub(in crate::publish) rtype: Rtype,
-    pub(in crate::publish) class: u16,
-    pub(in crate::publish) ttl: u32,
-}
-
 /// The sections that records go into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::publish) enum Section {
@@ -81,36 +72,10 @@ impl Writer {
         ttl: u32,
         rdata: &[u8],
     ) -> Result<(), Full> {
-        let class = CLASS_IN;
-        self.rr(
-            section,
-            RR {
-                owner,
-                rtype,
-                class,
-                ttl,
-            },
-            rdata,
-        )
-    }
-
-    /// A record of any class.
-    pub(in crate::publish) fn rr(
-        &mut self,
-        section: Section,
-        fixed: RR<'_>,
-        rdata: &[u8],
-    ) -> Result<(), Full> {
-        let RR {
-            owner,
-            rtype,
-            class,
-            ttl,
-        } = fixed;
         let before = self.octets.len();
         self.name(owner.wire());
         self.octets.extend(rtype.0.to_be_bytes());
-        self.octets.extend(class.to_be_bytes());
+        self.octets.extend(CLASS_IN.to_be_bytes());
         self.octets.extend(ttl.to_be_bytes());
         let length_at = self.octets.len();
         self.octets.extend([0; 2]);
