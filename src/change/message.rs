@@ -96,7 +96,7 @@ impl Purpose {
     fn next(self, subject: &Subject<'_>) -> String {
         match self {
             Self::Publish => {
-                let wait = wait::ttl_old(subject.state).span() * 2;
+                let wait = wait::two_ttls(subject.state);
                 format!(
                     "Once this is merged and every authoritative server serves it, the wait begins:\n\
                      {} (policy) or {wait} (2 × TTL), the longer of them, and {} of margin. Then the swap opens.",

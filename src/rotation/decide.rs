@@ -454,7 +454,7 @@ fn wait_span(rotation: &Rotation, policy: &Policy) -> Span {
     let from = Instant::from_unix(0);
     let published = super::step::Published {
         t_all: from,
-        ttl_new: wait::ttl_old(rotation),
+        ttl_new: Ttl(0),
     };
     wait::swap_gate(rotation, published, policy)
         .opens

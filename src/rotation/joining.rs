@@ -101,6 +101,5 @@ fn gate_of(
     rotation: &Rotation,
     policy: &Policy,
 ) -> wait::TimeGate {
-    let ttl = rotation.ttl_old.get(name).copied().unwrap_or_default();
-    wait::swap_gate_after(ttl, published, policy)
+    wait::swap_gate_after(wait::wait_for(rotation, [name]), published, policy)
 }

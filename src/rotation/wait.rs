@@ -2,7 +2,9 @@
 //!
 //! RFC 7671 §8.1 (two TTLs), RFC 7583 §3.2.1 (`Ipub`), both counted from `T_all`.
 
+use super::before::TtlSource;
 use super::due::Rest;
+use super::observation::TlsaName;
 use super::policy::Policy;
 use super::soak::Soak;
 use super::step::{Published, Rotation, Step};
@@ -43,14 +45,35 @@ pub fn caches_empty_of_base(rotation: &Rotation, published: Published) -> Instan
     published.t_all + ttl_old(rotation).span()
 }
 
-/// `SwapOpen`: `T_all + max(2 * max(TTL_old, TTL_new), min_wait) + safety_margin`.
-pub fn swap_gate(rotation: &Rotation, published: Published, policy: &Policy) -> TimeGate {
-    swap_gate_after(ttl_old(rotation), published, policy)
+/// How long RRsets of before these names were published may be cached, and as long again for what was not seen (RFC 7671
+/// §8.1). A TTL that is assumed, because nobody knows it, counts once: the second time is for what is known to come back.
+pub(super) fn wait_for<'n>(
+    rotation: &Rotation,
+    names: impl IntoIterator<Item = &'n TlsaName>,
+) -> Span {
+    let of_name = |name: &TlsaName| {
+        let ttl = rotation.ttl_old.get(name).copied().unwrap_or_default();
+        match rotation.ttl_source(name) {
+            TtlSource::Assumed => ttl.span(),
+            _ => ttl.span() * 2,
+        }
+    };
+    names.into_iter().map(of_name).max().unwrap_or(Span::ZERO)
 }
 
-/// The same for RRsets that were cached under `ttl_old` at most.
-pub(super) fn swap_gate_after(ttl_old: Ttl, published: Published, policy: &Policy) -> TimeGate {
-    let two_ttls = ttl_old.max(published.ttl_new).span() * 2;
+/// The same for the whole rotation.
+pub fn two_ttls(rotation: &Rotation) -> Span {
+    wait_for(rotation, rotation.ttl_old.keys())
+}
+
+/// `SwapOpen`: `T_all + max(2 * max(TTL_old, TTL_new), min_wait) + safety_margin`.
+pub fn swap_gate(rotation: &Rotation, published: Published, policy: &Policy) -> TimeGate {
+    swap_gate_after(two_ttls(rotation), published, policy)
+}
+
+/// The same after a wait for the RRsets of before.
+pub(super) fn swap_gate_after(before: Span, published: Published, policy: &Policy) -> TimeGate {
+    let two_ttls = before.max(published.ttl_new.span() * 2);
     let binds = if two_ttls >= policy.min_wait {
         Binding::Protocol
     } else {
@@ -79,7 +102,7 @@ pub fn swap_at_earliest(rotation: &Rotation, now: Instant, policy: &Policy) -> I
         Step::Started | Step::Generated | Step::Hashed | Step::Prepublishing | Step::Waiting => {
             let from_now = Published {
                 t_all: now,
-                ttl_new: ttl_old(rotation),
+                ttl_new: Ttl(0),
             };
             swap_gate(rotation, rotation.published.unwrap_or(from_now), policy).opens
         }
@@ -102,8 +125,7 @@ pub fn end_at_earliest(rotation: &Rotation, now: Instant, policy: &Policy) -> In
 
 /// How long the time gates still ahead of a full set that is served from now on would take together.
 pub fn remaining(rotation: &Rotation, policy: &Policy) -> Span {
-    let two_ttls = ttl_old(rotation).span() * 2;
-    two_ttls.max(policy.min_wait) + policy.safety_margin + policy.soak
+    two_ttls(rotation).max(policy.min_wait) + policy.safety_margin + policy.soak
 }
 
 impl fmt::Display for Binding {
