@@ -5,6 +5,7 @@
 
 use super::WorkflowError;
 use super::head::{self, Head};
+use super::others;
 use crate::change::changes::{Changes, Detail};
 use crate::change::message::Purpose;
 use crate::publish::git::Change as FileChange;
@@ -36,7 +37,8 @@ pub(super) struct Draft<'w> {
     pub(super) edited: Edited,
 }
 
-/// The edit that brings the zone `head` to meet `requirement`; `None` if it does. The serial takes its day from `now`.
+/// The edit that brings the zone `head` to meet `requirement`; `None` if it does. The serial takes its day from `now`. One
+/// that would change what others get is refused.
 pub(super) fn draft<'w>(
     workspace: &Workspace,
     state: &Rotation,
@@ -45,15 +47,14 @@ pub(super) fn draft<'w>(
     requirement: &Requirement,
     now: Instant,
 ) -> Result<Option<Draft<'w>>, WorkflowError> {
-    let changes = changes(
-        &head.content,
-        &names_in(workspace, zone, state),
-        requirement,
-    );
+    let names = names_in(workspace, zone, state);
+    let changes = changes(&head.content, &names, requirement);
     if changes.is_empty() {
         return Ok(None);
     }
     let edited = edited(zone, &head, &changes, now)?;
+    let becomes = (&edited.file, &content(&edited)?);
+    others::are_left_alone(workspace, zone, &head, becomes, &names)?;
     Ok(Some(Draft {
         zone,
         head,

@@ -17,7 +17,9 @@ use crate::workspace::durable::WriteError;
 use crate::workspace::journal::{JournalError, RotationId};
 use crate::workspace::lock::LockError;
 use crate::workspace::tls_key::TlsKeyError;
+use crate::zone::answers::Difference;
 use crate::zone::name::Name;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
@@ -90,6 +92,35 @@ pub enum WorkflowError {
         id: RotationId,
         /// What was seen, or not seen.
         reasons: Vec<Blocker>,
+    /// An edit that would change the answer for a name that is not of the rotation.
+    #[error("{zone}: the change would hurt another name: {difference}")]
+    ChangesAnswer {
+        /// The zone.
+        zone: Name,
+        /// Whose answer, and how.
+        difference: Box<Difference>,
+    },
+    /// An edit that `zone check` would have something new to say about.
+    #[error("{zone}: after the change `tlsa-rotate zone check` would find: {finding}")]
+    NewFinding {
+        /// The zone.
+        zone: Name,
+        /// The finding.
+        finding: String,
+    },
+    /// Aliases of the RRset whose hosts nobody would look at.
+    #[error(
+        "{} of the TLSA RRset at {name}, where the keys of {certificate} come and go, and {certificate} does not have {} among its hosts and ports",
+        are_aliases(aliases),
+        hosts_and_ports(aliases)
+    )]
+    HangsOn {
+        /// The certificate's name in the configuration.
+        certificate: String,
+        /// The owner names that are aliases, each with the host and port that it is for.
+        aliases: BTreeMap<TlsaName, String>,
+        /// Where the RRset lies.
+        name: TlsaName,
     },
     /// Somebody committed while a change was being prepared.
     #[error("git HEAD moved while a change of {zone} was being prepared")]
@@ -365,6 +396,21 @@ pub enum WorkflowError {
     /// A command that failed.
     #[error(transparent)]
     Command(#[from] CommandError),
+}
+
+fn are_aliases(aliases: &BTreeMap<TlsaName, String>) -> String {
+    let names: Vec<&str> = aliases.keys().map(TlsaName::as_str).collect();
+    let are = if names.len() == 1 {
+        "is an alias"
+    } else {
+        "are aliases"
+    };
+    format!("{} {are}", names.join(" and "))
+}
+
+fn hosts_and_ports(aliases: &BTreeMap<TlsaName, String>) -> String {
+    let places: Vec<&str> = aliases.values().map(String::as_str).collect();
+    places.join(" and ")
 }
 
 impl WorkflowError {

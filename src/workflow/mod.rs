@@ -33,6 +33,7 @@ mod look;
 mod look_ahead;
 pub mod merge_check;
 mod neighbours;
+mod others;
 mod pace;
 mod places;
 pub mod plan;

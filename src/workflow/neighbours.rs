@@ -1,33 +1,126 @@
-//! Certificates whose hosts senders meet by one TLSA RRset, which aliases lead to (RFC 7671 §6): a key that two of them
-//! present must neither come nor go for one alone.
+//! Who hangs on one TLSA RRset by aliases (RFC 7671 §6): certificates whose hosts senders meet by it, of which two may
+//! present one key that must neither come nor go for one alone, and hosts that no certificate has.
 
 use super::head::Heads;
+use super::known::plain;
 use super::{WorkflowError, admit, surroundings};
 use crate::dane::certificate::Certificate;
 use crate::rotation::association::Association;
 use crate::rotation::observation::TlsaName;
 use crate::workspace::config::CertificateConfig;
+use crate::zone::name::Name;
+use crate::zone::record::Rtype;
+use crate::zone::{answers, mail};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// The certificates by the names that the RRsets of their hosts lie at.
-pub(super) type Neighbours<'w> = BTreeMap<TlsaName, Vec<&'w CertificateConfig>>;
+/// Who hangs on the RRset at one name.
+#[derive(Default)]
+struct Hanging<'w> {
+    /// The certificates of configured hosts.
+    certificates: Vec<&'w CertificateConfig>,
+    /// Aliases for hosts and ports that no certificate has, each with its host and port.
+    strangers: BTreeMap<TlsaName, String>,
+}
+
+/// Who hangs on which RRset.
+#[derive(Default)]
+pub(super) struct Neighbours<'w>(BTreeMap<TlsaName, Hanging<'w>>);
 
 /// All of them, as HEAD has the zones now. A name that leads nowhere is said when its certificate has its turn.
 pub(super) fn all<'w>(heads: &mut Heads<'w>) -> Neighbours<'w> {
-    let mut all = Neighbours::new();
+    let mut all = Neighbours::default();
+    let mut known = BTreeSet::new();
     for certificate in &heads.workspace.config.certificates {
         for endpoint in certificate.endpoints() {
-            if let Ok(found) = surroundings::find(heads, &endpoint.tlsa_name()) {
-                all.entry(found.name).or_default().push(certificate);
+            let own = endpoint.tlsa_name();
+            if let Ok(found) = surroundings::find(heads, &own) {
+                let there = all.0.entry(found.name).or_default();
+                there.certificates.push(certificate);
             }
+            known.insert(own);
+        }
+    }
+    let mut strangers = aliases(heads);
+    strangers.retain(|alias, _| !known.contains(alias));
+    let exchanges = if strangers.is_empty() {
+        BTreeSet::new()
+    } else {
+        exchanges(heads)
+    };
+    for (alias, (host, place)) in strangers {
+        // Nobody connects to what has no address and takes no mail.
+        if !exchanges.contains(&host) && !has_address(heads, &host) {
+            continue;
+        }
+        if let Ok(found) = surroundings::find(heads, &alias) {
+            let there = all.0.entry(found.name).or_default();
+            there.strangers.insert(alias, place);
         }
     }
     all
 }
 
+/// Every CNAME record in the zones that stands where a sender looks for TLSA records (RFC 6698 §3), with the host and how
+/// people name host and port. Zones that cannot be read are told where they are needed.
+fn aliases(heads: &mut Heads<'_>) -> BTreeMap<TlsaName, (Name, String)> {
+    let mut aliases = BTreeMap::new();
+    for zone in &heads.workspace.config.zones {
+        let Ok(head) = heads.get(zone) else { continue };
+        let nodes = head.content.nodes.iter();
+        for (owner, _) in nodes.filter(|(_, node)| node.contains_key(&Rtype::CNAME)) {
+            if let Some((host, place)) = host_and_port(owner) {
+                aliases.insert(TlsaName::new(owner.to_string()), (host, place));
+            }
+        }
+    }
+    aliases
+}
+
+/// The host and port of `_25._tcp.host`; of `*._tcp.host` the host with any port.
+fn host_and_port(owner: &Name) -> Option<(Name, String)> {
+    let mut labels = owner.labels();
+    let (port, protocol) = (labels.next()?, labels.next()?);
+    let port = match port.strip_prefix(b"_") {
+        Some(digits) => str::from_utf8(digits)
+            .ok()?
+            .parse::<u16>()
+            .ok()?
+            .to_string(),
+        None if port == b"*" => "any port".to_owned(),
+        None => return None,
+    };
+    let host = owner.parent()?.parent()?;
+    let place = format!("{}:{port}", plain(&host));
+    protocol
+        .eq_ignore_ascii_case(b"_tcp")
+        .then_some((host, place))
+}
+
+/// The hosts that take mail for a domain in the zones at hand.
+fn exchanges(heads: &mut Heads<'_>) -> BTreeSet<Name> {
+    let mut hosts = BTreeSet::new();
+    for zone in &heads.workspace.config.zones {
+        let Ok(head) = heads.get(zone) else { continue };
+        let all = mail::exchanges(&head.content).into_values().flatten();
+        hosts.extend(all.map(|(_, host)| host));
+    }
+    hosts
+}
+
+/// Whether the zones at hand give a host an address, or an alias that may have one.
+fn has_address(heads: &mut Heads<'_>, host: &Name) -> bool {
+    let home = heads.workspace.config.zone_of(host);
+    home.and_then(|zone| heads.get(zone).ok())
+        .is_some_and(|head| {
+            let found = |rtype| !answers::answer(&head.content, host, rtype).is_nothing();
+            found(Rtype::A) || found(Rtype::AAAA)
+        })
+}
+
 /// Refuses that one of `moved` keys comes to these names, or goes, while hosts of another certificate present it by the same
-/// RRset: taken out for one, it would be missing for the other. Keys that differ disturb nobody.
+/// RRset: taken out for one, it would be missing for the other. Keys that differ disturb nobody. What a host presents that
+/// no certificate has is not known, so none may hang on the RRset.
 pub(super) fn keep_their_keys<'n>(
     heads: &mut Heads<'_>,
     certificate: &CertificateConfig,
@@ -39,8 +132,18 @@ pub(super) fn keep_their_keys<'n>(
     }
     let neighbours = Rc::clone(heads.neighbours());
     for name in names {
-        let there = neighbours.get(name).into_iter().flatten();
-        for other in there.filter(|other| other.name != certificate.name) {
+        let Some(there) = neighbours.0.get(name) else {
+            continue;
+        };
+        if !there.strangers.is_empty() {
+            return Err(WorkflowError::HangsOn {
+                certificate: certificate.name.clone(),
+                aliases: there.strangers.clone(),
+                name: name.clone(),
+            });
+        }
+        let others = there.certificates.iter();
+        for other in others.filter(|other| other.name != certificate.name) {
             let chains = admit::in_use(other)?;
             let leaves = chains.iter().filter_map(|chain| chain.first());
             let mut keys = leaves.map(Certificate::spki_association);

@@ -5,7 +5,8 @@ use super::WorkflowError;
 use super::admit;
 use super::before;
 use super::case::Case;
-use super::head::Heads;
+use super::draft;
+use super::head::{self, Heads};
 use super::neighbours;
 use super::places;
 use super::shared;
@@ -13,7 +14,7 @@ use super::surroundings::{Presentable, Surroundings};
 use crate::dane::association;
 use crate::dane::certificate::Certificate;
 use crate::rotation::association::Association;
-use crate::rotation::step::{Event, Rotation};
+use crate::rotation::step::{Event, Rotation, Step};
 use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::Workspace;
 use crate::workspace::config::CertificateConfig;
@@ -140,7 +141,26 @@ pub(super) fn surroundings(
     let found = Surroundings::of(heads, certificate, &live, incoming, &next)?;
     let moved = &found.current | &found.incoming;
     neighbours::keep_their_keys(heads, certificate, found.base.keys(), &moved)?;
+    first_publication(heads, &found)?;
     Ok(found)
+}
+
+/// Refuses a first TLSA RRset that would change what others get, before a key is made for it. Where there is one already,
+/// another record in it changes nothing for others.
+fn first_publication(heads: &mut Heads<'_>, found: &Surroundings) -> Result<(), WorkflowError> {
+    if found.base.values().all(|rrset| !rrset.is_empty()) {
+        return Ok(());
+    }
+    let (workspace, now) = (heads.workspace, heads.now);
+    let state = found
+        .before_the_start(now)
+        .map_err(WorkflowError::Illegal)?;
+    let requirement = state.requirement_in(Step::Prepublishing);
+    for zone in head::zones_of(workspace, state.names()) {
+        let head = heads.get(zone)?;
+        draft::draft(workspace, &state, zone, head, &requirement, now)?;
+    }
+    Ok(())
 }
 
 /// What there is of a rotation before its start: the first fact, what stands beside it, and what is odd about it.

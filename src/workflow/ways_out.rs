@@ -2,6 +2,7 @@
 
 use super::WorkflowError;
 use crate::rotation::blocker::Blocker;
+use crate::rotation::observation::TlsaName;
 use std::io;
 
 impl WorkflowError {
@@ -57,6 +58,23 @@ impl WorkflowError {
                 format!("add their addresses to `servers` of zone {zone}: every address of every server"),
                 "or leave `servers` out: they are then asked where the zone says".to_owned(),
             ],
+            Self::ChangesAnswer { difference, .. } => vec![
+                format!(
+                    "give {0} {1} records of its own first: a wildcard answers no longer for a name once there are records at it or below it (RFC 4592 §2.2.2)",
+                    difference.name, difference.rtype
+                ),
+                "then commit that where the zone is in git, and run again; nothing was changed".to_owned(),
+            ],
+            Self::NewFinding { .. } => vec![
+                "correct the zone so that its TLSA records are served, commit that where it is in git, and run again; nothing was changed".to_owned(),
+            ],
+            Self::HangsOn { certificate, aliases, .. } => {
+                let aliases: Vec<&str> = aliases.keys().map(TlsaName::as_str).collect();
+                vec![
+                    format!("if the same key is presented there, add the host to `hosts` of {certificate}, and the port to its `ports`: it is then looked at like the others"),
+                    format!("or give {} TLSA records of its own in place of the alias", aliases.join(" and ")),
+                ]
+            }
             Self::AliasLoop { name } => vec![format!("correct the CNAME records from {name} on")],
             Self::SameKey { .. } => vec![
                 "put the renewed certificate on the hosts as usual; for a rotation make a new key".to_owned(),

@@ -1,5 +1,6 @@
 //! Master files and what they mean (RFC 1035 §5), pure over bytes.
 
+pub mod answers;
 mod check;
 pub mod content;
 pub mod diagnostic;

@@ -80,7 +80,7 @@ pub(super) fn check(check: &mut Check<'_>, sorted: &Sorted) {
             Rtype::DNAME if cut.is_none() => cut = Some((owner, Rtype::DNAME)),
             _ => {}
         }
-        let Some(target) = target(record, zone.records.data(record)) else {
+        let Some(target) = target_of(record.rtype, zone.records.data(record)) else {
             continue;
         };
         if is_below(target, zone.apex) {
@@ -98,8 +98,8 @@ pub(super) fn check(check: &mut Check<'_>, sorted: &Sorted) {
 }
 
 /// The name that a record points at; `None` for `.`, which means that there is no such service.
-fn target<'a>(record: &Stored, data: &'a [u8]) -> Option<&'a [u8]> {
-    let before = match record.rtype {
+pub(super) fn target_of(rtype: Rtype, data: &[u8]) -> Option<&[u8]> {
+    let before = match rtype {
         Rtype::NS => 0,
         Rtype::MX => 2,
         Rtype::SRV => 6,
