@@ -36,6 +36,7 @@ pub mod rrsig;
 pub(crate) mod share;
 pub mod sign;
 mod signers;
+pub mod succession;
 pub mod verify;
 mod work;
 

@@ -16,7 +16,7 @@
 //! - **Verified**: nothing that [`judge`] finds a fault in becomes a version.
 
 use crate::dnssec::audit::{Expectation, Summary, judge_zone};
-use crate::dnssec::carry::{Carried, Intact, NotCarried, Serials, resign};
+use crate::dnssec::carry::{Carried, Intact, NotCarried, Serials, SignerIds, resign};
 use crate::dnssec::delta::{Delta, NoDelta};
 use crate::dnssec::finding::Finding;
 use crate::dnssec::keys::SigningKey;
@@ -25,7 +25,7 @@ use crate::dnssec::rrsig::Rrsig;
 use crate::dnssec::sign::{SignError, Signed, SigningPolicy, sign, sign_in_place};
 use crate::rotation::observation::SignatureWindow;
 use crate::rotation::timing::{Instant, Span};
-use crate::zone::content::Zone;
+use crate::zone::content::{Rrset, Zone};
 use crate::zone::diagnostic::Diagnostics;
 use crate::zone::file::ZoneFile;
 use crate::zone::record::{Rdata, Rtype};
@@ -149,6 +149,22 @@ impl Next {
         match self {
             Self::Carried(carried) => carried.serial,
             Self::Whole { signed, .. } => signed.zone.soa().map_or(0, |soa| soa.serial),
+        }
+    }
+
+    /// Its DNSKEY RRset.
+    pub fn dnskeys(&self) -> Option<&Rrset> {
+        match self {
+            Self::Carried(carried) => Some(&carried.dnskeys),
+            Self::Whole { signed, .. } => signed.zone.rrset(&signed.zone.apex, Rtype::DNSKEY),
+        }
+    }
+
+    /// The keys that sign it.
+    pub fn signers(&self) -> SignerIds {
+        match self {
+            Self::Carried(carried) => carried.seal.signers.clone(),
+            Self::Whole { signed, .. } => signers_of(&signed.zone),
         }
     }
 
@@ -375,6 +391,21 @@ fn verified(order: &Order<'_>, zone: &Zone) -> Result<(), NotNext> {
     }
     let judged = judge(zone, order.policy.now, Some(order.policy.threads));
     judged.map(|_| ()).map_err(NotNext::Unverified)
+}
+
+/// The keys that sign a signed zone: its key set, and its SOA as all else.
+pub fn signers_of(zone: &Zone) -> SignerIds {
+    let rrsigs = zone.rrset(&zone.apex, Rtype::RRSIG);
+    let rrsigs = || rrsigs.into_iter().flat_map(|rrset| &rrset.rdatas);
+    let over = |rtype| {
+        let rrsigs = rrsigs().filter_map(|rdata| Rrsig::parse(rdata).ok());
+        let over = rrsigs.filter(|rrsig| rrsig.covered == rtype);
+        over.map(|rrsig| rrsig.key).collect()
+    };
+    SignerIds {
+        key_set: over(Rtype::DNSKEY),
+        data: over(Rtype::SOA),
+    }
 }
 
 /// What every next version must stand up to before it takes the place of the present one, whoever made it.

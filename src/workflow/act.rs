@@ -55,6 +55,7 @@ pub(super) fn publish_merged(
         if zone.publication.is_elsewhere() || known.was_handed_on(zone) {
             continue;
         }
+        known.tries(zone);
         let head = known.heads.get(zone)?;
         known.keeps_every_promise(zone, &head)?;
         deeds.extend(sign::publish(workspace, lock, zone, &head, now)?);

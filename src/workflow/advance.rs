@@ -7,7 +7,7 @@ use super::case::Case;
 use super::known::Known;
 use super::look::{self, Sight};
 use super::look_ahead::{Seen, look_ahead};
-use super::{act, admit, afterwards, pace, propose, shared, start, witness};
+use super::{act, admit, afterwards, keep_signed, pace, propose, shared, start, witness};
 use crate::rotation::decide::{Decision, decide};
 use crate::rotation::due::Release;
 use crate::rotation::observation::{Endpoint, Observation};
@@ -17,6 +17,7 @@ use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
+use crate::zone::name::Name;
 use std::collections::BTreeSet;
 use std::time;
 
@@ -36,6 +37,8 @@ pub enum Mode {
 pub struct Tick {
     /// The certificate's name.
     pub certificate: String,
+    /// The zone that this is about, where it is about no certificate.
+    pub zone: Option<Name>,
     /// The latest rotation and its state after the run.
     pub rotation: Option<(RotationId, Rotation)>,
     /// What was established in this run, in order.
@@ -102,6 +105,10 @@ pub fn advance(
             tick
         });
     }
+    ticks.extend(match &lock {
+        Some(lock) => keep_signed::keep_signed(&mut known, lock),
+        None => keep_signed::ended(workspace, now),
+    });
     Ok(ticks)
 }
 

@@ -1,6 +1,8 @@
 //! Why a use case could not be carried out: one type; the ways out are in `ways_out`.
 
 use crate::change::proposal::Unsealed;
+use crate::dnssec::dnskey::KeyId;
+use crate::dnssec::succession::Gone;
 use crate::publish::command::CommandError;
 use crate::publish::git::GitError;
 use crate::publish::primary::PrimaryError;
@@ -11,6 +13,7 @@ use crate::rotation::association::Association;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::promise::Breach;
 use crate::rotation::step::{IllegalEvent, Step};
+use crate::rotation::timing::Instant;
 use crate::workspace::durable::WriteError;
 use crate::workspace::journal::{JournalError, RotationId};
 use crate::workspace::lock::LockError;
@@ -282,6 +285,60 @@ pub enum WorkflowError {
         /// Why not.
         reason: String,
     },
+    /// Nothing says which serial secondaries have.
+    #[error(
+        "{zone} was not signed: nothing tells which serial its servers have had ({why}); with a smaller one they would keep what they have until it ends"
+    )]
+    SerialUnknown {
+        /// The zone.
+        zone: Name,
+        /// Why they could not be asked.
+        why: String,
+    },
+    /// A zone that somebody else signs, or that is not configured.
+    #[error("{zone} is no zone of the configuration that is signed here")]
+    NotSignedHere {
+        /// What was asked for.
+        zone: Name,
+    },
+    /// A key set that no validator would accept.
+    #[error(
+        "{zone} was not handed on: the keys in its directory share no secure entry point with those that {before}, and every validator would refuse the zone"
+    )]
+    KeysBreak {
+        /// The zone.
+        zone: Name,
+        /// Whose keys these are.
+        before: &'static str,
+    },
+    /// A key that left too early.
+    #[error("{zone} was not signed: {gone}")]
+    KeyGone {
+        /// The zone.
+        zone: Name,
+        /// Which, and until when it is needed.
+        gone: Gone,
+    },
+    /// A key that waits for the parent.
+    #[error(
+        "the parent of {zone} has to be given the DS of its next key: key {key} cannot leave before"
+    )]
+    DsWanted {
+        /// The zone.
+        zone: Name,
+        /// The key that goes on until then.
+        key: KeyId,
+    },
+    /// Signatures that are over.
+    #[error(
+        "SIGNATURES HAVE ENDED: those of {zone} ended on {ended}, because nothing signed it anew; validating senders defer mail to its hosts"
+    )]
+    SignaturesEnded {
+        /// The zone.
+        zone: Name,
+        /// When the first of them ended.
+        ended: Instant,
+    },
     /// The signed zone on disk is damaged.
     #[error("the signed zone {} cannot be read:\n{findings}", path.display())]
     SignedUnreadable {
@@ -345,6 +402,13 @@ impl WorkflowError {
 
     /// Whether only a person can change it (exit code 3).
     pub const fn wants_a_person(&self) -> bool {
-        matches!(self, Self::Git(error) if error.wants_a_person())
+        match self {
+            Self::Git(error) => error.wants_a_person(),
+            Self::SerialUnknown { .. }
+            | Self::KeysBreak { .. }
+            | Self::KeyGone { .. }
+            | Self::DsWanted { .. } => true,
+            _ => false,
+        }
     }
 }

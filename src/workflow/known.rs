@@ -49,6 +49,8 @@ pub(super) struct Known<'w> {
     judged: BTreeMap<Name, Option<(RotationId, Breach)>>,
     /// The zones that were brought to their servers.
     handed_on: BTreeSet<Name>,
+    /// Those that a certificate's turn tried to bring there, whatever came of it.
+    tried: BTreeSet<Name>,
     rotations: Option<Rotations>,
 }
 
@@ -92,6 +94,7 @@ impl<'w> Known<'w> {
             mail: None,
             judged: BTreeMap::new(),
             handed_on: BTreeSet::new(),
+            tried: BTreeSet::new(),
             rotations: None,
         }
     }
@@ -187,6 +190,16 @@ impl<'w> Known<'w> {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// It is being brought to its servers.
+    pub(super) fn tries(&mut self, zone: &ZoneConfig) {
+        self.tried.insert(zone.name.clone());
+    }
+
+    /// Whether this run tried to bring it to its servers.
+    pub(super) fn was_tried(&self, zone: &ZoneConfig) -> bool {
+        self.tried.contains(&zone.name)
     }
 
     /// Whether the zone as it stands in git HEAD was brought to its servers in this run.
