@@ -43,4 +43,4 @@ mod work;
 pub use hashed_denial::Undeniable;
 pub use line::{DsTextError, LineError, read_ds};
 pub use reuse::Earlier;
-pub use signers::Unsignable;
+pub use signers::{Unsignable, signers_of};

@@ -9,7 +9,7 @@
 //!   zone: secondaries and people see one way of counting, whatever made the version. 0 is passed over (RFC 1982 allows it,
 //!   some software takes it to mean "none").
 //! - **Times**: signatures begin [`BACKDATED`] ago, for validators whose clocks are behind, hold for [`VALIDITY`], and are
-//!   made anew when [`usual_refresh`] is left, unless somebody says otherwise.
+//!   made anew when [`usual_refresh`](crate::dnssec::sign::usual_refresh) is left, unless somebody says otherwise.
 //! - **Which stay**: a signature that fits and has more than `refresh` left. Once a version has to be made, all that falls
 //!   due within the next day is made anew with it ([`TOGETHER`]): one version instead of one for each hour in which some
 //!   signature happens to end.
@@ -23,6 +23,7 @@ use crate::dnssec::keys::SigningKey;
 use crate::dnssec::reuse::Earlier;
 use crate::dnssec::rrsig::Rrsig;
 use crate::dnssec::sign::{SignError, Signed, SigningPolicy, sign, sign_in_place};
+use crate::dnssec::signers::signers_of;
 use crate::rotation::observation::SignatureWindow;
 use crate::rotation::timing::{Instant, Span};
 use crate::zone::content::{Rrset, Zone};
@@ -42,17 +43,6 @@ pub const BACKDATED: Span = Span::hours(1);
 
 /// What falls due within this time is made anew together.
 pub const TOGETHER: Span = Span::days(1);
-
-/// The longest that is left when signatures are made anew, if nothing is said: more than a week, so that none runs out
-/// where the program runs once a week.
-const USUAL_REFRESH: Span = Span::days(8);
-
-/// How much is left of signatures when they are made anew, if nothing is said: 8 days, and of signatures that hold for less
-/// than 14 days the same share of it, four parts of seven.
-pub fn usual_refresh(validity: Span) -> Span {
-    let share = validity.as_seconds().saturating_mul(4) / 7;
-    USUAL_REFRESH.min(Span::seconds(share))
-}
 
 /// How a signed zone gets its serial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -391,21 +381,6 @@ fn verified(order: &Order<'_>, zone: &Zone) -> Result<(), NotNext> {
     }
     let judged = judge(zone, order.policy.now, Some(order.policy.threads));
     judged.map(|_| ()).map_err(NotNext::Unverified)
-}
-
-/// The keys that sign a signed zone: its key set, and its SOA as all else.
-pub fn signers_of(zone: &Zone) -> SignerIds {
-    let rrsigs = zone.rrset(&zone.apex, Rtype::RRSIG);
-    let rrsigs = || rrsigs.into_iter().flat_map(|rrset| &rrset.rdatas);
-    let over = |rtype| {
-        let rrsigs = rrsigs().filter_map(|rdata| Rrsig::parse(rdata).ok());
-        let over = rrsigs.filter(|rrsig| rrsig.covered == rtype);
-        over.map(|rrsig| rrsig.key).collect()
-    };
-    SignerIds {
-        key_set: over(Rtype::DNSKEY),
-        data: over(Rtype::SOA),
-    }
 }
 
 /// What every next version must stand up to before it takes the place of the present one, whoever made it.

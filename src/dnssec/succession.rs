@@ -133,20 +133,29 @@ impl Succession {
         is_same(Role::KeySet) && is_same(Role::Data) && self.keys.iter().all(stays)
     }
 
-    /// Whether the parent must be asked for its DS: several keys could sign the key set, and not all are known there.
+    /// Whether the parent must be asked for its DS: a key is on its way to sign the key set beside, or instead of, another,
+    /// and is not known there.
     pub fn wants_ds(&self, keys: &[SigningKey], now: Instant) -> bool {
-        let signing = signers(keys, Role::KeySet, now);
-        let is_new = |key: &&SigningKey| {
-            let known = self.known(key.dnskey());
-            known.is_none_or(|known| known.vouched.is_none())
+        !self.unvouched(keys, now).is_empty()
+    }
+
+    /// The keys that are on their way to sign the key set, beside or instead of others, and whose DS the parent was not seen
+    /// to have, each with the time from which it signs.
+    pub fn unvouched(&self, keys: &[SigningKey], now: Instant) -> Vec<(KeyId, Instant)> {
+        let others = |key: &SigningKey| {
+            let mut old = self.keys.iter().filter(|known| known.signs_keys);
+            old.any(|known| known.dnskey != *key.dnskey())
         };
-        let old = self.keys.iter().filter(|known| known.signs_keys);
-        let all: BTreeSet<&Rdata> = signing
-            .iter()
-            .map(|key| key.dnskey())
-            .chain(old.map(|known| &known.dnskey))
-            .collect();
-        all.len() > 1 && signing.iter().any(is_new)
+        let signing = signers(keys, Role::KeySet, now);
+        let on_its_way = |key: &&SigningKey| {
+            let is_new = self.known(key.dnskey()).is_none_or(|k| k.vouched.is_none());
+            let signs = signing.iter().any(|one| one.dnskey() == key.dnskey());
+            is_new && others(key) && (signs || key.is_secure_entry_point())
+        };
+        let published = keys.iter().filter(|key| key.is_published(now));
+        let wanted = published.filter(on_its_way);
+        let from = |key: &SigningKey| Some((key.id(), key.timing().activate?));
+        wanted.filter_map(from).collect()
     }
 
     /// The parent's DS records were seen; none at all vouch for every key.

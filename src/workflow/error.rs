@@ -326,7 +326,7 @@ pub enum WorkflowError {
     DsWanted {
         /// The zone.
         zone: Name,
-        /// The key that goes on until then.
+        /// The key that is to follow.
         key: KeyId,
     },
     /// Signatures that are over.

@@ -30,7 +30,8 @@ pub fn go_on(workspace: &Workspace, zone: &Name, said: Said) -> Result<HandedOut
         source,
     })?;
     let mut handed_out = before.unwrap_or_default();
-    handed_out.serial = later(handed_out.serial, said.serial);
+    let upcoming = handed_out.upcoming.take();
+    handed_out.serial = later(later(handed_out.serial, upcoming), said.serial);
     handed_out.keys_anew |= said.keys_anew;
     handed_out.write(&state, zone)?;
     Ok(handed_out)

@@ -5,10 +5,9 @@
 use super::WorkflowError;
 use super::advance::Tick;
 use super::known::Known;
-use super::{predecessor, sign};
+use super::sign;
 use crate::dnssec::keystore::load_keys;
-use crate::dnssec::succession::Why;
-use crate::rotation::timing::Instant;
+use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
 use crate::workspace::config::{Signing, ZoneConfig};
 use crate::workspace::handed_out::HandedOut;
@@ -39,8 +38,12 @@ pub(super) fn keep_signed(known: &mut Known<'_>, lock: &WorkspaceLock) -> Vec<Ti
                 ..tick_of(zone)
             });
         }
-        tick.failed = tick.failed.or_else(|| ds_wanted(known, zone));
-        if tick.failed.is_some() || !tick.deeds.is_empty() {
+        match ds_wanted(known, zone) {
+            Wanted::Nothing => {}
+            Wanted::Later(note) => tick.notes.push(note),
+            Wanted::Due(error) => tick.failed = tick.failed.or(Some(error)),
+        }
+        if tick.failed.is_some() || !tick.deeds.is_empty() || !tick.notes.is_empty() {
             ticks.push(tick);
         }
     }
@@ -99,23 +102,46 @@ fn hand_on(
     sign::publish(workspace, lock, zone, &head, now)
 }
 
-/// That the parent needs a DS before a key can leave that is to leave.
-fn ds_wanted(known: &Known<'_>, zone: &ZoneConfig) -> Option<WorkflowError> {
+/// What the keys of a zone want of a person: the DS of a key that is to follow another, told as long as the parent does not
+/// have it, and due from a day before that key begins to sign, for so long do caches keep the old DS set.
+fn ds_wanted(known: &Known<'_>, zone: &ZoneConfig) -> Wanted {
     let (workspace, now) = (known.workspace, known.now);
     let Signing::Here { keys, .. } = &zone.signing else {
-        return None;
+        return Wanted::Nothing;
     };
-    let past = HandedOut::read(&workspace.state(), &zone.name).ok()??;
-    // One that waits for the parent signs beside the one that it is to follow.
-    let signing = past.keys.keys.iter().filter(|known| known.signs_keys);
-    if signing.count() < 2 {
-        return None;
+    let past = HandedOut::read(&workspace.state(), &zone.name);
+    // With one key in all there is none that is to follow.
+    let several = |past: &HandedOut| past.keys.keys.len() > 1;
+    let Some(past) = past.ok().flatten().filter(several) else {
+        return Wanted::Nothing;
+    };
+    let Ok(keys) = load_keys(keys, &zone.name) else {
+        return Wanted::Nothing;
+    };
+    let mut unvouched = past.keys.unvouched(&keys, now);
+    unvouched.sort_by_key(|(_, from)| *from);
+    match unvouched.first() {
+        None => Wanted::Nothing,
+        Some((key, from)) if *from <= now + AHEAD => Wanted::Due(WorkflowError::DsWanted {
+            zone: zone.name.clone(),
+            key: *key,
+        }),
+        Some((key, from)) => Wanted::Later(format!(
+            "key {key} of {} signs from {from} on: the parent needs its DS a day before; `tlsa-rotate key ds {} --keys DIRECTORY` prints it",
+            zone.name, zone.name
+        )),
     }
-    let mut keys = load_keys(keys, &zone.name).ok()?;
-    let held = predecessor::hold_by_keys(&past, &mut keys, now)?;
-    let waiting = held.into_iter().find(|held| held.why == Why::NoDs)?;
-    Some(WorkflowError::DsWanted {
-        zone: zone.name.clone(),
-        key: waiting.key,
-    })
+}
+
+/// How long before a key signs its DS is due.
+const AHEAD: Span = Span::days(1);
+
+/// What is wanted of a person.
+enum Wanted {
+    /// Nothing.
+    Nothing,
+    /// There is time for it.
+    Later(String),
+    /// It is due.
+    Due(WorkflowError),
 }

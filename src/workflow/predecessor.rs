@@ -8,7 +8,8 @@ use super::WorkflowError;
 use super::head::Head;
 use super::look;
 use crate::dnssec::keys::SigningKey;
-use crate::dnssec::next::{Next, later, signers_of};
+use crate::dnssec::next::{Next, later};
+use crate::dnssec::signers_of;
 use crate::dnssec::succession::{Held, KnownKey, Succession, Waits};
 use crate::observe::answer_of_parent;
 use crate::observe::apex::{self, Apex};
@@ -58,13 +59,19 @@ impl Predecessor {
         let tells = |before: &HandedOut| before.serial.is_some() || !before.keys_anew;
         let mut is_known = remembered.as_ref().is_some_and(tells);
         let mut handed_out = remembered.clone().unwrap_or_default();
-        if !is_known && let Some(signed) = signed()? {
-            is_known = true;
-            handed_out.serial = signed.soa().map(|soa| soa.serial);
-            if let Some(keys) = signed.rrset(&signed.apex, Rtype::DNSKEY) {
-                let by = signers_of(&signed);
-                let by = (&*by.key_set, &*by.data);
-                handed_out.keys.follow(&keys.rdatas, keys.ttl, by, now);
+        let upcoming = handed_out.upcoming.take();
+        if !is_known || upcoming.is_some() {
+            let signed = signed()?;
+            let there = signed.as_ref().and_then(Zone::soa).map(|soa| soa.serial);
+            match &signed {
+                // The run before was interrupted before it put its version there.
+                Some(_) if is_known && there != upcoming => {}
+                Some(signed) => {
+                    is_known = true;
+                    handed_out.serial = there;
+                    follow_signed(&mut handed_out.keys, signed, now);
+                }
+                None => handed_out.serial = later(handed_out.serial, upcoming),
             }
         }
         Ok(Self {
@@ -157,9 +164,21 @@ impl Predecessor {
         })
     }
 
-    /// A version takes the place of what was handed out.
+    /// Remembers that a version is about to take the place of what was handed out.
+    pub(super) fn announce(
+        &mut self,
+        workspace: &Workspace,
+        zone: &ZoneConfig,
+        next: &Next,
+    ) -> Result<(), WriteError> {
+        self.handed_out.upcoming = Some(next.serial());
+        self.keep(workspace, zone)
+    }
+
+    /// It has taken it.
     pub(super) fn follow(&mut self, next: &Next, now: Instant) {
         self.handed_out.serial = Some(next.serial());
+        self.handed_out.upcoming = None;
         self.handed_out.keys_anew = false;
         if let Some(dnskeys) = next.dnskeys() {
             let by = next.signers();
@@ -170,11 +189,17 @@ impl Predecessor {
     }
 
     /// Remembers it, where that is something else than before.
-    pub(super) fn keep(&self, workspace: &Workspace, zone: &ZoneConfig) -> Result<(), WriteError> {
+    pub(super) fn keep(
+        &mut self,
+        workspace: &Workspace,
+        zone: &ZoneConfig,
+    ) -> Result<(), WriteError> {
         if self.remembered.as_ref() == Some(&self.handed_out) {
             return Ok(());
         }
-        self.handed_out.write(&workspace.state(), &zone.name)
+        self.handed_out.write(&workspace.state(), &zone.name)?;
+        self.remembered = Some(self.handed_out.clone());
+        Ok(())
     }
 
     fn served(
@@ -198,6 +223,15 @@ impl Predecessor {
             _ => None,
         });
         keys.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+}
+
+/// A signed zone that lies there has been handed out.
+fn follow_signed(keys: &mut Succession, signed: &Zone, now: Instant) {
+    if let Some(dnskeys) = signed.rrset(&signed.apex, Rtype::DNSKEY) {
+        let by = signers_of(signed);
+        let by = (&*by.key_set, &*by.data);
+        keys.follow(&dnskeys.rdatas, dnskeys.ttl, by, now);
     }
 }
 
@@ -257,18 +291,6 @@ pub(super) fn hold(
         zone: zone.name.clone(),
         gone,
     })
-}
-
-/// Likewise by their own times alone, to see what waits for a person; `None` if nothing is held.
-pub(super) fn hold_by_keys(
-    past: &HandedOut,
-    keys: &mut [SigningKey],
-    now: Instant,
-) -> Option<Vec<Held>> {
-    if past.keys_anew || past.keys.is_settled(keys, now) {
-        return None;
-    }
-    past.keys.hold(keys, Waits::default(), now).ok()
 }
 
 fn waits(file: &ZoneFile) -> Waits {

@@ -50,7 +50,7 @@ pub(super) fn publish(
         if let Some(directory) = seal.parent() {
             durable::create_directory(directory, 0o777)?;
         }
-        let made = following(workspace, zone, head, now)?;
+        let (made, mut past) = following(workspace, zone, head, now)?;
         if let Some(deed) = made.deed(zone) {
             if zone.reload.is_some() {
                 if let Some(directory) = owed.parent() {
@@ -62,7 +62,14 @@ pub(super) fn publish(
             deeds.push(deed);
             deeds.extend(made.held.iter().map(|held| held_told(zone, held)));
         }
-        made.write(path, &seal, now)?;
+        if made.next.is_new() {
+            past.announce(workspace, zone, &made.next)?;
+            made.write(path, &seal, now)?;
+            past.follow(&made.next, now);
+        } else {
+            made.write(path, &seal, now)?;
+        }
+        past.keep(workspace, zone)?;
     }
     // Where somebody else signs, the file itself is what the server loads.
     let external = matches!(zone.signing, Signing::External { .. });
@@ -149,14 +156,13 @@ struct Made {
     held: Vec<Held>,
 }
 
-/// The version that follows all that was handed out and all that the servers have. That it does is remembered before it is
-/// handed on.
+/// The version that follows all that was handed out and all that the servers have, and what that is.
 fn following(
     workspace: &Workspace,
     zone: &ZoneConfig,
     head: &Head,
     now: Instant,
-) -> Result<Made, WorkflowError> {
+) -> Result<(Made, Predecessor), WorkflowError> {
     let Signing::Here {
         signed: path, keys, ..
     } = &zone.signing
@@ -182,10 +188,8 @@ fn following(
             )?;
         }
         past.leads_to(zone, &next.next)?;
-        past.follow(&next.next, now);
     }
-    past.keep(workspace, zone)?;
-    Ok(next)
+    Ok((next, past))
 }
 
 /// A key that goes on longer than its times say, in words.

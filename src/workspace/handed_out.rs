@@ -1,7 +1,7 @@
 //! What was ever handed out of a zone that is signed here: its latest serial and its keys (RFC 1982 §3, RFC 6781 §4.1.2).
 //!
-//! One small JSON file for each zone in the state directory, written before the version that it speaks of: whoever loses
-//! the signed file goes on from here, and whoever loses both from what the servers say.
+//! One small JSON file for each zone in the state directory. The serial of a version is written before it is put in its
+//! place: whoever loses the signed file goes on from here, and whoever loses both from what the servers say.
 
 use super::durable::{self, WriteError};
 use crate::dnssec::succession::{KnownKey, Succession};
@@ -22,6 +22,8 @@ const VERSION: u32 = 1;
 pub struct HandedOut {
     /// The latest serial.
     pub serial: Option<u32>,
+    /// The serial of a version that is being put in its place: it has been handed out if it is there, or if nothing is.
+    pub upcoming: Option<u32>,
     /// The keys.
     pub keys: Succession,
     /// Whether a person has said that the next version may have other keys than the servers have.
@@ -33,6 +35,8 @@ pub struct HandedOut {
 struct Text {
     version: u32,
     serial: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    upcoming: Option<u32>,
     #[serde(default)]
     dnskey_ttl: Ttl,
     #[serde(default)]
@@ -90,6 +94,7 @@ impl HandedOut {
         };
         Ok(Some(Self {
             serial: text.serial,
+            upcoming: text.upcoming,
             keys: Succession {
                 keys: text.keys.into_iter().map(key).collect::<io::Result<_>>()?,
                 ttl: text.dnskey_ttl,
@@ -115,6 +120,7 @@ impl HandedOut {
         let text = Text {
             version: VERSION,
             serial: self.serial,
+            upcoming: self.upcoming,
             dnskey_ttl: self.keys.ttl,
             keys: self.keys.keys.iter().map(key).collect(),
             keys_anew: self.keys_anew,

@@ -9,6 +9,7 @@ use super::*;
 use crate::dnssec::algorithm::Algorithm;
 use crate::dnssec::carry::{Seal, Sealed, write_pieces, write_sealed};
 use crate::dnssec::keystore::{Role, new_key};
+use crate::dnssec::sign::usual_refresh;
 use crate::zone::include::NoFiles;
 use crate::zone::name::Name;
 use std::fs::File;
