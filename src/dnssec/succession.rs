@@ -142,15 +142,25 @@ impl Succession {
     /// The keys that are on their way to sign the key set, beside or instead of others, and whose DS the parent was not seen
     /// to have, each with the time from which it signs.
     pub fn unvouched(&self, keys: &[SigningKey], now: Instant) -> Vec<(KeyId, Instant)> {
+        let retired = |dnskey: &Rdata| {
+            let mut same = keys.iter().filter(|key| key.dnskey() == dnskey);
+            !same.any(|key| key.is_active(now))
+        };
+        // Those that began together are known to the parent together, until one of them is to sign without the other.
         let others = |key: &SigningKey| {
-            let mut old = self.keys.iter().filter(|known| known.signs_keys);
-            old.any(|known| known.dnskey != *key.dnskey())
+            let since = self
+                .known(key.dnskey())
+                .map_or(now, |known| known.published);
+            let old = self.keys.iter().filter(|known| known.signs_keys);
+            let mut old = old.filter(|known| known.dnskey != *key.dnskey());
+            old.any(|known| known.published < since || retired(&known.dnskey))
         };
         let signing = signers(keys, Role::KeySet, now);
         let on_its_way = |key: &&SigningKey| {
             let is_new = self.known(key.dnskey()).is_none_or(|k| k.vouched.is_none());
             let signs = signing.iter().any(|one| one.dnskey() == key.dnskey());
-            is_new && others(key) && (signs || key.is_secure_entry_point())
+            let over = key.timing().inactive.is_some_and(|at| at <= now);
+            is_new && !over && others(key) && (signs || key.is_secure_entry_point())
         };
         let published = keys.iter().filter(|key| key.is_published(now));
         let wanted = published.filter(on_its_way);
@@ -218,7 +228,9 @@ impl Succession {
             let at = next
                 .iter()
                 .filter_map(|key| self.ready_at(key.dnskey(), waits));
-            Why::NoneFollows(at.min())
+            // One that is in no version yet will be in this one.
+            let first = (!next.is_empty()).then(|| now + self.ttl.span() + waits.propagation);
+            Why::NoneFollows(at.min().or(first))
         };
         let before: Vec<&KnownKey> = self.keys.iter().filter(|k| k.signs(role)).collect();
         let mut is_there = before.is_empty();

@@ -321,7 +321,7 @@ pub enum WorkflowError {
     },
     /// A key that waits for the parent.
     #[error(
-        "the parent of {zone} has to be given the DS of its next key: key {key} cannot leave before"
+        "the parent of {zone} needs the DS of key {key} now: the key before it goes on signing until a day after"
     )]
     DsWanted {
         /// The zone.

@@ -138,7 +138,8 @@ impl WorkflowError {
             ],
             Self::KeyGone { zone, .. } => vec![
                 "put its two files back; `tlsa-rotate advance` takes it out of the zone when no cache needs it any more".to_owned(),
-                format!("if they are lost and validators that still need it do not count: `tlsa-rotate zone continue {zone} --keys-anew`"),
+                "if they are lost, and it is a key that the parent's DS names: have that DS removed, and wait until no cache has it (its TTL, usually a day)".to_owned(),
+                format!("then, or if validators that still need the key do not count: `tlsa-rotate zone continue {zone} --keys-anew`"),
             ],
             Self::DsWanted { zone, .. } => vec![
                 format!("`tlsa-rotate key ds {zone} --keys DIRECTORY` prints the DS for the registrar; give it all of them"),

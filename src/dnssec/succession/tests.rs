@@ -178,6 +178,46 @@ fn the_old_ksk_signs_until_the_parent_has_had_the_ds_of_the_new_one_for_a_day() 
 }
 
 #[test]
+fn the_parent_is_asked_for_keys_that_are_to_follow_and_for_no_others() {
+    let two = |second: Timing| {
+        [
+            key(Kind::Csk, times(0, 0, Some(50), None)),
+            key(Kind::Csk, second),
+        ]
+    };
+    // When the second is in the zone, asked in this hour → whether it is wanted, why
+    let table = [
+        (times(0, 0, None, None), 5, false, "they began together"),
+        (times(0, 0, None, None), 50, true, "the first has to leave"),
+        (times(10, 90, None, None), 5, false, "not in the zone yet"),
+        (times(10, 90, None, None), 12, true, "on its way"),
+        (
+            times(10, 12, None, None),
+            15,
+            true,
+            "signing beside the first",
+        ),
+    ];
+    for (second, hour, wanted, why) in table {
+        let keys = two(second);
+        let mut succession = Succession::default();
+        let first: Vec<&SigningKey> = keys.iter().filter(|key| key.is_active(T0)).collect();
+        let dnskeys: Vec<Rdata> = first.iter().map(|key| key.dnskey().clone()).collect();
+        let ids: Vec<KeyId> = first.iter().map(|key| key.id()).collect();
+        succession.follow(&dnskeys, TTL, (&ids, &ids), T0);
+        let now = T0 + Span::hours(hour);
+        let unvouched = succession.unvouched(&keys, now);
+        let second = keys.last().unwrap().id();
+        assert_eq!(
+            unvouched.iter().any(|(id, _)| *id == second),
+            wanted,
+            "{why}"
+        );
+        assert_eq!(unvouched.len(), usize::from(wanted), "{why}");
+    }
+}
+
+#[test]
 fn the_last_key_of_an_algorithm_goes_on_while_it_is_not_deleted() {
     let run = Run {
         keys: vec![(Kind::Csk, times(0, 0, Some(5), None))],
