@@ -306,9 +306,9 @@ fn after(
     let serials = order.numbering.serials(written, before, policy.now);
     let numbered = |serial: Option<u32>| {
         let mut zone = unsigned.clone();
-        serial
-            .into_iter()
-            .for_each(|serial| zone.set_serial(serial));
+        if let Some(serial) = serial {
+            zone.set_serial(serial);
+        }
         zone
     };
     let earlier = Earlier {

@@ -21,6 +21,7 @@ use crate::workspace::durable::WriteError;
 use crate::workspace::handed_out::{self, HandedOut};
 use crate::zone::content::Zone;
 use crate::zone::file::ZoneFile;
+use crate::zone::nodes::RrsetView;
 use crate::zone::record::{Rdata, Rtype};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -300,7 +301,7 @@ fn waits(file: &ZoneFile) -> Waits {
         .and_then(|zone| zone.soa())
         .map(|soa| Span::seconds(soa.refresh.into()));
     let longest = file.nodes().flat_map(|node| {
-        let ttls = node.rrsets().map(|rrset| rrset.ttl());
+        let ttls = node.rrsets().map(RrsetView::ttl);
         ttls.collect::<Vec<_>>()
     });
     Waits {
