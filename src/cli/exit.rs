@@ -27,7 +27,9 @@ impl Exit {
     pub(crate) fn of(error: &WorkflowError) -> Self {
         match error {
             WorkflowError::Lock(LockError::Held { .. }) => Self::Locked,
-            WorkflowError::WouldRefuse { .. } => Self::DeliveryAtRisk,
+            WorkflowError::WouldRefuse { .. } | WorkflowError::SignaturesEnded { .. } => {
+                Self::DeliveryAtRisk
+            }
             WorkflowError::NotSeenToBeSafe { .. } => Self::PersonNeeded,
             error if error.wants_a_person() => Self::PersonNeeded,
             _ => Self::Wrong,

@@ -43,6 +43,7 @@ mod verify_json;
 mod verify_servers;
 mod verify_view;
 mod zone;
+mod zone_continue;
 mod zone_sign;
 mod zone_verify;
 

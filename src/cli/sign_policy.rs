@@ -2,9 +2,9 @@
 
 use super::instant;
 use crate::dnssec::denial::Denial;
-use crate::dnssec::next::{BACKDATED, VALIDITY, usual_refresh};
+use crate::dnssec::next::{BACKDATED, VALIDITY};
 use crate::dnssec::nsec3::Hashing;
-use crate::dnssec::sign::{SigningPolicy, usual_jitter};
+use crate::dnssec::sign::{SigningPolicy, usual_jitter, usual_refresh};
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::config::duration;
 use std::num::NonZeroUsize;

@@ -5,6 +5,7 @@ use super::exit::{Exit, Failure};
 use super::format::TextOrJson;
 use crate::report::standing::Standing;
 use crate::rotation::blocker::Who;
+use crate::workflow::WorkflowError;
 use crate::workflow::advance::Tick;
 use serde_json::json;
 use std::io::Write as _;
@@ -34,7 +35,7 @@ impl Style {
 pub(super) fn print(ticks: &[Tick], style: Style) -> Result<Exit, Failure> {
     let mut out = super::stdout();
     let mut exit = Exit::Done;
-    let mut documents = Vec::new();
+    let (mut documents, mut zones) = (Vec::new(), Vec::new());
     for tick in ticks {
         for note in &tick.notes {
             eprintln!("note: {}: {note}", tick.certificate);
@@ -58,6 +59,13 @@ pub(super) fn print(ticks: &[Tick], style: Style) -> Result<Exit, Failure> {
                 eprintln!("hint: {hint}");
             }
         }
+        if tick.zone.is_some() {
+            zones.push(zone_document(tick));
+            for deed in tick.deeds.iter().filter(|_| matches!(style, Style::Line)) {
+                eprintln!("{}: {deed}", tick.certificate);
+            }
+            continue;
+        }
         match style {
             Style::Line => {
                 for deed in &tick.deeds {
@@ -70,10 +78,21 @@ pub(super) fn print(ticks: &[Tick], style: Style) -> Result<Exit, Failure> {
         }
     }
     if let Style::Json(schema) = style {
-        schema.write(&mut out, json!({"rotations": documents}))?;
+        schema.write(&mut out, json!({"rotations": documents, "zones": zones}))?;
     }
     out.flush()?;
     Ok(exit)
+}
+
+/// What there is to tell of a zone that no certificate's run handed on.
+fn zone_document(tick: &Tick) -> serde_json::Value {
+    let error = tick.failed.as_ref();
+    json!({
+        "zone": tick.certificate,
+        "deeds": tick.deeds,
+        "error": error.map(ToString::to_string),
+        "hints": error.map(WorkflowError::hints),
+    })
 }
 
 /// What one rotation asks of whoever reads exit codes.

@@ -2,7 +2,7 @@
 
 use super::document::Schema;
 use super::format::{Format, TextOrJson};
-use super::{Exit, Failure, Global, zone_sign, zone_verify};
+use super::{Exit, Failure, Global, zone_continue, zone_sign, zone_verify};
 use crate::change::changes::{Change, Changes, Detail};
 use crate::rotation::timing::Ttl;
 use crate::zone::content::Zone;
@@ -37,6 +37,8 @@ enum Action {
     Sign(zone_sign::SignArgs),
     /// Say whether a signed zone is complete and holds, whoever signed it
     Verify(zone_verify::VerifyArgs),
+    /// Say which serial or keys a zone goes on from, where that is lost
+    Continue(zone_continue::ContinueArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -191,6 +193,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         Action::Diff(args) => difference(args, &mut out)?,
         Action::Sign(args) => zone_sign::sign_zone(args, global, &mut out)?,
         Action::Verify(args) => zone_verify::verify(args, global, &mut out)?,
+        Action::Continue(args) => zone_continue::run(args, global, &mut out)?,
     };
     out.flush()?;
     Ok(exit)

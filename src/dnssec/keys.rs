@@ -107,6 +107,11 @@ impl SigningKey {
         &self.timing
     }
 
+    /// Lets it have other times than its files say.
+    pub(super) fn set_timing(&mut self, timing: Timing) {
+        self.timing = timing;
+    }
+
     /// The name of its files without their endings.
     pub fn file_stem(&self) -> &str {
         &self.stem

@@ -36,10 +36,11 @@ pub mod rrsig;
 pub(crate) mod share;
 pub mod sign;
 mod signers;
+pub mod succession;
 pub mod verify;
 mod work;
 
 pub use hashed_denial::Undeniable;
 pub use line::{DsTextError, LineError, read_ds};
 pub use reuse::Earlier;
-pub use signers::Unsignable;
+pub use signers::{Unsignable, signers_of};

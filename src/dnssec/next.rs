@@ -9,23 +9,24 @@
 //!   zone: secondaries and people see one way of counting, whatever made the version. 0 is passed over (RFC 1982 allows it,
 //!   some software takes it to mean "none").
 //! - **Times**: signatures begin [`BACKDATED`] ago, for validators whose clocks are behind, hold for [`VALIDITY`], and are
-//!   made anew when [`usual_refresh`] is left, unless somebody says otherwise.
+//!   made anew when [`usual_refresh`](crate::dnssec::sign::usual_refresh) is left, unless somebody says otherwise.
 //! - **Which stay**: a signature that fits and has more than `refresh` left. Once a version has to be made, all that falls
 //!   due within the next day is made anew with it ([`TOGETHER`]): one version instead of one for each hour in which some
 //!   signature happens to end.
 //! - **Verified**: nothing that [`judge`] finds a fault in becomes a version.
 
 use crate::dnssec::audit::{Expectation, Summary, judge_zone};
-use crate::dnssec::carry::{Carried, Intact, NotCarried, Serials, resign};
+use crate::dnssec::carry::{Carried, Intact, NotCarried, Serials, SignerIds, resign};
 use crate::dnssec::delta::{Delta, NoDelta};
 use crate::dnssec::finding::Finding;
 use crate::dnssec::keys::SigningKey;
 use crate::dnssec::reuse::Earlier;
 use crate::dnssec::rrsig::Rrsig;
 use crate::dnssec::sign::{SignError, Signed, SigningPolicy, sign, sign_in_place};
+use crate::dnssec::signers::signers_of;
 use crate::rotation::observation::SignatureWindow;
 use crate::rotation::timing::{Instant, Span};
-use crate::zone::content::Zone;
+use crate::zone::content::{Rrset, Zone};
 use crate::zone::diagnostic::Diagnostics;
 use crate::zone::file::ZoneFile;
 use crate::zone::record::{Rdata, Rtype};
@@ -42,17 +43,6 @@ pub const BACKDATED: Span = Span::hours(1);
 
 /// What falls due within this time is made anew together.
 pub const TOGETHER: Span = Span::days(1);
-
-/// The longest that is left when signatures are made anew, if nothing is said: more than a week, so that none runs out
-/// where the program runs once a week.
-const USUAL_REFRESH: Span = Span::days(8);
-
-/// How much is left of signatures when they are made anew, if nothing is said: 8 days, and of signatures that hold for less
-/// than 14 days the same share of it, four parts of seven.
-pub fn usual_refresh(validity: Span) -> Span {
-    let share = validity.as_seconds().saturating_mul(4) / 7;
-    USUAL_REFRESH.min(Span::seconds(share))
-}
 
 /// How a signed zone gets its serial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,6 +139,22 @@ impl Next {
         match self {
             Self::Carried(carried) => carried.serial,
             Self::Whole { signed, .. } => signed.zone.soa().map_or(0, |soa| soa.serial),
+        }
+    }
+
+    /// Its DNSKEY RRset.
+    pub fn dnskeys(&self) -> Option<&Rrset> {
+        match self {
+            Self::Carried(carried) => Some(&carried.dnskeys),
+            Self::Whole { signed, .. } => signed.zone.rrset(&signed.zone.apex, Rtype::DNSKEY),
+        }
+    }
+
+    /// The keys that sign it.
+    pub fn signers(&self) -> SignerIds {
+        match self {
+            Self::Carried(carried) => carried.seal.signers.clone(),
+            Self::Whole { signed, .. } => signers_of(&signed.zone),
         }
     }
 
@@ -300,9 +306,9 @@ fn after(
     let serials = order.numbering.serials(written, before, policy.now);
     let numbered = |serial: Option<u32>| {
         let mut zone = unsigned.clone();
-        serial
-            .into_iter()
-            .for_each(|serial| zone.set_serial(serial));
+        if let Some(serial) = serial {
+            zone.set_serial(serial);
+        }
         zone
     };
     let earlier = Earlier {

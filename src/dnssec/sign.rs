@@ -55,6 +55,17 @@ impl Default for SigningPolicy {
     }
 }
 
+/// The longest that is left when signatures are made anew, if nothing is said: more than a week, so that none runs out
+/// where the program runs once a week.
+const USUAL_REFRESH: Span = Span::days(8);
+
+/// How much is left of signatures when they are made anew, if nothing is said: 8 days, and of signatures that hold for less
+/// than 14 days the same share of it, four parts of seven.
+pub fn usual_refresh(validity: Span) -> Span {
+    let share = validity.as_seconds().saturating_mul(4) / 7;
+    USUAL_REFRESH.min(Span::seconds(share))
+}
+
 /// Long enough for signatures to fall due in several nights, short enough to matter little to how long they hold.
 const USUAL_JITTER: Span = Span::hours(12);
 

@@ -3,6 +3,7 @@
 use crate::dnssec::carry::SignerIds;
 use crate::dnssec::dnskey::{Dnskey, KeyId};
 use crate::dnssec::keys::SigningKey;
+use crate::dnssec::rrsig::Rrsig;
 use crate::rotation::timing::Instant;
 use crate::zone::content::Zone;
 use crate::zone::name::Name;
@@ -102,6 +103,21 @@ impl<'k> Signers<'k> {
             Rtype::DNSKEY | Rtype::CDS | Rtype::CDNSKEY => &self.key_set,
             _ => &self.data,
         }
+    }
+}
+
+/// The keys that sign a signed zone: its key set, and its SOA as all else.
+pub fn signers_of(zone: &Zone) -> SignerIds {
+    let rrsigs = zone.rrset(&zone.apex, Rtype::RRSIG);
+    let rrsigs = || rrsigs.into_iter().flat_map(|rrset| &rrset.rdatas);
+    let over = |rtype| {
+        let rrsigs = rrsigs().filter_map(|rdata| Rrsig::parse(rdata).ok());
+        let over = rrsigs.filter(|rrsig| rrsig.covered == rtype);
+        over.map(|rrsig| rrsig.key).collect()
+    };
+    SignerIds {
+        key_set: over(Rtype::DNSKEY),
+        data: over(Rtype::SOA),
     }
 }
 

@@ -5,6 +5,8 @@ pub mod ailment;
 mod alias;
 pub mod anchors;
 mod answer;
+pub mod answer_of_parent;
+pub mod apex;
 pub mod authorities;
 pub mod chain;
 mod cut;

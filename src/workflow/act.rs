@@ -57,6 +57,7 @@ pub(super) fn publish_merged(
         if zone.publication.is_elsewhere() || known.was_handed_on(zone) {
             continue;
         }
+        known.tries(zone);
         let head = known.heads.get(zone)?;
         known.keeps_every_promise(zone, &head)?;
         let may_be = || known.is_seen_to_be_safe((zone, &head), judged);

@@ -8,7 +8,7 @@ use super::deadlines::act_by;
 use super::known::Known;
 use super::look::{self, Sight};
 use super::look_ahead::{Seen, look_ahead};
-use super::{act, admit, afterwards, hosts, pace, propose, shared, start, witness};
+use super::{act, admit, afterwards, hosts, keep_signed, pace, propose, shared, start, witness};
 use crate::rotation::decide::{Decision, decide};
 use crate::rotation::due::{Afterwards, Occasion};
 use crate::rotation::observation::{Endpoint, Observation};
@@ -19,6 +19,7 @@ use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
+use crate::zone::name::Name;
 use std::collections::BTreeSet;
 use std::time;
 
@@ -38,6 +39,8 @@ pub enum Mode {
 pub struct Tick {
     /// The certificate's name.
     pub certificate: String,
+    /// The zone that this is about, where it is about no certificate.
+    pub zone: Option<Name>,
     /// The latest rotation and its state after the run.
     pub rotation: Option<(RotationId, Rotation)>,
     /// What was established in this run, in order.
@@ -104,6 +107,10 @@ pub fn advance(
             tick
         });
     }
+    ticks.extend(match &lock {
+        Some(lock) => keep_signed::keep_signed(&mut known, lock),
+        None => keep_signed::ended(workspace, now),
+    });
     Ok(ticks)
 }
 

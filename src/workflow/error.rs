@@ -1,6 +1,8 @@
 //! Why a use case could not be carried out: one type; the ways out are in `ways_out`.
 
 use crate::change::proposal::Unsealed;
+use crate::dnssec::dnskey::KeyId;
+use crate::dnssec::succession::Gone;
 use crate::observe::addresses::list;
 use crate::publish::command::CommandError;
 use crate::publish::git::GitError;
@@ -13,6 +15,7 @@ use crate::rotation::blocker::Blocker;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::promise::Breach;
 use crate::rotation::step::{IllegalEvent, Step};
+use crate::rotation::timing::Instant;
 use crate::workspace::durable::WriteError;
 use crate::workspace::journal::{JournalError, RotationId};
 use crate::workspace::lock::LockError;
@@ -92,6 +95,7 @@ pub enum WorkflowError {
         id: RotationId,
         /// What was seen, or not seen.
         reasons: Vec<Blocker>,
+    },
     /// An edit that would change the answer for a name that is not of the rotation.
     #[error("{zone}: the change would hurt another name: {difference}")]
     ChangesAnswer {
@@ -347,6 +351,60 @@ pub enum WorkflowError {
         /// Why not.
         reason: String,
     },
+    /// Nothing says which serial secondaries have.
+    #[error(
+        "{zone} was not signed: nothing tells which serial its servers have had ({why}); with a smaller one they would keep what they have until it ends"
+    )]
+    SerialUnknown {
+        /// The zone.
+        zone: Name,
+        /// Why they could not be asked.
+        why: String,
+    },
+    /// A zone that somebody else signs, or that is not configured.
+    #[error("{zone} is no zone of the configuration that is signed here")]
+    NotSignedHere {
+        /// What was asked for.
+        zone: Name,
+    },
+    /// A key set that no validator would accept.
+    #[error(
+        "{zone} was not handed on: the keys in its directory share no secure entry point with those that {before}, and every validator would refuse the zone"
+    )]
+    KeysBreak {
+        /// The zone.
+        zone: Name,
+        /// Whose keys these are.
+        before: &'static str,
+    },
+    /// A key that left too early.
+    #[error("{zone} was not signed: {gone}")]
+    KeyGone {
+        /// The zone.
+        zone: Name,
+        /// Which, and until when it is needed.
+        gone: Gone,
+    },
+    /// A key that waits for the parent.
+    #[error(
+        "the parent of {zone} needs the DS of key {key} now: the key before it goes on signing until a day after"
+    )]
+    DsWanted {
+        /// The zone.
+        zone: Name,
+        /// The key that is to follow.
+        key: KeyId,
+    },
+    /// Signatures that are over.
+    #[error(
+        "SIGNATURES HAVE ENDED: those of {zone} ended on {ended}, because nothing signed it anew; validating senders defer mail to its hosts"
+    )]
+    SignaturesEnded {
+        /// The zone.
+        zone: Name,
+        /// When the first of them ended.
+        ended: Instant,
+    },
     /// The signed zone on disk is damaged.
     #[error("the signed zone {} cannot be read:\n{findings}", path.display())]
     SignedUnreadable {
@@ -425,6 +483,13 @@ impl WorkflowError {
 
     /// Whether only a person can change it (exit code 3).
     pub const fn wants_a_person(&self) -> bool {
-        matches!(self, Self::Git(error) if error.wants_a_person())
+        match self {
+            Self::Git(error) => error.wants_a_person(),
+            Self::SerialUnknown { .. }
+            | Self::KeysBreak { .. }
+            | Self::KeyGone { .. }
+            | Self::DsWanted { .. } => true,
+            _ => false,
+        }
     }
 }

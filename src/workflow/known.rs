@@ -54,6 +54,8 @@ pub(super) struct Known<'w> {
     judged: BTreeMap<Name, Option<(RotationId, Breach)>>,
     /// The zones that were brought to their servers.
     handed_on: BTreeSet<Name>,
+    /// Those that a certificate's turn tried to bring there, whatever came of it.
+    tried: BTreeSet<Name>,
     rotations: Option<Rotations>,
     /// What was seen ahead of rotations whose turn has not come.
     pub(super) sights: BTreeMap<String, Seen>,
@@ -99,6 +101,7 @@ impl<'w> Known<'w> {
             mail: None,
             judged: BTreeMap::new(),
             handed_on: BTreeSet::new(),
+            tried: BTreeSet::new(),
             rotations: None,
             sights: BTreeMap::new(),
         }
@@ -281,6 +284,16 @@ impl<'w> Known<'w> {
             reasons.retain(|reason| matches!(reason, Blocker::WouldRefuse(_)));
         }
         reasons
+    }
+
+    /// It is being brought to its servers.
+    pub(super) fn tries(&mut self, zone: &ZoneConfig) {
+        self.tried.insert(zone.name.clone());
+    }
+
+    /// Whether this run tried to bring it to its servers.
+    pub(super) fn was_tried(&self, zone: &ZoneConfig) -> bool {
+        self.tried.contains(&zone.name)
     }
 
     /// Whether the zone as it stands in git HEAD was brought to its servers in this run.

@@ -5,7 +5,8 @@
 //! `draft` its edit, `known` what one run knows of everything at once, `look` one look at the world, `look_ahead` that for
 //! many rotations, `witness` what others say of it, `web_pki` among them; `pace` is its policy
 //! for now; `shared` is what several runners have in common; `afterwards` watches over rotations that are over; `act`,
-//! `admit`, `propose` and `sign` do what a decision asks for. `check` looks at prerequisites and health, `merge_check` judges
+//! `admit`, `propose` and `sign` do what a decision asks for, `keep_signed` signs the zones that no certificate asks for, and
+//! `predecessor` is what a signed version must follow. `check` looks at prerequisites and health, `merge_check` judges
 //! pull requests. `demo` stages a whole rotation on loopback.
 
 pub mod abort;
@@ -25,9 +26,11 @@ mod elsewhere;
 pub mod emergency;
 mod error;
 pub mod forget;
+pub mod going_on;
 mod head;
 mod history;
 mod hosts;
+mod keep_signed;
 mod known;
 mod look;
 mod look_ahead;
@@ -37,6 +40,7 @@ mod others;
 mod pace;
 mod places;
 pub mod plan;
+mod predecessor;
 mod propose;
 pub mod rollback;
 mod shared;

@@ -6,17 +6,20 @@
 
 use super::WorkflowError;
 use super::head::Head;
+use super::predecessor::{self, Predecessor};
 use crate::change::proposal::{Label, Proposal};
 use crate::dnssec::delta::Delta;
 use crate::dnssec::keys::SigningKey;
 use crate::dnssec::keystore::load_keys;
 use crate::dnssec::next::{BACKDATED, Next, NotNext, Numbering, Order, next};
 use crate::dnssec::sign::SigningPolicy;
+use crate::dnssec::succession::{Held, Why};
 use crate::publish::command::Invocation;
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
 use crate::workspace::config::{Signing, ZoneConfig};
 use crate::workspace::durable::{self, WriteError};
+use crate::workspace::handed_out::HandedOut;
 use crate::workspace::lock::WorkspaceLock;
 use crate::workspace::signed::{SignedFile, seal_of, seal_verified, write_verified};
 use crate::zone::content::Zone;
@@ -51,8 +54,8 @@ pub(super) fn publish(
         if let Some(directory) = seal.parent() {
             durable::create_directory(directory, 0o777)?;
         }
-        let made = made(workspace, zone, &head.file, now)?;
-        if let Some(deed) = made.as_ref().and_then(|made| made.deed(zone)) {
+        let (made, mut past) = following(workspace, zone, head, now)?;
+        if let Some(deed) = made.deed(zone) {
             ask()?;
             if zone.reload.is_some() {
                 if let Some(directory) = owed.parent() {
@@ -60,11 +63,18 @@ pub(super) fn publish(
                 }
                 durable::replace(&owed, b"")?;
             }
+            deeds.extend(made.ended(now));
             deeds.push(deed);
+            deeds.extend(made.held.iter().map(|held| held_told(zone, held)));
         }
-        if let Some(made) = made {
+        if made.next.is_new() {
+            past.announce(workspace, zone, &made.next)?;
+            made.write(path, &seal, now)?;
+            past.follow(&made.next, now);
+        } else {
             made.write(path, &seal, now)?;
         }
+        past.keep(workspace, zone)?;
     }
     // Where somebody else signs, the file itself is what the server loads.
     let external = matches!(zone.signing, Signing::External { .. });
@@ -110,8 +120,16 @@ pub(super) fn ahead(
     target: &ZoneFile,
     now: Instant,
 ) -> Result<Option<Delta>, WorkflowError> {
-    let made = made(workspace, zone, target, now)?;
-    Ok(made.and_then(|made| made.next.delta().cloned()))
+    let Signing::Here {
+        signed: path, keys, ..
+    } = &zone.signing
+    else {
+        return Ok(None);
+    };
+    let keys = load_keys(keys, &zone.name).map_err(|e| cannot_sign(zone, &e))?;
+    let past = Predecessor::recall(workspace, zone, || read_signed(path, zone), now)?;
+    let made = made((workspace, zone), target, keys, &past.handed_out, now)?;
+    Ok(made.next.delta().cloned())
 }
 
 /// The proposal that `delta` is to the signed zone as it lies on disk; `what` is the rotation and the step.
@@ -143,6 +161,67 @@ struct Made {
     next: Next,
     present: Option<SignedFile>,
     keys: Vec<SigningKey>,
+    held: Vec<Held>,
+}
+
+/// The version that follows all that was handed out and all that the servers have, and what that is.
+fn following(
+    workspace: &Workspace,
+    zone: &ZoneConfig,
+    head: &Head,
+    now: Instant,
+) -> Result<(Made, Predecessor), WorkflowError> {
+    let Signing::Here {
+        signed: path, keys, ..
+    } = &zone.signing
+    else {
+        return Err(cannot_sign(zone, &"somebody else signs it"));
+    };
+    let mut past = Predecessor::recall(workspace, zone, || read_signed(path, zone), now)?;
+    past.be_known(zone, head, now)?;
+    let load = || load_keys(keys, &zone.name).map_err(|e| cannot_sign(zone, &e));
+    let keys = load()?;
+    // Where it cannot be asked, the key that it is known to have goes on signing.
+    let _ = predecessor::ask_parent(&mut past.handed_out, zone, &keys, now);
+    let mut next = made((workspace, zone), &head.file, keys, &past.handed_out, now)?;
+    if next.next.is_new() {
+        let before = past.handed_out.serial;
+        if past.latest(zone, head) != before {
+            next = made(
+                (workspace, zone),
+                &head.file,
+                load()?,
+                &past.handed_out,
+                now,
+            )?;
+        }
+        past.leads_to(zone, &next.next)?;
+    }
+    Ok((next, past))
+}
+
+/// A key that goes on longer than its times say, in words.
+pub(super) fn held_told(zone: &ZoneConfig, held: &Held) -> String {
+    let (zone, key) = (&zone.name, held.key);
+    match held.why {
+        Why::NoneFollows(Some(at)) => {
+            format!(
+                "key {key} of {zone} goes on signing until {at}: caches may not have the key that follows it yet"
+            )
+        }
+        Why::NoneFollows(None) => {
+            format!("key {key} of {zone} goes on signing: no key that follows it is published")
+        }
+        Why::NoDs => format!(
+            "key {key} of {zone} goes on signing the keys: the parent has not had the DS of the key that follows it for a day"
+        ),
+        Why::Remembered(until) => {
+            format!("key {key} stays in {zone} until {until}: caches may have signatures by it")
+        }
+        Why::OnlyOne => {
+            format!("key {key} of {zone} goes on signing: no other key of its algorithm is active")
+        }
+    }
 }
 
 impl Made {
@@ -162,6 +241,18 @@ impl Made {
         }
     }
 
+    /// That the signatures of the present version had ended before this one took its place.
+    fn ended(&self, now: Instant) -> Option<String> {
+        let seal = self.present.as_ref()?.sealed().seal;
+        let ended = seal.window()?.expiration;
+        (ended <= now).then(|| {
+            format!(
+                "signatures of {} had ended on {ended}, because nothing ran in time: since then validating senders deferred mail; they are made anew",
+                seal.zone
+            )
+        })
+    }
+
     /// What a new version is told as.
     fn deed(&self, zone: &ZoneConfig) -> Option<String> {
         let (next, zone) = (&self.next, &zone.name);
@@ -172,25 +263,26 @@ impl Made {
     }
 }
 
-/// `file`, signed and verified, after what lies where the zone is signed to; `None` where somebody else signs.
+/// `file`, signed and verified, after what lies where the zone is signed to, and what was handed out of it.
 fn made(
-    workspace: &Workspace,
-    zone: &ZoneConfig,
+    (workspace, zone): (&Workspace, &ZoneConfig),
     file: &ZoneFile,
+    mut keys: Vec<SigningKey>,
+    past: &HandedOut,
     now: Instant,
-) -> Result<Option<Made>, WorkflowError> {
+) -> Result<Made, WorkflowError> {
     let Signing::Here {
-        keys,
         signed: path,
         validity,
         refresh,
         jitter,
         denial,
+        ..
     } = &zone.signing
     else {
-        return Ok(None);
+        return Err(cannot_sign(zone, &"somebody else signs it"));
     };
-    let keys = load_keys(keys, &zone.name).map_err(|e| cannot_sign(zone, &e))?;
+    let held = predecessor::hold(past, zone, &mut keys, file, now)?;
     let policy = SigningPolicy {
         now,
         inception: now - BACKDATED,
@@ -204,7 +296,9 @@ fn made(
         file,
         keys: &keys,
         policy: &policy,
-        numbering: Numbering::Raised { handed_out: None },
+        numbering: Numbering::Raised {
+            handed_out: past.serial,
+        },
         unverified: false,
     };
     let seal = seal_of(&workspace.state(), &zone.name);
@@ -217,11 +311,12 @@ fn made(
         read_signed(path, zone).map_err(Stop::Read)
     });
     let next = next.map_err(|stop| stop.told(zone, path))?;
-    Ok(Some(Made {
+    Ok(Made {
         next,
         present,
         keys,
-    }))
+        held,
+    })
 }
 
 /// Why nothing was signed.

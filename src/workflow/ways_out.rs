@@ -163,6 +163,29 @@ impl WorkflowError {
             Self::Sign { zone, .. } => vec![format!(
                 "see which keys there are: tlsa-rotate key list {zone} --keys DIRECTORY; nothing was written"
             )],
+            Self::NotSignedHere { .. } => {
+                vec!["name the `name` of a [[zone]] that has `sign = { keys = … }`".to_owned()]
+            }
+            Self::SerialUnknown { zone, .. } => vec![
+                "make its servers answer, or name them: servers = [\"192.0.2.53\", …] for the zone in tlsa-rotate.toml".to_owned(),
+                format!("or say the latest serial that any server has: `dig +short SOA {zone} @SERVER`, then `tlsa-rotate zone continue {zone} --serial N`"),
+                format!("or, if no server ever had the zone signed: `tlsa-rotate zone continue {zone} --new`"),
+            ],
+            Self::KeysBreak { zone, .. } => vec![
+                format!("put the key files that {zone} was signed with back into its directory: `dig DNSKEY {zone}` names them"),
+                format!("if they are lost: have the DS at the parent removed, wait until no cache has it (its TTL, usually a day), then `tlsa-rotate zone continue {zone} --keys-anew`"),
+            ],
+            Self::KeyGone { zone, .. } => vec![
+                "put its two files back; `tlsa-rotate advance` takes it out of the zone when no cache needs it any more".to_owned(),
+                "if they are lost, and it is a key that the parent's DS names: have that DS removed, and wait until no cache has it (its TTL, usually a day)".to_owned(),
+                format!("then, or if validators that still need the key do not count: `tlsa-rotate zone continue {zone} --keys-anew`"),
+            ],
+            Self::DsWanted { zone, .. } => vec![
+                format!("`tlsa-rotate key ds {zone} --keys DIRECTORY` prints the DS for the registrar; give it all of them"),
+            ],
+            Self::SignaturesEnded { .. } => vec![
+                "run `tlsa-rotate advance` now, and find out why it did not run: it belongs into cron or a timer".to_owned(),
+            ],
             Self::Unverified { .. } => {
                 vec!["the signed zone is as it was; correct the keys or the zone and run again".to_owned()]
             }

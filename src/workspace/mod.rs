@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod durable;
+pub mod handed_out;
 pub mod held;
 pub mod journal;
 pub mod lock;

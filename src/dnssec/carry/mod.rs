@@ -26,7 +26,7 @@ use crate::dnssec::share::in_blocks;
 use crate::dnssec::sign::{SignError, SigningPolicy};
 use crate::dnssec::signers::Signers;
 use crate::rotation::timing::Instant;
-use crate::zone::content::{Node, Zone};
+use crate::zone::content::{Node, Rrset, Zone};
 use crate::zone::file::ZoneFile;
 use crate::zone::include::NoFiles;
 use crate::zone::name::Name;
@@ -172,6 +172,8 @@ pub struct Carried {
     pub kept: u64,
     /// The serial.
     pub serial: u32,
+    /// Its DNSKEY RRset.
+    pub dnskeys: Rrset,
     /// The new file, in order.
     pub pieces: Vec<Piece>,
     /// Its seal.

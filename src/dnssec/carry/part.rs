@@ -191,8 +191,11 @@ impl<'a> Job<'a> {
         signed: &[Signed],
         delta: Option<Delta>,
     ) -> Result<Carried, NotCarried> {
-        let serial = signed.first().and_then(|top| top.zone.soa());
+        let top = signed.first().map(|top| &top.zone);
+        let serial = top.and_then(Zone::soa);
+        let dnskeys = top.and_then(|top| top.rrset(self.apex(), Rtype::DNSKEY));
         let mut carried = Carried {
+            dnskeys: dnskeys.cloned().ok_or(NotCarried::Foreign)?,
             delta,
             made: Vec::new(),
             kept: 0,

@@ -80,6 +80,7 @@ pub fn check(
 ) -> Result<Report, WorkflowError> {
     let evidence = gather::gather(workspace, names, means, now)?;
     let mut findings: Vec<Finding> = RULES.iter().flat_map(|rule| rule(&evidence)).collect();
+    findings.extend(signatures::ended(workspace, now));
     findings.sort_by(|one, other| {
         let pressing = other.severity.cmp(&one.severity);
         pressing.then_with(|| (&one.place, one.check).cmp(&(&other.place, other.check)))

@@ -7,7 +7,11 @@ use crate::dnssec::dnskey::{Dnskey, Ds};
 use crate::observe::chain::{NoAnswer, Security};
 use crate::observe::extended_error::ExtendedError;
 use crate::rotation::observation::Seen;
-use crate::rotation::timing::Span;
+use crate::rotation::timing::{Instant, Span};
+use crate::workflow::WorkflowError;
+use crate::workflow::keep_signed::ended_since;
+use crate::workspace::Workspace;
+use crate::workspace::config::ZoneConfig;
 
 /// A signature should not outlive what it says by more: a replaced key can be replayed until then.
 const LONGEST: Span = Span::days(31);
@@ -126,6 +130,19 @@ pub(super) fn lifetimes(evidence: &Evidence) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// The zones that are signed here and whose signatures have ended, because nothing signed them anew.
+pub(super) fn ended(workspace: &Workspace, now: Instant) -> Vec<Finding> {
+    let zones = workspace.config.zones.iter();
+    let ended = zones.filter_map(|zone| Some((zone, ended_since(workspace, zone, now)?)));
+    let told = |(zone, ended): (&ZoneConfig, WorkflowError)| {
+        Finding::new("signatures-ended", &zone.name, ended.to_string())
+            .at_risk()
+            .by("RFC 4035 §5.3.3")
+            .remedy("run `tlsa-rotate advance` now, and find out why it did not run")
+    };
+    ended.map(told).collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,62 @@
+//! `zone continue`: a person says where a signed zone goes on from.
+
+use super::{Exit, Failure, Global};
+use crate::workflow::going_on::{Said, go_on};
+use crate::zone::name::Name;
+use std::io::Write;
+
+/// Says what was handed out of a zone that `advance` signs, where the program cannot find it out by itself.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+`advance` asks for it where the signed file and the state directory are lost and no server answers:
+  dig +short SOA example.com @SERVER
+  tlsa-rotate zone continue example.com --serial 2026120103")]
+pub(crate) struct ContinueArgs {
+    /// The zone
+    #[arg(value_name = "ZONE", value_parser = super::zone::zone_name)]
+    zone: Name,
+    /// The latest serial that any of its servers has; the next version gets a later one
+    #[arg(long, value_name = "N")]
+    serial: Option<u32>,
+    /// No server ever had the zone signed
+    #[arg(long, conflicts_with_all = ["serial", "keys_anew"])]
+    new: bool,
+    /// The next version may have keys that no server has: the zone is refused by every validator that has the DS of another
+    #[arg(long)]
+    keys_anew: bool,
+}
+
+/// Runs `zone continue`.
+pub(crate) fn run(
+    args: &ContinueArgs,
+    global: &Global,
+    out: &mut impl Write,
+) -> Result<Exit, Failure> {
+    if !args.new && !args.keys_anew && args.serial.is_none() {
+        return Err(Failure::wrong("nothing is said of the zone")
+            .hint("say `--serial N`, `--new` or `--keys-anew`"));
+    }
+    let said = Said {
+        serial: args.serial,
+        keys_anew: args.keys_anew,
+    };
+    let known = go_on(&global.workspace()?, &args.zone, said)?;
+    if let (Some(said), Some(serial)) = (args.serial, known.serial)
+        && said != serial
+    {
+        return Err(Failure::wrong(format_args!(
+            "{} has had serial {serial}, which is ahead of {said}: nothing is changed",
+            args.zone
+        ))
+        .hint("the next version gets a later serial by itself: run `tlsa-rotate advance`"));
+    }
+    match known.serial {
+        Some(serial) => writeln!(out, "{} goes on after serial {serial}", args.zone)?,
+        None if args.new => writeln!(out, "{} begins with the serial of its file", args.zone)?,
+        None => {}
+    }
+    if known.keys_anew {
+        writeln!(out, "the next version of {} may have other keys", args.zone)?;
+    }
+    Ok(Exit::Done)
+}
