@@ -8,7 +8,7 @@ use super::deadlines::act_by;
 use super::known::Known;
 use super::look::{self, Sight};
 use super::look_ahead::{Seen, look_ahead};
-use super::{act, admit, afterwards, pace, propose, shared, start, witness};
+use super::{act, admit, afterwards, leftovers, pace, propose, shared, start, witness};
 use crate::rotation::decide::{Decision, decide};
 use crate::rotation::due::{Afterwards, Occasion};
 use crate::rotation::observation::{Endpoint, Observation};
@@ -237,6 +237,7 @@ fn act_on(
         let blockers: Vec<_> = blockers.collect();
         let retracted = propose::retract(workspace, lock, &case, &blockers)?;
         tick.deeds.extend(retracted);
+        tidy(known, &case, tick);
         if !again {
             break;
         }
@@ -245,6 +246,24 @@ fn act_on(
     tick.notes.extend(deployment(workspace, tick));
     tick.afterwards = pace::afterwards(&case).unwrap_or_default();
     not_begun.map_or(Ok(()), Err)
+}
+
+/// Takes away what a rotation that is over leaves behind. What cannot be taken away holds nothing up.
+fn tidy(known: &mut Known<'_>, case: &Case<'_>, tick: &mut Tick) {
+    let branches = leftovers::forget_branches(known.workspace, case, known.now);
+    let keys = match &tick.observation {
+        Some(observation) => leftovers::remove_retired_keys(known, case, observation),
+        None => Ok(Vec::new()),
+    };
+    for (what, done) in [("merged branches", branches), ("retired keys", keys)] {
+        match done {
+            Ok(deeds) => tick.deeds.extend(deeds),
+            Err(error) => {
+                let note = format!("{what} were left where they are: {error}");
+                remember(&mut tick.notes, vec![note]);
+            }
+        }
+    }
 }
 
 /// Why `advance` would begin a rotation now by itself, if it would: the next key is to be published always, or the key in
