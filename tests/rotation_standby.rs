@@ -218,7 +218,11 @@ fn a_standby_key_that_nobody_installs_is_told_before_the_certificate_ends() {
         near.stdout.contains("(soon)") && near.stdout.contains("RFC 7671 §5.1"),
         "{near:#?}"
     );
-    world.advance(hours(end - 24 * 9)).ends(3);
+    let asked = world.advance(hours(end - 24 * 9)).ends(3);
+    assert!(
+        line(&asked, "mail.1").contains("; install by 20"),
+        "{asked:#?}"
+    );
 }
 
 /// Two hosts with a certificate each, and this line in both tables; both rotations are ready to swap at hour 30.

@@ -101,7 +101,7 @@ pub fn decide(
                     blockers.push(objection);
                 }
             }
-            let others = patience::fact(rotation, &blockers);
+            let others = patience::fact(rotation, now, &blockers);
             decision.remembered.extend(others);
             blockers.extend(patience::at_its_end(rotation, now, policy, &blockers));
             blockers.sort_by_key(Blocker::who);

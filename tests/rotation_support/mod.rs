@@ -577,8 +577,7 @@ fn is_remembered_only(fact: &Event) -> bool {
             | Event::RisksSeen { .. }
             | Event::ServersHadLeft { .. }
             | Event::AddressesHadLeft { .. }
-            | Event::OthersAwaited
-            | Event::OthersReady
+            | Event::DelaySeen { .. }
             | Event::ServersSeen { .. }
             | Event::AddressesSeen { .. }
             | Event::SoakSeen

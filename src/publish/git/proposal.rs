@@ -109,10 +109,12 @@ impl Repository {
         )?;
         let tip = self.commit_of(&site.place(branch))?;
         let set = self.commit_of(&memory(branch))?;
-        let mut is_merged = false;
-        if let Some(last) = tip.as_ref().or(set.as_ref()) {
-            is_merged = self.was_merged(last, base, &self.generated(changes)?)?;
-        }
+        let generated = self.generated(changes)?;
+        let is_merged = match tip.as_ref().or(set.as_ref()) {
+            Some(last) => self.was_merged(last, base, &generated)?,
+            // A branch that was merged is deleted; what it generated stays in the history.
+            None => self.has_touched(base, &generated)?,
+        };
         if let Some(tip) = &tip {
             self.refuse_to_overwrite(branch, tip, set.as_deref(), base)?;
             if self.is_proposal(tip, base, changes, message)? {
@@ -137,7 +139,7 @@ impl Repository {
         let last = tip.as_ref().or(set.as_ref());
         let is_same_step = match last {
             Some(last) => self.step_of(last)? == message.step,
-            None => false,
+            None => is_merged,
         };
         Ok(match tip {
             // What was merged and is wanted again was taken out meanwhile; after another step this is just the next one.
