@@ -18,6 +18,7 @@ use tlsa_rotate::rotation::decide::{Action, decide};
 use tlsa_rotate::rotation::due::Release;
 use tlsa_rotate::rotation::emergency::Priority;
 use tlsa_rotate::rotation::observation::{Observation, Seen};
+use tlsa_rotate::rotation::patience::Awaited;
 use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::regress::{longer_signature, regression};
 use tlsa_rotate::rotation::requirement::Requirement;
@@ -315,25 +316,28 @@ fn others_who_keep_a_rotation_waiting_for_too_long_are_for_a_person_to_look_at()
     let policy = Policy::default(); // six hours
     let fact = |world: &Observation, rotation: &Rotation, hour| {
         let decision = decide(rotation, hours(hour), world, &policy);
-        let of_others = |one: &&Event| matches!(one, Event::OthersAwaited | Event::OthersReady);
-        (
-            decision.remembered.iter().find(of_others).cloned(),
-            decision.who_acts(),
-        )
+        let mut facts = decision.remembered.iter();
+        let fact = facts.find(|one| matches!(one, Event::DelaySeen { .. }));
+        (fact.cloned(), decision.who_acts())
     };
+    let over = Some(Event::DelaySeen { by: None });
     // Merged, and not served.
-    let (waits, begun) = (at(Step::Prepublishing), Some(Event::OthersAwaited));
+    let waits = at(Step::Prepublishing);
     let stale = seen(&[1, 2], &[1], [1; 3]);
-    assert_eq!(fact(&stale, &waits, 1), (begun.clone(), Some(Who::World)));
-    let since = then(waits.clone(), 1, &[Event::OthersAwaited]);
-    assert_eq!(since.others_since, Some(hours(1)));
+    let (begun, who) = fact(&stale, &waits, 1);
+    let begun = begun.unwrap();
+    assert_eq!(who, Some(Who::World));
+    let since = then(waits.clone(), 1, std::slice::from_ref(&begun));
+    let (delay, at_hour) = since.delay.clone().unwrap();
+    assert_eq!((delay.what, at_hour), (Awaited::Load, hours(1)));
+    assert!(delay.place.ends_with(" on ns1 192.0.2.1:53"), "{delay:?}");
     assert_eq!(
         fact(&stale, &since, 7),
         (None, Some(Who::World)),
         "six hours, told once"
     );
     let late = decide(&since, hours(8), &stale, &policy);
-    assert_eq!(late.who_acts(), Some(Who::You));
+    assert_eq!((late.who_acts(), &late.event), (Some(Who::You), &None));
     let told = late.blockers[0].to_string();
     let expected = format!(
         "others have kept this rotation waiting for 7h, since {}",
@@ -343,33 +347,38 @@ fn others_who_keep_a_rotation_waiting_for_too_long_are_for_a_person_to_look_at()
         told.starts_with(&expected) && told.contains("ns1 192.0.2.1:53"),
         "{told}"
     );
+    let way_out = late.blockers[0].way_out();
     assert!(
-        late.blockers[0]
-            .way_out()
-            .contains("find out what is wrong there: wait for ns1")
+        way_out.contains("find out what is wrong there: wait for ns1"),
+        "{way_out}"
     );
-    assert_eq!(late.event, None);
     // Until a person has merged, nobody else is waited for: what began so is over.
     let unmerged = seen(&[1], &[1], [1; 3]);
     assert_eq!(fact(&unmerged, &waits, 1), (None, Some(Who::You)));
-    assert_eq!(
-        fact(&unmerged, &since, 8),
-        (Some(Event::OthersReady), Some(Who::You))
-    );
+    assert_eq!(fact(&unmerged, &since, 8), (over.clone(), Some(Who::You)));
+    assert_eq!(then(since.clone(), 8, &[over.clone().unwrap()]).delay, None);
     // Beside the clock, too: a gate will not open before a server that is silent.
     let mut dark = seen(&[1, 2], &[1, 2], [1; 3]);
     for of_name in dark.served.values_mut().flat_map(|by| by.values_mut()) {
         *of_name = Seen::Unknown("timed out".into());
     }
     let wait = at(Step::Waiting);
-    assert_eq!(fact(&dark, &wait, 2), (begun, Some(Who::Clock)));
-    let since = then(wait, 2, &[Event::OthersAwaited]);
-    assert_eq!(fact(&dark, &since, 9).1, Some(Who::You));
-    let ready = then(since.clone(), 9, &[Event::OthersReady]);
-    assert_eq!(ready.others_since, None);
+    let (other, who) = fact(&dark, &wait, 2);
+    let other = other.unwrap();
+    assert_eq!(who, Some(Who::Clock));
+    let silent = then(wait, 2, std::slice::from_ref(&other));
+    assert_eq!(fact(&dark, &silent, 9).1, Some(Who::You));
+    // Another reason begins anew; one that comes and goes within an hour is one.
+    assert_ne!(begun, other);
+    assert_eq!(fact(&dark, &since, 1), (None, Some(Who::World)), "not yet");
+    let (another, who) = fact(&dark, &since, 9);
+    assert_eq!((another.as_ref(), who), (Some(&other), Some(Who::World)));
+    let anew = then(since, 9, &[another.unwrap()]);
+    assert_eq!(fact(&dark, &anew, 15), (None, Some(Who::World)));
+    assert_eq!(fact(&dark, &anew, 16).1, Some(Who::You));
     // Another step begins anew.
-    let open = then(since, 27, &[Event::SwapOpened]);
-    assert_eq!(open.others_since, None);
+    let open = then(silent, 27, &[Event::SwapOpened]);
+    assert_eq!(open.delay, None);
     // Hosts that wait for their turn are told about where the turn is.
     let no_turn = Policy {
         concurrent: Some(0),
@@ -377,5 +386,6 @@ fn others_who_keep_a_rotation_waiting_for_too_long_are_for_a_person_to_look_at()
     };
     let paced = decide(&open, hours(28), &seen(&[1, 2], &[1, 2], [1; 3]), &no_turn);
     assert_eq!(paced.blockers, [Blocker::Paced]);
-    assert!(!paced.remembered.contains(&Event::OthersAwaited));
+    let is_delay = |one: &Event| matches!(one, Event::DelaySeen { .. });
+    assert!(!paced.remembered.iter().any(is_delay), "{paced:?}");
 }

@@ -72,7 +72,15 @@ fn a_whole_rotation_that_is_reviewed_at_a_distance() {
     assert!(far.merge());
     world.advance(hours(53)).ends(0);
     world.load();
-    world.advance(hours(54)).ends(0);
+    // Somebody has looked at it here, too.
+    world.git("branch --quiet tlsa-rotate/mail.1 refs/remotes/origin/tlsa-rotate/mail.1");
+    let ended = world.advance(hours(54)).ends(0);
+    let told = "deleted branch tlsa-rotate/mail.1: mail.1 is over, and the branch is merged";
+    assert_eq!(ended.stderr.matches(told).count(), 1, "{ended:#?}");
+    assert_eq!(world.git("ls-remote origin *tlsa-rotate/mail.1"), "");
+    assert_eq!(world.git("branch --list"), "* main");
+    let archived = world.run(hours(54), &["archive"]).ends(1);
+    archived.complains_of("are not archived: every runner compares its own journal");
     assert_eq!(world.facts(), WHOLE);
     for host in HOSTS {
         assert_eq!(far.tlsa(host), 1);

@@ -525,3 +525,196 @@ fn a_journal_of_any_length_is_read_to_its_end() {
         assert!(torn.torn().is_some() && torn.entries().len() == 3);
     }
 }
+
+/// Fifty rotations of forty lines, and how many bytes each has.
+fn fifty() -> Home {
+    let home = Home::new();
+    let mut journal = home.read().unwrap();
+    for rotation in 1..=50 {
+        let at = START + Span::days(rotation);
+        for line in 0..40 {
+            let what = format!("line {line}");
+            let number = u32::try_from(rotation).unwrap();
+            journal.add(at, &id(number), Event::Noted { what }).unwrap();
+        }
+    }
+    journal.write(&home.lock).unwrap();
+    home
+}
+
+impl Home {
+    fn archive(&self) -> PathBuf {
+        self.path().with_extension("archive")
+    }
+}
+
+#[test]
+fn an_archived_journal_is_as_long_as_one_of_the_first_rotation_and_loses_nothing() {
+    let home = fifty();
+    let whole = home.text();
+    let first: String = whole.split_inclusive('\n').take(40).collect();
+    let all = home.read().unwrap().entries().to_vec();
+    let mut journal = home.read().unwrap();
+    let told = journal.archivable(50).unwrap();
+    assert_eq!(
+        (told.lines, home.text() == whole),
+        (49 * 40, true),
+        "only told"
+    );
+    assert_eq!(journal.archive(&home.lock, 50).unwrap(), told);
+    let left = home.text();
+    assert!(
+        left.len() < first.len() + 40 * 10,
+        "{} {}",
+        left.len(),
+        first.len()
+    );
+    assert_eq!(
+        fs::read_to_string(home.archive()).unwrap() + &left,
+        whole,
+        "line by line"
+    );
+    for journal in [journal, home.read().unwrap()] {
+        assert_eq!(journal.entries(), &all[49 * 40..]);
+        assert_eq!(journal.earlier().unwrap(), &all[..49 * 40]);
+        assert_eq!(journal.latest(), 50);
+    }
+    // It goes on, and again, and the archive is one story from its first line.
+    let mut journal = home.read().unwrap();
+    let late = START + Span::days(60);
+    journal
+        .append(&home.lock, late, &id(51), Event::Done)
+        .unwrap();
+    assert_eq!(
+        home.read().unwrap().entries().last().unwrap().seq,
+        50 * 40 + 1
+    );
+    let mut journal = home.read().unwrap();
+    assert_eq!(journal.archive(&home.lock, 51).unwrap().lines, 40);
+    assert_eq!(
+        journal.archive(&home.lock, 51).unwrap().lines,
+        0,
+        "nothing twice"
+    );
+    let read = home.read().unwrap();
+    assert_eq!(
+        (read.entries().len(), read.earlier().unwrap().len()),
+        (1, 2000)
+    );
+    // A journal whose lines were all lost goes on after the archive, and not before it.
+    fs::remove_file(home.path()).unwrap();
+    let mut journal = home.read().unwrap();
+    assert_eq!(journal.latest(), 50);
+    assert!(journal.not_behind(START).is_err());
+    journal
+        .append(&home.lock, late, &id(51), Event::Done)
+        .unwrap();
+    assert_eq!(home.read().unwrap().entries()[0].seq, 2001);
+}
+
+/// A run that is killed while it archives leaves lines in both places, or half a line in the archive; both are read, and the
+/// next archiving finishes it.
+#[test]
+fn an_interrupted_archiving_is_finished_by_the_next() {
+    let home = fifty();
+    let whole = home.text();
+    home.read().unwrap().archive(&home.lock, 20).unwrap();
+    let (early, late) = (fs::read_to_string(home.archive()).unwrap(), home.text());
+    let moved: String = late.split_inclusive('\n').take(30 * 40).collect();
+    let half = moved.len() / 2 - 7;
+    let in_lines = moved[..half].rfind('\n').unwrap() + 1;
+    let states = [
+        ("nothing of it", early.clone()),
+        ("half of it", early.clone() + &moved[..in_lines]),
+        ("half a line", early.clone() + &moved[..half]),
+        ("all of it", early.clone() + &moved),
+    ];
+    for (state, archive) in states {
+        home.write(&late);
+        fs::write(home.archive(), archive).unwrap();
+        let mut journal = home.read().unwrap_or_else(|e| panic!("{state}: {e}"));
+        assert_eq!(journal.entries().len(), 31 * 40, "{state}");
+        assert_eq!(journal.earlier().unwrap().len(), 19 * 40, "{state}");
+        journal.archive(&home.lock, 50).unwrap();
+        let read = home.read().unwrap();
+        assert_eq!(
+            (read.entries().len(), read.earlier().unwrap().len()),
+            (40, 49 * 40),
+            "{state}"
+        );
+        assert_eq!(
+            fs::read_to_string(home.archive()).unwrap() + &home.text(),
+            whole,
+            "{state}"
+        );
+    }
+}
+
+#[test]
+fn an_archive_of_another_story_is_refused() {
+    let home = fifty();
+    home.read().unwrap().archive(&home.lock, 50).unwrap();
+    let (archive, left) = (fs::read_to_string(home.archive()).unwrap(), home.text());
+    let lines: Vec<&str> = archive.split_inclusive('\n').collect();
+    let last = lines.last().unwrap().trim_end();
+    let other = resealed(&last.replace("line 39", "line 38"));
+    let mut table = vec![
+        (
+            "no archive",
+            None,
+            left.clone(),
+            "entry 1 should stand here, this is entry 1961",
+        ),
+        (
+            "its end is gone",
+            Some(lines[..lines.len() - 1].concat()),
+            left.clone(),
+            "entry 1960 should stand here",
+        ),
+        (
+            "its end is another",
+            Some(lines[..lines.len() - 1].concat() + &other + "\n"),
+            left.clone(),
+            "`previous` is not the digest",
+        ),
+        (
+            "its end was changed",
+            Some(archive.replace(last, &last.replace("line 39", "line 38"))),
+            left.clone(),
+            "its last line is not what this program wrote",
+        ),
+        (
+            "it is another's",
+            Some(archive.replace("\"mail.49\"", "\"post.49\"")),
+            left,
+            "its last line is not",
+        ),
+    ];
+    // A journal that was put back from before.
+    table.push((
+        "the journal is older",
+        Some(archive.clone()),
+        lines[..80].concat(),
+        "goes on to entry 1960",
+    ));
+    for (situation, archive, journal, why) in table {
+        match archive {
+            Some(archive) => fs::write(home.archive(), archive).unwrap(),
+            None => fs::remove_file(home.archive()).unwrap(),
+        }
+        home.write(journal);
+        let told = home.refusal();
+        assert!(told.contains(why), "{situation}: {told}");
+    }
+    // What both have must be the same.
+    let other_end = fs::read_to_string(home.archive())
+        .unwrap()
+        .replace(last, &other);
+    fs::write(home.archive(), other_end).unwrap();
+    home.write(archive.clone());
+    assert!(home.refusal().contains("another entry in this place"));
+    // In the middle it is found where it is looked up.
+    fs::write(home.archive(), archive.replacen("line 7", "line 8", 1)).unwrap();
+    home.write(&archive);
+    assert!(home.read().unwrap().earlier().is_err());
+}

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 pub(crate) enum Schema {
     Abort,
     Advance,
+    Archive,
     ChangeApply,
     ChangeShow,
     ChangeVerify,
@@ -44,6 +45,7 @@ impl Schema {
         match self {
             Self::Abort => "tlsa-rotate/abort/v1",
             Self::Advance => "tlsa-rotate/advance/v1",
+            Self::Archive => "tlsa-rotate/archive/v1",
             Self::ChangeApply => "tlsa-rotate/change-apply/v1",
             Self::ChangeShow => "tlsa-rotate/change-show/v1",
             Self::ChangeVerify => "tlsa-rotate/change-verify/v1",

@@ -13,6 +13,7 @@ macro_rules! eprintln {
 
 mod abort;
 mod advance;
+mod archive;
 mod change;
 mod check;
 mod check_health;
@@ -134,6 +135,8 @@ enum Command {
     Deploy(deploy::Deploy),
     /// Let a host go that is gone for good, so that no rotation waits for it
     Forget(forget::Forget),
+    /// Move rotations that are long over out of the journal, into a file beside it
+    Archive(archive::Archive),
     /// The key in use is compromised: replace it as fast as the priority allows
     Emergency(emergency::Emergency),
     /// See mail hosts as a DANE-validating sender does, live: DNSSEC, STARTTLS, every address and algorithm
@@ -192,6 +195,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Rollback(args) => rollback::run(args, global),
         Command::Forget(args) => forget::run(args, global),
         Command::Deploy(args) => deploy::run(args, global),
+        Command::Archive(args) => archive::run(args, global),
         Command::Emergency(args) => emergency::run(args, global),
         Command::Key(args) => key::run(args, global),
         Command::Zone(args) => zone::run(args, global),

@@ -65,6 +65,9 @@ impl Standing<'_> {
             let _ = write!(line, " ({})", changes.join(", "));
         }
         let _ = write!(line, "; next: {}", self.next());
+        for act_by in self.act_by().iter().filter(|one| one.is_near) {
+            let _ = write!(line, "; {} by {}", act_by.act.name(), act_by.by);
+        }
         if !self.alarms().is_empty() {
             line.push_str("; DELIVERY AT RISK");
         }

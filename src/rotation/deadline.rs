@@ -80,7 +80,7 @@ impl Deadline {
     pub fn way_out(&self) -> &'static str {
         match self.of {
             Of::Live => {
-                "renew the live certificate with the key it has (selector 1: nothing changes in the zone), or shorten min_wait"
+                "renew the live certificate with the key it has (selector 1: nothing changes in the zone), or shorten min_wait; senders that use DANE ignore the end of a certificate (RFC 7671 §5.1), mail clients and senders that follow MTA-STS do not"
             }
             Of::Incoming => {
                 "renew the incoming certificate with the key it has, or abort and start with one that lasts longer"

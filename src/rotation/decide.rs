@@ -102,7 +102,7 @@ pub fn decide(
                     blockers.push(objection);
                 }
             }
-            let others = patience::fact(rotation, &blockers);
+            let others = patience::fact(rotation, now, &blockers);
             decision.remembered.extend(others);
             blockers.extend(patience::at_its_end(rotation, now, policy, &blockers));
             // Of several waits the longest is the one that counts.

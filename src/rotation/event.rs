@@ -6,6 +6,7 @@ use super::before::TtlSource;
 use super::due::Release;
 use super::emergency::Priority;
 use super::observation::{Authority, Endpoint, TlsaName, ZoneName};
+use super::patience::Delay;
 use super::timing::{Instant, Ttl};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -248,11 +249,12 @@ pub enum Event {
         /// Which and where.
         risks: BTreeSet<Risk>,
     },
-    /// Nobody here had anything to do, and others kept the rotation from going on: a server or a host that may come right
-    /// by itself. Counts until [`Self::OthersReady`], or until the step changes.
-    OthersAwaited,
-    /// Others do not keep the rotation from going on any more.
-    OthersReady,
+    /// What others keep the rotation waiting with, where nobody here has anything to do; none when that is over. A change of
+    /// step ends it, too.
+    DelaySeen {
+        /// Which and where.
+        by: Option<Delay>,
+    },
     /// A person asked that no rotation begins by itself after this one.
     CadenceHeld,
 }
@@ -272,8 +274,7 @@ impl Event {
                 | Self::SignerRenewed { .. }
                 | Self::SignatureSeen { .. }
                 | Self::RisksSeen { .. }
-                | Self::OthersAwaited
-                | Self::OthersReady
+                | Self::DelaySeen { .. }
         )
     }
 
@@ -324,8 +325,7 @@ impl Event {
             Self::ForwardRequested { .. } => "ForwardRequested",
             Self::DaneLeft { .. } => "DaneLeft",
             Self::RisksSeen { .. } => "RisksSeen",
-            Self::OthersAwaited => "OthersAwaited",
-            Self::OthersReady => "OthersReady",
+            Self::DelaySeen { .. } => "DelaySeen",
             Self::CadenceHeld => "CadenceHeld",
         }
     }

@@ -1,6 +1,7 @@
 //! The text of each fact in a journal.
 
 use super::super::alarm::Trouble;
+use super::super::patience::Awaited;
 use super::*;
 
 /// The journal's text is read by later versions: a change here is a change of the format.
@@ -144,8 +145,19 @@ fn facts_are_written_as_they_always_were() {
             Event::DaneLeft { reason: "given up".into() },
             r#"{"dane-left":{"reason":"given up"}}"#.to_owned(),
         ),
-        (Event::OthersAwaited, r#""others-awaited""#.to_owned()),
-        (Event::OthersReady, r#""others-ready""#.to_owned()),
+        (
+            Event::DelaySeen {
+                by: Some(Delay {
+                    what: Awaited::Load,
+                    place: "ns1".into(),
+                }),
+            },
+            r#"{"delay-seen":{"by":{"what":"load","place":"ns1"}}}"#.to_owned(),
+        ),
+        (
+            Event::DelaySeen { by: None },
+            r#"{"delay-seen":{"by":null}}"#.to_owned(),
+        ),
         (Event::CadenceHeld, r#""cadence-held""#.to_owned()),
         (
             Event::HostRegressed { endpoint },

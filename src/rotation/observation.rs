@@ -236,6 +236,20 @@ impl Observation {
         }
     }
 
+    /// Every key that was seen, wherever.
+    pub fn keys_presented(&self) -> impl Iterator<Item = &Association> {
+        let places = self
+            .presented
+            .values()
+            .flat_map(|addresses| addresses.values());
+        let offers = places.flat_map(|offers| offers.values());
+        let chains = offers.flat_map(|seen| match seen {
+            Seen::Known(offer) => offer.chains(),
+            Seen::Unknown(_) => &[],
+        });
+        chains.map(|presented| &presented.key)
+    }
+
     /// Where the zone of `name` is kept.
     pub fn source_of(&self, name: &TlsaName) -> Source {
         self.sources.get(name).cloned().unwrap_or_default()

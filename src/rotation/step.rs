@@ -13,6 +13,7 @@ use super::exposure::Chain;
 use super::members;
 pub use super::members::Left;
 use super::observation::{Authority, Endpoint, TlsaName, ZoneName};
+use super::patience::Delay;
 use super::reach::{self, Reach};
 pub use super::requirement::Requirement;
 use super::soak::Soak;
@@ -108,8 +109,8 @@ pub struct Rotation {
     pub signed_until: Option<Instant>,
     /// The risks to delivery that were seen in the last run, each since when.
     pub risks: BTreeMap<Risk, Instant>,
-    /// Since when others keep it from going on, in this step and without a break.
-    pub others_since: Option<Instant>,
+    /// What others keep it waiting with in this step, and since when.
+    pub delay: Option<(Delay, Instant)>,
     /// No rotation begins by itself after this one: a person asked for that.
     pub cadence_held: bool,
     /// By zone: every server that some resolver may still ask.
@@ -196,7 +197,7 @@ impl Rotation {
         if next != was {
             self.step = next;
             self.since = at;
-            self.others_since = None;
+            self.delay = None;
         }
         self.note(at, event);
         if next != was {
@@ -343,8 +344,7 @@ impl Rotation {
                 let since = |risk: &Risk| self.risks.get(risk).copied().unwrap_or(at);
                 self.risks = risks.iter().map(|r| (r.clone(), since(r))).collect();
             }
-            Event::OthersAwaited => self.others_since = self.others_since.or(Some(at)),
-            Event::OthersReady => self.others_since = None,
+            Event::DelaySeen { by } => self.delay = by.clone().map(|delay| (delay, at)),
             Event::CadenceHeld => self.cadence_held = true,
             _ => {}
         }
@@ -418,7 +418,7 @@ fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str> {
         emergency: None,
         signed_until: None,
         risks: BTreeMap::new(),
-        others_since: None,
+        delay: None,
         cadence_held: false,
         servers: BTreeMap::new(),
         addresses: BTreeMap::new(),

@@ -96,8 +96,7 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
             | Event::ServersHadLeft { .. }
             | Event::AddressesSeen { .. }
             | Event::AddressesHadLeft { .. }
-            | Event::OthersAwaited
-            | Event::OthersReady
+            | Event::DelaySeen { .. }
             | Event::CadenceHeld,
         ) => step,
         _ => return None,

@@ -223,7 +223,7 @@ fn take_over(
 /// A key that was in use before is refused. One of several that are in use may come again, in its renewal: it stays.
 fn is_new(case: &Case<'_>, path: &Path, leaf: &Certificate) -> Result<(), WorkflowError> {
     let association = leaf.spki_association();
-    if !case.has_used(&association) {
+    if !case.has_used(&association)? {
         return Ok(());
     }
     let live = in_use(case.certificate)?;
@@ -317,7 +317,8 @@ fn chain(path: &Path) -> Result<Presentable, WorkflowError> {
     })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, WorkflowError> {
+/// A file of keys or certificates, to the size that one can have.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, WorkflowError> {
     let mut octets = Vec::new();
     let limit = MAX_OCTETS.saturating_add(1) as u64;
     let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut octets));

@@ -3,7 +3,7 @@
 use super::{WorkflowError, shared};
 use crate::rotation::association::Association;
 use crate::rotation::step::{Event, Rotation, apply};
-use crate::rotation::timing::Instant;
+use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
 use crate::workspace::config::CertificateConfig;
 use crate::workspace::journal::{Entry, Journal, RotationId};
@@ -18,6 +18,27 @@ pub(super) struct Case<'w> {
     pub(super) rotation: Option<(RotationId, Rotation)>,
     workspace: &'w Workspace,
     journal: Journal<Event>,
+}
+
+/// Keys that a rotation took out of use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Retirement {
+    /// The rotation's number.
+    pub(super) number: u32,
+    /// The keys.
+    pub(super) keys: BTreeSet<Association>,
+    /// When every server was seen without their records.
+    pub(super) at: Instant,
+    /// When the last signature over a record of theirs expires, as far as one was seen.
+    pub(super) signed_until: Option<Instant>,
+}
+
+impl Retirement {
+    /// Whether no signature can be replayed any more, and `keep` has passed since. Where none was ever seen, that is not known.
+    pub(super) fn is_past(&self, now: Instant, keep: Span) -> bool {
+        self.signed_until
+            .is_some_and(|until| now >= until.max(self.at) + keep)
+    }
 }
 
 impl<'w> Case<'w> {
@@ -62,40 +83,70 @@ impl<'w> Case<'w> {
         self.rotation.as_ref().filter(|(_, state)| !state.is_over())
     }
 
+    /// What `find` finds in the journal, or else in its archive, which is read only then.
+    fn search<T>(
+        &self,
+        find: impl Fn(&[Entry<Event>]) -> Option<T>,
+    ) -> Result<Option<T>, WorkflowError> {
+        match find(self.journal.entries()) {
+            None => Ok(find(&self.journal.earlier()?)),
+            found => Ok(found),
+        }
+    }
+
     /// Whether a key was in use, or meant to be, in any rotation so far: a key that came back would undo its retirement.
-    pub(super) fn has_used(&self, key: &Association) -> bool {
-        self.journal
-            .entries()
-            .iter()
-            .any(|entry| match &entry.event {
-                Event::Started { current, .. } => current.contains(key),
-                Event::AssociationsComputed { incoming } => {
-                    // A crash may repeat the step of the rotation under way with the key it already has.
-                    incoming.contains(key)
-                        && self.under_way().is_none_or(|(id, _)| *id != entry.rotation)
-                }
-                _ => false,
-            })
+    pub(super) fn has_used(&self, key: &Association) -> Result<bool, WorkflowError> {
+        let uses = |entry: &Entry<Event>| match &entry.event {
+            Event::Started { current, .. } => current.contains(key),
+            Event::AssociationsComputed { incoming } => {
+                // A crash may repeat the step of the rotation under way with the key it already has.
+                incoming.contains(key)
+                    && self.under_way().is_none_or(|(id, _)| *id != entry.rotation)
+            }
+            _ => false,
+        };
+        let used = self.search(|entries| entries.iter().any(uses).then_some(()))?;
+        Ok(used.is_some())
     }
 
     /// The rotation that retired a key, if one did.
-    pub(super) fn retired(&self, key: &Association) -> Option<RotationId> {
+    pub(super) fn retired(&self, key: &Association) -> Result<Option<RotationId>, WorkflowError> {
         let holds = |entry: &&Entry<Event>| matches!(&entry.event, Event::Started { current, .. } if current.contains(key));
-        let is_retired = |id: &RotationId| {
-            let mut of_it = self
-                .journal
-                .entries()
-                .iter()
-                .filter(|entry| entry.rotation == *id);
-            of_it.any(|entry| entry.event == Event::RetireServed)
-        };
-        let started = self
-            .journal
-            .entries()
-            .iter()
-            .filter(holds)
-            .map(|entry| entry.rotation.clone());
-        started.rev().find(is_retired)
+        self.search(|entries| {
+            let is_retired = |id: &RotationId| {
+                let mut of_it = entries.iter().filter(|entry| entry.rotation == *id);
+                of_it.any(|entry| entry.event == Event::RetireServed)
+            };
+            let started = entries.iter().filter(holds).map(|entry| &entry.rotation);
+            started.rev().find(|id| is_retired(id)).cloned()
+        })
+    }
+
+    /// What every rotation in the journal retired, oldest first.
+    pub(super) fn retirements(&self) -> Vec<Retirement> {
+        let mut all = Vec::new();
+        let mut of_one: Option<Retirement> = None;
+        for entry in self.journal.entries() {
+            match (&entry.event, &mut of_one) {
+                (Event::Started { current, .. }, _) => {
+                    of_one = Some(Retirement {
+                        number: entry.rotation.number,
+                        keys: current.clone(),
+                        at: entry.at,
+                        signed_until: None,
+                    });
+                }
+                (Event::SignatureSeen { until }, Some(one)) => {
+                    one.signed_until = one.signed_until.max(Some(*until));
+                }
+                (Event::RetireServed | Event::ReplacementVerified, Some(one)) => {
+                    one.at = entry.at;
+                    all.push(one.clone());
+                }
+                _ => {}
+            }
+        }
+        all
     }
 
     /// When every host was last seen to present the incoming key, in the latest rotation.
@@ -109,27 +160,45 @@ impl<'w> Case<'w> {
     }
 
     /// Since when every host presents these keys, if an earlier rotation brought them.
-    pub(super) fn presented_since(&self, keys: &BTreeSet<Association>) -> Option<Instant> {
+    pub(super) fn presented_since(
+        &self,
+        keys: &BTreeSet<Association>,
+    ) -> Result<Option<Instant>, WorkflowError> {
         let brought = |entry: &&Entry<Event>| matches!(&entry.event, Event::AssociationsComputed { incoming } if incoming == keys);
-        let id = &self.journal.entries().iter().rev().find(brought)?.rotation;
-        let mut of_it = self
-            .journal
-            .entries()
-            .iter()
-            .rev()
-            .filter(|entry| entry.rotation == *id);
-        let presented = of_it.find(|entry| {
-            matches!(
-                entry.event,
-                Event::HostsPresentedIncoming | Event::ReplacementVerified
-            )
-        });
-        presented.map(|entry| entry.at)
+        let presented = self.search(|entries| {
+            let id = &entries.iter().rev().find(brought)?.rotation;
+            let mut of_it = entries.iter().rev().filter(|entry| entry.rotation == *id);
+            let presented = of_it.find(|entry| {
+                matches!(
+                    entry.event,
+                    Event::HostsPresentedIncoming | Event::ReplacementVerified
+                )
+            });
+            // Where they were brought and never seen everywhere, no earlier rotation says more.
+            Some(presented.map(|entry| entry.at))
+        })?;
+        Ok(presented.flatten())
+    }
+
+    /// The number of the first rotation whose lines are read in every run: that which brought the key in use, and all whose
+    /// retired keys are not past `keep`. Those before it can be archived.
+    pub(super) fn first_needed(&self, now: Instant, keep: Span) -> u32 {
+        let latest = self.journal.latest();
+        let retirements = self.retirements();
+        let brought = retirements.last().map_or(latest, |last| last.number);
+        let kept = retirements.iter().filter(|one| !one.is_past(now, keep));
+        let kept = kept.map(|one| one.number).min();
+        kept.unwrap_or(latest).min(brought).min(latest)
+    }
+
+    /// The journal, to be archived.
+    pub(super) fn journal(&mut self) -> &mut Journal<Event> {
+        &mut self.journal
     }
 
     /// The name of the rotation that would be started next.
     pub(super) fn next_id(&self) -> RotationId {
-        let last = self.rotation.as_ref().map_or(0, |(id, _)| id.number);
+        let last = self.journal.latest();
         RotationId {
             certificate: self.certificate.name.as_str().into(),
             number: last.saturating_add(1),

@@ -8,7 +8,7 @@ use super::head::{self, Head};
 use super::others;
 use crate::change::changes::{Changes, Detail};
 use crate::change::message::Purpose;
-use crate::publish::git::Change as FileChange;
+use crate::publish::git::{Change as FileChange, Repository};
 use crate::rotation::step::{Requirement, Rotation};
 use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::Workspace;
@@ -164,6 +164,28 @@ pub(super) fn review_file(
 ) -> PathBuf {
     let directory = workspace.root.join("changes").join(id.to_string());
     directory.join(format!("{purpose}.{}{ending}", zone.name))
+}
+
+/// The files for review of earlier rotations of the certificate that `commit` holds: they are over, and whoever reviews this
+/// one looks for its own. git keeps them all.
+pub(super) fn outdated_reviews(
+    workspace: &Workspace,
+    repository: &Repository,
+    commit: &str,
+    id: &RotationId,
+) -> Result<Vec<PathBuf>, WorkflowError> {
+    let all = workspace.root.join("changes");
+    let is_outdated = |path: &PathBuf| {
+        let (directory, file) = (path.parent()?.to_str()?, path.file_name()?.to_str()?);
+        let of: RotationId = directory.parse().ok()?;
+        let is_ours = [".diff", ".delta", ".proposal"]
+            .iter()
+            .any(|end| file.ends_with(end));
+        (is_ours && of.certificate == id.certificate && of.number < id.number).then_some(())
+    };
+    let mut there = repository.files_below(commit, &all)?;
+    there.retain(|path| is_outdated(path).is_some());
+    Ok(there.into_iter().map(|path| all.join(path)).collect())
 }
 
 /// What changes in the zone files, line by line.

@@ -300,6 +300,14 @@ pub enum WorkflowError {
         /// The first line that differs.
         line: usize,
     },
+    /// Journals that several runners have in common.
+    #[error(
+        "{place} are not archived: every runner compares its own journal with them, line by line"
+    )]
+    SharedNotArchived {
+        /// Where they are.
+        place: String,
+    },
     /// What other runners have recorded is not known; nothing was recorded here.
     #[error("{reason}")]
     NotShared {

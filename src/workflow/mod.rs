@@ -4,9 +4,10 @@
 //! certificate's rotation as the journal tells it, `head` a zone as git holds it, or `elsewhere` who keeps it,
 //! `draft` its edit, `known` what one run knows of everything at once, `look` one look at the world, `look_ahead` that for
 //! many rotations, `witness` what others say of it, `web_pki` among them; `pace` is its policy
-//! for now; `shared` is what several runners have in common; `afterwards` watches over rotations that are over; `act`,
-//! `admit`, `propose` and `sign` do what a decision asks for, `keep_signed` signs the zones that no certificate asks for, and
-//! `predecessor` is what a signed version must follow. `check` looks at prerequisites and health, `merge_check` judges
+//! for now; `shared` is what several runners have in common; `afterwards` watches over rotations that are over, `leftovers` takes
+//! away what they leave, `archive` moves them out of the journal; `act`, `admit`, `propose` and `sign` do what a decision asks
+//! for, `keep_signed` signs the zones that no certificate asks for, and `predecessor` is what a signed version must follow.
+//! `check` looks at prerequisites and health, `merge_check` judges
 //! pull requests. `demo` stages a whole rotation on loopback.
 
 pub mod abort;
@@ -14,6 +15,7 @@ mod act;
 mod admit;
 pub mod advance;
 mod afterwards;
+pub mod archive;
 mod before;
 mod behind_aliases;
 mod case;
@@ -32,6 +34,7 @@ mod history;
 mod hosts;
 mod keep_signed;
 mod known;
+mod leftovers;
 mod look;
 mod look_ahead;
 pub mod merge_check;

@@ -25,7 +25,7 @@ pub(super) fn live(case: &Case<'_>) -> Result<Live, WorkflowError> {
         .map(|leaf| leaf.spki_association())
         .collect();
     Ok(Live {
-        since: case.presented_since(&keys).or(begun),
+        since: case.presented_since(&keys)?.or(begun),
         not_after: certificates.iter().map(|leaf| leaf.not_after()).min(),
     })
 }

@@ -5,8 +5,8 @@
 use super::WorkflowError;
 use super::case::Case;
 use super::draft::{
-    Draft, changes, content, draft, edited, names_in, record_diff, review_file, text_diff,
-    zone_files,
+    Draft, changes, content, draft, edited, names_in, outdated_reviews, record_diff, review_file,
+    text_diff, zone_files,
 };
 use super::head::{self, Head, Heads, Upstream};
 use super::{elsewhere, sign};
@@ -247,6 +247,8 @@ fn publish(
         files.extend(zone_files(draft));
         files.extend(review_files(lock, context, draft, now)?);
     }
+    let outdated = outdated_reviews(context.workspace, &upstream.repository, &base, context.id)?;
+    files.extend(outdated.into_iter().map(FileChange::gone));
     let text = message(purpose, &subject(context, requirement, &bundle.drafts));
     let message = Message {
         text: &text,

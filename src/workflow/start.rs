@@ -79,7 +79,7 @@ pub(super) fn begin(
     let live = admit::in_use(case.certificate)?;
     for key in live.iter().filter_map(|chain| chain.first()) {
         let association = key.spki_association();
-        if let Some(id) = case.retired(&association) {
+        if let Some(id) = case.retired(&association)? {
             return Err(WorkflowError::StaleLive { association, id });
         }
     }

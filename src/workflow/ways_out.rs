@@ -145,6 +145,10 @@ impl WorkflowError {
                 path.display()
             )],
             Self::NotShared { hints, .. } => hints.clone(),
+            Self::SharedNotArchived { .. } => vec![
+                "leave them as they are: a shared journal is read in one piece by every runner"
+                    .to_owned(),
+            ],
             Self::NoJournals { .. } => vec![
                 "run this where `advance` runs, or share the journals over git: publish = { git = { …, remote = \"origin\" } }".to_owned(),
             ],

@@ -217,7 +217,7 @@ impl Machine {
         rotation.released &= self.setting.standby && rotation.step <= Step::Verified;
         rotation.signed_until = None;
         rotation.risks.clear();
-        rotation.others_since = None;
+        rotation.delay = None;
         rotation
     }
 

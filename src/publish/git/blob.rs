@@ -54,10 +54,47 @@ impl Repository {
         revision: &str,
         files: impl IntoIterator<Item = (&'c Path, &'c [u8])>,
     ) -> Result<Vec<bool>, GitError> {
-        let (paths, contents): (Vec<&Path>, Vec<&[u8]>) = files.into_iter().unzip();
+        let files = files.into_iter();
+        self.agrees_at(
+            revision,
+            files.map(|(path, contents)| (path, Some(contents))),
+        )
+    }
+
+    /// The same where some files shall not be there: those have no contents.
+    pub(super) fn agrees_at<'c>(
+        &self,
+        revision: &str,
+        files: impl IntoIterator<Item = (&'c Path, Option<&'c [u8]>)>,
+    ) -> Result<Vec<bool>, GitError> {
+        let (paths, contents): (Vec<&Path>, Vec<Option<&[u8]>>) = files.into_iter().unzip();
         let blobs = self.blobs_at(revision, &paths)?.into_iter().zip(contents);
         Ok(blobs
-            .map(|(blob, contents)| blob.is_some_and(|blob| blob.names(contents)))
+            .map(|(blob, contents)| match contents {
+                Some(contents) => blob.is_some_and(|blob| blob.names(contents)),
+                None => blob.is_none(),
+            })
+            .collect())
+    }
+
+    /// The files below `directory` in a commit or branch, as paths relative to it.
+    pub fn files_below(&self, revision: &str, directory: &Path) -> Result<Vec<PathBuf>, GitError> {
+        let directory = self.relative(directory)?;
+        let arguments = [
+            "ls-tree",
+            "-r",
+            "-z",
+            "--name-only",
+            "--full-tree",
+            revision,
+        ];
+        let listed = self.ask_about(arguments, &[&directory])?;
+        let listed = succeeded("list the files of a commit", listed)?;
+        let names = listed.stdout.split(|&b| b == 0);
+        let paths = names.map(|name| PathBuf::from(OsStr::from_bytes(name)));
+        Ok(paths
+            .filter_map(|path| Some(path.strip_prefix(&directory).ok()?.to_owned()))
+            .filter(|path| !path.as_os_str().is_empty())
             .collect())
     }
 

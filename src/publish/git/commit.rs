@@ -25,6 +25,23 @@ pub struct Change {
     pub generated: bool,
 }
 
+impl Change {
+    /// A generated file that goes.
+    pub fn gone(path: PathBuf) -> Self {
+        Self {
+            path,
+            contents: Vec::new(),
+            generated: true,
+        }
+    }
+
+    /// What the file shall hold; none: it goes. What this program generates is never empty.
+    pub(super) fn wanted(&self) -> Option<&[u8]> {
+        let goes = self.generated && self.contents.is_empty();
+        (!goes).then_some(&self.contents)
+    }
+}
+
 /// What the commit says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message<'a> {
@@ -153,8 +170,8 @@ impl Repository {
         changes: &'c [C],
     ) -> Result<Vec<&'c Change>, GitError> {
         let changes = changes.iter().map(C::borrow);
-        let files = changes.clone().map(|c| (&*c.path, &*c.contents));
-        let held = self.holds_at(commit, files)?;
+        let files = changes.clone().map(|c| (&*c.path, c.wanted()));
+        let held = self.agrees_at(commit, files)?;
         let missing = changes.zip(held).filter(|(_, held)| !held);
         Ok(missing.map(|(change, _)| change).collect())
     }
@@ -221,6 +238,9 @@ impl Repository {
                     Was::AsCommitted => self.file_at(base, &change.path)?,
                 };
                 if let Some(old) = old {
+                    if let Some(directory) = change.path.parent() {
+                        durable::create_directory(directory, 0o777)?;
+                    }
                     durable::replace(&change.path, &old)?;
                     continue;
                 }
@@ -257,7 +277,7 @@ impl Repository {
         }
         let mut undone = false;
         for (change, was) in changes.iter().zip(&was) {
-            let is_ours = was.as_ref() == Some(&change.contents);
+            let is_ours = was.as_deref() == change.wanted();
             undone |= !is_ours && *was != self.file_at(base, &change.path)?;
         }
         if !undone {
@@ -308,19 +328,28 @@ impl Repository {
     }
 
     fn write_and_commit(&self, changes: &[&Change], message: Message<'_>) -> Result<(), GitError> {
-        let mut files = Vec::new();
+        let (mut files, mut there) = (Vec::new(), Vec::new());
         for change in changes {
-            if let Some(directory) = change.path.parent() {
-                durable::create_directory(directory, 0o777)?;
+            let relative = self.relative(&change.path)?;
+            if let Some(contents) = change.wanted() {
+                if let Some(directory) = change.path.parent() {
+                    durable::create_directory(directory, 0o777)?;
+                }
+                durable::replace(&change.path, contents)?;
+                there.push(relative.clone());
+            } else {
+                durable::remove(&change.path)?;
+                // Its directory goes with the last file in it; git does not know directories.
+                let _ = change.path.parent().map(fs::remove_dir);
             }
-            durable::replace(&change.path, &change.contents)?;
-            files.push(self.relative(&change.path)?);
+            files.push(relative);
         }
         let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+        let there: Vec<&Path> = there.iter().map(PathBuf::as_path).collect();
         // git commits named files only if it has heard of them.
         succeeded(
             "take up new files",
-            self.ask_about(["add", "--intent-to-add"], &files)?,
+            self.ask_about(["add", "--intent-to-add"], &there)?,
         )?;
         let mut commit = about(
             self.invocation([

@@ -75,12 +75,16 @@ impl Repository {
         if self.is_ancestor(proposal, base)? {
             return Ok(true);
         }
-        if generated.is_empty() {
+        self.has_touched(&format!("{proposal}^..{base}"), generated)
+    }
+
+    /// Whether a commit of a range has to do with one of these files.
+    pub(super) fn has_touched(&self, range: &str, files: &[PathBuf]) -> Result<bool, GitError> {
+        if files.is_empty() {
             return Ok(false);
         }
-        let range = format!("{proposal}^..{base}");
-        let files: Vec<_> = generated.iter().map(PathBuf::as_path).collect();
-        let log = self.ask_about(["log", "-1", "--format=%H", &range], &files)?;
+        let files: Vec<_> = files.iter().map(PathBuf::as_path).collect();
+        let log = self.ask_about(["log", "-1", "--format=%H", range], &files)?;
         Ok(log.status.success() && !log.stdout.trim_ascii().is_empty())
     }
 }

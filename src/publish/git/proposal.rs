@@ -67,6 +67,34 @@ impl Repository {
         Ok(true)
     }
 
+    /// Deletes `branch` if its tip is a proposal of `rotation` (such as `mail.1`) that `base` holds as it is; whether it did.
+    /// What is not merged, what a person has put on it, and a branch that is checked out stay.
+    pub fn forget_merged(
+        &self,
+        branch: &str,
+        rotation: &str,
+        base: &str,
+        site: Site<'_>,
+    ) -> Result<bool, GitError> {
+        let Some(Proposal { commit, step, .. }) = self.proposal(branch, site)? else {
+            return Ok(false);
+        };
+        let is_of_rotation = |step: &str| {
+            let purpose = step.strip_prefix(rotation);
+            purpose.is_some_and(|purpose| purpose.starts_with('/'))
+        };
+        if !step.as_deref().is_some_and(is_of_rotation) || !self.is_ancestor(&commit, base)? {
+            return Ok(false);
+        }
+        match self.not_checked_out(branch, site) {
+            Err(GitError::BranchCheckedOut { .. }) => return Ok(false),
+            checked => checked?,
+        }
+        let set = self.commit_of(&memory(branch))?;
+        self.set_branch(branch, site, [Some(&commit), set.as_deref()], None)?;
+        Ok(true)
+    }
+
     pub(super) fn commit_on_branch(
         &self,
         changes: &[Change],
@@ -81,10 +109,12 @@ impl Repository {
         )?;
         let tip = self.commit_of(&site.place(branch))?;
         let set = self.commit_of(&memory(branch))?;
-        let mut is_merged = false;
-        if let Some(last) = tip.as_ref().or(set.as_ref()) {
-            is_merged = self.was_merged(last, base, &self.generated(changes)?)?;
-        }
+        let generated = self.generated(changes)?;
+        let is_merged = match tip.as_ref().or(set.as_ref()) {
+            Some(last) => self.was_merged(last, base, &generated)?,
+            // A branch that was merged is deleted; what it generated stays in the history.
+            None => self.has_touched(base, &generated)?,
+        };
         if let Some(tip) = &tip {
             self.refuse_to_overwrite(branch, tip, set.as_deref(), base)?;
             if self.is_proposal(tip, base, changes, message)? {
@@ -109,7 +139,7 @@ impl Repository {
         let last = tip.as_ref().or(set.as_ref());
         let is_same_step = match last {
             Some(last) => self.step_of(last)? == message.step,
-            None => false,
+            None => is_merged,
         };
         Ok(match tip {
             // What was merged and is wanted again was taken out meanwhile; after another step this is just the next one.
@@ -137,7 +167,8 @@ impl Repository {
 
     /// The files among the changes that only this program writes, as git names them.
     fn generated(&self, changes: &[Change]) -> Result<Vec<PathBuf>, GitError> {
-        let generated = changes.iter().filter(|change| change.generated);
+        let is_written = |change: &&Change| change.generated && change.wanted().is_some();
+        let generated = changes.iter().filter(is_written);
         generated
             .map(|change| self.relative(&change.path))
             .collect()
@@ -271,10 +302,16 @@ impl Repository {
         for change in changes {
             let relative = self.relative(&change.path)?;
             let path = scratch.join(&relative);
-            if let Some(directory) = path.parent() {
-                durable::create_directory(directory, 0o777)?;
+            if let Some(contents) = change.wanted() {
+                if let Some(directory) = path.parent() {
+                    durable::create_directory(directory, 0o777)?;
+                }
+                durable::replace(&path, contents)?;
+            } else if path.exists() {
+                durable::remove(&path)?;
+            } else {
+                continue; // git would not know what is meant
             }
-            durable::replace(&path, &change.contents)?;
             files.push(relative);
         }
         let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
@@ -313,7 +350,9 @@ impl Repository {
         to: Option<&str>,
     ) -> Result<(), GitError> {
         let places = [format!("refs/heads/{branch}"), memory(branch)];
+        // What is to be deleted and is not there needs nothing.
         let both = places.into_iter().zip(were);
+        let both = both.filter(|(_, from)| to.is_some() || from.is_some());
         match site {
             Site::Remote(remote) => {
                 let moves: Vec<Move> = both

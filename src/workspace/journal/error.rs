@@ -108,6 +108,15 @@ pub enum Corruption {
         /// The latest one that may stand here.
         expected: u32,
     },
+    /// The archive has lines after the end of the journal.
+    #[error("the archive beside it goes on to entry {0}, and this is the last one here")]
+    ArchiveAhead(u64),
+    /// The archive and the journal tell different stories.
+    #[error("the archive beside it has another entry in this place")]
+    OtherThanArchived,
+    /// The end of the archive is not what this program wrote there.
+    #[error("its last line is not what this program wrote there")]
+    ArchiveEnd,
     /// The file is larger than any journal this program writes.
     #[error("it is larger than {MAX_SIZE} bytes")]
     TooLarge,

@@ -6,10 +6,12 @@
 //! this version did not write exactly so, it refuses to act on. The one thing forgiven is an end that a crash tore:
 //! no later fact can rest on it, because a line counts only once it is flushed.
 
+mod archive;
 mod error;
 mod line;
 mod octets;
 
+pub use archive::Moved;
 pub use error::{Corruption, JournalError};
 pub use line::{Entry, NotARotation, RotationId, VERSION};
 use std::borrow::Cow;
@@ -17,6 +19,7 @@ use std::borrow::Cow;
 use super::durable;
 use super::lock::WorkspaceLock;
 use crate::rotation::timing::Instant;
+use archive::Archived;
 use line::{Digest, Line, Versioned, instant, intact, is_cut_off, named, sealed};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -55,6 +58,18 @@ pub struct Journal<E> {
     last: Option<Digest>,
     /// Whole lines that are not on disk yet.
     pending: Vec<u8>,
+    /// Where the archive beside it ends, if there is one.
+    archived: Option<Archived>,
+}
+
+/// What stands before a line.
+struct Before {
+    /// The number of the line before; zero before the first.
+    seq: u64,
+    at: Option<Instant>,
+    /// The number of its rotation.
+    rotation: u32,
+    digest: Option<Digest>,
 }
 
 impl<E: Serialize + DeserializeOwned> Journal<E> {
@@ -67,12 +82,14 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
             source,
         };
         let mut journal = Self::empty(path, certificate);
+        journal.archived = archive::end(path, certificate)?;
         let file = match File::open(path) {
             Ok(file) => file,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(journal),
             Err(e) => return Err(unreadable(e)),
         };
         octets::of(file, |bytes| journal.take_up(bytes)).map_err(unreadable)??;
+        journal.follows_its_archive()?;
         Ok(journal)
     }
 
@@ -93,7 +110,55 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
             length: None,
             last: None,
             pending: Vec::new(),
+            archived: None,
         }
+    }
+
+    /// What stands before the line of number `seq`: the last line, or the end of the archive. None where that is in the
+    /// middle of the archive: lines that an interrupted archiving left in both.
+    fn before(&self, seq: u64) -> Option<Before> {
+        match (self.entries.last(), &self.archived) {
+            (Some(last), _) => Some(Before {
+                seq: last.seq,
+                at: Some(last.at),
+                rotation: last.rotation.number,
+                digest: self.last,
+            }),
+            (None, Some(end)) if seq > end.seq => Some(Before {
+                seq: end.seq,
+                at: Some(end.at),
+                rotation: end.rotation,
+                digest: Some(end.digest),
+            }),
+            (None, Some(_)) if seq > 1 => None,
+            (None, _) => Some(Before {
+                seq: 0,
+                at: None,
+                rotation: 0,
+                digest: None,
+            }),
+        }
+    }
+
+    /// What stands before the line that is added next.
+    fn last_of_all(&self) -> Before {
+        self.before(u64::MAX).unwrap_or(Before {
+            seq: 0,
+            at: None,
+            rotation: 0,
+            digest: None,
+        })
+    }
+
+    /// Whether the journal goes on where its archive ends, or repeats the end of it.
+    fn follows_its_archive(&self) -> Result<(), JournalError> {
+        let (Some(end), Some(last)) = (&self.archived, self.entries.last()) else {
+            return Ok(());
+        };
+        if last.seq < end.seq {
+            return Err(self.corrupt(self.entries.len(), Corruption::ArchiveAhead(end.seq)));
+        }
+        Ok(())
     }
 
     fn take_up(&mut self, bytes: &[u8]) -> Result<(), JournalError> {
@@ -161,17 +226,19 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
                 line.at
             ))
         })?;
-        let expected = self.entries.last().map_or(1, |e| e.seq.saturating_add(1));
-        if line.seq != expected {
-            let found = line.seq;
-            return Err(Corruption::Gap { expected, found });
-        }
-        if line.previous.as_deref() != self.last.as_ref().map(Digest::as_str) {
-            return Err(Corruption::BrokenChain);
-        }
-        let previous = self.entries.last().map(|e| e.at);
-        if let Some(previous) = previous.filter(|&previous| at < previous) {
-            return Err(Corruption::TimeBackwards { previous, at });
+        let before = self.before(line.seq);
+        if let Some(before) = &before {
+            let expected = before.seq.saturating_add(1);
+            if line.seq != expected {
+                let found = line.seq;
+                return Err(Corruption::Gap { expected, found });
+            }
+            if line.previous.as_deref() != before.digest.as_ref().map(Digest::as_str) {
+                return Err(Corruption::BrokenChain);
+            }
+            if let Some(previous) = before.at.filter(|&previous| at < previous) {
+                return Err(Corruption::TimeBackwards { previous, at });
+            }
         }
         let rotation = match named(&line.rotation) {
             Ok((certificate, number)) if *certificate == *self.certificate => RotationId {
@@ -180,8 +247,15 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
             },
             _ => return Err(self.foreign(&line.rotation)),
         };
-        self.may_follow(&rotation)?;
+        if let Some(before) = &before {
+            self.may_follow(before, &rotation)?;
+        }
         let digest = intact(octets, &line.digest).ok_or(Corruption::Altered)?;
+        // The chain makes what both have the same to the first line, if it is the same here.
+        let end = self.archived.as_ref().filter(|end| end.seq == line.seq);
+        if end.is_some_and(|end| end.digest != digest) {
+            return Err(Corruption::OtherThanArchived);
+        }
         let entry = Entry {
             seq: line.seq,
             at,
@@ -191,12 +265,12 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
         Ok((entry, digest))
     }
 
-    /// Whether an entry of `rotation` may stand at the end: the same rotation goes on, or the next one begins.
-    fn may_follow(&self, rotation: &RotationId) -> Result<(), Corruption> {
+    /// Whether an entry of `rotation` may stand there: the same rotation goes on, or the next one begins.
+    fn may_follow(&self, before: &Before, rotation: &RotationId) -> Result<(), Corruption> {
         if rotation.certificate != self.certificate {
             return Err(self.foreign(&rotation.to_string()));
         }
-        let current = self.entries.last().map_or(0, |e| e.rotation.number);
+        let current = before.rotation;
         let next = current.saturating_add(1);
         if rotation.number == next || (rotation.number == current && current > 0) {
             Ok(())
@@ -229,21 +303,21 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
         rotation: &RotationId,
         event: E,
     ) -> Result<(), JournalError> {
-        self.may_follow(rotation)
+        let before = self.last_of_all();
+        self.may_follow(&before, rotation)
             .map_err(|what| JournalError::Misplaced {
                 path: self.path.clone(),
                 rotation: rotation.clone(),
                 what,
             })?;
         self.not_behind(now)?;
-        let last = self.last;
         let line = Line {
             version: VERSION,
-            seq: self.entries.last().map_or(1, |e| e.seq.saturating_add(1)),
+            seq: before.seq.saturating_add(1),
             at: now.to_string().into(),
             rotation: rotation.to_string().into(),
             event,
-            previous: last.as_ref().map(|digest| digest.as_str().into()),
+            previous: before.digest.as_ref().map(|digest| digest.as_str().into()),
             digest: Cow::Borrowed(""),
         };
         let bytes = sealed(serde_json::to_vec(&line).map_err(JournalError::Event)?);
@@ -320,18 +394,23 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
 
     /// Refuses a present that lies before the last entry. To be asked before anything is observed or written.
     pub fn not_behind(&self, now: Instant) -> Result<(), JournalError> {
-        match self.entries.last() {
-            Some(last) if now < last.at => Err(JournalError::ClockBehind {
+        match self.last_of_all().at {
+            Some(last) if now < last => Err(JournalError::ClockBehind {
                 path: self.path.clone(),
                 line: self.entries.len(),
                 now,
-                last: last.at,
+                last,
             }),
             _ => Ok(()),
         }
     }
 
-    /// The facts, oldest first.
+    /// The number of the latest rotation, archived ones included; zero before the first.
+    pub fn latest(&self) -> u32 {
+        self.last_of_all().rotation
+    }
+
+    /// The facts, oldest first; those in the archive are not among them ([`Self::earlier`]).
     pub fn entries(&self) -> &[Entry<E>] {
         &self.entries
     }
