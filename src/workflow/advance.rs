@@ -110,7 +110,7 @@ pub fn advance(
         });
     }
     ticks.extend(match &lock {
-        Some(lock) => keep_signed::keep_signed(&mut known, lock),
+        Some(lock) => keep_signed::keep_signed(&mut known, lock, &ticks),
         None => keep_signed::ended(workspace, now),
     });
     Ok(ticks)

@@ -5,23 +5,44 @@
 use super::WorkflowError;
 use super::advance::Tick;
 use super::known::Known;
-use super::sign;
+use super::{head, sign};
 use crate::dnssec::keystore::load_keys;
+use crate::rotation::observation::TlsaName;
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
-use crate::workspace::config::{Signing, ZoneConfig};
+use crate::workspace::config::{CertificateConfig, Signing, ZoneConfig};
 use crate::workspace::handed_out::HandedOut;
+use crate::workspace::journal::JournalError;
 use crate::workspace::lock::WorkspaceLock;
 use crate::workspace::signed::{SignedFile, seal_of};
+use crate::zone::name::Name;
+use std::collections::BTreeSet;
 
 /// Signs and hands on the zones that this run has not tried yet; tells of each what was done, what failed, and what a person
-/// has to do for its keys. Of a zone of which there is nothing to tell there is nothing.
-pub(super) fn keep_signed(known: &mut Known<'_>, lock: &WorkspaceLock) -> Vec<Tick> {
+/// has to do for its keys. Of a zone of which there is nothing to tell there is nothing. `certificates` is what the run made
+/// of those.
+///
+/// Nothing is signed by a clock that is behind a journal, nor a zone of a certificate of which it is not known what it
+/// needs: that certificate's own error is told.
+pub(super) fn keep_signed(
+    known: &mut Known<'_>,
+    lock: &WorkspaceLock,
+    certificates: &[Tick],
+) -> Vec<Tick> {
     let workspace = known.workspace;
     let mut ticks = Vec::new();
+    let is_behind = |tick: &Tick| {
+        matches!(
+            &tick.failed,
+            Some(WorkflowError::Journal(JournalError::ClockBehind { .. }))
+        )
+    };
+    let is_behind = certificates.iter().any(is_behind);
+    let unknown = unknown(known, certificates);
     for zone in zones(workspace) {
         let mut tick = tick_of(zone);
-        if !known.was_tried(zone) {
+        let is_signed = !is_behind && !unknown.contains(&zone.name);
+        if is_signed && !known.was_tried(zone) {
             match hand_on(known, lock, zone) {
                 Ok(deeds) => {
                     tick.deeds = deeds;
@@ -48,6 +69,26 @@ pub(super) fn keep_signed(known: &mut Known<'_>, lock: &WorkspaceLock) -> Vec<Ti
         }
     }
     ticks
+}
+
+/// The zones of certificates that failed and of which nothing is known.
+fn unknown(known: &mut Known<'_>, certificates: &[Tick]) -> BTreeSet<Name> {
+    let workspace = known.workspace;
+    let mut unknown = BTreeSet::new();
+    for tick in certificates.iter().filter(|tick| tick.failed.is_some()) {
+        if known.rotation(&tick.certificate).is_some() {
+            continue;
+        }
+        let of_tick = |c: &&CertificateConfig| c.name == tick.certificate;
+        let certificate = workspace.config.certificates.iter().find(of_tick);
+        let names = certificate
+            .into_iter()
+            .flat_map(CertificateConfig::endpoints);
+        let names: Vec<TlsaName> = names.map(|endpoint| endpoint.tlsa_name()).collect();
+        let zones = head::zones_of(workspace, &names).into_iter();
+        unknown.extend(zones.map(|zone| zone.name.clone()));
+    }
+    unknown
 }
 
 /// The zones whose signatures have ended, for who only looks.
