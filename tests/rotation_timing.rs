@@ -369,6 +369,9 @@ fn the_first_use_of_dane_never_publishes_the_next_key_alone() {
     world.deploy(0);
     world.deploy(1);
     world.advance(hours(29)).ends(0);
+    for looks in [35, 41, 47] {
+        world.advance(hours(looks)).ends(0);
+    }
     world.advance(hours(53)).ends(3);
     holds_current(&world);
     assert!(world.merge());
