@@ -4,6 +4,7 @@
 //! as the swap is open. Only time stands between the steps; so each date is the earliest possible one.
 
 use super::association::Association;
+use super::before::TtlSource;
 use super::blocker::Blocker;
 use super::decide::{Action, Decision};
 use super::due::Rest;
@@ -14,7 +15,7 @@ use super::observation::{
 use super::policy::Policy;
 use super::settle::{Settled, settle};
 use super::step::{Event, IllegalEvent, Rotation, Step};
-use super::timing::{Instant, Span};
+use super::timing::{Instant, Span, Ttl};
 use super::wait::{self, TimeGate};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -153,7 +154,11 @@ fn ideal_world(state: &Rotation, now: Instant, policy: &Policy) -> Observation {
         };
         let rrset = ServedRrset {
             associations: associations.clone(),
-            ttl: state.ttl_old.get(name).copied().unwrap_or_default(),
+            // What is assumed of the past says nothing of what is served from now on.
+            ttl: match state.ttl_source(name) {
+                TtlSource::Assumed => Ttl(0),
+                _ => state.ttl_old.get(name).copied().unwrap_or_default(),
+            },
             signature: SignatureWindow {
                 inception: now - Span::hours(1),
                 expiration: until,
