@@ -277,6 +277,9 @@ impl Blocker {
             Self::ServerUnknown { authority, .. } => format!(
                 "make {authority} answer; if it is gone for good, take its NS record out, here and at the parent: the wait then goes on until every cache has forgotten it"
             ),
+            Self::ServerLeaves { authority, until, .. } if !authority.has_address() => {
+                format!("nothing to do before {until}: no cache leads to a server of before after that")
+            }
             Self::ServerLeaves { authority, until, .. } => format!(
                 "make {authority} serve the zone as it is now, or wait until {until}: no cache leads there after that"
             ),

@@ -51,10 +51,19 @@ impl fmt::Display for Blocker {
                 name,
                 authority,
                 until,
+                ..
+            } if !authority.has_address() => write!(
+                f,
+                "nobody knows who served {name} before: resolvers may ask {authority} until {until}"
+            ),
+            Self::ServerLeaves {
+                name,
+                authority,
+                until,
                 why,
             } => write!(
                 f,
-                "{authority} has left the name servers of {name}, and resolvers may ask it until {until}: {why}"
+                "{authority} no longer is a name server of {name}, and resolvers may ask it until {until}: {why}"
             ),
             Self::Joins { name, gate } => write!(
                 f,

@@ -9,6 +9,7 @@ use super::witness::Witness;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::SocketAddr;
 
 /// Something looked at: what it was, or why it could not be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -293,6 +294,14 @@ impl fmt::Display for Source {
 impl fmt::Display for TlsaName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl Authority {
+    /// Whether it is known where it is asked; of a server that left before anybody looked it is not.
+    pub fn has_address(&self) -> bool {
+        let last = self.0.rsplit(' ').next();
+        last.is_some_and(|last| last.parse::<SocketAddr>().is_ok())
     }
 }
 

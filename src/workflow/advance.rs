@@ -369,6 +369,7 @@ fn establish<'w>(
     let Sight {
         mut observation,
         mut notes,
+        asides,
     } = sight;
     observation.witness = witness::witness(known, case, state, &mut notes);
     remember(&mut tick.notes, notes);
@@ -394,7 +395,11 @@ fn establish<'w>(
     }
     // They are of one look, and are kept together.
     case.keep(lock)?;
-    tick.events.extend(news(settled.events));
+    let news = news(settled.events);
+    if !news.is_empty() {
+        remember(&mut tick.notes, asides);
+    }
+    tick.events.extend(news);
     tick.rotation.clone_from(&case.rotation);
     tick.observation = Some(observation);
     Ok(decision)
@@ -423,9 +428,11 @@ fn look_at(
     let Sight {
         mut observation,
         mut notes,
+        asides,
     } = sight_of(known, &case, &state, ahead);
     observation.witness = witness::witness(known, &case, &state, &mut notes);
     remember(&mut tick.notes, notes);
+    remember(&mut tick.notes, asides);
     let mut waits = Vec::new();
     let mut policy = |state: &Rotation| {
         let (policy, why) = pace::policy(known, &case, state);

@@ -38,6 +38,8 @@ pub(super) struct Sight {
     pub(super) observation: Observation,
     /// Why something could not be looked at, one sentence each.
     pub(super) notes: Vec<String>,
+    /// What could not be asked and holds nothing up: told where somebody asks, or something happened, not in each run.
+    pub(super) asides: Vec<String>,
 }
 
 /// Where a rotation is looked at.
@@ -229,7 +231,7 @@ impl<'w> View<'w> {
     fn sight(&self, asked: Asked, sightings: Result<Vec<Sighting>, String>) -> Sight {
         let (rotation, now) = (&self.rotation, self.now);
         let mut notes = self.notes.clone();
-        notes.extend(asked.notes.iter().cloned());
+        let asides = asked.notes.clone();
         let sightings = sightings.unwrap_or_else(|why| {
             notes.push(format!("nothing could be asked over the network: {why}"));
             Vec::new()
@@ -257,6 +259,7 @@ impl<'w> View<'w> {
                 ..Observation::nothing(now)
             },
             notes,
+            asides,
         }
     }
 }

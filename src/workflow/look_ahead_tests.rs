@@ -67,6 +67,7 @@ fn sight(served: BTreeSet<Association>) -> Sight {
             ..Observation::nothing(NOW)
         },
         notes: Vec::new(),
+        asides: Vec::new(),
     }
 }
 
