@@ -46,6 +46,7 @@ const CALLS: &[Call] = &[
     ("check --merge --base HEAD --head BRANCH", Place::Proposed, "check-merge"),
     ("check --swap mail", Place::Proposed, "check-swap"),
     ("abort mail", Place::Proposed, "abort"),
+    ("archive", Place::Proposed, "archive"),
     ("rollback mail", Place::Deployed, "rollback"),
     ("deploy mail", Place::Held, "deploy"),
     ("emergency mail --priority delivery", Place::Fresh, "emergency"),
