@@ -20,6 +20,7 @@ use tlsa_rotate::rotation::due::{Due, Release, Rest};
 use tlsa_rotate::rotation::emergency::Priority;
 use tlsa_rotate::rotation::expiry::Expiry;
 use tlsa_rotate::rotation::exposure::Exposure;
+use tlsa_rotate::rotation::observation::{Authority, ZoneName};
 use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::step::{Event, Rotation, Step};
 use tlsa_rotate::rotation::timeline::{Timeline, look_ahead};
@@ -468,4 +469,40 @@ fn the_last_moment_to_merge_and_to_install_is_told_from_the_first_day_and_asked_
         "{}",
         old[0]
     );
+}
+
+/// What a rotation knows of servers and addresses is all there in the ideal world: none is waited for in vain, and one that
+/// has left is waited out.
+#[test]
+fn a_plan_asks_every_server_and_address_that_the_rotation_knows() {
+    let zone = ZoneName::new("example.com.");
+    let servers = |names: &[&str]| {
+        let each = names
+            .iter()
+            .map(|name| (Authority((*name).into()), Ttl(7200)));
+        Event::ServersSeen {
+            zone: zone.clone(),
+            servers: each.collect(),
+        }
+    };
+    let addresses = Event::AddressesSeen {
+        host: mx(1).host,
+        addresses: BTreeMap::from([("192.0.2.25".to_owned(), Ttl(3600))]),
+    };
+    let known = [servers(&["ns1", "ns2"]), addresses];
+    let alone = plan(&at(Step::Prepublishing), 0, &Policy::default());
+    let seen = then(at(Step::Prepublishing), 0, &known);
+    assert!(alone.ends_with("Retired"), "{alone}");
+    assert_eq!(plan(&seen, 0, &Policy::default()), alone);
+    let ahead = Ahead {
+        certificate: Some(hours(600)),
+        is_merged: false,
+        incoming: &set(&[2]),
+    };
+    let told = act_by(&seen, hours(0), &Policy::default(), ahead);
+    assert_eq!(told[0].by, hours(575));
+    // Two hours for the one that left at the beginning.
+    let left = then(seen, 0, &[servers(&["ns1"])]);
+    let waits = plan(&left, 0, &Policy::default());
+    assert!(waits.starts_with("2 Waiting, "), "{waits}");
 }

@@ -166,10 +166,16 @@ fn ideal_world(state: &Rotation, now: Instant, policy: &Policy) -> Observation {
             replayable_until: until,
         };
         merged.insert(name.clone(), Seen::Known(associations));
-        served.insert(
-            name.clone(),
-            BTreeMap::from([(Authority("the ideal server".into()), Seen::Known(rrset))]),
-        );
+        // One that has left need not answer any more: what it may still be asked for is waited out.
+        let servers = state.servers_of(name, now);
+        let stay = servers.filter(|(_, server)| server.until.is_none());
+        let mut answers: BTreeMap<Authority, Seen<ServedRrset>> = stay
+            .map(|(authority, _)| (authority.clone(), Seen::Known(rrset.clone())))
+            .collect();
+        if answers.is_empty() {
+            answers.insert(Authority("the ideal server".into()), Seen::Known(rrset));
+        }
+        served.insert(name.clone(), answers);
     }
     let keys = match state.step {
         Step::SwapOpen if state.held.is_some() || (policy.rest != Rest::No && !state.released) => {
@@ -202,10 +208,15 @@ fn ideal_world(state: &Rotation, now: Instant, policy: &Policy) -> Observation {
     });
     for endpoint in &state.endpoints {
         let offers = BTreeMap::from(offers.clone());
-        presented.insert(
-            endpoint.clone(),
-            BTreeMap::from([("the ideal host".to_owned(), offers)]),
-        );
+        let known = state.addresses.get(&endpoint.host).into_iter().flatten();
+        let there = known.filter(|(_, address)| address.is_there(now));
+        let mut addresses: BTreeMap<_, _> = there
+            .map(|(address, _)| (address.clone(), offers.clone()))
+            .collect();
+        if addresses.is_empty() {
+            addresses.insert("the ideal host".to_owned(), offers);
+        }
+        presented.insert(endpoint.clone(), addresses);
     }
     Observation {
         at: now,
