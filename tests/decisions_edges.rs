@@ -105,6 +105,55 @@ fn a_signer_that_was_seen_to_renew_needs_no_long_signatures() {
     );
 }
 
+/// A host that was dead before anybody had the new key holds up no other.
+#[test]
+fn a_host_that_was_silent_before_goes_last() {
+    let asked = |state: &Rotation, hour: u64, presents: [u8; 3]| -> Vec<String> {
+        let decision = World::of(&[1, 2], presents).decide(state, hour, &Policy::default());
+        let deployments = decision.actions.iter().filter_map(|action| match action {
+            Action::Deploy(endpoints) => endpoints.first(),
+            _ => None,
+        });
+        deployments.map(|endpoint| endpoint.host.clone()).collect()
+    };
+    let open = at(Step::SwapOpen);
+    let found = World::of(&[1, 2], [0, 1, 1]).decide(&open, 26, &Policy::default());
+    let silent = BTreeSet::from([mx(1)]);
+    let was_silent = Event::HostsWereSilent { endpoints: silent };
+    assert!(found.remembered.contains(&was_silent), "{found:?}");
+    let dead_before = then(open.clone(), 26, &[was_silent]);
+    let table = [
+        (
+            &dead_before,
+            [0, 1, 1],
+            "mx2.example.com",
+            "the dead one waits",
+        ),
+        (
+            &dead_before,
+            [0, 0, 1],
+            "mx2.example.com",
+            "one that fell silent since is looked after first",
+        ),
+        (&dead_before, [0, 2, 1], "mx3.example.com", "on to the next"),
+        (
+            &dead_before,
+            [0, 2, 2],
+            "mx1.example.com",
+            "nobody else is left",
+        ),
+        (
+            &open,
+            [0, 1, 1],
+            "mx1.example.com",
+            "it fell silent after the swap opened",
+        ),
+    ];
+    for (state, presents, host, why) in table {
+        assert_eq!(asked(state, 28, presents), [host], "{why}");
+    }
+}
+
 /// Two sightings a day apart say nothing of the day between them.
 #[test]
 fn a_soak_counts_while_it_is_watched() {

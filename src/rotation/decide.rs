@@ -403,6 +403,7 @@ impl Question<'_> {
         if !self.rotation.is_over() {
             facts.extend(signature::evidence(self.rotation, self.observation));
             facts.extend(several::evidence(self.rotation, self.observation));
+            facts.extend(self.silent_at_swap());
         }
         let risks: BTreeSet<Risk> = alarms.iter().map(|alarm| alarm.risk.clone()).collect();
         if !risks.iter().eq(self.rotation.risks.keys()) {

@@ -6,9 +6,9 @@ use super::decide::{Action, Answer, Question};
 use super::due::Rest;
 use super::exposure::Exposure;
 use super::gate::{self, Wanted};
-use super::observation::Endpoint;
+use super::observation::{Endpoint, Seen};
 use super::promise::{self, Breach};
-use super::step::Event;
+use super::step::{Event, Step};
 use super::witness;
 use std::collections::BTreeSet;
 
@@ -35,7 +35,8 @@ impl Question<'_> {
     }
 
     /// The hosts that may get the incoming key now, as many as go at a time: those that cannot be seen, or have it in part,
-    /// before those that plainly have the old one, so that no other host is touched while one may be down.
+    /// before those that plainly have the old one, so that no other host is touched while one may be down. One that did not
+    /// answer before anybody had the key is down for reasons of its own, and goes last.
     pub(super) fn deploy(&self) -> Option<Action> {
         let mut lacking = gate::not_presenting(self.rotation, self.observation, Wanted::Incoming);
         // A host whose own name is not waited for yet must not have the key.
@@ -47,12 +48,18 @@ impl Question<'_> {
         lacking.retain(|endpoint| !joins(endpoint));
         let unsettled = gate::not_presenting(self.rotation, self.observation, Wanted::Current);
         let is_unsettled = |host: &&str| unsettled.iter().any(|e| e.host == *host);
+        let was_dead = |host: &&str| {
+            let mut of_it = lacking.iter().filter(|e| e.host == **host);
+            of_it.all(|e| self.was_silent(e) && self.is_silent(e))
+        };
         let all: BTreeSet<&str> = lacking.iter().map(|e| e.host.as_str()).collect();
+        let (last, all): (Vec<&str>, Vec<&str>) = all.into_iter().partition(was_dead);
         let (first, then): (Vec<&str>, Vec<&str>) = all.into_iter().partition(is_unsettled);
         let most = self.policy.concurrent.and_then(|n| usize::try_from(n).ok());
         let hosts: Vec<&str> = first
             .into_iter()
             .chain(then)
+            .chain(last)
             .take(most.unwrap_or(usize::MAX))
             .collect();
         let now: BTreeSet<Endpoint> = lacking
@@ -61,6 +68,29 @@ impl Question<'_> {
             .cloned()
             .collect();
         (!now.is_empty()).then_some(Action::Deploy(now))
+    }
+
+    fn was_silent(&self, endpoint: &Endpoint) -> bool {
+        self.rotation.silent_at_swap.contains(endpoint)
+    }
+
+    /// Whether nothing at all was heard of it in this run.
+    fn is_silent(&self, endpoint: &Endpoint) -> bool {
+        let offers = self.observation.presented.get(endpoint);
+        let mut seen = offers.into_iter().flatten().flat_map(|(_, by)| by.values());
+        seen.all(|seen| matches!(seen, Seen::Unknown(_)))
+    }
+
+    /// The hosts that do not answer in the run that opens the swap, if it is this one.
+    pub(super) fn silent_at_swap(&self) -> Option<Event> {
+        if self.rotation.step != Step::SwapOpen || self.rotation.since != self.now {
+            return None;
+        }
+        let silent = |endpoint: &&Endpoint| self.is_silent(endpoint);
+        let endpoints = self.rotation.endpoints.iter().filter(silent);
+        let endpoints: BTreeSet<Endpoint> = endpoints.cloned().collect();
+        let is_news = endpoints != self.rotation.silent_at_swap;
+        is_news.then_some(Event::HostsWereSilent { endpoints })
     }
 
     /// The previous key is asked for only where no server, nor git HEAD, was seen without its record.

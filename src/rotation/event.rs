@@ -211,6 +211,11 @@ pub enum Event {
         /// Which RRset.
         name: TlsaName,
     },
+    /// Hosts did not answer when the swap opened: whatever ails them, it is not the incoming certificate.
+    HostsWereSilent {
+        /// Which hosts and ports.
+        endpoints: BTreeSet<Endpoint>,
+    },
     /// Every place presented an incoming key and every server served the set, during the soak.
     SoakSeen,
     /// Nobody saw for too long that all is well: the soak starts anew.
@@ -268,6 +273,7 @@ impl Event {
                 | Self::ServersHadLeft { .. }
                 | Self::AddressesSeen { .. }
                 | Self::AddressesHadLeft { .. }
+                | Self::HostsWereSilent { .. }
                 | Self::SoakSeen
                 | Self::SeveralKeysSeen { .. }
                 | Self::SignatureBegan { .. }
@@ -317,6 +323,7 @@ impl Event {
             Self::JoinServed { .. } => "JoinServed",
             Self::JoinRegressed { .. } => "JoinRegressed",
             Self::JoinOpened { .. } => "JoinOpened",
+            Self::HostsWereSilent { .. } => "HostsWereSilent",
             Self::SoakSeen => "SoakSeen",
             Self::SoakInterrupted => "SoakInterrupted",
             Self::SeveralKeysSeen { .. } => "SeveralKeysSeen",

@@ -132,6 +132,10 @@ fn facts_are_written_as_they_always_were() {
             Event::JoinServed { name: endpoint.tlsa_name(), ttl: Ttl(9) },
             r#"{"join-served":{"name":"_25._tcp.mx.example.com.","ttl":9}}"#.to_owned(),
         ),
+        (
+            Event::HostsWereSilent { endpoints: BTreeSet::from([endpoint.clone()]) },
+            r#"{"hosts-were-silent":{"endpoints":[{"host":"mx.example.com","port":25}]}}"#.to_owned(),
+        ),
         (Event::SoakSeen, r#""soak-seen""#.to_owned()),
         (
             Event::SeveralKeysSeen { endpoint: endpoint.clone(), address: "192.0.2.25".into() },

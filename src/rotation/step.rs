@@ -121,6 +121,8 @@ pub struct Rotation {
     pub joining: BTreeMap<TlsaName, Option<Published>>,
     /// The hosts and ports that no longer present the certificate.
     pub left: BTreeMap<Endpoint, Left>,
+    /// The hosts and ports that did not answer when the swap opened.
+    pub silent_at_swap: BTreeSet<Endpoint>,
     /// The soak that runs.
     pub soak: Option<Soak>,
     /// The addresses that were seen with several keys of one algorithm, each when last.
@@ -213,7 +215,10 @@ impl Rotation {
             Step::Prepublishing | Step::RollingBack => self.joining.clear(),
             // The incoming associations leave: what was waited for counts no more.
             Step::Withdrawing => self.published = None,
-            Step::SwapOpen | Step::Replacing => self.opened = true,
+            Step::SwapOpen | Step::Replacing => {
+                self.opened = true;
+                self.silent_at_swap.clear();
+            }
             Step::Deployed => self.soak = Some(Soak::begun(self.since)),
             _ => {}
         }
@@ -306,6 +311,7 @@ impl Rotation {
             }
             Event::JoinRegressed { name } => drop(self.joining.insert(name.clone(), None)),
             Event::JoinOpened { name } => drop(self.joining.remove(name)),
+            Event::HostsWereSilent { endpoints } => self.silent_at_swap.clone_from(endpoints),
             Event::SoakSeen => {
                 let soak = Soak::of(self);
                 self.soak = Some(Soak { last: at, ..soak });
@@ -424,6 +430,7 @@ fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str> {
         addresses: BTreeMap::new(),
         joining: BTreeMap::new(),
         left: BTreeMap::new(),
+        silent_at_swap: BTreeSet::new(),
         soak: None,
         several: BTreeMap::new(),
         signers: BTreeMap::new(),

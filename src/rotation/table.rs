@@ -40,6 +40,7 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
         (S::Deployed | S::Verified, Event::HostRegressed { .. }) => S::SwapOpen,
         (S::SwapOpen | S::Deployed | S::Verified, Event::RollbackRequested { .. }) => S::SwapOpen,
         (S::Deployed | S::Verified, Event::OldWithdrawn { .. }) => S::Reinstating,
+        (S::SwapOpen, Event::HostsWereSilent { .. }) => step,
         (S::Deployed, Event::SoakSeen | Event::SoakInterrupted) => step,
         (S::Deployed, Event::SoakPassed) => S::Verified,
         (S::Verified, Event::RetireDecided) => S::Retiring,

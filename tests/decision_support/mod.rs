@@ -159,7 +159,13 @@ impl World {
             };
             let offers = BTreeMap::from([
                 (KeyAlgorithm::Ecdsa, offer),
-                (KeyAlgorithm::Rsa, Seen::Known(Offer::NotOffered)),
+                (
+                    KeyAlgorithm::Rsa,
+                    match presents {
+                        0 => Seen::Unknown("timed out".into()),
+                        _ => Seen::Known(Offer::NotOffered),
+                    },
+                ),
             ]);
             observation.presented.insert(
                 mx(number),
