@@ -85,6 +85,17 @@ pub enum Blocker {
         /// When the new key may go to its hosts.
         gate: TimeGate,
     },
+    /// Senders may still come to an address that a host has left, and not find there what they accept.
+    AddressLeaves {
+        /// Which host and port.
+        endpoint: Endpoint,
+        /// Which address.
+        address: String,
+        /// Until when senders may still come there.
+        until: Instant,
+        /// What was seen there.
+        why: String,
+    },
     /// Several servers behind one address presented different keys a while ago.
     SeveralKeys {
         /// Which host and port.
@@ -217,6 +228,7 @@ impl Blocker {
             | Self::ServerLeaves { .. }
             | Self::Joins { .. }
             | Self::SeveralKeys { .. }
+            | Self::AddressLeaves { .. }
             | Self::Resting { .. } => Who::Clock,
             Self::Paced
             | Self::NotServed { .. }
@@ -248,7 +260,9 @@ impl Blocker {
             | Self::OutageRuns(gate)
             | Self::Joins { gate, .. }
             | Self::Soaking(gate) => Some(gate.opens),
-            Self::ServerLeaves { until, .. } | Self::SeveralKeys { until, .. } => Some(*until),
+            Self::ServerLeaves { until, .. }
+            | Self::AddressLeaves { until, .. }
+            | Self::SeveralKeys { until, .. } => Some(*until),
             Self::Resting { due } => due.map(|due| due.at),
             _ => None,
         }
@@ -286,6 +300,9 @@ impl Blocker {
             Self::Joins { gate, .. } => {
                 format!("leave the key in use on its hosts until {}", gate.opens)
             }
+            Self::AddressLeaves { address, until, .. } => format!(
+                "give the machine at {address} the key that the others have, switch it off, or wait: no cache leads there after {until}"
+            ),
             Self::SeveralKeys { endpoint, until, .. } => format!(
                 "give every server behind {endpoint} the same key; it counts once no other key was seen until {until}"
             ),

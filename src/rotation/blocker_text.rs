@@ -70,6 +70,15 @@ impl fmt::Display for Blocker {
                 "{name} joined later: caches may lack the next key there until {} ({} binds)",
                 gate.opens, gate.binds
             ),
+            Self::AddressLeaves {
+                endpoint,
+                address,
+                until,
+                why,
+            } => write!(
+                f,
+                "{endpoint} has left {address}, and senders may come there until {until}: {why}"
+            ),
             Self::SeveralKeys {
                 endpoint,
                 address,

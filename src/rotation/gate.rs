@@ -219,10 +219,12 @@ pub fn not_presenting(
     wanted: Wanted,
 ) -> BTreeSet<Endpoint> {
     let endpoints = rotation.endpoints.iter();
-    endpoints
-        .filter(|e| !presented_by(e, rotation, observation, wanted).is_empty())
-        .cloned()
-        .collect()
+    // What is left of a host at an address that it has left is nothing to act on.
+    let lacks = |endpoint: &&Endpoint| {
+        let mut blockers = presented_by(endpoint, rotation, observation, wanted).into_iter();
+        blockers.any(|blocker| !matches!(blocker, Blocker::AddressLeaves { .. }))
+    };
+    endpoints.filter(lacks).cloned().collect()
 }
 
 fn presented_by(
@@ -242,6 +244,7 @@ fn presented_by(
     };
     let mut blockers = unseen_addresses(endpoint, offers, rotation, observation.at);
     for (address, by_algorithm) in offers {
+        let before = blockers.len();
         if let Some(until) = several::until(rotation, endpoint, address, observation.at) {
             blockers.push(Blocker::SeveralKeys {
                 endpoint: endpoint.clone(),
@@ -263,14 +266,37 @@ fn presented_by(
             let place = (endpoint, address.as_str(), algorithm);
             blockers.extend(offer_is_wanted(place, seen, rotation, wanted));
         }
-        let (endpoint, address) = (endpoint.clone(), address.clone());
+        let place = (endpoint.clone(), address.clone());
+        let (endpoint, address) = place.clone();
         if !presents_any {
             blockers.push(Blocker::NoCertificate { endpoint, address });
         } else if !presents_incoming && wanted == Wanted::Incoming && blockers.is_empty() {
             blockers.push(Blocker::OnlyStayingKey { endpoint, address });
         }
+        if let Some(until) = left_until(rotation, &place.0, &place.1, observation.at)
+            && let Some(first) = blockers.get(before).cloned()
+        {
+            blockers.truncate(before);
+            blockers.push(Blocker::AddressLeaves {
+                endpoint: place.0,
+                address: place.1,
+                until,
+                why: first.to_string(),
+            });
+        }
     }
     blockers
+}
+
+/// Until when senders may still come to an address that its host has left.
+fn left_until(
+    rotation: &Rotation,
+    endpoint: &Endpoint,
+    address: &str,
+    at: Instant,
+) -> Option<Instant> {
+    let known = rotation.addresses.get(&endpoint.host)?.get(address)?;
+    known.until.filter(|until| at < *until)
 }
 
 /// The addresses at which senders may still look for a host, and nobody asked.

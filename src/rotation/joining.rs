@@ -42,7 +42,10 @@ pub(super) fn progress(
     observation: &Observation,
     policy: &Policy,
 ) -> Result<Option<Event>, Vec<Blocker>> {
-    if !matches!(rotation.step, Step::Waiting | Step::SwapOpen) {
+    if !matches!(
+        rotation.step,
+        Step::Prepublishing | Step::Waiting | Step::SwapOpen
+    ) {
         return Ok(None);
     }
     let mut blockers = Vec::new();

@@ -50,7 +50,8 @@ impl Rotation {
             self.base.insert(name.clone(), found);
             let mark = self.ttl_old.entry(name.clone()).or_default();
             *mark = (*mark).max(ttl.get(name).copied().unwrap_or_default());
-            if self.step > Step::Prepublishing {
+            // Once the others are proposed, none of them waits for who comes later.
+            if self.step >= Step::Prepublishing {
                 self.joining.insert(name.clone(), None);
             }
         }

@@ -81,7 +81,7 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
         (step, Event::HostsJoined { .. }) if step <= S::SwapOpen => step,
         (step, Event::HostsLeft { .. }) if !step.is_the_end() => step,
         (
-            S::Waiting | S::SwapOpen,
+            S::Prepublishing | S::Waiting | S::SwapOpen,
             Event::JoinServed { .. } | Event::JoinRegressed { .. } | Event::JoinOpened { .. },
         ) => step,
         (step, Event::DaneLeft { .. }) if !step.is_the_end() => S::Aborted,
