@@ -20,9 +20,7 @@ pub fn objections(
     name: &TlsaName,
     (before, after): (&BTreeSet<Association>, &BTreeSet<Association>),
 ) -> Vec<Blocker> {
-    let replaces = matches!(rotation.step, Step::Replacing | Step::Replaced);
-    let waived = replaces && rotation.emergency == Some(Priority::Security);
-    if waived || !needs_a_look(before, after) {
+    if !needs_a_look(rotation, (before, after)) {
         return Vec::new();
     }
     let mut blockers = Vec::new();
@@ -39,8 +37,18 @@ pub fn objections(
     blockers
 }
 
+/// Whether `after` may take the place of `before` only if every place was seen in the same run.
+pub fn needs_a_look(
+    rotation: &Rotation,
+    (before, after): (&BTreeSet<Association>, &BTreeSet<Association>),
+) -> bool {
+    let replaces = matches!(rotation.step, Step::Replacing | Step::Replaced);
+    let waived = replaces && rotation.emergency == Some(Priority::Security);
+    !waived && could_refuse(before, after)
+}
+
 /// Whether senders could come to refuse what they accept now. No usable record at all is no DANE: that refuses nobody.
-fn needs_a_look(before: &BTreeSet<Association>, after: &BTreeSet<Association>) -> bool {
+fn could_refuse(before: &BTreeSet<Association>, after: &BTreeSet<Association>) -> bool {
     let usable = |set: &BTreeSet<Association>| set.iter().any(Association::is_usable_for_smtp);
     let takes_out = || {
         let mut leaving = before.difference(after);

@@ -162,6 +162,13 @@ impl<'w> Heads<'w> {
         }
     }
 
+    /// These zones are taken as they are given, whatever HEAD holds now.
+    #[must_use]
+    pub(super) fn with(mut self, zones: BTreeMap<Name, Arc<Head>>) -> Self {
+        self.read.extend(zones);
+        self
+    }
+
     /// The zone as HEAD holds it.
     pub(super) fn get(&mut self, zone: &ZoneConfig) -> Result<Arc<Head>, WorkflowError> {
         match self.read.get(&zone.name) {

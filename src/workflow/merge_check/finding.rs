@@ -1,6 +1,7 @@
 //! Why a pull request must not be merged as it is, how grave that is, and the way out.
 
 use crate::rotation::association::Association;
+use crate::rotation::blocker::Blocker;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::step::Step;
 use crate::workspace::journal::RotationId;
@@ -50,6 +51,22 @@ pub enum Finding {
         name: TlsaName,
         /// Which.
         association: Association,
+    },
+    /// A host presents a key that the RRset would list no more.
+    Refused {
+        /// Of which rotation.
+        id: RotationId,
+        /// What was seen.
+        seen: Blocker,
+    },
+    /// What a record is taken out of, or is the first of, was not seen on every host.
+    Unseen {
+        /// Of which rotation.
+        id: RotationId,
+        /// Which RRset.
+        name: TlsaName,
+        /// Why not, for each place.
+        reasons: Vec<Blocker>,
     },
     /// The zone of a rotation is not in the configuration, or not in git, any more.
     ZoneLeft {
@@ -109,8 +126,11 @@ impl Finding {
     pub const fn severity(&self) -> Severity {
         match self {
             Self::NotAZone { .. } => Severity::Wrong,
-            Self::Lost { .. } | Self::ZoneLeft { .. } => Severity::DeliveryAtRisk,
+            Self::Lost { .. } | Self::Refused { .. } | Self::ZoneLeft { .. } => {
+                Severity::DeliveryAtRisk
+            }
             Self::Unwanted { .. }
+            | Self::Unseen { .. }
             | Self::BaseMoved { .. }
             | Self::SerialBack { .. }
             | Self::EarlierStep { .. }
@@ -126,6 +146,8 @@ impl Finding {
             Self::NotAZone { .. } => "not-a-zone",
             Self::Lost { .. } => "lost",
             Self::Unwanted { .. } => "unwanted",
+            Self::Refused { .. } => "refused",
+            Self::Unseen { .. } => "unseen",
             Self::ZoneLeft { .. } => "zone-left",
             Self::BaseMoved { .. } => "base-moved",
             Self::SerialBack { .. } => "serial-back",
@@ -147,6 +169,17 @@ impl Finding {
             Self::Unwanted { association, .. } => format!(
                 "leave the record {association} out; a key comes back only by a rotation of its own"
             ),
+            Self::Refused { seen, .. } => {
+                format!("do not merge it yet; {}", seen.way_out())
+            }
+            Self::Unseen { reasons, .. } => {
+                let mut ways: Vec<String> = reasons.iter().map(Blocker::way_out).collect();
+                ways.dedup();
+                format!(
+                    "run this check where every mail host can be reached, as where `tlsa-rotate advance` runs (many pipelines may not connect to port 25); {}",
+                    ways.join("; ")
+                )
+            }
             Self::ZoneLeft { id, .. } => format!(
                 "keep the zone until the rotation is over, or give it up first: tlsa-rotate abort {}",
                 id.certificate
@@ -194,6 +227,15 @@ impl fmt::Display for Finding {
                 "it brings {} into {name} TLSA, from where {id} ({step}) has taken it",
                 association.short()
             ),
+            Self::Refused { id, seen } => write!(f, "{seen} ({id})"),
+            Self::Unseen { id, name, reasons } => {
+                let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "after it only hosts whose key {name} TLSA then lists get mail, and not every host of {id} was seen: {}",
+                    reasons.join("; ")
+                )
+            }
             Self::ZoneLeft { id, name } => {
                 write!(f, "it leaves {name}, which {id} rotates, without its zone")
             }

@@ -3,10 +3,12 @@
 //! What is required is replayed from the journals, by the machine's own table: no file that a pull request could edit says
 //! it. A required association that the base holds must stay (R2), what has left for good must not come back, a proposal
 //! must be that of the present step, on the tip of the base, and the same octets that would be proposed again now. Where
-//! the journals cannot be had nothing can be told, and that is no yes.
+//! the journals cannot be had nothing can be told, and that is no yes. What takes a record away is also held against what
+//! the hosts present now.
 
 mod finding;
 mod journals;
+mod presented;
 mod proposed;
 
 pub use finding::{Finding, Severity};
@@ -123,6 +125,18 @@ impl Tree {
         self.workspace.config.zone_of(&name)
     }
 
+    /// The TLSA RRset at a name, as the zones of this tree hold it.
+    fn rrset(
+        &self,
+        zones: &BTreeMap<Name, Head>,
+        tlsa: &TlsaName,
+    ) -> Option<BTreeSet<Association>> {
+        let zone = self.zone_of(tlsa)?;
+        let owner = Name::parse(tlsa.as_str().as_bytes(), None).ok()?;
+        let head = zones.get(&zone.name)?;
+        Some(head::associations(&head.content, &owner))
+    }
+
     fn read(&self, repository: &Repository, zone: &ZoneConfig) -> Result<Head, WorkflowError> {
         head::at_commit(&self.workspace, zone, repository, &self.commit)
     }
@@ -140,6 +154,7 @@ impl Request<'_> {
             for name in state.names() {
                 self.rrset(&id, &state, name, (&before, &after), verdict);
             }
+            presented::judge(self, (&id, &state), (&before, &after), verdict);
         }
         proposed::judge(self, &before, verdict)
     }
@@ -269,19 +284,13 @@ impl Request<'_> {
         (before, after): (&BTreeMap<Name, Head>, &BTreeMap<Name, Head>),
         verdict: &mut Verdict,
     ) {
-        let associations = |tree: &Tree, heads: &BTreeMap<Name, Head>| {
-            let zone = tree.zone_of(name)?;
-            let owner = Name::parse(name.as_str().as_bytes(), None).ok()?;
-            let head = heads.get(&zone.name)?;
-            Some(head::associations(&head.content, &owner))
-        };
-        let Some(was) = associations(&self.base, before) else {
+        let Some(was) = self.base.rrset(before, name) else {
             verdict.notes.push(format!(
                 "{name}, which {id} rotates, is in no zone of the base"
             ));
             return;
         };
-        let Some(becomes) = associations(&self.head, after) else {
+        let Some(becomes) = self.head.rrset(after, name) else {
             // A zone that cannot be read is a finding of its own.
             let unreadable = |finding: &Finding| matches!(finding, Finding::NotAZone { .. });
             if !verdict.findings.iter().any(unreadable) {
