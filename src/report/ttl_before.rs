@@ -37,6 +37,7 @@ fn known(source: TtlSource, ttl: Ttl, assumed: Ttl) -> String {
     match source {
         TtlSource::Seen => "seen".to_owned(),
         TtlSource::History => "known from the zone's history in git".to_owned(),
+        TtlSource::Remembered => "seen in the zone by an earlier run".to_owned(),
         TtlSource::Stated if ttl < assumed => format!(
             "stated by the operator, less than the {} that would be assumed (policy assume_ttl)",
             assumed.span()

@@ -15,6 +15,8 @@ pub enum TtlSource {
     Seen,
     /// An earlier version of the zone had it, as git remembers.
     History,
+    /// An earlier run saw it in the zone.
+    Remembered,
     /// The operator stated it.
     Stated,
     /// Nothing tells; it is assumed.
@@ -26,9 +28,11 @@ pub enum TtlSource {
 pub struct TtlsBefore {
     /// The largest that is seen now.
     pub seen: Ttl,
-    /// The largest of a version that caches may still hold; zero where none is remembered.
+    /// The largest of a version in git that caches may still hold; zero where there is none.
+    pub history: Ttl,
+    /// The largest that earlier runs saw and that caches may still hold; zero where there is none.
     pub remembered: Ttl,
-    /// Whether every version is remembered for as long back as `assumed`.
+    /// Whether git or earlier runs know every version for as long back as `assumed`.
     pub reaches_back: bool,
     /// What the operator says that it was at most.
     pub stated: Option<Ttl>,
@@ -45,13 +49,15 @@ impl TtlsBefore {
             None if self.reaches_back => None,
             None => Some((self.assumed, TtlSource::Assumed)),
         };
-        let seen = (self.seen, TtlSource::Seen);
-        let remembered = (self.remembered, TtlSource::History);
-        let known = if remembered.0 > seen.0 {
-            remembered
-        } else {
-            seen
-        };
+        let mut known = (self.seen, TtlSource::Seen);
+        for other in [
+            (self.history, TtlSource::History),
+            (self.remembered, TtlSource::Remembered),
+        ] {
+            if other.0 > known.0 {
+                known = other;
+            }
+        }
         match unremembered {
             // Of two that are equal, the one is told that nobody could know by looking.
             Some(other) if other.0 > known.0 || (other.0 == known.0 && !self.reaches_back) => other,
@@ -66,28 +72,34 @@ mod tests {
 
     #[test]
     fn the_largest_counts_and_an_assumption_only_where_nothing_else_tells() {
-        use TtlSource::{Assumed, History, Seen, Stated};
+        use TtlSource::{Assumed, History, Remembered, Seen, Stated};
         let reaches = true;
         let table = [
-            // seen, remembered, reaches back, stated, expected
-            (1, 0, reaches, None, (1, Seen)),
-            (1, 1, reaches, None, (1, Seen)),
-            (1, 48, reaches, None, (48, History)),
-            (1, 0, !reaches, None, (24, Assumed)),
-            (1, 48, !reaches, None, (48, History)),
-            (48, 0, !reaches, None, (48, Seen)),
-            (24, 0, !reaches, None, (24, Assumed)),
-            (1, 0, !reaches, Some(2), (2, Stated)),
-            (1, 0, !reaches, Some(1), (1, Stated)),
-            (1, 0, !reaches, Some(48), (48, Stated)),
-            (3, 0, !reaches, Some(2), (3, Seen)),
-            (1, 48, !reaches, Some(2), (48, History)),
-            (1, 0, reaches, Some(1), (1, Seen)),
-            (1, 0, reaches, Some(48), (48, Stated)),
+            // seen, in git, by earlier runs, reaches back, stated, expected
+            (1, 0, 0, reaches, None, (1, Seen)),
+            (1, 1, 0, reaches, None, (1, Seen)),
+            (1, 48, 0, reaches, None, (48, History)),
+            (1, 0, 0, !reaches, None, (24, Assumed)),
+            (1, 48, 0, !reaches, None, (48, History)),
+            (48, 0, 0, !reaches, None, (48, Seen)),
+            (24, 0, 0, !reaches, None, (24, Assumed)),
+            (1, 0, 0, !reaches, Some(2), (2, Stated)),
+            (1, 0, 0, !reaches, Some(1), (1, Stated)),
+            (1, 0, 0, !reaches, Some(48), (48, Stated)),
+            (3, 0, 0, !reaches, Some(2), (3, Seen)),
+            (1, 48, 0, !reaches, Some(2), (48, History)),
+            (1, 0, 0, reaches, Some(1), (1, Seen)),
+            (1, 0, 0, reaches, Some(48), (48, Stated)),
+            (1, 0, 48, !reaches, None, (48, Remembered)),
+            (1, 48, 48, reaches, None, (48, History)),
+            (1, 2, 48, reaches, None, (48, Remembered)),
+            (1, 0, 2, !reaches, None, (24, Assumed)),
+            (2, 0, 2, reaches, None, (2, Seen)),
         ];
-        for (seen, remembered, reaches_back, stated, (ttl, source)) in table {
+        for (seen, history, remembered, reaches_back, stated, (ttl, source)) in table {
             let before = TtlsBefore {
                 seen: Ttl(seen),
+                history: Ttl(history),
                 remembered: Ttl(remembered),
                 reaches_back,
                 stated: stated.map(Ttl),

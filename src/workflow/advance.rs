@@ -9,7 +9,8 @@ use super::known::Known;
 use super::look::{self, Sight};
 use super::look_ahead::{Seen, look_ahead};
 use super::{
-    act, admit, afterwards, hosts, keep_signed, leftovers, pace, propose, shared, start, witness,
+    act, admit, afterwards, hosts, keep_signed, leftovers, noted, pace, propose, shared, start,
+    witness,
 };
 use crate::rotation::decide::{Decision, decide};
 use crate::rotation::due::{Afterwards, Occasion};
@@ -113,6 +114,9 @@ pub fn advance(
         Some(lock) => keep_signed::keep_signed(&mut known, lock, &ticks),
         None => keep_signed::ended(workspace, now),
     });
+    if lock.is_some() {
+        ticks.extend(noted::note(&mut known));
+    }
     Ok(ticks)
 }
 

@@ -2,7 +2,8 @@
 //! known, and the name servers and addresses that have left. What nobody knows is assumed and said, never passed over.
 
 use super::head::{self, Head, Heads};
-use super::history::{self, Past, Wanted};
+use super::history::{self, Past, UNTIL_SERVED, Wanted};
+use super::noted;
 use super::surroundings::Surroundings;
 use super::zone_look::{Asked, Question};
 use super::{behind_aliases, look};
@@ -12,6 +13,7 @@ use crate::rotation::observation::{Authority, Seen, TlsaName, ZoneName};
 use crate::rotation::step::Event;
 use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::config::{CertificateConfig, ZoneConfig};
+use crate::workspace::memory::Memory;
 use crate::zone::name::Name;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +26,7 @@ struct Remembered<'w> {
     zone: &'w ZoneConfig,
     head: Arc<Head>,
     past: Past,
+    noted: Option<Memory>,
 }
 
 /// Raises the TTLs of a rotation that begins to the largest under which its servers serve the RRsets now, as far as they can
@@ -78,6 +81,7 @@ pub(super) fn remember(
         .map(|(name, seen)| {
             let before = TtlsBefore {
                 seen: *seen,
+                history: Ttl(0),
                 remembered: Ttl(0),
                 reaches_back: true,
                 stated,
@@ -87,7 +91,7 @@ pub(super) fn remember(
         })
         .collect();
     for one in remembered(heads, certificate, &names, now, &mut notes) {
-        let reaches = one.past.reaches(certificate.assume_ttl.span(), now);
+        let back = certificate.assume_ttl.span();
         for (tlsa, rrset) in &names {
             let Some(owner) = home(heads, one.zone, tlsa.as_str()) else {
                 continue;
@@ -95,9 +99,15 @@ pub(super) fn remember(
             let Some(before) = ttls.get_mut(rrset) else {
                 continue;
             };
-            before.reaches_back &= reaches;
-            let ttl = one.past.ttls.get(&owner).copied().unwrap_or_default();
-            before.remembered = before.remembered.max(ttl);
+            let noted = one.noted.as_ref();
+            let since = noted.and_then(|noted| noted.since_of(tlsa.as_str()));
+            before.reaches_back &=
+                one.past.reaches(back, now) || since.is_some_and(|since| since + back <= now);
+            let in_git = one.past.ttls.get(&owner).copied().unwrap_or_default();
+            before.history = before.history.max(in_git);
+            let noted = noted.map(|noted| noted.ttl_of(tlsa.as_str(), now, UNTIL_SERVED));
+            before.remembered = before.remembered.max(noted.unwrap_or_default());
+            let ttl = in_git.max(noted.unwrap_or_default());
             if ttl > before.seen {
                 notes.push(format!(
                     "an earlier version of {owner} may still be cached: it counts with its TTL of {}",
@@ -150,30 +160,50 @@ fn remembered<'w>(
             back: certificate.assume_ttl.span(),
         };
         let past = history::past(workspace, zone, &head, &wanted, now, notes);
-        all.push(Remembered { zone, head, past });
+        let noted = noted::of_zone(heads, certificate, zone, now, notes);
+        all.push(Remembered {
+            zone,
+            head,
+            past,
+            noted,
+        });
     }
     all
 }
 
-/// Name servers and addresses that left one zone, as facts. Where the history does not reach back as far as caches do, one
-/// server that nobody knows stands for all that may have left.
+/// Name servers and addresses that left one zone, as facts. Where neither git nor earlier runs know of as long back as caches
+/// do, one server that nobody knows stands for all that may have left.
 fn who_left(one: &Remembered<'_>, certificate: &CertificateConfig, now: Instant) -> Vec<Event> {
     let zone = ZoneName::new(one.zone.name.to_string());
-    let mut until = one.past.servers.clone();
-    let ttls = history::leading_to(&one.head.content).into_values();
-    let back = ttls.max().unwrap_or(certificate.assume_ttl).span();
-    if !one.past.reaches(back, now) {
+    let present = history::leading_to(&one.head.content);
+    let (mut until, mut addresses) = (one.past.servers.clone(), one.past.addresses.clone());
+    if let Some(noted) = &one.noted {
+        let is_here = |server: &str| present.keys().any(|one| one.0.eq_ignore_ascii_case(server));
+        let left = noted.servers_left(now, UNTIL_SERVED).into_iter();
+        for (server, end) in left.filter(|(server, _)| !is_here(server)) {
+            let known = until.entry(Authority(server.to_owned())).or_insert(end);
+            *known = (*known).max(end);
+        }
+        for host in &certificate.hosts {
+            for (address, end) in noted.addresses_left(host, now, UNTIL_SERVED) {
+                let of_host = addresses.entry(host.clone()).or_default();
+                let known = of_host.entry(address.to_owned()).or_insert(end);
+                *known = (*known).max(end);
+            }
+        }
+    }
+    let back = present.into_values().max();
+    let back = back.unwrap_or(certificate.assume_ttl).span();
+    let noted_since = one.noted.as_ref().map(Memory::since);
+    if !one.past.reaches(back, now) && noted_since.is_none_or(|since| since + back > now) {
         until.insert(nobody_knows(&zone), now + back);
     }
     let mut facts = Vec::new();
     if !until.is_empty() {
         facts.push(Event::ServersHadLeft { zone, until });
     }
-    let addresses = one.past.addresses.iter();
-    facts.extend(addresses.map(|(host, until)| Event::AddressesHadLeft {
-        host: host.clone(),
-        until: until.clone(),
-    }));
+    let addresses = addresses.into_iter();
+    facts.extend(addresses.map(|(host, until)| Event::AddressesHadLeft { host, until }));
     facts
 }
 

@@ -169,6 +169,11 @@ impl<'w> Heads<'w> {
         self
     }
 
+    /// Whether a zone was read already.
+    pub(super) fn holds(&self, zone: &ZoneConfig) -> bool {
+        self.read.contains_key(&zone.name)
+    }
+
     /// The zone as HEAD holds it.
     pub(super) fn get(&mut self, zone: &ZoneConfig) -> Result<Arc<Head>, WorkflowError> {
         match self.read.get(&zone.name) {

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 const MOST_VERSIONS: usize = 200;
 
 /// From the date of a commit to the last server that serves it. What takes longer is seen on the servers themselves.
-const UNTIL_SERVED: Span = Span::hours(24);
+pub(super) const UNTIL_SERVED: Span = Span::hours(24);
 
 /// Caches keep nothing longer without being told to (RFC 8767 §4 recommends this cap), so no older version is asked for a
 /// TTL larger than any seen.

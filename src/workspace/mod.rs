@@ -6,6 +6,7 @@ pub mod handed_out;
 pub mod held;
 pub mod journal;
 pub mod lock;
+pub mod memory;
 pub mod signed;
 pub mod template;
 pub mod tls_key;

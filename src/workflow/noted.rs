@@ -1,0 +1,168 @@
+//! What each `advance` notes of the zones as HEAD holds them, so that a later start knows what there was before (RFC 7583
+//! §3.2.1), also where no git remembers it.
+
+use super::advance::Tick;
+use super::head::{Head, Heads};
+use super::history::{UNTIL_SERVED, leading_to};
+use super::known::Known;
+use super::surroundings::{alias, find, ttl_at};
+use super::zone_look::at_home;
+use crate::rotation::observation::TlsaName;
+use crate::rotation::timing::Instant;
+use crate::workspace::config::{CertificateConfig, ZoneConfig};
+use crate::workspace::memory::{Held, Memory, REFRESHED};
+use crate::zone::name::Name;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+/// Notes what HEAD holds of the zones that the certificates' names and hosts lie in. What cannot be read is not noted, and
+/// what cannot be noted holds nothing up.
+pub(super) fn note(known: &mut Known<'_>) -> Vec<Tick> {
+    let (workspace, now) = (known.workspace, known.now);
+    let state = workspace.state();
+    let (mut all, mut left_out) = (BTreeMap::new(), BTreeSet::new());
+    for certificate in &workspace.config.certificates {
+        let mut notes = Notes {
+            heads: &mut known.heads,
+            held: &mut all,
+            left_out: &mut left_out,
+            asks: &|zone| is_due(&Memory::read(&state, &zone.name), now),
+        };
+        notes.take(certificate);
+    }
+    let mut ticks = Vec::new();
+    for (zone, held) in all {
+        let memory = Memory::read(&state, &zone).ok().flatten();
+        let mut memory = memory.unwrap_or_else(|| Memory::beginning(now));
+        if memory.take_in(&held, now, UNTIL_SERVED)
+            && let Err(error) = memory.write(&state, &zone)
+        {
+            ticks.push(Tick {
+                zone: Some(zone.clone()),
+                notes: vec![format!("what {zone} holds now was not noted: {error}")],
+                ..Tick::of(&zone.to_string())
+            });
+        }
+    }
+    ticks
+}
+
+/// Whether it is time to ask whoever keeps a zone for it, though nobody else did in this run.
+fn is_due(memory: &io::Result<Option<Memory>>, now: Instant) -> bool {
+    let memory = memory.as_ref().ok().and_then(Option::as_ref);
+    memory.is_none_or(|memory| now.since(memory.last()) >= REFRESHED)
+}
+
+/// What earlier runs noted of a zone, as far as these names of a certificate, and what has changed since. That it cannot be
+/// read is said.
+pub(super) fn of_zone(
+    heads: &mut Heads<'_>,
+    certificate: &CertificateConfig,
+    zone: &ZoneConfig,
+    now: Instant,
+    notes: &mut Vec<String>,
+) -> Option<Memory> {
+    let memory = match Memory::read(&heads.workspace.state(), &zone.name) {
+        Ok(memory) => memory?,
+        Err(why) => {
+            notes.push(format!(
+                "what earlier runs noted of {} is lost, nothing is known from it: {why}",
+                zone.name
+            ));
+            return None;
+        }
+    };
+    let (mut all, mut left_out) = (BTreeMap::new(), BTreeSet::new());
+    let mut noted = Notes {
+        heads,
+        held: &mut all,
+        left_out: &mut left_out,
+        asks: &|_| true,
+    };
+    noted.take(certificate);
+    let mut memory = memory;
+    memory.take_in(&all.remove(&zone.name)?, now, UNTIL_SERVED);
+    Some(memory)
+}
+
+/// What the zones hold, gathered from certificate to certificate.
+struct Notes<'n, 'w> {
+    heads: &'n mut Heads<'w>,
+    held: &'n mut BTreeMap<Name, Held>,
+    /// The zones that were not read.
+    left_out: &'n mut BTreeSet<Name>,
+    /// Whether whoever keeps a zone is to be asked for it.
+    asks: &'n dyn Fn(&ZoneConfig) -> bool,
+}
+
+impl Notes<'_, '_> {
+    fn take(&mut self, certificate: &CertificateConfig) {
+        for tlsa in certificate.endpoints().map(|one| one.tlsa_name()) {
+            self.take_rrset(&tlsa);
+        }
+        for host in &certificate.hosts {
+            self.take_host(host);
+        }
+    }
+
+    /// The RRset at a name, and the aliases on the way to it.
+    fn take_rrset(&mut self, tlsa: &TlsaName) {
+        let Some((name, head, held)) = self.at(tlsa.as_str()) else {
+            return;
+        };
+        held.ttls
+            .insert(tlsa.as_str().to_owned(), ttl_at(&head, &name));
+        if alias(&head, &name).is_none() {
+            return;
+        }
+        let Ok(found) = find(self.heads, tlsa) else {
+            return; // a start says why
+        };
+        for further in found.links.iter().chain([&found.name]).skip(1) {
+            if let Some((name, head, held)) = self.at(further.as_str()) {
+                let ttl = ttl_at(&head, &name);
+                held.ttls.insert(further.as_str().to_owned(), ttl);
+            }
+        }
+    }
+
+    fn take_host(&mut self, host: &str) {
+        if let Some((name, head, held)) = self.at(&format!("{host}.")) {
+            for (address, ttl) in at_home(Some(&head.content), &name) {
+                held.addresses
+                    .insert((host.to_owned(), address.to_string()), ttl);
+            }
+        }
+    }
+
+    /// The zone that a name lies in, and what is noted of it.
+    fn at(&mut self, text: &str) -> Option<(Name, std::sync::Arc<Head>, &mut Held)> {
+        let name = Name::parse(text.as_bytes(), None).ok()?;
+        let zone = self.heads.workspace.config.zone_of(&name)?;
+        if self.left_out.contains(&zone.name) {
+            return None;
+        }
+        let is_at_hand = !zone.publication.is_elsewhere() || self.heads.holds(zone);
+        let head = if is_at_hand || self.held.contains_key(&zone.name) || (self.asks)(zone) {
+            self.heads.get(zone).ok()
+        } else {
+            None
+        };
+        let Some(head) = head else {
+            self.left_out.insert(zone.name.clone());
+            return None;
+        };
+        let held = match self.held.entry(zone.name.clone()) {
+            Entry::Occupied(held) => held.into_mut(),
+            Entry::Vacant(place) => {
+                let servers = leading_to(&head.content).into_iter();
+                place.insert(Held {
+                    servers: servers.map(|(server, ttl)| (server.0, ttl)).collect(),
+                    ..Held::default()
+                })
+            }
+        };
+        Some((name, head, held))
+    }
+}

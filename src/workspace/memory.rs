@@ -1,0 +1,387 @@
+//! What runs saw a zone to hold, and until when: the TTLs of its TLSA RRsets, its name servers, the addresses of its hosts.
+//! Caches may hold it for its TTL after it has left (RFC 1035 §3.2.1, RFC 2181 §5.4.1), and only git remembers it elsewhere.
+//!
+//! One small JSON file for each zone in the state directory. It is written when something has changed, and once an hour, so
+//! that a time in which nothing ran shows. Whoever loses it loses knowledge, never safety: what nobody knows is assumed.
+
+use super::durable::{self, WriteError};
+use crate::rotation::timing::{Instant, Span, Ttl};
+use crate::zone::name::Name;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+/// The form of the file.
+const VERSION: u32 = 1;
+
+/// Between two notes of the same.
+pub const REFRESHED: Span = Span::hours(1);
+
+/// The longest time between two notes of which it is taken that nothing came and left again within it: a run a day, and what
+/// [`REFRESHED`] adds. After a longer one the memory begins anew; what it held before is kept until its TTL is over.
+pub const LONGEST_GAP: Span = Span::hours(25);
+
+/// What a zone holds at one time, each with its TTL.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// By owner name: the TLSA RRset there, an alias, or the absence of both.
+    pub ttls: BTreeMap<String, Ttl>,
+    /// By name server and address.
+    pub servers: BTreeMap<String, Ttl>,
+    /// By host and address.
+    pub addresses: BTreeMap<(String, String), Ttl>,
+}
+
+/// What is remembered of a zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Since when runs have looked at it without a long gap.
+    since: Instant,
+    /// When it was noted last.
+    last: Instant,
+    ttls: Known<String>,
+    servers: Known<String>,
+    addresses: Known<(String, String)>,
+}
+
+type Known<K> = BTreeMap<K, Times>;
+
+/// One name, server or address through time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Times {
+    /// Since when each note has it.
+    since: Instant,
+    values: Vec<Value>,
+}
+
+/// One TTL of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Value {
+    ttl: Ttl,
+    /// The first note without it; none as long as it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gone: Option<Instant>,
+}
+
+impl Value {
+    /// Until when a cache may hold it, where the servers follow within `lag`.
+    fn cached_until(&self, now: Instant, lag: Span) -> Instant {
+        self.gone.unwrap_or(now) + lag + self.ttl.span()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    version: u32,
+    since: Instant,
+    last: Instant,
+    ttls: Known<String>,
+    servers: Known<String>,
+    /// By host, then by address.
+    addresses: BTreeMap<String, Known<String>>,
+}
+
+/// Where it is kept, below the state directory.
+pub fn path(state: &Path, zone: &Name) -> PathBuf {
+    state.join("seen").join(zone.to_string())
+}
+
+impl Memory {
+    /// One that begins now and holds nothing yet.
+    pub fn beginning(now: Instant) -> Self {
+        Self {
+            since: now,
+            last: now,
+            ttls: Known::new(),
+            servers: Known::new(),
+            addresses: Known::new(),
+        }
+    }
+
+    /// Reads it; `None` if nothing was noted yet.
+    pub fn read(state: &Path, zone: &Name) -> io::Result<Option<Self>> {
+        let text = match fs::read_to_string(path(state, zone)) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            read => read?,
+        };
+        let damaged = |_| io::Error::new(ErrorKind::InvalidData, "it is damaged");
+        let text: Text = serde_json::from_str(&text).map_err(damaged)?;
+        if text.version != VERSION {
+            let other = format!(
+                "it has the form {}, this program knows {VERSION}",
+                text.version
+            );
+            return Err(io::Error::new(ErrorKind::InvalidData, other));
+        }
+        let addresses = text.addresses.into_iter().flat_map(|(host, known)| {
+            let of_host = known.into_iter();
+            of_host.map(move |(address, times)| ((host.clone(), address), times))
+        });
+        Ok(Some(Self {
+            since: text.since,
+            last: text.last,
+            ttls: text.ttls,
+            servers: text.servers,
+            addresses: addresses.collect(),
+        }))
+    }
+
+    /// Writes it.
+    pub fn write(self, state: &Path, zone: &Name) -> Result<(), WriteError> {
+        let path = path(state, zone);
+        if let Some(directory) = path.parent() {
+            durable::create_directory(directory, 0o777)?;
+        }
+        let mut addresses: BTreeMap<String, Known<String>> = BTreeMap::new();
+        for ((host, address), times) in self.addresses {
+            addresses.entry(host).or_default().insert(address, times);
+        }
+        let text = Text {
+            version: VERSION,
+            since: self.since,
+            last: self.last,
+            ttls: self.ttls,
+            servers: self.servers,
+            addresses,
+        };
+        let mut text = serde_json::to_string(&text).map_err(|e| WriteError {
+            operation: durable::Operation::Replace,
+            path: path.clone(),
+            source: e.into(),
+        })?;
+        text.push('\n');
+        durable::replace(&path, text.as_bytes()).map(|_| ())
+    }
+
+    /// Takes in what the zone holds now; whether that is to be written. What no cache can hold any more is forgotten, where
+    /// the servers follow within `lag`. A present before the last note says nothing: it is a rehearsal, or a clock behind.
+    pub fn take_in(&mut self, held: &Held, now: Instant, lag: Span) -> bool {
+        if now < self.last {
+            return false;
+        }
+        let is_broken = now.since(self.last) > LONGEST_GAP;
+        if is_broken {
+            self.since = now;
+        }
+        // Each of them, whatever the one before says.
+        let changed = follow(&mut self.ttls, &held.ttls, now, lag)
+            | follow(&mut self.servers, &held.servers, now, lag)
+            | follow(&mut self.addresses, &held.addresses, now, lag);
+        let is_due = is_broken || changed || now.since(self.last) >= REFRESHED;
+        if is_due {
+            self.last = now;
+        }
+        is_due
+    }
+
+    /// Since when it knows who serves the zone.
+    pub fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// When it was noted last.
+    pub fn last(&self) -> Instant {
+        self.last
+    }
+
+    /// Since when it knows what was at an owner name; `None` if never.
+    pub fn since_of(&self, owner: &str) -> Option<Instant> {
+        let times = self.ttls.get(owner)?;
+        Some(times.since.max(self.since))
+    }
+
+    /// The largest TTL under which caches may hold what was at an owner name; zero where nothing is known.
+    pub fn ttl_of(&self, owner: &str, now: Instant, lag: Span) -> Ttl {
+        let values = self.ttls.get(owner).into_iter();
+        let cached = values
+            .flat_map(|times| &times.values)
+            .filter(|value| value.cached_until(now, lag) > now);
+        cached.map(|value| value.ttl).max().unwrap_or_default()
+    }
+
+    /// The name servers that have left, each until when a cache may lead to it.
+    pub fn servers_left(&self, now: Instant, lag: Span) -> BTreeMap<&str, Instant> {
+        let left = left(&self.servers, now, lag);
+        left.map(|(server, until)| (server.as_str(), until))
+            .collect()
+    }
+
+    /// The addresses that a host has no more, each until when a cache may lead to it.
+    pub fn addresses_left<'m>(
+        &'m self,
+        host: &'m str,
+        now: Instant,
+        lag: Span,
+    ) -> impl Iterator<Item = (&'m str, Instant)> {
+        let left = left(&self.addresses, now, lag);
+        let of_host = left.filter(move |((of, _), _)| of == host);
+        of_host.map(|((_, address), until)| (address.as_str(), until))
+    }
+}
+
+/// Notes what has come and what has left; whether anything has.
+fn follow<K: Ord + Clone>(
+    known: &mut Known<K>,
+    held: &BTreeMap<K, Ttl>,
+    now: Instant,
+    lag: Span,
+) -> bool {
+    let mut changed = false;
+    for (key, times) in known.iter_mut() {
+        let present = held.get(key);
+        for value in &mut times.values {
+            if value.gone.is_none() && present != Some(&value.ttl) {
+                value.gone = Some(now);
+                changed = true;
+            }
+        }
+    }
+    for (key, ttl) in held {
+        let times = known.entry(key.clone()).or_insert_with(|| Times {
+            since: now,
+            values: Vec::new(),
+        });
+        if times.values.iter().any(|value| value.gone.is_none()) {
+            continue;
+        }
+        // Where the last note had none of it, nothing is known of the time between.
+        if !times.values.iter().any(|value| value.gone == Some(now)) {
+            times.since = now;
+        }
+        times.values.retain(|value| value.ttl != *ttl);
+        times.values.push(Value {
+            ttl: *ttl,
+            gone: None,
+        });
+        changed = true;
+    }
+    for times in known.values_mut() {
+        let values = &mut times.values;
+        values.retain(|value| value.gone.is_none() || value.cached_until(now, lag) > now);
+    }
+    let before = known.len();
+    known.retain(|_, times| !times.values.is_empty());
+    changed || known.len() != before
+}
+
+fn left<K: Ord>(known: &Known<K>, now: Instant, lag: Span) -> impl Iterator<Item = (&K, Instant)> {
+    known.iter().filter_map(move |(key, times)| {
+        let is_there = times.values.iter().any(|value| value.gone.is_none());
+        let until = times
+            .values
+            .iter()
+            .map(|v| v.cached_until(now, lag))
+            .max()?;
+        (!is_there && until > now).then_some((key, until))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const OWNER: &str = "_25._tcp.mx1.e.";
+    const LAG: Span = Span::hours(1);
+
+    fn hours(count: u64) -> Instant {
+        Instant::from_unix(1_000_000) + Span::hours(count)
+    }
+
+    fn held(ttls: &[(&str, u32)], servers: &[(&str, u32)]) -> Held {
+        let of = |pairs: &[(&str, u32)]| {
+            let pairs = pairs.iter();
+            pairs.map(|(k, ttl)| ((*k).to_owned(), Ttl(*ttl))).collect()
+        };
+        let addresses = BTreeMap::from([(("mx1.e".to_owned(), "192.0.2.1".to_owned()), Ttl(60))]);
+        Held {
+            ttls: of(ttls),
+            servers: of(servers),
+            addresses,
+        }
+    }
+
+    #[test]
+    fn a_ttl_counts_until_the_last_cache_has_lost_it() {
+        let mut memory = Memory::beginning(hours(0));
+        let day: u32 = 24 * 3600;
+        assert!(memory.take_in(&held(&[(OWNER, 2 * day)], &[]), hours(0), LAG));
+        assert!(memory.take_in(&held(&[(OWNER, 300)], &[]), hours(1), LAG));
+        // Gone at the first note without it, an hour until the servers follow, and two days in a cache.
+        for (hour, expected) in [(1, 2 * day), (49, 2 * day), (50, 300)] {
+            assert_eq!(
+                memory.ttl_of(OWNER, hours(hour), LAG),
+                Ttl(expected),
+                "{hour}"
+            );
+        }
+        assert_eq!(memory.since_of(OWNER), Some(hours(0)));
+        assert_eq!(memory.since_of("_25._tcp.mx2.e."), None);
+        assert_eq!(memory.ttl_of("_25._tcp.mx2.e.", hours(1), LAG), Ttl(0));
+    }
+
+    #[test]
+    fn it_is_written_on_a_change_and_once_an_hour() {
+        let mut memory = Memory::beginning(hours(0));
+        let now = held(&[(OWNER, 300)], &[("ns1", 60)]);
+        assert!(memory.take_in(&now, hours(0), LAG));
+        assert!(!memory.take_in(&now, hours(0) + Span::minutes(59), LAG));
+        assert!(memory.take_in(&now, hours(1), LAG));
+        let other = held(&[(OWNER, 300)], &[("ns2", 60)]);
+        let soon = hours(1) + Span::minutes(1);
+        assert!(memory.take_in(&other, soon, LAG));
+        let left = soon + Span::minutes(61);
+        assert_eq!(
+            memory.servers_left(soon, LAG),
+            BTreeMap::from([("ns1", left)])
+        );
+        // What no cache holds any more is forgotten; a clock behind teaches nothing.
+        assert!(memory.take_in(&other, left, LAG));
+        assert_eq!(memory.servers_left(soon, LAG), BTreeMap::new());
+        assert!(!memory.take_in(&now, hours(0), LAG));
+    }
+
+    #[test]
+    fn of_days_in_which_nothing_ran_nothing_is_known() {
+        let mut memory = Memory::beginning(hours(0));
+        let now = held(&[(OWNER, 300)], &[]);
+        for hour in [0, 24, 48] {
+            memory.take_in(&now, hours(hour), LAG);
+        }
+        assert_eq!(
+            (memory.since(), memory.since_of(OWNER)),
+            (hours(0), Some(hours(0)))
+        );
+        memory.take_in(&now, hours(74), LAG);
+        assert_eq!(
+            (memory.since(), memory.since_of(OWNER)),
+            (hours(74), Some(hours(74)))
+        );
+        // A name of which one note had nothing, though the zone was looked at all the time.
+        memory.take_in(&held(&[], &[]), hours(75), LAG);
+        memory.take_in(&now, hours(76), LAG);
+        assert_eq!(
+            (memory.since(), memory.since_of(OWNER)),
+            (hours(74), Some(hours(76)))
+        );
+    }
+
+    #[test]
+    fn it_comes_back_from_its_file_as_it_was() {
+        let state = tempfile::tempdir().unwrap();
+        let zone = Name::parse(b"e.", None).unwrap();
+        assert_eq!(Memory::read(state.path(), &zone).unwrap(), None);
+        let mut memory = Memory::beginning(hours(0));
+        memory.take_in(&held(&[(OWNER, 300)], &[("ns1", 60)]), hours(0), LAG);
+        memory.take_in(&held(&[(OWNER, 60)], &[]), hours(1), LAG);
+        memory.clone().write(state.path(), &zone).unwrap();
+        assert_eq!(Memory::read(state.path(), &zone).unwrap(), Some(memory));
+        fs::write(path(state.path(), &zone), "{").unwrap();
+        Memory::read(state.path(), &zone).unwrap_err();
+    }
+}
