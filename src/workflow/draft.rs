@@ -19,6 +19,7 @@ use crate::zone::diff;
 use crate::zone::edit::{Change, Edited, edit, edit_included};
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Record, Rtype};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -77,15 +78,23 @@ pub(super) fn edited(
     edited.map_err(|e| refused(zone, &e))
 }
 
-/// The records to add and remove so that the zone meets the requirement; additions first, so no name is ever bare.
+/// The records to add and remove so that the zone meets the requirement; additions first, so no name is ever bare. A name that
+/// a wildcard stands for gets records of its own, those of the wildcard among them: it answers for the name no longer (RFC 4592
+/// §2.2.2). Where nothing would be left of these, only a change of the wildcard itself helps.
 pub(super) fn changes(content: &Zone, names: &[Name], requirement: &Requirement) -> Vec<Change> {
     let (mut additions, mut removals) = (Vec::new(), Vec::new());
     for owner in names {
-        let rrset = head::associations(content, owner);
-        let ttl = content
-            .rrset(owner, Rtype::TLSA)
-            .map_or(FIRST_TTL, |rrset| rrset.ttl);
-        additions.extend(requirement.missing_in(&rrset).map(|association| {
+        let answered = head::associations(content, owner);
+        if requirement.is_met_by(&answered) {
+            continue;
+        }
+        let becomes = requirement.applied_to(&answered);
+        let own = match content.rrset(owner, Rtype::TLSA) {
+            Some(_) => answered,
+            None => BTreeSet::new(),
+        };
+        let ttl = head::tlsa(content, owner).map_or(FIRST_TTL, |rrset| rrset.ttl);
+        additions.extend(becomes.difference(&own).map(|association| {
             let rdata = Rdata::from(association);
             Change::Add(Record {
                 owner: owner.clone(),
@@ -94,15 +103,11 @@ pub(super) fn changes(content: &Zone, names: &[Name], requirement: &Requirement)
                 rdata,
             })
         }));
-        removals.extend(
-            requirement
-                .unwanted_in(&rrset)
-                .map(|association| Change::Remove {
-                    owner: owner.clone(),
-                    rtype: Rtype::TLSA,
-                    rdata: Rdata::from(association),
-                }),
-        );
+        removals.extend(own.difference(&becomes).map(|association| Change::Remove {
+            owner: owner.clone(),
+            rtype: Rtype::TLSA,
+            rdata: Rdata::from(association),
+        }));
     }
     additions.append(&mut removals);
     additions

@@ -11,7 +11,8 @@ use crate::rotation::observation::{Source, TlsaName};
 use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::Workspace;
 use crate::workspace::config::{Publication, ZoneConfig};
-use crate::zone::content::Zone;
+use crate::zone::answers::{self, Answer};
+use crate::zone::content::{Rrset, Zone};
 use crate::zone::file::ZoneFile;
 use crate::zone::include::{Directory, Files, Included};
 use crate::zone::name::Name;
@@ -321,10 +322,19 @@ fn without_dots(path: &Path) -> PathBuf {
     plain
 }
 
-/// The associations of the TLSA RRset at `name`.
+/// The TLSA RRset that a server answers with at `name`: its own, or that of the wildcard that stands for it (RFC 4592 §3.3).
+pub(super) fn tlsa<'z>(content: &'z Zone, name: &Name) -> Option<&'z Rrset> {
+    match answers::answer(content, name, Rtype::TLSA) {
+        Answer::Records(rrset) => Some(rrset),
+        _ => None,
+    }
+}
+
+/// The associations of the TLSA RRset that a server answers with at `name`.
 pub(super) fn associations(content: &Zone, name: &Name) -> BTreeSet<Association> {
-    let rrset = content.rrset(name, Rtype::TLSA);
-    let rdatas = rrset.into_iter().flat_map(|rrset| &rrset.rdatas);
+    let rdatas = tlsa(content, name)
+        .into_iter()
+        .flat_map(|rrset| &rrset.rdatas);
     rdatas
         .filter_map(super::super::zone::record::Rdata::association)
         .collect()

@@ -20,6 +20,8 @@ use crate::workspace::Workspace;
 use crate::workspace::config::CertificateConfig;
 use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
+use crate::zone::name::Name;
+use crate::zone::record::Rtype;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -145,17 +147,31 @@ pub(super) fn surroundings(
     Ok(found)
 }
 
-/// Refuses a first TLSA RRset that would change what others get, before a key is made for it. Where there is one already,
-/// another record in it changes nothing for others.
+/// Refuses a first TLSA RRset that would change what others get, before a key is made for it. Where a name has one of its own
+/// already, another record in it changes nothing for others.
 fn first_publication(heads: &mut Heads<'_>, found: &Surroundings) -> Result<(), WorkflowError> {
-    if found.base.values().all(|rrset| !rrset.is_empty()) {
+    let mut is_first = false;
+    for tlsa in found.base.keys() {
+        if let Ok(name) = Name::parse(tlsa.as_str().as_bytes(), None)
+            && let Some(zone) = heads.workspace.config.zone_of(&name)
+        {
+            is_first |= heads.get(zone)?.content.rrset(&name, Rtype::TLSA).is_none();
+        }
+    }
+    if !is_first {
         return Ok(());
     }
     let (workspace, now) = (heads.workspace, heads.now);
     let state = found
         .before_the_start(now)
         .map_err(WorkflowError::Illegal)?;
-    let requirement = state.requirement_in(Step::Prepublishing);
+    let mut requirement = state.requirement_in(Step::Prepublishing);
+    // For the record of a key that is not there yet; it is written nowhere.
+    let stand_in = state.current.first().map(|known| Association {
+        data: vec![0; known.data.len()],
+        ..known.clone()
+    });
+    requirement.present.extend(stand_in);
     for zone in head::zones_of(workspace, state.names()) {
         let head = heads.get(zone)?;
         draft::draft(workspace, &state, zone, head, &requirement, now)?;

@@ -13,6 +13,7 @@ use crate::rotation::step::{Event, IllegalEvent, Rotation, apply};
 use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::Workspace;
 use crate::workspace::config::{CertificateConfig, ZoneConfig};
+use crate::zone::answers::{self, Answer};
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,15 +83,17 @@ pub(super) fn find(heads: &mut Heads<'_>, tlsa: &TlsaName) -> Result<Found, Work
 
 /// The TTL under which the RRset at a name, its alias or its absence is cached.
 pub(super) fn ttl_at(head: &Head, name: &Name) -> Ttl {
-    let rrset = |rtype| head.content.rrset(name, rtype).map(|rrset| rrset.ttl);
-    rrset(Rtype::TLSA)
-        .or_else(|| rrset(Rtype::CNAME))
-        .unwrap_or_else(|| head.negative_ttl())
+    match answers::answer(&head.content, name, Rtype::TLSA) {
+        Answer::Records(rrset) | Answer::Alias(rrset) => rrset.ttl,
+        _ => head.negative_ttl(),
+    }
 }
 
-/// The name that a name is an alias of, at HEAD.
+/// The name that a name, or the wildcard that stands for it, is an alias of, at HEAD.
 pub(super) fn alias(head: &Head, name: &Name) -> Option<TlsaName> {
-    let cname = head.content.rrset(name, Rtype::CNAME)?;
+    let Answer::Alias(cname) = answers::answer(&head.content, name, Rtype::TLSA) else {
+        return None;
+    };
     let (target, _) = Name::split_wire(&cname.rdatas.first()?.0).ok()?;
     Some(TlsaName::new(target.to_string()))
 }

@@ -27,6 +27,7 @@ use crate::workflow::look;
 use crate::workflow::verify::{self, Bounds, Verification};
 use crate::workspace::Workspace;
 use crate::workspace::config::Signing;
+use crate::zone::answers::{self, Answer};
 use crate::zone::mail;
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Rtype};
@@ -227,7 +228,8 @@ impl Scope<'_> {
         let of_endpoint = |endpoint: &Endpoint| {
             let tlsa = Name::parse(endpoint.tlsa_name().as_str().as_bytes(), None).ok();
             let content = tlsa.as_ref().and_then(|name| self.content_with(name));
-            let rrset = |rtype| content?.rrset(tlsa.as_ref()?, rtype);
+            let answered = content.zip(tlsa.as_ref());
+            let answered = answered.map(|(zone, name)| answers::answer(zone, name, Rtype::TLSA));
             let at_head = content.zip(tlsa.as_ref());
             let at_head = at_head.map(|(zone, name)| head::associations(zone, name));
             // A zone file that cannot be read leaves the word to the servers.
@@ -238,8 +240,11 @@ impl Scope<'_> {
             HostEvidence {
                 is_ours: published.is_some(),
                 published: published.unwrap_or_default().into_iter().collect(),
-                ttl: rrset(Rtype::TLSA).map(|rrset| rrset.ttl),
-                is_alias: rrset(Rtype::CNAME).is_some(),
+                ttl: match &answered {
+                    Some(Answer::Records(rrset)) => Some(rrset.ttl),
+                    _ => None,
+                },
+                is_alias: matches!(answered, Some(Answer::Alias(_))),
                 chains: chains.filter_map(|s| presented(s, roots, now)).collect(),
                 endpoint: endpoint.clone(),
             }
