@@ -10,6 +10,7 @@ use super::emergency::Priority;
 use super::exposure::{Holder, Presenter};
 use super::observation::{Endpoint, KeyAlgorithm, Observation, Seen, TlsaName};
 use super::promise::{self, Breach, Mismatch};
+use super::several;
 use super::step::{Rotation, Step};
 use std::collections::BTreeSet;
 
@@ -74,7 +75,7 @@ struct Place<'a> {
 impl Place<'_> {
     fn objects(&self, observation: &Observation, after: &BTreeSet<Association>) -> Vec<Blocker> {
         // A host that was let go is not waited for; where it is seen all the same, it counts.
-        let is_let_go = self.rotation.left.contains_key(self.endpoint);
+        let is_let_go = self.rotation.is_let_go(self.endpoint, observation.at);
         let offers = observation.presented.get(self.endpoint);
         let Some(offers) = offers.filter(|offers| !offers.is_empty()) else {
             let what = self.endpoint.to_string();
@@ -83,6 +84,12 @@ impl Place<'_> {
         };
         let mut blockers = Vec::new();
         for (address, by_algorithm) in offers {
+            let several = several::until(self.rotation, self.endpoint, address, observation.at);
+            blockers.extend(several.map(|until| Blocker::SeveralKeys {
+                endpoint: self.endpoint.clone(),
+                address: address.clone(),
+                until,
+            }));
             for algorithm in [KeyAlgorithm::Rsa, KeyAlgorithm::Ecdsa] {
                 let why = match by_algorithm.get(&algorithm) {
                     Some(Seen::Known(offer)) => {

@@ -93,8 +93,12 @@ pub fn decide(
     decision.remembered = question.worth_remembering(&decision.alarms);
     let established =
         reach::news(rotation, observation).or_else(|| regress::regression(rotation, observation));
-    let answer = established.map_or_else(|| question.advance_or_join(), |event| Ok(Some(event)));
-    match answer.and_then(|event| question.safe(event)) {
+    // What was seen is so, whatever it opens; only what follows from it can be put off.
+    let next = || {
+        let answer = question.advance_or_join();
+        answer.and_then(|event| question.safe(event))
+    };
+    match established.map_or_else(next, |event| Ok(Some(event))) {
         Ok(event) => decision.event = event,
         Err(mut blockers) => {
             for objection in question.objections() {

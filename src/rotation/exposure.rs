@@ -172,8 +172,9 @@ fn cacheable<'r>(
     };
     let wanted = || Cow::Owned(rotation.requirement().applied_to(&both()));
     let without_old = || Cow::Owned(both().difference(&rotation.current).cloned().collect());
-    let ran_out =
-        published.is_some_and(|published| now >= wait::caches_empty_of_base(rotation, published));
+    // Each name by its own TTL: another's may be larger.
+    let ttl = rotation.ttl_old.get(name).copied().unwrap_or_default();
+    let ran_out = published.is_some_and(|published| now >= published.t_all + ttl.span());
     if let Some(since) = rotation.dane_left {
         // What was there runs out, and whatever is published after it is nobody's promise.
         let is_about = now < since + wait::ttl_old(rotation).span();

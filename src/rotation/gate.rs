@@ -200,15 +200,19 @@ impl Answers<'_> {
 /// Whether every host presents only wanted keys, on every address and asked for every algorithm, in this run. Keys that are
 /// not replaced are wanted too, but no host is deployed by presenting only those.
 ///
-/// A host that was let go is waited for no longer; where it shares an RRset with others and is seen with another key all
-/// the same, it counts.
+/// A host that left counts where it shares an RRset with others: as they do until no sender comes there any more; after
+/// that, or where a person let it go, only if it is seen with another key all the same.
 pub fn presented(rotation: &Rotation, observation: &Observation, wanted: Wanted) -> Vec<Blocker> {
     let endpoints = rotation.endpoints.iter();
     let here = endpoints.flat_map(|one| presented_by(one, rotation, observation, wanted));
     let shares = |one: &&Endpoint| rotation.names().contains(&rotation.name_of(one));
     let left = rotation.left.keys().filter(shares);
-    let seen = left.flat_map(|one| presented_by(one, rotation, observation, wanted));
-    let seen = seen.filter(|blocker| matches!(blocker, Blocker::WrongKey { .. }));
+    let seen = left.flat_map(|one| {
+        let is_let_go = rotation.is_let_go(one, observation.at);
+        let mut blockers = presented_by(one, rotation, observation, wanted);
+        blockers.retain(|blocker| !is_let_go || matches!(blocker, Blocker::WrongKey { .. }));
+        blockers
+    });
     here.chain(seen).collect()
 }
 

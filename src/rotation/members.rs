@@ -59,6 +59,12 @@ impl Rotation {
         self.released |= self.step == Step::SwapOpen && self.soak.is_some();
     }
 
+    /// Whether a host that left is waited for no longer at `at`: a person let it go, or no sender comes there any more.
+    pub(super) fn is_let_go(&self, endpoint: &Endpoint, at: Instant) -> bool {
+        let left = self.left.get(endpoint);
+        left.is_some_and(|left| left.asked || at >= left.until)
+    }
+
     pub(super) fn leave(&mut self, endpoints: &[(Endpoint, Instant)], asked: bool) {
         for (endpoint, until) in endpoints {
             self.endpoints.remove(endpoint);
@@ -105,10 +111,12 @@ pub(super) fn fits_as_leaving(
     rotation: &Rotation,
     leaving: &[(Endpoint, Instant)],
 ) -> Result<(), &'static str> {
-    if !leaving
-        .iter()
-        .any(|(one, _)| rotation.endpoints.contains(one))
-    {
+    let counts = |one: &Endpoint| {
+        // One that left by the configuration can still be let go.
+        let left = rotation.left.get(one);
+        rotation.endpoints.contains(one) || left.is_some_and(|left| !left.asked)
+    };
+    if !leaving.iter().any(|(one, _)| counts(one)) {
         return Err("it is no host of the rotation");
     }
     let leaves = |one: &Endpoint| leaving.iter().any(|(leaving, _)| leaving == one);

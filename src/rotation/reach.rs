@@ -28,7 +28,8 @@ pub(super) fn see<K: Clone + Ord>(reach: &mut Reach<K>, present: &BTreeMap<K, Tt
         }
     }
     for (one, ttl) in present {
-        let before = reach.get(one).map_or(Ttl(0), |known| known.ttl);
+        let known = reach.get(one);
+        let before = known.map_or(Ttl(0), |known| known.ttl_from(known.until, at));
         let ttl = before.max(*ttl);
         reach.insert(one.clone(), Reachable { ttl, until: None });
     }
@@ -46,6 +47,9 @@ pub(super) fn had_left<K: Clone + Ord>(
             ttl: Ttl(0),
             until: Some(*end),
         });
+        if known.until.is_none() {
+            known.ttl = known.ttl_from(Some(*end), at);
+        }
         known.until = known.until.map(|known| known.max(*end));
     }
     forget(reach, at);
@@ -57,6 +61,13 @@ fn forget<K: Ord>(reach: &mut Reach<K>, at: Instant) {
 }
 
 impl Reachable {
+    /// The TTL for which a cache may lead to it from `at` on, where one that leads there already ends at `until`: who leaves
+    /// again at once is no sooner forgotten.
+    fn ttl_from(&self, until: Option<Instant>, at: Instant) -> Ttl {
+        let left = until.map_or(0, |until| until.since(at).as_seconds());
+        self.ttl.max(Ttl(u32::try_from(left).unwrap_or(u32::MAX)))
+    }
+
     /// Whether some cache may still lead to it at `at`.
     pub fn is_there(&self, at: Instant) -> bool {
         self.until.is_none_or(|until| at < until)
@@ -139,6 +150,21 @@ mod tests {
         see(&mut reach, &seen(&[("a", 1)]), at(1));
         see(&mut reach, &seen(&[("a", 1), ("b", 1)]), at(2));
         assert_eq!(there(&reach, 99), ["a", "b"]);
+    }
+
+    #[test]
+    fn who_comes_back_and_leaves_again_is_no_sooner_forgotten() {
+        let mut reach = Reach::new();
+        see(&mut reach, &seen(&[("a", 1)]), at(0));
+        had_left(&mut reach, &BTreeMap::from([("b", at(9))]), at(0));
+        see(&mut reach, &seen(&[("a", 1), ("b", 1)]), at(1));
+        see(&mut reach, &seen(&[("a", 1)]), at(2));
+        assert_eq!(there(&reach, 8), ["a", "b"]);
+        let mut reach = Reach::new();
+        see(&mut reach, &seen(&[("b", 1)]), at(0));
+        had_left(&mut reach, &BTreeMap::from([("b", at(9))]), at(0));
+        see(&mut reach, &seen(&[("a", 1)]), at(1));
+        assert_eq!(there(&reach, 8), ["a", "b"]);
     }
 
     #[test]

@@ -36,11 +36,32 @@ pub(super) fn evidence(rotation: &Rotation, observation: &Observation) -> Vec<Ev
             let place = (endpoint.clone(), address.clone());
             let noted = rotation.several.get(&place);
             let is_new = noted.is_none_or(|last| observation.at.since(*last) >= NOTED);
-            if is_new && by_algorithm.values().any(differ) {
+            // Where there are several, one that is met alone is still one of them.
+            let is_other = |seen: &Seen<Offer>| noted.is_some() && is_unwanted(rotation, seen);
+            if is_new
+                && by_algorithm
+                    .values()
+                    .any(|seen| differ(seen) || is_other(seen))
+            {
                 let (endpoint, address) = place;
                 facts.push(Event::SeveralKeysSeen { endpoint, address });
             }
         }
     }
     facts
+}
+
+/// Whether a key was met that hosts are not to have where the rotation goes.
+fn is_unwanted(rotation: &Rotation, seen: &Seen<Offer>) -> bool {
+    let goes_back = matches!(rotation.step, Step::RollingBack | Step::Withdrawing);
+    let wanted = if goes_back {
+        &rotation.current
+    } else {
+        &rotation.incoming
+    };
+    let Seen::Known(offer) = seen else {
+        return false;
+    };
+    let is_fine = |key| wanted.contains(key) || rotation.staying.contains(key);
+    offer.chains().iter().any(|chain| !is_fine(&chain.key))
 }

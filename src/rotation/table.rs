@@ -66,7 +66,9 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
         (S::Reinstated, Event::ReturnOpened) if rotation.abort_reason.is_some() => S::RollingBack,
         (S::Reinstated, Event::ReturnOpened) => S::SwapOpen,
         // Forward again: what was given up is taken up, with all its waits.
-        (_, Event::ForwardRequested { .. }) if !rotation.incoming.is_empty() => {
+        (_, Event::ForwardRequested { .. })
+            if !rotation.incoming.is_empty() && rotation.dane_left.is_none() =>
+        {
             return forward(rotation);
         }
         // Emergency.

@@ -1,11 +1,13 @@
 //! Breadth-first search through every order of moves, the properties asked at each, and the story of the first that fails.
 
+use crate::around::Change;
 use crate::faults;
 use crate::judge;
-use crate::machine::{Machine, Number, Outcome, endpoint};
+use crate::machine::{Machine, Number, Outcome, State, endpoint};
+use crate::moves::{Move, Wish};
 use crate::mutants::{Mutant, Proof};
 use crate::setting::Setting;
-use crate::world::{Key, Move, REPORTS, TTL, WEB, Wish, World};
+use crate::world::{Key, PLACES, World};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tlsa_rotate::rotation::decide::Action;
 use tlsa_rotate::rotation::emergency::Priority;
@@ -27,12 +29,12 @@ pub(crate) struct Checked {
 }
 
 pub(crate) struct Search {
-    setting: Setting,
+    pub(crate) setting: Setting,
     mutant: Mutant,
     proof: Proof,
-    machine: Machine,
-    known: HashMap<Node, u32>,
-    nodes: Vec<(Node, Option<(u32, Move)>)>,
+    pub(crate) machine: Machine,
+    pub(crate) known: HashMap<Node, u32>,
+    pub(crate) nodes: Vec<(Node, Option<(u32, Move)>)>,
 }
 
 pub(crate) fn check(setting: Setting, mutant: Mutant, proof: Proof) -> Checked {
@@ -77,7 +79,8 @@ pub(crate) fn check(setting: Setting, mutant: Mutant, proof: Proof) -> Checked {
             .or_default() += 1;
     }
     // A world with faults owes the machine nothing, so there it may be stuck.
-    let asks_for_ends = mutant == Mutant::None && story.is_none() && !setting.faults;
+    let asks_for_ends = proof != Proof::Refusal && story.is_none() && !setting.faults;
+    let asks_for_ends = asks_for_ends && (mutant == Mutant::None || proof == Proof::NoEnd);
     let stuck = asks_for_ends.then(|| search.stuck()).flatten();
     Checked {
         states: search.nodes.len(),
@@ -103,12 +106,28 @@ impl Search {
     }
 
     /// The state after a move, and what is wrong with it; `None` where the move cannot be.
-    fn step(&mut self, (world, number): Node, action: Move) -> Option<(Node, Option<String>)> {
+    pub(crate) fn step(
+        &mut self,
+        (world, number): Node,
+        action: Move,
+    ) -> Option<(Node, Option<String>)> {
+        if let Move::Load(server) = action
+            && self.setting.looks_first
+            && !self.hands_on((world, number), server)
+        {
+            return None;
+        }
         let mut next = self
             .setting
             .after(&world, self.machine.state(number), action);
         let mut wrong = None;
         let number = match action {
+            Move::RunMeets(met) => {
+                let mut world = world;
+                world.around.meets = met;
+                next.met(met, &self.setting);
+                self.run((&world, number), &mut next, usize::MAX, &mut wrong)
+            }
             Move::Run => self.run((&world, number), &mut next, usize::MAX, &mut wrong),
             Move::RunKilled(writes) => {
                 self.run((&world, number), &mut next, writes.into(), &mut wrong)
@@ -122,14 +141,33 @@ impl Search {
             _ => number,
         };
         next.fill_caches(&self.setting);
-        if self.setting.faults {
-            // Faults refuse mail by themselves; what the machine owes then is judged at its runs.
-        } else if let Some(why) = judge::refusal(&next, &self.setting)
+        let refusal = judge::refusal(&next, &self.setting);
+        let changed = next.around.changes > world.around.changes;
+        next.around.too_late |= match self.setting.change {
+            Change::Restores => is_put(action) && refusal.is_some(),
+            Change::Balanced => changed,
+            _ => false,
+        };
+        // Faults refuse mail by themselves; what the machine owes then is judged at its runs.
+        let is_owed = !self.setting.faults && !next.around.too_late && !next.around.left_dane;
+        if let Some(why) = refusal
+            && is_owed
             && !self.is_the_price(&next)
         {
             wrong = wrong.or(Some(why));
         }
         Some(((next, number), wrong))
+    }
+
+    /// Whether some look that there may be lets a server have the zone.
+    fn hands_on(&self, (world, number): Node, server: usize) -> bool {
+        self.setting.runs(&world).into_iter().any(|run| {
+            let mut world = world;
+            if let Move::RunMeets(met) = run {
+                world.around.meets = met;
+            }
+            self.machine.hands_on(number, &world, server)
+        })
     }
 
     fn run(
@@ -141,6 +179,9 @@ impl Search {
     ) -> Number {
         let outcome = self.machine.run(number, world);
         let mut after = number;
+        if self.setting.change == Change::Looks {
+            next.watch(&self.setting, self.machine.state(number));
+        }
         for (write, (written, event)) in outcome.writes.iter().enumerate() {
             if write >= most {
                 break;
@@ -149,11 +190,12 @@ impl Search {
             if matches!(event, Event::HostsPresentedIncoming) {
                 next.soaked = 0;
             }
-            let emergency = self.machine.state(*written).rotation.emergency;
-            let truth = if self.proof == Proof::Refusal {
+            // What a balancer hides of a restored server is nothing that a look could tell (A11).
+            let is_hidden = self.setting.change == Change::Balanced && next.around.too_late;
+            let truth = if self.proof == Proof::Refusal || is_hidden {
                 None
             } else {
-                judge::untrue(event, next, &self.setting, emergency)
+                judge::untrue(event, next, &self.setting, self.machine.state(*written))
             };
             if !self.setting.faults && wrong.is_none() {
                 *wrong = truth;
@@ -165,7 +207,10 @@ impl Search {
         for server in 0..next.servers.len() {
             let answers = !self.setting.signatures_end || next.signed > 0;
             if answers && !next.server_is_silent(server) {
-                next.regressed[server] = false; // it was looked at
+                let alive = next.servers[server].ns & !next.around.dead;
+                if self.machine.has_noted(after, alive) {
+                    next.regressed[server] = false; // it was looked at
+                }
                 let good = next.servers[server].set == self.setting.records.full();
                 next.sighted[server] |= good && self.mutant == Mutant::SightingsAddUp;
             }
@@ -173,7 +218,7 @@ impl Search {
         if wrong.is_none() && self.proof != Proof::Refusal {
             *wrong = self.asks_too_much(world, after, &outcome, most);
         }
-        if wrong.is_none() && self.setting.faults {
+        if wrong.is_none() && (self.setting.faults || self.owes_a_word(world)) {
             *wrong = faults::wrong(
                 next,
                 self.machine.state(after),
@@ -182,6 +227,11 @@ impl Search {
             );
         }
         after
+    }
+
+    /// Whether a host was restored too late, and every look sees it.
+    fn owes_a_word(&self, world: &World) -> bool {
+        self.setting.change == Change::Restores && world.around.too_late
     }
 
     /// What the machine asks people to do and must not.
@@ -200,9 +250,12 @@ impl Search {
             if let Action::Deploy(endpoints) = action {
                 let rests = self.setting.standby && !state.rotation.released;
                 let at_once = state.rotation.emergency == Some(Priority::Security);
-                let why = if endpoints.len() > 1 && !at_once {
+                let is_judged = !at_once && !self.setting.faults;
+                let why = if is_judged && self.would_be_refused(world, endpoints) {
+                    "a deployment is asked for after which mail is refused"
+                } else if endpoints.len() > 1 && !at_once {
                     "two hosts are to be deployed at a time"
-                } else if !at_once && self.another_may_be_down(world, endpoints) {
+                } else if !at_once && self.another_may_be_down(world, state, endpoints) {
                     "a host is to be deployed while another may be down"
                 } else if state.rotation.held.is_some() {
                     "a deployment is asked for although it is held"
@@ -225,6 +278,10 @@ impl Search {
     /// What a wish makes of the world, and whether it was heard.
     fn asked(&self, before: Number, after: Number, wish: Wish, next: &mut World) -> Option<String> {
         let (before, after) = (self.machine.state(before), self.machine.state(after));
+        if before.rotation.dane_left.is_some() {
+            return Some("the rotation goes on although its names left DANE".to_owned());
+        }
+        next.around.left_dane |= wish == Wish::LeaveDane;
         if wish != Wish::Emergency {
             return None;
         }
@@ -243,29 +300,55 @@ impl Search {
     fn is_the_price(&self, world: &World) -> bool {
         let new = self.setting.records.new;
         world.outage.is_some_and(|since| {
-            since < TTL
-                || !self.setting.all_hosts(world, Key::New)
+            since < self.setting.ttl
+                || !self.setting.all_hosts(world, 0b11, Key::New)
                 || world.servers.iter().any(|v| v.set & new != new)
         })
     }
 
     /// Whether a host that is plainly well with its old key is asked for while another is silent, or has changed one chain
     /// of two.
-    fn another_may_be_down(&self, world: &World, asked: &BTreeSet<Endpoint>) -> bool {
+    ///
+    /// One that was silent when the swap opened is down for reasons of its own.
+    fn another_may_be_down(
+        &self,
+        world: &World,
+        state: &State,
+        asked: &BTreeSet<Endpoint>,
+    ) -> bool {
+        let hosts = state.hosts;
+        let was_silent = &state.rotation.silent_at_swap;
         let replaced = |algorithm: &usize| self.setting.records.replaces(*algorithm);
         let may_be_down = |host: usize| {
             let mut keys = (0..2).filter(replaced).map(|at| world.hosts[host][at]);
             let first = keys.next();
-            world.host_is_silent(host) || keys.any(|key| Some(key) != first)
+            let fell_silent = !was_silent.contains(&endpoint(self.setting.host_of(host)));
+            (world.host_is_silent(host) && fell_silent) || keys.any(|key| Some(key) != first)
         };
-        let hosts = || 0..world.hosts.len();
-        let is_asked = |host: usize| asked.contains(&endpoint(host));
+        let takes_part = |host: &usize| hosts & (1 << self.setting.host_of(*host)) != 0;
+        let hosts = || (0..PLACES).filter(takes_part);
+        let is_asked = |host: usize| asked.contains(&endpoint(self.setting.host_of(host)));
         hosts().any(|host| is_asked(host) && !may_be_down(host))
             && hosts().any(|host| !is_asked(host) && may_be_down(host))
     }
 
+    /// Whether some sender would refuse one of these hosts if it had the incoming key now.
+    fn would_be_refused(&self, world: &World, asked: &BTreeSet<Endpoint>) -> bool {
+        let mut deployed = *world;
+        for machine in 0..PLACES {
+            if asked.contains(&endpoint(self.setting.host_of(machine))) {
+                for algorithm in (0..2).filter(|one| self.setting.records.replaces(*one)) {
+                    deployed.hosts[machine][algorithm] = Key::New;
+                }
+            }
+        }
+        let refused = |world: &World| judge::refusals(world, &self.setting);
+        let before = refused(world);
+        refused(&deployed).iter().any(|one| !before.contains(one))
+    }
+
     /// How a state came about, as a person would tell it.
-    fn story(&self, mut at: usize) -> Vec<String> {
+    pub(crate) fn story(&self, mut at: usize) -> Vec<String> {
         let mut lines = Vec::new();
         while let Some((from, action)) = self.nodes[at].1 {
             let state = self.machine.state(self.nodes[at].0.1);
@@ -283,79 +366,9 @@ impl Search {
         lines.reverse();
         lines
     }
+}
 
-    /// A state from which a world that cooperates from now on does not come to an end, if there is one.
-    fn stuck(&mut self) -> Option<Vec<String>> {
-        let mut good = vec![false; self.nodes.len()];
-        for start in 0..self.nodes.len() {
-            let mut path = Vec::new();
-            let mut at = start;
-            while !good[at] {
-                let (node, _) = self.nodes[at];
-                if self.machine.state(node.1).step.is_the_end() {
-                    break;
-                }
-                if path.contains(&at) {
-                    return Some(self.story(start));
-                }
-                path.push(at);
-                let next = self.cooperate(node);
-                let key = (next.0.canonical(&self.setting), next.1);
-                let known = self.known.get(&key);
-                at = usize::try_from(*known.expect("cooperation is made of moves")).unwrap();
-            }
-            for passed in path {
-                good[passed] = true;
-            }
-            good[start] = true;
-        }
-        None
-    }
-
-    /// Everyone answers, merges, transfers, deploys what is asked for and lets go what is held; the machine runs; time passes.
-    fn cooperate(&mut self, mut node: Node) -> Node {
-        let objected = node.0.objected;
-        let mut make = |search: &mut Self, action: Move| {
-            let may = search
-                .setting
-                .moves(&node.0, search.machine.state(node.1), Mutant::None);
-            if may.contains(&action)
-                && let Some((next, _)) = search.step(node, action)
-            {
-                node = next;
-            }
-            node
-        };
-        make(self, Move::Resign);
-        make(self, Move::Silent(0));
-        for who in [WEB, REPORTS] {
-            if objected[who] {
-                make(self, Move::Object(who));
-            }
-        }
-        make(self, Move::Ask(Wish::Deploy));
-        let (world, _) = make(self, Move::Run);
-        for zone in 0..self.setting.zones {
-            make(self, Move::Merge(zone));
-        }
-        for server in 0..world.servers.len() {
-            make(self, Move::Load(server));
-        }
-        let (_, number) = make(self, Move::Run);
-        let step = self.machine.state(number).step;
-        for host in 0..world.hosts.len() {
-            for algorithm in 0..if self.setting.halves { 2 } else { 1 } {
-                match step {
-                    Step::SwapOpen | Step::Replacing | Step::Replaced => {
-                        make(self, Move::Deploy(host, algorithm));
-                    }
-                    Step::RollingBack => {
-                        make(self, Move::PutBack(host, algorithm));
-                    }
-                    _ => {}
-                }
-            }
-        }
-        make(self, Move::Time)
-    }
+/// A host gets a key.
+fn is_put(action: Move) -> bool {
+    matches!(action, Move::PutBack(..) | Move::Deploy(..))
 }

@@ -3,7 +3,7 @@
 use crate::judge;
 use crate::machine::{State, rrset};
 use crate::setting::{Setting, wanted};
-use crate::world::{Key, PLACES, TTL, Version, World};
+use crate::world::{Key, PLACES, Version, World};
 use tlsa_rotate::rotation::decide::{Action, Decision};
 
 /// What is wrong with what a run concluded in this world.
@@ -68,7 +68,10 @@ fn visible(world: &World, state: &State, setting: &Setting) -> Option<String> {
 
 fn refused_by(world: &World, set: u8, setting: &Setting) -> Vec<usize> {
     let only = World {
-        servers: [Version { set, ttl: TTL }; PLACES],
+        servers: [Version {
+            set,
+            ..setting.base()
+        }; PLACES],
         cached: [[0; 16]; PLACES],
         ..*world
     };

@@ -1,22 +1,27 @@
 //! The real `apply` and `decide` in the model's world: what a run sees, decides and writes; weakened machines too.
 
+use crate::around::{Change, WAY_TTL};
+use crate::begun::{begun, server, zone};
+use crate::moves::Wish;
 use crate::mutants::Mutant;
 use crate::setting::Setting;
-use crate::world::{PLACES, Records, SOAK, TTL, VALID, Wish, World};
+use crate::world::{PLACES, World};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
+use tlsa_rotate::rotation::admissible::objections;
 use tlsa_rotate::rotation::association::Association;
-use tlsa_rotate::rotation::decide::{Action, Decision, decide};
+use tlsa_rotate::rotation::decide::{Decision, decide};
 use tlsa_rotate::rotation::due::{Release, Rest};
 use tlsa_rotate::rotation::emergency::Priority;
-use tlsa_rotate::rotation::observation::{Endpoint, TlsaName};
+use tlsa_rotate::rotation::observation::Endpoint;
 use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
-use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
+use tlsa_rotate::rotation::timing::{Instant, Span};
 
 /// The present of every state: time passes by moving the past away.
-const NOW: u64 = 1_000;
+pub(crate) const NOW: u64 = 10_000_000;
 /// The end of every certificate: later than anything in the model.
-pub(crate) const FAR: u64 = 1_000_000;
+pub(crate) const FAR: u64 = 1_000_000_000;
 
 /// A state of the machine with what the world asks of it, by number.
 pub(crate) struct State {
@@ -24,6 +29,12 @@ pub(crate) struct State {
     pub(crate) step: Step,
     pub(crate) present: u8,
     pub(crate) absent: u8,
+    /// The hosts that take part; the zones of their names; and those of the names that do not wait for themselves.
+    pub(crate) hosts: u8,
+    /// The hosts that left.
+    pub(crate) left: u8,
+    pub(crate) settled_or_joining: u8,
+    pub(crate) settled: u8,
     /// Whether caches may still hold the RRset of before, as far as the machine has to suppose.
     pub(crate) base_is_about: bool,
 }
@@ -36,12 +47,11 @@ pub(crate) struct Machine {
     pub(crate) mutant: Mutant,
     states: Vec<State>,
     numbers: HashMap<Rotation, Number>,
-    runs: HashMap<(Number, World), Outcome>,
-    older: HashMap<Number, Number>,
+    runs: HashMap<(Number, World), Rc<Outcome>>,
+    pub(crate) older: HashMap<Number, Number>,
 }
 
 /// What a run came to.
-#[derive(Clone)]
 pub(crate) struct Outcome {
     /// The machine's state after each write, and what was written.
     pub(crate) writes: Vec<(Number, Event)>,
@@ -77,60 +87,6 @@ fn bits(rrset: &BTreeSet<Association>) -> u8 {
         .sum()
 }
 
-pub(crate) fn units(count: u8) -> Span {
-    Span::seconds(u64::from(count))
-}
-
-/// The rotation after steps 1 and 2.
-fn begun(setting: &Setting) -> Rotation {
-    let Records { old, new, staying } = setting.records;
-    let endpoints: BTreeSet<_> = (0..PLACES).map(endpoint).collect();
-    let owners: BTreeSet<_> = endpoints.iter().map(Endpoint::tlsa_name).collect();
-    let mut aliases = BTreeMap::new();
-    if setting.aliased {
-        let target = TlsaName::new("tlsa.example.com.");
-        aliases = owners
-            .iter()
-            .map(|owner| (owner.clone(), target.clone()))
-            .collect();
-    }
-    let lies_at = |owner: &TlsaName| aliases.get(owner).unwrap_or(owner).clone();
-    let names: BTreeSet<_> = owners.iter().map(lies_at).collect();
-    let with_staying = rrset(old | staying);
-    let base: BTreeMap<_, _> = names
-        .iter()
-        .map(|n| (n.clone(), with_staying.clone()))
-        .collect();
-    let started = Event::Started {
-        endpoints,
-        current: rrset(old),
-        base: base.clone(),
-        ttl: names.iter().map(|n| (n.clone(), Ttl(TTL.into()))).collect(),
-        ttl_sources: BTreeMap::new(),
-    };
-    let mut rotation = apply(None, now(), &started).unwrap();
-    let mut facts = vec![
-        Event::KeyAdmitted {
-            not_after: Instant::from_unix(FAR),
-        },
-        Event::AssociationsComputed {
-            incoming: rrset(new),
-        },
-    ];
-    if staying != 0 || setting.aliased {
-        facts.push(Event::SurroundingsFound {
-            aliases,
-            base,
-            staying: rrset(staying),
-            satisfied: BTreeMap::new(),
-        });
-    }
-    for event in facts {
-        rotation = apply(Some(&rotation), now(), &event).unwrap();
-    }
-    rotation
-}
-
 impl Machine {
     /// The machine and its state after steps 1 and 2.
     pub(crate) fn new(setting: Setting, mutant: Mutant) -> (Self, Number) {
@@ -142,7 +98,7 @@ impl Machine {
             runs: HashMap::new(),
             older: HashMap::new(),
         };
-        let first = machine.number(begun(&setting));
+        let first = machine.number(begun(&setting, mutant));
         (machine, first)
     }
 
@@ -154,21 +110,38 @@ impl Machine {
         self.states.len()
     }
 
-    fn number(&mut self, rotation: Rotation) -> Number {
+    pub(crate) fn number(&mut self, rotation: Rotation) -> Number {
         let rotation = self.normal(rotation);
         if let Some(number) = self.numbers.get(&rotation) {
             return *number;
         }
         let number = Number::try_from(self.states.len()).unwrap();
         let requirement = rotation.requirement();
+        let of = |host: &usize| rotation.endpoints.contains(&endpoint(*host));
+        let hosts = || (0..PLACES).filter(of);
+        let settled = |host: &usize| {
+            let name = rotation.name_of(&endpoint(*host));
+            !rotation.joining.contains_key(&name)
+        };
+        let zone = |host: usize| 1 << self.setting.zone_of(host);
         self.states.push(State {
+            hosts: hosts().map(|host| 1 << host).sum(),
+            left: (0..PLACES)
+                .filter(|host| rotation.left.contains_key(&endpoint(*host)))
+                .map(|host| 1 << host)
+                .sum(),
+            settled_or_joining: hosts().map(zone).fold(0, |all, one| all | one),
+            settled: hosts()
+                .filter(settled)
+                .map(zone)
+                .fold(0, |all, one| all | one),
             step: rotation.step,
             present: bits(&requirement.present),
             absent: bits(&requirement.absent),
             base_is_about: match (rotation.step, rotation.published) {
                 (Step::Prepublishing, _) => true,
                 (Step::Waiting, Some(published)) => {
-                    published.t_all + units(self.longest_ttl()) > now()
+                    published.t_all + self.setting.units(self.longest_ttl()) > now()
                 }
                 _ => false,
             },
@@ -176,70 +149,6 @@ impl Machine {
         });
         self.numbers.insert(rotation, number);
         number
-    }
-
-    fn longest_ttl(&self) -> u8 {
-        self.setting.sets_ttl.iter().copied().fold(TTL, u8::max)
-    }
-
-    /// A state without what changes no decision: old ages are equal, and what a step does not ask for is forgotten.
-    fn normal(&self, mut rotation: Rotation) -> Rotation {
-        let at = |age: u64| Instant::from_unix(NOW - age);
-        let age = |instant: Instant, most: u64| (NOW - instant.unix()).min(most);
-        rotation.since = now();
-        if let Some(soak) = &mut rotation.soak {
-            soak.from = at(age(soak.from, SOAK.into()));
-            // A gap is a gap, however long it is.
-            soak.last = at(age(soak.last, u64::from(SOAK) + 1));
-        }
-        if !self.setting.signatures_end {
-            rotation.signers.clear();
-        }
-        for signer in rotation.signers.values_mut() {
-            signer.inception = at(age(signer.inception, VALID.into()));
-        }
-        rotation.started = now();
-        let counts = matches!(
-            rotation.step,
-            Step::Waiting
-                | Step::SwapOpen
-                | Step::Deployed
-                | Step::Verified
-                | Step::RollingBack
-                | Step::Reinstated
-                | Step::Replaced
-        );
-        rotation.published = rotation.published.filter(|_| counts);
-        if let Some(published) = &mut rotation.published {
-            // No gate of the model counts longer.
-            published.t_all = at(age(published.t_all, u64::from(2 * self.longest_ttl())));
-        }
-        rotation.released &= self.setting.standby && rotation.step <= Step::Verified;
-        rotation.signed_until = None;
-        rotation.risks.clear();
-        rotation.delay = None;
-        rotation
-    }
-
-    /// The same a unit of time later.
-    pub(crate) fn older(&mut self, number: Number) -> Number {
-        if let Some(older) = self.older.get(&number) {
-            return *older;
-        }
-        let mut rotation = self.state(number).rotation.clone();
-        if let Some(soak) = &mut rotation.soak {
-            soak.from = soak.from - units(1);
-            soak.last = soak.last - units(1);
-        }
-        for signer in rotation.signers.values_mut() {
-            signer.inception = signer.inception - units(1);
-        }
-        if let Some(published) = &mut rotation.published {
-            published.t_all = published.t_all - units(1);
-        }
-        let older = self.number(rotation);
-        self.older.insert(number, older);
-        older
     }
 
     /// A person's wish is recorded, if the table allows it here.
@@ -255,6 +164,13 @@ impl Machine {
             Wish::Emergency => Event::EmergencyDeclared {
                 priority: self.setting.emergency?,
                 reason,
+            },
+            Wish::Forward => Event::ForwardRequested { reason },
+            Wish::LeaveDane => Event::DaneLeft { reason },
+            Wish::Forget(_) if self.mutant == Mutant::LeftIsRequired => return None,
+            Wish::Forget(host) => Event::HostsLeft {
+                endpoints: vec![(endpoint(host), now() + self.setting.units(WAY_TTL))],
+                asked: Some(reason),
             },
         };
         let mut believed = rotation.clone();
@@ -272,13 +188,16 @@ impl Machine {
             }
             _ => {}
         }
-        let asked = apply(Some(&believed), now(), &event).ok()?;
+        let mut asked = apply(Some(&believed), now(), &event).ok()?;
+        if self.mutant == Mutant::ForwardKeepsTheClock && wish == Wish::Forward {
+            Self::keep_the_clock(&mut asked);
+        }
         let asked = self.number(asked);
         (asked != number).then_some(asked)
     }
 
     /// A run: look once, decide and write until quiet.
-    pub(crate) fn run(&mut self, number: Number, world: &World) -> Outcome {
+    pub(crate) fn run(&mut self, number: Number, world: &World) -> Rc<Outcome> {
         // Caches, and what only the judge keeps, are nothing a run can see.
         let visible = World {
             cached: [[0; 16]; PLACES],
@@ -287,18 +206,26 @@ impl Machine {
             soaked: 0,
             outage: None,
             resigned: false,
+            around: world.around.visible(),
             ..*world
         };
         if let Some(outcome) = self.runs.get(&(number, visible)) {
-            return outcome.clone();
+            return Rc::clone(outcome);
         }
         let mut writes = Vec::new();
         let mut rotation = self.state(number).rotation.clone();
+        for event in self.membership(&rotation, world) {
+            // Where hosts cannot join or leave in this step, they do later.
+            if let Ok(after) = apply(Some(&rotation), now(), &event) {
+                rotation = after;
+                writes.push((self.number(rotation.clone()), event));
+            }
+        }
         let mut decision;
         loop {
             let observation = self.look(&rotation, world);
             let believed = self.believed(&rotation, world);
-            decision = decide(&believed, now(), &observation, &self.policy(&rotation));
+            decision = decide(&believed, now(), &observation, &self.policy());
             self.weaken(&rotation, &mut decision);
             let Some(event) = decision.event.clone() else {
                 break;
@@ -308,71 +235,103 @@ impl Machine {
             writes.push((self.number(rotation.clone()), event));
             assert!(writes.len() < 16, "a run must end: {writes:?}");
         }
-        let outcome = Outcome { writes, decision };
-        self.runs.insert((number, visible), outcome.clone());
+        for fact in decision.remembered.clone() {
+            let counts = matches!(
+                fact,
+                Event::SeveralKeysSeen { .. }
+                    | Event::SignatureBegan { .. }
+                    | Event::SignerRenewed { .. }
+            );
+            if counts && self.remembers(&fact) {
+                rotation = apply(Some(&rotation), now(), &fact).expect("a fact fits every step");
+                writes.push((self.number(rotation.clone()), fact));
+            }
+        }
+        let outcome = Rc::new(Outcome { writes, decision });
+        self.runs.insert((number, visible), Rc::clone(&outcome));
         outcome
     }
 
-    fn policy(&self, rotation: &Rotation) -> Policy {
+    /// The hosts that join or leave by the configuration, where that differs from those that take part.
+    fn membership(&self, rotation: &Rotation, world: &World) -> Vec<Event> {
+        let mut facts = Vec::new();
+        if !matches!(self.setting.change, Change::Hosts(_)) {
+            return facts;
+        }
+        for host in 0..PLACES {
+            let one = endpoint(host);
+            let takes_part = rotation.endpoints.contains(&one);
+            let is_let_go = rotation.left.get(&one).is_some_and(|left| left.asked);
+            if world.is_listed(host) && !takes_part && !is_let_go {
+                let name = rotation.name_of(&one);
+                let head = world.heads[self.setting.zone_of(host)];
+                let ttl = self.setting.ttl_of(head.ttl);
+                facts.push(Event::HostsJoined {
+                    endpoints: BTreeSet::from([one]),
+                    aliases: BTreeMap::new(),
+                    base: BTreeMap::from([(name.clone(), rrset(head.set))]),
+                    ttl: BTreeMap::from([(name, ttl)]),
+                });
+            } else if !world.is_listed(host) && takes_part && self.mutant != Mutant::LeftIsRequired
+            {
+                facts.push(Event::HostsLeft {
+                    endpoints: vec![(one, now() + self.setting.units(WAY_TTL))],
+                    asked: None,
+                });
+            }
+        }
+        facts
+    }
+
+    /// Whether these servers are known to be there, where that changes.
+    pub(crate) fn has_noted(&self, number: Number, servers: u8) -> bool {
+        let known = self.state(number).rotation.servers.get(&zone());
+        let is_known = |at: &usize| {
+            let known = known.and_then(|all| all.get(&server(*at)));
+            known.is_some_and(|known| known.until.is_none())
+        };
+        let mut listed = (0..PLACES).filter(|at| servers & (1 << at) != 0);
+        self.setting.change != Change::Servers || listed.all(|at| is_known(&at))
+    }
+
+    /// Whether a run hands the zone on to a server: nothing is taken out, and nothing is published first, unseen.
+    pub(crate) fn hands_on(&self, number: Number, world: &World, server: usize) -> bool {
+        let mut rotation = self.believed(&self.state(number).rotation, world);
+        if self.mutant == Mutant::HandsOnByTheLastLook {
+            rotation.several.clear();
+        }
+        let rotation = &rotation;
+        let observation = self.look(rotation, world);
+        let zone = self.setting.zone_of(server);
+        let before = rrset(world.servers[server].set);
+        let after = rrset(world.heads[zone].set);
+        let unseen = match self.mutant {
+            Mutant::HandsOnUnseen => true,
+            Mutant::FirstIsHandedOnUnseen => before.is_empty(),
+            _ => false,
+        };
+        let hosts = (0..PLACES).filter(|host| self.setting.zone_of(*host) == zone);
+        let mut names = hosts.map(|host| rotation.name_of(&endpoint(host)));
+        unseen
+            || names
+                .all(|name| objections(rotation, &observation, &name, (&before, &after)).is_empty())
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
         let mutant = self.mutant;
         let rests = self.setting.standby && mutant != Mutant::StandbyDeploysEarly;
-        let soak = if mutant == Mutant::NoSoak { 0 } else { SOAK };
-        let _ = rotation;
+        let soak = if mutant == Mutant::NoSoak {
+            0
+        } else {
+            self.setting.soak
+        };
         Policy {
             min_wait: Span::ZERO,
-            soak: units(soak),
+            soak: self.setting.units(soak),
             safety_margin: Span::ZERO,
             concurrent: (mutant != Mutant::PacingIgnored).then_some(1),
             rest: if rests { Rest::Until(None) } else { Rest::No },
             ..Policy::default()
-        }
-    }
-
-    /// The rotation as a weakened machine takes it to be.
-    fn believed(&self, rotation: &Rotation, world: &World) -> Rotation {
-        let mut believed = rotation.clone();
-        let mut ttl_is = |ttl: u8| {
-            for mark in believed.ttl_old.values_mut() {
-                *mark = Ttl(ttl.into());
-            }
-        };
-        match self.mutant {
-            Mutant::NewTtlIsUsed => ttl_is(world.servers.iter().map(|v| v.ttl).max().unwrap()),
-            Mutant::HighWaterMarkIgnored => ttl_is(world.heads[0].ttl),
-            Mutant::HigherTtlIgnored if rotation.step == Step::Waiting => ttl_is(TTL),
-            Mutant::HeldIsForgotten => believed.held = None,
-            _ => {}
-        }
-        let no_wait = match self.mutant {
-            Mutant::NoWait => true,
-            Mutant::ReturnWithoutWaiting => rotation.step == Step::Reinstated,
-            Mutant::EmergencySkipsTheWait => rotation.emergency.is_some(),
-            _ => false,
-        };
-        if let Some(published) = believed.published.as_mut().filter(|_| no_wait) {
-            published.t_all = Instant::from_unix(0);
-        }
-        believed
-    }
-
-    /// What a weakened machine leaves out of its decision.
-    fn weaken(&self, rotation: &Rotation, decision: &mut Decision) {
-        let regressed = matches!(
-            decision.event,
-            Some(Event::ServerRegressed { .. } | Event::MergeReverted { .. })
-        );
-        match self.mutant {
-            Mutant::RegressionIgnored if regressed => decision.event = None,
-            Mutant::HighWaterMarkIgnored
-                if matches!(decision.event, Some(Event::HigherTtlSeen { .. })) =>
-            {
-                decision.event = None;
-            }
-            Mutant::AlarmsAreSilent => decision.alarms.clear(),
-            Mutant::RetiresOnWhateverHostsDo if rotation.step == Step::Retiring => {
-                decision.actions = vec![Action::ChangeZone(rotation.requirement())];
-            }
-            _ => {}
         }
     }
 }

@@ -58,6 +58,44 @@ pub(crate) enum Mutant {
     ObjectionsIgnored,
     /// A larger TTL that is met is noted, and the wait does not ask for it.
     HigherTtlIgnored,
+    /// Who is no longer listed is no longer asked.
+    DepartedServerIsForgotten,
+    /// Who is no longer listed and does not answer serves nothing.
+    DarkServerIsFine,
+    /// Only the zone and its servers say who serves it.
+    ParentIsNotAsked,
+    WhoHadLeftIsNotStated,
+    /// The TTL from before the rotation is taken for the one that is served.
+    TtlBeforeIsNotStated,
+    /// A host that joins gets the key when the others may have it.
+    JoinsWithTheOthers,
+    JoinWaitIsSkipped,
+    /// A host that was let go is waited for.
+    LeftIsRequired,
+    /// A host that left by the configuration and is silent holds nothing up, though mail still goes there.
+    SilentLeaverIsFine,
+    DepartedAddressIsForgotten,
+    /// Hosts of another certificate whose names lead to the RRset are not looked at.
+    OthersAreNotLookedAt,
+    /// Servers get a zone without an association whatever hosts present.
+    HandsOnUnseen,
+    /// Servers get the first association of a name whatever its host presents.
+    FirstIsHandedOnUnseen,
+    /// The end is written down when every server serves it, whatever hosts present.
+    EndsUnseen,
+    UnwatchedSoakCounts,
+    /// Of several keys at one address, the one that was met last.
+    LastHandshakeCounts,
+    /// That an address presented several keys counts for that look alone.
+    SeveralAreForgotten,
+    /// What is handed on is judged by the last look alone, where several keys were met before.
+    HandsOnByTheLastLook,
+    /// A signature that holds is taken to hold for ever.
+    OldSignaturesAreFine,
+    /// Forward again after giving up, without the wait.
+    ForwardKeepsTheClock,
+    /// A server that goes back while hosts do is not noted.
+    RegressionOnTheWayBackIgnored,
 }
 
 /// What counts as caught.
@@ -67,6 +105,8 @@ pub(crate) enum Proof {
     Refusal,
     /// That, or the machine writes down what is not so, or asks for what it must not.
     Untruth,
+    /// That, or there is a state from which people come to no end.
+    NoEnd,
 }
 
 /// Every mutant and the setting in which it is to be caught: the smallest one that has what it takes.
@@ -168,4 +208,73 @@ pub(crate) const ALL: &[(Mutant, Setting, Proof)] = &[
         Proof::Untruth,
     ),
     (Mutant::HigherTtlIgnored, Setting::TTLS, Proof::Refusal),
+];
+
+/// Those of a world that changes.
+pub(crate) const CHANGING: &[(Mutant, Setting, Proof)] = &[
+    (
+        Mutant::DepartedServerIsForgotten,
+        Setting::SERVERS,
+        Proof::Refusal,
+    ),
+    (Mutant::DarkServerIsFine, Setting::SERVERS, Proof::Refusal),
+    (Mutant::ParentIsNotAsked, Setting::SERVERS, Proof::Refusal),
+    (
+        Mutant::WhoHadLeftIsNotStated,
+        Setting::SERVER_HAD_LEFT,
+        Proof::Refusal,
+    ),
+    (
+        Mutant::TtlBeforeIsNotStated,
+        Setting::TTL_BEFORE,
+        Proof::Refusal,
+    ),
+    (Mutant::JoinsWithTheOthers, Setting::JOINS, Proof::Untruth),
+    (Mutant::JoinWaitIsSkipped, Setting::JOINS, Proof::Refusal),
+    (Mutant::LeftIsRequired, Setting::LOSSES, Proof::NoEnd),
+    (Mutant::SilentLeaverIsFine, Setting::SHARED, Proof::Refusal),
+    (
+        Mutant::DepartedAddressIsForgotten,
+        Setting::ADDRESSES,
+        Proof::Refusal,
+    ),
+    (
+        Mutant::OthersAreNotLookedAt,
+        Setting::OTHERS,
+        Proof::Refusal,
+    ),
+    (Mutant::HandsOnUnseen, Setting::RESTORES, Proof::Refusal),
+    (
+        Mutant::FirstIsHandedOnUnseen,
+        Setting::STRANGERS,
+        Proof::Refusal,
+    ),
+    (Mutant::EndsUnseen, Setting::RESTORES, Proof::Untruth),
+    (Mutant::UnwatchedSoakCounts, Setting::LOOKS, Proof::Untruth),
+    (
+        Mutant::LastHandshakeCounts,
+        Setting::BALANCED,
+        Proof::Refusal,
+    ),
+    (
+        Mutant::SeveralAreForgotten,
+        Setting::BALANCED,
+        Proof::Refusal,
+    ),
+    (
+        Mutant::HandsOnByTheLastLook,
+        Setting::BALANCED,
+        Proof::Refusal,
+    ),
+    (Mutant::OldSignaturesAreFine, Setting::DAY, Proof::Untruth),
+    (
+        Mutant::ForwardKeepsTheClock,
+        Setting::SMALLEST,
+        Proof::Refusal,
+    ),
+    (
+        Mutant::RegressionOnTheWayBackIgnored,
+        Setting::SMALLEST,
+        Proof::Refusal,
+    ),
 ];

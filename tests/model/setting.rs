@@ -1,8 +1,10 @@
-//! What may happen in a model: one whole setting, and small ones that each add what the whole one leaves out.
+//! What may happen in a setting: its freedoms, and the moves that they allow in a state.
 
+use crate::around::Change;
 use crate::machine::State;
+use crate::moves::{Move, Wish};
 use crate::mutants::Mutant;
-use crate::world::{HIGH, Host, Key, LOW, Move, PLACES, REPORTS, Records, WEB, Wish, World};
+use crate::world::{Key, PLACES, REPORTS, Records, Version, WEB, World};
 use tlsa_rotate::rotation::emergency::Priority;
 use tlsa_rotate::rotation::step::Step;
 use tlsa_rotate::rotation::wait;
@@ -20,8 +22,9 @@ pub(crate) struct Setting {
     pub(crate) aliased: bool,
     /// RSA and ECDSA records and chains move one at a time; else together.
     pub(crate) halves: bool,
-    /// How many servers and hosts fall silent at the same time, at most.
+    /// How many servers and hosts fall silent at the same time, at most, and which may: servers have the low bits.
     pub(crate) silence: u32,
+    pub(crate) may_be_silent: u8,
     /// The TTLs that a person may set: once, before anything is published.
     pub(crate) sets_ttl: &'static [u8],
     /// They may do so twice, at any time.
@@ -41,110 +44,53 @@ pub(crate) struct Setting {
     /// What cannot be prevented: deployment before its time or of a stranger's key, hosts put back after the retirement,
     /// servers that go back at any time, and versions that no check has passed.
     pub(crate) faults: bool,
+    /// The TTL of the zone, and a larger one under which caches hold its RRset since before the rotation.
+    pub(crate) ttl: u8,
+    pub(crate) ttl_before: u8,
+    /// How long the soak takes, and for how long a signature holds.
+    pub(crate) soak: u8,
+    pub(crate) valid: u8,
+    /// A unit of time, in seconds.
+    pub(crate) unit: u32,
+    /// Nothing is taken out of a zone, and nothing published first, by a run that has not seen every host.
+    pub(crate) looks_first: bool,
+    /// A person may ask to go forward again.
+    pub(crate) forward: bool,
+    /// What else changes, and how often at most.
+    pub(crate) change: Change,
+    pub(crate) most_changes: u8,
 }
 
 impl Setting {
-    /// Everything that people, servers and hosts do under the assumptions.
-    pub(crate) const WHOLE: Self = Self {
-        name: "whole",
-        records: Records::PAIR,
-        zones: 1,
-        aliased: false,
-        halves: true,
-        silence: 1,
-        sets_ttl: &[LOW],
-        sets_ttl_again: false,
-        kills: true,
-        ways_back: true,
-        standby: false,
-        signatures_end: false,
-        emergency: None,
-        objections: false,
-        faults: false,
-    };
-    const SMALL: Self = Self {
-        name: "small",
-        halves: false,
-        ..Self::WHOLE
-    };
-    pub(crate) const STANDBY: Self = Self {
-        name: "standby",
-        standby: true,
-        ..Self::SMALL
-    };
-    pub(crate) const SIGNATURES: Self = Self {
-        name: "signatures",
-        signatures_end: true,
-        silence: 0,
-        ways_back: false,
-        sets_ttl: &[],
-        ..Self::SMALL
-    };
-    pub(crate) const DELIVERY: Self = Self {
-        name: "emergency, delivery first",
-        emergency: Some(Priority::Delivery),
-        ..Self::SMALL
-    };
-    pub(crate) const SECURITY: Self = Self {
-        name: "emergency, security first",
-        emergency: Some(Priority::Security),
-        ..Self::SMALL
-    };
-    pub(crate) const FAULTS: Self = Self {
-        name: "faults",
-        faults: true,
-        // What cannot be seen cannot be said: silence only withholds here.
-        silence: 0,
-        kills: false,
-        sets_ttl: &[],
-        ..Self::SMALL
-    };
-    /// Any number of places fall silent at the same time.
-    pub(crate) const SILENCE: Self = Self {
-        name: "silence of any places",
-        silence: 4,
-        ..Self::SMALL
-    };
-    /// The TTL is raised or lowered at any time.
-    pub(crate) const TTLS: Self = Self {
-        name: "TTL raised or lowered",
-        sets_ttl: &[LOW, HIGH],
-        sets_ttl_again: true,
-        silence: 0,
-        ..Self::SMALL
-    };
-    /// The ECDSA key stays, and its record with it; the records lie behind aliases.
-    pub(crate) const STAYING: Self = Self {
-        name: "a key that stays, behind aliases",
-        records: Records::RSA_ALONE,
-        aliased: true,
-        halves: true,
-        ..Self::SMALL
-    };
-    pub(crate) const ZONES: Self = Self {
-        name: "two zones",
-        zones: 2,
-        silence: 0,
-        ..Self::SMALL
-    };
-    pub(crate) const OBJECTIONS: Self = Self {
-        name: "objections",
-        objections: true,
-        silence: 0,
-        ..Self::SMALL
-    };
-    pub(crate) const SMALLEST: Self = Self::SMALL;
+    /// Whether a rotation may end without the incoming key.
+    pub(crate) fn may_give_up(&self) -> bool {
+        self.ways_back || self.change == Change::LeavesDane
+    }
+
+    /// The zone before the rotation.
+    pub(crate) fn base(&self) -> Version {
+        let has_left = *self == Self::SERVER_HAD_LEFT;
+        Version {
+            set: self.records.old | self.records.staying,
+            ttl: self.ttl,
+            ns: if has_left { 0b01 } else { 0b11 },
+        }
+    }
 
     /// What people and the world may do in this state.
     pub(crate) fn moves(&self, world: &World, state: &State, mutant: Mutant) -> Vec<Move> {
-        let step = state.step;
-        let mut moves = vec![Move::Run, Move::Time];
+        let mut moves = self.runs(world);
+        if self.may_pass(world) {
+            moves.push(Move::Time);
+        }
         if self.kills {
             moves.extend([Move::RunKilled(1), Move::RunKilled(2)]);
         }
         self.zone(&mut moves, world, state, mutant);
         self.servers(&mut moves, world, state);
-        let silences = (0..16_u8).filter(|places| places.count_ones() <= self.silence);
+        let silences = (0..16_u8).filter(|places| {
+            places.count_ones() <= self.silence && places & !self.may_be_silent == 0
+        });
         moves.extend(silences.filter(|s| *s != world.silent).map(Move::Silent));
         if self.signatures_end {
             moves.push(Move::Resign);
@@ -159,9 +105,13 @@ impl Setting {
         if self.ways_back || self.standby {
             moves.push(Move::Ask(Wish::Deploy));
         }
+        if self.forward {
+            moves.push(Move::Ask(Wish::Forward));
+        }
         if self.emergency.is_some() {
             moves.push(Move::Ask(Wish::Emergency));
         }
+        self.changes(&mut moves, world, state);
         moves
     }
 
@@ -181,6 +131,9 @@ impl Setting {
         };
         for zone in 0..self.zones {
             let head = world.heads[zone];
+            if state.settled_or_joining & (1 << zone) == 0 {
+                continue; // the rotation does not ask for it
+            }
             if wanted(state, head.set) != head.set && step != Step::Hashed && !over {
                 moves.push(Move::Merge(zone));
             }
@@ -213,24 +166,40 @@ impl Setting {
         if self.zones > 1 { place } else { 0 }
     }
 
-    /// Whether every host presents this key where one is replaced.
-    pub(crate) fn all_hosts(&self, world: &World, key: Key) -> bool {
-        let replaced = |host: &Host| {
-            (0..2_usize)
-                .all(|algorithm| !self.records.replaces(algorithm) || host[algorithm] == key)
-        };
-        world.hosts.iter().all(replaced)
+    /// The host that a machine is one of.
+    pub(crate) fn host_of(&self, machine: usize) -> usize {
+        if self.change.is_one_host() {
+            0
+        } else {
+            machine
+        }
+    }
+
+    /// Whether each of these hosts presents this key where one is replaced.
+    pub(crate) fn all_hosts(&self, world: &World, hosts: u8, key: Key) -> bool {
+        let machines = (0..PLACES).filter(|machine| match self.change {
+            Change::Addresses => world.around.to_host[*machine] > 0,
+            _ => hosts & (1 << self.host_of(*machine)) != 0,
+        });
+        machines.into_iter().all(|machine| {
+            (0..2_usize).all(|algorithm| {
+                !self.records.replaces(algorithm) || world.hosts[machine][algorithm] == key
+            })
+        })
     }
 
     fn servers(&self, moves: &mut Vec<Move>, world: &World, state: &State) {
         // Assumption A4: after the swap has opened no server goes back, also where a person goes forward again.
-        let before = state.step < Step::SwapOpen && !state.rotation.opened;
-        let may_regress = self.faults || before;
         for server in 0..PLACES {
-            let head = world.heads[self.zone_of(server)];
+            let zone = self.zone_of(server);
+            let head = world.heads[zone];
             if world.servers[server] != head && !world.regressed[server] {
                 moves.push(Move::Load(server));
             }
+            let joins = state.settled_or_joining & !state.settled & (1 << zone) != 0;
+            // Where a host was restored as it had been after the swap, it counts as open again.
+            let is_restored = self.change == Change::Restores && world.around.changes > 0;
+            let may_regress = self.faults || ((!state.rotation.opened || joins) && !is_restored);
             let has_new = world.servers[server].set & self.records.new != 0;
             if may_regress && has_new && !world.regressed[server] {
                 moves.push(Move::Regress(server));
@@ -245,8 +214,21 @@ impl Setting {
         let held = state.rotation.held.is_some() || (rests && step == Step::SwapOpen);
         // Assumption A2: hosts get the new key when the machine says so, and the old one back while it says so.
         let may_deploy = (swap && !held) || matches!(step, Step::Replacing | Step::Replaced);
-        let may_put_back = swap || step == Step::RollingBack;
+        // Whom a balancer may hide does not go back unseen (A11).
+        let before_retiring = step < Step::Retiring;
+        let may_put_back = (swap && self.change != Change::Balanced) || step == Step::RollingBack;
         for (host, keys) in world.hosts.iter().enumerate() {
+            let is_known = state.hosts | if self.aliased { state.left } else { 0 };
+            let takes_part = is_known & (1 << self.host_of(host)) != 0;
+            let is_dead = world.around.dead & (4 << host) != 0;
+            if !takes_part || is_dead {
+                continue;
+            }
+            let waits = state.settled & (1 << self.zone_of(host)) == 0;
+            let has_left = state.hosts & (1 << self.host_of(host)) == 0 && step == Step::Retiring;
+            let may_deploy =
+                ((may_deploy && !waits) || has_left) && world.around.lost != Some(Key::New);
+            let may_put_back = may_put_back && world.around.lost != Some(Key::Old);
             for (algorithm, key) in keys.iter().enumerate() {
                 let moves_along = !self.halves && algorithm > 0;
                 if moves_along || !self.records.replaces(algorithm) {
@@ -255,6 +237,9 @@ impl Setting {
                 if (may_deploy || self.faults) && *key != Key::New {
                     moves.push(Move::Deploy(host, algorithm));
                 }
+                // Who joined with the key of somebody else gets the one in use.
+                let may_put_back = may_put_back
+                    || (*key == Key::Strange && self.change.hosts().strangers && before_retiring);
                 if (may_put_back || self.faults) && *key != Key::Old {
                     moves.push(Move::PutBack(host, algorithm));
                 }
@@ -268,6 +253,13 @@ impl Setting {
     /// The world after a move that is not the machine's.
     pub(crate) fn after(&self, world: &World, state: &State, action: Move) -> World {
         let mut next = *world;
+        let is_restored = matches!(self.change, Change::Restores | Change::Balanced)
+            && match state.step {
+                Step::Retiring | Step::Retired => matches!(action, Move::PutBack(..)),
+                Step::Withdrawing | Step::Aborted => matches!(action, Move::Deploy(..)),
+                _ => false,
+            };
+        next.around.changes += u8::from(is_restored);
         let put = |next: &mut World, host: usize, algorithm: usize, key: Key| {
             if self.halves {
                 next.hosts[host][algorithm] = key;
@@ -276,7 +268,7 @@ impl Setting {
             }
         };
         match action {
-            Move::Time => next.pass(self.signatures_end),
+            Move::Time => next.pass(self),
             Move::Merge(zone) => {
                 next.heads[zone].set = wanted(state, world.heads[zone].set);
             }
@@ -287,7 +279,7 @@ impl Setting {
             }
             Move::Load(server) => next.servers[server] = world.heads[self.zone_of(server)],
             Move::Regress(server) => {
-                next.servers[server] = self.records.base();
+                next.servers[server] = self.base();
                 next.regressed[server] = true;
             }
             Move::Object(who) => next.objected[who] = !world.objected[who],
@@ -296,10 +288,11 @@ impl Setting {
             Move::PutBack(host, algorithm) => put(&mut next, host, algorithm, Key::Old),
             Move::Renew(host) => next.hosts[host] = [Key::Strange; 2],
             Move::Resign => {
-                next.resigned |= world.signed < crate::world::VALID;
-                next.signed = crate::world::VALID;
+                next.resigned |= world.signed < self.valid;
+                next.signed = self.valid;
             }
-            Move::Run | Move::RunKilled(_) | Move::Ask(_) => {}
+            Move::Run | Move::RunKilled(_) | Move::RunMeets(_) | Move::Ask(_) => {}
+            _ => self.change(&mut next, action),
         }
         next
     }

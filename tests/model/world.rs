@@ -1,5 +1,6 @@
-//! The world outside the machine, in few bits: zone versions, servers, hosts, caches, and what people and time may do.
+//! The world outside the machine, in few bits: zone versions, servers, hosts and caches, and what time makes of them.
 
+use crate::around::Around;
 use crate::setting::Setting;
 
 /// Servers and hosts of the model.
@@ -13,9 +14,9 @@ pub(crate) const REPORTS: usize = 1;
 pub(crate) const TTL: u8 = 2;
 pub(crate) const LOW: u8 = 0;
 pub(crate) const HIGH: u8 = 5;
-/// How long the soak takes.
+/// How long the soak takes, where a setting says nothing else.
 pub(crate) const SOAK: u8 = 1;
-/// For how long a signature holds when it is made, where signatures end at all.
+/// For how long a signature holds when it is made, where signatures end at all and a setting says nothing else.
 pub(crate) const VALID: u8 = 7;
 
 /// The four records: the old and the new key of each algorithm.
@@ -29,11 +30,12 @@ pub(crate) struct Records {
     pub(crate) staying: u8,
 }
 
-/// The TLSA RRset of a zone version, and its TTL.
+/// The TLSA RRset of a zone version, its TTL, and the servers in the NS RRset of that version, a bit each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Version {
     pub(crate) set: u8,
     pub(crate) ttl: u8,
+    pub(crate) ns: u8,
 }
 
 /// What a host presents for one algorithm.
@@ -74,89 +76,8 @@ pub(crate) struct World {
     pub(crate) soaked: u8,
     /// An outage was chosen, and since when every server has the new records: the judge's own clock of it.
     pub(crate) outage: Option<u8>,
-}
-
-/// What may happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Move {
-    /// A whole run of the machine.
-    Run,
-    /// A run that is killed after so many writes to its journal.
-    RunKilled(u8),
-    Time,
-    /// A person merges what the machine proposes now for a zone.
-    Merge(usize),
-    /// A person merges or reverts a zone to any other version that passes the pre-merge check (R1).
-    MergeOther(usize, u8),
-    SetTtl(usize, u8),
-    Load(usize),
-    /// A server goes back to the zone before the rotation.
-    Regress(usize),
-    /// These places are silent from now on, and no other.
-    Silent(u8),
-    Deploy(usize, usize),
-    PutBack(usize, usize),
-    /// Somebody else renews a certificate with a key of their own.
-    Renew(usize),
-    Resign,
-    /// The Web PKI, or a sender's report, begins or ceases to speak against the incoming certificate.
-    Object(usize),
-    Ask(Wish),
-}
-
-/// What a person asks of the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
-    Abort,
-    Rollback,
-    /// Let the deployment go.
-    Deploy,
-    Emergency,
-}
-
-/// The records of a set, in words.
-pub(crate) fn listed(set: u8) -> String {
-    let names = ["old RSA", "old ECDSA", "new RSA", "new ECDSA"];
-    let there = (0..4)
-        .filter(|bit| set & (1 << bit) != 0)
-        .map(|bit| names[bit]);
-    format!("{{{}}}", there.collect::<Vec<_>>().join(", "))
-}
-
-impl Move {
-    /// The move as a sentence. Servers and hosts have no names here: those that are alike are one state.
-    pub(crate) fn told(self) -> String {
-        let chain = |algorithm: usize| ["RSA", "ECDSA"][algorithm];
-        match self {
-            Self::Run => "the machine runs".into(),
-            Self::RunKilled(writes) => {
-                format!("the machine runs and is killed after {writes} writes")
-            }
-            Self::Time => "a unit of time passes".into(),
-            Self::Merge(_) => "a person merges what the machine proposes".into(),
-            Self::MergeOther(_, set) => format!("a person merges a zone with {}", listed(set)),
-            Self::SetTtl(_, ttl) => format!("a person sets the TTL to {ttl} units"),
-            Self::Load(_) => "a server loads the zone from git HEAD".into(),
-            Self::Regress(_) => "a server goes back to the zone before the rotation".into(),
-            Self::Silent(0) => "everyone answers".into(),
-            Self::Silent(places) => {
-                let servers = (places & ALL_SERVERS).count_ones();
-                let hosts = (places & !ALL_SERVERS).count_ones();
-                format!("{servers} of the servers and {hosts} of the hosts are silent, no other")
-            }
-            Self::Deploy(_, algorithm) => {
-                format!("a host gets the incoming key ({})", chain(algorithm))
-            }
-            Self::PutBack(_, algorithm) => {
-                format!("a host gets the old key back ({})", chain(algorithm))
-            }
-            Self::Renew(_) => "somebody else gives a host a key of their own".into(),
-            Self::Resign => "the zone is signed anew".into(),
-            Self::Object(WEB) => "the Web PKI changes its mind of the incoming certificate".into(),
-            Self::Object(_) => "a report of failures arrives, or is set aside".into(),
-            Self::Ask(wish) => format!("a person asks: {wish:?}"),
-        }
-    }
+    /// Who may be asked and reached, where that changes.
+    pub(crate) around: Around,
 }
 
 impl Records {
@@ -177,12 +98,6 @@ impl Records {
         self.old | self.new | self.staying
     }
 
-    /// The zone before the rotation.
-    pub(crate) fn base(self) -> Version {
-        let set = self.old | self.staying;
-        Version { set, ttl: TTL }
-    }
-
     /// Whether the algorithm's key is replaced.
     pub(crate) fn replaces(self, algorithm: usize) -> bool {
         self.old & (1 << algorithm) != 0
@@ -192,52 +107,63 @@ impl Records {
 impl World {
     /// Old keys and old records everywhere, and caches full of them.
     pub(crate) fn beginning(setting: &Setting) -> Self {
-        let base = setting.records.base();
+        let base = setting.base();
         let mut cached = [[0; 16]; PLACES];
         for zone in cached.iter_mut().take(setting.zones) {
-            zone[usize::from(base.set)] = TTL;
+            zone[usize::from(base.set)] = setting.ttl.max(setting.ttl_before);
+        }
+        let mut versions = [base; PLACES];
+        if setting.change.hosts().strangers {
+            versions[1].set = 0;
+            cached[1] = [0; 16];
         }
         Self {
-            heads: [base; PLACES],
-            servers: [base; PLACES],
+            heads: versions,
+            servers: versions,
             regressed: [false; PLACES],
             silent: 0,
             hosts: [[Key::Old; 2]; PLACES],
             cached,
             ttl_was_set: 0,
             objected: [false; 2],
-            signed: VALID,
+            signed: setting.valid,
             resigned: false,
             sighted: [false; PLACES],
             soaked: 0,
             outage: None,
+            around: Around::beginning(setting),
         }
     }
 
     pub(crate) fn server_is_silent(&self, server: usize) -> bool {
-        self.silent & (1 << server) != 0
+        (self.silent | self.around.dead) & (1 << server) != 0
     }
 
     pub(crate) fn host_is_silent(&self, host: usize) -> bool {
-        self.silent & (1 << (host + PLACES)) != 0
+        (self.silent | self.around.dead) & (1 << (host + PLACES)) != 0
     }
 
+    /// Whether it is so on every server that some resolver may ask.
     pub(crate) fn all_servers(&self, fits: impl Fn(u8) -> bool) -> bool {
-        self.servers.iter().all(|version| fits(version.set))
+        let asked = (0..PLACES).filter(|server| self.answers_resolvers(*server));
+        asked
+            .into_iter()
+            .all(|server| fits(self.servers[server].set))
     }
 
     /// One unit of time.
-    pub(crate) fn pass(&mut self, signatures_end: bool) {
+    pub(crate) fn pass(&mut self, setting: &Setting) {
         self.cached = self
             .cached
             .map(|zone| zone.map(|left| left.saturating_sub(1)));
-        self.soaked = (self.soaked + 1).min(SOAK);
+        self.soaked = (self.soaked + 1).min(setting.soak);
         if let Some(since) = &mut self.outage {
-            *since = (*since + 1).min(TTL);
+            *since = (*since + 1).min(setting.ttl);
         }
-        if signatures_end {
+        if setting.signatures_end {
             self.signed = self.signed.saturating_sub(1);
         }
+        self.around.pass(setting);
     }
 
     /// Whatever a server answers now may be fetched now and cached for its TTL.
@@ -248,9 +174,13 @@ impl World {
         } else {
             PLACES
         };
+        self.lead(setting);
         for (server, version) in self.servers.iter().enumerate().take(answered) {
-            let left = &mut self.cached[setting.zone_of(server)][usize::from(version.set)];
-            *left = (*left).max(version.ttl);
+            // An empty answer is no DANE: it refuses nobody.
+            if self.answers_resolvers(server) && version.set != 0 {
+                let left = &mut self.cached[setting.zone_of(server)][usize::from(version.set)];
+                *left = (*left).max(version.ttl);
+            }
         }
         let new = setting.records.new;
         if self.outage.is_some() && !self.all_servers(|set| set & new == new) {
@@ -273,6 +203,9 @@ impl World {
     /// The state that stands for all those that differ only by which server, host or algorithm is which.
     pub(crate) fn canonical(&self, setting: &Setting) -> Self {
         let mut least = *self;
+        if setting.change.tells_places_apart() {
+            return least;
+        }
         for way in 1..8_u8 {
             let mut other = *self;
             let (servers, hosts) = (way & 1 != 0, way & 2 != 0);
