@@ -102,6 +102,7 @@ fn a_whole_rotation_is_proposed_judged_and_merged_in_the_included_file_alone() {
     world.advance(hours(27)).ends(3);
     (0..HOSTS.len()).for_each(|host| world.deploy(host));
     world.advance(hours(28)).ends(0);
+    world.watch(28, 52);
     world.advance(hours(52)).ends(3);
     merge(&world, hours(53));
     world.advance(hours(53)).ends(0);

@@ -41,6 +41,7 @@ fn retiring() -> World {
         world.deploy(host);
     }
     world.advance(hours(28)).ends(0);
+    world.watch(28, 52);
     world.advance(hours(52)).ends(3);
     world
 }
@@ -306,6 +307,7 @@ fn an_old_proposal_is_over() {
         world.deploy(host);
     }
     world.advance(hours(28)).ends(0);
+    world.watch(28, 52);
     world.advance(hours(52)).ends(3);
     refused(
         judged(&world, hours(53), "old"),

@@ -45,6 +45,7 @@ fn retired(world: &World) {
         world.deploy(host);
     }
     world.advance(hours(28)).ends(0);
+    world.watch(28, 53);
     world.advance(hours(53)).ends(3);
     world.merge();
     world.advance(hours(54)).ends(0);
@@ -274,6 +275,7 @@ fn a_retirement_is_withdrawn_while_a_host_presents_the_old_key() {
         world.deploy(host);
     }
     world.advance(hours(28)).ends(0);
+    world.watch(28, 53);
     world.advance(hours(53)).ends(3);
     let open = || !world.git(&format!("branch --list {BRANCH}")).is_empty();
     assert!(open());

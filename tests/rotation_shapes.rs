@@ -544,6 +544,7 @@ fn the_rrset_behind_aliases_is_changed_where_it_lies() {
     world.deploy(0);
     world.deploy(1);
     world.advance(hours(93)).ends(0);
+    world.watch(93, 118);
     world.advance(hours(118)).ends(3);
     assert!(world.merge());
     world.advance(hours(119));

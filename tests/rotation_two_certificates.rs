@@ -121,6 +121,7 @@ fn two_keys_in_one_rrset_are_rotated_side_by_side() {
     world.advance(hours(30)).ends(3);
     world.deploy(0);
     world.advance(hours(31));
+    world.watch(31, 56);
     world.advance(hours(56));
     world.load();
     let run = world.advance(hours(57));
@@ -132,6 +133,7 @@ fn two_keys_in_one_rrset_are_rotated_side_by_side() {
     let certificate = "keys/tls/other.1/ecdsa-p256.cert.pem";
     world.present(1, &[(certificate, "keys/tls/other.1/ecdsa-p256.key.pem")]);
     world.advance(hours(90));
+    world.watch(90, 115);
     world.advance(hours(115));
     world.load();
     world.advance(hours(116)).ends(0);
@@ -206,6 +208,7 @@ fn a_key_that_another_certificate_came_to_need_after_it_was_published_is_not_tak
     world.git("commit --quiet --all --message alias");
     world.advance(hours(32));
     world.load();
+    world.watch(32, 56);
 
     let (before, run) = (world.read(ZONE_FILE), world.advance(hours(56)).ends(1));
     run.complains_of("the certificates mail and other have one key (3 1 1 ");
