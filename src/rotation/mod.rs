@@ -1,9 +1,11 @@
 //! The machine: pure values and functions that decide when a step of a rotation is safe.
 //!
-//! Read in this order: `timing`, `association` and `before` (the values), `observation` (what was seen), `event` and
-//! `step` (the seven steps and their table) and `requirement` (what a step demands), `exposure`, `promise` and `alarm` (what must
-//! never happen, and how it is said when it does), `gate`, `wait`, `due`, `witness` and `blocker` (why not now), `regress` (what
-//! takes a fact back), `decide` (the one decision), `deadline`, `emergency` and `timeline` (the same decision, run ahead).
+//! Read in this order: `timing`, `association` and `before` (the values), `observation` (what was seen), `event`, `step`, `table`
+//! and `fold` (the seven steps, which follows from a fact, and what it leaves behind), `members` and `reach` (who takes part, and who
+//! may still be found after leaving) and `requirement` (what a step demands), `exposure`, `promise` and `alarm` (what must never
+//! happen, and how it is said when it does), `gate`, `admissible`, `wait`, `soak`, `joining`, `several`, `signature`, `due`, `witness`
+//! and `blocker` (why not now), `regress` (what takes a fact back), `decide` and `onward` (the one decision), `settle` (until nothing
+//! follows), `deadline`, `act_by`, `patience`, `emergency` and `timeline` (the same decision, run ahead).
 //!
 //! This room knows no clock, no file, no socket and no other room of the house.
 
@@ -23,11 +25,13 @@ pub mod emergency;
 pub mod event;
 pub mod expiry;
 pub mod exposure;
+mod fold;
 pub mod gate;
 pub mod guide;
 mod joining;
 mod members;
 pub mod observation;
+mod onward;
 pub mod patience;
 pub mod policy;
 pub mod promise;
