@@ -15,7 +15,8 @@ use decision_support::{World, after, at, hours, key, mx, set, then};
 use std::collections::{BTreeMap, BTreeSet};
 use tlsa_rotate::rotation::admissible::objections;
 use tlsa_rotate::rotation::blocker::Blocker;
-use tlsa_rotate::rotation::decide::decide;
+use tlsa_rotate::rotation::decide::{Action, decide};
+use tlsa_rotate::rotation::emergency::Priority;
 use tlsa_rotate::rotation::observation::{
     Authority, KeyAlgorithm, Observation, Offer, Presented, Seen, ServedRrset, TlsaName,
 };
@@ -78,6 +79,73 @@ fn names_that_left_dane_are_not_taken_up_again() {
     assert_eq!(rotation.step, Step::Aborted);
     let forward = Event::ForwardRequested { reason: asked() };
     assert!(apply(Some(&rotation), hours(28), &forward).is_err());
+}
+
+/// A host with a name of its own, whose RRset holds the old key.
+fn joins(number: u8) -> Event {
+    let name = mx(number).tlsa_name();
+    Event::HostsJoined {
+        endpoints: BTreeSet::from([mx(number)]),
+        aliases: BTreeMap::new(),
+        base: BTreeMap::from([(name.clone(), set(&[1]))]),
+        ttl: BTreeMap::from([(name, Ttl(3600))]),
+    }
+}
+
+#[test]
+fn a_name_that_joined_is_waited_for_by_itself_through_the_way_back_and_no_further() {
+    let name = mx(4).tlsa_name();
+    let forward = Event::ForwardRequested { reason: asked() };
+    let back = then(at(Step::SwapOpen), 27, &[joins(4), abort()]);
+    let again = then(back.clone(), 28, &[forward]);
+    assert_eq!(again.step, Step::Waiting);
+    assert!(again.joining.contains_key(&name), "nobody waited for it");
+    let decided = then(back, 28, &[Event::WithdrawalDecided]);
+    assert!(decided.joining.is_empty(), "every name is left together");
+    let security = Event::EmergencyDeclared {
+        priority: Priority::Security,
+        reason: asked(),
+    };
+    let replaced = then(at(Step::Waiting), 2, &[joins(4), security]);
+    assert_eq!(replaced.step, Step::Replacing);
+    assert!(
+        replaced.joining.is_empty(),
+        "every name is replaced together"
+    );
+}
+
+#[test]
+fn a_host_joins_an_rrset_that_is_there_in_every_step_and_another_only_before_the_end_of_the_swap() {
+    let (retiring, name) = shared(None);
+    let mut one_more = joins(4);
+    if let Event::HostsJoined { aliases, .. } = &mut one_more {
+        aliases.insert(mx(4).tlsa_name(), name);
+    }
+    let joined = then(retiring.clone(), 2, &[one_more]);
+    assert_eq!(joined.step, Step::Retiring);
+    assert!(joined.endpoints.contains(&mx(4)) && joined.joining.is_empty());
+    assert!(apply(Some(&retiring), hours(2), &joins(4)).is_err());
+}
+
+#[test]
+fn no_host_is_deployed_while_one_that_joins_may_be_down() {
+    let rotation = then(at(Step::SwapOpen), 27, &[joins(4)]);
+    let policy = Policy {
+        concurrent: Some(1),
+        ..Policy::default()
+    };
+    for (presents, deployed) in [(1, true), (0, false)] {
+        let mut seen = World::of(&[1, 2], [1, 1, presents]).seen(28);
+        // The fourth is as the third.
+        let offers = seen.presented[&mx(3)].clone();
+        seen.presented.insert(mx(4), offers);
+        let third = World::of(&[1, 2], [1, 1, 1]).seen(28).presented[&mx(3)].clone();
+        seen.presented.insert(mx(3), third);
+        let actions = decide(&rotation, hours(28), &seen, &policy).actions;
+        let deploys =
+            |action: &Action| matches!(action, Action::Deploy(hosts) if !hosts.contains(&mx(4)));
+        assert_eq!(actions.iter().any(deploys), deployed, "{actions:?}");
+    }
 }
 
 /// Three hosts whose names are aliases of one; both keys were published and deployed, and the third host has left.
@@ -216,18 +284,15 @@ fn nothing_is_taken_out_while_one_of_several_servers_was_met_with_another_key_la
 
 #[test]
 fn a_name_that_joins_under_a_larger_ttl_makes_no_alarm_of_the_others() {
-    let joined = mx(4);
-    let facts = [Event::HostsJoined {
-        endpoints: BTreeSet::from([joined.clone()]),
-        aliases: BTreeMap::new(),
-        base: BTreeMap::from([(joined.tlsa_name(), set(&[1]))]),
-        ttl: BTreeMap::from([(joined.tlsa_name(), Ttl(86_400))]),
-    }];
+    let mut joined = joins(4);
+    if let Event::HostsJoined { ttl, .. } = &mut joined {
+        ttl.insert(mx(4).tlsa_name(), Ttl(86_400));
+    }
     let way = [
         (1, Event::PrepublishServed { ttl: Ttl(3600) }),
         (4, Event::SwapOpened),
     ];
-    let rotation = then(after(&way), 4, &facts);
+    let rotation = then(after(&way), 4, &[joined]);
     let seen = World::of(&[1, 2], [2, 2, 2]).seen(5);
     let decision = decide(&rotation, hours(5), &seen, &Policy::default());
     assert_eq!(

@@ -45,8 +45,9 @@ impl Question<'_> {
                 .joining
                 .contains_key(&self.rotation.name_of(one))
         };
-        lacking.retain(|endpoint| !joins(endpoint));
         let unsettled = gate::not_presenting(self.rotation, self.observation, Wanted::Current);
+        // One that cannot be seen may be down all the same: no other is touched then.
+        lacking.retain(|endpoint| !joins(endpoint) || unsettled.contains(endpoint));
         let is_unsettled = |host: &&str| unsettled.iter().any(|e| e.host == *host);
         let was_dead = |host: &&str| {
             let mut of_it = lacking.iter().filter(|e| e.host == **host);
@@ -64,7 +65,7 @@ impl Question<'_> {
             .collect();
         let now: BTreeSet<Endpoint> = lacking
             .iter()
-            .filter(|endpoint| hosts.contains(&endpoint.host.as_str()))
+            .filter(|endpoint| hosts.contains(&endpoint.host.as_str()) && !joins(endpoint))
             .cloned()
             .collect();
         (!now.is_empty()).then_some(Action::Deploy(now))

@@ -16,8 +16,6 @@ impl Rotation {
     /// What a step leaves behind on arrival, whatever led to it.
     pub(super) fn arrive(&mut self, was: Step) {
         match self.step {
-            // Every name is published and waited for together.
-            Step::Prepublishing | Step::RollingBack => self.joining.clear(),
             // The incoming associations leave: what was waited for counts no more.
             Step::Withdrawing => self.published = None,
             Step::SwapOpen | Step::Replacing => {
@@ -29,6 +27,10 @@ impl Rotation {
         }
         if self.step != Step::Deployed {
             self.soak = None;
+        }
+        // Elsewhere every name is published, or left, together; on the way back the wait goes on that forward again needs.
+        if !self.step.lets_join() {
+            self.joining.clear();
         }
         if matches!(was, Step::Withdrawing | Step::Aborted) && !self.is_over() {
             self.published = None;

@@ -164,6 +164,14 @@ impl Step {
         )
     }
 
+    /// Whether names that joined go through their own wait beside the others, or have it kept for them.
+    pub(super) fn lets_join(self) -> bool {
+        matches!(
+            self,
+            Self::Prepublishing | Self::Waiting | Self::SwapOpen | Self::RollingBack
+        )
+    }
+
     /// Whether a rotation in this step is over, well or given up.
     pub fn is_the_end(self) -> bool {
         matches!(self, Self::Retired | Self::Aborted)

@@ -127,6 +127,20 @@ pub(super) fn fits_as_leaving(
     Ok(())
 }
 
+/// Whether all RRsets of these hosts are among those of the rotation.
+pub(super) fn adds_no_name(
+    rotation: &Rotation,
+    joining: &BTreeSet<Endpoint>,
+    aliases: &BTreeMap<TlsaName, TlsaName>,
+) -> bool {
+    let known = |one: &Endpoint| {
+        let own = one.tlsa_name();
+        let name = aliases.get(&own).or_else(|| rotation.aliases.get(&own));
+        rotation.names.contains(name.unwrap_or(&own))
+    };
+    joining.iter().all(known)
+}
+
 pub(super) fn names_of(
     endpoints: &BTreeSet<Endpoint>,
     aliases: &BTreeMap<TlsaName, TlsaName>,

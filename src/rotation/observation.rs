@@ -9,7 +9,6 @@ use super::witness::Witness;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::SocketAddr;
 
 /// Something looked at: what it was, or why it could not be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -301,7 +300,8 @@ impl Authority {
     /// Whether it is known where it is asked; of a server that left before anybody looked it is not.
     pub fn has_address(&self) -> bool {
         let last = self.0.rsplit(' ').next();
-        last.is_some_and(|last| last.parse::<SocketAddr>().is_ok())
+        let port = last.and_then(|last| last.rsplit_once(':'));
+        port.is_some_and(|(_, port)| port.parse::<u16>().is_ok())
     }
 }
 

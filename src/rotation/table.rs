@@ -2,6 +2,7 @@
 
 use super::emergency::Priority;
 use super::event::Event;
+use super::members;
 use super::step::{Rotation, Step};
 
 /// The table itself: which step follows. One line for each transition, in the order of a rotation.
@@ -23,7 +24,8 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
             | S::Verified
             | S::Retiring
             | S::Replacing
-            | S::Reinstating,
+            | S::Reinstating
+            | S::RollingBack,
             Event::HigherTtlSeen { name, .. },
         ) if step.publishes() || rotation.joining.contains_key(name) => step,
         (S::Prepublishing, Event::PrepublishServed { .. }) => S::Waiting,
@@ -82,8 +84,15 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
         (S::Deployed | S::Verified, Event::HostsJoined { .. }) => S::SwapOpen,
         (step, Event::HostsJoined { .. }) if step <= S::SwapOpen => step,
         (step, Event::HostsLeft { .. }) if !step.is_the_end() => step,
+        // Of an RRset that the rotation has already, they are one host more.
         (
-            S::Prepublishing | S::Waiting | S::SwapOpen,
+            step,
+            Event::HostsJoined {
+                endpoints, aliases, ..
+            },
+        ) if !step.is_the_end() && members::adds_no_name(rotation, endpoints, aliases) => step,
+        (
+            S::Prepublishing | S::Waiting | S::SwapOpen | S::RollingBack,
             Event::JoinServed { .. } | Event::JoinRegressed { .. } | Event::JoinOpened { .. },
         ) => step,
         (step, Event::DaneLeft { .. }) if !step.is_the_end() => S::Aborted,

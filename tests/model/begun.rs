@@ -11,6 +11,15 @@ use tlsa_rotate::rotation::step::{Event, Rotation, apply};
 use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
 
 impl Setting {
+    /// The name that a host's TLSA name is an alias of, if it is one.
+    pub(crate) fn aliases(&self, host: &Endpoint) -> BTreeMap<TlsaName, TlsaName> {
+        let target = self.aliased.then(|| TlsaName::new("tlsa.example.com."));
+        target
+            .map(|name| (host.tlsa_name(), name))
+            .into_iter()
+            .collect()
+    }
+
     pub(crate) fn units(&self, count: u8) -> Span {
         Span::seconds(u64::from(count) * u64::from(self.unit))
     }
@@ -39,14 +48,10 @@ pub(crate) fn begun(setting: &Setting, mutant: Mutant) -> Rotation {
     let hosts = (0..PLACES).filter(|host| around.listed & (1 << host) != 0);
     let endpoints: BTreeSet<_> = hosts.map(|host| endpoint(setting.host_of(host))).collect();
     let owners: BTreeSet<_> = endpoints.iter().map(Endpoint::tlsa_name).collect();
-    let mut aliases = BTreeMap::new();
-    if setting.aliased {
-        let target = TlsaName::new("tlsa.example.com.");
-        aliases = owners
-            .iter()
-            .map(|owner| (owner.clone(), target.clone()))
-            .collect();
-    }
+    let aliases: BTreeMap<_, _> = endpoints
+        .iter()
+        .flat_map(|one| setting.aliases(one))
+        .collect();
     let lies_at = |owner: &TlsaName| aliases.get(owner).unwrap_or(owner).clone();
     let names: BTreeSet<_> = owners.iter().map(lies_at).collect();
     let with_staying = rrset(old | staying);

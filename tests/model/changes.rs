@@ -2,6 +2,7 @@
 
 use crate::around::{Change, REMEMBERED};
 use crate::begun::address;
+use crate::judge;
 use crate::machine::State;
 use crate::moves::{Move, Wish};
 use crate::setting::Setting;
@@ -50,12 +51,17 @@ impl Setting {
                 }
                 if may.join && !world.is_listed(1) && around.dead == 0 {
                     let is_back = around.to_host[1] > 0;
-                    moves.push(Move::Join(1, world.hosts[1][0]));
+                    let has = world.hosts[1][0];
+                    if self.is_matched(world, 1, has) {
+                        moves.push(Move::Join(1, has));
+                    }
                     if may.strangers && !is_back {
                         moves.push(Move::Join(1, Key::Strange));
                     }
                 }
-                if may.leave && world.is_listed(1) {
+                // Assumption A3: who joined an RRset of others stays until a run has noted it.
+                let is_noted = state.hosts & 0b10 != 0 || !self.aliased;
+                if may.leave && world.is_listed(1) && is_noted {
                     moves.push(Move::Leave(1));
                 }
                 if may.die && around.dead == 0 {
@@ -70,7 +76,7 @@ impl Setting {
                     let has = world.hosts[machine][0];
                     if !world.is_listed(machine) {
                         // Assumption A2 holds for a machine that comes back as well.
-                        if may_have(step, has) {
+                        if may_have(state, has) {
                             moves.push(Move::Join(machine, has));
                         }
                     } else if world.is_listed(1 - machine) && is_seen(state, machine) {
@@ -95,7 +101,7 @@ impl Setting {
                     };
                     let may_go =
                         may_change && (self.change == Change::Restores || step == Step::Retiring);
-                    if may_have(step, has) {
+                    if may_have(state, has) {
                         moves.extend(may_go.then_some(away));
                     } else {
                         moves.push(back);
@@ -105,6 +111,15 @@ impl Setting {
             Change::LeavesDane => moves.push(Move::Ask(Wish::LeaveDane)),
             _ => {}
         }
+    }
+
+    /// Whether every RRset that some sender holds or gets accepts this key of a host, so that it may join (A2).
+    fn is_matched(&self, world: &World, host: usize, has: Key) -> bool {
+        let mut joined = *world;
+        joined.around.to_host[host] = 1;
+        joined.hosts[host] = [has; 2];
+        let refused = judge::refusals(&joined, self);
+        refused.iter().all(|(_, refused)| *refused != host)
     }
 
     fn server_changes(
@@ -170,15 +185,14 @@ impl Setting {
 }
 
 /// The keys that hosts may have in a step.
-fn may_have(step: Step, key: Key) -> bool {
+fn may_have(state: &State, key: Key) -> bool {
+    let step = state.step;
     let forward = matches!(
         step,
         Step::Retiring | Step::Retired | Step::Reinstating | Step::Reinstated
     );
-    let both = matches!(
-        step,
-        Step::SwapOpen | Step::Deployed | Step::Verified | Step::RollingBack
-    );
+    let swap = matches!(step, Step::SwapOpen | Step::Deployed | Step::Verified);
+    let both = swap || (step == Step::RollingBack && state.rotation.opened);
     both || (key == Key::New) == forward
 }
 

@@ -137,7 +137,10 @@ impl Search {
             (_, Step::Retired) if is_refused => Some(Wish::Abort),
             (_, Step::Aborted) if is_refused => Some(Wish::Forward),
             (Some(Key::Old), Step::RollingBack) if lacks(Key::Old) => Some(Wish::Forward),
-            (Some(Key::New), step) if step <= Step::Verified && lacks(Key::New) => {
+            (Some(Key::New), step)
+                if (step <= Step::Verified || matches!(step, Step::Replacing | Step::Replaced))
+                    && lacks(Key::New) =>
+            {
                 Some(Wish::Abort)
             }
             _ => None,

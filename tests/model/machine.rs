@@ -192,6 +192,9 @@ impl Machine {
         if self.mutant == Mutant::ForwardKeepsTheClock && wish == Wish::Forward {
             Self::keep_the_clock(&mut asked);
         }
+        if self.mutant == Mutant::WayBackForgetsWhoJoined && asked.step == Step::RollingBack {
+            asked.joining.clear();
+        }
         let asked = self.number(asked);
         (asked != number).then_some(asked)
     }
@@ -262,13 +265,17 @@ impl Machine {
             let one = endpoint(host);
             let takes_part = rotation.endpoints.contains(&one);
             let is_let_go = rotation.left.get(&one).is_some_and(|left| left.asked);
-            if world.is_listed(host) && !takes_part && !is_let_go {
-                let name = rotation.name_of(&one);
+            let is_ignored =
+                self.mutant == Mutant::LateJoinIsIgnored && rotation.step > Step::Verified;
+            if world.is_listed(host) && !takes_part && !is_let_go && !is_ignored {
+                let aliases = self.setting.aliases(&one);
+                let own = one.tlsa_name();
+                let name = aliases.get(&own).unwrap_or(&own).clone();
                 let head = world.heads[self.setting.zone_of(host)];
                 let ttl = self.setting.ttl_of(head.ttl);
                 facts.push(Event::HostsJoined {
                     endpoints: BTreeSet::from([one]),
-                    aliases: BTreeMap::new(),
+                    aliases,
                     base: BTreeMap::from([(name.clone(), rrset(head.set))]),
                     ttl: BTreeMap::from([(name, ttl)]),
                 });
@@ -296,7 +303,11 @@ impl Machine {
 
     /// Whether a run hands the zone on to a server: nothing is taken out, and nothing is published first, unseen.
     pub(crate) fn hands_on(&self, number: Number, world: &World, server: usize) -> bool {
-        let mut rotation = self.believed(&self.state(number).rotation, world);
+        let mut rotation = self.state(number).rotation.clone();
+        for event in self.membership(&rotation, world) {
+            rotation = apply(Some(&rotation), now(), &event).unwrap_or(rotation);
+        }
+        let mut rotation = self.believed(&rotation, world);
         if self.mutant == Mutant::HandsOnByTheLastLook {
             rotation.several.clear();
         }

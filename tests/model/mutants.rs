@@ -70,6 +70,10 @@ pub(crate) enum Mutant {
     /// A host that joins gets the key when the others may have it.
     JoinsWithTheOthers,
     JoinWaitIsSkipped,
+    /// On the way back, who joined counts as one of those that were waited for.
+    WayBackForgetsWhoJoined,
+    /// Who joins the RRset of others after the swap takes no part.
+    LateJoinIsIgnored,
     /// A host that was let go is waited for.
     LeftIsRequired,
     /// A host that left by the configuration and is silent holds nothing up, though mail still goes there.
@@ -231,6 +235,16 @@ pub(crate) const CHANGING: &[(Mutant, Setting, Proof)] = &[
     ),
     (Mutant::JoinsWithTheOthers, Setting::JOINS, Proof::Untruth),
     (Mutant::JoinWaitIsSkipped, Setting::JOINS, Proof::Refusal),
+    (
+        Mutant::WayBackForgetsWhoJoined,
+        Setting::JOINS,
+        Proof::Refusal,
+    ),
+    (
+        Mutant::LateJoinIsIgnored,
+        Setting::SHARED_JOINS,
+        Proof::Refusal,
+    ),
     (Mutant::LeftIsRequired, Setting::LOSSES, Proof::NoEnd),
     (Mutant::SilentLeaverIsFine, Setting::SHARED, Proof::Refusal),
     (

@@ -47,6 +47,8 @@ pub(crate) struct Setting {
     /// The TTL of the zone, and a larger one under which caches hold its RRset since before the rotation.
     pub(crate) ttl: u8,
     pub(crate) ttl_before: u8,
+    /// Server 1 has left just before the rotation.
+    pub(crate) server_had_left: bool,
     /// How long the soak takes, and for how long a signature holds.
     pub(crate) soak: u8,
     pub(crate) valid: u8,
@@ -69,11 +71,10 @@ impl Setting {
 
     /// The zone before the rotation.
     pub(crate) fn base(&self) -> Version {
-        let has_left = *self == Self::SERVER_HAD_LEFT;
         Version {
             set: self.records.old | self.records.staying,
             ttl: self.ttl,
-            ns: if has_left { 0b01 } else { 0b11 },
+            ns: if self.server_had_left { 0b01 } else { 0b11 },
         }
     }
 
@@ -199,7 +200,13 @@ impl Setting {
             let joins = state.settled_or_joining & !state.settled & (1 << zone) != 0;
             // Where a host was restored as it had been after the swap, it counts as open again.
             let is_restored = self.change == Change::Restores && world.around.changes > 0;
-            let may_regress = self.faults || ((!state.rotation.opened || joins) && !is_restored);
+            // One that lists server 1 again lists one that serves what hosts need.
+            let (old, servers) = (self.records.old, &world.servers);
+            let lists_well = self.change != Change::Servers || servers[1].set & old == old;
+            // Nobody waits for a zone in which no host takes part.
+            let is_waited_for = state.settled_or_joining & (1 << zone) != 0;
+            let before = (!state.rotation.opened || joins) && is_waited_for;
+            let may_regress = self.faults || (before && !is_restored && lists_well);
             let has_new = world.servers[server].set & self.records.new != 0;
             if may_regress && has_new && !world.regressed[server] {
                 moves.push(Move::Regress(server));
@@ -225,9 +232,12 @@ impl Setting {
                 continue;
             }
             let waits = state.settled & (1 << self.zone_of(host)) == 0;
-            let has_left = state.hosts & (1 << self.host_of(host)) == 0 && step == Step::Retiring;
-            let may_deploy =
-                ((may_deploy && !waits) || has_left) && world.around.lost != Some(Key::New);
+            // One that left, or joins late, and is seen with the key that is to go is given the other.
+            let is_late = self.aliased && self.change.hosts().join;
+            let has_left = is_late || state.hosts & (1 << self.host_of(host)) == 0;
+            let may_deploy = (may_deploy && !waits) || (has_left && step == Step::Retiring);
+            let may_deploy = may_deploy && world.around.lost != Some(Key::New);
+            let may_put_back = may_put_back || (has_left && step == Step::Withdrawing);
             let may_put_back = may_put_back && world.around.lost != Some(Key::Old);
             for (algorithm, key) in keys.iter().enumerate() {
                 let moves_along = !self.halves && algorithm > 0;

@@ -26,6 +26,7 @@ impl Setting {
         faults: false,
         ttl: TTL,
         ttl_before: 0,
+        server_had_left: false,
         soak: SOAK,
         valid: VALID,
         unit: 1,
@@ -126,9 +127,18 @@ impl Setting {
         most_changes: 2,
         ..Self::CHANGING
     };
+    /// The same on the ways back.
+    pub(crate) const SERVERS_BACK: Self = Self {
+        name: "servers come and go on the way back",
+        silence: 0,
+        ways_back: true,
+        forward: true,
+        ..Self::SERVERS
+    };
     /// The same from a zone that one server has just left.
     pub(crate) const SERVER_HAD_LEFT: Self = Self {
         name: "a server had left before",
+        server_had_left: true,
         may_be_silent: 0b0010,
         ..Self::SERVERS
     };
@@ -137,6 +147,7 @@ impl Setting {
         name: "a host joins and leaves",
         zones: 2,
         ways_back: true,
+        forward: true,
         change: Change::Hosts(Hosts {
             join: true,
             leave: true,
@@ -149,6 +160,8 @@ impl Setting {
     pub(crate) const STRANGERS: Self = Self {
         name: "a stranger joins",
         zones: 2,
+        ways_back: true,
+        forward: true,
         change: Change::Hosts(Hosts {
             join: true,
             strangers: true,
@@ -163,12 +176,25 @@ impl Setting {
         aliased: true,
         silence: 1,
         may_be_silent: 0b1000,
+        ways_back: true,
+        forward: true,
         change: Change::Hosts(Hosts {
             leave: true,
             ..NOBODY
         }),
         most_changes: 1,
         ..Self::CHANGING
+    };
+    /// One joins an RRset that others have, at any time.
+    pub(crate) const SHARED_JOINS: Self = Self {
+        name: "a host joins the RRset of others",
+        change: Change::Hosts(Hosts {
+            join: true,
+            leave: true,
+            ..NOBODY
+        }),
+        most_changes: 2,
+        ..Self::SHARED
     };
     /// Mail of another certificate, which this rotation does not deploy, hangs on the RRset: its host is watched as one that
     /// left, and somebody else gives it a key.
@@ -193,14 +219,38 @@ impl Setting {
         most_changes: 2,
         ..Self::CHANGING
     };
+    /// The same with a key that is compromised.
+    pub(crate) const LOSSES_SECURITY: Self = Self {
+        name: "hosts die and keys are lost in an emergency",
+        emergency: Some(Priority::Security),
+        ..Self::LOSSES
+    };
+    /// All that hosts do.
+    pub(crate) const ALL_HOSTS: Self = Self {
+        name: "hosts join, leave and die, and keys are lost",
+        change: Change::Hosts(Hosts {
+            join: true,
+            leave: true,
+            die: true,
+            lose: true,
+            ..NOBODY
+        }),
+        ..Self::JOINS
+    };
     pub(crate) const ADDRESSES: Self = Self {
         name: "addresses move",
-        silence: 1,
-        may_be_silent: 0b1100,
         ways_back: true,
+        forward: true,
         change: Change::Addresses,
         most_changes: 2,
         ..Self::CHANGING
+    };
+    /// The same, and machines fall silent.
+    pub(crate) const ADDRESSES_SILENT: Self = Self {
+        name: "addresses move, and machines are silent",
+        silence: 1,
+        may_be_silent: 0b1100,
+        ..Self::ADDRESSES
     };
     /// Caches hold the RRset under a TTL of before.
     pub(crate) const TTL_BEFORE: Self = Self {
@@ -231,13 +281,17 @@ impl Setting {
         soak: 4,
         silence: 1,
         may_be_silent: 0b1100,
+        ways_back: true,
+        forward: true,
         change: Change::Looks,
         ..Self::CHANGING
     };
     /// Signatures that do not last for the wait: they must be seen to be made anew.
     pub(crate) const DAY: Self = Self {
         name: "signatures of a day",
-        valid: 3,
+        ttl: 1,
+        valid: 2,
+        ways_back: true,
         ..Self::SIGNATURES
     };
     pub(crate) const LEAVING: Self = Self {
