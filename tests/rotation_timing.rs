@@ -228,9 +228,15 @@ fn a_ttl_that_servers_still_serve_counts_from_the_start_on() {
     world.write(ZONE_FILE, &zone.replace("2026112301", "2026112302"));
     let commit = ["commit", "--quiet", "--all", "--message", "shorter"];
     world.git_at(BEGIN - Span::days(8), &commit);
+    nothing_is_noted(&world);
     assert_eq!(ttl_old(&world).0, "1h, seen");
     world.start(BEGIN).ends(0);
     assert_eq!(ttl_old(&world).0, "2d, seen");
+}
+
+/// What the run at the beginning noted goes: the commits of a test are dated before it.
+fn nothing_is_noted(world: &World) {
+    fs::remove_dir_all(world.path(".tlsa-rotate/seen")).unwrap();
 }
 
 /// Which servers and addresses are told to have left before the start, each with the hours until caches have forgotten it.
@@ -285,6 +291,7 @@ fn servers_and_addresses_that_left_before_the_start_are_remembered() {
         world.write(ZONE_FILE, &zone.replace("2026112301", "2026112302"));
         let commit = ["commit", "--quiet", "--all", "--message", "others"];
         world.git_at(BEGIN - before, &commit);
+        nothing_is_noted(world);
     };
     // A server may take a day to serve a commit; then the TTL runs.
     let world = shaped(Publish::Branch);

@@ -26,7 +26,7 @@ struct Remembered<'w> {
     zone: &'w ZoneConfig,
     head: Arc<Head>,
     past: Past,
-    noted: Option<Memory>,
+    memory: Option<Memory>,
 }
 
 /// Raises the TTLs of a rotation that begins to the largest under which its servers serve the RRsets now, as far as they can
@@ -99,15 +99,16 @@ pub(super) fn remember(
             let Some(before) = ttls.get_mut(rrset) else {
                 continue;
             };
-            let noted = one.noted.as_ref();
-            let since = noted.and_then(|noted| noted.since_of(tlsa.as_str()));
+            let memory = one.memory.as_ref();
+            let since = memory.and_then(|memory| memory.since_of(tlsa.as_str()));
             before.reaches_back &=
                 one.past.reaches(back, now) || since.is_some_and(|since| since + back <= now);
             let in_git = one.past.ttls.get(&owner).copied().unwrap_or_default();
             before.history = before.history.max(in_git);
-            let noted = noted.map(|noted| noted.ttl_of(tlsa.as_str(), now, UNTIL_SERVED));
-            before.remembered = before.remembered.max(noted.unwrap_or_default());
-            let ttl = in_git.max(noted.unwrap_or_default());
+            let by_runs = memory.map(|memory| memory.ttl_of(tlsa.as_str(), now, UNTIL_SERVED));
+            let by_runs = by_runs.unwrap_or_default();
+            before.remembered = before.remembered.max(by_runs);
+            let ttl = in_git.max(by_runs);
             if ttl > before.seen {
                 notes.push(format!(
                     "an earlier version of {owner} may still be cached: it counts with its TTL of {}",
@@ -160,12 +161,12 @@ fn remembered<'w>(
             back: certificate.assume_ttl.span(),
         };
         let past = history::past(workspace, zone, &head, &wanted, now, notes);
-        let noted = noted::of_zone(heads, certificate, zone, now, notes);
+        let memory = noted::of_zone(heads, certificate, zone, now, notes);
         all.push(Remembered {
             zone,
             head,
             past,
-            noted,
+            memory,
         });
     }
     all
@@ -177,15 +178,15 @@ fn who_left(one: &Remembered<'_>, certificate: &CertificateConfig, now: Instant)
     let zone = ZoneName::new(one.zone.name.to_string());
     let present = history::leading_to(&one.head.content);
     let (mut until, mut addresses) = (one.past.servers.clone(), one.past.addresses.clone());
-    if let Some(noted) = &one.noted {
+    if let Some(memory) = &one.memory {
         let is_here = |server: &str| present.keys().any(|one| one.0.eq_ignore_ascii_case(server));
-        let left = noted.servers_left(now, UNTIL_SERVED).into_iter();
+        let left = memory.servers_left(now, UNTIL_SERVED).into_iter();
         for (server, end) in left.filter(|(server, _)| !is_here(server)) {
             let known = until.entry(Authority(server.to_owned())).or_insert(end);
             *known = (*known).max(end);
         }
         for host in &certificate.hosts {
-            for (address, end) in noted.addresses_left(host, now, UNTIL_SERVED) {
+            for (address, end) in memory.addresses_left(host, now, UNTIL_SERVED) {
                 let of_host = addresses.entry(host.clone()).or_default();
                 let known = of_host.entry(address.to_owned()).or_insert(end);
                 *known = (*known).max(end);
@@ -194,7 +195,7 @@ fn who_left(one: &Remembered<'_>, certificate: &CertificateConfig, now: Instant)
     }
     let back = present.into_values().max();
     let back = back.unwrap_or(certificate.assume_ttl).span();
-    let noted_since = one.noted.as_ref().map(Memory::since);
+    let noted_since = one.memory.as_ref().map(Memory::since);
     if !one.past.reaches(back, now) && noted_since.is_none_or(|since| since + back > now) {
         until.insert(nobody_knows(&zone), now + back);
     }

@@ -23,13 +23,13 @@ pub(super) fn note(known: &mut Known<'_>) -> Vec<Tick> {
     let state = workspace.state();
     let (mut all, mut left_out) = (BTreeMap::new(), BTreeSet::new());
     for certificate in &workspace.config.certificates {
-        let mut notes = Notes {
+        let mut gathered = Notes {
             heads: &mut known.heads,
             held: &mut all,
             left_out: &mut left_out,
             asks: &|zone| is_due(&Memory::read(&state, &zone.name), now),
         };
-        notes.take(certificate);
+        gathered.take(certificate);
     }
     let mut ticks = Vec::new();
     for (zone, held) in all {
@@ -74,13 +74,13 @@ pub(super) fn of_zone(
         }
     };
     let (mut all, mut left_out) = (BTreeMap::new(), BTreeSet::new());
-    let mut noted = Notes {
+    let mut gathered = Notes {
         heads,
         held: &mut all,
         left_out: &mut left_out,
         asks: &|_| true,
     };
-    noted.take(certificate);
+    gathered.take(certificate);
     let mut memory = memory;
     memory.take_in(&all.remove(&zone.name)?, now, UNTIL_SERVED);
     Some(memory)
@@ -108,10 +108,11 @@ impl Notes<'_, '_> {
 
     /// The RRset at a name, and the aliases on the way to it.
     fn take_rrset(&mut self, tlsa: &TlsaName) {
-        let Some((name, head, held)) = self.at(tlsa.as_str()) else {
+        let Some((name, head, there)) = self.at(tlsa.as_str()) else {
             return;
         };
-        held.ttls
+        there
+            .ttls
             .insert(tlsa.as_str().to_owned(), ttl_at(&head, &name));
         if alias(&head, &name).is_none() {
             return;
@@ -120,17 +121,18 @@ impl Notes<'_, '_> {
             return; // a start says why
         };
         for further in found.links.iter().chain([&found.name]).skip(1) {
-            if let Some((name, head, held)) = self.at(further.as_str()) {
+            if let Some((name, head, there)) = self.at(further.as_str()) {
                 let ttl = ttl_at(&head, &name);
-                held.ttls.insert(further.as_str().to_owned(), ttl);
+                there.ttls.insert(further.as_str().to_owned(), ttl);
             }
         }
     }
 
     fn take_host(&mut self, host: &str) {
-        if let Some((name, head, held)) = self.at(&format!("{host}.")) {
+        if let Some((name, head, there)) = self.at(&format!("{host}.")) {
             for (address, ttl) in at_home(Some(&head.content), &name) {
-                held.addresses
+                there
+                    .addresses
                     .insert((host.to_owned(), address.to_string()), ttl);
             }
         }
@@ -153,8 +155,8 @@ impl Notes<'_, '_> {
             self.left_out.insert(zone.name.clone());
             return None;
         };
-        let held = match self.held.entry(zone.name.clone()) {
-            Entry::Occupied(held) => held.into_mut(),
+        let there = match self.held.entry(zone.name.clone()) {
+            Entry::Occupied(there) => there.into_mut(),
             Entry::Vacant(place) => {
                 let servers = leading_to(&head.content).into_iter();
                 place.insert(Held {
@@ -163,6 +165,6 @@ impl Notes<'_, '_> {
                 })
             }
         };
-        Some((name, head, held))
+        Some((name, head, there))
     }
 }

@@ -57,7 +57,7 @@ pub enum Finding {
         /// Of which rotation.
         id: RotationId,
         /// What was seen.
-        seen: Blocker,
+        seen: Box<Blocker>,
     },
     /// What a record is taken out of, or is the first of, was not seen on every host.
     Unseen {

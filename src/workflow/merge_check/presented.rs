@@ -69,7 +69,7 @@ pub(super) fn judge(
             .findings
             .extend(refused.map(|seen| Finding::Refused {
                 id: id.clone(),
-                seen,
+                seen: Box::new(seen),
             }));
         if !unseen.is_empty() {
             verdict.findings.push(Finding::Unseen {
