@@ -25,13 +25,15 @@ use tlsa_rotate::workspace::config::Config;
 /// Three certificates more than the one that there is, each of a host of its own, and more that rest.
 fn fleet(resting: usize) -> World {
     World::with(Publish::Current, |mut config| {
+        let there = config.split_once("\"mx1.example.com\" = [").unwrap().1;
+        let there = there.split_once(']').unwrap().0.to_owned();
         let names = ["a", "b", "c"].map(str::to_owned);
         let rest = (0..resting).map(|number| format!("rest{number}"));
         for name in names.into_iter().chain(rest) {
-            // Nobody listens there: the world is unreachable for them, and that is told for each.
+            // The same machine for all: the first records of a name are published only once its host was seen.
             let _ = write!(
                 config,
-                "\n[[certificate]]\nname = \"{name}\"\nhosts = [\"{name}.example.com\"]\nlive = {{ certificate = \"live/fullchain.pem\" }}\nnext = {{ generate = \"ecdsa-p256\" }}\naddresses = {{ \"{name}.example.com\" = [\"127.0.0.1:1\"] }}\n"
+                "\n[[certificate]]\nname = \"{name}\"\nhosts = [\"{name}.example.com\"]\nlive = {{ certificate = \"live/fullchain.pem\" }}\nnext = {{ generate = \"ecdsa-p256\" }}\naddresses = {{ \"{name}.example.com\" = [{there}] }}\n"
             );
         }
         config

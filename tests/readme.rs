@@ -216,7 +216,10 @@ fn every_command_runs() {
         run += 1;
         load(&world, &inside);
         if command == "tlsa-rotate status mail" {
-            assert!(out.contains("mail.1: Waiting"), "{out}");
+            assert!(out.contains("mail.1: Prepublishing"), "{out}");
+            assert!(out.contains("merged     2 of 2"), "{out}");
+            let told = "nobody knows who served _25._tcp.mx1.example.com. before";
+            assert!(out.contains(told), "{out}");
         }
     }
     assert!(run > 15, "only {run} commands were found");

@@ -136,14 +136,17 @@ fn security_first_replaces_at_once_and_says_until_when_mail_is_deferred() {
     ] {
         assert!(status.stdout.contains(part), "no `{part}`: {status:#?}");
     }
-    world
-        .run(hours(1), &["abort", "mail"])
-        .ends(1)
-        .complains_of("was declared compromised");
-    world
-        .run(hours(1), &["rollback", "mail"])
-        .ends(1)
-        .complains_of("was declared compromised");
+    let refused = world.run(hours(1), &["rollback", "mail"]).ends(1);
+    refused.complains_of("was declared compromised");
+    assert!(
+        refused.stderr.contains("`tlsa-rotate abort mail`"),
+        "{refused:#?}"
+    );
+    // Who wants the old key back all the same gets it, and is told what that means.
+    let back = world.copy().run(hours(1), &["abort", "mail"]).ends(0);
+    assert!(back.stdout.contains("mail.1: Reinstating"), "{back:#?}");
+    let cost = "the key that was declared compromised goes back into the zone";
+    assert!(back.stderr.contains(cost), "{back:#?}");
     let over = world.advance(hours(2)).ends(0);
     assert!(
         over.stdout.contains("Retired (ReplacementVerified)"),

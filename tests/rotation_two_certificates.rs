@@ -208,7 +208,7 @@ fn a_key_that_another_certificate_came_to_need_after_it_was_published_is_not_tak
     world.git("commit --quiet --all --message alias");
     world.advance(hours(32));
     world.load();
-    world.watch(32, 56);
+    world.watch(31, 56);
 
     let (before, run) = (world.read(ZONE_FILE), world.advance(hours(56)).ends(1));
     run.complains_of("the certificates mail and other have one key (3 1 1 ");

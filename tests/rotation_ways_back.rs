@@ -131,7 +131,17 @@ fn where_there_is_nothing_to_roll_back_or_it_is_too_late_the_way_out_is_told() {
         53,
         &rollback,
         "has left every server",
-        "`tlsa-rotate start mail`",
+        "`tlsa-rotate abort mail`",
+    );
+    let aborted = world.run(hours(53), &["abort", "mail"]).ends(0);
+    assert!(
+        aborted.stdout.contains("mail.1: Reinstating"),
+        "{aborted:#?}"
+    );
+    assert_eq!(
+        world.tlsa("mx1.example.com").len(),
+        2,
+        "it is published again first"
     );
 }
 

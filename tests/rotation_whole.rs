@@ -197,11 +197,13 @@ fn without_review_a_run_publishes_by_itself() {
         let old = world.tlsa(HOSTS[0]);
         world.start(BEGIN).ends(0);
         let run = world.advance(BEGIN).ends(0);
-        assert!(
-            run.stdout
-                .contains("Prepublishing (PrepublishDecided); next: the world: "),
-            "{run:#?}"
-        );
+        // Where no history tells who served the zone before, resolvers may ask such a server for its NS records' TTL.
+        let next = match publish {
+            Publish::File => "the clock, on 2026-12-01T09:00:00Z",
+            _ => "the world: ",
+        };
+        let told = format!("Prepublishing (PrepublishDecided); next: {next}");
+        assert!(run.stdout.contains(&told), "{run:#?}");
         assert_eq!(world.tlsa(HOSTS[0]).len(), 2);
         world.load();
         world.advance(hours(1)).ends(0);

@@ -17,6 +17,7 @@ use dane_support::Bench;
 use https_support::{PolicyServer, Says, ok};
 use rotation_support::{BEGIN, HOSTS, Publish, World, ZONE_FILE, hours};
 use std::fs;
+use tlsa_rotate::rotation::timing::Span;
 use tlsa_rotate::zone::content::Zone;
 use tlsrpt_support::{mail, report};
 
@@ -70,6 +71,7 @@ fn failures_that_senders_report_hold_the_old_record_in_the_zone() {
     world.advance(hours(27));
     assert_eq!(world.step(hours(27)), "Deployed");
     // Nobody said how long the soak is: it is two days where reports are read.
+    world.watch(27, 52);
     let soaking = world.run(hours(52), &["status", "mail"]);
     assert!(
         soaking
@@ -101,6 +103,7 @@ fn failures_that_senders_report_hold_the_old_record_in_the_zone() {
             std::slice::from_ref(&old),
         ),
     );
+    world.watch(46, 80);
     let held = world.advance(hours(80)).ends(3);
     let told = world.run(hours(80), &["status", "mail"]).stdout;
     for expected in [
@@ -131,6 +134,7 @@ fn failures_that_senders_report_hold_the_old_record_in_the_zone() {
     fs::remove_file(world.path("reports/new/3")).unwrap();
     fs::remove_file(world.path("reports/new/4")).unwrap();
     deliver("5", &of("g-4", "2026-12-05", &[], &[]));
+    world.watch(81, 104);
     world.advance(hours(104));
     world.load();
     world.advance(hours(105));
@@ -153,7 +157,8 @@ fn a_soak_that_was_said_stays_as_it_was_said() {
         world.advance(hours(26));
         (0..HOSTS.len()).for_each(|host| world.deploy(host));
         world.advance(hours(27));
-        let told = world.run(hours(28), &["status", "mail"]).stdout;
+        let told = world.run(hours(27) + Span::minutes(30), &["status", "mail"]);
+        let told = told.ends(0).stdout;
         assert!(
             told.contains(&format!("the soak runs until {ends}")),
             "{lines}: {told}"
@@ -227,7 +232,7 @@ fn the_swap_waits_for_a_certificate_that_senders_without_dane_accept() {
         assert_eq!(world.step(hours(1)), "Waiting");
         world
     };
-    let told = |world: &World| world.run(hours(26), &["status", "mail"]).stdout;
+    let told = |world: &World| world.run(hours(27), &["status", "mail"]).stdout;
 
     let self_signed = begun(None);
     self_signed.advance(hours(26)).ends(3);

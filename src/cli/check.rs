@@ -5,6 +5,7 @@ use super::Global;
 use super::document::Schema;
 use super::exit::{Exit, Failure};
 use super::format::Format;
+use crate::rotation::blocker::Blocker;
 use crate::rotation::decide::Action;
 use crate::rotation::observation::Endpoint;
 use crate::rotation::step::{Event, Step};
@@ -243,10 +244,21 @@ fn swap(
     }
     let waits = waits(&workspace, &tick, host);
     let is_open = is_open(&tick, host) && waits.is_empty();
+    let step = step_of(&tick);
     let decision = tick.decision.unwrap_or_default();
-    let step = tick.rotation.as_ref().map(|(_, state)| state.step);
     let alarms = decision.alarms.iter().map(ToString::to_string);
-    let blockers = decision.blockers.iter().map(ToString::to_string);
+    // That a host has the key in use is no reason to leave it there.
+    let against = |blocker: &&Blocker| {
+        let Blocker::WrongKey {
+            incoming_wanted, ..
+        } = blocker
+        else {
+            return true;
+        };
+        !incoming_wanted
+    };
+    let blockers = decision.blockers.iter().filter(against);
+    let blockers = blockers.map(ToString::to_string);
     let reasons: Vec<String> = alarms.chain(waits).chain(blockers).collect();
     let mut out = super::stdout();
     let stands = step.map_or("no rotation".to_owned(), |step| step.to_string());
@@ -291,8 +303,7 @@ fn swap(
 
 /// Whether the swap is open, as it was recorded and as it is seen in this run; with `host`, whether it is that host's turn.
 fn is_open(tick: &Tick, host: Option<&str>) -> bool {
-    let at_it = matches!(&tick.rotation, Some((_, state)) if state.step == Step::SwapOpen)
-        && !tick.events.contains(&Event::SwapOpened);
+    let at_it = step_of(tick) == Some(Step::SwapOpen);
     let is_asked = |action: &Action| match (action, host) {
         (Action::Deploy(_), None) => true,
         (Action::Deploy(endpoints), Some(host)) => {
@@ -304,6 +315,16 @@ fn is_open(tick: &Tick, host: Option<&str>) -> bool {
     at_it && decision.is_some_and(|decision| decision.actions.iter().any(is_asked))
 }
 
+/// Where the rotation stands: an opening that no run has recorded yet opens nothing.
+fn step_of(tick: &Tick) -> Option<Step> {
+    let (_, state) = tick.rotation.as_ref()?;
+    Some(if tick.events.contains(&Event::SwapOpened) {
+        Step::Waiting
+    } else {
+        state.step
+    })
+}
+
 /// The hosts that must not have the next key yet, though others may: who asks for the certificate as a whole is told no.
 fn waits(workspace: &Workspace, tick: &Tick, host: Option<&str>) -> Vec<String> {
     let Some((id, state)) = &tick.rotation else {
@@ -313,6 +334,9 @@ fn waits(workspace: &Workspace, tick: &Tick, host: Option<&str>) -> Vec<String> 
     let endpoints = configured.into_iter().flat_map(|one| one.endpoints());
     let is_meant = |endpoint: &Endpoint| host.is_none_or(|host| endpoint.host == host);
     let mut waits = Vec::new();
+    if tick.events.contains(&Event::SwapOpened) {
+        waits.push("the wait is over, and no run has recorded it yet: `tlsa-rotate advance` opens the swap".to_owned());
+    }
     for endpoint in endpoints.filter(is_meant) {
         if !state.endpoints.contains(&endpoint) {
             waits.push(format!(

@@ -66,7 +66,17 @@ pub(super) fn print(ticks: &[Tick], style: Style) -> Result<Exit, Failure> {
             }
             continue;
         }
+        // Where the journal tells nothing, there may be a rotation all the same.
+        let is_unread =
+            tick.rotation.is_none() && matches!(&tick.failed, Some(WorkflowError::Journal(_)));
         match style {
+            Style::Line | Style::Paragraph if is_unread => {
+                writeln!(
+                    out,
+                    "{}: nothing can be told of its rotation",
+                    tick.certificate
+                )?;
+            }
             Style::Line => {
                 for deed in &tick.deeds {
                     eprintln!("{}: {deed}", tick.certificate);

@@ -1,8 +1,11 @@
 //! `zone continue`: a person says where a signed zone goes on from.
 
+use super::document::Schema;
+use super::format::{Format, TextOrJson};
 use super::{Exit, Failure, Global};
 use crate::workflow::going_on::{Said, go_on};
 use crate::zone::name::Name;
+use serde_json::json;
 use std::io::Write;
 
 /// Says what was handed out of a zone that `advance` signs, where the program cannot find it out by itself.
@@ -24,6 +27,8 @@ pub(crate) struct ContinueArgs {
     /// The next version may have keys that no server has: the zone is refused by every validator that has the DS of another
     #[arg(long)]
     keys_anew: bool,
+    #[command(flatten)]
+    format: Format<TextOrJson>,
 }
 
 /// Runs `zone continue`.
@@ -49,6 +54,12 @@ pub(crate) fn run(
             args.zone
         ))
         .hint("the next version gets a later serial by itself: run `tlsa-rotate advance`"));
+    }
+    if args.format.0 == TextOrJson::Json {
+        let zone = args.zone.to_string();
+        let body = json!({"zone": zone, "serial": known.serial, "keys_anew": known.keys_anew});
+        Schema::ZoneContinue.write(out, body)?;
+        return Ok(Exit::Done);
     }
     match known.serial {
         Some(serial) => writeln!(out, "{} goes on after serial {serial}", args.zone)?,

@@ -51,17 +51,27 @@ struct When {
     gate: Option<TimeGate>,
 }
 
+/// The step that a chapter begins with.
+fn reached_by(chapter: &Chapter) -> Step {
+    match chapter.number {
+        1 => Step::Generated,
+        2 => Step::Hashed,
+        3 => Step::Prepublishing,
+        4 => Step::Waiting,
+        5 => Step::SwapOpen,
+        6 => Step::Deployed,
+        _ => Step::Retiring,
+    }
+}
+
 impl Runbook<'_> {
+    /// Whether a chapter without a date lies behind: where the plan stops, what comes after that has no date either.
+    fn is_done(&self, chapter: &Chapter) -> bool {
+        self.timeline.stopped_by.is_empty() || reached_by(chapter) <= self.state.step
+    }
+
     fn when(&self, chapter: &Chapter) -> Option<When> {
-        let reached_by = match chapter.number {
-            1 => Step::Generated,
-            2 => Step::Hashed,
-            3 => Step::Prepublishing,
-            4 => Step::Waiting,
-            5 => Step::SwapOpen,
-            6 => Step::Deployed,
-            _ => Step::Retiring,
-        };
+        let reached_by = reached_by(chapter);
         let entries = &self.timeline.entries;
         let position = entries.iter().position(|entry| entry.step == reached_by)?;
         let entry = entries.get(position)?;
@@ -84,7 +94,8 @@ impl Runbook<'_> {
         for chapter in &CHAPTERS {
             let _ = write!(text, "\n{} {:<9} ", chapter.number, chapter.title);
             match self.when(chapter) {
-                None => text.push_str("done\n"),
+                None if self.is_done(chapter) => text.push_str("done\n"),
+                None => text.push_str("not before what stops it is out of the way\n"),
                 Some(When { at, gate }) => {
                     let _ = writeln!(text, "from {at}{}", binding(gate));
                     for (label, reason) in self.reasons(gate) {
@@ -117,7 +128,11 @@ impl Runbook<'_> {
         for chapter in &CHAPTERS {
             let _ = writeln!(text, "\n## {} {}\n", chapter.number, chapter.title);
             let Some(When { at, gate }) = self.when(chapter) else {
-                text.push_str("Done.\n");
+                text.push_str(if self.is_done(chapter) {
+                    "Done.\n"
+                } else {
+                    "Not before what stops it is out of the way.\n"
+                });
                 continue;
             };
             let _ = writeln!(text, "From {at}{}: {}.\n", binding(gate), chapter.what);
@@ -154,7 +169,7 @@ impl Runbook<'_> {
                     "what": chapter.what,
                     "gate": chapter.gate,
                     "undo": chapter.undo,
-                    "done": when.is_none(),
+                    "done": when.is_none() && self.is_done(chapter),
                     "earliest": when.map(|when| when.at.to_string()),
                     "protocol_minimum": gate.map(|gate| gate.protocol.to_string()),
                     "policy": gate.and_then(|gate| self.of_policy(gate)).map(|at| at.to_string()),

@@ -140,23 +140,23 @@ impl Question<'_> {
         let mut blockers = self.presented(Wanted::Incoming);
         // Passing DANE means against what is published: every server must still serve it.
         blockers.extend(self.as_demanded(Span::ZERO));
+        let is_well = blockers.is_empty();
         let objections = witness::after_swap(self.rotation, self.observation);
         blockers.extend(self.unless_hurried(objections));
         let soak = Soak::of(self.rotation);
         let gate = soak.gate(self.policy);
-        if !blockers.is_empty() {
-            let time = (self.now < gate.opens).then_some(Blocker::Soaking(gate));
-            return Err(time.into_iter().chain(blockers).collect());
-        }
-        Ok(Some(if soak.has_gap(self.now, self.policy) {
-            Event::SoakInterrupted
-        } else if self.now >= gate.opens {
-            Event::SoakPassed
-        } else if soak.wants_a_look(self.now, self.policy) {
-            Event::SoakSeen
+        let time = (self.now < gate.opens).then_some(Blocker::Soaking(gate));
+        let against: Vec<Blocker> = time.into_iter().chain(blockers).collect();
+        // What others object keeps the soak from its end; the look counts all the same.
+        if is_well && soak.has_gap(self.now, self.policy) {
+            Ok(Some(Event::SoakInterrupted))
+        } else if against.is_empty() {
+            Ok(Some(Event::SoakPassed))
+        } else if is_well && soak.wants_a_look(self.now, self.policy) {
+            Ok(Some(Event::SoakSeen))
         } else {
-            return Err(vec![Blocker::Soaking(gate)]);
-        }))
+            Err(against)
+        }
     }
 
     fn replaced(&self) -> Answer {

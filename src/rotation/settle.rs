@@ -1,5 +1,5 @@
-//! Decide and apply until nothing follows: what one look establishes. The run, the dry run, the plan and the rehearsal
-//! all come to their states by it.
+//! Decide and apply until nothing follows: what one look establishes. The run, the dry run, the plan, the rehearsal and
+//! the status all come to their states by it.
 
 use super::decide::{Decision, decide};
 use super::observation::Observation;
@@ -30,7 +30,28 @@ pub fn settle(
     rotation: &Rotation,
     now: Instant,
     observation: &Observation,
+    policy: impl FnMut(&Rotation) -> Policy,
+) -> Result<Settled, IllegalEvent> {
+    settle_while(rotation, (now, observation), policy, |_| true)
+}
+
+/// The same without a step, even in thought: only what is kept in mind of a look is taken in, so that it hides no reason
+/// why nothing more follows. The decision's event is the first that is not.
+pub fn take_in(
+    rotation: &Rotation,
+    now: Instant,
+    observation: &Observation,
+    policy: impl FnMut(&Rotation) -> Policy,
+) -> Result<Settled, IllegalEvent> {
+    let is_taken_in = |event: &Event| event.is_kept_in_mind() || *event == Event::SoakInterrupted;
+    settle_while(rotation, (now, observation), policy, is_taken_in)
+}
+
+fn settle_while(
+    rotation: &Rotation,
+    (now, observation): (Instant, &Observation),
     mut policy: impl FnMut(&Rotation) -> Policy,
+    is_taken: impl Fn(&Event) -> bool,
 ) -> Result<Settled, IllegalEvent> {
     let mut state = rotation.clone();
     let mut events = Vec::new();
@@ -41,7 +62,7 @@ pub fn settle(
         let policy = policy(&state);
         let decision = decide(&state, now, observation, &policy);
         match &decision.event {
-            Some(event) if events.len() < most => {
+            Some(event) if events.len() < most && is_taken(event) => {
                 state.follow(now, event)?;
                 events.push(event.clone());
             }

@@ -12,11 +12,11 @@ use super::{
     act, admit, afterwards, hosts, keep_signed, leftovers, noted, pace, propose, shared, start,
     witness,
 };
-use crate::rotation::decide::{Decision, decide};
+use crate::rotation::decide::Decision;
 use crate::rotation::due::{Afterwards, Occasion};
 use crate::rotation::observation::{Endpoint, Observation};
 use crate::rotation::policy::Policy;
-use crate::rotation::settle::settle;
+use crate::rotation::settle::{settle, take_in};
 use crate::rotation::step::{Event, Rotation, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
@@ -438,21 +438,23 @@ fn look_at(
     remember(&mut tick.notes, notes);
     remember(&mut tick.notes, asides);
     let mut waits = Vec::new();
-    let mut policy = |state: &Rotation| {
+    let policy = |state: &Rotation| {
         let (policy, why) = pace::policy(known, &case, state);
         waits.extend(why);
         policy
     };
-    let mut decision;
-    if mode == Mode::Rehearse {
-        let settled = settle(&state, now, &observation, policy).map_err(WorkflowError::Illegal)?;
-        tick.policy = settled.policy;
-        tick.events = news(settled.events);
-        (state, decision) = (settled.state, settled.decision);
+    let settled = if mode == Mode::Rehearse {
+        settle(&state, now, &observation, policy)
     } else {
-        tick.policy = policy(&state);
-        decision = decide(&state, now, &observation, &tick.policy);
+        take_in(&state, now, &observation, policy)
+    };
+    let settled = settled.map_err(WorkflowError::Illegal)?;
+    tick.policy = settled.policy;
+    if mode == Mode::Rehearse {
+        tick.events = news(settled.events);
+        state = settled.state;
     }
+    let mut decision = settled.decision;
     remember(&mut tick.notes, waits);
     afterwards::notice(&state, &observation, &mut decision);
     act_by(&state, now, (&observation, &tick.policy), &mut decision);

@@ -8,6 +8,8 @@ use super::look::{Sight, View};
 use super::zone_look::{Asked, Question, zone_name};
 use crate::dnssec::share::in_blocks;
 use crate::rotation::decide::{Action, decide};
+use crate::rotation::gate;
+use crate::rotation::observation::Observation;
 use crate::rotation::policy::Policy;
 use crate::rotation::step::{Rotation, Step};
 use crate::rotation::timing::Instant;
@@ -49,7 +51,8 @@ impl Seen {
         let is_fresh = at.saturating_duration_since(self.began) <= FRESH;
         let follows = || {
             let decision = decide(state, now, &self.sight.observation, policy);
-            decision.event.is_some() || decision.actions.iter().any(|deed| relies(state.step, deed))
+            let relies = |deed| relies(state, &self.sight.observation, deed);
+            decision.event.is_some() || decision.actions.iter().any(relies)
         };
         (is_fresh || !follows()).then_some(self.sight)
     }
@@ -69,14 +72,15 @@ impl Seen {
 }
 
 /// Whether a deed is right only as long as the world is as it was seen. Records are added to a zone whatever is seen.
-fn relies(step: Step, deed: &Action) -> bool {
+fn relies(state: &Rotation, observation: &Observation, deed: &Action) -> bool {
     match deed {
         Action::Deploy(_) | Action::RollBack(_) => true,
-        // The first record of a name is one as well.
-        Action::ChangeZone(_) => matches!(
-            step,
-            Step::Prepublishing | Step::Retiring | Step::Replacing | Step::Withdrawing
-        ),
+        Action::ChangeZone(requirement) => match state.step {
+            Step::Retiring | Step::Replacing | Step::Withdrawing => true,
+            // The first record of a name is one as well, until it is there.
+            Step::Prepublishing => !gate::merged(state, observation, requirement).is_empty(),
+            _ => false,
+        },
         Action::AdmitKey | Action::ComputeAssociations => false,
     }
 }
