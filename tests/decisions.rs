@@ -614,6 +614,7 @@ fn what_senders_report_holds_the_retire_step() {
     ];
     for step in [Step::Deployed, Step::Verified] {
         let mut events = deployed();
+        events.push((59, Event::SoakSeen));
         if step == Step::Verified {
             events.push((60, Event::SoakPassed));
         }

@@ -150,7 +150,7 @@ fn a_ttl_that_nobody_knows_is_assumed_or_stated_and_said() {
             let config = config.replace(stated, before);
             config.replace("[policy]\n", &format!("[policy]\n{policy}"))
         });
-        let expected = (told.to_owned(), opens(hours));
+        let expected = (told.to_owned(), swap_opens(hours));
         assert_eq!(ttl_old(&world), expected, "before the start");
         let started = world.start(BEGIN).ends(0);
         assert!(

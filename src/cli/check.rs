@@ -12,6 +12,7 @@ use crate::rotation::step::{Event, Step};
 use crate::workflow::advance::{self, Mode, Tick};
 use crate::workflow::merge_check::{Finding, Severity, Verdict, merge_check};
 use crate::workspace::Workspace;
+use crate::workspace::config::CertificateConfig;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -331,7 +332,9 @@ fn waits(workspace: &Workspace, tick: &Tick, host: Option<&str>) -> Vec<String> 
         return Vec::new();
     };
     let configured = workspace.config.certificate(&tick.certificate);
-    let endpoints = configured.into_iter().flat_map(|one| one.endpoints());
+    let endpoints = configured
+        .into_iter()
+        .flat_map(CertificateConfig::endpoints);
     let is_meant = |endpoint: &Endpoint| host.is_none_or(|host| endpoint.host == host);
     let mut waits = Vec::new();
     if tick.events.contains(&Event::SwapOpened) {

@@ -99,9 +99,6 @@ impl Rotation {
                     self.published = None;
                 }
             }
-            Event::SignatureSeen { until } => {
-                self.signed_until = self.signed_until.max(Some(*until));
-            }
             Event::HostsJoined {
                 endpoints,
                 aliases,
@@ -118,6 +115,16 @@ impl Rotation {
             }
             Event::JoinRegressed { name } => drop(self.joining.insert(name.clone(), None)),
             Event::JoinOpened { name } => drop(self.joining.remove(name)),
+            fact => self.keep_in_mind(at, fact),
+        }
+    }
+
+    /// What looks leave behind, that move no step by themselves.
+    fn keep_in_mind(&mut self, at: Instant, event: &Event) {
+        match event {
+            Event::SignatureSeen { until } => {
+                self.signed_until = self.signed_until.max(Some(*until));
+            }
             Event::HostsWereSilent { endpoints } => self.silent_at_swap.clone_from(endpoints),
             Event::SoakSeen => {
                 let soak = Soak::of(self);

@@ -117,6 +117,7 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
 
 /// Once both are in every cache, no priority need break the promise; before, security does. What was on its way back to
 /// the key that is compromised goes forward again.
+#[allow(clippy::match_same_arms)] // one line for each way
 fn emergency(rotation: &Rotation, priority: Priority) -> Option<Step> {
     use self::Step as S;
     match (rotation.step, priority) {

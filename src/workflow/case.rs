@@ -105,8 +105,8 @@ impl<'w> Case<'w> {
             }
             _ => false,
         };
-        let used = self.search(|entries| entries.iter().any(uses).then_some(()))?;
-        Ok(used.is_some())
+        let found = self.search(|entries| entries.iter().any(uses).then_some(()))?;
+        Ok(found.is_some())
     }
 
     /// The rotation that retired a key, if one did.

@@ -7,6 +7,7 @@ use super::case::{Case, Retirement};
 use super::head::{self, Upstream};
 use super::known::Known;
 use crate::dane::association::dane_ee_spki;
+use crate::dane::certificate::Certificate;
 use crate::dane::subject::{self, Subject};
 use crate::publish::git::Site;
 use crate::rotation::association::Association;
@@ -150,7 +151,7 @@ fn needed(
     for certificate in &workspace.config.certificates {
         // Files in use that cannot be read are no reason to believe that a key is not in use.
         for chain in admit::in_use(certificate)? {
-            needed.extend(chain.first().map(|leaf| leaf.spki_association()));
+            needed.extend(chain.first().map(Certificate::spki_association));
         }
         if let Some((_, other)) = known.rotation(&certificate.name)
             && !other.is_over()

@@ -81,8 +81,8 @@ impl Present {
         *self = match next {
             Next::Whole { signed, .. } => Self::write(&signed.zone, keys, now),
             Next::Carried(carried) => {
-                let mut file = tempfile::tempfile().unwrap();
-                write_pieces(carried, &self.file, &mut file).unwrap();
+                let file = tempfile::tempfile().unwrap();
+                write_pieces(carried, &self.file, &file).unwrap();
                 Self {
                     file,
                     seal: carried.seal.clone(),
@@ -429,7 +429,8 @@ fn a_year_of_hourly_runs_makes_few_versions_and_lets_no_signature_run_low() {
 #[test]
 fn what_falls_due_within_a_day_is_made_anew_together_whichever_way_it_is_signed() {
     let keys = keys();
-    let hosts: String = (0..40).map(|n| format!("host{n} A 192.0.2.1\n")).collect();
+    let hosts = (0..40).map(|n| format!("host{n} A 192.0.2.1\n"));
+    let hosts = hosts.collect::<Vec<_>>().concat();
     let first = file(1, &hosts);
     let signed = sign(
         &first.zone().unwrap(),

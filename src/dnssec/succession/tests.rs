@@ -256,6 +256,7 @@ fn a_key_set_follows_another_if_a_key_that_signs_it_is_an_entry_of_both() {
         .map(|kind| key(kind, times(0, 0, None, None)))
         .into();
     // (new set, who signs it, the other set) → follows, why
+    #[allow(clippy::type_complexity)] // a table
     let table: [(&[usize], &[usize], &[usize], bool, &str); 5] = [
         (&[0, 1], &[0], &[0, 1], true, "the same"),
         (&[0, 3], &[0], &[0, 1], true, "another ZSK"),

@@ -75,9 +75,9 @@ pub(super) fn judge(
     // It takes the files for review of earlier rotations away; what it makes of them otherwise is stray.
     let outdated =
         |commit| draft::outdated_reviews(workspace, request.repository, commit, &claim.id);
-    let stay = outdated(&request.head.commit)?;
+    let kept = outdated(&request.head.commit)?;
     let gone = outdated(&request.base.commit)?.into_iter();
-    known.extend(gone.filter(|path| !stay.contains(path)));
+    known.extend(gone.filter(|path| !kept.contains(path)));
     let stray = request.changed.iter().filter(|path| !known.contains(*path));
     verdict
         .findings
