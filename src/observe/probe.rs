@@ -6,7 +6,7 @@
 use crate::dane::certificate::Certificate;
 use crate::observe::smtp::{Caller, Session, SmtpError};
 pub use crate::observe::survey::{
-    Bounds, Sighting, Target, address_text, offers, probe_endpoints, survey,
+    Bounds, Sighting, Target, WHERE_KEYS_DIFFER, address_text, offers, probe_endpoints, survey,
 };
 use crate::observe::tls::{self, Ask, HandshakeError};
 use crate::rotation::observation::{Endpoint, KeyAlgorithm, Seen};

@@ -56,7 +56,7 @@ impl Default for Bounds {
 }
 
 /// Connections to an address at which different keys were met.
-const WHERE_KEYS_DIFFER: u8 = 12;
+pub const WHERE_KEYS_DIFFER: u8 = 12;
 
 /// Asks every address of every target for RSA and for ECDSA. Each question has an answer, in the order of the targets.
 ///

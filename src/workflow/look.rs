@@ -216,9 +216,16 @@ impl<'w> View<'w> {
     }
 
     async fn survey(&self, targets: &[Target]) -> Vec<Sighting> {
-        let connections = connections(self.rotation.step);
-        let caller = Caller::default();
-        probe::survey(targets, &caller, Bounds::default(), |_, _| connections).await
+        let usual = connections(self.rotation.step);
+        let connections = |endpoint: &Endpoint, address: &SocketAddr| {
+            let place = (endpoint.clone(), probe::address_text(endpoint, *address));
+            if self.rotation.several.contains_key(&place) {
+                probe::WHERE_KEYS_DIFFER
+            } else {
+                usual
+            }
+        };
+        probe::survey(targets, &Caller::default(), Bounds::default(), connections).await
     }
 
     /// Looks at the hosts, and puts it beside what the servers were seen to serve.
