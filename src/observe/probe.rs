@@ -191,7 +191,8 @@ pub async fn connect(address: SocketAddr, caller: &Caller) -> Result<TcpStream, 
     }
 }
 
-fn presented(chain: Vec<Vec<u8>>, asked: KeyAlgorithm) -> Result<Answer, Obstacle> {
+/// The answer that a chain is, if its leaf has the algorithm asked for.
+pub(super) fn presented(chain: Vec<Vec<u8>>, asked: KeyAlgorithm) -> Result<Answer, Obstacle> {
     let leaf = match chain.first().map(|der| Certificate::from_der(der)) {
         Some(Ok(leaf)) => leaf,
         Some(Err(error)) => return Err(Obstacle::Unfit(format!("the presented leaf: {error}"))),

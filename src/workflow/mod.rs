@@ -37,6 +37,7 @@ mod known;
 mod leftovers;
 mod look;
 mod look_ahead;
+pub mod look_from;
 pub mod merge_check;
 mod neighbours;
 mod noted;
