@@ -53,6 +53,7 @@ mod sign;
 pub mod simulate;
 pub mod start;
 mod surroundings;
+mod vantages;
 pub mod verdict;
 pub mod verify;
 mod ways_out;
