@@ -128,6 +128,66 @@ fn a_host_that_only_the_vantage_reaches_goes_through_the_soak() {
 }
 
 #[test]
+fn what_begins_is_told_which_places_nobody_reaches() {
+    let dark = Dark::new(Publish::File);
+    let world = &dark.world;
+    let place = format!("nobody reaches mx1.example.com:25 at {}", dark.known);
+    let told = |run: &Run| {
+        let lines = run.stderr.lines().filter(|line| line.contains(&place));
+        let lines: Vec<&str> = lines.collect();
+        for line in &lines {
+            for part in [
+                "Connection refused",
+                "stop at step 5 of 7",
+                "[[vantage]]",
+                "`addresses`",
+            ] {
+                assert!(line.contains(part), "no {part}: {line}");
+            }
+        }
+        assert!(!run.stderr.contains("nobody reaches mx2"), "{run:#?}");
+        lines.len()
+    };
+    let ds = world.run(BEGIN, &["key", "ds", "example.com", "--keys", "keys"]);
+    world.write("anchor", &ds.ends(0).stdout);
+    let server = world.server(0);
+    let check = || {
+        let known = ["check", "--resolver", &server, "--trust-anchor", "anchor"];
+        let run = world.run(BEGIN, &[&known[..], &["--format", "json"]].concat());
+        let document: Value = serde_json::from_str(&run.stdout).unwrap();
+        let findings = document["findings"].as_array().unwrap().iter();
+        let pressing = findings.filter(|finding| finding["severity"] != "advice");
+        let told = pressing.map(|f| format!("{} {}", f["check"], f["place"]));
+        (run.code, told.collect::<Vec<String>>())
+    };
+    assert_eq!(told(&world.run(BEGIN, &["plan", "mail"]).ends(0)), 1);
+    let finding = format!("\"unreached\" \"mx1.example.com:25 {}\"", dark.known);
+    assert_eq!(check(), (Some(3), vec![finding]));
+
+    // A vantage that reaches it: nothing is left to say, and what it presents is judged as if it were seen from here.
+    dark.vantage(&dark.translated(LOOK), "60s");
+    assert_eq!(told(&world.run(BEGIN, &["plan", "mail"]).ends(0)), 0);
+    assert_eq!(check(), (Some(0), vec![]));
+    world.renew_elsewhere(0);
+    let (code, found) = check();
+    assert_eq!(code, Some(4));
+    let refused = format!("\"refused\" \"mx1.example.com:25 {} ECDSA\"", dark.known);
+    assert_eq!(found, [refused]);
+    // One that does not help is said by itself.
+    dark.vantage("echo no route >&2; exit 255", "60s");
+    let (code, found) = check();
+    assert_eq!(code, Some(3));
+    assert!(
+        found.contains(&"\"vantage\" \"vantage probe1\"".to_owned()),
+        "{found:?}"
+    );
+
+    let started = world.start(BEGIN).ends(0);
+    assert_eq!(told(&started), 1, "{started:#?}");
+    assert_eq!(aside(&started).len(), 1, "{started:#?}");
+}
+
+#[test]
 fn an_answer_that_is_not_one_is_set_aside_and_said_and_silence_is_no_yes() {
     let dark = Dark::new(Publish::Current);
     let (world, hour) = dark.world.brought_to("SwapOpen");

@@ -47,6 +47,7 @@ mod places;
 pub mod plan;
 mod predecessor;
 mod propose;
+mod reach;
 pub mod rollback;
 mod shared;
 mod sign;
