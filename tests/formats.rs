@@ -52,6 +52,7 @@ const CALLS: &[Call] = &[
     ("forget mx2.example.com", Place::Held, "forget"),
     ("emergency mail --priority delivery", Place::Fresh, "emergency"),
     ("verify HOST:25 --resolve PLACE --resolver SERVER --trust-anchor anchor --timeout 20", Place::Fresh, "verify"),
+    ("look LOOKED --connections 1", Place::Fresh, "look"),
     ("record CHAIN", Place::Fresh, "record"),
     ("dane verify --tlsa tlsa --chain CHAIN --host HOST", Place::Fresh, "dane-verify"),
     ("tlsrpt report.json", Place::Fresh, "tlsrpt"),
@@ -224,6 +225,7 @@ fn words(world: &World, call: &str) -> Vec<&'static str> {
         "HOST" => HOSTS[0].to_owned(),
         "HOST:25" => format!("{}:25", HOSTS[0]),
         "PLACE" => format!("{}={}", HOSTS[0], world.hosts()[0]),
+        "LOOKED" => format!("{}:25@{}", HOSTS[0], world.hosts()[0]),
         "BRANCH" => BRANCH.to_owned(),
         "SIGNED" => SIGNED.to_owned(),
         "CHAIN" => chain(world),
@@ -318,6 +320,7 @@ fn a_format_that_a_command_does_not_offer_is_refused_wherever_it_stands() {
             // Clap reads the values of options first: those that are addresses must be some.
             let call = call.replace("SERVER", "127.0.0.1");
             let call = call.replace("PLACE", "mx1.example.com=127.0.0.1");
+            let call = call.replace("LOOKED", "mx1.example.com:25");
             let words: Vec<&str> = call.split(' ').collect();
             for arguments in [
                 [&words, &option[..]].concat(),

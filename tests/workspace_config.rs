@@ -188,7 +188,7 @@ fn every_mistake_is_told_with_its_line() {
         (
             "[policy]",
             "color = 1\n[policy]",
-            &["1: unknown key `color` in this file; known are policy, zone, certificate"],
+            &["1: unknown key `color` in this file; known are policy, zone, certificate, vantage"],
         ),
         (
             "keys = \"keys\"",
@@ -235,8 +235,8 @@ fn every_mistake_is_told_with_its_line() {
             "policy = 1\n",
             &[
                 "1: [policy] must be a table with min_wait, soak, safety_margin, concurrent, standby, max_age, renew_before, assume_ttl, retry_after_abort, patience, deadline_notice, keep_retired_keys; this is a TOML integer",
-                "2: unknown key `min_wait` in this file; known are policy, zone, certificate",
-                "3: unknown key `safety_margin` in this file; known are policy, zone, certificate",
+                "2: unknown key `min_wait` in this file; known are policy, zone, certificate, vantage",
+                "3: unknown key `safety_margin` in this file; known are policy, zone, certificate, vantage",
             ],
         ),
         (
@@ -796,5 +796,32 @@ fn a_zone_may_be_served_by_us_or_kept_by_its_primary() {
     for (zone, expected) in table {
         let said = with_zone(&zone).expect_err(&zone).join("\n");
         assert!(said.contains(expected), "{zone}: {said}");
+    }
+}
+
+#[test]
+fn a_vantage_is_a_command_with_a_name_and_a_bound() {
+    let read = |vantages: &str| {
+        let config = Config::parse(&format!("{GOOD}{vantages}"), root());
+        let config = config.map_err(|problems| problems[0].message.clone())?;
+        let told = config.vantages.iter();
+        let told = told.map(|v| format!("{} {:?} {}", v.name, v.command, v.timeout));
+        Ok::<_, String>(told.collect::<Vec<String>>().join("; "))
+    };
+    let wrong = |message: &str| Err(message.to_owned());
+    #[rustfmt::skip]
+    let table = [
+        ("", Ok(String::new())),
+        ("[[vantage]]\ncommand = [\"ssh\", \"probe1\"]\n", Ok("ssh probe1 [\"ssh\", \"probe1\"] 1m".to_owned())),
+        ("[[vantage]]\nname = \"a\"\ncommand = [\"x\"]\ntimeout = \"2m\"\n[[vantage]]\nname = \"b\"\ncommand = [\"x\"]\n", Ok("a [\"x\"] 2m; b [\"x\"] 1m".to_owned())),
+        ("[[vantage]]\nname = \"a\"\n", wrong("[[vantage]] needs `command`, such as command = [\"ssh\", \"probe1\", \"tlsa-rotate\", \"look\"]")),
+        ("[[vantage]]\ncommand = []\n", wrong("`command` is empty: the first element is the program, the others its arguments")),
+        ("[[vantage]]\ncommand = [\"x\"]\ntimeout = \"4s\"\n", wrong("`timeout` of a vantage must be from 5s to 10m, this is 4s")),
+        ("[[vantage]]\ncommand = [\"x\"]\ntimeout = \"11m\"\n", wrong("`timeout` of a vantage must be from 5s to 10m, this is 11m")),
+        ("[[vantage]]\ncommand = [\"x\"]\n[[vantage]]\ncommand = [\"x\"]\n", wrong("vantage x is there twice")),
+        ("[[vantage]]\ncommand = [\"x\"]\nhost = \"y\"\n", wrong("unknown key `host` in [[vantage]]; known are name, command, timeout")),
+    ];
+    for (vantages, expected) in table {
+        assert_eq!(read(vantages), expected, "{vantages}");
     }
 }

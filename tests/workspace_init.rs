@@ -103,6 +103,14 @@ fn every_key_is_explained_and_every_alternative_is_valid_too() {
             && !value.is_empty())
         .then(|| key.to_owned())
     };
+    let (text, vantage) = text.split_once("# [[vantage]]\n").unwrap();
+    let vantage: Vec<&str> = vantage
+        .lines()
+        .map(|l| l.trim_start_matches("# "))
+        .collect();
+    let vantage = format!("{text}[[vantage]]\n{}", vantage.join("\n"));
+    let config = Config::parse(&vantage, home.path()).unwrap();
+    assert_eq!(config.vantages[0].name, "probe1");
     for line in text.lines() {
         let Some(alternative) = line.strip_prefix("# ").filter(|l| key_of(l).is_some()) else {
             continue;

@@ -27,6 +27,7 @@ mod forget;
 mod format;
 mod init;
 mod key;
+mod look;
 mod plan;
 mod proposal_view;
 mod record;
@@ -141,6 +142,8 @@ enum Command {
     Emergency(emergency::Emergency),
     /// See mail hosts as a DANE-validating sender does, live: DNSSEC, STARTTLS, every address and algorithm
     Verify(verify::VerifyArgs),
+    /// What mail hosts present, seen from here; how a runner looks from elsewhere
+    Look(look::Look),
     /// Print the TLSA data of certificates, chains, requests and keys
     Record(record::RecordArgs),
     /// DANE offline: judge a chain by a TLSA RRset
@@ -179,6 +182,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     match &arguments.command {
         Command::Change(args) => change::run(args, global),
         Command::Verify(args) => verify::run(args, global),
+        Command::Look(args) => look::run(args),
         Command::Record(args) => record::run(args),
         Command::Dane(args) => dane::run(args, global),
         Command::Tlsrpt(args) => tlsrpt::run(args),

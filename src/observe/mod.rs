@@ -32,6 +32,7 @@ pub mod smtp;
 pub mod survey;
 pub mod tls;
 pub mod tlsrpt;
+pub mod vantage;
 pub mod web_roots;
 
 use std::io;

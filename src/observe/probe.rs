@@ -6,7 +6,7 @@
 use crate::dane::certificate::Certificate;
 use crate::observe::smtp::{Caller, Session, SmtpError};
 pub use crate::observe::survey::{
-    Bounds, Sighting, Target, address_text, offers, probe_endpoints, survey,
+    Bounds, Sighting, Target, WHERE_KEYS_DIFFER, address_text, offers, probe_endpoints, survey,
 };
 use crate::observe::tls::{self, Ask, HandshakeError};
 use crate::rotation::observation::{Endpoint, KeyAlgorithm, Seen};
@@ -191,7 +191,8 @@ pub async fn connect(address: SocketAddr, caller: &Caller) -> Result<TcpStream, 
     }
 }
 
-fn presented(chain: Vec<Vec<u8>>, asked: KeyAlgorithm) -> Result<Answer, Obstacle> {
+/// The answer that a chain is, if its leaf has the algorithm asked for.
+pub(super) fn presented(chain: Vec<Vec<u8>>, asked: KeyAlgorithm) -> Result<Answer, Obstacle> {
     let leaf = match chain.first().map(|der| Certificate::from_der(der)) {
         Some(Ok(leaf)) => leaf,
         Some(Err(error)) => return Err(Obstacle::Unfit(format!("the presented leaf: {error}"))),

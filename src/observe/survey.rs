@@ -56,7 +56,7 @@ impl Default for Bounds {
 }
 
 /// Connections to an address at which different keys were met.
-const WHERE_KEYS_DIFFER: u8 = 12;
+pub const WHERE_KEYS_DIFFER: u8 = 12;
 
 /// Asks every address of every target for RSA and for ECDSA. Each question has an answer, in the order of the targets.
 ///
@@ -173,6 +173,27 @@ impl Sighting {
     }
 }
 
+/// What any connection to a place met, each thing once; nothing where one failed beside others that were answered.
+pub fn met(
+    seen: &[Sighting],
+    endpoint: &Endpoint,
+    address: SocketAddr,
+    algorithm: KeyAlgorithm,
+) -> Vec<Answer> {
+    let place = |one: &&Sighting| {
+        (&one.endpoint, one.address, one.algorithm) == (endpoint, address, algorithm)
+    };
+    let mut met = Vec::new();
+    for answer in seen.iter().filter(place).flat_map(|one| &one.answers) {
+        match answer {
+            Seen::Known(known) if !met.contains(known) => met.push(known.clone()),
+            Seen::Known(_) => {}
+            Seen::Unknown(_) => return Vec::new(),
+        }
+    }
+    met
+}
+
 /// An address of an endpoint as it is told in [`Offers`]: the port is only said where it is not the endpoint's.
 pub fn address_text(endpoint: &Endpoint, address: SocketAddr) -> String {
     if address.port() == endpoint.port {
@@ -210,7 +231,8 @@ pub fn offers(
     for sighting in sightings {
         let address = sighting.place();
         let answers = sighting.answers.into_iter();
-        let met = answers.map(|answer| met(answer, |chain| satisfied(&sighting.endpoint, chain)));
+        let met =
+            answers.map(|answer| met_once(answer, |chain| satisfied(&sighting.endpoint, chain)));
         let offer = together(met, &awaited);
         offers
             .entry(sighting.endpoint)
@@ -223,7 +245,7 @@ pub fn offers(
 }
 
 /// What one connection met; nothing where none of the algorithm is offered.
-fn met(
+fn met_once(
     answer: Seen<Answer>,
     satisfied: impl Fn(&[Vec<u8>]) -> BTreeSet<Association>,
 ) -> Seen<Option<Presented>> {
@@ -279,12 +301,15 @@ fn together(
 }
 
 /// An address that refuses both algorithms was not understood: it may speak only what this program does not.
-fn doubt_refusals_of_everything(sightings: &mut [Sighting]) {
-    for pair in sightings.chunks_mut(2) {
+pub(super) fn doubt_refusals_of_everything(sightings: &mut [Sighting]) {
+    let same = |one: &Sighting, next: &Sighting| {
+        (&one.endpoint, one.address) == (&next.endpoint, next.address)
+    };
+    for place in sightings.chunk_by_mut(same) {
         let refused = Seen::Known(Answer::NotOffered);
-        let mut answers = pair.iter().flat_map(|sighting| &sighting.answers);
+        let mut answers = place.iter().flat_map(|sighting| &sighting.answers);
         if answers.all(|answer| *answer == refused) {
-            for sighting in pair {
+            for sighting in place {
                 let address = sighting.address;
                 sighting.answers.fill(Seen::Unknown(format!(
                     "{address}: the server refuses RSA and ECDSA alike: it offers no TLS this program speaks"

@@ -33,13 +33,15 @@ pub struct Standing<'a> {
 
 /// Whether a reader learns anything from it: where no RRset was before DANE came into use, every TTL is the first.
 fn is_news(event: &Event, state: &Rotation) -> bool {
-    let Event::HigherTtlSeen { name, .. } = event else {
-        return true;
-    };
-    state
-        .base
-        .get(name)
-        .is_some_and(|before| !before.is_empty())
+    match event {
+        Event::HigherTtlSeen { name, .. } => {
+            let before = state.base.get(name);
+            before.is_some_and(|before| !before.is_empty())
+        }
+        // Who is there is only remembered; whoever is missed among them is told where it holds something up.
+        Event::ServersSeen { .. } | Event::AddressesSeen { .. } => false,
+        _ => true,
+    }
 }
 
 /// How far a fact has come: in how many places it was seen, of how many that were looked at.

@@ -333,7 +333,7 @@ impl Blocker {
                 format!("put the previous certificate and key back on {endpoint}")
             }
             Self::HostUnknown { endpoint, .. } => format!(
-                "make {endpoint} reachable from here; if the host is gone for good: tlsa-rotate forget {}",
+                "make {endpoint} reachable from here or from a [[vantage]]; if the host is gone for good: tlsa-rotate forget {}",
                 endpoint.host
             ),
             Self::NoCertificate { endpoint, .. } => format!("configure a certificate on {endpoint}"),

@@ -336,6 +336,8 @@ fn begin_if_due(
     };
     tick.deeds.push(format!("began {}: {why}", started.id));
     tick.notes.extend(started.notes);
+    let unreached = start::unreached(workspace, case.certificate, &started.state, now);
+    tick.notes.extend(unreached);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! says that is sent updates.
 
 use super::neighbours::{self, Neighbours};
+use super::vantages::Vantages;
 use super::{WorkflowError, elsewhere};
 use crate::observe::anchors;
 use crate::observe::referral::Guide;
@@ -146,6 +147,8 @@ pub(super) struct Heads<'w> {
     before: BTreeMap<Name, Arc<Head>>,
     /// Who tells what the zones do not: asked once in a run.
     pub(super) guide: Guide,
+    /// From where hosts are looked at: what failed once is not asked again in a run.
+    pub(super) vantages: Vantages<'w>,
     /// Whose RRsets lie where, by the zones that were read.
     neighbours: Option<Rc<Neighbours<'w>>>,
 }
@@ -159,6 +162,7 @@ impl<'w> Heads<'w> {
             read: BTreeMap::new(),
             before: BTreeMap::new(),
             guide: Guide::of_system(),
+            vantages: Vantages::of(workspace),
             neighbours: None,
         }
     }

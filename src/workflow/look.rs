@@ -5,17 +5,17 @@
 use super::behind_aliases;
 use super::head::{self, Head, Heads};
 use super::places::{self, Place, places};
+use super::vantages::{Aside, Vantages};
 use super::zone_look::{self, Asked, Question};
 use crate::dane::judge;
 use crate::dnssec::keystore::{entry_points, load_keys};
 use crate::observe::addresses::{self, AuthorityAddress};
 use crate::observe::authorities::Trust;
 use crate::observe::listing::Addresses;
-use crate::observe::probe::{self, Bounds, Sighting, Target};
+use crate::observe::probe::{self, Sighting, Target};
 use crate::observe::referral::Guide;
 use crate::observe::servers::HostSeen;
 use crate::observe::side_by_side::side_by_side;
-use crate::observe::smtp::Caller;
 use crate::rotation::association::Association;
 use crate::rotation::observation::{
     Authority, Endpoint, Observation, Presented, Seen, ServedRrset, TlsaName,
@@ -42,6 +42,9 @@ pub(super) struct Sight {
     pub(super) asides: Vec<String>,
 }
 
+/// What was seen of hosts, and the vantages that did not help.
+type Surveyed = (Vec<Sighting>, Vec<Aside>);
+
 /// Where a rotation is looked at.
 pub(super) struct View<'w> {
     certificate: &'w CertificateConfig,
@@ -50,6 +53,8 @@ pub(super) struct View<'w> {
     /// The zones that its names and hosts lie in.
     pub(super) places: Vec<Place<'w>>,
     guide: Guide,
+    /// From where its hosts are looked at.
+    pub(super) vantages: Vantages<'w>,
     now: Instant,
     notes: Vec<String>,
 }
@@ -63,7 +68,7 @@ pub(super) fn look<'w>(
 ) -> Sight {
     let view = View::of(heads, certificate, rotation.clone(), now);
     // Where hosts are known to be, nobody need wait for the servers.
-    let known = view.targets(&Asked::default());
+    let known = view.known_targets();
     let questions: Vec<Question<'_>> = view.questions().collect();
     let seen = crate::observe::wait_for(async {
         let asked = async {
@@ -73,13 +78,15 @@ pub(super) fn look<'w>(
             }
             all
         };
-        let (asked, mut sightings) = tokio::join!(asked, view.survey(&known));
+        let (asked, mut surveyed) = tokio::join!(asked, view.survey(&known));
         let others = without(view.targets(&asked), &known);
-        sightings.extend(view.survey(&others).await);
-        (asked, sightings)
+        let more = view.survey(&others).await;
+        surveyed.0.extend(more.0);
+        surveyed.1.extend(more.1);
+        (asked, surveyed)
     });
     match seen {
-        Ok((asked, sightings)) => view.sight(asked, Ok(sightings)),
+        Ok((asked, surveyed)) => view.sight(asked, Ok(surveyed)),
         Err(why) => view.sight(Asked::default(), Err(why.to_string())),
     }
 }
@@ -125,6 +132,7 @@ impl<'w> View<'w> {
             rotation,
             places,
             guide: heads.guide.clone(),
+            vantages: heads.vantages.clone(),
             now,
             notes,
         }
@@ -215,27 +223,44 @@ impl<'w> View<'w> {
         all
     }
 
-    async fn survey(&self, targets: &[Target]) -> Vec<Sighting> {
-        let connections = connections(self.rotation.step);
-        let caller = Caller::default();
-        probe::survey(targets, &caller, Bounds::default(), |_, _| connections).await
+    /// Where every host may be reached, as far as nobody need be asked for it.
+    pub(super) fn known_targets(&self) -> Vec<Target> {
+        self.targets(&Asked::default())
+    }
+
+    async fn survey(&self, targets: &[Target]) -> Surveyed {
+        let usual = connections(self.rotation.step);
+        let connections = |endpoint: &Endpoint, address: &SocketAddr| {
+            let place = (endpoint.clone(), probe::address_text(endpoint, *address));
+            if self.rotation.several.contains_key(&place) {
+                probe::WHERE_KEYS_DIFFER
+            } else {
+                usual
+            }
+        };
+        self.vantages.survey(targets, connections).await
     }
 
     /// Looks at the hosts, and puts it beside what the servers were seen to serve.
     pub(super) fn look_at_hosts(&self, asked: Asked) -> Sight {
         let targets = self.targets(&asked);
-        let sightings = crate::observe::wait_for(self.survey(&targets));
-        self.sight(asked, sightings.map_err(|why| why.to_string()))
+        let surveyed = crate::observe::wait_for(self.survey(&targets));
+        self.sight(asked, surveyed.map_err(|why| why.to_string()))
     }
 
-    fn sight(&self, asked: Asked, sightings: Result<Vec<Sighting>, String>) -> Sight {
+    fn sight(&self, asked: Asked, surveyed: Result<Surveyed, String>) -> Sight {
         let (rotation, now) = (&self.rotation, self.now);
         let mut notes = self.notes.clone();
         let asides = asked.notes.clone();
-        let sightings = sightings.unwrap_or_else(|why| {
+        let (sightings, set_aside) = surveyed.unwrap_or_else(|why| {
             notes.push(format!("nothing could be asked over the network: {why}"));
-            Vec::new()
+            Surveyed::default()
         });
+        for one in set_aside.iter().map(ToString::to_string) {
+            if !notes.contains(&one) {
+                notes.push(one);
+            }
+        }
         let targets = self.targets(&asked);
         let addresses = self.addresses(&asked);
         let merged = behind_aliases::merged(rotation, &self.places, merged(&self.places));

@@ -5,11 +5,12 @@ use super::admit;
 use super::case::Case;
 use super::deadlines::deadlines;
 use super::draft::{changes, names_in};
-use super::head;
+use super::head::{self, Heads};
 use super::known::Known;
-use super::look;
+use super::look::{self, View};
 use super::pace;
 use super::propose;
+use super::reach;
 use super::start;
 use crate::dane::certificate::Certificate;
 use crate::rotation::act_by::{self, ActBy, Ahead};
@@ -64,10 +65,26 @@ pub fn plan(
     now: Instant,
 ) -> Result<Vec<Plan>, WorkflowError> {
     let names = workspace.config.named_or_all(names);
-    names
-        .iter()
-        .map(|name| plan_one(workspace, name, now))
-        .collect()
+    let plans = names.iter().map(|name| plan_one(workspace, name, now));
+    let mut plans = plans.collect::<Result<Vec<Plan>, WorkflowError>>()?;
+    say_what_nobody_reaches(workspace, &mut plans, now);
+    Ok(plans)
+}
+
+/// Notes for each rotation that has not begun the places where it could not be seen. One under way says so itself.
+fn say_what_nobody_reaches(workspace: &Workspace, plans: &mut [Plan], now: Instant) {
+    let mut heads = Heads::of(workspace, now);
+    let (mut views, mut ahead) = (Vec::new(), Vec::new());
+    for plan in plans.iter_mut().filter(|plan| !plan.is_started) {
+        if let Some(certificate) = workspace.config.certificate(&plan.id.certificate) {
+            let state = plan.state.clone();
+            views.push(View::of(&mut heads, certificate, state, now));
+            ahead.push(plan);
+        }
+    }
+    for (plan, notes) in ahead.into_iter().zip(reach::unreached(&views)) {
+        plan.notes.extend(notes);
+    }
 }
 
 fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, WorkflowError> {

@@ -7,8 +7,10 @@ use super::before;
 use super::case::Case;
 use super::draft;
 use super::head::{self, Heads};
+use super::look::View;
 use super::neighbours;
 use super::places;
+use super::reach;
 use super::shared;
 use super::surroundings::{Presentable, Surroundings};
 use crate::dane::association;
@@ -61,7 +63,26 @@ pub fn start(
     let lock = workspace.lock()?;
     shared::synchronise(workspace, &lock)?;
     let mut case = Case::open(workspace, name, now)?;
-    begin(workspace, &lock, &mut case, (offered, ttl_before), now)
+    let mut started = begin(workspace, &lock, &mut case, (offered, ttl_before), now)?;
+    let unreached = unreached(workspace, case.certificate, &started.state, now);
+    started.notes.extend(unreached);
+    Ok(started)
+}
+
+/// The places of a rotation that has just begun which nobody reaches, one sentence each.
+pub(super) fn unreached(
+    workspace: &Workspace,
+    certificate: &CertificateConfig,
+    state: &Rotation,
+    now: Instant,
+) -> Vec<String> {
+    let view = View::of(
+        &mut Heads::of(workspace, now),
+        certificate,
+        state.clone(),
+        now,
+    );
+    reach::unreached(&[view]).concat()
 }
 
 /// The same under a lock that is held already.

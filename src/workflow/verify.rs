@@ -4,7 +4,7 @@
 //! First the sender's view (DNS), then a conversation with every address for each algorithm, in whatever TLS the server
 //! prefers and in TLS 1.2, then the judgement. Nothing is sent but EHLO, STARTTLS and QUIT.
 
-use super::verdict::{Case, Line, Standing, doubt_refusals_of_everything, of_failure};
+use super::verdict::{Case, Line, Standing, Verdict, doubt_refusals_of_everything, of_failure};
 use crate::observe::chain::Source;
 use crate::observe::in_time;
 use crate::observe::probe::{self, Answer, Obstacle};
@@ -146,15 +146,7 @@ impl<S: Source + Send + Sync + 'static> Run<S> {
             }
         };
         let out_of_time = destination.is_none() && !of_host;
-        // A certificate for the domain itself is good for any of its MX hosts (RFC 7672 §3.2.2).
-        let mut also = Vec::new();
-        if let Some(Destination::Exchanges {
-            expanded, security, ..
-        }) = &destination
-        {
-            also.push(question.name.clone());
-            also.extend(expanded.iter().filter(|_| security.is_secure()).cloned());
-        }
+        let also = also(&question.name, destination.as_ref());
         let mut asked = JoinSet::new();
         for (number, (preference, name)) in hosts.iter().cloned().enumerate() {
             let (run, also) = (Arc::clone(&self), also.clone());
@@ -193,14 +185,7 @@ impl<S: Source + Send + Sync + 'static> Run<S> {
             return seen;
         };
         if let Some(base) = host.tlsa.base() {
-            let case = Arc::new(Case {
-                endpoint: Endpoint {
-                    host: plain(base),
-                    port,
-                },
-                names: names(base, &host, &also),
-                tlsa: host.tlsa.clone(),
-            });
+            let case = Arc::new(case(base, &host, port, &also));
             let mut asked = JoinSet::new();
             let mut number: usize = 0;
             for address in host.addresses.clone() {
@@ -259,6 +244,19 @@ impl<S: Source + Send + Sync + 'static> Run<S> {
     }
 }
 
+/// The domain of MX hosts: a certificate for it is good for any of them (RFC 7672 §3.2.2).
+fn also(domain: &Name, destination: Option<&Destination>) -> Vec<Name> {
+    let mut also = Vec::new();
+    if let Some(Destination::Exchanges {
+        expanded, security, ..
+    }) = destination
+    {
+        also.push(domain.clone());
+        also.extend(expanded.iter().filter(|_| security.is_secure()).cloned());
+    }
+    also
+}
+
 /// Whether TLS 1.2 shows something else.
 fn differs(preferred: &Result<Answer, Obstacle>, older: &Result<Answer, Obstacle>) -> bool {
     match (preferred, older) {
@@ -280,6 +278,17 @@ fn unseen(preference: Option<u16>, name: Name, port: u16) -> SeenHost {
     }
 }
 
+fn case(base: &Name, host: &Host, port: u16, also: &[Name]) -> Case {
+    Case {
+        endpoint: Endpoint {
+            host: plain(base),
+            port,
+        },
+        names: names(base, host, also),
+        tlsa: host.tlsa.clone(),
+    }
+}
+
 /// The reference identifiers (RFC 7672 §3.2.2): base domain, host, and for an MX host the domain it is for.
 fn names(base: &Name, host: &Host, also: &[Name]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
@@ -290,6 +299,44 @@ fn names(base: &Name, host: &Host, also: &[Name]) -> Vec<String> {
         }
     }
     names
+}
+
+impl Verification {
+    /// Judges what was met elsewhere where nothing could be told from here. `met` says what, at a place for an algorithm.
+    pub fn look_elsewhere(
+        &mut self,
+        met: impl Fn(&Endpoint, SocketAddr, KeyAlgorithm) -> Vec<Answer>,
+        now: Instant,
+    ) {
+        let also = also(&self.question.name, self.destination.as_ref());
+        for seen in &mut self.hosts {
+            let Some((host, case)) = seen.host.as_ref().and_then(|host| {
+                let base = host.tlsa.base()?;
+                Some((host, case(base, host, seen.port, &also)))
+            }) else {
+                continue;
+            };
+            let own = Endpoint {
+                host: plain(&host.name),
+                port: seen.port,
+            };
+            let lines = std::mem::take(&mut seen.lines);
+            for line in lines {
+                let (address, algorithm) = (line.address, line.algorithm);
+                let met = match line.verdict {
+                    Verdict::Unknown(_) => met(&own, address, algorithm),
+                    _ => Vec::new(),
+                };
+                if met.is_empty() {
+                    seen.lines.push(line);
+                }
+                let judged = met.into_iter();
+                let judged = judged.map(|met| case.line(address, algorithm, false, &Ok(met), now));
+                seen.lines.extend(judged);
+            }
+            doubt_refusals_of_everything(&mut seen.lines);
+        }
+    }
 }
 
 impl SeenHost {

@@ -11,6 +11,7 @@ use crate::observe::nonterminals::Existence;
 use crate::rotation::association::Association;
 use crate::rotation::observation::{Authority, Endpoint, KeyAlgorithm, Seen};
 use crate::rotation::timing::{Instant, Span, Ttl};
+use crate::workflow::vantages::Aside;
 use crate::workflow::verify::Verification;
 use crate::zone::content::Zone;
 use crate::zone::name::Name;
@@ -26,6 +27,8 @@ pub(super) struct Evidence {
     pub(super) hosts: Vec<HostEvidence>,
     /// Hosts as senders see them that no domain's verification holds.
     pub(super) others: Vec<Verification>,
+    /// Vantages that did not help.
+    pub(super) aside: Vec<Aside>,
 }
 
 /// One zone.
@@ -100,6 +103,8 @@ pub(super) struct HostEvidence {
     pub(super) is_alias: bool,
     /// What each address presents.
     pub(super) chains: Vec<Presented>,
+    /// Its addresses that nobody reaches, each with the reason.
+    pub(super) unreached: Vec<(SocketAddr, String)>,
 }
 
 /// A chain that was presented.

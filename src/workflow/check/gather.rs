@@ -13,17 +13,20 @@ use crate::observe::extended_error::{ExtendedError, Flaw};
 use crate::observe::mta_sts::fetch::{self, Way};
 use crate::observe::mta_sts::policy::{Policy, Signal, signal};
 use crate::observe::nonterminals::{self, Existence};
-use crate::observe::probe::{self, Sighting};
+use crate::observe::probe::Sighting;
 use crate::observe::resolver::Resolvers;
 use crate::observe::senders_view::{Destination, Families, Sender, plain};
 use crate::observe::side_by_side::side_by_side;
 use crate::observe::smtp::Caller;
+use crate::observe::survey;
 use crate::observe::wait_for;
 use crate::rotation::association::Association;
 use crate::rotation::observation::{Endpoint, Seen};
 use crate::rotation::timing::Instant;
 use crate::workflow::head;
 use crate::workflow::look;
+use crate::workflow::reach;
+use crate::workflow::vantages::Vantages;
 use crate::workflow::verify::{self, Bounds, Verification};
 use crate::workspace::Workspace;
 use crate::workspace::config::Signing;
@@ -65,6 +68,7 @@ pub(super) fn gather(
     let caller = Caller::default();
     let questions = scope.questions();
     let targets = scope.targets();
+    let vantages = Vantages::of(workspace);
     let resolving = sender(means.anchors.clone()).validator;
     let asking = Arc::new(sender(means.anchors));
     let limits = Limits::default();
@@ -73,7 +77,7 @@ pub(super) fn gather(
             place.evidence(&scope, &resolving, &limits, now)
         });
         let verified = verify::verify(&questions, &asking, &caller, now, bounds);
-        let seen = probe::survey(&targets, &caller, probe::Bounds::default(), |_, _| 1);
+        let seen = vantages.survey(&targets, |_, _| 1);
         let said = async {
             let texts = scope.texts_elsewhere(&resolving).await;
             let policies = scope.policies(way.as_ref(), &texts, now).await;
@@ -81,7 +85,7 @@ pub(super) fn gather(
         };
         tokio::join!(zones, verified, seen, said)
     });
-    let (mut zones, verified, seen, (texts, policies)) =
+    let (mut zones, verified, (seen, aside), (texts, policies)) =
         looked.map_err(|source| WorkflowError::Unreadable {
             path: "the network".into(),
             source,
@@ -89,6 +93,12 @@ pub(super) fn gather(
     regressed::note(&mut zones, &scope.rotations, now);
     let roots = way.as_ref().map(|way| way.roots.as_slice()).ok();
     let mut verified: Vec<Verification> = verified;
+    for verification in &mut verified {
+        let met = |endpoint: &Endpoint, address, algorithm| {
+            survey::met(&seen, endpoint, address, algorithm)
+        };
+        verification.look_elsewhere(met, now);
+    }
     let domains = scope.domain_evidence(&mut verified, texts, policies);
     Ok(Evidence {
         now,
@@ -96,6 +106,7 @@ pub(super) fn gather(
         hosts: scope.host_evidence(&zones, &seen, roots, now),
         others: verified,
         zones,
+        aside,
     })
 }
 
@@ -246,6 +257,7 @@ impl Scope<'_> {
                 },
                 is_alias: matches!(answered, Some(Answer::Alias(_))),
                 chains: chains.filter_map(|s| presented(s, roots, now)).collect(),
+                unreached: reach::dark(endpoint, seen),
                 endpoint: endpoint.clone(),
             }
         };

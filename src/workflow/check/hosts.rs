@@ -7,9 +7,12 @@ use crate::observe::chain::NoAnswer;
 use crate::observe::extended_error::ExtendedError;
 use crate::observe::senders_view::{Destination, NoTlsa, Tlsa, plain};
 use crate::rotation::association::Association;
+use crate::workflow::reach::WAY_OUT;
+use crate::workflow::vantages::Aside;
 use crate::workflow::verdict::Verdict;
 use crate::workflow::verify::{SeenHost, Verification};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 /// Whether a validating sender delivers, to every host, address and algorithm.
 pub(super) fn senders(evidence: &Evidence) -> Vec<Finding> {
@@ -19,6 +22,7 @@ pub(super) fn senders(evidence: &Evidence) -> Vec<Finding> {
         .filter(|host| host.is_ours)
         .map(|host| host.endpoint.host.as_str())
         .collect();
+    let unreached = evidence.unreached();
     let mut found: Vec<Finding> = Vec::new();
     let mut seen: Vec<&Verification> = Vec::new();
     for domain in &evidence.domains {
@@ -30,7 +34,7 @@ pub(super) fn senders(evidence: &Evidence) -> Vec<Finding> {
     }
     for verification in seen.into_iter().chain(&evidence.others) {
         for host in &verification.hosts {
-            for finding in of_host(host, &ours) {
+            for finding in of_host(host, &ours, &unreached) {
                 // One host serves many domains.
                 if !found.contains(&finding) {
                     found.push(finding);
@@ -82,7 +86,11 @@ fn destination(verification: &Verification, kept: Kept) -> Option<Finding> {
     }
 }
 
-fn of_host(seen: &SeenHost, ours: &BTreeSet<&str>) -> Vec<Finding> {
+fn of_host(
+    seen: &SeenHost,
+    ours: &BTreeSet<&str>,
+    unreached: &BTreeSet<(String, SocketAddr)>,
+) -> Vec<Finding> {
     let name = plain(&seen.name);
     let place = format!("{name}:{}", seen.port);
     let Some(host) = &seen.host else {
@@ -127,7 +135,13 @@ fn of_host(seen: &SeenHost, ours: &BTreeSet<&str>) -> Vec<Finding> {
             ];
         }
     }
-    let lines = seen.lines.iter().filter_map(|line| {
+    // That nobody reaches an address is said once, by a rule of its own.
+    let said = |address| unreached.contains(&(place.clone(), address));
+    let lines = seen
+        .lines
+        .iter()
+        .filter(|line| !(matches!(line.verdict, Verdict::Unknown(_)) && said(line.address)));
+    let lines = lines.filter_map(|line| {
         let in_tls12 = if line.tls12_only { " in TLS 1.2" } else { "" };
         let place = format!("{place} {} {}{in_tls12}", line.address, line.algorithm);
         verdict(&place, &line.verdict)
@@ -173,8 +187,48 @@ fn verdict(place: &str, verdict: &Verdict) -> Option<Finding> {
                 format!("what it presents cannot be told: {why}"),
             )
             .by("RFC 7672 §3.1")
-            .remedy("make the host reachable from here, or give its address under `addresses`"),
+            .remedy(WAY_OUT),
         ),
+    }
+}
+
+/// A host that nobody reaches cannot be seen with the next key: a rotation would stop there.
+pub(super) fn unreached(evidence: &Evidence) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for host in evidence.hosts.iter().filter(|host| host.is_ours) {
+        for (address, why) in &host.unreached {
+            let what = format!(
+                "nobody reaches it ({why}): a rotation would stop at step 5 of 7, when every host must be seen with the next key"
+            );
+            found.push(
+                Finding::new("unreached", format!("{} {address}", host.endpoint), what)
+                    .by("RFC 7672 §3.1")
+                    .remedy(WAY_OUT),
+            );
+        }
+    }
+    found
+}
+
+/// A vantage that gives no answer makes no difference to what is known, and is there to make one.
+pub(super) fn vantages(evidence: &Evidence) -> Vec<Finding> {
+    let finding = |aside: &Aside| {
+        Finding::new("vantage", format!("vantage {}", aside.name), format!("what it says does not count: {}", aside.why))
+            .by("RFC 7672 §3.1")
+            .remedy("run its command by hand with a place behind it, such as mx1.example.com:25, or take it out of the configuration")
+    };
+    evidence.aside.iter().map(finding).collect()
+}
+
+impl Evidence {
+    /// Each host and port of ours with an address of it that nobody reaches.
+    fn unreached(&self) -> BTreeSet<(String, SocketAddr)> {
+        let ours = self.hosts.iter().filter(|host| host.is_ours);
+        let places = ours.flat_map(|host| {
+            let addresses = host.unreached.iter();
+            addresses.map(|(address, _)| (host.endpoint.to_string(), *address))
+        });
+        places.collect()
     }
 }
 

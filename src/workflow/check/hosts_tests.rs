@@ -54,6 +54,7 @@ fn host(name: &str, published: Vec<Association>, chains: Vec<Vec<Certificate>>) 
         ttl: Some(Ttl(3600)),
         is_alias: false,
         chains: chains.into_iter().map(presented).collect(),
+        unreached: Vec::new(),
     }
 }
 
@@ -73,6 +74,7 @@ fn evidence(hosts: Vec<HostEvidence>, exchanges: &[&str]) -> Evidence {
         domains: vec![domain],
         hosts,
         others: Vec::new(),
+        aside: Vec::new(),
     }
 }
 

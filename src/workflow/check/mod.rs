@@ -64,6 +64,8 @@ const RULES: &[Rule] = &[
     records::ttl,
     records::coverage,
     hosts::senders,
+    hosts::unreached,
+    hosts::vantages,
     hosts::ca_pins,
     hosts::shared_key,
     policies::reporting,

@@ -21,6 +21,7 @@ fn evidence(change: impl Fn(&mut DomainEvidence)) -> Evidence {
         domains: vec![domain],
         hosts: Vec::new(),
         others: Vec::new(),
+        aside: Vec::new(),
     }
 }
 

@@ -19,6 +19,7 @@ fn host(name: &str, records: &[&str], ttl: u32) -> HostEvidence {
         ttl: (!records.is_empty()).then_some(Ttl(ttl)),
         is_alias: false,
         chains: Vec::new(),
+        unreached: Vec::new(),
     }
 }
 
@@ -38,6 +39,7 @@ fn evidence(hosts: Vec<HostEvidence>) -> Evidence {
         domains: vec![domain],
         hosts,
         others: Vec::new(),
+        aside: Vec::new(),
     }
 }
 

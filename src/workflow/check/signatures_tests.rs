@@ -35,6 +35,7 @@ fn evidence(change: impl Fn(&mut ZoneEvidence)) -> Evidence {
         domains: Vec::new(),
         hosts: Vec::new(),
         others: Vec::new(),
+        aside: Vec::new(),
     }
 }
 

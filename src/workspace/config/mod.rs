@@ -11,6 +11,7 @@ mod next_key;
 mod policy;
 mod publication;
 mod serve;
+mod vantage;
 mod witness;
 mod zone;
 
@@ -19,6 +20,7 @@ pub use document::Problem;
 pub use next_key::{GeneratedKey, KeyFiles, NextKey};
 pub use publication::Publication;
 pub use serve::ServeConfig;
+pub use vantage::VantageConfig;
 pub use witness::MtaSts;
 pub use zone::{Denial, Signing, ZoneConfig};
 
@@ -52,9 +54,10 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("`deploy`", certificate::DEPLOY),
     ("`tlsrpt`", witness::TLSRPT),
     ("`mta_sts`", witness::MTA_STS),
+    ("[[vantage]]", vantage::VANTAGE),
 ];
 
-const DOCUMENT: &[&str] = &["policy", "zone", "certificate"];
+const DOCUMENT: &[&str] = &["policy", "zone", "certificate", "vantage"];
 const POLICY: &[&str] = &[
     "min_wait",
     "soak",
@@ -77,6 +80,8 @@ pub struct Config {
     pub zones: Vec<ZoneConfig>,
     /// The certificates, in the order written, each with the policy that holds for it.
     pub certificates: Vec<CertificateConfig>,
+    /// Where hosts are looked at from beside here, in the order written.
+    pub vantages: Vec<VantageConfig>,
     /// What is allowed and questionable.
     pub warnings: Vec<Problem>,
     /// Where each certificate is among them.
@@ -206,6 +211,14 @@ fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
             ))
         })),
     }
+    let vantages = document.array("vantage", findings);
+    let vantages = vantages.map(|tables| tables.value).unwrap_or_default();
+    let vantages = vantages.into_iter().filter_map(|value| {
+        let section = Section::open("[[vantage]]", value, vantage::VANTAGE, findings)?;
+        Some((section.line, vantage::read(section, findings)?))
+    });
+    let vantages: Vec<(usize, VantageConfig)> = vantages.collect();
+    vantage::check_together(&vantages, findings);
     zone::check_together(&zones, findings);
     let (lines, certificates): (Vec<usize>, Vec<_>) = certificates.into_iter().unzip();
     let names = certificates.iter().map(|c| c.name.clone());
@@ -215,6 +228,7 @@ fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
         by_name: names.zip(0..).collect(),
         zones: zones.into_iter().map(|(_, zone)| zone).collect(),
         certificates,
+        vantages: vantages.into_iter().map(|(_, vantage)| vantage).collect(),
         warnings: Vec::new(),
     };
     // A zone that could not be read would make its hosts look homeless: one mistake, one message.
