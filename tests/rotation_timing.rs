@@ -122,7 +122,7 @@ fn a_ttl_that_nobody_knows_is_assumed_or_stated_and_said() {
     let assumed = "1d, assumed, as nothing tells what it was before (policy assume_ttl)";
     // A name server that nobody knows may have left as well: the wait begins when its NS record has run out. What is assumed
     // counts once, what is stated twice.
-    let opens = |hours: u64| (BEGIN + Span::hours(1) + Span::hours(hours)).to_string();
+    let swap_opens = |hours: u64| (BEGIN + Span::hours(1) + Span::hours(hours)).to_string();
     let stated = "ttl_before = \"1h\"\n";
     let table: [(&str, &str, &str, u64); 4] = [
         ("", "", assumed, 25),

@@ -143,6 +143,8 @@ fn an_answer_is_read_as_it_was_given() {
     assert_eq!(read, seen);
 }
 
+type Change = fn(&mut Value);
+
 #[test]
 fn an_answer_that_is_not_to_the_request_is_set_aside_whole() {
     let chains = [chain(), chain()];
@@ -150,7 +152,6 @@ fn an_answer_that_is_not_to_the_request_is_set_aside_whole() {
     let good = enveloped(serde_json::to_value(good).unwrap());
     assert!(read_answer(&good, &request(3)).is_ok());
     assert_eq!(read_answer(&good, &request(3)).unwrap().len(), 2);
-    type Change = fn(&mut Value);
     #[rustfmt::skip]
     let table: &[(&str, Change)] = &[
         ("its answer has the schema `tlsa-rotate/look/v2` instead of", |v| v["schema"] = json!("tlsa-rotate/look/v2")),
