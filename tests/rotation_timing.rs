@@ -170,7 +170,7 @@ fn a_ttl_that_nobody_knows_is_assumed_or_stated_and_said() {
     world
         .run(BEGIN, &["start", "mail", "--ttl-before", "36h"])
         .ends(0);
-    let expected = ("1d12h, stated by the operator".to_owned(), opens(73));
+    let expected = ("1d12h, stated by the operator".to_owned(), swap_opens(73));
     assert_eq!(ttl_old(&world), expected);
 }
 
