@@ -588,6 +588,29 @@ fn failure(host: &str, result: &str, sessions: u64, saw: &[u8]) -> ReportedFailu
     }
 }
 
+/// While senders report failures the soak does not end; that all hosts are seen with the incoming key counts all the same.
+#[test]
+fn what_senders_report_begins_no_soak_anew() {
+    let mut events = deployed();
+    events.push((37, Event::SoakSeen));
+    let rotation = after(&events);
+    let failed = failure("mx1.example.com", "validation-failure", 3, &[]);
+    let at = |hour, reports: &[ReportedFailure]| {
+        let mut seen = world(hour, &[1, 2], 2);
+        seen.witness.reports = Some(Seen::Known(reports.to_vec()));
+        decide(&rotation, hours(hour), &seen, &Policy::default()).event
+    };
+    for reports in [&[][..], std::slice::from_ref(&failed)] {
+        assert_eq!(at(38, reports), None);
+        assert_eq!(at(42, reports), Some(Event::SoakSeen));
+        assert_eq!(
+            at(44, reports),
+            Some(Event::SoakInterrupted),
+            "a gap is one"
+        );
+    }
+}
+
 /// What others say decides nothing alone: all else is well in each of these worlds.
 #[test]
 fn what_senders_report_holds_the_retire_step() {
@@ -614,7 +637,7 @@ fn what_senders_report_holds_the_retire_step() {
     ];
     for step in [Step::Deployed, Step::Verified] {
         let mut events = deployed();
-        events.push((59, Event::SoakSeen));
+        events.extend([37, 43, 49, 55, 59].map(|hour| (hour, Event::SoakSeen)));
         if step == Step::Verified {
             events.push((60, Event::SoakPassed));
         }

@@ -53,7 +53,7 @@ fn one_broken_rotation_stops_no_other() {
     let lines: Vec<&str> = run.stdout.lines().collect();
     for (line, beginning) in lines.iter().zip([
         "mail.1: Prepublishing",
-        "a: ",
+        "a: nothing can be told of its rotation",
         "b.1: Prepublishing",
         "c.1: Prepublishing",
     ]) {

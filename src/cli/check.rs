@@ -7,6 +7,7 @@ use super::exit::{Exit, Failure};
 use super::format::Format;
 use crate::rotation::blocker::Blocker;
 use crate::rotation::decide::Action;
+use crate::rotation::gate::{self, Wanted};
 use crate::rotation::observation::Endpoint;
 use crate::rotation::step::{Event, Step};
 use crate::workflow::advance::{self, Mode, Tick};
@@ -243,8 +244,11 @@ fn swap(
     if let Some(error) = tick.failed {
         return Err(error.into());
     }
-    let waits = waits(&workspace, &tick, host);
+    let mut waits = waits(&workspace, &tick, host);
     let is_open = is_open(&tick, host) && waits.is_empty();
+    if waits.is_empty() && !is_open && step_of(&tick) == Some(Step::SwapOpen) {
+        waits.extend(host.and_then(|host| turn(&tick, host)));
+    }
     let step = step_of(&tick);
     let decision = tick.decision.unwrap_or_default();
     let alarms = decision.alarms.iter().map(ToString::to_string);
@@ -314,6 +318,24 @@ fn is_open(tick: &Tick, host: Option<&str>) -> bool {
     };
     let decision = tick.decision.as_ref();
     at_it && decision.is_some_and(|decision| decision.actions.iter().any(is_asked))
+}
+
+/// Why not this host now, where others may have the next key.
+fn turn(tick: &Tick, host: &str) -> Option<String> {
+    let (_, state) = tick.rotation.as_ref()?;
+    let lacks = gate::not_presenting(state, tick.observation.as_ref()?, Wanted::Incoming);
+    if !lacks.iter().any(|endpoint| endpoint.host == host) {
+        return Some(format!(
+            "{host} presents the next key already, or is no host of it"
+        ));
+    }
+    let actions = tick.decision.iter().flat_map(|decision| &decision.actions);
+    let turn = actions.filter_map(|action| match action {
+        Action::Deploy(endpoints) => Some(endpoints),
+        _ => None,
+    });
+    let turn: Vec<String> = turn.flatten().map(ToString::to_string).collect();
+    (!turn.is_empty()).then(|| format!("it is the turn of {} (policy concurrent)", turn.join(", ")))
 }
 
 /// Where the rotation stands: an opening that no run has recorded yet opens nothing.

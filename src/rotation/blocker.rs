@@ -330,7 +330,9 @@ impl Blocker {
                 format!("deploy the incoming certificate and key on {endpoint}")
             }
             Self::WrongKey { endpoint, incoming_wanted: false, .. } => {
-                format!("put the previous certificate and key back on {endpoint}")
+                format!(
+                    "put the previous certificate and key back on {endpoint}; where they are lost, `tlsa-rotate deploy` goes forward again"
+                )
             }
             Self::HostUnknown { endpoint, .. } => format!(
                 "make {endpoint} reachable from here or from a [[vantage]]; if the host is gone for good: tlsa-rotate forget {}",

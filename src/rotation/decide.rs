@@ -101,6 +101,7 @@ pub fn decide(
                     blockers.push(objection);
                 }
             }
+            only_what_is_wanted(&mut blockers, &decision.actions);
             let others = patience::fact(rotation, now, &blockers);
             decision.remembered.extend(others);
             blockers.extend(patience::at_its_end(rotation, now, policy, &blockers));
@@ -114,6 +115,15 @@ pub fn decide(
         }
     }
     decision
+}
+
+/// A change of the zone that is not asked for now, for other reasons, is nothing to merge now.
+fn only_what_is_wanted(blockers: &mut Vec<Blocker>, actions: &[Action]) {
+    let is_merge = |blocker: &Blocker| matches!(blocker, Blocker::NotMerged { .. });
+    let changes = |action: &Action| matches!(action, Action::ChangeZone(_));
+    if !actions.iter().any(changes) && !blockers.iter().all(is_merge) {
+        blockers.retain(|blocker| !is_merge(blocker));
+    }
 }
 
 /// The breaches at this moment that refuse no mail.

@@ -39,15 +39,9 @@ impl Question<'_> {
     /// answer before anybody had the key is down for reasons of its own, and goes last.
     pub(super) fn deploy(&self) -> Option<Action> {
         let mut lacking = gate::not_presenting(self.rotation, self.observation, Wanted::Incoming);
-        // A host whose own name is not waited for yet must not have the key.
-        let joins = |one: &Endpoint| {
-            self.rotation
-                .joining
-                .contains_key(&self.rotation.name_of(one))
-        };
         let unsettled = gate::not_presenting(self.rotation, self.observation, Wanted::Current);
         // One that cannot be seen may be down all the same: no other is touched then.
-        lacking.retain(|endpoint| !joins(endpoint) || unsettled.contains(endpoint));
+        lacking.retain(|endpoint| !self.joins(endpoint) || unsettled.contains(endpoint));
         let is_unsettled = |host: &&str| unsettled.iter().any(|e| e.host == *host);
         let was_dead = |host: &&str| {
             let mut of_it = lacking.iter().filter(|e| e.host == **host);
@@ -65,10 +59,33 @@ impl Question<'_> {
             .collect();
         let now: BTreeSet<Endpoint> = lacking
             .iter()
-            .filter(|endpoint| hosts.contains(&endpoint.host.as_str()) && !joins(endpoint))
+            .filter(|endpoint| hosts.contains(&endpoint.host.as_str()) && !self.joins(endpoint))
             .cloned()
             .collect();
         (!now.is_empty()).then_some(Action::Deploy(now))
+    }
+
+    /// A host whose own name is not waited for yet must not have the key.
+    fn joins(&self, endpoint: &Endpoint) -> bool {
+        let name = self.rotation.name_of(endpoint);
+        self.rotation.joining.contains_key(&name)
+    }
+
+    /// What keeps hosts from being deployed: until its own name is waited for, one that joined keeps the key in use. Where it
+    /// has the incoming key before its time, that is an alarm as long as a cache may lack it, and no reason afterwards.
+    fn not_deployed(&self) -> Vec<Blocker> {
+        let (rotation, seen) = (self.rotation, self.observation);
+        let there = |one: &Endpoint| !self.joins(one);
+        let joins = |one: &Endpoint| self.joins(one);
+        let is_early = |blocker: &Blocker| match blocker {
+            Blocker::WrongKey { presents, .. } => rotation.incoming.contains(presents),
+            _ => false,
+        };
+        let mut kept = gate::presented_where(rotation, seen, Wanted::Current, joins);
+        kept.retain(|blocker| !is_early(blocker));
+        let mut blockers = gate::presented_where(rotation, seen, Wanted::Incoming, there);
+        blockers.extend(kept);
+        blockers
     }
 
     fn was_silent(&self, endpoint: &Endpoint) -> bool {
@@ -114,7 +131,7 @@ impl Question<'_> {
             blockers.push(Blocker::Held { reason });
             return Err(blockers);
         }
-        let hosts = self.presented(Wanted::Incoming);
+        let hosts = self.not_deployed();
         let places = self.as_demanded(self.policy.soak);
         if hosts.is_empty() && places.is_empty() && self.rotation.joining.is_empty() {
             return Ok(Some(Event::HostsPresentedIncoming));

@@ -203,10 +203,21 @@ impl Answers<'_> {
 /// A host that left counts where it shares an RRset with others: as they do until no sender comes there any more; after
 /// that, or where a person let it go, only if it is seen with another key all the same.
 pub fn presented(rotation: &Rotation, observation: &Observation, wanted: Wanted) -> Vec<Blocker> {
-    let endpoints = rotation.endpoints.iter();
+    presented_where(rotation, observation, wanted, |_| true)
+}
+
+/// The same of those hosts and ports alone.
+pub(super) fn presented_where(
+    rotation: &Rotation,
+    observation: &Observation,
+    wanted: Wanted,
+    is_asked: impl Fn(&Endpoint) -> bool,
+) -> Vec<Blocker> {
+    let endpoints = rotation.endpoints.iter().filter(|one| is_asked(one));
     let here = endpoints.flat_map(|one| presented_by(one, rotation, observation, wanted));
     let shares = |one: &&Endpoint| rotation.names().contains(&rotation.name_of(one));
     let left = rotation.left.keys().filter(shares);
+    let left = left.filter(|one| is_asked(one));
     let seen = left.flat_map(|one| {
         let is_let_go = rotation.is_let_go(one, observation.at);
         let mut blockers = presented_by(one, rotation, observation, wanted);

@@ -236,10 +236,15 @@ fn act_on(
         tick.decision = Some(decision);
         // What git HEAD lacks is proposed again, if that is why it was not published.
         if let Some(error) = failed {
-            if matches!(error, WorkflowError::WouldRefuse { .. })
-                && act::carry_out(known, lock, &case, &actions, tick)?
-            {
+            let is_safe_to_act = matches!(
+                error,
+                WorkflowError::WouldRefuse { .. } | WorkflowError::NotSeenToBeSafe { .. }
+            );
+            if is_safe_to_act && act::carry_out(known, lock, &case, &actions, tick)? {
                 known.forget_zones();
+                if matches!(error, WorkflowError::NotSeenToBeSafe { .. }) {
+                    continue; // what was not safe is out of the zone again
+                }
             }
             return Err(error);
         }

@@ -93,6 +93,8 @@ pub enum WorkflowError {
         zone: Name,
         /// Whose hosts.
         id: RotationId,
+        /// It is being given up already.
+        is_given_up: bool,
         /// What was seen, or not seen.
         reasons: Vec<Blocker>,
     },

@@ -230,7 +230,12 @@ impl<'w> Known<'w> {
             let reasons = self.unsafe_there((zone, head), &state, observation);
             if !reasons.is_empty() {
                 let zone = zone.name.clone();
-                return Err(WorkflowError::NotSeenToBeSafe { zone, id, reasons });
+                return Err(WorkflowError::NotSeenToBeSafe {
+                    zone,
+                    id,
+                    is_given_up: state.abort_reason.is_some(),
+                    reasons,
+                });
             }
         }
         Ok(())

@@ -37,12 +37,16 @@ impl WorkflowError {
                     id.certificate
                 ),
             ],
-            Self::NotSeenToBeSafe { id, reasons, .. } => {
+            Self::NotSeenToBeSafe { id, is_given_up, reasons, .. } => {
                 let mut hints: Vec<String> = reasons.iter().map(Blocker::way_out).collect();
-                hints.push(format!(
-                    "or leave the key where it is and take the change back: tlsa-rotate abort {}",
-                    id.certificate
-                ));
+                hints.push(if *is_given_up {
+                    "or leave the key where it is: what `tlsa-rotate advance` proposes takes the change back".to_owned()
+                } else {
+                    format!(
+                        "or leave the key where it is and take the change back: tlsa-rotate abort {}",
+                        id.certificate
+                    )
+                });
                 hints.dedup();
                 hints
             }

@@ -9,11 +9,11 @@ pub(crate) mod far;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use tlsa_rotate::dane::subject;
 use tlsa_rotate::publish::serve::served::ServedZone;
@@ -68,9 +68,23 @@ pub(crate) enum Publish {
 /// The servers and hosts; several worlds can look at the same.
 pub(crate) struct Net {
     servers: Vec<Server>,
-    hosts: Vec<MailHost>,
+    hosts: Mutex<Vec<Place>>,
     // Dropped last: the servers and hosts run on it.
-    _runtime: Runtime,
+    runtime: Runtime,
+}
+
+/// Where a mail host is, while it answers and while it does not.
+struct Place {
+    name: String,
+    address: SocketAddr,
+    host: Option<MailHost>,
+}
+
+impl Net {
+    fn present(&self, host: usize, chains: Vec<KeyedChain>) {
+        let hosts = self.hosts.lock().unwrap();
+        hosts[host].host.as_ref().unwrap().present(chains);
+    }
 }
 
 pub(crate) struct World {
@@ -164,14 +178,19 @@ impl World {
                     .iter()
                     .map(|files| keyed_chain(&files.certificate, &files.key));
                 let host = MailHost::start(name, loopback, chains.collect());
-                hosts.push(host.await.unwrap());
+                let host = host.await.unwrap();
+                hosts.push(Place {
+                    name: name.to_owned(),
+                    address: host.address(),
+                    host: Some(host),
+                });
             }
             (servers, hosts)
         });
         let net = Arc::new(Net {
             servers,
-            hosts,
-            _runtime: runtime,
+            hosts: Mutex::new(hosts),
+            runtime,
         });
         let world = Self {
             net,
@@ -213,8 +232,8 @@ impl World {
             .collect();
         let places: Vec<String> = HOSTS
             .iter()
-            .zip(&self.net.hosts)
-            .map(|(name, host)| format!("\"{name}\" = [\"{}\"]", host.address()))
+            .zip(self.hosts())
+            .map(|(name, address)| format!("\"{name}\" = [\"{address}\"]"))
             .collect();
         let publish = match self.publish {
             Publish::Branch => REVIEWED,
@@ -370,7 +389,41 @@ impl World {
 
     /// Where the hosts are.
     pub(crate) fn hosts(&self) -> Vec<SocketAddr> {
-        self.net.hosts.iter().map(MailHost::address).collect()
+        let hosts = self.net.hosts.lock().unwrap();
+        hosts.iter().map(|place| place.address).collect()
+    }
+
+    /// One host more, which presents the certificate in use; its number.
+    pub(crate) fn one_more_host(&self, name: &str) -> usize {
+        let mut hosts = self.net.hosts.lock().unwrap();
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let started = MailHost::start(name, loopback, vec![self.chain_in_use()]);
+        let host = self.net.runtime.block_on(started).unwrap();
+        hosts.push(Place {
+            name: name.to_owned(),
+            address: host.address(),
+            host: Some(host),
+        });
+        hosts.len() - 1
+    }
+
+    /// A host does not answer any more.
+    pub(crate) fn silence(&self, host: usize) {
+        let address = self.hosts()[host];
+        drop(self.net.hosts.lock().unwrap()[host].host.take());
+        let is_silent = || TcpStream::connect(address).is_err();
+        let ended = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while !is_silent() {
+            assert!(std::time::Instant::now() < ended, "{address} still answers");
+            std::thread::yield_now();
+        }
+    }
+
+    /// A host that did not answer does again, with the certificate that was in use before.
+    pub(crate) fn wake(&self, host: usize) {
+        let place = &mut self.net.hosts.lock().unwrap()[host];
+        let started = MailHost::start(&place.name, place.address, vec![self.chain_in_use()]);
+        place.host = Some(self.net.runtime.block_on(started).unwrap());
     }
 
     /// Makes a server load another signed zone.
@@ -389,7 +442,7 @@ impl World {
         let chains = chains
             .iter()
             .map(|(certificate, key)| keyed_chain(&self.path(certificate), &self.path(key)));
-        self.net.hosts[host].present(chains.collect());
+        self.net.present(host, chains.collect());
     }
 
     /// Puts the incoming certificate on a host.
@@ -397,16 +450,19 @@ impl World {
         let directory = self.path("keys/tls/mail.1");
         let certificate = directory.join("ecdsa-p256.cert.pem");
         let chain = keyed_chain(&certificate, &directory.join("ecdsa-p256.key.pem"));
-        self.net.hosts[host].present(vec![chain]);
+        self.net.present(host, vec![chain]);
     }
 
     /// Puts the certificate that was in use before back on a host.
     pub(crate) fn put_back(&self, host: usize) {
-        let chain = keyed_chain(
+        self.net.present(host, vec![self.chain_in_use()]);
+    }
+
+    fn chain_in_use(&self) -> KeyedChain {
+        keyed_chain(
             &self.path("live/fullchain.pem"),
             &self.path("live/privkey.pem"),
-        );
-        self.net.hosts[host].present(vec![chain]);
+        )
     }
 
     /// Somebody else gives a host a certificate with a key of their own.
@@ -422,7 +478,7 @@ impl World {
         let hosts = HOSTS.map(str::to_owned);
         tls_key::ensure(&files, KeyKind::EcdsaP256, &hosts, BEGIN, &random).unwrap();
         let chain = keyed_chain(&files.certificate, &files.key);
-        self.net.hosts[host].present(vec![chain]);
+        self.net.present(host, vec![chain]);
     }
 
     /// A world whose rotation has come to `step`, and the hour of the last run. Zone, servers and hosts are as the step says.
