@@ -139,7 +139,7 @@ fn one_certificate_in_two_zones_waits_for_both() {
 
 #[test]
 fn what_others_object_holds_and_opens_nothing() {
-    holds(Setting::OBJECTIONS, 6_232);
+    holds(Setting::OBJECTIONS, 6_316);
 }
 
 #[test]
