@@ -148,40 +148,6 @@ fn no_host_is_deployed_while_one_that_joins_may_be_down() {
     }
 }
 
-#[test]
-fn only_who_was_silent_when_the_swap_first_opened_and_ever_since_is_down_for_reasons_of_its_own() {
-    let silent = |number: u8| Event::HostsWereSilent {
-        endpoints: BTreeSet::from([mx(number)]),
-    };
-    let nobody = Event::HostsWereSilent {
-        endpoints: BTreeSet::new(),
-    };
-    let open = at(Step::SwapOpen);
-    let forward = Event::ForwardRequested { reason: asked() };
-    let again = then(open.clone(), 27, &[abort(), forward, Event::SwapOpened]);
-    let known = then(open.clone(), 26, &[silent(3)]);
-    let table: [(&str, &Rotation, u64, [u8; 3], Option<Event>); 5] = [
-        (
-            "in the run that opens it",
-            &open,
-            26,
-            [1, 1, 0],
-            Some(silent(3)),
-        ),
-        ("later", &open, 27, [1, 1, 0], None),
-        ("when it opens again", &again, 27, [1, 1, 0], None),
-        ("it is silent still", &known, 27, [1, 1, 0], None),
-        ("it was heard again", &known, 27, [1, 1, 1], Some(nobody)),
-    ];
-    for (situation, rotation, hour, presents, expected) in table {
-        let seen = World::of(&[1, 2], presents).seen(hour);
-        let decision = decide(rotation, hours(hour), &seen, &Policy::default());
-        let mut facts = decision.remembered.into_iter();
-        let told = facts.find(|fact| matches!(fact, Event::HostsWereSilent { .. }));
-        assert_eq!(told, expected, "{situation}");
-    }
-}
-
 /// Three hosts whose names are aliases of one; both keys were published and deployed, and the third host has left.
 fn shared(asked_for: Option<String>) -> (Rotation, TlsaName) {
     let name = TlsaName::new("tlsa.example.com.");

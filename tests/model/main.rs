@@ -1,11 +1,9 @@
 //! Breadth-first model check of the real `apply` and `decide`: people merge, revert and delay, servers lag and regress, hosts
 //! change one chain at a time and go back, runs are missed and killed between writes, and no sender may ever refuse mail.
 //!
-//! `world` is what there is and `around` who may be asked and reached where that changes; `moves` is what may happen, `setting`
-//! and `changes` when it may, `settings` the list of them; `machine` (with `begun`, `ages`, `sight`) is the machine under test;
-//! `judge` decides what is a refusal and what is true, `faults` what the machine owes when an assumption does not hold;
-//! `explore` searches, `ends` asks whether people come to an end; `mutants` are the machines, `weakened` in one guard each, that
-//! must be caught; and `assumptions` is what all this rests on.
+//! `world` is what there is, `setting` what may happen, `machine` the machine under test, `judge` decides what is a refusal
+//! and what is true, `faults` what the machine owes when an assumption does not hold, `explore` searches, `mutants` are the
+//! weakened machines that must be caught, and `assumptions` what all this rests on.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
