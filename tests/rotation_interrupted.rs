@@ -417,6 +417,7 @@ fn the_old_key_is_retired_once() {
         .enumerate()
         .for_each(|(host, _)| world.deploy(host));
     world.advance(hours(28)).ends(0);
+    world.watch(28, 52);
     let scenario = Scenario {
         world,
         arguments: &["advance"],
