@@ -216,6 +216,7 @@ fn what_certbot_issues_is_rotated_to_and_what_it_renews_is_installed() {
     let live = live.to_str().unwrap();
     (0..HOSTS.len()).for_each(|host| world.present(host, &[(live, live)]));
     world.advance(hours(28)).ends(0);
+    world.watch(28, 52);
     world.advance(hours(52)).ends(0);
     world.load();
     world.advance(hours(53)).ends(0);
