@@ -20,6 +20,7 @@ use tlsa_rotate::rotation::observation::{
     SignatureWindow, TlsaName,
 };
 use tlsa_rotate::rotation::policy::Policy;
+use tlsa_rotate::rotation::soak::longest_gap;
 use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
 use tlsa_rotate::rotation::timeline::{Timeline, look_ahead};
 use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
@@ -340,6 +341,11 @@ proptest! {
         let mut moments: BTreeSet<Instant> = planned.iter().map(|(_, at)| *at).collect();
         moments.extend(planned.iter().map(|(_, at)| *at - Span::seconds(1)));
         moments.extend(case.odd_moments.iter().map(|part| BEGIN + Span::seconds(length * part / 1000)));
+        // And a timer that watches the soak.
+        let deployed = planned.iter().find(|(step, _)| *step == Step::Deployed).unwrap().1;
+        let gap = (longest_gap(&case.policy).as_seconds() / 2).max(1);
+        let soak = case.policy.soak.as_seconds();
+        moments.extend((0..=soak / gap).map(|look| deployed + Span::seconds(look * gap)));
         moments.retain(|at| *at >= BEGIN);
         let mut deeds = Vec::new();
         for now in moments {
