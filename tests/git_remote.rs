@@ -267,7 +267,7 @@ fn two_runners_take_each_step_once() {
             if runs.iter().all(|run| run.stdout.contains("it is over")) {
                 break;
             }
-            now = now + tlsa_rotate::rotation::timing::Span::hours(13);
+            now = now + tlsa_rotate::rotation::timing::Span::hours(6);
         }
         assert_eq!(a.facts(), WHOLE, "{publish:?}");
         assert_eq!(far.commits(), 2, "{publish:?}: one proposal for each step");

@@ -694,6 +694,7 @@ fn one_certificate_on_hosts_and_ports_in_a_zone_and_in_one_below_it() {
     );
     world.deploy(1);
     world.advance(hours(42)).ends(0);
+    world.watch(42, 67);
     world.advance(hours(67)).ends(3);
     for hour in 68..74 {
         world.merge();
