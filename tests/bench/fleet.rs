@@ -26,7 +26,6 @@ use tlsa_rotate::rotation::observation::{
 };
 use tlsa_rotate::rotation::step::{Event, Rotation, apply};
 use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
-use tlsa_rotate::rotation::witness::Witness;
 use tlsa_rotate::workspace::Workspace;
 use tlsa_rotate::workspace::journal::{Journal, RotationId};
 

@@ -144,7 +144,7 @@ impl World {
                 host.address().to_string(),
             ),
             Host::Postfix(_) => (
-                "min_wait = \"2s\"\nsoak = \"2s\"\nsafety_margin = \"4s\"",
+                "min_wait = \"2s\"\nsoak = \"12s\"\nsafety_margin = \"4s\"",
                 format!("{}:25", mail::MX),
             ),
         };
@@ -152,7 +152,7 @@ impl World {
             "[policy]\n{policy}\n\n\
              [[zone]]\nname = \"example.com\"\nservers = [{}]\n{zone}\n\
              [[certificate]]\nname = \"mail\"\nhosts = [\"{HOST}\"]\naddresses = {{ \"{HOST}\" = [\"{}\"] }}\n\
-             live = {{ certificate = \"live/fullchain.pem\", key = \"live/privkey.pem\" }}\n\
+             ttl_before = \"5s\"\nlive = {{ certificate = \"live/fullchain.pem\", key = \"live/privkey.pem\" }}\n\
              next = {{ generate = \"ecdsa-p256\" }}\ndeploy = {{ manual = true }}\n",
             servers.join(", "),
             address

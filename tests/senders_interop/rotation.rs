@@ -62,10 +62,10 @@ fn workspace(world: &mut World, pki: &Pki) {
     world.write(
         "ws/tlsa-rotate.toml",
         format!(
-            "[policy]\nmin_wait = \"3s\"\nsoak = \"3s\"\nsafety_margin = \"4s\"\n\n[[zone]]\nname = \"{APEX}\"\n\
+            "[policy]\nmin_wait = \"3s\"\nsoak = \"12s\"\nsafety_margin = \"4s\"\n\n[[zone]]\nname = \"{APEX}\"\n\
              file = \"rotate.com.zone\"\nsign = {{ keys = \"keys\" }}\npublish = {{ file = true }}\n\
              reload = [\"bash\", \"{reload}\"]\n\n[[certificate]]\nname = \"mail\"\nhosts = [\"mx.{APEX}\"]\nports = [25]\n\
-             live = {{ certificate = \"live/fullchain.pem\" }}\nnext = {{ generate = \"ecdsa-p256\" }}\n\
+             ttl_before = \"5s\"\nlive = {{ certificate = \"live/fullchain.pem\" }}\nnext = {{ generate = \"ecdsa-p256\" }}\n\
              deploy = {{ command = [\"bash\", \"{deploy}\"] }}\n"
         ),
     );
