@@ -317,139 +317,111 @@ fn last_moments(
     words.collect::<Vec<_>>().join(", ")
 }
 
+/// A situation: the rotation, the hour and the policy, when the certificate ends, whether it is merged, and what is told.
+type Moment<'a> = (
+    &'a str,
+    &'a Rotation,
+    u64,
+    &'a Policy,
+    Option<u64>,
+    bool,
+    &'a str,
+);
+
+#[track_caller]
+fn tells(table: &[Moment<'_>]) {
+    for (situation, rotation, hour, policy, end, merged, expected) in table {
+        let told = last_moments(rotation, *hour, (policy, *end), *merged);
+        assert_eq!(told, *expected, "{situation}");
+    }
+}
+
 #[test]
 fn the_last_moment_to_merge_and_to_install_is_told_from_the_first_day_and_asked_for_in_time() {
-    let plain = Policy::default(); // 24 h wait, 1 h margin
-    let rests = |at, why| Policy {
-        rest: Rest::Until(Some(Due { at: hours(at), why })),
-        ..plain
-    };
-    let (young, old) = (rests(900, Release::Age), rests(300, Release::Age));
-    let expires = rests(500, Release::Expiry);
-    let (before, open) = (at(Step::Prepublishing), at(Step::SwapOpen));
-    let deployed = at(Step::Deployed);
-    let released = then(
-        open.clone(),
-        30,
-        &[Event::DeploymentReleased {
-            why: Release::Asked,
-        }],
-    );
-    let emergency = then(before.clone(), 2, &[security()]);
-    let no = None;
-    let table: [(&str, &Rotation, u64, &Policy, Option<u64>, bool, &str); 15] = [
-        (
-            "not merged",
-            &before,
-            0,
-            &plain,
-            Some(600),
-            false,
-            "merge 575, install 600",
-        ),
-        ("merged", &before, 0, &plain, Some(600), true, "install 600"),
-        (
-            "an hour too early",
-            &before,
-            502,
-            &plain,
-            Some(600),
-            false,
-            "merge 575, install 600",
-        ),
-        (
-            "three days ahead",
-            &before,
-            503,
-            &plain,
-            Some(600),
-            false,
-            "merge 575!, install 600",
-        ),
-        (
-            "at the last moment",
-            &before,
-            575,
-            &plain,
-            Some(600),
-            false,
-            "merge 575!, install 600!",
-        ),
+    let policy = &Policy::default(); // 24 h wait, 1 h margin
+    let (before, open) = (&at(Step::Prepublishing), &at(Step::SwapOpen));
+    let emergency = &then(before.clone(), 2, &[security()]);
+    let (end, both) = (Some(600), "merge 575, install 600");
+    let (first, last) = ("merge 575!, install 600", "merge 575!, install 600!");
+    tells(&[
+        ("not merged", before, 0, policy, end, false, both),
+        ("merged", before, 0, policy, end, true, "install 600"),
+        ("an hour too early", before, 502, policy, end, false, both),
+        ("three days ahead", before, 503, policy, end, false, first),
+        ("at the last moment", before, 575, policy, end, false, last),
         (
             "too late to merge",
-            &before,
+            before,
             576,
-            &plain,
-            Some(600),
+            policy,
+            end,
             false,
             "install 600!",
         ),
-        ("no end is known", &before, 0, &plain, no, false, ""),
-        ("open", &open, 30, &plain, Some(600), true, "install 600"),
+        ("no end is known", before, 0, policy, None, false, ""),
+        ("open", open, 30, policy, end, true, "install 600"),
+        ("deployed", &at(Step::Deployed), 28, policy, end, true, ""),
+        ("an emergency", emergency, 2, policy, end, false, ""),
+    ]);
+}
+
+#[test]
+fn who_rests_has_as_last_moment_what_comes_first() {
+    let rests = |at, why| Policy {
+        rest: Rest::Until(Some(Due { at: hours(at), why })),
+        ..Policy::default()
+    };
+    let (young, old) = (&rests(900, Release::Age), &rests(300, Release::Age));
+    let (expires, forever) = (&rests(500, Release::Expiry), &resting(None));
+    let (before, open) = (&at(Step::Prepublishing), &at(Step::SwapOpen));
+    let asked = Event::DeploymentReleased {
+        why: Release::Asked,
+    };
+    let released = &then(open.clone(), 30, &[asked]);
+    let (end, both) = (Some(600), "merge 575, install 600");
+    tells(&[
+        ("for good", open, 528, forever, end, true, "install 600!"),
+        ("released", released, 30, young, end, true, "install 600"),
+        ("until it is due", before, 2, expires, end, false, both),
+        ("until its age, later", before, 2, young, end, false, both),
         (
-            "resting for good",
-            &open,
-            528,
-            &resting(None),
-            Some(600),
-            true,
-            "install 600!",
-        ),
-        (
-            "released",
-            &released,
-            30,
-            &young,
-            Some(600),
-            true,
-            "install 600",
-        ),
-        (
-            "resting until its certificate is due",
-            &before,
+            "until its age, before",
+            before,
             2,
-            &expires,
-            Some(600),
-            false,
-            "merge 575, install 600",
-        ),
-        (
-            "resting until its age, later",
-            &before,
-            2,
-            &young,
-            Some(600),
-            false,
-            "merge 575, install 600",
-        ),
-        (
-            "resting until its age, before",
-            &before,
-            2,
-            &old,
-            Some(600),
+            old,
+            end,
             false,
             "merge 275, install 600",
         ),
-        ("deployed", &deployed, 28, &plain, Some(600), true, ""),
-        ("an emergency", &emergency, 2, &plain, Some(600), false, ""),
-    ];
-    for (situation, rotation, hour, policy, end, merged, expected) in table {
-        let told = last_moments(rotation, hour, (policy, end), merged);
-        assert_eq!(told, expected, "{situation}");
-    }
-    // It is what the plan says, to the second.
+    ]);
+}
+
+#[test]
+fn the_last_moments_are_what_the_plan_says_to_the_second_and_say_why() {
+    let policy = Policy::default();
+    let resting_until_age = Policy {
+        rest: Rest::Until(Some(Due {
+            at: hours(300),
+            why: Release::Age,
+        })),
+        ..policy
+    };
+    let before = at(Step::Prepublishing);
     let merge = hours(575);
     for (late, in_time) in [(0, true), (1, false)] {
-        let plan = look_ahead(&before, merge + Span::seconds(late), &plain, &set(&[2])).unwrap();
-        assert_eq!(plan.reaches(Step::Deployed).unwrap() <= hours(600), in_time);
+        let at = merge + Span::seconds(late);
+        let ahead = look_ahead(&before, at, &policy, &set(&[2])).unwrap();
+        assert_eq!(
+            ahead.reaches(Step::Deployed).unwrap() <= hours(600),
+            in_time
+        );
     }
     let ahead = Ahead {
         certificate: Some(hours(600)),
         is_merged: false,
         incoming: &set(&[2]),
     };
-    let told = act_by(&before, hours(0), &plain, ahead);
+    let told = act_by(&before, hours(0), &policy, ahead);
     assert_eq!(told[0].act, Act::Merge);
     assert_eq!(
         told[0].to_string(),
@@ -463,7 +435,7 @@ fn the_last_moment_to_merge_and_to_install_is_told_from_the_first_day_and_asked_
         "{}",
         told[1].advice()
     );
-    let old = act_by(&before, hours(2), &old, ahead);
+    let old = act_by(&before, hours(2), &resting_until_age, ahead);
     assert!(
         old[0].to_string().contains("reaches policy max_age"),
         "{}",

@@ -13,12 +13,13 @@ mod decision_support;
 
 use decision_support::{World, after, at, hours, key, mx, set, then};
 use std::collections::{BTreeMap, BTreeSet};
+use std::slice;
 use tlsa_rotate::rotation::admissible::objections;
 use tlsa_rotate::rotation::blocker::Blocker;
 use tlsa_rotate::rotation::decide::{Action, decide};
 use tlsa_rotate::rotation::emergency::Priority;
 use tlsa_rotate::rotation::observation::{
-    Authority, KeyAlgorithm, Observation, Offer, Presented, Seen, ServedRrset, TlsaName,
+    Authority, Endpoint, KeyAlgorithm, Observation, Offer, Presented, Seen, ServedRrset, TlsaName,
 };
 use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
@@ -61,7 +62,7 @@ fn forward_again_after_the_way_back_waits_anew_where_a_server_went_back() {
     let back = then(at(Step::SwapOpen), 27, &[abort()]);
     let forward = Event::ForwardRequested { reason: asked() };
     assert_eq!(
-        then(back.clone(), 28, &[forward.clone()]).step,
+        then(back.clone(), 28, slice::from_ref(&forward)).step,
         Step::Waiting
     );
     let regressed = Event::ServerRegressed {
@@ -152,7 +153,7 @@ fn no_host_is_deployed_while_one_that_joins_may_be_down() {
 fn shared(asked_for: Option<String>) -> (Rotation, TlsaName) {
     let name = TlsaName::new("tlsa.example.com.");
     let hosts = [1, 2, 3].map(mx);
-    let names = hosts.each_ref().map(|host| host.tlsa_name());
+    let names = hosts.each_ref().map(Endpoint::tlsa_name);
     let base = BTreeMap::from([(name.clone(), set(&[1]))]);
     let started = Event::Started {
         endpoints: hosts.into(),
@@ -215,7 +216,7 @@ fn a_host_that_left_can_still_be_let_go_once() {
         endpoints: vec![(mx(3), hours(48))],
         asked: Some(asked()),
     };
-    let rotation = then(rotation, 2, &[forget.clone()]);
+    let rotation = then(rotation, 2, slice::from_ref(&forget));
     assert!(rotation.left[&mx(3)].asked);
     assert!(apply(Some(&rotation), hours(3), &forget).is_err());
 }
@@ -243,7 +244,7 @@ fn one_of_several_servers_that_is_met_alone_is_still_there() {
         endpoint: place.0.clone(),
         address: place.1.clone(),
     };
-    let known = then(at(Step::SwapOpen), 30, &[several.clone()]);
+    let known = then(at(Step::SwapOpen), 30, slice::from_ref(&several));
     let table: [(&str, &Rotation, u64, &[u8], bool); 6] = [
         ("both are met", &at(Step::SwapOpen), 33, &[1, 2], true),
         (

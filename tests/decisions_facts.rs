@@ -113,19 +113,19 @@ fn an_emergency_moves_the_step_only_where_security_breaks_the_promise() {
 /// What was given up is taken up again by a person's word, and with it a key that turns out to be lost or stolen.
 #[test]
 fn from_every_step_of_the_way_back_a_way_leads_forward() {
+    use Step::{Prepublishing, Replacing, Retiring, Waiting};
     let forward = || Event::ForwardRequested {
         reason: "the old key is lost".into(),
     };
     let back = || then(at(Step::SwapOpen), 60, &[abort()]);
-    let early = || then(at(Step::Prepublishing), 60, &[abort()]);
+    let early = || then(at(Prepublishing), 60, &[abort()]);
     let withdrawing = || then(back(), 61, &[Event::WithdrawalDecided]);
     let aborted = || then(withdrawing(), 62, &[Event::WithdrawalServed]);
-    let reinstating = || then(at(Step::Retiring), 60, &[abort()]);
+    let reinstating = || then(at(Retiring), 60, &[abort()]);
     let regressed = || {
         let name = mx(1).tlsa_name();
         then(back(), 61, &[Event::MergeReverted { name }])
     };
-    use Step::{Prepublishing, Replacing, Retiring, Waiting};
     let table = [
         (
             back(),

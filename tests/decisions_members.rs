@@ -280,7 +280,7 @@ fn a_server_that_left_is_asked_until_no_cache_leads_there() {
             match &second {
                 None => {}
                 Some(Seen::Unknown(why)) => {
-                    drop(servers.insert(ns2.clone(), Seen::Unknown(why.clone())))
+                    servers.insert(ns2.clone(), Seen::Unknown(why.clone()));
                 }
                 Some(Seen::Known(held)) => {
                     let mut other = good;

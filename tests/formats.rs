@@ -263,7 +263,7 @@ fn first_line(world: &World, now: Instant, arguments: &[&str]) -> Run {
 fn command_of(call: &str) -> String {
     let whole: Vec<&str> = call.split(' ').collect();
     let grouped = ["zone", "change", "key", "dane"].contains(&whole[0]);
-    whole[..1 + usize::from(grouped)].join(" ")
+    whole[..=usize::from(grouped)].join(" ")
 }
 
 #[test]

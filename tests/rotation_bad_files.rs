@@ -25,8 +25,11 @@ fn merged() -> World {
     world
 }
 
+/// The mode and the content of every file, by its path.
+type Files = BTreeMap<String, (u32, Vec<u8>)>;
+
 /// Every file, and what the journal says beside what was seen: that is kept in mind even by a run that fails.
-fn kept(world: &World) -> (BTreeMap<String, (u32, Vec<u8>)>, Vec<Event>) {
+fn kept(world: &World) -> (Files, Vec<Event>) {
     let mut files = world.files();
     let Ok(journal) = Journal::<Event>::read(&world.path(JOURNAL), "mail") else {
         return (files, Vec::new());

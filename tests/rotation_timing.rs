@@ -123,7 +123,7 @@ fn a_ttl_that_nobody_knows_is_assumed_or_stated_and_said() {
     // A name server that nobody knows may have left as well: the wait begins when its NS record has run out. What is assumed
     // counts once, what is stated twice.
     let swap_opens = |hours: u64| (BEGIN + Span::hours(1) + Span::hours(hours)).to_string();
-    let stated = "ttl_before = \"1h\"\n";
+    let an_hour = "ttl_before = \"1h\"\n";
     let table: [(&str, &str, &str, u64); 4] = [
         ("", "", assumed, 25),
         (
@@ -139,7 +139,7 @@ fn a_ttl_that_nobody_knows_is_assumed_or_stated_and_said() {
             97,
         ),
         (
-            stated,
+            an_hour,
             "",
             "1h, stated by the operator, less than the 1d that would be assumed (policy assume_ttl)",
             25,
@@ -147,7 +147,7 @@ fn a_ttl_that_nobody_knows_is_assumed_or_stated_and_said() {
     ];
     for (before, policy, told, hours) in table {
         let world = World::with(Publish::File, |config| {
-            let config = config.replace(stated, before);
+            let config = config.replace(an_hour, before);
             config.replace("[policy]\n", &format!("[policy]\n{policy}"))
         });
         let expected = (told.to_owned(), swap_opens(hours));

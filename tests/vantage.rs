@@ -269,14 +269,14 @@ fn a_key_that_only_the_vantage_meets_counts_as_well() {
     let alone = world.copy();
     // Behind the first host's address there is another server, as far as the vantage sees: it has the old key.
     let runtime = Runtime::new().unwrap();
-    let read = |file: &str| fs::read(world.path(file)).unwrap();
-    let (certificate, key) = (read("live/fullchain.pem"), read("live/privkey.pem"));
+    let bytes = |file: &str| fs::read(world.path(file)).unwrap();
+    let (certificate, key) = (bytes("live/fullchain.pem"), bytes("live/privkey.pem"));
     let chain = KeyedChain::from_pem(&certificate, &key).unwrap();
     let loopback = "127.0.0.1:0".parse().unwrap();
     let other = runtime.block_on(MailHost::start(HOSTS[0], loopback, vec![chain]));
     let other = other.unwrap();
-    let (known, real) = (world.hosts()[0], other.address());
-    let script = format!("sed 's/{known}/{real}/g' | {LOOK} | sed 's/{real}/{known}/g'");
+    let (listed, behind) = (world.hosts()[0], other.address());
+    let script = format!("sed 's/{listed}/{behind}/g' | {LOOK} | sed 's/{behind}/{listed}/g'");
     vantage(&world, &script, "60s");
     let run = world.advance(hours(hour));
     assert!(aside(&run).is_empty(), "{run:#?}");

@@ -97,7 +97,7 @@ pub(crate) fn at(step: Step) -> Rotation {
         Step::Deployed => 6,
         Step::Verified => 7,
         Step::Retiring => 8,
-        other => panic!("{other}"),
+        other => unreachable!("{other}"),
     };
     let rotation = after(&way[..events]);
     assert_eq!(rotation.step, step);

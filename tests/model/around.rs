@@ -149,7 +149,7 @@ impl Around {
                 self.to_host = self.to_host.map(|left| left.saturating_sub(1));
             }
             Change::Balanced => {
-                self.unmet = self.unmet.map(|since| (since + 1).min(REMEMBERED + 1))
+                self.unmet = self.unmet.map(|since| (since + 1).min(REMEMBERED + 1));
             }
             Change::Looks => self.unwatched = (self.unwatched + 1).min(2),
             _ => {}

@@ -42,7 +42,7 @@ impl Setting {
         let may_change = around.changes < self.most_changes;
         let step = state.step;
         match self.change {
-            Change::Servers => self.server_changes(moves, world, state, may_change),
+            Change::Servers => Self::server_changes(moves, world, state, may_change),
             Change::Hosts(may) => {
                 let forgets = (0..PLACES).filter(|host| around.dead & (4 << host) != 0);
                 moves.extend(forgets.map(|host| Move::Ask(Wish::Forget(host))));
@@ -122,13 +122,7 @@ impl Setting {
         refused.iter().all(|(_, refused)| *refused != host)
     }
 
-    fn server_changes(
-        &self,
-        moves: &mut Vec<Move>,
-        world: &World,
-        state: &State,
-        may_change: bool,
-    ) {
+    fn server_changes(moves: &mut Vec<Move>, world: &World, state: &State, may_change: bool) {
         let around = &world.around;
         let is_gone = around.dead & 0b10 != 0;
         // Assumption A3: who joins, or goes back, stays so until a run has seen it.

@@ -98,7 +98,7 @@ impl Search {
                         self.make(at, Move::Deploy(host, algorithm));
                     }
                     Step::RollingBack | Step::Withdrawing => {
-                        self.make(at, Move::PutBack(host, algorithm))
+                        self.make(at, Move::PutBack(host, algorithm));
                     }
                     _ => {}
                 }
