@@ -19,7 +19,7 @@ use tlsa_rotate::rotation::deadline::Of;
 use tlsa_rotate::rotation::decide::{Action, Decision, decide};
 use tlsa_rotate::rotation::due::{Due, Release, Rest};
 use tlsa_rotate::rotation::emergency::Priority;
-use tlsa_rotate::rotation::observation::{Endpoint, Seen};
+use tlsa_rotate::rotation::observation::{Authority, Endpoint, Seen};
 use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
 use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
@@ -151,6 +151,44 @@ fn a_host_that_was_silent_before_goes_last() {
     ];
     for (state, presents, host, why) in table {
         assert_eq!(asked(state, 28, presents), [host], "{why}");
+    }
+}
+
+/// A host that was heard with the swap open and falls silent later may have done so for the certificate that was put there.
+#[test]
+fn only_who_was_silent_when_the_swap_first_opened_and_ever_since_counts_as_dead_before() {
+    let silence = |hosts: &[u8]| Event::HostsWereSilent {
+        endpoints: hosts.iter().map(|host| mx(*host)).collect(),
+    };
+    let open = at(Step::SwapOpen); // at hour 26
+    let known = then(open.clone(), 26, &[silence(&[1, 2])]);
+    let regressed = Event::ServerRegressed {
+        name: mx(1).tlsa_name(),
+        authority: Authority("ns1 192.0.2.1:53".into()),
+    };
+    let again = then(
+        known.clone(),
+        30,
+        &[
+            regressed,
+            Event::PrepublishServed { ttl: Ttl(3600) },
+            Event::SwapOpened,
+        ],
+    );
+    let table: [(&str, &Rotation, u64, [u8; 3], Option<Event>); 6] = [
+        ("as it opens", &open, 26, [0, 1, 1], Some(silence(&[1]))),
+        ("later", &open, 27, [0, 1, 1], None),
+        ("still silent", &known, 27, [0, 0, 1], None),
+        ("one is heard", &known, 27, [0, 1, 1], Some(silence(&[1]))),
+        ("another falls silent", &known, 27, [0, 0, 0], None),
+        ("it opens again", &again, 30, [0, 0, 0], None),
+    ];
+    for (situation, rotation, hour, presents, expected) in table {
+        let seen = World::of(&[1, 2], presents);
+        let remembered = seen.decide(rotation, hour, &Policy::default()).remembered;
+        let mut told = remembered.into_iter();
+        let told = told.find(|event| matches!(event, Event::HostsWereSilent { .. }));
+        assert_eq!(told, expected, "{situation}");
     }
 }
 

@@ -279,7 +279,7 @@ pub fn publication_breaks(
         return None; // the promise is waived, or there is none any more
     }
     let mut exposure = Exposure::of_step(rotation, now);
-    if rotation.step == Step::RollingBack && !rotation.opened {
+    if rotation.step == Step::RollingBack && rotation.opened.is_none() {
         // The swap was never open: no host has the incoming key, and the zone need not hold it.
         exposure.hosts = Exposure::of_previous_keys(rotation).hosts;
     }

@@ -8,7 +8,7 @@ use super::exposure::Exposure;
 use super::gate::{self, Wanted};
 use super::observation::{Endpoint, Seen};
 use super::promise::{self, Breach};
-use super::step::{Event, Step};
+use super::step::Event;
 use super::witness;
 use std::collections::BTreeSet;
 
@@ -99,15 +99,18 @@ impl Question<'_> {
         seen.all(|seen| matches!(seen, Seen::Unknown(_)))
     }
 
-    /// The hosts that do not answer in the run that opens the swap, if it is this one.
+    /// The hosts that do not answer in the run that first opens the swap, if it is this one. Who is heard later and falls
+    /// silent again may do so for the incoming certificate: it counts no more, not even where the swap opens once more.
     pub(super) fn silent_at_swap(&self) -> Option<Event> {
-        if self.rotation.step != Step::SwapOpen || self.rotation.since != self.now {
-            return None;
-        }
-        let silent = |endpoint: &&Endpoint| self.is_silent(endpoint);
-        let endpoints = self.rotation.endpoints.iter().filter(silent);
-        let endpoints: BTreeSet<Endpoint> = endpoints.cloned().collect();
-        let is_news = endpoints != self.rotation.silent_at_swap;
+        let known = &self.rotation.silent_at_swap;
+        let asked = match self.rotation.opened {
+            Some(opened) if opened == self.now => &self.rotation.endpoints,
+            Some(_) => known,
+            None => return None,
+        };
+        let silent = asked.iter().filter(|endpoint| self.is_silent(endpoint));
+        let endpoints: BTreeSet<Endpoint> = silent.cloned().collect();
+        let is_news = endpoints != *known;
         is_news.then_some(Event::HostsWereSilent { endpoints })
     }
 

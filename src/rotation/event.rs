@@ -211,7 +211,7 @@ pub enum Event {
         /// Which RRset.
         name: TlsaName,
     },
-    /// Hosts did not answer when the swap opened: whatever ails them, it is not the incoming certificate.
+    /// Hosts did not answer when the swap first opened, nor since: whatever ails them, it is not the incoming certificate.
     HostsWereSilent {
         /// Which hosts and ports.
         endpoints: BTreeSet<Endpoint>,

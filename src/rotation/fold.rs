@@ -19,8 +19,7 @@ impl Rotation {
             // The incoming associations leave: what was waited for counts no more.
             Step::Withdrawing => self.published = None,
             Step::SwapOpen | Step::Replacing => {
-                self.opened = true;
-                self.silent_at_swap.clear();
+                self.opened.get_or_insert(self.since);
             }
             Step::Deployed => self.soak = Some(Soak::begun(self.since)),
             _ => {}
@@ -34,7 +33,8 @@ impl Rotation {
         }
         if matches!(was, Step::Withdrawing | Step::Aborted) && !self.is_over() {
             self.published = None;
-            self.opened = self.step == Step::Replacing;
+            self.opened = (self.step == Step::Replacing).then_some(self.since);
+            self.silent_at_swap.clear();
         }
     }
 
@@ -248,7 +248,7 @@ pub(super) fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str
         soak: None,
         several: BTreeMap::new(),
         signers: BTreeMap::new(),
-        opened: false,
+        opened: None,
         dane_left: None,
     })
 }

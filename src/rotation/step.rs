@@ -121,7 +121,7 @@ pub struct Rotation {
     pub joining: BTreeMap<TlsaName, Option<Published>>,
     /// The hosts and ports that no longer present the certificate.
     pub left: BTreeMap<Endpoint, Left>,
-    /// The hosts and ports that did not answer when the swap opened.
+    /// The hosts and ports that did not answer when the swap first opened, nor at any time since.
     pub silent_at_swap: BTreeSet<Endpoint>,
     /// The soak that runs.
     pub soak: Option<Soak>,
@@ -129,8 +129,8 @@ pub struct Rotation {
     pub several: BTreeMap<(Endpoint, String), Instant>,
     /// What is known of who signs an RRset, where its signatures end before the next gate.
     pub signers: BTreeMap<TlsaName, Signer>,
-    /// The swap was open at some time: hosts may have an incoming key.
-    pub opened: bool,
+    /// When the swap first opened: hosts may have an incoming key since then.
+    pub opened: Option<Instant>,
     /// The names left DANE: since when nothing is promised of them.
     pub dane_left: Option<Instant>,
 }

@@ -66,7 +66,7 @@ fn may_go_forward(
     state: &Rotation,
 ) -> Result<(), WorkflowError> {
     let is_there = !state.incoming.is_empty() && admit::holds(workspace, id, &state.incoming)?;
-    if is_there || state.opened {
+    if is_there || state.opened.is_some() {
         return Ok(());
     }
     Err(WorkflowError::NotFromHere {

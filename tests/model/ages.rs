@@ -18,14 +18,9 @@ impl Machine {
         let age = |instant: Instant, most: u8| {
             at((NOW - instant.unix()).min(setting.units(most).as_seconds()))
         };
-        // Who was silent counts as it was in the very run that opened the swap.
-        rotation.since = match rotation.step {
-            Step::SwapOpen => age(rotation.since, 1),
-            _ => now(),
-        };
-        if rotation.step != Step::SwapOpen {
-            rotation.silent_at_swap.clear();
-        }
+        rotation.since = now();
+        // Who was silent counts as it was in the very run that first opened the swap.
+        rotation.opened = rotation.opened.map(|opened| age(opened, 1));
         if let Some(soak) = &mut rotation.soak {
             soak.from = age(soak.from, setting.soak);
             // A gap is a gap, however long it is.
@@ -83,7 +78,7 @@ impl Machine {
         let mut rotation = self.state(number).rotation.clone();
         let unit = self.setting.units(1);
         let back = |instant: &mut Instant| *instant = *instant - unit;
-        back(&mut rotation.since);
+        rotation.opened.iter_mut().for_each(back);
         if let Some(soak) = &mut rotation.soak {
             back(&mut soak.from);
             back(&mut soak.last);

@@ -93,7 +93,8 @@ impl Setting {
                             (Move::PutBack(host, 0), Move::Deploy(host, 0))
                         }
                         Step::Withdrawing | Step::Aborted
-                            if state.rotation.opened && self.change == Change::Restores =>
+                            if state.rotation.opened.is_some()
+                                && self.change == Change::Restores =>
                         {
                             (Move::Deploy(host, 0), Move::PutBack(host, 0))
                         }
@@ -130,7 +131,8 @@ impl Setting {
         let mut present = known.filter(|(_, known)| known.until.is_none());
         let is_seen = present.any(|(authority, _)| authority.0 == "ns1");
         // Assumption A4: who joins after the swap has opened serves what the others serve.
-        let serves = world.servers[1].set == world.servers[0].set || !state.rotation.opened;
+        let serves =
+            world.servers[1].set == world.servers[0].set || state.rotation.opened.is_none();
         let toggles = [
             (world.heads[0].ns, Move::List(1)),
             (around.parent, Move::Refer(1)),
@@ -186,7 +188,7 @@ fn may_have(state: &State, key: Key) -> bool {
         Step::Retiring | Step::Retired | Step::Reinstating | Step::Reinstated
     );
     let swap = matches!(step, Step::SwapOpen | Step::Deployed | Step::Verified);
-    let both = swap || (step == Step::RollingBack && state.rotation.opened);
+    let both = swap || (step == Step::RollingBack && state.rotation.opened.is_some());
     both || (key == Key::New) == forward
 }
 

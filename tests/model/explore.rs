@@ -309,7 +309,7 @@ impl Search {
     /// Whether a host that is plainly well with its old key is asked for while another is silent, or has changed one chain
     /// of two.
     ///
-    /// One that was silent when the swap opened is down for reasons of its own.
+    /// One that was silent when the swap first opened, and ever since, is down for reasons of its own.
     fn another_may_be_down(
         &self,
         world: &World,

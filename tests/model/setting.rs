@@ -205,7 +205,7 @@ impl Setting {
             let lists_well = self.change != Change::Servers || servers[1].set & old == old;
             // Nobody waits for a zone in which no host takes part.
             let is_waited_for = state.settled_or_joining & (1 << zone) != 0;
-            let before = (!state.rotation.opened || joins) && is_waited_for;
+            let before = (state.rotation.opened.is_none() || joins) && is_waited_for;
             let may_regress = self.faults || (before && !is_restored && lists_well);
             let has_new = world.servers[server].set & self.records.new != 0;
             if may_regress && has_new && !world.regressed[server] {
