@@ -156,13 +156,13 @@ fn a_new_record_looks_like_its_neighbour() {
         ),
         (
             format!("_25._tcp.mx1    TLSA 3 1 1 {old}\n                TLSA 3 0 1 {old}\n"),
-            format!("                TLSA 3 1 1 {new}\n"),
-            "owner left out like that of the record above",
+            format!("_25._tcp.mx1    TLSA 3 1 1 {new}\n"),
+            "with its owner, though the record above leaves it out",
         ),
         (
             format!("_25._tcp.mx1\tTLSA\t3 1 1 {old}\n\t\tTLSA\t3 0 1 {old}\n"),
-            format!("\t\tTLSA\t3 1 1 {new}\n"),
-            "owner left out, tabs",
+            format!("_25._tcp.mx1\tTLSA\t3 1 1 {new}\n"),
+            "the same with tabs",
         ),
     ];
     for (present, expected, why) in table {
@@ -178,6 +178,25 @@ fn a_new_record_looks_like_its_neighbour() {
         // And away again: nothing but the serial is left of it.
         let back = edited(&after, &[remove("_25._tcp.mx1.example.com.", "TLSA", NEW)]);
         assert_eq!(text(&back.file).replace("2303", "2301"), before, "{why}");
+    }
+}
+
+/// Two people add a line at the same place, and who resolves the conflict keeps both, in either order.
+#[test]
+fn a_conflict_resolved_by_keeping_both_gives_no_record_to_another_owner() {
+    let present = format!("{HEAD}_25._tcp.mx1 TLSA {OLD}\n             TXT note\n");
+    let (ours, theirs) = (add("_25._tcp.mx1.example.com.", NEW), "mx2 A 192.0.2.26\n");
+    let added = text(&edited(&present, &[ours]).file);
+    let whole = added.lines().find(|line| line.contains(NEW)).unwrap();
+    let at = added.find(whole).unwrap();
+    let (before, after) = added.split_at(at);
+    let (ours, after) = after.split_at(whole.len() + 1);
+    for both in [format!("{ours}{theirs}"), format!("{theirs}{ours}")] {
+        let merged = read(&format!("{before}{both}{after}"));
+        let zone = merged.zone().unwrap();
+        let held = zone.records().filter(|one| one.rtype == Rtype::TLSA);
+        let owners: Vec<String> = held.map(|one| one.owner.to_string()).collect();
+        assert_eq!(owners, ["_25._tcp.mx1.example.com."; 2], "{both}");
     }
 }
 

@@ -67,12 +67,12 @@ fn tab_stop(column: usize) -> usize {
     (column / 8).saturating_add(1).saturating_mul(8)
 }
 
-/// The line of a new record behind `neighbour`; `owner` is left out when `None`, the TTL likewise.
+/// The line of a new record behind `neighbour`; the TTL is left out when `None`.
 ///
 /// `ttl` comes with whether it equals the neighbour's, whose way to write it is then kept.
 pub(super) fn line(
     record: &Record,
-    owner: Option<&[u8]>,
+    owner: &[u8],
     ttl: Option<(Ttl, bool)>,
     neighbour: &Neighbour<'_>,
     template: Option<&Neighbour<'_>>,
@@ -80,7 +80,7 @@ pub(super) fn line(
     let Some(form) = neighbour.form() else {
         return plain(record, neighbour);
     };
-    let mut line = owner.unwrap_or_default().to_vec();
+    let mut line = owner.to_vec();
     let mut previous = form.owner.map_or(neighbour.line.start, |o| o.end);
     let mut leading: Vec<Token> = [form.ttl, form.class].into_iter().flatten().collect();
     leading.sort_by_key(|t| t.start);

@@ -72,24 +72,16 @@ pub(super) fn add(
     else {
         return Err(EditError::Unproven("no line to follow".to_owned()));
     };
-    let same_owner = is_owner(anchor);
-    let owner = if same_owner && leaves_owner_out(file, anchor, rrset.len()) {
-        None
-    } else {
-        let absolute = governing_owner(file, anchor).is_some_and(layout::is_absolute);
-        Some(layout::owner_text(
-            &record.owner,
-            records.origin(file.place(anchor)),
-            absolute,
-        ))
-    };
+    // Always with its owner, whatever the file's habit: a merge that keeps two lines may put another owner's in between.
+    let absolute = governing_owner(file, anchor).is_some_and(layout::is_absolute);
+    let owner = layout::owner_text(&record.owner, records.origin(file.place(anchor)), absolute);
     let template = template(file, anchor, record.rtype);
     let explicit = neighbour.form().is_some_and(|f| f.ttl.is_some());
     let ttl = (explicit || anchor.ttl != record.ttl).then_some(record.ttl);
     let same_ttl = anchor.ttl == record.ttl;
     let text = layout::line(
         record,
-        owner.as_deref(),
+        &owner,
         ttl.map(|t| (t, same_ttl)),
         &neighbour,
         template.as_ref(),
@@ -116,7 +108,7 @@ fn at_end(
             let owner = layout::owner_text(&record.owner, None, true);
             let ttl = Some((record.ttl, last.ttl == record.ttl));
             let template = template(file, last, record.rtype);
-            let line = layout::line(record, Some(&owner), ttl, &neighbour, template.as_ref());
+            let line = layout::line(record, &owner, ttl, &neighbour, template.as_ref());
             (neighbour.file.len(), layout::at_end(&line, &neighbour))
         }
         // An included file may hold nothing yet; the outermost one holds the SOA record at least.
@@ -177,41 +169,6 @@ fn nearest<'z>(file: &'z ZoneFile, record: &Record) -> Option<&'z Stored> {
         let shared = shared_labels(owner, record.owner.wire());
         (shared, std::cmp::Reverse(distance), r.rtype == record.rtype)
     })
-}
-
-/// Whether a record of the anchor's owner, put behind it, is written without the owner.
-fn leaves_owner_out(file: &ZoneFile, anchor: &Stored, members: usize) -> bool {
-    let blank = |r: &Stored| {
-        let source = file.sources().get(file.place(r).source);
-        source
-            .and_then(|s| s.bytes.get(file.place(r).line))
-            .is_some_and(|b| matches!(b, b' ' | b'\t'))
-    };
-    if blank(anchor) {
-        return true;
-    }
-    if members > 1 {
-        return false;
-    }
-    // One record with an owner shows no habit: ask the file's other records that follow one of the same owner.
-    let records = file.records();
-    let pairs = records.all().windows(2).filter_map(|pair| match pair {
-        [a, b]
-            if file.place(a).source == file.place(b).source
-                && file.place(a).line != file.place(b).line
-                && records.same_owner(a, b) =>
-        {
-            Some(b)
-        }
-        _ => None,
-    });
-    let (blanks, all) = pairs.fold((0_usize, 0_usize), |(blanks, all), r| {
-        (
-            blanks.saturating_add(usize::from(blank(r))),
-            all.saturating_add(1),
-        )
-    });
-    blanks.saturating_mul(2) > all
 }
 
 /// The owner field that holds for a record: its own, or that of a record above.
