@@ -53,7 +53,7 @@ fn one_broken_rotation_stops_no_other() {
     let lines: Vec<&str> = run.stdout.lines().collect();
     for (line, beginning) in lines.iter().zip([
         "mail.1: Prepublishing",
-        "a: nothing can be told of its rotation",
+        "a: its journal cannot be read, so its step is not known",
         "b.1: Prepublishing",
         "c.1: Prepublishing",
     ]) {

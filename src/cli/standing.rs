@@ -67,13 +67,16 @@ pub(super) fn print(ticks: &[Tick], style: Style) -> Result<Exit, Failure> {
             continue;
         }
         // Where the journal tells nothing, there may be a rotation all the same.
-        let is_unread =
-            tick.rotation.is_none() && matches!(&tick.failed, Some(WorkflowError::Journal(_)));
+        let is_unread = tick.rotation.is_none()
+            && matches!(
+                &tick.failed,
+                Some(WorkflowError::Journal(_) | WorkflowError::JournalLost { .. })
+            );
         match style {
             Style::Line | Style::Paragraph if is_unread => {
                 writeln!(
                     out,
-                    "{}: nothing can be told of its rotation",
+                    "{}: its journal cannot be read, so its step is not known",
                     tick.certificate
                 )?;
             }
@@ -84,7 +87,7 @@ pub(super) fn print(ticks: &[Tick], style: Style) -> Result<Exit, Failure> {
                 writeln!(out, "{}", standing.line())?;
             }
             Style::Paragraph => write!(out, "{}", standing.text())?,
-            Style::Json(_) => documents.push(standing.json()),
+            Style::Json(_) => documents.push(with_error(standing.json(), tick)),
         }
     }
     if let Style::Json(schema) = style {
@@ -92,6 +95,15 @@ pub(super) fn print(ticks: &[Tick], style: Style) -> Result<Exit, Failure> {
     }
     out.flush()?;
     Ok(exit)
+}
+
+/// The document of a rotation, with what a run of it failed for.
+fn with_error(mut document: serde_json::Value, tick: &Tick) -> serde_json::Value {
+    if let (Some(error), Some(fields)) = (&tick.failed, document.as_object_mut()) {
+        fields.insert("error".to_owned(), json!(error.to_string()));
+        fields.insert("hints".to_owned(), json!(error.hints()));
+    }
+    document
 }
 
 /// What there is to tell of a zone that no certificate's run handed on.

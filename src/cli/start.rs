@@ -31,6 +31,9 @@ pub(crate) struct Start {
     /// the certificate, else policy `assume_ttl`]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     ttl_before: Option<Span>,
+    /// The journal of an earlier rotation is lost for good: begin a new one, with the number after it
+    #[arg(long)]
+    journal_lost: bool,
 }
 
 pub(crate) fn run(args: &Start, global: &Global) -> Result<Exit, Failure> {
@@ -43,6 +46,7 @@ pub(crate) fn run(args: &Start, global: &Global) -> Result<Exit, Failure> {
         &args.name,
         offered.as_ref(),
         before,
+        args.journal_lost,
         global.now(),
     );
     let mut out = super::stdout();

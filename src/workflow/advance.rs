@@ -204,6 +204,7 @@ fn act_on(
     let mut case = Case::open(workspace, name, now)?;
     remember(&mut tick.notes, case.torn_end().into_iter().collect());
     // A rotation that cannot begin is said at the end: the one before it is looked at all the same.
+    case.is_not_lost()?;
     let not_begun = begin_if_due(workspace, lock, &mut case, now, tick).err();
     tick.rotation.clone_from(&case.rotation);
     // Hosts are deployed one after the other, each seen with its key before the next.
@@ -427,6 +428,7 @@ fn look_at(
     let case = Case::open(workspace, name, now)?;
     tick.notes.extend(case.torn_end());
     tick.rotation.clone_from(&case.rotation);
+    case.is_not_lost()?;
     if mode == Mode::Rehearse
         && let Some(why) = due(&case, now)?
     {

@@ -1,5 +1,6 @@
 //! One certificate's rotation as the journal tells it: replayed, and grown one fact at a time.
 
+use super::lost_journal::Lost;
 use super::{WorkflowError, shared};
 use crate::rotation::association::Association;
 use crate::rotation::step::{Event, Rotation, apply};
@@ -18,6 +19,8 @@ pub(super) struct Case<'w> {
     pub(super) rotation: Option<(RotationId, Rotation)>,
     workspace: &'w Workspace,
     journal: Journal<Event>,
+    /// The journal before this one, which a person gave up.
+    given_up: Option<Lost>,
 }
 
 /// Keys that a rotation took out of use.
@@ -75,6 +78,7 @@ impl<'w> Case<'w> {
             rotation,
             workspace,
             journal,
+            given_up: None,
         })
     }
 
@@ -196,9 +200,29 @@ impl<'w> Case<'w> {
         &mut self.journal
     }
 
+    /// Refuses to go on without a rotation where git knows of one: its journal is lost, and with it what was waited for.
+    pub(super) fn is_not_lost(&self) -> Result<(), WorkflowError> {
+        if self.rotation.is_some() || self.given_up.is_some() {
+            return Ok(());
+        }
+        match Lost::of(self.workspace, &self.certificate.name)? {
+            None => Ok(()),
+            Some(lost) => Err(lost.into_error(self.journal.path())),
+        }
+    }
+
+    /// A person says that the journal is lost for good: the next rotation has a number of its own.
+    pub(super) fn give_up_lost(&mut self) -> Result<(), WorkflowError> {
+        if self.rotation.is_none() {
+            self.given_up = Lost::of(self.workspace, &self.certificate.name)?;
+        }
+        Ok(())
+    }
+
     /// The name of the rotation that would be started next.
     pub(super) fn next_id(&self) -> RotationId {
-        let last = self.journal.latest();
+        let given_up = self.given_up.as_ref().map_or(0, |lost| lost.id.number);
+        let last = self.journal.latest().max(given_up);
         RotationId {
             certificate: self.certificate.name.as_str().into(),
             number: last.saturating_add(1),

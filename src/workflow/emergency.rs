@@ -35,6 +35,7 @@ pub fn forecast(
     now: Instant,
 ) -> Result<Forecast, WorkflowError> {
     let case = Case::open(workspace, name, now)?;
+    case.is_not_lost()?;
     let (id, mut state) = if let Some((id, state)) = case.under_way() {
         (id.clone(), state.clone())
     } else {

@@ -274,6 +274,20 @@ pub enum WorkflowError {
         /// The rotation that retired it.
         id: RotationId,
     },
+    /// The journal knows no rotation, and git holds commits of one.
+    #[error("the journal of {certificate} is missing ({}), but git knows of {rotation}: commit {commit:.12} is its step `{step}`. What was published and waited for since is not known here", path.display())]
+    JournalLost {
+        /// The certificate.
+        certificate: String,
+        /// The last rotation that git knows of.
+        rotation: RotationId,
+        /// The last step of it that was committed.
+        step: String,
+        /// That commit.
+        commit: String,
+        /// Where the journal would lie.
+        path: PathBuf,
+    },
     /// Another key is in the place of this one.
     #[error("{} is there already and is another key", path.display())]
     OtherKeyThere {
@@ -498,6 +512,7 @@ impl WorkflowError {
             Self::SerialUnknown { .. }
             | Self::KeysBreak { .. }
             | Self::KeyGone { .. }
+            | Self::JournalLost { .. }
             | Self::DsWanted { .. } => true,
             _ => false,
         }

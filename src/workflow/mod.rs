@@ -38,6 +38,7 @@ mod leftovers;
 mod look;
 mod look_ahead;
 pub mod look_from;
+mod lost_journal;
 pub mod merge_check;
 mod neighbours;
 mod noted;

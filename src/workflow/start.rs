@@ -52,17 +52,21 @@ pub struct Started {
 }
 
 /// Begins a rotation of the certificate named `name`. `ttl_before` is what the operator says that the TTL of its TLSA records
-/// was at most; what the configuration says, if it is not said here.
+/// was at most; what the configuration says, if it is not said here. With `journal_is_lost` the journal that git tells of is given up.
 pub fn start(
     workspace: &Workspace,
     name: &str,
     offered: Option<&Offered>,
     ttl_before: Option<Ttl>,
+    journal_is_lost: bool,
     now: Instant,
 ) -> Result<Started, WorkflowError> {
     let lock = workspace.lock()?;
     shared::synchronise(workspace, &lock)?;
     let mut case = Case::open(workspace, name, now)?;
+    if journal_is_lost {
+        case.give_up_lost()?;
+    }
     let mut started = begin(workspace, &lock, &mut case, (offered, ttl_before), now)?;
     let unreached = unreached(workspace, case.certificate, &started.state, now);
     started.notes.extend(unreached);
@@ -99,6 +103,7 @@ pub(super) fn begin(
             step: state.step,
         });
     }
+    case.is_not_lost()?;
     let live = admit::in_use(case.certificate)?;
     for key in live.iter().filter_map(|chain| chain.first()) {
         let association = key.spki_association();

@@ -104,6 +104,12 @@ impl WorkflowError {
             Self::StaleLive { id, .. } => vec![format!(
                 "put the certificate that {id} brought to the hosts where `live` in the configuration points"
             )],
+            Self::JournalLost { certificate, path, .. } => vec![
+                format!("bring {} back from a backup, or run this where the journal is", path.display()),
+                format!(
+                    "if it is lost for good: `tlsa-rotate start {certificate} --journal-lost` begins a new rotation, which takes out no record before every host was seen without its key"
+                ),
+            ],
             Self::OtherKeyThere { path } => vec![format!(
                 "if it is not needed any more, move {} and its neighbours away",
                 path.display()

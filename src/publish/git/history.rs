@@ -51,18 +51,19 @@ impl Repository {
         let range = format!("{base}..{head}");
         let log = self.ask(["log", "-z", &format, &range])?;
         let log = succeeded("read the log", log)?;
-        let text = String::from_utf8_lossy(&log.stdout).into_owned();
-        let commits = text.split('\0').filter(|line| !line.trim().is_empty());
-        Ok(commits
-            .map(|line| {
-                let (commit, step) = line.split_once(' ').unwrap_or((line, ""));
-                let step = step.trim();
-                StepCommit {
-                    commit: commit.trim().to_owned(),
-                    step: (!step.is_empty()).then(|| step.to_owned()),
-                }
-            })
-            .collect())
+        Ok(step_commits(&log.stdout))
+    }
+
+    /// The commits of our steps whose names begin with `prefix`, newest first, on any branch, tag or remote branch here.
+    pub fn steps_of(&self, prefix: &str) -> Result<Vec<StepCommit>, GitError> {
+        let format = format!("--format=%H %(trailers:key={TRAILER},valueonly,separator=%x2C)");
+        let trailer = format!("--grep={TRAILER}: {prefix}");
+        let log = self.ask(["log", "-z", "--all", "--fixed-strings", &trailer, &format])?;
+        let mut commits = step_commits(&succeeded("read the log", log)?.stdout);
+        // A person's text may quote a trailer.
+        let is_one = |step: &String| step.starts_with(prefix);
+        commits.retain(|commit| commit.step.as_ref().is_some_and(is_one));
+        Ok(commits)
     }
 
     /// Whether a proposal was merged into `base`, as it was or squashed: `base` has it, or what it generated.
@@ -87,4 +88,19 @@ impl Repository {
         let log = self.ask_about(["log", "-1", "--format=%H", range], &files)?;
         Ok(log.status.success() && !log.stdout.trim_ascii().is_empty())
     }
+}
+
+/// The commits of a log whose lines are a commit and its step, ended by NUL.
+fn step_commits(log: &[u8]) -> Vec<StepCommit> {
+    let text = String::from_utf8_lossy(log).into_owned();
+    let commits = text.split('\0').filter(|line| !line.trim().is_empty());
+    let commits = commits.map(|line| {
+        let (commit, step) = line.split_once(' ').unwrap_or((line, ""));
+        let step = step.trim();
+        StepCommit {
+            commit: commit.trim().to_owned(),
+            step: (!step.is_empty()).then(|| step.to_owned()),
+        }
+    });
+    commits.collect()
 }

@@ -109,7 +109,7 @@ pub fn run(skip_wait: bool, tell: &mut dyn FnMut(&Line)) -> Result<Report, DemoE
     let first = advance::advance(&stage.workspace, &[], BEGIN, Mode::Act);
     first.map_err(|e| DemoError::new("sign the zone", &e))?;
     stage.load(BEGIN)?;
-    let started = start::start(&stage.workspace, CERTIFICATE, None, None, BEGIN)
+    let started = start::start(&stage.workspace, CERTIFICATE, None, None, false, BEGIN)
         .map_err(|e| DemoError::new("start the rotation", &e))?;
     let senders = senders(&stage);
     let mut demo = Demo {

@@ -40,6 +40,11 @@ pub enum Publication {
 }
 
 impl Publication {
+    /// Whether it goes by commits.
+    pub fn is_git(&self) -> bool {
+        matches!(self, Self::GitCurrent | Self::GitBranch { .. })
+    }
+
     /// Whether the zone is kept by somebody else, and not in a file of ours.
     pub fn is_elsewhere(&self) -> bool {
         matches!(self, Self::Update { .. } | Self::Command(_))

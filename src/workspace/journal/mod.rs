@@ -265,14 +265,17 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
         Ok((entry, digest))
     }
 
-    /// Whether an entry of `rotation` may stand there: the same rotation goes on, or the next one begins.
+    /// Whether an entry of `rotation` may stand there: the same rotation goes on, or the next one begins, whatever its number
+    /// where none was before.
     fn may_follow(&self, before: &Before, rotation: &RotationId) -> Result<(), Corruption> {
         if rotation.certificate != self.certificate {
             return Err(self.foreign(&rotation.to_string()));
         }
         let current = before.rotation;
         let next = current.saturating_add(1);
-        if rotation.number == next || (rotation.number == current && current > 0) {
+        // Where an earlier journal was lost, the first rotation of this one has the number after those that git knows.
+        let is_first = current == 0 && rotation.number > 0;
+        if is_first || rotation.number == next || rotation.number == current {
             Ok(())
         } else {
             Err(Corruption::RotationOutOfOrder {
