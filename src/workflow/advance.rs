@@ -3,6 +3,7 @@
 //! Idempotent: run every minute or once a week, it comes to the same. One broken rotation never stops another.
 
 use super::WorkflowError;
+use super::at_rest;
 use super::case::Case;
 use super::deadlines::act_by;
 use super::known::Known;
@@ -405,6 +406,7 @@ fn establish<'w>(
         afterwards::notice(state, &observation, &mut decision);
         act_by(state, now, (&observation, &tick.policy), &mut decision);
     }
+    decision.alarms.extend(at_rest::alarms(known, case));
     // They are of one look, and are kept together.
     case.keep(lock)?;
     let news = news(settled.events);
@@ -467,6 +469,7 @@ fn look_at(
     remember(&mut tick.notes, waits);
     afterwards::notice(&state, &observation, &mut decision);
     act_by(&state, now, (&observation, &tick.policy), &mut decision);
+    decision.alarms.extend(at_rest::alarms(known, &case));
     tick.afterwards = pace::afterwards(&case).unwrap_or_default();
     tick.rotation = Some((id, state));
     tick.decision = Some(decision);

@@ -85,14 +85,17 @@ pub enum WorkflowError {
     },
     /// A change that takes records out, or brings a name its first, while hosts were not all seen to bear it.
     #[error(
-        "zone {zone} was not handed to its name servers, for {id}: {}",
+        "zone {zone} was not handed to its name servers, for {}: {}",
+        id.as_ref().map_or_else(|| certificate.clone(), ToString::to_string),
         reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     )]
     NotSeenToBeSafe {
         /// The zone.
         zone: Name,
         /// Whose hosts.
-        id: RotationId,
+        certificate: String,
+        /// The rotation that they take part in, if they do.
+        id: Option<RotationId>,
         /// It is being given up already.
         is_given_up: bool,
         /// What was seen, or not seen.

@@ -4,6 +4,7 @@
 //! What the run itself may have changed is forgotten, and read again by whoever needs it next.
 
 use super::WorkflowError;
+use super::at_rest::at_rest;
 use super::case::Case;
 use super::head::{self, Head, Heads};
 use super::look::{self, Sight};
@@ -227,13 +228,47 @@ impl<'w> Known<'w> {
                     None => continue,
                 },
             };
-            let reasons = self.unsafe_there((zone, head), &state, observation);
+            let mut reasons = self.unsafe_there((zone, head), &state, (observation, true));
+            if state.is_over() {
+                // Nothing is waited for any more; what is seen to be refused is.
+                reasons.retain(|reason| matches!(reason, Blocker::WouldRefuse(_)));
+            }
             if !reasons.is_empty() {
                 let zone = zone.name.clone();
                 return Err(WorkflowError::NotSeenToBeSafe {
                     zone,
-                    id,
+                    certificate,
+                    id: Some(id),
                     is_given_up: state.abort_reason.is_some(),
+                    reasons,
+                });
+            }
+        }
+        self.is_safe_at_rest(zone, head)
+    }
+
+    /// The same for the configured hosts that no rotation has taken in. Nothing is waited for there: what is seen to be refused
+    /// counts, silence does not.
+    fn is_safe_at_rest(&mut self, zone: &ZoneConfig, head: &Head) -> Result<(), WorkflowError> {
+        let (workspace, now) = (self.workspace, self.now);
+        for certificate in &workspace.config.certificates {
+            let rotation = self.rotations().of.get(&certificate.name).cloned();
+            let rotation = rotation.as_ref().map(|(_, state)| state);
+            let Some(state) = at_rest(&mut self.heads, certificate, rotation, now) else {
+                continue;
+            };
+            if !places(&workspace.config, &state).any(|(_, place)| place.name == zone.name) {
+                continue;
+            }
+            let sight = look::look(&mut self.heads, certificate, &state, now);
+            let mut reasons = self.unsafe_there((zone, head), &state, (&sight.observation, false));
+            reasons.retain(|reason| matches!(reason, Blocker::WouldRefuse(_)));
+            if !reasons.is_empty() {
+                return Err(WorkflowError::NotSeenToBeSafe {
+                    zone: zone.name.clone(),
+                    certificate: certificate.name.clone(),
+                    id: None,
+                    is_given_up: false,
                     reasons,
                 });
             }
@@ -252,12 +287,13 @@ impl<'w> Known<'w> {
         Some(look::look(&mut self.heads, configured, state, self.now))
     }
 
-    /// What speaks against answering with the RRsets of `head` in place of what the servers were seen to answer.
+    /// What speaks against answering with the RRsets of `head` in place of what the servers were seen to answer, or, where
+    /// none was seen and something is `demanded` of them, of what was.
     fn unsafe_there(
         &self,
         (zone, head): (&ZoneConfig, &Head),
         state: &Rotation,
-        observation: &Observation,
+        (observation, demanded): (&Observation, bool),
     ) -> Vec<Blocker> {
         let mut reasons = Vec::new();
         let here =
@@ -273,7 +309,7 @@ impl<'w> Known<'w> {
                 .collect();
             // Where no server can be asked, everything that it demanded so far may be what it serves.
             let all = state.requirement_in(Step::SwapOpen).applied_to(&after);
-            if before.is_empty() {
+            if before.is_empty() && demanded {
                 before.insert(&all);
             }
             for before in before {
@@ -283,10 +319,6 @@ impl<'w> Known<'w> {
                     }
                 }
             }
-        }
-        if state.is_over() {
-            // Nothing is waited for any more; what is seen to be refused is.
-            reasons.retain(|reason| matches!(reason, Blocker::WouldRefuse(_)));
         }
         reasons
     }

@@ -16,6 +16,7 @@ mod admit;
 pub mod advance;
 mod afterwards;
 pub mod archive;
+mod at_rest;
 mod before;
 mod behind_aliases;
 mod case;

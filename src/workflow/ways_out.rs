@@ -37,14 +37,15 @@ impl WorkflowError {
                     id.certificate
                 ),
             ],
-            Self::NotSeenToBeSafe { id, is_given_up, reasons, .. } => {
+            Self::NotSeenToBeSafe { certificate, id, is_given_up, reasons, .. } => {
                 let mut hints: Vec<String> = reasons.iter().map(Blocker::way_out).collect();
-                hints.push(if *is_given_up {
+                hints.push(if id.is_none() {
+                    "or take the change of the zone file back: nothing in it was handed on".to_owned()
+                } else if *is_given_up {
                     "or leave the key where it is: what `tlsa-rotate advance` proposes takes the change back".to_owned()
                 } else {
                     format!(
-                        "or leave the key where it is and take the change back: tlsa-rotate abort {}",
-                        id.certificate
+                        "or leave the key where it is and take the change back: tlsa-rotate abort {certificate}"
                     )
                 });
                 hints.dedup();

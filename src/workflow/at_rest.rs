@@ -1,0 +1,86 @@
+//! Configured hosts that no rotation has taken in: before the first one, after the last, or added when it is too late to
+//! join the one that runs. What is published for them is held against the keys that they are seen with (RFC 7671 §8).
+
+use super::admit;
+use super::case::Case;
+use super::head::Heads;
+use super::known::Known;
+use super::{look, surroundings};
+use crate::rotation::alarm::{self, Alarm};
+use crate::rotation::observation::Endpoint;
+use crate::rotation::step::{Event, Rotation, apply};
+use crate::rotation::timing::{Instant, Ttl};
+use crate::workspace::config::CertificateConfig;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A state to look from: these hosts with what the zone has for them, and nothing under way. None where no record of theirs
+/// lies in a zone of ours.
+pub(super) fn at_rest(
+    heads: &mut Heads<'_>,
+    certificate: &CertificateConfig,
+    rotation: Option<&Rotation>,
+    now: Instant,
+) -> Option<Rotation> {
+    let is_out = |one: &Endpoint| {
+        rotation.is_none_or(|state| {
+            let was_let_go = state.left.get(one).is_some_and(|left| left.asked);
+            !state.endpoints.contains(one) && !was_let_go
+        })
+    };
+    let (mut endpoints, mut aliases) = (BTreeSet::new(), BTreeMap::new());
+    let (mut base, mut ttl) = (BTreeMap::new(), BTreeMap::new());
+    for endpoint in certificate.endpoints().filter(is_out) {
+        // What cannot be found is told where a rotation begins.
+        let Ok(found) = surroundings::find(heads, &endpoint.tlsa_name()) else {
+            continue;
+        };
+        if found.rrset.is_empty() {
+            continue; // no record is no DANE
+        }
+        for link in found.links {
+            aliases.insert(link, found.name.clone());
+        }
+        let mark: &mut Ttl = ttl.entry(found.name.clone()).or_default();
+        *mark = (*mark).max(found.ttl);
+        base.insert(found.name, found.rrset);
+        endpoints.insert(endpoint);
+    }
+    if endpoints.is_empty() {
+        return None;
+    }
+    let live = admit::in_use(certificate).unwrap_or_default();
+    let leaves = live.iter().filter_map(|chain| chain.first());
+    let mut current: BTreeSet<_> = leaves.map(|leaf| leaf.spki_association()).collect();
+    if current.is_empty() {
+        current = base.values().flatten().cloned().collect();
+    }
+    let started = Event::Started {
+        endpoints,
+        current,
+        base: base.clone(),
+        ttl,
+        ttl_sources: BTreeMap::new(),
+    };
+    let found = Event::SurroundingsFound {
+        aliases,
+        base,
+        staying: BTreeSet::new(),
+        satisfied: BTreeMap::new(),
+    };
+    let state = apply(None, now, &started).ok()?;
+    apply(Some(&state), now, &found).ok()
+}
+
+/// The risks at the hosts that the latest rotation has not taken in, as they are seen now. Before the first rotation nobody
+/// asked for such a look.
+pub(super) fn alarms<'w>(known: &mut Known<'w>, case: &Case<'w>) -> Vec<Alarm> {
+    let Some((_, state)) = &case.rotation else {
+        return Vec::new();
+    };
+    let now = known.now;
+    let Some(outside) = at_rest(&mut known.heads, case.certificate, Some(state), now) else {
+        return Vec::new();
+    };
+    let sight = look::look(&mut known.heads, case.certificate, &outside, now);
+    alarm::alarms(&outside, now, &sight.observation)
+}
