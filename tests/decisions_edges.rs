@@ -12,14 +12,15 @@
 
 mod decision_support;
 
-use decision_support::{World, after, at, hours, mx, then};
+use decision_support::{World, after, at, hours, mx, set, then};
 use std::collections::BTreeSet;
+use tlsa_rotate::rotation::alarm::publication_breaks;
 use tlsa_rotate::rotation::blocker::Blocker;
 use tlsa_rotate::rotation::deadline::Of;
 use tlsa_rotate::rotation::decide::{Action, Decision, decide};
 use tlsa_rotate::rotation::due::{Due, Release, Rest};
 use tlsa_rotate::rotation::emergency::Priority;
-use tlsa_rotate::rotation::observation::{Authority, Endpoint, Seen};
+use tlsa_rotate::rotation::observation::{Authority, Endpoint, Seen, Source};
 use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
 use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
@@ -192,6 +193,48 @@ fn only_who_was_silent_when_the_swap_first_opened_and_ever_since_counts_as_dead_
     }
 }
 
+/// A host whose RRset listed a key of its own alone is not told to take the certificate's old key while caches may lack that.
+#[test]
+fn a_host_with_a_key_of_its_own_keeps_it_on_the_way_back() {
+    let own = |mut rotation: Rotation| {
+        rotation.base.insert(mx(3).tlsa_name(), set(&[7]));
+        rotation
+    };
+    let abort = Event::AbortRequested {
+        reason: "changed our minds".into(),
+    };
+    let back = own(then(at(Step::Waiting), 1, &[abort]));
+    let asked = |rotation: &Rotation, hour: u64, third: u8| -> BTreeSet<Endpoint> {
+        let seen = World::of(&[1, 2], [1, 1, third]).seen(hour);
+        let decision = decide(rotation, hours(hour), &seen, &Policy::default());
+        let actions = decision.actions.into_iter();
+        let asked = actions.filter_map(|action| match action {
+            Action::RollBack(hosts) => Some(hosts),
+            _ => None,
+        });
+        asked.flatten().collect()
+    };
+    assert_eq!(asked(&back, 1, 7), BTreeSet::new(), "it has what it had");
+    assert_eq!(
+        asked(&back, 1, 2),
+        BTreeSet::new(),
+        "caches lack the old key"
+    );
+    let ran_out = BTreeSet::from([mx(3)]);
+    assert_eq!(asked(&back, 3, 2), ran_out, "every cache lists the old key");
+    let seen = World::of(&[1, 2], [1, 1, 7]).seen(3);
+    let found = decide(&back, hours(3), &seen, &Policy::default());
+    assert_eq!(found.event, Some(Event::WithdrawalDecided));
+    // Before its record is merged, what is there breaks nothing.
+    let before = own(at(Step::Prepublishing));
+    let rrset = (&mx(3).tlsa_name(), &set(&[7]));
+    let broken = publication_breaks(&before, hours(1), rrset, &Source::GitHead);
+    assert_eq!(broken, None);
+    let other = (&mx(3).tlsa_name(), &set(&[8]));
+    let broken = publication_breaks(&before, hours(1), other, &Source::GitHead);
+    assert!(broken.is_some(), "its own record is gone");
+}
+
 /// Two sightings a day apart say nothing of the day between them.
 #[test]
 fn a_soak_counts_while_it_is_watched() {
@@ -208,6 +251,15 @@ fn a_soak_counts_while_it_is_watched() {
     ];
     for (hour, event, why) in table {
         assert_eq!(well.decide(&begun, hour, &policy).event, event, "{why}");
+    }
+    for (late, event) in [
+        (3, Event::SoakSeen),
+        (1_800, Event::SoakSeen),
+        (1_801, Event::SoakInterrupted),
+    ] {
+        let now = hours(33) + Span::seconds(late);
+        let found = decide(&begun, now, &well.seen(33), &policy);
+        assert_eq!(found.event, Some(event), "cron runs {late} s late");
     }
     let watched = (0..8).fold(begun.clone(), |state, look| {
         then(state, 30 + 3 * look, &[Event::SoakSeen])

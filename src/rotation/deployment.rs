@@ -6,7 +6,7 @@ use super::decide::{Action, Answer, Question};
 use super::due::Rest;
 use super::exposure::Exposure;
 use super::gate::{self, Wanted};
-use super::observation::{Endpoint, Seen};
+use super::observation::{Endpoint, Seen, TlsaName};
 use super::promise::{self, Breach};
 use super::step::Event;
 use super::witness;
@@ -114,17 +114,20 @@ impl Question<'_> {
         is_news.then_some(Event::HostsWereSilent { endpoints })
     }
 
-    /// The previous key is asked for only where no server, nor git HEAD, was seen without its record.
+    /// The previous key is asked for only where no cache may lack its record, and no server, nor git HEAD, was seen without
+    /// it. A host that had a key of its own before is given no other on the way back until all caches list that.
     pub(super) fn roll_back(&self) -> Option<Action> {
-        let mut would_meet = Exposure::default().with_seen(self.rotation, self.observation);
-        would_meet.hosts = Exposure::of_previous_keys(self.rotation).hosts;
-        if promise::breaches(&would_meet)
-            .iter()
-            .any(Breach::refuses_mail)
-        {
-            return None;
-        }
-        let hosts = gate::not_presenting(self.rotation, self.observation, Wanted::Current);
+        let rotation = self.rotation;
+        let caches = Exposure::of_caches(rotation, self.now);
+        let mut would_meet = caches.with_seen(rotation, self.observation);
+        would_meet.hosts = Exposure::of_keys(rotation, |_| rotation.current.clone()).hosts;
+        let breaches = promise::breaches(&would_meet).into_iter();
+        let refused: BTreeSet<TlsaName> = breaches
+            .filter(Breach::refuses_mail)
+            .map(|breach| breach.name)
+            .collect();
+        let mut hosts = gate::not_presenting(rotation, self.observation, Wanted::Current);
+        hosts.retain(|host| !refused.contains(&rotation.name_of(host)));
         (!hosts.is_empty()).then_some(Action::RollBack(hosts))
     }
 

@@ -4,6 +4,7 @@
 
 use super::association::Association;
 use super::observation::{Endpoint, Observation, Seen, Source, TlsaName};
+use super::promise;
 use super::step::{Rotation, Step};
 use super::timing::Instant;
 use super::wait;
@@ -72,18 +73,26 @@ impl Exposure {
     pub fn of_step(rotation: &Rotation, now: Instant) -> Self {
         let mut exposure = Self::of_caches(rotation, now);
         for name in rotation.names() {
-            for chain in presentable(rotation, rotation.phase(name).0) {
+            for chain in presentable(rotation, name) {
                 exposure.may_be_presented(name, chain, Presenter::Step(rotation.step));
             }
         }
         exposure
     }
 
-    /// The keys in use when the rotation started, at every name.
+    /// The keys that hosts had when the rotation started, at every name.
     pub fn of_previous_keys(rotation: &Rotation) -> Self {
+        Self::of_keys(rotation, |name| previous(rotation, name).into_owned())
+    }
+
+    /// These keys, at every name.
+    pub(super) fn of_keys(
+        rotation: &Rotation,
+        keys: impl Fn(&TlsaName) -> BTreeSet<Association>,
+    ) -> Self {
         let mut exposure = Self::default();
         for name in rotation.names() {
-            for chain in rotation.chains(&rotation.current) {
+            for chain in rotation.chains(&keys(name)) {
                 exposure.may_be_presented(name, chain, Presenter::Step(rotation.step));
             }
         }
@@ -194,15 +203,29 @@ fn cacheable<'r>(
         Step::Reinstating | Step::Reinstated => vec![both(), without_old()],
         Step::Replaced if ran_out => vec![wanted()],
         Step::Replacing | Step::Replaced => vec![before(), both(), wanted()],
-        Step::Retiring | Step::Retired | Step::Aborted | Step::Withdrawing => {
-            vec![both(), wanted()]
-        }
+        // Who gave up within a TTL of the publication has caches that hold what was there before.
+        Step::Withdrawing => vec![before(), both(), wanted()],
+        Step::Retiring | Step::Retired | Step::Aborted => vec![both(), wanted()],
     }
 }
 
-/// The chains that hosts may present in this step. A key that stays may be presented in every one.
-fn presentable(rotation: &Rotation, step: Step) -> Vec<Chain> {
-    let (current, incoming) = match step {
+/// The keys that the hosts of a name had when the rotation started: those in use, or, where its RRset listed others alone,
+/// those. Who had no RRset may have had any.
+fn previous<'r>(rotation: &'r Rotation, name: &TlsaName) -> Cow<'r, BTreeSet<Association>> {
+    let in_use = Cow::Borrowed(&rotation.current);
+    let Some(base) = rotation.base.get(name).filter(|base| !base.is_empty()) else {
+        return in_use;
+    };
+    let mut chains = rotation.chains(&rotation.current).into_iter();
+    if chains.any(|chain| promise::mismatches(base, &chain.satisfies).is_empty()) {
+        return in_use;
+    }
+    Cow::Borrowed(base)
+}
+
+/// The chains that hosts of a name may present now. A key that stays may be presented in every step.
+fn presentable(rotation: &Rotation, name: &TlsaName) -> Vec<Chain> {
+    let (current, incoming) = match rotation.phase(name).0 {
         Step::Started
         | Step::Generated
         | Step::Hashed
@@ -219,7 +242,7 @@ fn presentable(rotation: &Rotation, step: Step) -> Vec<Chain> {
     };
     let mut chains = rotation.chains(&rotation.staying);
     if current {
-        chains.extend(rotation.chains(&rotation.current));
+        chains.extend(rotation.chains(&previous(rotation, name)));
     }
     if incoming {
         chains.extend(rotation.chains(&rotation.incoming));

@@ -2,6 +2,7 @@
 //!
 //! Each is asked of everything in one run (review rules R3 and R4). Silence and emptiness answer no question.
 
+use super::association::Association;
 use super::blocker::Blocker;
 use super::observation::{
     Authority, Endpoint, KeyAlgorithm, Observation, Offer, Offers, Presented, Seen, ServedRrset,
@@ -18,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Wanted {
     /// The incoming keys only.
     Incoming,
-    /// The previous keys only.
+    /// The previous keys only: those in use when the rotation started, and, at each name, those that its RRset listed then.
     Current,
 }
 
@@ -355,6 +356,13 @@ fn offer_is_wanted(
     }
 }
 
+/// Whether the RRset of a host listed this key before the rotation: a host with a key of its own goes back to that, or never
+/// had another.
+fn was_listed(rotation: &Rotation, endpoint: &Endpoint, key: &Association) -> bool {
+    let base = rotation.base.get(&rotation.name_of(endpoint));
+    base.is_some_and(|base| base.contains(key))
+}
+
 fn chain_is_wanted(
     (endpoint, address, algorithm): (&Endpoint, &str, KeyAlgorithm),
     presented: &Presented,
@@ -370,6 +378,8 @@ fn chain_is_wanted(
     let (endpoint, address) = (endpoint.clone(), address.to_owned());
     let presents = presented.key.clone();
     if rotation.staying.contains(&presents) {
+        None
+    } else if !incoming_wanted && was_listed(rotation, &endpoint, &presents) {
         None
     } else if !keys.contains(&presents) {
         Some(Blocker::WrongKey {

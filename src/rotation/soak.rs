@@ -42,9 +42,10 @@ impl Soak {
         self.last + longest_gap(policy)
     }
 
-    /// Whether nobody looked, or not everything was seen, for longer than a soak may go without.
+    /// Whether nobody looked, or not everything was seen, for longer than a soak may go without. Who runs as seldom as may be
+    /// does not run to the second.
     pub(super) fn has_gap(self, now: Instant, policy: &Policy) -> bool {
-        policy.soak > Span::ZERO && now.since(self.last) > longest_gap(policy)
+        policy.soak > Span::ZERO && now.since(self.last) > longest_gap(policy) + lateness(policy)
     }
 
     /// Whether a look at which all is well is worth keeping: half as often as one is needed.
@@ -57,4 +58,9 @@ impl Soak {
 /// The longest time that a soak may go without a look: a quarter of it.
 pub fn longest_gap(policy: &Policy) -> Span {
     Span::seconds(policy.soak.as_seconds().div_ceil(4))
+}
+
+/// How much later than that a look may come: half an hour in a soak of a day.
+fn lateness(policy: &Policy) -> Span {
+    Span::seconds(longest_gap(policy).as_seconds() / 12)
 }
