@@ -507,7 +507,28 @@ fn the_swap_gate_opens_in_its_step_only_and_only_where_every_server_agrees() {
     assert!(waiting.stderr.contains("stands at Waiting"), "{waiting:#?}");
     let before = world.read("example.com.zone.signed");
     world.advance(hours(28)).ends(3);
-    assert_eq!(swap(28).ends(0).stdout, "mail: deploy now (SwapOpen)\n");
+    let open = swap(28).ends(0).stdout;
+    assert!(
+        open.starts_with("mail: deploy now on mx1.example.com:25 (SwapOpen)\n  key    3 1 1 ")
+            && open.ends_with("/keys/tls/mail.1\n"),
+        "{open}"
+    );
+    // Another key in the place of the next one is not to be installed.
+    let swapped = world.copy();
+    let next = swapped.path("keys/tls/mail.1");
+    let other = fs::read(swapped.path("live/fullchain.pem")).unwrap();
+    for file in fs::read_dir(&next)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+    {
+        if file.to_string_lossy().ends_with(".cert.pem") {
+            fs::write(file, &other).unwrap();
+        }
+    }
+    let run = swapped.run(hours(28), &["check", "--swap", "mail"]).ends(3);
+    assert!(run.stderr.contains("install none from there"), "{run:#?}");
+    let run = swapped.advance(hours(28));
+    assert!(run.stderr.contains("install none from there"), "{run:#?}");
     // A server that goes back closes it, whatever the journal says.
     let old = world.git("show HEAD~1:example.com.zone");
     let new = world.read(ZONE_FILE);

@@ -11,6 +11,7 @@ use crate::rotation::gate::{self, Wanted};
 use crate::rotation::observation::Endpoint;
 use crate::rotation::step::{Event, Step};
 use crate::workflow::advance::{self, Mode, Tick};
+use crate::workflow::deploy::next_files;
 use crate::workflow::merge_check::{Finding, Severity, Verdict, merge_check};
 use crate::workspace::Workspace;
 use crate::workspace::config::CertificateConfig;
@@ -250,6 +251,12 @@ fn swap(
         waits.extend(host.and_then(|host| turn(&tick, host)));
     }
     let step = step_of(&tick);
+    let turn = host.map_or_else(|| turns(&tick).join(", "), ToOwned::to_owned);
+    let key = tick.rotation.as_ref().map(|(id, state)| {
+        let keys: Vec<String> = state.incoming.iter().map(ToString::to_string).collect();
+        let files = next_files(&workspace, id, state);
+        (keys, files.directory)
+    });
     let decision = tick.decision.unwrap_or_default();
     let alarms = decision.alarms.iter().map(ToString::to_string);
     // That a host has the key in use is no reason to leave it there.
@@ -273,15 +280,24 @@ fn swap(
         (false, false) => Exit::DeliveryAtRisk,
     };
     let answer = if is_open {
-        format!("{name}: deploy now ({stands})")
+        format!("{name}: deploy now on {turn} ({stands})")
     } else {
         format!("{name}: do not deploy ({stands})")
     };
     match format {
-        CheckFormat::Text => writeln!(out, "{answer}")?,
+        CheckFormat::Text => {
+            writeln!(out, "{answer}")?;
+            if let Some((keys, directory)) = key.filter(|_| is_open) {
+                writeln!(out, "  key    {}", keys.join(", "))?;
+                writeln!(out, "  files  {}", directory.display())?;
+            }
+        }
         CheckFormat::Json => {
+            let (keys, directory) = key.unzip();
             let body = json!({
                 "certificate": name,
+                "keys": keys,
+                "files": directory,
                 "step": step.map(Step::name),
                 "may_be_deployed": is_open,
                 "reasons": if is_open { Vec::new() } else { reasons.clone() },
@@ -329,13 +345,18 @@ fn turn(tick: &Tick, host: &str) -> Option<String> {
             "{host} presents the next key already, or is no host of it"
         ));
     }
+    let turn = turns(tick);
+    (!turn.is_empty()).then(|| format!("it is the turn of {} (policy concurrent)", turn.join(", ")))
+}
+
+/// The hosts that are to get the next key now.
+fn turns(tick: &Tick) -> Vec<String> {
     let actions = tick.decision.iter().flat_map(|decision| &decision.actions);
     let turn = actions.filter_map(|action| match action {
         Action::Deploy(endpoints) => Some(endpoints),
         _ => None,
     });
-    let turn: Vec<String> = turn.flatten().map(ToString::to_string).collect();
-    (!turn.is_empty()).then(|| format!("it is the turn of {} (policy concurrent)", turn.join(", ")))
+    turn.flatten().map(ToString::to_string).collect()
 }
 
 /// Where the rotation stands: an opening that no run has recorded yet opens nothing.
@@ -359,6 +380,10 @@ fn waits(workspace: &Workspace, tick: &Tick, host: Option<&str>) -> Vec<String> 
         .flat_map(CertificateConfig::endpoints);
     let is_meant = |endpoint: &Endpoint| host.is_none_or(|host| endpoint.host == host);
     let mut waits = Vec::new();
+    let files = next_files(workspace, id, state);
+    if !files.are_right {
+        waits.push(files.to_string());
+    }
     if tick.events.contains(&Event::SwapOpened) {
         waits.push("the wait is over, and no run has recorded it yet: `tlsa-rotate advance` opens the swap".to_owned());
     }

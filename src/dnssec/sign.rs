@@ -230,7 +230,7 @@ pub(super) fn check_validity(policy: &SigningPolicy) -> Result<(), SignError> {
 }
 
 /// The zone without what signing makes, and without owners that held nothing else.
-pub(super) fn without_signatures(mut unsigned: Zone) -> Result<Zone, SignError> {
+pub fn without_signatures(mut unsigned: Zone) -> Result<Zone, SignError> {
     let apex = &unsigned.apex;
     if let Some(stray) = unsigned.nodes.keys().find(|o| !o.is_at_or_below(apex)) {
         return Err(SignError::OutOfZone {

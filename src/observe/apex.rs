@@ -20,10 +20,12 @@ const AT_ONCE: usize = 32;
 /// What one server has at the apex of a zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Apex {
-    /// The serial; `None` if it does not serve the zone, or nothing listens there.
+    /// The serial; `None` if it does not serve the zone.
     pub serial: Seen<Option<u32>>,
     /// The DNSKEY RRset; empty if it has none.
     pub dnskeys: Seen<Vec<Rdata>>,
+    /// Nothing listens there: no server yet, one that is down, or a port that is closed on the way.
+    pub refuses_connections: bool,
 }
 
 /// Asks every address, each for at most `patience`.
@@ -40,19 +42,23 @@ pub async fn see(
             let rdatas = rrset(reply, Rtype::SOA)?.rdatas;
             Soa::from_rdata(rdatas.first()?).map(|soa| soa.serial)
         };
+        let refuses_connections = matches!(soa, Err(Silence::ConnectionRefused));
         let serial = match soa {
             Ok(reply) => Seen::Known(serial(&reply)),
-            Err(Silence::ConnectionRefused) => Seen::Known(None),
             Err(why) => Seen::Unknown(why.to_string()),
         };
         let dnskeys = match dnskey {
             Ok(reply) => {
                 Seen::Known(rrset(&reply, Rtype::DNSKEY).map_or(Vec::new(), |keys| keys.rdatas))
             }
-            Err(Silence::ConnectionRefused) => Seen::Known(Vec::new()),
             Err(why) => Seen::Unknown(why.to_string()),
         };
-        (server.authority(), Apex { serial, dnskeys })
+        let apex = Apex {
+            serial,
+            dnskeys,
+            refuses_connections,
+        };
+        (server.authority(), apex)
     });
     seen.await.into_iter().collect()
 }

@@ -16,6 +16,7 @@ use crate::rotation::observation::{Endpoint, Observation, TlsaName};
 use crate::rotation::step::{Event, Requirement, Step};
 use crate::workspace::Workspace;
 use crate::workspace::config::Deploy;
+use crate::workspace::config::ZoneConfig;
 use crate::workspace::lock::WorkspaceLock;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -34,8 +35,9 @@ pub(super) fn publish_merged(
     lock: &WorkspaceLock,
     case: &Case<'_>,
     seen: Option<&Observation>,
-) -> Result<Vec<String>, WorkflowError> {
-    let (workspace, now) = (known.workspace, known.now);
+    deeds: &mut Vec<String>,
+) -> Result<(), WorkflowError> {
+    let workspace = known.workspace;
     let judged = seen.map(|seen| (case.certificate.name.as_str(), seen));
     known.note(&case.certificate.name, case.rotation.as_ref());
     let own: Vec<TlsaName> = case
@@ -51,20 +53,52 @@ pub(super) fn publish_merged(
             names.push(found.name);
         }
     }
-    let mut deeds = Vec::new();
     for zone in head::zones_of(workspace, &names) {
         // What a primary or a provider keeps is published already, and signed by it.
         if zone.publication.is_elsewhere() || known.was_handed_on(zone) {
             continue;
         }
         known.tries(zone);
-        let head = known.heads.get(zone)?;
-        known.keeps_every_promise(zone, &head)?;
-        let may_be = || known.is_seen_to_be_safe((zone, &head), judged);
-        deeds.extend(sign::publish(workspace, lock, zone, &head, now, may_be)?);
+        hand_on(known, lock, zone, judged, deeds)?;
         known.handed_on(zone);
     }
-    Ok(deeds)
+    Ok(())
+}
+
+/// Brings one zone to its servers as HEAD holds it. Where that may not be, what they have keeps signatures that last.
+pub(super) fn hand_on(
+    known: &mut Known<'_>,
+    lock: &WorkspaceLock,
+    zone: &ZoneConfig,
+    judged: Option<(&str, &Observation)>,
+    deeds: &mut Vec<String>,
+) -> Result<(), WorkflowError> {
+    let (workspace, now) = (known.workspace, known.now);
+    let head = known.heads.get(zone)?;
+    let handed_on = known.keeps_every_promise(zone, &head).and_then(|()| {
+        let may_be = || known.is_seen_to_be_safe((zone, &head), judged);
+        sign::publish(workspace, lock, zone, &head, now, may_be)
+    });
+    match handed_on {
+        Ok(more) => deeds.extend(more),
+        Err(error) => {
+            let may_not_be = matches!(
+                error,
+                WorkflowError::WouldRefuse { .. } | WorkflowError::NotSeenToBeSafe { .. }
+            );
+            if may_not_be {
+                match sign::renew(workspace, lock, zone, now) {
+                    Ok(more) => deeds.extend(more),
+                    Err(why) => deeds.push(format!(
+                        "the signatures of {} could not be made anew: {why}",
+                        zone.name
+                    )),
+                }
+            }
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
 /// Finishes steps 1 and 2 where a start was interrupted.

@@ -6,12 +6,12 @@ use super::WorkflowError;
 use super::at_rest;
 use super::case::Case;
 use super::deadlines::act_by;
+use super::deploy::next_files;
 use super::known::Known;
 use super::look::{self, Sight};
 use super::look_ahead::{Seen, look_ahead};
 use super::{
-    act, admit, afterwards, hosts, keep_signed, leftovers, noted, pace, propose, shared, start,
-    witness,
+    act, afterwards, hosts, keep_signed, leftovers, noted, pace, propose, shared, start, witness,
 };
 use crate::rotation::decide::Decision;
 use crate::rotation::due::{Afterwards, Occasion};
@@ -215,13 +215,15 @@ fn act_on(
         // Looking comes before handing over: what leaves the zone may be what some host needs.
         let (mut sight, is_fresh) = see(known, &case, ahead.take());
         let seen = sight.as_ref().filter(|_| is_fresh);
-        let published = act::publish_merged(known, lock, &case, seen.map(|s| &s.observation));
-        if matches!(&published, Ok(deeds) if !deeds.is_empty()) {
+        let seen = seen.map(|seen| &seen.observation);
+        let mut deeds = Vec::new();
+        let failed = act::publish_merged(known, lock, &case, seen, &mut deeds).err();
+        if failed.is_none() && !deeds.is_empty() {
             // What was handed on just now may be served by now.
             sight = see(known, &case, None).0;
         }
         // If that fails, what was seen is judged all the same: a delivery at risk must be said whatever else is broken.
-        let failed = published.map(|deeds| tick.deeds.extend(deeds)).err();
+        tick.deeds.extend(deeds);
         if case.under_way().is_none() {
             remember(
                 &mut tick.notes,
@@ -357,13 +359,8 @@ fn news(mut events: Vec<Event>) -> Vec<Event> {
 /// Where the files lie that a person is to deploy.
 fn deployment(workspace: &Workspace, tick: &Tick) -> Option<String> {
     let (id, state) = tick.rotation.as_ref()?;
-    let directory = admit::directory(workspace, id);
-    (state.step == Step::SwapOpen).then(|| {
-        format!(
-            "the incoming certificate and key lie in {}",
-            directory.display()
-        )
-    })
+    let is_open = state.step == Step::SwapOpen;
+    is_open.then(|| next_files(workspace, id, state).to_string())
 }
 
 /// Records what was seen, and the facts that follow from it, until none does.

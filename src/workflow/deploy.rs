@@ -10,6 +10,8 @@ use crate::rotation::step::{Event, Rotation, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::journal::RotationId;
+use std::fmt;
+use std::path::PathBuf;
 
 /// Records that a person lets the deployment go, or wants to go forward again, and advances once.
 pub fn deploy(
@@ -79,4 +81,36 @@ fn may_go_forward(
             id.certificate
         ),
     })
+}
+
+/// The files of the next key on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NextFiles {
+    /// Where they lie.
+    pub directory: PathBuf,
+    /// Whether they are of the key whose record is published, and of no other.
+    pub are_right: bool,
+}
+
+/// Where the files of a rotation's next key lie. Another runner may have made that key, or somebody may have put another one
+/// in its place: hosts that get such a file present a key that no record lists.
+pub fn next_files(workspace: &Workspace, id: &RotationId, state: &Rotation) -> NextFiles {
+    NextFiles {
+        directory: admit::directory(workspace, id),
+        are_right: admit::holds(workspace, id, &state.incoming).is_ok_and(|are_right| are_right),
+    }
+}
+
+impl fmt::Display for NextFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let directory = self.directory.display();
+        if self.are_right {
+            write!(f, "the next certificate and key lie in {directory}")
+        } else {
+            write!(
+                f,
+                "the next key is not in {directory}: install none from there. It lies on the machine that made it"
+            )
+        }
+    }
 }

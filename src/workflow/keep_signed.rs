@@ -5,7 +5,7 @@
 use super::WorkflowError;
 use super::advance::Tick;
 use super::known::Known;
-use super::{head, sign};
+use super::{act, head};
 use crate::dnssec::keystore::load_keys;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::timing::{Instant, Span};
@@ -43,11 +43,8 @@ pub(super) fn keep_signed(
         let mut tick = tick_of(zone);
         let is_signed = !is_behind && !unknown.contains(&zone.name);
         if is_signed && !known.was_tried(zone) {
-            match hand_on(known, lock, zone) {
-                Ok(deeds) => {
-                    tick.deeds = deeds;
-                    known.handed_on(zone);
-                }
+            match act::hand_on(known, lock, zone, None, &mut tick.deeds) {
+                Ok(()) => known.handed_on(zone),
                 Err(error) => tick.failed = Some(error),
             }
         }
@@ -130,18 +127,6 @@ fn zones(workspace: &Workspace) -> impl Iterator<Item = &ZoneConfig> {
     zones.filter(|zone| {
         matches!(zone.signing, Signing::Here { .. }) && !zone.publication.is_elsewhere()
     })
-}
-
-fn hand_on(
-    known: &mut Known<'_>,
-    lock: &WorkspaceLock,
-    zone: &ZoneConfig,
-) -> Result<Vec<String>, WorkflowError> {
-    let (workspace, now) = (known.workspace, known.now);
-    let head = known.heads.get(zone)?;
-    known.keeps_every_promise(zone, &head)?;
-    let may_be = || known.is_seen_to_be_safe((zone, &head), None);
-    sign::publish(workspace, lock, zone, &head, now, may_be)
 }
 
 /// What the keys of a zone want of a person: the DS of a key that is to follow another, told as long as the parent does not

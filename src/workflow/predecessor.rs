@@ -8,6 +8,7 @@ use super::WorkflowError;
 use super::head::Head;
 use super::look;
 use crate::dnssec::keys::SigningKey;
+use crate::dnssec::keystore::load_keys;
 use crate::dnssec::next::{Next, later};
 use crate::dnssec::signers_of;
 use crate::dnssec::succession::{Held, KnownKey, Succession, Waits};
@@ -16,7 +17,7 @@ use crate::observe::apex::{self, Apex};
 use crate::rotation::observation::{Authority, Seen};
 use crate::rotation::timing::{Instant, Span, Ttl};
 use crate::workspace::Workspace;
-use crate::workspace::config::ZoneConfig;
+use crate::workspace::config::{Signing, ZoneConfig};
 use crate::workspace::durable::WriteError;
 use crate::workspace::handed_out::{self, HandedOut};
 use crate::zone::content::Zone;
@@ -98,7 +99,10 @@ impl Predecessor {
             why,
         };
         let served = self.served(zone, head).map_err(unknown)?;
+        // Before its first version a zone needs no server; later a closed port tells nothing of what was handed out.
+        let is_first = keys_are_young(zone, now);
         let silent = |(authority, apex): (&Authority, &Apex)| match &apex.serial {
+            Seen::Unknown(_) if apex.refuses_connections && is_first => None,
             Seen::Unknown(why) => Some(format!("{}: {why}", authority.0)),
             Seen::Known(_) => None,
         };
@@ -225,6 +229,21 @@ impl Predecessor {
         });
         keys.collect::<BTreeSet<_>>().into_iter().collect()
     }
+}
+
+/// Whether every key of a zone was made within a day: then no version of it can be older.
+fn keys_are_young(zone: &ZoneConfig, now: Instant) -> bool {
+    let Signing::Here { keys, .. } = &zone.signing else {
+        return false;
+    };
+    let Ok(keys) = load_keys(keys, &zone.name) else {
+        return false;
+    };
+    let is_young = |key: &SigningKey| {
+        let created = key.timing().created;
+        created.is_some_and(|created| now < created + Span::days(1))
+    };
+    keys.iter().all(is_young)
 }
 
 /// A signed zone that lies there has been handed out.

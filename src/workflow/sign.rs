@@ -12,7 +12,7 @@ use crate::dnssec::delta::Delta;
 use crate::dnssec::keys::SigningKey;
 use crate::dnssec::keystore::load_keys;
 use crate::dnssec::next::{BACKDATED, Next, NotNext, Numbering, Order, next};
-use crate::dnssec::sign::SigningPolicy;
+use crate::dnssec::sign::{SigningPolicy, without_signatures};
 use crate::dnssec::succession::{Held, Why};
 use crate::publish::command::Invocation;
 use crate::rotation::timing::{Instant, Span};
@@ -24,9 +24,12 @@ use crate::workspace::lock::WorkspaceLock;
 use crate::workspace::signed::{SignedFile, seal_of, seal_verified, write_verified};
 use crate::zone::content::Zone;
 use crate::zone::file::ZoneFile;
+use crate::zone::include::NoFiles;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a server may take to reload.
@@ -100,6 +103,39 @@ pub(super) fn publish(
         deeds.push(format!("ran {}", command.join(" ")));
     }
     Ok(deeds)
+}
+
+/// Makes the signatures of what was handed out last anew where they are due, with nothing of what HEAD holds: a zone whose
+/// change may not be handed on must not become bogus meanwhile (RFC 6781 §4.4.2). Says what was done.
+pub(super) fn renew(
+    workspace: &Workspace,
+    lock: &WorkspaceLock,
+    zone: &ZoneConfig,
+    now: Instant,
+) -> Result<Vec<String>, WorkflowError> {
+    let Signing::Here { signed: path, .. } = &zone.signing else {
+        return Ok(Vec::new());
+    };
+    let Some(present) = read_signed(path, zone)? else {
+        return Ok(Vec::new());
+    };
+    let content = without_signatures(present).map_err(|e| cannot_sign(zone, &e))?;
+    let mut text = String::new();
+    for record in content.records() {
+        let _ = writeln!(text, "{record}");
+    }
+    let source = path.display().to_string();
+    let head = Head {
+        file: Arc::new(ZoneFile::read(
+            &source,
+            text.into_bytes(),
+            Some(&zone.name),
+            &NoFiles,
+        )),
+        content: Arc::new(content),
+        commit: None,
+    };
+    publish(workspace, lock, zone, &head, now, || Ok(()))
 }
 
 /// What tells one text of a zone from another, as it is written beside the reload that it was given to.

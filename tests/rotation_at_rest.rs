@@ -1,0 +1,73 @@
+//! Hosts that no rotation has taken in, and zones that may not be handed on, by the real program.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+mod rotation_support;
+
+use rotation_support::{Publish, Run, World, ZONE_FILE, hours};
+
+const SIGNED: &str = "example.com.zone.signed";
+
+/// Commits the zone with another digest in the record of mx1.
+fn wrong(world: &World) {
+    let text = world.read(ZONE_FILE);
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("_25._tcp.mx1") && line.contains(" TLSA 3 1 1 "));
+    let digest = line.unwrap().rsplit(' ').next().unwrap();
+    world.write(ZONE_FILE, &text.replacen(digest, &"ab".repeat(32), 1));
+    world.git("commit --quiet --all --message wrong");
+}
+
+fn refused(run: &Run) {
+    assert_eq!(run.code, Some(3), "{run:#?}");
+    assert!(
+        run.stderr
+            .contains("was not handed to its name servers, for mail: ")
+            && run.stderr.contains("mx1.example.com:25")
+            && run.stderr.contains("take the change of the zone file back"),
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn before_the_first_rotation_a_record_that_a_host_does_not_match_is_not_handed_on() {
+    let world = World::new(Publish::Current);
+    world.advance(hours(0)).ends(0);
+    world.load();
+    let before = world.read(SIGNED);
+    wrong(&world);
+    refused(&world.advance(hours(1)));
+    assert_eq!(world.read(SIGNED), before, "nothing was handed on");
+    // What the servers have stays valid, however long that lasts.
+    for day in [5, 10, 15, 20] {
+        let run = world.advance(hours(24 * day));
+        refused(&run);
+        let now = hours(24 * day);
+        world.run(now, &["zone", "verify", SIGNED]).ends(0);
+        world.load();
+    }
+    let renewed = world.read(SIGNED);
+    assert_ne!(renewed, before);
+    assert!(!renewed.contains(&"ab".repeat(32)));
+    // Taken back, it goes on as ever.
+    world.git("revert --no-edit HEAD");
+    world.advance(hours(24 * 20 + 1)).ends(0);
+}
+
+#[test]
+fn a_host_that_is_seen_by_nobody_holds_no_zone_up() {
+    let world = World::new(Publish::Current);
+    world.advance(hours(0)).ends(0);
+    world.load();
+    let silent = world.read("tlsa-rotate.toml");
+    let deaf = silent.replace(&world.hosts()[0].to_string(), "127.0.0.1:9");
+    world.write("tlsa-rotate.toml", &deaf);
+    wrong(&world);
+    world.advance(hours(1)).ends(0);
+}
