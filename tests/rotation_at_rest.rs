@@ -9,18 +9,15 @@
 
 mod rotation_support;
 
-use rotation_support::{Publish, Run, World, ZONE_FILE, hours};
+use rotation_support::{Publish, Run, World, ZONE_FILE, hours, without_tlsa};
 
 const SIGNED: &str = "example.com.zone.signed";
 
 /// Commits the zone with another digest in the record of mx1.
 fn wrong(world: &World) {
-    let text = world.read(ZONE_FILE);
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("_25._tcp.mx1") && line.contains(" TLSA 3 1 1 "));
-    let digest = line.unwrap().rsplit(' ').next().unwrap();
-    world.write(ZONE_FILE, &text.replacen(digest, &"ab".repeat(32), 1));
+    let zone = without_tlsa(&world.read(ZONE_FILE), "mx1");
+    let record = format!("_25._tcp.mx1 IN TLSA 3 1 1 {}\n", "ab".repeat(32));
+    world.write(ZONE_FILE, &(zone + &record));
     world.git("commit --quiet --all --message wrong");
 }
 
