@@ -7,6 +7,7 @@ use crate::rotation::admissible;
 use crate::rotation::blocker::Blocker;
 use crate::rotation::observation::Endpoint;
 use crate::rotation::step::Rotation;
+use crate::workflow::at_rest::at_rest;
 use crate::workflow::head::{Head, Heads};
 use crate::workflow::look;
 use crate::workspace::journal::RotationId;
@@ -42,9 +43,7 @@ pub(super) fn judge(
         ));
         return;
     };
-    let zones = before.iter();
-    let zones = zones.map(|(zone, head)| (zone.clone(), Arc::new(head.clone())));
-    let mut heads = Heads::of(workspace, request.now).with(zones.collect());
+    let mut heads = read(request, before);
     let sight = look::look(&mut heads, certificate, state, request.now);
     // What is over waits for no host that was taken out of the configuration since.
     let awaited: BTreeSet<String> = if state.is_over() {
@@ -79,4 +78,51 @@ pub(super) fn judge(
             });
         }
     }
+}
+
+/// Judges what the hosts present that are configured and that the rotation has not taken in: what is seen to be refused
+/// counts, silence does not.
+pub(super) fn judge_at_rest(
+    request: &Request<'_>,
+    (id, state): (&RotationId, &Rotation),
+    (before, after): (&BTreeMap<Name, Head>, &BTreeMap<Name, Head>),
+    verdict: &mut Verdict,
+) {
+    let workspace = &request.base.workspace;
+    let Some(certificate) = workspace.config.certificate(&id.certificate) else {
+        return;
+    };
+    let mut heads = read(request, after);
+    let Some(outside) = at_rest(&mut heads, certificate, Some(state), request.now) else {
+        return;
+    };
+    let names = outside.names().iter();
+    let changes: Vec<_> = names
+        .filter_map(|name| {
+            let was = request.base.rrset(before, name)?;
+            Some((name, was, request.head.rrset(after, name)?))
+        })
+        .filter(|(_, was, becomes)| admissible::needs_a_look(&outside, (was, becomes)))
+        .collect();
+    if changes.is_empty() {
+        return;
+    }
+    let sight = look::look(&mut heads, certificate, &outside, request.now);
+    for (name, was, becomes) in changes {
+        let sets = (&was, &becomes);
+        let mut seen = admissible::objections(&outside, &sight.observation, name, sets);
+        seen.retain(|objection| matches!(objection, Blocker::WouldRefuse(_)));
+        let refused = seen.into_iter().map(|seen| Finding::Refused {
+            id: id.clone(),
+            seen: Box::new(seen),
+        });
+        verdict.findings.extend(refused);
+    }
+}
+
+/// The zones of one side of the request, as they are there.
+fn read<'q>(request: &'q Request<'_>, side: &BTreeMap<Name, Head>) -> Heads<'q> {
+    let zones = side.iter();
+    let zones = zones.map(|(zone, head)| (zone.clone(), Arc::new(head.clone())));
+    Heads::of(&request.base.workspace, request.now).with(zones.collect())
 }
