@@ -355,7 +355,7 @@ fn dane_is_left_only_once_the_records_are_out() {
         &left,
         &[
             "mail.1: Aborted",
-            "nothing is proposed or watched any more. Leave the keys on the hosts as they are until ",
+            "nothing is proposed any more. Leave the keys on the hosts as they are until ",
         ],
     );
     let after = world.advance(hours(hour + 1)).ends(0);

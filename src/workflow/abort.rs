@@ -71,8 +71,9 @@ pub fn abort(
 fn told(wish: &Event, state: &Rotation, now: Instant) -> Option<String> {
     match (wish, state.step) {
         (Event::DaneLeft { .. }, _) => Some(format!(
-            "nothing is proposed or watched any more. Leave the keys on the hosts as they are until {}: until then caches may hold records",
-            now + wait::ttl_old(state).span()
+            "nothing is proposed any more. Leave the keys on the hosts as they are until {}, and for {} after the last name server has stopped to answer with TLSA records (`tlsa-rotate status` names those that still do): until then caches may hold them",
+            now + wait::ttl_old(state).span(),
+            wait::ttl_old(state).span()
         )),
         (Event::AbortRequested { .. }, Step::Replacing | Step::Replaced) => Some(
             "the key that was declared compromised goes back into the zone: whoever has it can pass for your hosts again".to_owned(),

@@ -17,7 +17,11 @@ use crate::workspace::lock::WorkspaceLock;
 
 /// Adds what git HEAD has made of the end of a rotation to the reasons why a person is needed.
 pub(super) fn notice(state: &Rotation, observation: &Observation, decision: &mut Decision) {
-    if !state.is_over() || state.dane_left.is_some() {
+    if state.dane_left.is_some() {
+        decision.blockers.extend(still_served(state, observation));
+        return;
+    }
+    if !state.is_over() {
         return;
     }
     let requirement = state.requirement();
@@ -30,6 +34,26 @@ pub(super) fn notice(state: &Rotation, observation: &Observation, decision: &mut
             decision.blockers.push(blocker);
         }
     }
+}
+
+/// The servers that answer with records of names that left DANE: caches get them again each time.
+fn still_served(state: &Rotation, observation: &Observation) -> Vec<Blocker> {
+    let mut still = Vec::new();
+    for name in state.names() {
+        for (authority, seen) in observation.served.get(name).into_iter().flatten() {
+            if let Seen::Known(rrset) = seen
+                && !rrset.associations.is_empty()
+            {
+                still.push(Blocker::NotServed {
+                    name: name.clone(),
+                    authority: authority.clone(),
+                    missing: Vec::new(),
+                    unwanted: rrset.associations.iter().cloned().collect(),
+                });
+            }
+        }
+    }
+    still
 }
 
 /// Proposes the zone as the rotation left it, if that was noticed and every host presents the key that belongs to it.
