@@ -132,7 +132,7 @@ pub enum WorkflowError {
         name: TlsaName,
     },
     /// Somebody committed while a change was being prepared.
-    #[error("git HEAD moved while a change of {zone} was being prepared")]
+    #[error("the branch that counts moved while a change of {zone} was being prepared")]
     HeadMoved {
         /// The zone.
         zone: Name,
@@ -303,11 +303,31 @@ pub enum WorkflowError {
     /// A signature that does not fit the proposal.
     #[error("the proposed change cannot be signed: {0}")]
     Unsealed(#[from] Unsealed),
-    /// A zone file that HEAD does not hold.
-    #[error("{} is not committed: git HEAD does not hold it", path.display())]
+    /// A zone file that the branch that counts does not hold.
+    #[error("{} is not committed: the branch that counts does not hold it", path.display())]
     NotCommitted {
         /// Which file.
         path: PathBuf,
+    },
+    /// The file that the server reads is not the one that was judged.
+    #[error(
+        "{} was not handed to the servers of {zone}: it is not as {} has it, {how}",
+        path.display(),
+        branch.as_ref().map_or_else(|| "it was when it was judged".to_owned(), |branch| format!("branch {branch}"))
+    )]
+    NotAsJudged {
+        /// The zone.
+        zone: Name,
+        /// The file.
+        path: PathBuf,
+        /// In what it differs.
+        how: String,
+        /// The repository, if it lies in one.
+        root: Option<PathBuf>,
+        /// The branch that counts.
+        branch: Option<String>,
+        /// Whether another branch, or none, is checked out.
+        elsewhere: bool,
     },
     /// Two runners have recorded different facts.
     #[error("{}:{line}: the journal here and the one on `{remote}` tell different stories from this line on", path.display())]
@@ -516,6 +536,7 @@ impl WorkflowError {
             | Self::KeysBreak { .. }
             | Self::KeyGone { .. }
             | Self::JournalLost { .. }
+            | Self::NotAsJudged { .. }
             | Self::DsWanted { .. } => true,
             _ => false,
         }

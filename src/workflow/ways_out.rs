@@ -116,7 +116,7 @@ impl WorkflowError {
                 path.display()
             )],
             Self::SignedUnreadable { path, .. } => vec![format!(
-                "move {} away; it is signed anew from git HEAD, with the serial that the zone file has there",
+                "move {} away; it is signed anew from what is merged, with the serial that the zone file has there",
                 path.display()
             )],
             Self::NotCommitted { path } => vec![format!(
@@ -151,6 +151,20 @@ impl WorkflowError {
             Self::NotAKey { .. } | Self::Mismatched { .. } => {
                 vec!["name the PEM file of the certificate's own private key".to_owned()]
             }
+            Self::NotAsJudged { path, root, branch, elsewhere, .. } => match (root, branch) {
+                (Some(root), Some(branch)) => {
+                    let (at, path) = (root.display(), path.display());
+                    vec![
+                        format!("see what is changed: git -C {at} status"),
+                        if *elsewhere {
+                            format!("check out the branch that counts: git -C {at} switch {branch}")
+                        } else {
+                            format!("commit it as you want it, or put it back: git -C {at} checkout {branch} -- {path}")
+                        },
+                    ]
+                }
+                _ => vec!["run again: it is judged as it is now".to_owned()],
+            },
             Self::JournalsDiffer { path, remote, .. } => vec![format!(
                 "see what both say (git show refs/tlsa-rotate/journal), then move {} away: the one on {remote} is taken over",
                 path.display()
