@@ -151,6 +151,9 @@ fn an_index_without_contents_is_made_anew_and_changes_no_file() {
     assert_eq!(world.commits(), 1);
 }
 
+/// Something that is done to a world.
+type Deed<'d> = &'d dyn Fn(&World);
+
 #[test]
 fn what_is_damaged_is_never_taken_for_a_beginning() {
     let empty = |path: &str| {
@@ -173,7 +176,6 @@ fn what_is_damaged_is_never_taken_for_a_beginning() {
         let octets = [&b"DIRC\0\0\0\x63"[..], &[0; 100]].concat();
         fs::write(world.path(".git/index"), octets).unwrap();
     };
-    type Deed<'d> = &'d dyn Fn(&World);
     let cases: [(&str, Publish, Deed<'_>, &str); 7] = [
         ("HEAD", Publish::Branch, &empty(".git/HEAD"), "fsck"),
         (

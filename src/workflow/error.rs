@@ -26,6 +26,28 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
+/// A file that a server reads, and that is not the one that was judged.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{} was not handed to the servers of {zone}: it is not as {} has it, {how}",
+    path.display(),
+    branch.as_ref().map_or_else(|| "it was when it was judged".to_owned(), |branch| format!("branch {branch}"))
+)]
+pub struct NotAsJudged {
+    /// The zone.
+    pub zone: Name,
+    /// The file.
+    pub path: PathBuf,
+    /// In what it differs.
+    pub how: String,
+    /// The repository, if it lies in one.
+    pub root: Option<PathBuf>,
+    /// The branch that counts.
+    pub branch: Option<String>,
+    /// Whether another branch, or none, is checked out.
+    pub elsewhere: bool,
+}
+
 /// Why a use case could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkflowError {
@@ -310,25 +332,8 @@ pub enum WorkflowError {
         path: PathBuf,
     },
     /// The file that the server reads is not the one that was judged.
-    #[error(
-        "{} was not handed to the servers of {zone}: it is not as {} has it, {how}",
-        path.display(),
-        branch.as_ref().map_or_else(|| "it was when it was judged".to_owned(), |branch| format!("branch {branch}"))
-    )]
-    NotAsJudged {
-        /// The zone.
-        zone: Name,
-        /// The file.
-        path: PathBuf,
-        /// In what it differs.
-        how: String,
-        /// The repository, if it lies in one.
-        root: Option<PathBuf>,
-        /// The branch that counts.
-        branch: Option<String>,
-        /// Whether another branch, or none, is checked out.
-        elsewhere: bool,
-    },
+    #[error("{0}")]
+    NotAsJudged(Box<NotAsJudged>),
     /// Two runners have recorded different facts.
     #[error("{}:{line}: the journal here and the one on `{remote}` tell different stories from this line on", path.display())]
     JournalsDiffer {
@@ -536,7 +541,7 @@ impl WorkflowError {
             | Self::KeysBreak { .. }
             | Self::KeyGone { .. }
             | Self::JournalLost { .. }
-            | Self::NotAsJudged { .. }
+            | Self::NotAsJudged(_)
             | Self::DsWanted { .. } => true,
             _ => false,
         }

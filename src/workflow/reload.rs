@@ -5,6 +5,7 @@
 //! against what was judged, octet for octet, before anybody is told to load it.
 
 use super::WorkflowError;
+use super::error::NotAsJudged;
 use super::head::{self, Head};
 use super::upstream::Upstream;
 use crate::publish::command::Invocation;
@@ -79,7 +80,11 @@ impl<'a> Reload<'a> {
         ask: impl FnOnce() -> Result<(), WorkflowError>,
     ) -> Result<Option<String>, WorkflowError> {
         let external = matches!(self.zone.signing, Signing::External { .. });
-        let loaded = external.then(|| digest(self.head)).unwrap_or_default();
+        let loaded = if external {
+            digest(self.head)
+        } else {
+            Vec::new()
+        };
         let note = fs::read_to_string(&self.note).ok();
         let last = note
             .as_deref()
@@ -171,7 +176,7 @@ impl<'a> Reload<'a> {
     ) -> WorkflowError {
         let repository = upstream.as_ref().map(|upstream| &upstream.repository);
         let checked_out = repository.and_then(|repository| repository.checked_out().ok());
-        WorkflowError::NotAsJudged {
+        WorkflowError::NotAsJudged(Box::new(NotAsJudged {
             zone: self.zone.name.clone(),
             path,
             how,
@@ -181,7 +186,7 @@ impl<'a> Reload<'a> {
                 _ => false,
             },
             branch: upstream.map(|upstream| upstream.branch),
-        }
+        }))
     }
 }
 

@@ -5,7 +5,7 @@
 use super::WorkflowError;
 use crate::publish::git::{Counting, Repository, Site, Target};
 use crate::workspace::Workspace;
-use crate::workspace::config::{Publication, ZoneConfig};
+use crate::workspace::config::ZoneConfig;
 use std::path::Path;
 
 /// The repository that a zone lies in, and the branch that counts: here, or, where a remote is configured, there, as it was
@@ -82,13 +82,8 @@ pub fn taken(workspace: &Workspace) -> Option<String> {
     if workspace.config.branch.is_some() {
         return None;
     }
-    let in_git = |zone: &&ZoneConfig| {
-        matches!(
-            zone.publication,
-            Publication::GitDirect | Publication::GitBranch { .. }
-        )
-    };
-    let zone = workspace.config.zones.iter().find(in_git)?;
+    let mut zones = workspace.config.zones.iter();
+    let zone = zones.find(|zone| zone.publication.is_git())?;
     let repository = Repository::discover(&zone.file).ok()?;
     let Counting { name, because } = counting(workspace, zone, &repository).ok()?;
     let (place, because) = (workspace.config_path.display(), because?);

@@ -119,10 +119,10 @@ impl Repository {
     /// all, that which was checked out last.
     fn last_seen(&self, branch: &str) -> Result<Option<String>, GitError> {
         let own = format!("logs/{}", Site::Here.place(branch));
-        let notes = match self.has_no_branch()? {
-            true => vec![&*own, "logs/HEAD"],
-            false => vec![&*own],
-        };
+        let mut notes = vec![&*own];
+        if self.has_no_branch()? {
+            notes.push("logs/HEAD");
+        }
         let notes = self.git_paths(&notes)?.into_iter();
         let mut notes = notes.filter_map(|path| fs::read_to_string(path).ok());
         let last = |notes: String| Some(notes.lines().next_back()?.split(' ').nth(1)?.to_owned());

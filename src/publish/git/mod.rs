@@ -181,9 +181,10 @@ impl Repository {
                     || line.starts_with("error: ")
                     || (line.starts_with("fatal: ") && !line.contains("Needed a single revision"))
             };
-            return match said.lines().any(is_broken) {
-                true => Err(self.corrupt(&named)),
-                false => Ok(None),
+            return if said.lines().any(is_broken) {
+                Err(self.corrupt(&named))
+            } else {
+                Ok(None)
             };
         }
         let object = line_of(&named);
@@ -191,9 +192,10 @@ impl Repository {
             return Ok(None); // any name of that length stands for itself
         }
         let kind = self.ask(["cat-file", "-t", &object])?;
-        match kind.status.success() {
-            true => Ok(None),
-            false => Err(self.corrupt(&kind)),
+        if kind.status.success() {
+            Ok(None)
+        } else {
+            Err(self.corrupt(&kind))
         }
     }
 
@@ -280,9 +282,10 @@ fn no_repository(directory: &Path, path: &Path, said: String) -> GitError {
         return GitError::NotARepository { path, said };
     };
     // The name of the setting is the same in every language.
-    match said.contains("safe.directory") {
-        true => GitError::NotTrusted { root, said },
-        false => GitError::Corrupt { root, said },
+    if said.contains("safe.directory") {
+        GitError::NotTrusted { root, said }
+    } else {
+        GitError::Corrupt { root, said }
     }
 }
 

@@ -42,7 +42,7 @@ pub enum Publication {
 impl Publication {
     /// Whether it goes by commits.
     pub fn is_git(&self) -> bool {
-        matches!(self, Self::GitCurrent | Self::GitBranch { .. })
+        matches!(self, Self::GitDirect | Self::GitBranch { .. })
     }
 
     /// Whether the zone is kept by somebody else, and not in a file of ours.
