@@ -293,7 +293,7 @@ impl Disk {
                 let at = self
                     .files
                     .remove(from)
-                    .unwrap_or_else(|| panic!("no {from:?} to rename"));
+                    .unwrap_or_else(|| panic!("no {} to rename", from.display()));
                 self.files.insert(to.clone(), at);
             }
             Call::Link { from, to } => {

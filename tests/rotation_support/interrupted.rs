@@ -1,4 +1,5 @@
 //! What runs that are interrupted have in common: a run, what the operator does after it, and what must come of both.
+#![allow(clippy::print_stdout)] // how many places were tried, for who runs it with --no-capture
 
 use super::{BRANCH, Publish, Run, SIGNED, World};
 use std::time::{SystemTime, UNIX_EPOCH};
