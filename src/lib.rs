@@ -37,7 +37,7 @@
 //! - **association**: what a TLSA record says about a key or certificate; a key is known by its `3 1 1`: SHA-256 of the key.
 //! - **combination**: usage, selector and matching type; each in an RRset must have a record that matches (RFC 7671 §8).
 //! - **current, incoming, staying**: the keys that a rotation replaces, those that replace them, those it leaves alone.
-//! - **proposed, merged, served**: we wrote it; git HEAD holds it; every authoritative server answers it. Three facts.
+//! - **proposed, merged, served**: we wrote it; the branch that counts holds it; every authoritative server answers it. Three facts.
 //! - **`T_all`**: when all authoritative servers were first seen, in one run, serving the full set.
 //! - **`Unknown`**: what silence and contradiction are; never a yes.
 //! - **who acts**: *you*, *the clock* or *the world*: every reason for not going on names one.

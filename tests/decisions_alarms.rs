@@ -102,7 +102,7 @@ EarlyKey: mx1.example.com:25 on 192.0.2.25
         r"
 OldKeyAgain: mx1.example.com:25 on 192.0.2.25
   put the incoming certificate and key on mx1.example.com:25 now: every RRset that a sender may hold lists that key
-  without that, senders recover within 1h after the last of these lists 3 1 1 01010101…: git HEAD, ns1 192.0.2.1:53",
+  without that, senders recover within 1h after the last of these lists 3 1 1 01010101…: the branch that counts, ns1 192.0.2.1:53",
     );
     is_told(
         "unknown, old is safe",
@@ -110,7 +110,7 @@ OldKeyAgain: mx1.example.com:25 on 192.0.2.25
         r"
 UnknownKey: mx1.example.com:25 on 192.0.2.25
   put the previous certificate and key back on mx1.example.com:25 now: every RRset that a sender may hold lists that key
-  without that, senders recover within 1h after the last of these lists 3 1 1 07070707…: git HEAD, ns1 192.0.2.1:53",
+  without that, senders recover within 1h after the last of these lists 3 1 1 07070707…: the branch that counts, ns1 192.0.2.1:53",
     );
     is_told(
         "unknown, new is safe",
@@ -118,7 +118,7 @@ UnknownKey: mx1.example.com:25 on 192.0.2.25
         r"
 UnknownKey: mx1.example.com:25 on 192.0.2.25
   put the incoming certificate and key on mx1.example.com:25 now: every RRset that a sender may hold lists that key
-  without that, senders recover within 1h after the last of these lists 3 1 1 07070707…: git HEAD, ns1 192.0.2.1:53",
+  without that, senders recover within 1h after the last of these lists 3 1 1 07070707…: the branch that counts, ns1 192.0.2.1:53",
     );
     let mut seen = both(7, 27);
     second_server(&mut seen, &[9]);
@@ -129,7 +129,7 @@ UnknownKey: mx1.example.com:25 on 192.0.2.25
         r"
 UnknownKey: mx1.example.com:25 on 192.0.2.25
   publish 3 1 1 07070707… at _25._tcp.mx1.example.com. now and make every server load it: no other key is safe on that host either
-  senders recover within 1h after the last of these lists 3 1 1 07070707…: git HEAD, ns1 192.0.2.1:53, ns2 192.0.2.2:53",
+  senders recover within 1h after the last of these lists 3 1 1 07070707…: the branch that counts, ns1 192.0.2.1:53, ns2 192.0.2.2:53",
     );
 }
 
@@ -156,7 +156,7 @@ ServerUnfit: _25._tcp.mx1.example.com. on ns2 192.0.2.2:53
 ServerUnfit: _25._tcp.mx1.example.com. on ns2 192.0.2.2:53
   make ns2 192.0.2.2:53 load the present zone now: look at its transfers and at what it was restored from
   put the previous certificate and key back on mx1.example.com:25 now: every RRset that a sender may hold lists that key
-  senders recover within 1h after the last of these lists 3 1 1 02020202…: git HEAD, ns2 192.0.2.2:53",
+  senders recover within 1h after the last of these lists 3 1 1 02020202…: the branch that counts, ns2 192.0.2.2:53",
     );
     let mut seen = both(2, 28);
     head(&mut seen, &[1]);
@@ -164,10 +164,10 @@ ServerUnfit: _25._tcp.mx1.example.com. on ns2 192.0.2.2:53
         "head went back",
         &of_first(&at(Step::Deployed), 28, &seen),
         r"
-HeadUnfit: _25._tcp.mx1.example.com. in git HEAD
-  put 3 1 1 02020202… back into _25._tcp.mx1.example.com. in git HEAD before any server loads it: revert that change, or merge what `tlsa-rotate advance` proposes
+HeadUnfit: _25._tcp.mx1.example.com. on the branch that counts
+  put 3 1 1 02020202… back into _25._tcp.mx1.example.com. on the branch that counts before any server loads it: revert that change, or merge what `tlsa-rotate advance` proposes
   put the previous certificate and key back on mx1.example.com:25 now: every RRset that a sender may hold lists that key
-  senders recover within 1h after the last of these lists 3 1 1 02020202…: git HEAD",
+  senders recover within 1h after the last of these lists 3 1 1 02020202…: the branch that counts",
     );
     let mut seen = new_alone(2, 60);
     head(&mut seen, &[1]);
@@ -175,9 +175,9 @@ HeadUnfit: _25._tcp.mx1.example.com. in git HEAD
         "head after the end",
         &of_first(&retired(), 60, &seen),
         r"
-HeadUnfit: _25._tcp.mx1.example.com. in git HEAD
-  put 3 1 1 02020202… back into _25._tcp.mx1.example.com. in git HEAD before any server loads it: revert that change
-  senders recover within 1h after the last of these lists 3 1 1 02020202…: git HEAD",
+HeadUnfit: _25._tcp.mx1.example.com. on the branch that counts
+  put 3 1 1 02020202… back into _25._tcp.mx1.example.com. on the branch that counts before any server loads it: revert that change
+  senders recover within 1h after the last of these lists 3 1 1 02020202…: the branch that counts",
     );
 }
 
@@ -190,7 +190,7 @@ fn where_security_goes_first_every_host_is_to_get_the_incoming_key() {
         r"
 PromiseWaived: mx1.example.com:25 on 192.0.2.25
   nothing: the emergency that was declared puts security first; mail is deferred, not lost
-  senders recover within 1h after the last of these lists 3 1 1 02020202…: git HEAD, ns1 192.0.2.1:53",
+  senders recover within 1h after the last of these lists 3 1 1 02020202…: the branch that counts, ns1 192.0.2.1:53",
     );
     is_told(
         "replacing, old",
@@ -297,7 +297,7 @@ fn a_zone_that_is_not_kept_in_git_is_named_by_where_it_is() {
     let table = [
         (
             Source::GitHead,
-            "in git HEAD",
+            "on the branch that counts",
             "review the proposed change and merge it",
         ),
         (

@@ -25,7 +25,7 @@ use tlsa_rotate::rotation::requirement::Requirement;
 use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
 use tlsa_rotate::rotation::timing::{Span, Ttl};
 
-/// What git HEAD and the one server have at the first name.
+/// What the branch that counts and the one server have at the first name.
 fn seen(head: &[u8], server: &[u8], presents: [u8; 3]) -> Observation {
     let mut seen = World::of(server, presents).seen(60);
     for held in seen.merged.values_mut() {

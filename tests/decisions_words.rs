@@ -111,7 +111,7 @@ fn every_reason_says_who_acts_until_when_and_the_way_out() {
     #[rustfmt::skip]
     let table = [
         (Blocker::KeyMissing, You, None, "run `tlsa-rotate advance`; it generates"),
-        (unknown(Source::GitHead), You, None, "make the zone file at git HEAD readable"),
+        (unknown(Source::GitHead), You, None, "make the zone file readable on the branch that counts"),
         (unknown(Source::File), You, None, "make the zone file readable"),
         (unknown(Source::Provider), You, None, "make the provider answer"),
         (on_server(&[key(1)], &[]), TheWorld, None, "wait for ns1 to load the zone"),
@@ -254,12 +254,12 @@ fn things_have_the_names_that_people_use() {
     let expected = [
         "caches may hold it in step Waiting",
         "ns1 answers with it",
-        "git HEAD holds it",
+        "the branch that counts holds it",
     ];
     assert_eq!(told, expected);
     assert_eq!(
         holders.each_ref().map(Holder::place),
-        ["a cache", "ns1", "git HEAD"]
+        ["a cache", "ns1", "the branch that counts"]
     );
     let upper = TlsaName::new("_25._tcp.MX1.Example.COM.");
     assert_eq!(upper.as_str(), "_25._tcp.mx1.example.com.");

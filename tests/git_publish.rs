@@ -93,7 +93,11 @@ impl Home {
         repository.commit(
             &self.change(contents),
             message("publish"),
-            Target::Current { base },
+            Target::Direct {
+                branch: "main",
+                base,
+                scratch: &self.path(".git/scratch"),
+            },
         )
     }
 
@@ -187,7 +191,15 @@ fn a_file_that_git_has_never_seen_is_committed_too_and_forgotten_when_a_hook_ref
     let commit = || {
         let repository = home.repository();
         let base = &repository.head()?.commit;
-        repository.commit(&change, message("publish"), Target::Current { base })
+        repository.commit(
+            &change,
+            message("publish"),
+            Target::Direct {
+                branch: "main",
+                base,
+                scratch: &home.path(".git/scratch"),
+            },
+        )
     };
     let error = refusal(commit());
     assert!(error.to_string().ends_with("no such zone"), "{error}");
@@ -444,7 +456,6 @@ fn repositories_that_cannot_be_committed_to_say_why_and_the_way_out() {
     fs::remove_file(home.path(".git/MERGE_HEAD")).unwrap();
 
     home.git("checkout -q --detach");
-    check("detached HEAD");
     assert_eq!(home.repository().head().unwrap().branch, None);
     home.git("checkout -q main");
 
@@ -589,7 +600,11 @@ fn stage() {
     let scratch = root.join(".git/scratch");
     let base = repository.head().unwrap().commit;
     let target = match std::env::var(STAGE).unwrap().as_str() {
-        "current" => Target::Current { base: &base },
+        "current" => Target::Direct {
+            branch: "main",
+            base: &base,
+            scratch: &scratch,
+        },
         _ => Target::Branch {
             name: BRANCH,
             base: "HEAD",

@@ -518,3 +518,42 @@ fn a_pipeline_that_has_only_a_clone_can_judge() {
         "{run:#?}"
     );
 }
+
+#[test]
+fn a_request_says_neither_where_the_journals_are_nor_brings_its_own() {
+    let far = Far::new(Publish::Branch);
+    let world = &far.runner;
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN).ends(3);
+    far.merge();
+    world.advance(hours(1)).ends(0);
+    // It takes the record out again, and says that no rotation wants it: the journals are those beside the zones.
+    let person = far.person();
+    git(&person, "fetch --quiet origin");
+    git(&person, "checkout --quiet -B attack origin/main");
+    git(&person, "revert --no-edit HEAD");
+    let config = fs::read_to_string(person.join("tlsa-rotate.toml")).unwrap();
+    let config = config.replace(", remote = \"origin\"", "");
+    fs::write(person.join("tlsa-rotate.toml"), config).unwrap();
+    fs::create_dir_all(person.join(".tlsa-rotate/journal")).unwrap();
+    fs::write(person.join(".tlsa-rotate/journal/none"), "").unwrap();
+    git(&person, "add --all --force");
+    git(&person, "commit --quiet --message attack");
+    let judge = |base: &str| {
+        let output = Command::new(rotation_support::PROGRAM)
+            .current_dir(&person)
+            .args(["check", "--merge", "--base", base])
+            .args(["--now", &hours(1).to_string()])
+            .output();
+        Run::from(output.unwrap())
+    };
+    let run = judge("origin/main").ends(4);
+    assert!(run.stdout.contains("by the journals on origin"), "{run:#?}");
+    // Where the base has no configuration, that of the request is not taken for the operator's.
+    git(&person, "checkout --quiet -B without origin/main");
+    git(&person, "rm --quiet tlsa-rotate.toml");
+    git(&person, "commit --quiet --message without");
+    git(&person, "checkout --quiet attack");
+    let run = judge("without").ends(1);
+    run.complains_of("the request brings it along");
+}

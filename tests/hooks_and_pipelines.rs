@@ -99,11 +99,17 @@ fn pipeline(
     );
     let bare = far.bare().display().to_string();
     git(place.path(), &format!("clone --quiet {bare} clone"));
+    let head = git(&clone, &format!("rev-parse origin/{branch}"));
+    git(&far.bare(), &format!("update-ref refs/pull/9/head {head}"));
+    // The forges that know `pull_request_target` check out what the recipe says, GitLab what the request brings.
+    let text = fs::read_to_string(scripts("ci").join(recipe)).unwrap();
+    let is_by_base = text.contains("\non: pull_request_target\n")
+        && text.contains("ref: ${{ github.event.pull_request.base.ref }}\n");
+    let checked_out = if is_by_base { "main" } else { branch };
     git(
         &clone,
-        &format!("checkout --quiet --detach origin/{branch}"),
+        &format!("checkout --quiet --detach origin/{checked_out}"),
     );
-    let head = git(&clone, "rev-parse HEAD");
     let mut last = None;
     for step in steps(recipe) {
         let output = Command::new("bash")
@@ -183,10 +189,37 @@ fn every_recipe_judges_a_request_and_keeps_one_comment() {
         );
         assert!(asked.contains("/42 "), "{recipe}: {asked}");
     }
+    // What a request brings along is not run: neither of its configuration, nor what git or the shell would take from a tree.
+    let pwned = far.home.path().join("pwned");
+    let touch = format!("\"touch\", \"{}\"", pwned.display());
+    let person = far.person();
+    git(&person, "fetch --quiet origin");
+    git(&person, "checkout --quiet -B attack origin/main");
+    let config = fs::read_to_string(person.join("tlsa-rotate.toml")).unwrap();
+    let provider = format!("publish = {{ command = [{touch}] }}\nreload = [{touch}]");
+    let at = config.find("publish = ").unwrap();
+    let end = at + config[at..].find('\n').unwrap();
+    let config = format!(
+        "{}{provider}{}\n[[vantage]]\nname = \"there\"\ncommand = [{touch}]\n",
+        &config[..at],
+        &config[end..]
+    );
+    let config = config.replace(
+        "sign = { keys = \"keys\" }",
+        "sign = \"external\"\nanchor = \"anchor\"",
+    );
+    let config = config.replace("file = \"example.com.zone\"\n", "");
+    fs::write(person.join("tlsa-rotate.toml"), config).unwrap();
+    git(&person, "add --all");
+    git(&person, "commit --quiet --message attack");
+    git(&person, "push --quiet origin attack");
+    for (recipe, ..) in RECIPES {
+        let (run, _, body) = pipeline(&far, recipe, "attack", hours(1), "[]");
+        assert!(!pwned.exists(), "{recipe}: {run:#?} {body}");
+    }
     // A request that takes away what is required fails the pipeline, with the code that says how grave it is.
     far.merge();
-    let person = far.person();
-    git(&person, "checkout --quiet -B revert");
+    git(&person, "checkout --quiet -B revert origin/main");
     git(&person, "revert --no-edit HEAD");
     git(&person, "push --quiet origin revert");
     for (recipe, ..) in RECIPES {

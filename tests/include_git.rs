@@ -11,9 +11,8 @@
 
 mod rotation_support;
 
-use rotation_support::{
-    BEGIN, BRANCH, HOSTS, Publish, Run, SIGNED, WHOLE, World, ZONE_FILE, hours,
-};
+use rotation_support::external::{self, sign as sign_elsewhere};
+use rotation_support::{BEGIN, BRANCH, HOSTS, Publish, Run, WHOLE, World, ZONE_FILE, hours};
 use std::fs;
 use tlsa_rotate::rotation::timing::Instant;
 
@@ -22,16 +21,7 @@ const OURS: &str = "zones/tlsa.inc";
 
 /// A world whose TLSA records lie in a file of their own; what signs the zone is no business of ours.
 fn world() -> World {
-    let world = World::new(Publish::Branch);
-    let config = world.read("tlsa-rotate.toml");
-    let external = format!("sign = \"external\"\nanchor = \"anchor\"\ninclude = \"{OURS}\"");
-    let signed_here = "sign = { keys = \"keys\" }";
-    assert!(config.contains(signed_here));
-    world.write("tlsa-rotate.toml", &config.replace(signed_here, &external));
-    let ds = world
-        .run(BEGIN, &["key", "ds", "example.com", "--keys", "keys"])
-        .ends(0);
-    world.write("anchor", &ds.stdout);
+    let world = external::world(Publish::Branch, &format!("include = \"{OURS}\""));
     let zone = world.read(ZONE_FILE);
     let (before, tlsa) = zone.split_at(zone.find("_25._tcp.mx1").unwrap());
     let (tlsa, after) = tlsa.split_at(tlsa.find("; A delegation").unwrap());
@@ -41,26 +31,6 @@ fn world() -> World {
     world.git("add --all");
     world.git("commit --quiet --message include");
     world
-}
-
-/// Whoever signs the zone takes up what git HEAD holds, under a serial of its own counting; both servers load it.
-fn sign_elsewhere(world: &World, now: Instant) {
-    let arguments = [
-        "zone",
-        "sign",
-        ZONE_FILE,
-        "--origin",
-        "example.com",
-        "--keys",
-        "keys",
-        "--previous",
-        SIGNED,
-        "--output",
-        SIGNED,
-        "--raise-serial",
-    ];
-    world.run(now, &arguments).ends(0);
-    world.load();
 }
 
 /// What `check --merge` says of the proposal; it may be merged.

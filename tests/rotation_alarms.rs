@@ -125,10 +125,13 @@ fn a_zone_restored_from_a_backup_is_not_handed_to_the_servers() {
         .filter(|a| a["trouble"] == "head-unfit")
         .collect();
     assert_eq!(heads.len(), 2, "{told:#?}");
-    assert_eq!(heads[0]["place"], "_25._tcp.mx1.example.com. in git HEAD");
+    assert_eq!(
+        heads[0]["place"],
+        "_25._tcp.mx1.example.com. on the branch that counts"
+    );
     assert_eq!(heads[0]["since"], "2026-12-03T13:00:00Z");
     assert!(
-        plan(heads[0])[0].contains("in git HEAD before any server loads it"),
+        plan(heads[0])[0].contains("on the branch that counts before any server loads it"),
         "{told:#?}"
     );
     world.git("revert --no-edit HEAD");

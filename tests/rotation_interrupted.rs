@@ -17,7 +17,8 @@
 
 mod rotation_support;
 
-use rotation_support::{BEGIN, BRANCH, HOSTS, PROGRAM, Publish, Run, SIGNED, World, hours};
+use rotation_support::interrupted::{End, PLACES, Scenario, advance, end, resumes, todays, world};
+use rotation_support::{BEGIN, BRANCH, HOSTS, PROGRAM, Publish, Run, World, hours};
 use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -39,44 +40,8 @@ const CALLS: [&str; 13] = [
     "flock",
     "pipe2",
 ];
-/// At most so many places of one scenario are tried.
-const PLACES: usize = 14;
-/// The same for failures of the disk.
+/// At most so many failures of the disk of one scenario are tried.
 const FAILURES: usize = 10;
-/// What the server reads, as of the last reload; ignored by git as every signed zone.
-const RELOADED: &str = "reloaded.signed";
-
-struct Scenario<'s> {
-    world: World,
-    arguments: &'s [&'s str],
-    now: Instant,
-    /// When the next run comes.
-    resumed: Instant,
-    /// What the operator runs after the kill.
-    again: &'s dyn Fn(&World, Instant) -> Run,
-}
-
-/// What there is to compare when all is done.
-#[derive(Debug, PartialEq, Eq)]
-struct End {
-    facts: Vec<&'static str>,
-    zone: Vec<String>,
-    serial: u32,
-    commits: usize,
-    proposed: Option<String>,
-}
-
-fn world(publish: Publish) -> World {
-    World::with(publish, |config| {
-        let reload = format!("[[zone]]\nreload = [\"cp\", \"{SIGNED}\", \"{RELOADED}\"]");
-        config.replace("[[zone]]", &reload)
-    })
-}
-
-fn advance(world: &World, now: Instant) -> Run {
-    world.advance(now)
-}
-
 fn strace(world: &World, scenario: &Scenario<'_>, options: &[&str]) -> bool {
     Command::new("strace")
         .current_dir(world.path(""))
@@ -122,43 +87,6 @@ fn calls(scenario: &Scenario<'_>) -> (World, Vec<(&'static str, usize, bool)>) {
     (world, calls)
 }
 
-/// Those of the places that are tried today.
-fn todays<T: Copy>(places: &[T], most: usize) -> Vec<T> {
-    let step = places.len().div_ceil(most).max(1);
-    let seconds = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
-    let first = usize::try_from(seconds / 86_400).unwrap() % step;
-    let chosen: Vec<T> = match std::env::var_os("EVERY_PLACE") {
-        Some(_) => places.to_vec(),
-        None => places.iter().copied().skip(first).step_by(step).collect(),
-    };
-    println!("{} of {} places, from {first}", chosen.len(), places.len());
-    chosen
-}
-
-fn end(world: &World, now: Instant) -> End {
-    let signed = world.signed();
-    verify_zone(&signed, now, Span::ZERO, None).unwrap();
-    assert_eq!(
-        world.read(RELOADED),
-        world.read(SIGNED),
-        "the server has what was signed"
-    );
-    world.is_tidy();
-    let git = world.publish != Publish::File;
-    let is_proposed = git && !world.git(&format!("branch --list {BRANCH}")).is_empty();
-    End {
-        facts: world.facts(),
-        zone: world.zone(),
-        serial: signed.soa().unwrap().serial,
-        commits: if git { world.commits() } else { 0 },
-        proposed: is_proposed
-            .then(|| world.git(&format!("diff main {BRANCH} -- example.com.zone"))),
-    }
-}
-
 /// Kills the scenario's run at every place and compares what the next run leads to; how many were killed.
 #[track_caller]
 fn survives(scenario: &Scenario<'_>, same: impl Fn(&End, &End, &str)) {
@@ -184,20 +112,6 @@ fn survives(scenario: &Scenario<'_>, same: impl Fn(&End, &End, &str)) {
         same(&end(&world, scenario.resumed), &wanted, &place);
     }
     assert!(killed >= 6, "only {killed}");
-}
-
-/// The run that comes after the interrupted one does all that is left; the one after that, nothing.
-#[track_caller]
-fn resumes(world: &World, scenario: &Scenario<'_>, place: &str) {
-    let run = (scenario.again)(world, scenario.resumed);
-    assert!(matches!(run.code, Some(0 | 3)), "{place}: {run:#?}");
-    let before = world.files();
-    let again = world.advance(scenario.resumed);
-    assert!(matches!(again.code, Some(0 | 3)), "{place}: {again:#?}");
-    assert!(
-        before == world.files(),
-        "{place}: one run did not do: {run:#?} {again:#?}"
-    );
 }
 
 /// What disks do: the kind of call that fails, the error, and whether all later ones fail, too. One that the kernel has

@@ -52,7 +52,7 @@ fn a_new_workspace_is_valid_as_it_stands_and_nothing_is_ever_overwritten() {
         String::from_utf8(first.stderr).unwrap(),
         "\nNext:\n  1. cd 'my mail' && ${EDITOR:-vi} tlsa-rotate.toml zones/example.com.zone\n  \
          2. tlsa-rotate key generate example.com --keys keys\n  3. tlsa-rotate plan\n\
-         hint: this is no git repository, and changes of zones are reviewed in git: git init && git add . && git commit\n"
+         hint: this is no git repository, and changes of zones are reviewed in git: git init --initial-branch=main && git add . && git commit\n"
     );
     let root = home.path().join("my mail");
     let workspace = Workspace::find(&root.join("zones")).unwrap();

@@ -3,7 +3,7 @@
 use super::document::Schema;
 use super::format::{Format, TextOrJson};
 use super::{Exit, Failure};
-use crate::publish::git::Repository;
+use crate::publish::git::{GitError, Repository, Site};
 use crate::workspace::template::{self, Written};
 use serde_json::json;
 use std::io::{BufWriter, Write, stderr, stdout};
@@ -20,13 +20,20 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
-    let written = template::write(&args.directory).map_err(|error| {
+    let repository = repository_around(&args.directory);
+    let counting = repository
+        .as_ref()
+        .ok()
+        .and_then(|repository| repository.counting(None, Site::Here, |_| false).ok());
+    let branch = counting.map_or_else(|| "main".to_owned(), |counting| counting.name);
+    let written = template::write(&args.directory, &branch).map_err(|error| {
         let hints = error.hints();
         hints
             .into_iter()
             .fold(Failure::wrong(&error), Failure::hint)
     })?;
-    let in_git = Repository::discover(&written.root).is_ok();
+    // One that git does not trust or cannot read is there all the same.
+    let in_git = !matches!(repository, Err(GitError::NotARepository { .. }));
     let next = next_commands(&args.directory);
     let mut out = BufWriter::new(stdout().lock());
     if args.format.0 == TextOrJson::Json {
@@ -47,6 +54,14 @@ pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
     drop(out);
     tell(&written, in_git, &next)?;
     Ok(Exit::Done)
+}
+
+/// The repository that a directory lies in, or will lie in once it is created.
+fn repository_around(directory: &Path) -> Result<Repository, GitError> {
+    let whole = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+    let mut above = whole.ancestors();
+    let there = above.find(|above| above.is_dir());
+    Repository::discover(there.unwrap_or(&whole))
 }
 
 /// What to run next, in this order.
@@ -81,7 +96,7 @@ fn tell(written: &Written, in_git: bool, next: &[String]) -> Result<(), Failure>
     if !in_git {
         writeln!(
             talk,
-            "hint: this is no git repository, and changes of zones are reviewed in git: git init && git add . && git commit"
+            "hint: this is no git repository, and changes of zones are reviewed in git: git init --initial-branch=main && git add . && git commit"
         )?;
     }
     if !written.to_ignore.is_empty() {

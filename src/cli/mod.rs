@@ -98,6 +98,9 @@ impl Global {
         for warning in workspace.warnings() {
             eprintln!("warning: {warning}");
         }
+        if let Some(taken) = crate::workflow::upstream::taken(&workspace) {
+            eprintln!("warning: {taken}");
+        }
         Ok(workspace)
     }
 }

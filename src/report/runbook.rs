@@ -72,6 +72,21 @@ impl Runbook<'_> {
         self.timeline.stopped_by.is_empty() || reached_by(chapter) <= self.state.step
     }
 
+    /// Whether the rotation is in this chapter now: it has begun, and is not done.
+    fn is_under_way(&self, chapter: &Chapter) -> bool {
+        let now = self.state.step.chapter();
+        self.is_started && now.is_some_and(|now| now.number == chapter.number)
+    }
+
+    /// What stands beside the title of a chapter that is not done, and the gate of time before it.
+    fn heading(&self, chapter: &Chapter) -> Option<(String, Option<TimeGate>)> {
+        if let Some(When { at, gate }) = self.when(chapter) {
+            return Some((format!("from {at}{}", binding(gate)), gate));
+        }
+        let since = || format!("under way since {}", self.state.since);
+        self.is_under_way(chapter).then(|| (since(), None))
+    }
+
     fn when(&self, chapter: &Chapter) -> Option<When> {
         let reached_by = reached_by(chapter);
         let entries = &self.timeline.entries;
@@ -95,11 +110,11 @@ impl Runbook<'_> {
         }
         for chapter in &CHAPTERS {
             let _ = write!(text, "\n{} {:<9} ", chapter.number, chapter.title);
-            match self.when(chapter) {
+            match self.heading(chapter) {
                 None if self.is_done(chapter) => text.push_str("done\n"),
                 None => text.push_str("not before what stops it is out of the way\n"),
-                Some(When { at, gate }) => {
-                    let _ = writeln!(text, "from {at}{}", binding(gate));
+                Some((heading, gate)) => {
+                    let _ = writeln!(text, "{heading}");
                     for (label, reason) in self.reasons(gate) {
                         let _ = writeln!(text, "  {label:<8} {reason}");
                     }
@@ -129,7 +144,7 @@ impl Runbook<'_> {
         text.push_str(&self.gantt());
         for chapter in &CHAPTERS {
             let _ = writeln!(text, "\n## {} {}\n", chapter.number, chapter.title);
-            let Some(When { at, gate }) = self.when(chapter) else {
+            let Some((mut heading, gate)) = self.heading(chapter) else {
                 text.push_str(if self.is_done(chapter) {
                     "Done.\n"
                 } else {
@@ -137,7 +152,10 @@ impl Runbook<'_> {
                 });
                 continue;
             };
-            let _ = writeln!(text, "From {at}{}: {}.\n", binding(gate), chapter.what);
+            if let Some(first) = heading.get_mut(..1) {
+                first.make_ascii_uppercase();
+            }
+            let _ = writeln!(text, "{heading}: {}.\n", chapter.what);
             for (label, reason) in self.reasons(gate) {
                 let _ = writeln!(text, "- {label}: {reason}");
             }
@@ -171,7 +189,8 @@ impl Runbook<'_> {
                     "what": chapter.what,
                     "gate": chapter.gate,
                     "undo": chapter.undo,
-                    "done": when.is_none() && self.is_done(chapter),
+                    "done": when.is_none() && self.is_done(chapter) && !self.is_under_way(chapter),
+                    "under_way": when.is_none() && self.is_under_way(chapter),
                     "earliest": when.map(|when| when.at.to_string()),
                     "protocol_minimum": gate.map(|gate| gate.protocol.to_string()),
                     "policy": gate.and_then(|gate| self.of_policy(gate)).map(|at| at.to_string()),

@@ -279,7 +279,7 @@ impl Blocker {
                 format!("run `tlsa-rotate advance`; it makes the change {}", source.located())
             }
             Self::MergedUnknown { source: Source::GitHead, .. } => {
-                "make the zone file at git HEAD readable, then run again".into()
+                "make the zone file readable on the branch that counts, then run again".into()
             }
             Self::MergedUnknown { source: Source::File, .. } => {
                 "make the zone file readable, then run again".into()

@@ -179,10 +179,11 @@ impl Presented {
 }
 
 impl Source {
-    /// With its preposition: `in git HEAD`, `at the primary 192.0.2.53:53`.
+    /// With its preposition: `on the branch that counts`, `at the primary 192.0.2.53:53`.
     pub fn located(&self) -> String {
         match self {
-            Self::GitHead | Self::File => format!("in {self}"),
+            Self::GitHead => format!("on {self}"),
+            Self::File => format!("in {self}"),
             Self::Primary(_) | Self::Provider => format!("at {self}"),
         }
     }
@@ -282,7 +283,7 @@ impl Endpoint {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::GitHead => f.write_str("git HEAD"),
+            Self::GitHead => f.write_str("the branch that counts"),
             Self::File => f.write_str("the zone file"),
             Self::Primary(address) => write!(f, "the primary {address}"),
             Self::Provider => f.write_str("the provider"),

@@ -77,7 +77,8 @@ pub(super) fn hand_on(
     let head = known.heads.get(zone)?;
     let handed_on = known.keeps_every_promise(zone, &head).and_then(|()| {
         let may_be = || known.is_seen_to_be_safe((zone, &head), judged);
-        sign::publish(workspace, lock, zone, &head, now, may_be)
+        let seen = judged.map(|(_, seen)| seen);
+        sign::publish(workspace, lock, (zone, &head), seen, now, may_be)
     });
     match handed_on {
         Ok(more) => deeds.extend(more),

@@ -35,7 +35,7 @@ impl<'w> Keeper<'w> {
                 command,
                 directory: &workspace.root,
             })),
-            Publication::File | Publication::GitCurrent | Publication::GitBranch { .. } => None,
+            Publication::File | Publication::GitDirect | Publication::GitBranch { .. } => None,
         })
     }
 

@@ -26,6 +26,28 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
+/// A file that a server reads, and that is not the one that was judged.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{} was not handed to the servers of {zone}: it is not as {} has it, {how}",
+    path.display(),
+    branch.as_ref().map_or_else(|| "it was when it was judged".to_owned(), |branch| format!("branch {branch}"))
+)]
+pub struct NotAsJudged {
+    /// The zone.
+    pub zone: Name,
+    /// The file.
+    pub path: PathBuf,
+    /// In what it differs.
+    pub how: String,
+    /// The repository, if it lies in one.
+    pub root: Option<PathBuf>,
+    /// The branch that counts.
+    pub branch: Option<String>,
+    /// Whether another branch, or none, is checked out.
+    pub elsewhere: bool,
+}
+
 /// Why a use case could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkflowError {
@@ -132,7 +154,7 @@ pub enum WorkflowError {
         name: TlsaName,
     },
     /// Somebody committed while a change was being prepared.
-    #[error("git HEAD moved while a change of {zone} was being prepared")]
+    #[error("the branch that counts moved while a change of {zone} was being prepared")]
     HeadMoved {
         /// The zone.
         zone: Name,
@@ -303,12 +325,15 @@ pub enum WorkflowError {
     /// A signature that does not fit the proposal.
     #[error("the proposed change cannot be signed: {0}")]
     Unsealed(#[from] Unsealed),
-    /// A zone file that HEAD does not hold.
-    #[error("{} is not committed: git HEAD does not hold it", path.display())]
+    /// A zone file that the branch that counts does not hold.
+    #[error("{} is not committed: the branch that counts does not hold it", path.display())]
     NotCommitted {
         /// Which file.
         path: PathBuf,
     },
+    /// The file that the server reads is not the one that was judged.
+    #[error("{0}")]
+    NotAsJudged(Box<NotAsJudged>),
     /// Two runners have recorded different facts.
     #[error("{}:{line}: the journal here and the one on `{remote}` tell different stories from this line on", path.display())]
     JournalsDiffer {
@@ -516,6 +541,7 @@ impl WorkflowError {
             | Self::KeysBreak { .. }
             | Self::KeyGone { .. }
             | Self::JournalLost { .. }
+            | Self::NotAsJudged(_)
             | Self::DsWanted { .. } => true,
             _ => false,
         }

@@ -1,12 +1,13 @@
-//! A zone as git HEAD holds it: what *merged* means. Where there is no git, what lies on disk counts, or what the primary
-//! says that is sent updates.
+//! A zone as the branch that counts holds it: what *merged* means. Where there is no git, what lies on disk counts, or what
+//! the primary says that is sent updates.
 
 use super::neighbours::{self, Neighbours};
+use super::upstream::Upstream;
 use super::vantages::Vantages;
 use super::{WorkflowError, elsewhere};
 use crate::observe::anchors;
 use crate::observe::referral::Guide;
-use crate::publish::git::{GitError, Repository, Site, Target};
+use crate::publish::git::{GitError, Repository};
 use crate::rotation::association::Association;
 use crate::rotation::observation::{Source, TlsaName};
 use crate::rotation::timing::{Instant, Ttl};
@@ -77,64 +78,10 @@ impl Head {
 /// Where what counts as merged of a zone is kept, in the machine's terms.
 pub(super) fn source(zone: &ZoneConfig) -> Source {
     match &zone.publication {
-        Publication::GitCurrent | Publication::GitBranch { .. } => Source::GitHead,
+        Publication::GitDirect | Publication::GitBranch { .. } => Source::GitHead,
         Publication::File => Source::File,
         Publication::Update { server, .. } => Source::Primary(server.to_string()),
         Publication::Command(_) => Source::Provider,
-    }
-}
-
-/// The repository that a zone lies in, and the branch of it that counts: the one that is checked out here, or, where a
-/// remote is configured, the branch of that name there, or that remote's own HEAD, as it was fetched.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Upstream {
-    /// The repository.
-    pub(super) repository: Repository,
-    /// The remote and its branch.
-    remote: Option<(String, String)>,
-}
-
-impl Upstream {
-    /// Of a zone that is published by git.
-    pub(super) fn of(zone: &ZoneConfig) -> Result<Self, WorkflowError> {
-        let repository = Repository::discover(&zone.file)?;
-        let remote = match &zone.remote {
-            None => None,
-            Some(remote) => {
-                let branch = repository.upstream_branch(remote)?;
-                Some((remote.clone(), branch))
-            }
-        };
-        Ok(Self { repository, remote })
-    }
-
-    /// The commit that counts as merged.
-    pub(super) fn tip(&self) -> Result<String, WorkflowError> {
-        Ok(match &self.remote {
-            None => self.repository.head()?.commit,
-            Some((remote, branch)) => self.repository.tracked(remote, branch)?,
-        })
-    }
-
-    /// Where branches for review are.
-    pub(super) fn site(&self) -> Site<'_> {
-        match &self.remote {
-            None => Site::Here,
-            Some((remote, _)) => Site::Remote(remote),
-        }
-    }
-
-    /// Where a commit goes that nobody reviews.
-    pub(super) fn direct<'a>(&'a self, base: &'a str, scratch: &'a Path) -> Target<'a> {
-        match &self.remote {
-            None => Target::Current { base },
-            Some((remote, branch)) => Target::Upstream {
-                remote,
-                branch,
-                base,
-                scratch,
-            },
-        }
     }
 }
 
@@ -192,8 +139,8 @@ impl<'w> Heads<'w> {
         let before = self.read.remove(&zone.name);
         let before = before.or_else(|| self.before.get(&zone.name).cloned());
         let read = match &zone.publication {
-            Publication::GitCurrent | Publication::GitBranch { .. } => {
-                let upstream = Upstream::of(zone)?;
+            Publication::GitDirect | Publication::GitBranch { .. } => {
+                let upstream = Upstream::of(self.workspace, zone)?;
                 let (repository, commit) = (&upstream.repository, upstream.tip()?);
                 match before {
                     Some(before) if before.commit.as_deref() == Some(&*commit) => before,
@@ -257,8 +204,8 @@ pub(super) fn head(
             let path = zone.file.display().to_string();
             Head::read(&path, bytes, zone, &Directory::below(&workspace.root))
         }
-        Publication::GitCurrent | Publication::GitBranch { .. } => {
-            let upstream = Upstream::of(zone)?;
+        Publication::GitDirect | Publication::GitBranch { .. } => {
+            let upstream = Upstream::of(workspace, zone)?;
             let commit = upstream.tip()?;
             at_commit(workspace, zone, &upstream.repository, &commit)
         }

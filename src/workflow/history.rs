@@ -5,6 +5,7 @@
 use super::WorkflowError;
 use super::head::{self, Head};
 use super::surroundings::ttl_at;
+use super::upstream::Upstream;
 use crate::observe::addresses::{AuthorityAddress, in_zone};
 use crate::publish::git::{Repository, Version};
 use crate::rotation::observation::Authority;
@@ -131,7 +132,9 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn past(&self, notes: &mut Vec<String>) -> Result<Past, WorkflowError> {
-        let repository = Repository::discover(&self.zone.file)?;
+        let upstream = Upstream::of(self.workspace, self.zone)?;
+        let repository = &upstream.repository;
+        let tip = upstream.tip()?;
         let files: Vec<PathBuf> = self
             .head
             .file
@@ -142,11 +145,11 @@ impl Walk<'_> {
         let mut past = Past::default();
         let mut read = BTreeMap::new();
         for versions in [
-            repository.versions(&files, MOST_VERSIONS)?,
-            repository.moves_of_head(MOST_VERSIONS)?,
+            repository.versions(&tip, &files, MOST_VERSIONS)?,
+            repository.moves_of(&upstream.branch, upstream.site(), MOST_VERSIONS)?,
         ] {
             let whole = versions.len() < MOST_VERSIONS;
-            let ended = self.walk(&repository, versions, &mut past, &mut read);
+            let ended = self.walk(repository, versions, &mut past, &mut read);
             if !whole && !ended {
                 notes.push(format!(
                     "the history of {} was read back over {MOST_VERSIONS} versions only",

@@ -4,8 +4,9 @@
 use super::WorkflowError;
 use super::admit;
 use super::case::{Case, Retirement};
-use super::head::{self, Upstream};
+use super::head;
 use super::known::Known;
+use super::upstream::Upstream;
 use crate::dane::association::dane_ee_spki;
 use crate::dane::certificate::Certificate;
 use crate::dane::subject::{self, Subject};
@@ -44,7 +45,7 @@ pub(super) fn forget_branches(
         let Some(branch) = zone.publication.branch(&rotation) else {
             continue;
         };
-        let place = (Upstream::of(zone)?, branch);
+        let place = (Upstream::of(workspace, zone)?, branch);
         if done.contains(&place) {
             continue;
         }

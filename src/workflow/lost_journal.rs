@@ -2,7 +2,7 @@
 //! one that has not begun.
 
 use super::WorkflowError;
-use super::head::Upstream;
+use crate::publish::git::Repository;
 use crate::workspace::Workspace;
 use crate::workspace::journal::RotationId;
 use std::collections::BTreeSet;
@@ -31,7 +31,7 @@ impl Lost {
             if !zone.publication.is_git() {
                 continue;
             }
-            let repository = Upstream::of(zone)?.repository;
+            let repository = Repository::discover(&zone.file)?;
             if !asked.insert(repository.root().to_owned()) {
                 continue;
             }

@@ -1,12 +1,12 @@
 //! One file per use case: observe, decide, record, render.
 //!
 //! `start`, `advance`, `abort`, `rollback`, `deploy`, `emergency`, `plan` and `simulate` are the use cases; `case` is a
-//! certificate's rotation as the journal tells it, `head` a zone as git holds it, or `elsewhere` who keeps it,
+//! certificate's rotation as the journal tells it, `head` a zone as git holds it, `upstream` the branch that counts, or `elsewhere` who keeps it,
 //! `draft` its edit, `known` what one run knows of everything at once, `look` one look at the world, `look_ahead` that for
 //! many rotations, `noted` what runs keep in mind of the zones, `witness` what others say of it, `web_pki` among them; `pace`
 //! is its policy for now; `shared` is what several runners have in common; `afterwards` watches over rotations that are over, `leftovers` takes
 //! away what they leave, `archive` moves them out of the journal; `act`, `admit`, `propose` and `sign` do what a decision asks
-//! for, `keep_signed` signs the zones that no certificate asks for, and `predecessor` is what a signed version must follow.
+//! for, `reload` tells servers what they are to load, `keep_signed` signs the zones that no certificate asks for, and `predecessor` is what a signed version must follow.
 //! `check` looks at prerequisites and health, `merge_check` judges
 //! pull requests. `demo` stages a whole rotation on loopback.
 
@@ -50,12 +50,14 @@ pub mod plan;
 mod predecessor;
 mod propose;
 mod reach;
+mod reload;
 pub mod rollback;
 mod shared;
 mod sign;
 pub mod simulate;
 pub mod start;
 mod surroundings;
+pub mod upstream;
 mod vantages;
 pub mod verdict;
 pub mod verify;

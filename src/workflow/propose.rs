@@ -1,4 +1,4 @@
-//! A zone brought to meet a requirement: edited from git HEAD, signed ahead, described for a reviewer, and committed.
+//! A zone brought to meet a requirement: edited from the branch that counts, signed ahead, described for a reviewer, and committed.
 //!
 //! A proposal that still says the same on the same base is left standing, so that a run every minute makes one commit.
 
@@ -8,7 +8,8 @@ use super::draft::{
     Draft, changes, content, draft, edited, names_in, outdated_reviews, record_diff, review_file,
     text_diff, zone_files,
 };
-use super::head::{self, Head, Heads, Upstream};
+use super::head::{self, Head, Heads};
+use super::upstream::Upstream;
 use super::{elsewhere, sign};
 use crate::change::message::{Purpose, Subject, message};
 use crate::change::proposal::{Label, NAMESPACE, Signed};
@@ -42,7 +43,7 @@ pub(super) struct Context<'a> {
 /// What became of a proposal, as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Proposed {
-    /// It is in git HEAD, or on disk where there is no git.
+    /// It is on the branch that counts, or on disk where there is no git.
     Merged(String),
     /// It waits for a person on a branch of its own, made in this run.
     ForReview(String),
@@ -92,7 +93,7 @@ pub(super) fn propose(
             proposed.push(Proposed::Merged(format!("wrote {what}")));
             continue;
         }
-        let upstream = Upstream::of(zone)?;
+        let upstream = Upstream::of(workspace, zone)?;
         let branch = zone.publication.branch(&context.id.to_string());
         let same =
             |bundle: &&mut Bundle<'_>| bundle.upstream == upstream && bundle.branch == branch;
@@ -151,7 +152,7 @@ pub(super) fn retract(
         let Some(branch) = zone.publication.branch(&id.to_string()) else {
             continue;
         };
-        let upstream = Upstream::of(zone)?;
+        let upstream = Upstream::of(workspace, zone)?;
         let base = upstream.tip()?;
         for purpose in outdated {
             let step = format!("{id}/{purpose}");
@@ -320,7 +321,7 @@ fn applies(
 ) -> Result<bool, WorkflowError> {
     let Context { workspace, id, .. } = *context;
     let path = review_file(workspace, id, context.purpose(), draft.zone, "proposal");
-    let repository = Upstream::of(draft.zone)?.repository;
+    let repository = Upstream::of(workspace, draft.zone)?.repository;
     let Some(octets) = repository.file_at(commit, &path)? else {
         // There was nothing to sign: no signed zone yet.
         return Ok(true);

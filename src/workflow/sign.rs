@@ -1,12 +1,12 @@
-//! The signed zone that follows git HEAD: signed where something changed or would expire, verified, written, handed over.
+//! The signed zone that follows what is merged: signed where something changed or would expire, verified, written, handed over.
 //!
-//! Its serial never goes back and moves whenever its bytes do, so that secondaries fetch refreshed signatures too. A
-//! reload that is owed is remembered on disk, so that one that failed or was interrupted is run again. Where somebody else
-//! signs there is only the reload: it is owed whenever HEAD has another text than the one that was loaded last.
+//! Its serial never goes back and moves whenever its bytes do, so that secondaries fetch refreshed signatures too. Where
+//! somebody else signs there is only the reload, which is in `reload`.
 
 use super::WorkflowError;
 use super::head::Head;
 use super::predecessor::{self, Predecessor};
+use super::reload::Reload;
 use crate::change::proposal::{Label, Proposal};
 use crate::dnssec::delta::Delta;
 use crate::dnssec::keys::SigningKey;
@@ -14,7 +14,7 @@ use crate::dnssec::keystore::load_keys;
 use crate::dnssec::next::{BACKDATED, Next, NotNext, Numbering, Order, next};
 use crate::dnssec::sign::{SigningPolicy, without_signatures};
 use crate::dnssec::succession::{Held, Why};
-use crate::publish::command::Invocation;
+use crate::rotation::observation::Observation;
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
 use crate::workspace::config::{Signing, ZoneConfig};
@@ -30,26 +30,22 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long a server may take to reload.
-const RELOAD: Duration = Duration::from_secs(60);
 
 /// How long a proposal may be applied after it was made.
 const APPLICABLE: Span = Span::days(7);
 
-/// Brings the signed zone file to what HEAD holds; says what was done. Before anything new is handed over, `may_be` is
-/// asked whether it may be.
+/// Brings the signed zone file to what is merged; says what was done. Before anything new is handed over, `may_be` is asked
+/// whether it may be. What was `seen` in this run of the servers tells whether they took what they were given last.
 pub(super) fn publish(
     workspace: &Workspace,
     _lock: &WorkspaceLock,
-    zone: &ZoneConfig,
-    head: &Head,
+    (zone, head): (&ZoneConfig, &Head),
+    seen: Option<&Observation>,
     now: Instant,
     may_be: impl FnOnce() -> Result<(), WorkflowError>,
 ) -> Result<Vec<String>, WorkflowError> {
     let mut deeds = Vec::new();
-    let owed = workspace.state().join("reload").join(zone.name.to_string());
+    let reload = Reload::of(workspace, (zone, head), seen, now);
     let mut may_be = Some(may_be);
     let mut ask = || may_be.take().map_or(Ok(()), |may_be| may_be());
     if let Signing::Here { signed: path, .. } = &zone.signing {
@@ -60,12 +56,7 @@ pub(super) fn publish(
         let (made, mut past) = following(workspace, zone, head, now)?;
         if let Some(deed) = made.deed(zone) {
             ask()?;
-            if zone.reload.is_some() {
-                if let Some(directory) = owed.parent() {
-                    durable::create_directory(directory, 0o777)?;
-                }
-                durable::replace(&owed, b"")?;
-            }
+            reload.owe()?;
             deeds.extend(made.ended(now));
             deeds.push(deed);
             deeds.extend(made.held.iter().map(|held| held_told(zone, held)));
@@ -79,29 +70,7 @@ pub(super) fn publish(
         }
         past.keep(workspace, zone)?;
     }
-    // Where somebody else signs, the file itself is what the server loads.
-    let external = matches!(zone.signing, Signing::External { .. });
-    let loaded = external.then(|| digest(head));
-    let is_owed = match &loaded {
-        Some(loaded) => fs::read(&owed).ok().as_deref() != Some(loaded),
-        None => owed.exists(),
-    };
-    if let Some(command) = zone.reload.as_ref().filter(|_| is_owed) {
-        if external {
-            ask()?;
-        }
-        Invocation::new(command, &workspace.root, RELOAD).run()?;
-        match &loaded {
-            Some(loaded) => {
-                if let Some(directory) = owed.parent() {
-                    durable::create_directory(directory, 0o777)?;
-                }
-                durable::replace(&owed, loaded)?;
-            }
-            None => durable::remove(&owed)?,
-        }
-        deeds.push(format!("ran {}", command.join(" ")));
-    }
+    deeds.extend(reload.run(ask)?);
     Ok(deeds)
 }
 
@@ -135,17 +104,7 @@ pub(super) fn renew(
         content: Arc::new(content),
         commit: None,
     };
-    publish(workspace, lock, zone, &head, now, || Ok(()))
-}
-
-/// What tells one text of a zone from another, as it is written beside the reload that it was given to.
-fn digest(head: &Head) -> Vec<u8> {
-    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
-    for source in head.file.sources() {
-        context.update(&source.bytes);
-    }
-    let digest = data_encoding::HEXLOWER.encode(context.finish().as_ref());
-    format!("loaded {digest}\n").into_bytes()
+    publish(workspace, lock, (zone, &head), None, now, || Ok(()))
 }
 
 /// The signed delta from what is served now to `target`; `None` where somebody else signs, or nothing was signed yet.

@@ -1,6 +1,7 @@
 //! What a person can do about each error of a use case.
 
 use super::WorkflowError;
+use super::error::NotAsJudged;
 use crate::rotation::blocker::Blocker;
 use crate::rotation::observation::TlsaName;
 use std::io;
@@ -116,7 +117,7 @@ impl WorkflowError {
                 path.display()
             )],
             Self::SignedUnreadable { path, .. } => vec![format!(
-                "move {} away; it is signed anew from git HEAD, with the serial that the zone file has there",
+                "move {} away; it is signed anew from what is merged, with the serial that the zone file has there",
                 path.display()
             )],
             Self::NotCommitted { path } => vec![format!(
@@ -151,6 +152,7 @@ impl WorkflowError {
             Self::NotAKey { .. } | Self::Mismatched { .. } => {
                 vec!["name the PEM file of the certificate's own private key".to_owned()]
             }
+            Self::NotAsJudged(error) => error.hints(),
             Self::JournalsDiffer { path, remote, .. } => vec![format!(
                 "see what both say (git show refs/tlsa-rotate/journal), then move {} away: the one on {remote} is taken over",
                 path.display()
@@ -209,5 +211,24 @@ impl WorkflowError {
             }
             Self::Key(_) => vec![],
         }
+    }
+}
+
+impl NotAsJudged {
+    fn hints(&self) -> Vec<String> {
+        let (Some(root), Some(branch)) = (&self.root, &self.branch) else {
+            return vec!["run again: it is judged as it is now".to_owned()];
+        };
+        let (at, path) = (root.display(), self.path.display());
+        vec![
+            format!("see what is changed: git -C {at} status"),
+            if self.elsewhere {
+                format!("check out the branch that counts: git -C {at} switch {branch}")
+            } else {
+                format!(
+                    "commit it as you want it, or put it back: git -C {at} checkout {branch} -- {path}"
+                )
+            },
+        ]
     }
 }

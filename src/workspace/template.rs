@@ -55,6 +55,9 @@ const FILES: &[(&str, &str, Quoting)] = &[
 
 const GITIGNORE: &str = ".gitignore";
 
+/// The line of the configuration that names the branch that counts.
+const BRANCH: &str = "branch = \"main\"";
+
 /// What was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
@@ -108,8 +111,8 @@ fn listed(files: &[PathBuf]) -> String {
 
 /// Writes a workspace into `directory`, which is created when missing. All files or none; nothing is overwritten.
 ///
-/// A `.gitignore` that is there stays as it is; the lines it lacks are returned.
-pub fn write(directory: &Path) -> Result<Written, TemplateError> {
+/// A `.gitignore` that is there stays as it is; the lines it lacks are returned. `branch` is the one that counts.
+pub fn write(directory: &Path, branch: &str) -> Result<Written, TemplateError> {
     durable::create_directory(directory, 0o777)?;
     let root = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
     let is_there = |name: &str| fs::symlink_metadata(root.join(name)).is_ok();
@@ -132,7 +135,11 @@ pub fn write(directory: &Path) -> Result<Written, TemplateError> {
         if *name == GITIGNORE && keep_ignore {
             continue;
         }
-        if let Err(error) = write_one(&root, name, &filled(text, &place, *quoting)) {
+        let mut text = filled(text, &place, *quoting);
+        if *name == CONFIG_FILE {
+            text = text.replace(BRANCH, &format!("branch = \"{branch}\""));
+        }
+        if let Err(error) = write_one(&root, name, &text) {
             for name in &created {
                 durable::remove(&root.join(name))?;
             }

@@ -15,7 +15,12 @@ pub(crate) struct Far {
 
 impl Far {
     pub(crate) fn new(publish: Publish) -> Self {
-        let runner = World::new(publish);
+        Self::of(World::new(publish))
+    }
+
+    /// The runner is this one.
+    pub(crate) fn of(runner: World) -> Self {
+        let publish = runner.publish;
         let home = tempfile::Builder::new().prefix("far-").tempdir().unwrap();
         let far = Self { runner, home };
         let config = far.runner.read("tlsa-rotate.toml");

@@ -5,7 +5,9 @@
 #![allow(dead_code)]
 
 pub(crate) mod aliased;
+pub(crate) mod external;
 pub(crate) mod far;
+pub(crate) mod interrupted;
 
 use std::collections::BTreeMap;
 use std::fs;

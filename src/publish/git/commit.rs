@@ -1,10 +1,10 @@
-//! Commits that hold our files and nothing else: on the branch that is checked out, or on one of their own for review.
+//! Commits that hold our files and nothing else: on the branch that counts, or on one of their own for review.
 //!
-//! On the checked-out branch `git commit --only` is used: what else is changed or staged stays so. If git refuses, the
-//! files are put back. The other way is in `proposal.rs`.
+//! A commit is made in a working tree of its own (`proposal.rs`), so that what else is changed or staged here stays so. Where
+//! the branch is checked out, the files follow before it moves; if it cannot move, they are put back.
 
 use super::remote::Site;
-use super::{Finished, GitError, Repository, about, said, succeeded};
+use super::{Finished, GitError, Repository, said, succeeded};
 use crate::workspace::durable;
 use std::borrow::Borrow;
 use std::fs;
@@ -54,16 +54,20 @@ pub struct Message<'a> {
 /// Where the commit goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target<'a> {
-    /// Onto the branch that is checked out.
-    Current {
-        /// The commit that the changes were made from: HEAD must not have moved since.
+    /// Onto a branch of this repository, past which it must not have moved, whatever is checked out.
+    Direct {
+        /// The branch, without `refs/heads/`.
+        branch: &'a str,
+        /// Its tip, from which the changes were made.
         base: &'a str,
+        /// An empty or missing directory for the temporary working tree.
+        scratch: &'a Path,
     },
     /// Onto a branch of its own.
     Branch {
         /// Its name, without `refs/heads/`.
         name: &'a str,
-        /// What it is based on: a commit or branch, usually `HEAD`.
+        /// What it is based on: a commit or branch.
         base: &'a str,
         /// An empty or missing directory for the temporary working tree.
         scratch: &'a Path,
@@ -118,22 +122,24 @@ impl Repository {
         message: Message<'_>,
         target: Target<'_>,
     ) -> Result<Outcome, GitError> {
-        let head = self.head()?;
+        self.recover()?;
         match target {
-            Target::Current { base } => {
-                let todo = self.missing_in(&head.commit, changes)?;
+            Target::Direct {
+                branch,
+                base,
+                scratch,
+            } => {
+                let tip = self.tip(branch, Site::Here)?;
+                let todo = self.missing_in(&tip, changes)?;
                 if todo.is_empty() {
-                    return Ok(Outcome::Unchanged {
-                        commit: head.commit,
-                    });
+                    return Ok(Outcome::Unchanged { commit: tip });
                 }
-                if head.branch.is_none() {
-                    return Err(GitError::DetachedHead {
-                        root: self.root.clone(),
-                    });
-                }
-                self.ready()?;
-                let commit = self.commit_here(base, &todo, message)?;
+                let commit = if self.checked_out()?.as_deref() == Some(branch) {
+                    self.ready()?;
+                    self.commit_here((branch, base), &todo, message, scratch)?
+                } else {
+                    self.commit_aside(changes, message, (branch, base), scratch)?
+                };
                 Ok(Outcome::Committed { commit })
             }
             Target::Branch {
@@ -177,7 +183,7 @@ impl Repository {
     }
 
     /// Refuses what would make a commit on the current branch fail half way.
-    fn ready(&self) -> Result<(), GitError> {
+    pub(super) fn ready(&self) -> Result<(), GitError> {
         let unfinished = [
             ("MERGE_HEAD", "merge"),
             ("CHERRY_PICK_HEAD", "cherry-pick"),
@@ -195,7 +201,7 @@ impl Repository {
             }
         }
         match paths.next().filter(|path| path.exists()) {
-            Some(path) => Err(GitError::IndexLocked { path }),
+            Some(path) => Err(GitError::Locked { path }),
             None => Ok(()),
         }
     }
@@ -211,103 +217,103 @@ impl Repository {
         Ok(())
     }
 
+    /// Commits where the branch is checked out: the commit is made first, then the files and the index become what it holds,
+    /// and last the branch moves, if it still is where it was. Whatever interrupts it, nobody's next commit undoes ours.
     fn commit_here(
         &self,
-        base: &str,
+        (branch, base): (&str, &str),
         changes: &[&Change],
         message: Message<'_>,
+        scratch: &Path,
     ) -> Result<String, GitError> {
-        let mut before = Vec::new();
         for change in changes {
-            before.push(self.ours_to_write(change)?);
+            self.ours_to_write(change)?;
         }
-        // Asked last: the files are as in this commit, and not as in one that somebody has made since.
-        let head = self.head()?.commit;
-        if head != base {
-            return Err(moved(base, head));
-        }
-        let mut done = self.write_and_commit(changes, message);
-        // A git that outlived a killed run can have been faster with the same commit.
-        if done.is_err() && self.holds("HEAD", changes).is_ok() {
-            done = Ok(());
-        }
-        if done.is_err() {
-            for (change, was) in changes.iter().zip(before) {
-                let old = match was {
-                    Was::Present(old) => old,
-                    Was::AsCommitted => self.file_at(base, &change.path)?,
-                };
-                if let Some(old) = old {
-                    if let Some(directory) = change.path.parent() {
-                        durable::create_directory(directory, 0o777)?;
-                    }
-                    durable::replace(&change.path, &old)?;
-                    continue;
-                }
-                durable::remove(&change.path)?;
-                let relative = self.relative(&change.path)?;
-                let unstage = ["rm", "-q", "--cached", "--ignore-unmatch"];
-                succeeded("forget a file", self.ask_about(unstage, &[&relative])?)?;
-            }
-            // What git says of it is not what there is to be done.
-            self.identified()?;
-        }
-        done?;
-        let commit = self.head()?.commit;
+        self.identified()?;
+        let commit = self.build(changes, message, base, scratch)?;
         self.holds(&commit, changes)?;
-        let parent = self.resolve(&format!("{commit}^"))?;
-        if parent != base {
-            self.undoes_nothing(&commit, &parent, base, changes)?;
+        // Asked last: the files are as in this commit, and not as in one that somebody has made since.
+        let tip = self.tip(branch, Site::Here)?;
+        if tip != base {
+            return Err(moved(base, tip));
+        }
+        let done = self.take_up(changes);
+        // An index that is behind its branch would undo the commit with the next one.
+        let done = done.and_then(|()| self.flush());
+        let done = done.and_then(|()| self.move_on(branch, &commit, base));
+        if let Err(error) = done {
+            let tip = self.tip(branch, Site::Here)?;
+            // A git that outlived a killed run can have been faster with the same commit.
+            if self.holds(&tip, changes).is_ok() {
+                return Ok(tip);
+            }
+            self.put_back(changes, &tip)?;
+            return Err(error);
         }
         Ok(commit)
     }
 
-    /// git has no condition on what a commit follows: whoever committed one of these files in the moment in which it was
-    /// written has been undone. Our commit is taken back then, if it is the last one still.
-    fn undoes_nothing(
-        &self,
-        commit: &str,
-        parent: &str,
-        base: &str,
-        changes: &[&Change],
-    ) -> Result<(), GitError> {
-        let mut was = Vec::new();
+    /// Makes the files and the index what the changes say.
+    fn take_up(&self, changes: &[&Change]) -> Result<(), GitError> {
+        let (mut there, mut gone) = (Vec::new(), Vec::new());
         for change in changes {
-            was.push(self.file_at(parent, &change.path)?);
-        }
-        let mut undone = false;
-        for (change, was) in changes.iter().zip(&was) {
-            let is_ours = was.as_deref() == change.wanted();
-            undone |= !is_ours && *was != self.file_at(base, &change.path)?;
-        }
-        if !undone {
-            return Ok(());
-        }
-        let back = self.ask(["update-ref", "HEAD", parent, commit])?;
-        succeeded("take back a commit that came too late", back)?;
-        for (change, was) in changes.iter().zip(was) {
-            match was {
-                Some(contents) => {
-                    durable::replace(&change.path, &contents)?;
+            let relative = self.relative(&change.path)?;
+            if let Some(contents) = change.wanted() {
+                if let Some(directory) = change.path.parent() {
+                    durable::create_directory(directory, 0o777)?;
                 }
-                None => durable::remove(&change.path)?,
+                durable::replace(&change.path, contents)?;
+                there.push(relative);
+            } else {
+                durable::remove(&change.path)?;
+                // Its directory goes with the last file in it; git does not know directories.
+                let _ = change.path.parent().map(fs::remove_dir);
+                gone.push(relative);
             }
         }
-        let paths = changes.iter().map(|change| self.relative(&change.path));
-        let paths: Vec<PathBuf> = paths.collect::<Result<_, _>>()?;
-        let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
-        succeeded(
-            "forget files",
-            self.ask_about(["reset", "--quiet"], &paths)?,
-        )?;
-        Err(moved(base, parent.to_owned()))
+        self.in_index(&there, &gone)
+    }
+
+    /// Makes the files and the index what a commit holds, after a commit that was not made.
+    fn put_back(&self, changes: &[&Change], commit: &str) -> Result<(), GitError> {
+        let (mut there, mut gone) = (Vec::new(), Vec::new());
+        for change in changes {
+            let relative = self.relative(&change.path)?;
+            if let Some(old) = self.file_at(commit, &change.path)? {
+                if let Some(directory) = change.path.parent() {
+                    durable::create_directory(directory, 0o777)?;
+                }
+                durable::replace(&change.path, &old)?;
+                there.push(relative);
+            } else {
+                durable::remove(&change.path)?;
+                gone.push(relative);
+            }
+        }
+        self.in_index(&there, &gone)
+    }
+
+    /// Takes files up into the index, and others out of it.
+    fn in_index(&self, there: &[PathBuf], gone: &[PathBuf]) -> Result<(), GitError> {
+        let mut done = Vec::new();
+        if !there.is_empty() {
+            done.push(self.ask_about(["add"], &borrowed(there))?);
+        }
+        if !gone.is_empty() {
+            let unstage = ["rm", "-q", "--cached", "--ignore-unmatch"];
+            done.push(self.ask_about(unstage, &borrowed(gone))?);
+        }
+        for one in done {
+            succeeded("take the files up", one)?;
+        }
+        Ok(())
     }
 
     /// What a file is before it is written, if it may be: as in HEAD, or written by a run that was killed before its
     /// commit. Anything else is a person's unfinished work.
-    fn ours_to_write(&self, change: &Change) -> Result<Was, GitError> {
+    fn ours_to_write(&self, change: &Change) -> Result<(), GitError> {
         if change.generated {
-            return Ok(Was::AsCommitted);
+            return Ok(());
         }
         let path = change.path.clone();
         let present = match fs::read(&path) {
@@ -317,52 +323,12 @@ impl Repository {
         };
         let status = self.status(&path)?;
         let left_over = present.as_ref() == Some(&change.contents)
-            && [&b" M"[..], b"??", b" A"].contains(&&*status);
-        if left_over {
-            Ok(Was::AsCommitted)
-        } else if status.is_empty() {
-            Ok(Was::Present(present))
+            && [&b" M"[..], b"??", b" A", b"M ", b"A "].contains(&&*status);
+        if left_over || status.is_empty() {
+            Ok(())
         } else {
             Err(GitError::Dirty { path })
         }
-    }
-
-    fn write_and_commit(&self, changes: &[&Change], message: Message<'_>) -> Result<(), GitError> {
-        let (mut files, mut there) = (Vec::new(), Vec::new());
-        for change in changes {
-            let relative = self.relative(&change.path)?;
-            if let Some(contents) = change.wanted() {
-                if let Some(directory) = change.path.parent() {
-                    durable::create_directory(directory, 0o777)?;
-                }
-                durable::replace(&change.path, contents)?;
-                there.push(relative.clone());
-            } else {
-                durable::remove(&change.path)?;
-                // Its directory goes with the last file in it; git does not know directories.
-                let _ = change.path.parent().map(fs::remove_dir);
-            }
-            files.push(relative);
-        }
-        let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-        let there: Vec<&Path> = there.iter().map(PathBuf::as_path).collect();
-        // git commits named files only if it has heard of them.
-        succeeded(
-            "take up new files",
-            self.ask_about(["add", "--intent-to-add"], &there)?,
-        )?;
-        let mut commit = about(
-            self.invocation([
-                "commit",
-                "--quiet",
-                "--only",
-                "--cleanup=whitespace",
-                "--file=-",
-            ]),
-            &files,
-        );
-        commit.input = with_trailer(message);
-        committed(&commit.run_to_end()?)
     }
 
     /// Whether `commit` holds the changes byte for byte: filters and hooks can come in between.
@@ -381,17 +347,13 @@ impl Repository {
     }
 }
 
-fn moved(base: &str, head: String) -> GitError {
+pub(super) fn moved(base: &str, head: String) -> GitError {
     let base = base.to_owned();
     GitError::HeadMoved { base, head }
 }
 
-/// What a file was before it was written.
-enum Was {
-    /// These bytes; none where there was no file.
-    Present(Option<Vec<u8>>),
-    /// What the commit before holds.
-    AsCommitted,
+fn borrowed(files: &[PathBuf]) -> Vec<&Path> {
+    files.iter().map(PathBuf::as_path).collect()
 }
 
 pub(super) fn with_trailer(message: Message<'_>) -> Vec<u8> {

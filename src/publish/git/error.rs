@@ -42,11 +42,47 @@ pub enum GitError {
         /// The working tree.
         root: PathBuf,
     },
-    /// HEAD names a commit and no branch.
-    #[error("no branch is checked out in {} (detached HEAD): a commit would belong to nothing", root.display())]
-    DetachedHead {
+    /// A repository that git does not trust, because another user owns it.
+    #[error("git does not trust the repository {}: another user owns it:\n{said}", root.display())]
+    NotTrusted {
         /// The working tree.
         root: PathBuf,
+        /// What git said.
+        said: String,
+    },
+    /// A repository that git cannot read.
+    #[error("the git repository {} is damaged: what it holds is not known{}", root.display(), told(said))]
+    Corrupt {
+        /// The working tree.
+        root: PathBuf,
+        /// What git said.
+        said: String,
+    },
+    /// A branch that had commits, and is gone.
+    #[error("the git repository {} has lost its branch {branch}, which was at {commit}", root.display())]
+    BranchLost {
+        /// The working tree.
+        root: PathBuf,
+        /// The branch.
+        branch: String,
+        /// Where it was last.
+        commit: String,
+    },
+    /// The branch that the configuration names is not there.
+    #[error("the git repository {} has no branch {branch}, which is the one that counts", root.display())]
+    NoBranch {
+        /// The working tree.
+        root: PathBuf,
+        /// The branch.
+        branch: String,
+    },
+    /// Nothing tells which branch counts.
+    #[error("nothing tells which branch of {} counts as merged", remote.as_ref().map_or_else(|| root.display().to_string(), |remote| format!("`{remote}`")))]
+    BranchNotTold {
+        /// The working tree.
+        root: PathBuf,
+        /// The remote, if the branch is to be there.
+        remote: Option<String>,
     },
     /// A merge, rebase, revert or the like waits for its end.
     #[error("a {what} is under way in {}", root.display())]
@@ -56,9 +92,9 @@ pub enum GitError {
         /// What it is.
         what: &'static str,
     },
-    /// Another git has the index, or one that was killed had it.
+    /// Another git has the index or a branch, or one that was killed had it.
     #[error("{} exists: another git is at work in the repository, or one was killed", path.display())]
-    IndexLocked {
+    Locked {
         /// The lock file.
         path: PathBuf,
     },
@@ -133,6 +169,8 @@ pub enum GitError {
     BranchDeleted {
         /// The branch.
         branch: String,
+        /// The remote, if it was there.
+        remote: Option<String>,
     },
     /// A working tree has the branch checked out.
     #[error(
@@ -153,7 +191,7 @@ pub enum GitError {
         said: String,
     },
     /// Somebody committed while a change was being prepared.
-    #[error("git HEAD is {head} now, and no longer {base}, from which the change was made")]
+    #[error("the branch is at {head} now, and no longer at {base}, from which the change was made")]
     HeadMoved {
         /// The commit that the change was made from.
         base: String,
@@ -173,6 +211,18 @@ pub enum GitError {
         remote: String,
         /// What git said.
         said: String,
+    },
+    /// The working tree cannot go on to what the remote holds.
+    #[error("the working tree {} does not follow branch {branch} of `{remote}`: {why}", root.display())]
+    NotFollowed {
+        /// The working tree.
+        root: PathBuf,
+        /// The remote.
+        remote: String,
+        /// The branch.
+        branch: String,
+        /// Why not.
+        why: String,
     },
     /// The remote has no branch of that name.
     #[error("`{remote}` has no branch `{branch}`, which is what would count as merged")]
@@ -210,16 +260,16 @@ impl GitError {
         let hint = match self {
             Self::Command(error) => return error.hints(),
             Self::Write(error) => return error.hints(),
-            // git says itself how to trust it; the variable's name is the same in every language.
-            Self::NotARepository { said, .. } if said.contains("safe.directory") => {
-                "run as the user who owns the repository, or trust it as git says above".to_owned()
-            }
             Self::NotARepository { .. } => "`git init` makes one; `publish = { file = true }` works without git".to_owned(),
             Self::Bare { .. } => "keep the workspace in a clone that has a working tree".to_owned(),
             Self::Unborn { root } => format!("review the files and commit them: git -C {} add . && git commit", root.display()),
-            Self::DetachedHead { .. } => "check out the branch that changes go to: git switch main".to_owned(),
+            Self::NotTrusted { root, .. } => format!("run as the user who owns it, or trust it: git config --global --add safe.directory {} (--system where it runs without HOME)", root.display()),
+            Self::Corrupt { root, .. } => format!("see what is damaged: git -C {} fsck --full; take the repository from another clone or a backup, and keep {} as it is", root.display(), crate::workspace::STATE),
+            Self::BranchLost { root, branch, commit } => format!("put it back: git -C {} update-ref refs/heads/{branch} {commit}", root.display()),
+            Self::NoBranch { root, branch } => format!("make it (git -C {} branch {branch} COMMIT), or name the one that counts: `branch = \"…\"` at the top of tlsa-rotate.toml", root.display()),
+            Self::BranchNotTold { .. } => "name it at the top of tlsa-rotate.toml: branch = \"main\"".to_owned(),
             Self::InProgress { what, .. } => format!("finish it (git {what} --continue) or give it up (git {what} --abort), then run again"),
-            Self::IndexLocked { path } => format!("wait for the other git; if none runs, delete the file: rm {}", path.display()),
+            Self::Locked { path } => format!("wait for the other git; if none runs, delete the file: rm {}", path.display()),
             Self::NoIdentity { .. } => "set one for this repository: git config user.name \"…\" && git config user.email \"…\"".to_owned(),
             Self::Dirty { path } => format!("commit them, put them aside (git stash) or drop them (git checkout -- {})", path.display()),
             Self::NotInHead { path, .. } => format!("review it and commit it: git add {0} && git commit {0}", path.display()),
@@ -230,17 +280,34 @@ impl GitError {
             Self::BranchEdited { branch, .. } => format!(
                 "merge it or delete it (git branch -D {branch}); a person's work is never overwritten, and a proposal need not be edited: change the zone on the main branch and it is rebuilt"
             ),
-            Self::BranchDeleted { branch } => format!(
-                "to have it proposed again: git update-ref -d refs/tlsa-rotate/{branch}; to give the rotation up: tlsa-rotate abort"
-            ),
+            Self::BranchDeleted { branch, remote } => {
+                let forget = match remote {
+                    None => format!("git update-ref -d refs/tlsa-rotate/{branch}"),
+                    Some(remote) => format!("git push {remote} --delete refs/tlsa-rotate/{branch}"),
+                };
+                format!("to have it proposed again: {forget}; to give the rotation up: tlsa-rotate abort")
+            }
             Self::BranchCheckedOut { .. } => "check out another branch there, then run again".to_owned(),
             Self::BranchMoved { .. } => "run again: the proposal is built on what is there now".to_owned(),
             Self::HeadMoved { .. } => "run again: the change is made from what is there now".to_owned(),
             Self::NoCommit { .. } => "fetch it first, and name a branch, a tag or a commit".to_owned(),
             Self::NotFetched { remote, .. } => format!("see that git reaches it without asking anything: git fetch {remote}"),
-            Self::NoUpstream { remote, branch } => format!("push it once (git push {remote} {branch}), check out the branch that changes are merged into, or name it: git remote set-head {remote} main"),
+            Self::NotFollowed { root, remote, branch, .. } => {
+                let at = root.display();
+                return vec![
+                    format!("see what is there: git -C {at} status"),
+                    format!("then bring it forward: git -C {at} switch {branch} && git -C {at} merge --ff-only {remote}/{branch}"),
+                ];
+            }
+            Self::NoUpstream { remote, branch } => format!("push it once (git push {remote} {branch}), or name the branch that changes are merged into: `branch = \"…\"` at the top of tlsa-rotate.toml"),
             Self::PushRefused { moved: true, .. } => "nothing was changed there; run again: it is built on what is there now".to_owned(),
             Self::PushRefused { .. } => "nothing was changed there; see what the remote says: a protected branch wants `branch = \"tlsa-rotate/{rotation}\"` and a review, a rule or a missing right wants its owner".to_owned(),
+            Self::Git { said, .. } if said.contains("index file") => {
+                "make the index anew, which changes no file: rm .git/index && git reset".to_owned()
+            }
+            Self::Git { said, .. } if is_damage(said) => {
+                "see what is damaged: git fsck --full; take it from another clone or a backup".to_owned()
+            }
             Self::Unreadable { .. } | Self::TooLarge { .. } | Self::Git { .. } => return Vec::new(),
         };
         vec![hint]
@@ -258,6 +325,35 @@ impl GitError {
 
     /// Whether only a person can change it.
     pub const fn wants_a_person(&self) -> bool {
-        matches!(self, Self::PushRefused { .. })
+        matches!(
+            self,
+            Self::PushRefused { .. }
+                | Self::NotFollowed { .. }
+                | Self::BranchNotTold { .. }
+                | Self::NoBranch { .. }
+                | Self::BranchLost { .. }
+        )
+    }
+}
+
+/// Whether git speaks of an object that is not what its name says.
+fn is_damage(said: &str) -> bool {
+    let signs = [
+        "corrupt",
+        "not a tree object",
+        "could not get object",
+        "is empty",
+        "bad object",
+        "unable to read",
+        "missing",
+    ];
+    signs.iter().any(|sign| said.contains(sign))
+}
+
+fn told(said: &str) -> String {
+    if said.is_empty() {
+        String::new()
+    } else {
+        format!(":\n{said}")
     }
 }

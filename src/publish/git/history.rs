@@ -1,7 +1,7 @@
 //! What lies between two commits: who descends from whom, which files differ, which of our steps are among them.
 
 use super::commit::TRAILER;
-use super::{GitError, Repository, succeeded};
+use super::{Finished, GitError, Repository, succeeded};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -26,13 +26,23 @@ impl Repository {
     /// Whether `of` is `commit` or descends from it.
     pub fn is_ancestor(&self, commit: &str, of: &str) -> Result<bool, GitError> {
         let asked = self.ask(["merge-base", "--is-ancestor", commit, of])?;
-        Ok(asked.status.success())
+        self.yes_or_no(&asked)
     }
 
     /// The best common ancestor of two commits; none where they share no history.
     pub fn merge_base(&self, a: &str, b: &str) -> Result<Option<String>, GitError> {
         let asked = self.ask(["merge-base", a, b])?;
-        Ok(asked.status.success().then(|| super::line_of(&asked)))
+        let is_there = self.yes_or_no(&asked)?;
+        Ok(is_there.then(|| super::line_of(&asked)))
+    }
+
+    /// Exit code 0 is a yes, 1 a no; anything else is that git could not tell.
+    fn yes_or_no(&self, asked: &Finished) -> Result<bool, GitError> {
+        match asked.status.code() {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            _ => Err(self.corrupt(asked)),
+        }
     }
 
     /// The files that differ between two commits; a renamed one counts twice.
@@ -86,7 +96,8 @@ impl Repository {
         }
         let files: Vec<_> = files.iter().map(PathBuf::as_path).collect();
         let log = self.ask_about(["log", "-1", "--format=%H", range], &files)?;
-        Ok(log.status.success() && !log.stdout.trim_ascii().is_empty())
+        let log = succeeded("read the log", log)?;
+        Ok(!log.stdout.trim_ascii().is_empty())
     }
 }
 

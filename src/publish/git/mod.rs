@@ -1,17 +1,22 @@
-//! The git repository that zone files live in: what HEAD holds, and commits that touch nothing else.
+//! The git repository that zone files live in: what the branch that counts holds, and commits that touch nothing else.
 //!
 //! git itself is run, not a library: it honours the user's hooks, signing, filters and credentials. Its environment is
 //! freed from what would point it at another repository.
 
 mod blob;
+mod branch;
 mod commit;
 mod error;
+mod flush;
+mod follow;
 mod history;
 mod ledger;
+mod locks;
 mod proposal;
 mod remote;
 mod versions;
 
+pub use branch::Counting;
 pub use commit::{Change, Message, Outcome, Target};
 pub use error::GitError;
 pub use history::StepCommit;
@@ -55,6 +60,14 @@ const UNSET: &[&str] = &[
     "GIT_WORK_TREE",
 ];
 
+/// What holds for every git that is run, whatever the user's configuration says: what it writes survives a power cut, and a
+/// repository that lies in the working tree as plain files is none.
+const SETTINGS: [&str; 3] = [
+    "core.fsync=all",
+    "core.fsyncMethod=fsync",
+    "safe.bareRepository=explicit",
+];
+
 /// A repository with a working tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repository {
@@ -90,10 +103,7 @@ impl Repository {
             .map(<[u8]>::trim_ascii_end)
             .unwrap_or_default();
         if !asked.status.success() || root.is_empty() {
-            return Err(GitError::NotARepository {
-                path: path.to_owned(),
-                said: said(&[], &asked.stderr),
-            });
+            return Err(no_repository(directory, path, said(&[], &asked.stderr)));
         }
         let root = PathBuf::from(OsString::from_vec(root.to_vec()));
         Ok(Self { root })
@@ -106,19 +116,12 @@ impl Repository {
 
     /// What HEAD is; a repository without a commit is an error.
     pub fn head(&self) -> Result<Head, GitError> {
-        let both = ["HEAD^{commit}", "--symbolic-full-name", "HEAD"];
-        let asked = self.ask(iter::once("rev-parse").chain(both))?;
-        let text = line_of(&asked);
-        let (commit, name) = text.split_once('\n').unwrap_or((&text, ""));
-        if !asked.status.success() || commit.is_empty() {
-            let root = self.root.clone();
-            return Err(GitError::Unborn { root });
-        }
-        Ok(Head {
-            commit: commit.to_owned(),
-            // Where it is detached, HEAD itself.
-            branch: name.strip_prefix("refs/heads/").map(str::to_owned),
-        })
+        let branch = self.checked_out()?;
+        let commit = match &branch {
+            Some(branch) => self.tip(branch, Site::Here)?,
+            None => self.resolve("HEAD")?,
+        };
+        Ok(Head { commit, branch })
     }
 
     /// The bytes of the file at `path` in HEAD; none when HEAD does not hold it. This is what *merged* means.
@@ -159,11 +162,48 @@ impl Repository {
         Ok(status.stdout.into_iter().take(2).collect())
     }
 
-    /// The commit that `revision` names, if it names one.
+    /// The commit that `revision` names, if it names one. What is there and cannot be read is an error, and not absent.
     fn commit_of(&self, revision: &str) -> Result<Option<String>, GitError> {
-        let revision = format!("{revision}^{{commit}}");
-        let asked = self.ask(["rev-parse", "-q", "--verify", "--end-of-options", &revision])?;
-        Ok(asked.status.success().then(|| line_of(&asked)))
+        let peeled = format!("{revision}^{{commit}}");
+        let asked = self.ask(["rev-parse", "-q", "--verify", "--end-of-options", &peeled])?;
+        if asked.status.success() {
+            return Ok(Some(line_of(&asked)));
+        }
+        let mut named =
+            self.invocation(["rev-parse", "-q", "--verify", "--end-of-options", revision]);
+        // What it says is read here.
+        named.set.push(("LC_ALL".to_owned(), "C".into()));
+        let named = named.run_to_end()?;
+        if !named.status.success() {
+            let said = String::from_utf8_lossy(&named.stderr);
+            let is_broken = |line: &str| {
+                line.contains("broken ref")
+                    || line.starts_with("error: ")
+                    || (line.starts_with("fatal: ") && !line.contains("Needed a single revision"))
+            };
+            return if said.lines().any(is_broken) {
+                Err(self.corrupt(&named))
+            } else {
+                Ok(None)
+            };
+        }
+        let object = line_of(&named);
+        if object == revision {
+            return Ok(None); // any name of that length stands for itself
+        }
+        let kind = self.ask(["cat-file", "-t", &object])?;
+        if kind.status.success() {
+            Ok(None)
+        } else {
+            Err(self.corrupt(&kind))
+        }
+    }
+
+    fn corrupt(&self, asked: &Finished) -> GitError {
+        GitError::Corrupt {
+            root: self.root.clone(),
+            said: said(&asked.stdout, &asked.stderr),
+        }
     }
 
     /// The paths of files of git's own, such as `index.lock`.
@@ -230,6 +270,25 @@ fn about(mut invocation: Invocation, files: &[&Path]) -> Invocation {
     invocation
 }
 
+/// Why git finds no repository: there is none, or it does not trust or cannot read the one that is there.
+fn no_repository(directory: &Path, path: &Path, said: String) -> GitError {
+    let path = path.to_owned();
+    if said.contains("safe.bareRepository") {
+        return GitError::Bare { path };
+    }
+    let mut above = directory.ancestors();
+    let there = above.find(|above| above.join(".git").exists());
+    let Some(root) = there.map(Path::to_owned) else {
+        return GitError::NotARepository { path, said };
+    };
+    // The name of the setting is the same in every language.
+    if said.contains("safe.directory") {
+        GitError::NotTrusted { root, said }
+    } else {
+        GitError::Corrupt { root, said }
+    }
+}
+
 fn git_in(
     directory: &Path,
     arguments: &[OsString],
@@ -240,8 +299,11 @@ fn git_in(
 
 fn invocation(directory: &Path, arguments: &[OsString], input: Vec<u8>) -> Invocation {
     let git = [OsString::from("git"), "--literal-pathspecs".into()];
+    let settings = SETTINGS.iter().flat_map(|one| ["-c".into(), one.into()]);
     let mut invocation = Invocation::new(
-        git.into_iter().chain(arguments.iter().cloned()),
+        git.into_iter()
+            .chain(settings)
+            .chain(arguments.iter().cloned()),
         directory,
         DEADLINE,
     );

@@ -4,10 +4,11 @@
 //! then the branch is moved only if it is still where it was seen. `refs/tlsa-rotate/<branch>` remembers, in the same
 //! transaction, the tip that was set: a branch with another tip was worked on by a person.
 
-use super::commit::{Change, Message, Outcome, TRAILER, committed, with_trailer};
+use super::commit::{Change, Message, Outcome, TRAILER, committed, moved, with_trailer};
 use super::remote::{Move, Site};
 use super::{GitError, Repository, said, succeeded};
 use crate::workspace::durable;
+use std::borrow::Borrow;
 use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
@@ -128,6 +129,10 @@ impl Repository {
         {
             return Err(GitError::BranchDeleted {
                 branch: branch.to_owned(),
+                remote: match site {
+                    Site::Here => None,
+                    Site::Remote(remote) => Some(remote.to_owned()),
+                },
             });
         }
         self.not_checked_out(branch, site)?;
@@ -163,6 +168,56 @@ impl Repository {
         self.holds(&commit, changes)?;
         self.push_onto(remote, branch, (base, &commit))?;
         Ok(Outcome::Committed { commit })
+    }
+
+    /// Makes a commit on `base`, the tip of a branch that no working tree has checked out, and puts the branch there.
+    pub(super) fn commit_aside(
+        &self,
+        changes: &[Change],
+        message: Message<'_>,
+        (branch, base): (&str, &str),
+        scratch: &Path,
+    ) -> Result<String, GitError> {
+        self.not_checked_out(branch, Site::Here)?;
+        self.not_rebased(branch)?;
+        self.identified()?;
+        let commit = self.build(changes, message, base, scratch)?;
+        self.holds(&commit, changes)?;
+        self.not_checked_out(branch, Site::Here)?;
+        self.move_on(branch, &commit, base)?;
+        Ok(commit)
+    }
+
+    /// Moves a branch here from `base` to `commit`, if it still is there.
+    pub(super) fn move_on(&self, branch: &str, commit: &str, base: &str) -> Result<(), GitError> {
+        let place = Site::Here.place(branch);
+        let told = "tlsa-rotate: commit";
+        let moves = ["update-ref", "-m", told, &place, commit, base];
+        let done = self.ask(moves)?;
+        if done.status.success() {
+            return self.flush();
+        }
+        self.refuse_locked(&["HEAD", "packed-refs", &place])?;
+        match self.tip(branch, Site::Here)? {
+            tip if tip != base => Err(moved(base, tip)),
+            _ => Err(GitError::Git {
+                doing: "move the branch to the commit",
+                said: said(&done.stdout, &done.stderr),
+            }),
+        }
+    }
+
+    /// Refuses to move a branch that a rebase is going to move.
+    fn not_rebased(&self, branch: &str) -> Result<(), GitError> {
+        let notes = ["rebase-merge/head-name", "rebase-apply/head-name"];
+        let place = Site::Here.place(branch);
+        for note in self.git_paths(&notes)? {
+            if fs::read_to_string(note).is_ok_and(|name| name.trim() == place) {
+                let (root, what) = (self.root.clone(), "rebase");
+                return Err(GitError::InProgress { root, what });
+            }
+        }
+        Ok(())
     }
 
     /// The files among the changes that only this program writes, as git names them.
@@ -267,9 +322,9 @@ impl Repository {
     }
 
     /// Makes the commit in a temporary working tree; no branch knows it yet.
-    fn build(
+    pub(super) fn build<C: Borrow<Change>>(
         &self,
-        changes: &[Change],
+        changes: &[C],
         message: Message<'_>,
         base: &str,
         scratch: &Path,
@@ -289,9 +344,9 @@ impl Repository {
         Ok(commit)
     }
 
-    fn build_in(
+    fn build_in<C: Borrow<Change>>(
         &self,
-        changes: &[Change],
+        changes: &[C],
         message: Message<'_>,
         scratch: &Path,
     ) -> Result<String, GitError> {
@@ -299,7 +354,7 @@ impl Repository {
             root: scratch.to_owned(),
         };
         let mut files = Vec::new();
-        for change in changes {
+        for change in changes.iter().map(C::borrow) {
             let relative = self.relative(&change.path)?;
             let path = scratch.join(&relative);
             if let Some(contents) = change.wanted() {
@@ -320,6 +375,8 @@ impl Repository {
             there.invocation(["commit", "--quiet", "--cleanup=whitespace", "--file=-"]);
         commit.input = with_trailer(message);
         committed(&commit.run_to_end()?)?;
+        // What a name is going to lead to is on disk before the name is.
+        there.flush()?;
         Ok(there.head()?.commit)
     }
 
@@ -384,8 +441,10 @@ impl Repository {
         update.input = format!("start\n{}\nprepare\ncommit\n", changes.join("\n")).into_bytes();
         let updated = update.run_to_end()?;
         if updated.status.success() {
-            return Ok(());
+            return self.flush();
         }
+        let places = [Site::Here.place(branch), memory(branch)];
+        self.refuse_locked(&["HEAD", "packed-refs", &places[0], &places[1]])?;
         Err(GitError::BranchMoved {
             branch: branch.to_owned(),
             said: said(&updated.stdout, &updated.stderr),

@@ -58,39 +58,6 @@ impl Repository {
         })
     }
 
-    /// The branch of `remote` that counts: the one of the name that is checked out here, or, where there is none of that name
-    /// or nothing is checked out (as in a pipeline), that remote's HEAD.
-    pub fn upstream_branch(&self, remote: &str) -> Result<String, GitError> {
-        let here = self.head()?.branch;
-        if let Some(branch) = &here
-            && self
-                .commit_of(&Site::Remote(remote).place(branch))?
-                .is_some()
-        {
-            return Ok(branch.clone());
-        }
-        let head = Site::Remote(remote).place("HEAD");
-        let told = self.ask(["symbolic-ref", "-q", &head])?;
-        let name = super::line_of(&told);
-        let branch = name.strip_prefix(&Site::Remote(remote).place(""));
-        match branch.filter(|_| told.status.success()) {
-            Some(branch) => Ok(branch.to_owned()),
-            None => Err(GitError::NoUpstream {
-                remote: remote.to_owned(),
-                branch: here.unwrap_or_else(|| "HEAD".to_owned()),
-            }),
-        }
-    }
-
-    /// The tip of `branch` of `remote`, as it was fetched last.
-    pub fn tracked(&self, remote: &str, branch: &str) -> Result<String, GitError> {
-        let tip = self.commit_of(&Site::Remote(remote).place(branch))?;
-        tip.ok_or_else(|| GitError::NoUpstream {
-            remote: remote.to_owned(),
-            branch: branch.to_owned(),
-        })
-    }
-
     /// Puts `commit`, made on `base`, onto a branch of `remote` whose tip is `base`.
     pub(super) fn push_onto(
         &self,

@@ -1,27 +1,33 @@
-//! Which versions of files HEAD held, and until when: by the dates of commits, and by what this repository saw of HEAD.
+//! Which versions of files the branch that counts held, and until when: by the dates of commits, and by what this
+//! repository saw of the branch.
 //!
 //! The date of a commit is when it was made, not when it was merged; where a branch was moved on to an older commit, only
-//! the record that git keeps of HEAD's moves (the reflog) tells when.
+//! the record that git keeps of its moves (the reflog) tells when.
 
-use super::{GitError, Repository, about, line_of, succeeded};
+use super::{GitError, Repository, Site, about, line_of, succeeded};
 use std::path::{Path, PathBuf};
 
-/// A version of files that HEAD held.
+/// A version of files that the branch held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
     /// The commit that has it.
     pub commit: String,
-    /// When it was made, or HEAD came to it, in seconds since 1970.
+    /// When it was made, or the branch came to it, in seconds since 1970.
     pub made: u64,
     /// When another took its place, in seconds since 1970; `None` for the present one.
     pub until: Option<u64>,
 }
 
 impl Repository {
-    /// The versions of `files` along the first parents of HEAD, newest first, at most `most`.
-    pub fn versions(&self, files: &[PathBuf], most: usize) -> Result<Vec<Version>, GitError> {
+    /// The versions of `files` along the first parents of `tip`, newest first, at most `most`.
+    pub fn versions(
+        &self,
+        tip: &str,
+        files: &[PathBuf],
+        most: usize,
+    ) -> Result<Vec<Version>, GitError> {
         let most = format!("--max-count={most}");
-        let arguments = ["log", "--first-parent", "-m", "--format=%H %ct", &most];
+        let arguments = ["log", "--first-parent", "-m", "--format=%H %ct", &most, tip];
         let relative: Vec<PathBuf> = files
             .iter()
             .map(|file| self.relative(file))
@@ -38,16 +44,21 @@ impl Repository {
         Ok(replaced(newest_first))
     }
 
-    /// The commits that HEAD was seen at here, newest first, at most `most`; none where git keeps no reflog.
-    pub fn moves_of_head(&self, most: usize) -> Result<Vec<Version>, GitError> {
-        let most = format!("--max-count={most}");
+    /// The commits that a branch was seen at here, newest first, at most `most`; none where git keeps no reflog.
+    pub fn moves_of(
+        &self,
+        branch: &str,
+        site: Site<'_>,
+        most: usize,
+    ) -> Result<Vec<Version>, GitError> {
+        let (most, place) = (format!("--max-count={most}"), site.place(branch));
         let arguments = [
             "log",
             "--walk-reflogs",
             "--date=unix",
             "--format=%H %gd",
             &most,
-            "HEAD",
+            &place,
         ];
         let asked = self.ask(arguments)?;
         if !asked.status.success() {
@@ -56,7 +67,7 @@ impl Repository {
         let mut newest_first = Vec::new();
         for line in line_of(&asked).lines() {
             newest_first.extend(line.split_once(' ').and_then(|(commit, selector)| {
-                let date = selector.strip_prefix("HEAD@{")?.strip_suffix('}')?;
+                let date = selector.rsplit_once("@{")?.1.strip_suffix('}')?;
                 Some((commit.to_owned(), date.parse::<u64>().ok()?))
             }));
         }

@@ -68,13 +68,15 @@ pub fn merge_check(
     now: Instant,
 ) -> Result<Verdict, WorkflowError> {
     let repository = Repository::discover(&workspace.config_path)?;
+    let told = (repository.resolve(base)?, repository.resolve(head)?);
+    let by_base = Tree::of_base(workspace, &repository, (&told.0, &told.1))?;
     // First, because it fetches: the base is then what it is now.
-    let journals::Told { rotations, source } = journals::rotations(workspace)?;
+    let journals::Told { rotations, source } = journals::rotations(&by_base.workspace)?;
     let (base, head) = (repository.resolve(base)?, repository.resolve(head)?);
     let fork = repository.merge_base(&base, &head)?;
     let request = Request {
         changed: repository.differing(fork.as_deref().unwrap_or(&base), &head)?,
-        base: Tree::of(workspace, &repository, &base)?,
+        base: Tree::of_base(workspace, &repository, (&base, &head))?,
         head: Tree::of(workspace, &repository, &head)?,
         repository: &repository,
         now,
@@ -93,6 +95,25 @@ pub fn merge_check(
 }
 
 impl Tree {
+    /// Reads the configuration by which a request is judged: that of the base. What is checked out may be the request, and
+    /// says nothing of where the journals are, nor whom to ask, nor what to run.
+    fn of_base(
+        workspace: &Workspace,
+        repository: &Repository,
+        (base, head): (&str, &str),
+    ) -> Result<Self, WorkflowError> {
+        let path = &workspace.config_path;
+        let is_at = |commit| Ok::<_, WorkflowError>(repository.file_at(commit, path)?.is_some());
+        if !is_at(base)? && is_at(head)? {
+            return Err(WorkflowError::ConfigAt {
+                commit: base.to_owned(),
+                path: path.clone(),
+                reason: "the base does not hold it, and the request brings it along".to_owned(),
+            });
+        }
+        Self::of(workspace, repository, base)
+    }
+
     /// Reads the configuration that `commit` holds; a pull request may have changed it.
     fn of(
         workspace: &Workspace,

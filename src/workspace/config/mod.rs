@@ -57,7 +57,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("[[vantage]]", vantage::VANTAGE),
 ];
 
-const DOCUMENT: &[&str] = &["policy", "zone", "certificate", "vantage"];
+const DOCUMENT: &[&str] = &["branch", "policy", "zone", "certificate", "vantage"];
 const POLICY: &[&str] = &[
     "min_wait",
     "soak",
@@ -82,6 +82,8 @@ pub struct Config {
     pub certificates: Vec<CertificateConfig>,
     /// Where hosts are looked at from beside here, in the order written.
     pub vantages: Vec<VantageConfig>,
+    /// The branch that counts as merged, here and at a remote; none where the repository is to tell it.
+    pub branch: Option<String>,
     /// What is allowed and questionable.
     pub warnings: Vec<Problem>,
     /// Where each certificate is among them.
@@ -168,6 +170,12 @@ impl Config {
         }
     }
 
+    /// Whether a branch is one that changes are proposed on.
+    pub fn is_proposal(&self, branch: &str) -> bool {
+        let mut zones = self.zones.iter();
+        zones.any(|zone| zone.publication.is_proposal(branch))
+    }
+
     /// The zone that `name` lies in: the deepest one at or above it.
     pub fn zone_of(&self, name: &Name) -> Option<&ZoneConfig> {
         let mut above = iter::successors(Some(name.clone()), Name::parent);
@@ -178,6 +186,7 @@ impl Config {
 
 fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
     let mut document = findings.document(DOCUMENT)?;
+    let branch = document.text("branch", findings);
     let policy = match document.take("policy", findings) {
         None => Patience::default(),
         Some((_, value)) => {
@@ -220,6 +229,7 @@ fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
     let vantages: Vec<(usize, VantageConfig)> = vantages.collect();
     vantage::check_together(&vantages, findings);
     zone::check_together(&zones, findings);
+    let branch = branch.and_then(|named| publication::branch_that_counts(named, &zones, findings));
     let (lines, certificates): (Vec<usize>, Vec<_>) = certificates.into_iter().unzip();
     let names = certificates.iter().map(|c| c.name.clone());
     let apexes = zones.iter().map(|(_, z)| z.name.clone());
@@ -229,6 +239,7 @@ fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
         zones: zones.into_iter().map(|(_, zone)| zone).collect(),
         certificates,
         vantages: vantages.into_iter().map(|(_, vantage)| vantage).collect(),
+        branch,
         warnings: Vec::new(),
     };
     // A zone that could not be read would make its hosts look homeless: one mistake, one message.

@@ -2,7 +2,7 @@
 
 use super::document::{Findings, Located, Section};
 use super::serve::{self, ServeConfig};
-use super::zone::Signing;
+use super::zone::{Signing, ZoneConfig};
 use super::{access, command_of};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,8 +18,8 @@ pub(super) const PLACEHOLDER: &str = "{rotation}";
 /// How a change of a zone file is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Publication {
-    /// A commit on the branch that is checked out.
-    GitCurrent,
+    /// A commit on the branch that counts.
+    GitDirect,
     /// A commit on a branch of its own, which a person reviews and merges.
     GitBranch {
         /// The branch name, with `{rotation}` where the rotation's name stands.
@@ -42,7 +42,7 @@ pub enum Publication {
 impl Publication {
     /// Whether it goes by commits.
     pub fn is_git(&self) -> bool {
-        matches!(self, Self::GitCurrent | Self::GitBranch { .. })
+        matches!(self, Self::GitDirect | Self::GitBranch { .. })
     }
 
     /// Whether the zone is kept by somebody else, and not in a file of ours.
@@ -56,8 +56,24 @@ impl Publication {
     pub fn branch(&self, rotation: &str) -> Option<String> {
         match self {
             Self::GitBranch { template } => Some(template.replace(PLACEHOLDER, rotation)),
-            Self::GitCurrent | Self::File | Self::Update { .. } | Self::Command(_) => None,
+            Self::GitDirect | Self::File | Self::Update { .. } | Self::Command(_) => None,
         }
+    }
+}
+
+impl Publication {
+    /// Whether `branch` is one that changes of such a zone are proposed on.
+    pub fn is_proposal(&self, branch: &str) -> bool {
+        let Self::GitBranch { template } = self else {
+            return false;
+        };
+        let Some((front, back)) = template.split_once(PLACEHOLDER) else {
+            return false;
+        };
+        let between = branch.strip_prefix(front);
+        let rotation = between.and_then(|rest| rest.strip_suffix(back));
+        let numbered = rotation.and_then(|rotation| rotation.rsplit_once('.'));
+        numbered.is_some_and(|(name, number)| !name.is_empty() && number.parse::<u32>().is_ok())
     }
 }
 
@@ -118,7 +134,7 @@ pub(super) fn read<'t>(
         (Some((_, value)), None) => {
             let mut git = Section::open("`git`", value, GIT, findings)?;
             let how = match git.text("branch", findings) {
-                None => Publication::GitCurrent,
+                None => Publication::GitDirect,
                 Some(text) => branch_template(text, findings)?,
             };
             let remote = match git.text("remote", findings) {
@@ -186,6 +202,31 @@ fn branch_template(text: Located<String>, findings: &mut Findings<'_>) -> Option
         return None;
     }
     Some(Publication::GitBranch { template })
+}
+
+/// The branch that counts: a name that git allows, and none that changes are proposed on.
+pub(super) fn branch_that_counts(
+    named: Located<String>,
+    zones: &[(usize, ZoneConfig)],
+    findings: &mut Findings<'_>,
+) -> Option<String> {
+    let Located { line, value: name } = named;
+    if !is_branch_name(&name) {
+        let message = format!("`branch`: git does not allow `{name}` as the name of a branch");
+        findings.wrong(line, message);
+        return None;
+    }
+    if zones
+        .iter()
+        .any(|(_, zone)| zone.publication.is_proposal(&name))
+    {
+        let message = format!(
+            "`branch`: `{name}` is a branch that changes are proposed on; what counts is where they are merged, such as main"
+        );
+        findings.wrong(line, message);
+        return None;
+    }
+    Some(name)
 }
 
 /// A remote is named as `git remote` lists it: an address here would be a second place for what git's configuration says.

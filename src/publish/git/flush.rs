@@ -1,0 +1,85 @@
+//! What git leaves to the file system: the directories in which its files got their names.
+//!
+//! git flushes a file and then renames it; that the name survives a power cut is for the directory to tell (fsync(2)). The
+//! index that `git commit --only` leaves is not flushed at all.
+
+use super::{GitError, Repository};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// A directory that nobody has changed for so long has reached the disk by itself.
+const LONG_AGO: Duration = Duration::from_secs(3600);
+
+/// Directories within directories, at most: no name of a branch is that deep.
+const DEEPEST: usize = 64;
+
+impl Repository {
+    /// Flushes the directories of git that changed lately: those of objects before those of the names that lead to them.
+    pub(super) fn flush(&self) -> Result<(), GitError> {
+        for top in self.git_paths(&["objects", "refs", "logs"])? {
+            flush_below(&top, DEEPEST).map_err(|source| unreadable(&top, source))?;
+        }
+        // The index is of this working tree, packed refs of all of them.
+        for file in self.git_paths(&["packed-refs", "index"])? {
+            flush(&file).map_err(|source| unreadable(&file, source))?;
+            let Some(directory) = file.parent() else {
+                continue;
+            };
+            flush(directory).map_err(|source| unreadable(directory, source))?;
+        }
+        Ok(())
+    }
+}
+
+fn unreadable(path: &Path, source: io::Error) -> GitError {
+    GitError::Unreadable {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn flush_below(directory: &Path, deepest: usize) -> io::Result<()> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if deepest > 0 && entry.file_type()?.is_dir() {
+            flush_below(&entry.path(), deepest.saturating_sub(1))?;
+        }
+    }
+    flush(directory)
+}
+
+fn flush(path: &Path) -> io::Result<()> {
+    let opened = File::open(path).and_then(|opened| {
+        let changed = opened.metadata()?.modified()?;
+        // What is dated in the future is of a clock that was set back.
+        let age = SystemTime::now().duration_since(changed);
+        if age.is_ok_and(|age| age > LONG_AGO) {
+            return Ok(());
+        }
+        opened.sync_all()
+    });
+    match opened {
+        // Another git has tidied up.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+/// The directories below and at `top`, as far down as names of branches go.
+pub(super) fn directories(top: &Path) -> Vec<PathBuf> {
+    let mut found = vec![top.to_owned()];
+    let mut at = 0;
+    while let Some(directory) = found.get(at).cloned() {
+        at = at.saturating_add(1);
+        let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+        let below = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        found.extend(below.map(|entry| entry.path()));
+    }
+    found
+}
