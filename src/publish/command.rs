@@ -1,11 +1,13 @@
 //! Runs other programs (git, reload and deploy commands): an argument vector, never a shell; bounded in time and output.
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use super::family::{Family, MARK};
+use rustix::process::Pid;
 use std::ffi::OsString;
 use std::io::{self, Read, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -78,6 +80,14 @@ pub enum CommandError {
         /// What it had written on its standard error (or else output).
         said: String,
     },
+    /// It could not write: the disk is full, and nothing else is wrong with it.
+    #[error("the disk is full: `{command}` could not write:\n{said}")]
+    DiskFull {
+        /// The program and its arguments.
+        command: String,
+        /// What it wrote on its standard error (or else output).
+        said: String,
+    },
     /// It said that it failed.
     #[error("`{command}` failed ({}){}", ended(*status), told(said))]
     Failed {
@@ -98,6 +108,10 @@ impl CommandError {
                 vec![format!(
                     "install `{program}`, or name it with its full path"
                 )]
+            }
+            Self::DiskFull { .. } => vec![FREE_SOME_SPACE.to_owned()],
+            Self::NotStarted { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                vec![FREE_SOME_SPACE.to_owned()]
             }
             Self::TimedOut { .. } => vec!["run it by hand to see what it waits for".to_owned()],
             _ => Vec::new(),
@@ -153,9 +167,10 @@ impl Invocation {
         })
     }
 
-    /// Runs it; any exit code is an answer.
+    /// Runs it; any exit code is an answer, but for a full disk, which is no word of the program.
     pub fn run_to_end(&self) -> Result<Finished, CommandError> {
-        let mut child = self.spawn()?;
+        let mark = mark();
+        let mut child = self.spawn(&mark)?;
         if let Some(mut stdin) = child.stdin.take() {
             let input = self.input.clone();
             // A program may end without reading it all; its exit code tells whether that was a failure.
@@ -163,7 +178,7 @@ impl Invocation {
         }
         let stdout = Capture::start(child.stdout.take(), self.limit);
         let stderr = Capture::start(child.stderr.take(), self.limit);
-        let (status, in_time) = self.wait(child)?;
+        let (status, in_time) = self.wait(child, &mark)?;
         // What is left in a pipe is read at once, unless the machine is busy: git's answers must be whole, and git
         // leaves no daemon behind that holds its output.
         let patience = if self.own_group || !in_time {
@@ -180,6 +195,11 @@ impl Invocation {
                 said: said(&stdout, &stderr),
             });
         }
+        let said = said(&stdout, &stderr);
+        if !status.success() && tells_full_disk(&said) {
+            let command = self.as_text();
+            return Err(CommandError::DiskFull { command, said });
+        }
         Ok(Finished {
             status,
             stdout,
@@ -188,7 +208,7 @@ impl Invocation {
         })
     }
 
-    fn spawn(&self) -> Result<Child, CommandError> {
+    fn spawn(&self, mark: &str) -> Result<Child, CommandError> {
         let (program, arguments) = self.arguments.split_first().ok_or(CommandError::Empty)?;
         let mut command = Command::new(program);
         command
@@ -205,6 +225,7 @@ impl Invocation {
             command.env_remove(name);
         }
         command.envs(self.set.iter().map(|(name, value)| (name, value)));
+        command.env(MARK, mark);
         if self.own_group {
             command.process_group(0);
         }
@@ -215,26 +236,22 @@ impl Invocation {
     }
 
     /// Waits for the end, and brings it about when the deadline has passed. Whether it came in time is returned too.
-    fn wait(&self, mut child: Child) -> Result<(ExitStatus, bool), CommandError> {
+    fn wait(&self, mut child: Child, mark: &str) -> Result<(ExitStatus, bool), CommandError> {
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let (tell, end) = mpsc::channel();
         thread::spawn(move || tell.send(child.wait()));
-        let kill = |signal| {
-            let _ = pid.map(|pid| {
-                if self.own_group {
-                    kill_process_group(pid, signal)
-                } else {
-                    kill_process(pid, signal)
-                }
-            });
-        };
         let mut in_time = true;
         let status = end.recv_timeout(self.deadline).or_else(|_| {
             in_time = false;
-            kill(Signal::TERM);
+            let mut family = pid.map(|pid| Family::of(pid, self.own_group, mark));
+            if let Some(family) = &mut family {
+                family.ask();
+            }
             let status = end.recv_timeout(GRACE);
             // Also when the program itself has ended: what it started may not have.
-            kill(Signal::KILL);
+            if let Some(family) = &mut family {
+                family.end();
+            }
             status.or_else(|_| end.recv())
         });
         let lost = |source| CommandError::NotStarted {
@@ -251,6 +268,30 @@ impl Invocation {
         let words: Vec<_> = self.arguments.iter().map(|a| a.to_string_lossy()).collect();
         words.join(" ")
     }
+}
+
+/// A mark that no other program of this run, and hardly one of another, has.
+fn mark() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    // Where the stack lies differs from process to process: a later one with our number has another mark.
+    let place = std::ptr::from_ref(&count).addr();
+    format!("{}-{place:x}-{count}", std::process::id())
+}
+
+/// What to do where the disk is full.
+pub const FREE_SOME_SPACE: &str =
+    "free some space (`df -h` and `df -i` say where there is none), then run the command again";
+
+/// Whether a program failed because it could not write: as strerror(3) and errno(3) say it.
+pub fn tells_full_disk(said: &str) -> bool {
+    let words = [
+        "No space left on device",
+        "ENOSPC",
+        "Disk quota exceeded",
+        "EDQUOT",
+    ];
+    words.iter().any(|word| said.contains(word))
 }
 
 /// What people want to read of a failed program: its standard error, or its output when that is empty.

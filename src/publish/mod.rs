@@ -1,6 +1,7 @@
 //! Decisions into the world: git commits, signatures of proposals, zone files, dynamic updates, an authoritative server.
 
 pub mod command;
+mod family;
 pub mod git;
 pub mod primary;
 pub mod provider;
