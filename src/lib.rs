@@ -16,6 +16,7 @@
 //! | room | concern |
 //! | --- | --- |
 //! | [`rotation`] | **the machine**: seven steps, one transition table, one decision. No clock, file, socket or other room |
+//! | [`files`] | files that others can have made: no wait, no end, no link, kept as secrets are |
 //! | [`dane`] | RFC 6698, 7671, 7672 over values: associations of certificates and keys, the judgement of a chain |
 //! | [`zone`] | master files: read without loss, edited in their own style, printed, compared |
 //! | [`dnssec`] | signing, and the check of what was signed, which shares no decision with the signer |
@@ -46,6 +47,7 @@ pub mod change;
 pub mod cli;
 pub mod dane;
 pub mod dnssec;
+pub mod files;
 pub mod observe;
 pub mod publish;
 pub mod report;

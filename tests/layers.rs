@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 /// Each room and how high it lies; a room may use rooms that lie strictly lower, and itself.
 const ROOMS: &[(&str, u8)] = &[
     ("rotation", 0),
+    ("files", 0),
     ("zone", 1),
     ("dane", 1),
     ("dnssec", 2),

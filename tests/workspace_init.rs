@@ -175,6 +175,12 @@ fn private_keys_and_state_stay_out_of_git_and_public_keys_do_not() {
         "keys/Kexample.com.+013+12345.key",
         "keys/tls/mail.1/key.pem",
         "privkey1.pem",
+        "privkey.roll.pem",
+        "keys/xfr.tsig",
+        "update.tsig",
+        "keys/update.key",
+        "acme/private_key.json",
+        "accounts/example/account_key.json",
         "mx.key",
     ] {
         fs::create_dir_all(home.path().join(file).parent().unwrap()).unwrap();

@@ -10,12 +10,12 @@ use crate::change::allowed_signers::AllowedSigners;
 use crate::change::judgement::{Refusal, applied, authenticate};
 use crate::change::nsupdate;
 use crate::change::proposal::{LONGEST, Label, NAMESPACE, Proposal, Signed};
+use crate::files::read;
 use crate::publish::ssh_sign;
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::durable;
 use crate::workspace::held::{HeldFile, HoldError};
 use clap::{Subcommand, ValueEnum};
-use std::fs::File;
 use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
 
@@ -274,7 +274,7 @@ fn apply(args: &Apply, global: &Global, out: &mut impl Write) -> Result<Exit, Fa
 /// The proposal, and who signed it.
 fn trusted(args: &Trust, now: Instant) -> Result<(Signed, String), Failure> {
     let file = &args.allowed_signers;
-    let list = std::fs::read_to_string(file).map_err(|e| {
+    let list = read::read_text(file, read::LIST).map_err(|e| {
         Failure::wrong(format_args!("cannot read {}: {e}", file.display())).hint(
             "it holds a line for each person who may sign: `alice@example.com ssh-ed25519 AAAA…`",
         )
@@ -295,7 +295,7 @@ fn read_proposal(file: &Path) -> Result<Signed, Failure> {
     let read = if file == Path::new("-") {
         io::stdin().lock().take(limit).read_to_end(&mut octets)
     } else {
-        File::open(file).and_then(|f| f.take(limit).read_to_end(&mut octets))
+        read::open(file).and_then(|f| f.take(limit).read_to_end(&mut octets))
     };
     read.map_err(|e| Failure::wrong(format_args!("cannot read {}: {e}", shown(file))))?;
     Signed::parse(&octets).map_err(|e| {

@@ -109,10 +109,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 pub(super) fn load(directory: &Path, zone: &Name) -> Result<Vec<SigningKey>, Failure> {
     load_keys(directory, zone).map_err(|error| {
         let hint = match &error {
-            KeyError::Exposed { path, .. } => format!(
-                "run `chmod 600 {}`; if anybody else had access, make a new key",
-                path.display()
-            ),
+            KeyError::Unkept(unkept) => return Failure::wrong(unkept).hints(unkept.hints()),
             KeyError::Half { .. } => {
                 "restore the missing file, or move this one out of the directory".to_owned()
             }

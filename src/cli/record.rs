@@ -5,12 +5,12 @@ use super::format::{Format, TextOrJson};
 use super::{Exit, Failure};
 use crate::dane::association::Parameters;
 use crate::dane::subject::{self, Subject};
+use crate::files::read;
 use crate::rotation::association::Association;
 use crate::rotation::timing::Ttl;
 use crate::zone::name::Name;
 use clap::Args;
 use serde::Serialize;
-use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -171,15 +171,14 @@ fn notes(file: &Path, subjects: &[Subject], parameters: Parameters) {
 
 /// At most one octet more than is allowed, so that endless input is refused and not read.
 pub(super) fn read_bounded(file: &Path) -> io::Result<Vec<u8>> {
+    if file != Path::new("-") {
+        return read::beginning(file, subject::MAX_OCTETS);
+    }
     let limit = u64::try_from(subject::MAX_OCTETS)
         .unwrap_or(u64::MAX)
         .saturating_add(1);
     let mut octets = Vec::new();
-    if file == Path::new("-") {
-        io::stdin().lock().take(limit).read_to_end(&mut octets)?;
-    } else {
-        File::open(file)?.take(limit).read_to_end(&mut octets)?;
-    }
+    io::stdin().lock().take(limit).read_to_end(&mut octets)?;
     Ok(octets)
 }
 

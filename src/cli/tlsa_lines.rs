@@ -3,6 +3,7 @@
 //! Unlike a zone, such a text needs neither SOA nor TTL, and its data may be wrong: judging that is the point.
 //! Records of other types, `$TTL` and comments are passed over; anything else is an error.
 
+use crate::files::secret;
 use crate::rotation::association::Association;
 use crate::zone::lexer::{Fault, Lexer, Token};
 use crate::zone::name::Name;
@@ -28,6 +29,10 @@ pub struct NotRecords {
 
 /// The TLSA records of `text`, in order.
 pub fn read(text: &[u8]) -> Result<Vec<TlsaLine>, NotRecords> {
+    if let Some(what) = secret::kind(text) {
+        let reason = format!("{what} is in this file, where TLSA records are expected");
+        return Err(NotRecords { line: 1, reason });
+    }
     let mut found = Vec::new();
     let mut names = Names::default();
     let mut lexer = Lexer::new(text);
@@ -45,6 +50,11 @@ pub fn read(text: &[u8]) -> Result<Vec<TlsaLine>, NotRecords> {
         };
         if let Some(fault) = line.fault {
             return Err(wrong(said(fault).to_owned()));
+        }
+        let whole = text.get(start..line.end).unwrap_or_default();
+        if secret::may_be_in(whole) || secret::may_be_last_in(whole, text) {
+            let reason = "no record, and it may be a line of a key: it is not shown";
+            return Err(wrong(reason.to_owned()));
         }
         let words: Vec<String> = tokens
             .iter()

@@ -4,6 +4,7 @@ use super::document::Schema;
 use super::format::{Format, TextOrJson};
 use super::{Exit, Failure, Global, zone_continue, zone_sign, zone_verify};
 use crate::change::changes::{Change, Changes, Detail};
+use crate::files::read;
 use crate::rotation::timing::Ttl;
 use crate::zone::content::Zone;
 use crate::zone::diagnostic::{Counts, Diagnostic, Kind, Severity};
@@ -131,18 +132,16 @@ impl Input {
 impl Reading {
     /// Reads a file, whatever is wrong with it.
     fn read(&self, file: &Path) -> Result<ZoneFile, Failure> {
-        let mut bytes = Vec::new();
         let (path, read) = if file == Path::new("-") {
-            (
-                "<stdin>".to_owned(),
-                io::stdin().lock().read_to_end(&mut bytes),
-            )
+            let mut bytes = Vec::new();
+            let stdin = io::stdin().lock();
+            let read = stdin.take(read::ZONE).read_to_end(&mut bytes);
+            ("<stdin>".to_owned(), read.map(|_| bytes))
         } else {
-            let opened = std::fs::File::open(file);
-            let read = opened.and_then(|mut f| f.read_to_end(&mut bytes));
-            (file.display().to_string(), read)
+            (file.display().to_string(), read::read(file, read::ZONE))
         };
-        read.map_err(|error| Failure::wrong(format_args!("cannot read {path}: {error}")))?;
+        let bytes =
+            read.map_err(|error| Failure::wrong(format_args!("cannot read {path}: {error}")))?;
         Ok(self.read_in(&path, bytes))
     }
 

@@ -8,6 +8,7 @@ use super::{Exit, Failure, Global};
 use crate::dnssec::audit::{Expectation, Summary, judge_zone};
 use crate::dnssec::finding::Finding;
 use crate::dnssec::read_ds;
+use crate::files::read;
 use crate::rotation::timing::Span;
 use crate::workspace::config::duration;
 use crate::zone::name::Name;
@@ -46,7 +47,7 @@ pub(crate) fn verify(
     let ds = match &args.ds {
         None => None,
         Some(file) => {
-            let text = std::fs::read_to_string(file).map_err(|e| cannot_read(file, &e))?;
+            let text = read::read_text(file, read::LIST).map_err(|e| cannot_read(file, &e))?;
             let records = read_ds(&text, &zone.apex)
                 .map_err(|e| Failure::wrong(format_args!("{}: {e}", file.display())))?;
             Some(records)

@@ -9,13 +9,14 @@ use crate::dnssec::key_timing::Timing;
 use crate::dnssec::keyfile::{KeyTextError, PrivateText, file_prefix, private_text, public_text};
 use crate::dnssec::keys::SigningKey;
 use crate::dnssec::line::RecordLine;
+use crate::files::guard::{self, Unkept};
+use crate::files::read;
 use crate::rotation::timing::{Instant, Ttl};
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Rtype};
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::Metadata;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Key files are a few hundred octets; whatever is larger is something else.
@@ -46,19 +47,9 @@ pub enum KeyError {
         /// What the system said.
         source: io::Error,
     },
-    /// Other users can read the secret.
-    #[error(
-        "{}: group or others may read this private key (mode {mode:03o}); run `chmod 600 {}`, and replace the key \
-         if anybody else had access",
-        path.display(),
-        path.display()
-    )]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
+    /// Other users can read the secret, or put another in its place.
+    #[error("{0}; {way_out}", way_out = .0.hints().join("; "))]
+    Unkept(#[from] Unkept),
     /// The text is not that of a key file.
     #[error("{}: {fault}", path.display())]
     Text {
@@ -105,6 +96,7 @@ pub enum KeyError {
 ///
 /// Fails closed: one file that cannot be used fails the whole, because a zone signed without it might be bogus.
 pub fn load_keys(directory: &Path, zone: &Name) -> Result<Vec<SigningKey>, KeyError> {
+    guard::directory(directory)?;
     let prefix = file_prefix(zone);
     let mut stems = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(|e| io_error(directory, e))? {
@@ -166,8 +158,7 @@ fn read_public(path: &Path, zone: &Name) -> Result<(Rdata, Option<Ttl>), KeyErro
         path: path.to_owned(),
         what,
     };
-    let file = File::open(path).map_err(|e| io_error(path, e))?;
-    let text = read_bounded(&file, path)?;
+    let text = read_key_file(path, |_| Ok(()))?;
     let lines = text.lines();
     let record: Vec<&str> = lines
         .filter(|line| !line.trim_start().starts_with(';'))
@@ -180,29 +171,19 @@ fn read_public(path: &Path, zone: &Name) -> Result<(Rdata, Option<Ttl>), KeyErro
 }
 
 fn read_private(path: &Path) -> Result<String, KeyError> {
-    let file = File::open(path).map_err(|e| io_error(path, e))?;
     // Asked of the open file, not of the path: what is judged is what is read.
-    let metadata = file.metadata().map_err(|e| io_error(path, e))?;
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(KeyError::Exposed {
-            path: path.to_owned(),
-            mode,
-        });
-    }
-    read_bounded(&file, path)
+    read_key_file(path, |open| guard::file(path, open))
 }
 
-fn read_bounded(file: &File, path: &Path) -> Result<String, KeyError> {
-    let mut text = String::new();
-    file.take(LARGEST_FILE.saturating_add(1))
-        .read_to_string(&mut text)
-        .map_err(|e| io_error(path, e))?;
-    if u64::try_from(text.len()).unwrap_or(u64::MAX) > LARGEST_FILE {
-        let too_large = io::Error::other("larger than 64 KiB: not a key file");
-        return Err(io_error(path, too_large));
-    }
-    Ok(text)
+fn read_key_file(
+    path: &Path,
+    judge: impl FnOnce(&Metadata) -> Result<(), Unkept>,
+) -> Result<String, KeyError> {
+    let file = read::open_unlinked(path).map_err(|e| io_error(path, e))?;
+    judge(&file.metadata().map_err(|e| io_error(path, e))?)?;
+    let octets = read::bounded(&file, LARGEST_FILE).map_err(|e| io_error(path, e))?;
+    let not_text = |_| io_error(path, io::Error::other("it is no text, and so no key file"));
+    String::from_utf8(octets).map_err(not_text)
 }
 
 /// A key that is on no disk yet, and its two files.

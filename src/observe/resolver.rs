@@ -4,10 +4,11 @@
 use super::chain::Source;
 use super::dns::{self, Reply, Silence, rcode_name};
 use super::extended_error::Explanation;
+use crate::files::read;
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
-use std::fs;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant as Tick, sleep, timeout};
@@ -178,7 +179,8 @@ fn last_word(servers: &[SocketAddr], mut words: Vec<Word>) -> Result<Reply, Stri
 
 /// The system's resolvers; otherwise why it has none.
 pub fn of_system() -> Result<Vec<SocketAddr>, String> {
-    let text = fs::read_to_string(RESOLV_CONF).map_err(|e| format!("{RESOLV_CONF}: {e}"))?;
+    let text = read::read_text(Path::new(RESOLV_CONF), read::LIST)
+        .map_err(|e| format!("{RESOLV_CONF}: {e}"))?;
     let servers = servers_of(&text);
     if servers.is_empty() {
         return Err(format!("{RESOLV_CONF} names no resolver"));

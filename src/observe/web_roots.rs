@@ -2,8 +2,8 @@
 
 use crate::dane::certificate::Certificate;
 use crate::dane::subject::{self, SubjectError};
-use std::fs::File;
-use std::io::{self, Read as _};
+use crate::files::read;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Why there are no roots.
@@ -51,14 +51,11 @@ pub fn roots(file: Option<&Path>) -> Result<Vec<Certificate>, RootsError> {
 }
 
 fn of_file(path: &Path) -> Result<Vec<Certificate>, RootsError> {
-    let limit = u64::try_from(subject::MAX_OCTETS).unwrap_or(u64::MAX);
-    let mut octets = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut octets))
-        .map_err(|source| RootsError::Unreadable {
-            path: path.to_owned(),
-            source,
-        })?;
+    let read = read::beginning(path, subject::MAX_OCTETS);
+    let octets = read.map_err(|source| RootsError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
     subject::read_chain(&octets).map_err(|source| RootsError::NotCertificates {
         path: path.to_owned(),
         source,

@@ -8,7 +8,7 @@ use super::case::Case;
 use super::head;
 use super::known::Known;
 use super::propose::{self, Proposed};
-use super::{admit, before, neighbours, sign, start, surroundings};
+use super::{admit, awaited, before, neighbours, sign, start, surroundings};
 use crate::publish::command::Invocation;
 use crate::rotation::decide::Action;
 use crate::rotation::emergency::Priority;
@@ -208,11 +208,12 @@ pub(super) fn carry_out(
                 let proposed = propose::propose(lock, &context, requirement, &mut known.heads)?;
                 changed |= tell(proposed, tick);
             }
-            Action::Deploy(endpoints) => {
-                if let Deploy::Command(command) = &case.certificate.deploy {
+            Action::Deploy(endpoints) => match &case.certificate.deploy {
+                Deploy::Command(command) => {
                     changed |= run_on(workspace, case, ("deploy", command), endpoints, tick)?;
                 }
-            }
+                Deploy::Manual => tick.notes.extend(awaited::told(workspace, id)),
+            },
             // Without a command, putting a certificate back is for the operator.
             Action::RollBack(endpoints) => {
                 if let Some(command) = &case.certificate.rollback {
@@ -258,6 +259,12 @@ fn run_on(
     }
     let hosts = hosts.into_iter().collect::<Vec<_>>().join(" ");
     let directory = admit::directory(workspace, id);
+    if what == "deploy"
+        && let Some(why) = awaited::told(workspace, id)
+    {
+        tick.notes.push(why);
+        return Ok(false);
+    }
     if what == "deploy" && !admit::holds(workspace, id, &state.incoming)? {
         tick.notes.push(format!(
             "{} does not hold the incoming keys of {id}: another runner made them, and deploys them",
@@ -266,7 +273,14 @@ fn run_on(
         return Ok(false);
     }
     let mut invocation = Invocation::new(command, &workspace.root, DEPLOYMENT);
+    let environment = case.certificate.deploy_environment.iter();
+    let environment = environment.map(|(name, value)| (name.clone(), value.into()));
+    invocation.set.extend(environment);
     invocation.set.extend([
+        (
+            "TLSA_ROTATE_CONFIG".to_owned(),
+            workspace.config_path.clone().into(),
+        ),
         ("TLSA_ROTATE_ROTATION".to_owned(), id.to_string().into()),
         (
             "TLSA_ROTATE_CERTIFICATE".to_owned(),

@@ -1,11 +1,15 @@
 //! Steps 1 and 2: the next keys exist, belong to their certificates, are strong enough and new; their associations follow.
 
 use super::WorkflowError;
+use super::awaited;
 use super::case::Case;
+use super::key_files;
 use super::start::Offered;
 use super::surroundings::Presentable;
 use crate::dane::certificate::Certificate;
 use crate::dane::subject::{self, MAX_OCTETS};
+use crate::files::guard;
+use crate::files::read;
 use crate::rotation::association::Association;
 use crate::rotation::observation::KeyAlgorithm;
 use crate::rotation::timing::Instant;
@@ -15,10 +19,12 @@ use crate::workspace::durable;
 use crate::workspace::journal::RotationId;
 use crate::workspace::tls_key::{self, KeyFiles, KeyKind};
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+
+/// What the names of the certificate files of a rotation end in.
+pub(super) const CHAIN: &str = ".cert.pem";
 
 /// The next keys, admitted.
 #[derive(Debug)]
@@ -50,7 +56,14 @@ pub(super) fn on_offer(
     match (offered, &certificate.next) {
         (Some(offered), _) => Ok(vec![chain(&offered.certificate)?]),
         (None, NextKey::Files(pairs)) => {
-            pairs.iter().map(|pair| chain(&pair.certificate)).collect()
+            let each = pairs.iter().map(|pair| {
+                if let Some(path) = &pair.certificate {
+                    return chain(path);
+                }
+                let made = awaited::stand_in(&pair.key, &certificate.hosts)?;
+                chain_in(&pair.key, made.as_bytes())
+            });
+            each.collect()
         }
         (None, NextKey::Generate(_)) => Ok(Vec::new()),
     }
@@ -89,6 +102,7 @@ pub(super) fn admit(
 ) -> Result<Admitted, WorkflowError> {
     let directory = directory(workspace, id);
     durable::create_directory(&directory, 0o700)?;
+    guard::directory(&directory)?;
     let pairs = match offered {
         Some(offered) => vec![take_over(
             case,
@@ -134,7 +148,7 @@ pub(super) fn holds(
         let path = entry
             .map_err(|source| unreadable(&directory, source))?
             .path();
-        if path.to_string_lossy().ends_with(".cert.pem") {
+        if path.to_string_lossy().ends_with(CHAIN) {
             held.insert(leaf(&path)?.spki_association());
         }
     }
@@ -179,7 +193,14 @@ fn configured(directory: &Path, case: &Case<'_>, now: Instant) -> Result<Vec<Pai
         NextKey::Files(pairs) => pairs
             .iter()
             .zip(1..)
-            .map(|(pair, number)| take_over(case, directory, number, &pair.certificate, &pair.key))
+            .map(|(pair, number)| {
+                if let Some(chain) = &pair.certificate {
+                    return take_over(case, directory, number, chain, &pair.key);
+                }
+                let hosts = &certificate.hosts;
+                let (certificate, key) = awaited::take_over(directory, number, &pair.key, hosts)?;
+                Ok(Pair { certificate, key })
+            })
             .collect(),
     }
 }
@@ -207,15 +228,7 @@ fn take_over(
         (key, &pair.key, 0o600),
         (certificate, &pair.certificate, 0o644),
     ] {
-        let octets = read(from)?;
-        match durable::create(to, &octets, mode) {
-            Err(error) if error.is_already_there() => {
-                if read(to)? != octets {
-                    return Err(WorkflowError::OtherKeyThere { path: to.clone() });
-                }
-            }
-            written => written?,
-        }
+        key_files::copy(&read_file(from)?, to, mode)?;
     }
     Ok(pair)
 }
@@ -223,6 +236,14 @@ fn take_over(
 /// A key that was in use before is refused. One of several that are in use may come again, in its renewal: it stays.
 fn is_new(case: &Case<'_>, path: &Path, leaf: &Certificate) -> Result<(), WorkflowError> {
     let association = leaf.spki_association();
+    if let Some((id, compromised)) = case.gone_for_good(&association)? {
+        return Err(WorkflowError::KeyGoneForGood {
+            path: path.to_owned(),
+            association,
+            id,
+            compromised,
+        });
+    }
     if !case.has_used(&association)? {
         return Ok(());
     }
@@ -239,13 +260,19 @@ fn is_new(case: &Case<'_>, path: &Path, leaf: &Certificate) -> Result<(), Workfl
 
 /// The chains that lie in a rotation's directory, in the order of their file names.
 pub(super) fn in_directory(directory: &Path) -> Result<Vec<Presentable>, WorkflowError> {
+    let paths = chain_files(directory)?;
+    paths.iter().map(|path| chain(path)).collect()
+}
+
+/// Their files, stand-ins for those that are awaited included.
+pub(super) fn chain_files(directory: &Path) -> Result<Vec<PathBuf>, WorkflowError> {
     let entries = fs::read_dir(directory).map_err(|source| unreadable(directory, source))?;
     let mut paths: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.to_string_lossy().ends_with(".cert.pem"))
+        .filter(|path| path.to_string_lossy().ends_with(CHAIN) || awaited::is_stand_in(path))
         .collect();
     paths.sort();
-    paths.iter().map(|path| chain(path)).collect()
+    Ok(paths)
 }
 
 /// The certificate files of a rotation relative to the workspace, as far as they are there.
@@ -257,33 +284,35 @@ pub(super) fn certificates(workspace: &Workspace, id: &RotationId) -> Vec<String
             let inside = path.strip_prefix(&workspace.root).unwrap_or(&path);
             inside.display().to_string()
         })
-        .filter(|name| name.ends_with(".cert.pem"))
+        .filter(|name| name.ends_with(CHAIN) || name.ends_with(awaited::ENDING))
         .collect();
     names.sort();
     names
 }
 
 /// The gate of step 1: the private key is this certificate's, is strong enough, and others cannot read it.
-fn belongs_together(certificate: &Path, key: &Path) -> Result<Certificate, WorkflowError> {
-    let mode = fs::metadata(key)
-        .map_err(|source| unreadable(key, source))?
-        .permissions()
-        .mode();
-    if mode & 0o077 != 0 {
-        return Err(WorkflowError::KeyExposed {
-            path: key.to_owned(),
-            mode: mode & 0o7777,
-        });
+pub(super) fn belongs_together(
+    certificate: &Path,
+    key: &Path,
+) -> Result<Certificate, WorkflowError> {
+    if !key.to_string_lossy().ends_with(".pub.pem") {
+        let open = read::open(key).and_then(|file| file.metadata());
+        guard::brought(key, &open.map_err(|source| unreadable(key, source))?)?;
     }
     let leaf = leaf(certificate)?;
     let not_a_key = |reason| WorkflowError::NotAKey {
         path: key.to_owned(),
         reason,
     };
-    let subjects = subject::read(&read(key)?).map_err(|e| not_a_key(e.to_string()))?;
+    let subjects = subject::read(&read_file(key)?).map_err(|e| not_a_key(e.to_string()))?;
+    let of_its_own = |subject: &&subject::Subject| match subject {
+        subject::Subject::PrivateKey(_) => true,
+        // Until its certificate comes, the private half can lie elsewhere.
+        _ => awaited::is_stand_in(certificate),
+    };
     let public = subjects
         .iter()
-        .find(|subject| matches!(subject, subject::Subject::PrivateKey(_)))
+        .find(of_its_own)
         .ok_or_else(|| not_a_key("there is no private key in it".to_owned()))?
         .public_key()
         .map_err(|e| not_a_key(e.to_string()))?;
@@ -302,7 +331,7 @@ fn belongs_together(certificate: &Path, key: &Path) -> Result<Certificate, Workf
     Ok(leaf)
 }
 
-fn leaf(path: &Path) -> Result<Certificate, WorkflowError> {
+pub(super) fn leaf(path: &Path) -> Result<Certificate, WorkflowError> {
     let leaf = chain(path)?.into_iter().next();
     leaf.ok_or_else(|| WorkflowError::NotACertificate {
         path: path.to_owned(),
@@ -310,23 +339,23 @@ fn leaf(path: &Path) -> Result<Certificate, WorkflowError> {
     })
 }
 
-fn chain(path: &Path) -> Result<Presentable, WorkflowError> {
-    subject::read_chain(&read(path)?).map_err(|e| WorkflowError::NotACertificate {
+pub(super) fn chain(path: &Path) -> Result<Presentable, WorkflowError> {
+    chain_in(path, &read_file(path)?)
+}
+
+fn chain_in(path: &Path, octets: &[u8]) -> Result<Presentable, WorkflowError> {
+    subject::read_chain(octets).map_err(|e| WorkflowError::NotACertificate {
         path: path.to_owned(),
         reason: e.to_string(),
     })
 }
 
 /// A file of keys or certificates, to the size that one can have.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, WorkflowError> {
-    let mut octets = Vec::new();
-    let limit = MAX_OCTETS.saturating_add(1) as u64;
-    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut octets));
-    read.map_err(|source| unreadable(path, source))?;
-    Ok(octets)
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, WorkflowError> {
+    read::beginning(path, MAX_OCTETS).map_err(|source| unreadable(path, source))
 }
 
-fn unreadable(path: &Path, source: io::Error) -> WorkflowError {
+pub(super) fn unreadable(path: &Path, source: io::Error) -> WorkflowError {
     WorkflowError::Unreadable {
         path: path.to_owned(),
         source,

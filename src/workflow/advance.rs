@@ -11,7 +11,8 @@ use super::known::Known;
 use super::look::{self, Sight};
 use super::look_ahead::{Seen, look_ahead};
 use super::{
-    act, afterwards, hosts, keep_signed, leftovers, noted, pace, propose, shared, start, witness,
+    act, afterwards, hosts, keep_signed, leftovers, noted, pace, propose, renewed, shared, start,
+    tracked, witness,
 };
 use crate::rotation::decide::Decision;
 use crate::rotation::due::{Afterwards, Occasion};
@@ -89,7 +90,10 @@ pub fn advance(
     mode: Mode,
 ) -> Result<Vec<Tick>, WorkflowError> {
     let lock = match mode {
-        Mode::Act => Some(workspace.lock()?),
+        Mode::Act => {
+            tracked::none(workspace)?;
+            Some(workspace.lock()?)
+        }
         Mode::Rehearse | Mode::Look => None,
     };
     let names = workspace.config.named_or_all(names);
@@ -335,14 +339,24 @@ fn begin_if_due(
     now: Instant,
     tick: &mut Tick,
 ) -> Result<(), WorkflowError> {
-    let Some(why) = due(case, now)? else {
-        return Ok(());
+    let name = case.certificate.name.clone();
+    let step = case.rotation.as_ref().map(|(_, state)| state.step);
+    let kept = renewed::kept(workspace, &name).filter(|_| renewed::follows(step));
+    let why = match due(case, now)? {
+        _ if kept.is_some() => {
+            "a certificate was renewed while the one before was under way".to_owned()
+        }
+        Some(why) => why.to_string(),
+        None => return Ok(()),
     };
-    let started = match start::begin(workspace, lock, case, (None, None), now) {
+    let started = match start::begin(workspace, lock, case, (kept.as_ref(), None), now) {
         // A renewal with the same key is nothing to rotate; the run says so on its own account.
-        Err(WorkflowError::SameKey { .. }) => return Ok(()),
+        Err(WorkflowError::SameKey { .. }) => return renewed::let_go(workspace, &name),
         started => started?,
     };
+    if kept.is_some() {
+        renewed::let_go(workspace, &name)?;
+    }
     tick.deeds.push(format!("began {}: {why}", started.id));
     tick.notes.extend(started.notes);
     let unreached = start::unreached(workspace, case.certificate, &started.state, now);

@@ -115,15 +115,42 @@ impl<'w> Case<'w> {
 
     /// The rotation that retired a key, if one did.
     pub(super) fn retired(&self, key: &Association) -> Result<Option<RotationId>, WorkflowError> {
-        let holds = |entry: &&Entry<Event>| matches!(&entry.event, Event::Started { current, .. } if current.contains(key));
-        self.search(|entries| {
-            let is_retired = |id: &RotationId| {
-                let mut of_it = entries.iter().filter(|entry| entry.rotation == *id);
-                of_it.any(|entry| entry.event == Event::RetireServed)
-            };
-            let started = entries.iter().filter(holds).map(|entry| &entry.rotation);
-            started.rev().find(|id| is_retired(id)).cloned()
-        })
+        self.search(|entries| gone(entries, key, Leaving::Retired))
+    }
+
+    /// The rotation in which a key was declared compromised, if one was: of this certificate.
+    pub(super) fn compromised(
+        &self,
+        key: &Association,
+    ) -> Result<Option<RotationId>, WorkflowError> {
+        self.search(|entries| gone(entries, key, Leaving::Compromised))
+    }
+
+    /// The rotation of any certificate here that took the key out of use for good, and whether because it was compromised.
+    pub(super) fn gone_for_good(
+        &self,
+        key: &Association,
+    ) -> Result<Option<(RotationId, bool)>, WorkflowError> {
+        if let Some(id) = self.compromised(key)? {
+            return Ok(Some((id, true)));
+        }
+        if let Some(id) = self.retired(key)? {
+            return Ok(Some((id, false)));
+        }
+        let all = self.workspace.config.certificates.iter();
+        for other in all.filter(|other| other.name != self.certificate.name) {
+            let journal =
+                Journal::<Event>::read(&self.workspace.journal(&other.name), &other.name)?;
+            let earlier = journal.earlier()?;
+            for (leaving, compromised) in [(Leaving::Compromised, true), (Leaving::Retired, false)]
+            {
+                let found = gone(journal.entries(), key, leaving);
+                if let Some(id) = found.or_else(|| gone(&earlier, key, leaving)) {
+                    return Ok(Some((id, compromised)));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// What every rotation in the journal retired, oldest first.
@@ -279,6 +306,32 @@ impl<'w> Case<'w> {
         self.note(now, event)?;
         self.keep(lock)
     }
+}
+
+/// How a key leaves for good.
+#[derive(Clone, Copy)]
+enum Leaving {
+    /// Its rotation came to its end.
+    Retired,
+    /// It was declared compromised, whatever became of the rotation.
+    Compromised,
+}
+
+/// The latest rotation that such a key left in, as these lines tell.
+fn gone(entries: &[Entry<Event>], key: &Association, leaving: Leaving) -> Option<RotationId> {
+    let holds = |entry: &&Entry<Event>| matches!(&entry.event, Event::Started { current, .. } if current.contains(key));
+    let left = |id: &RotationId| {
+        let mut of_it = entries.iter().filter(|entry| entry.rotation == *id);
+        of_it.any(|entry| match leaving {
+            Leaving::Retired => matches!(
+                entry.event,
+                Event::RetireServed | Event::ReplacementVerified
+            ),
+            Leaving::Compromised => matches!(entry.event, Event::EmergencyDeclared { .. }),
+        })
+    };
+    let started = entries.iter().filter(holds).map(|entry| &entry.rotation);
+    started.rev().find(|id| left(id)).cloned()
 }
 
 /// The latest rotation and its state, as a journal tells them.

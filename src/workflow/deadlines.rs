@@ -5,6 +5,7 @@ use super::head;
 use super::surroundings::Presentable;
 use crate::dane::certificate::Certificate;
 use crate::dnssec::rrsig::Rrsig;
+use crate::files::read;
 use crate::rotation::act_by::{self, Ahead};
 use crate::rotation::deadline;
 use crate::rotation::decide::Decision;
@@ -20,7 +21,6 @@ use crate::workspace::config::{Signing, ZoneConfig};
 use crate::zone::content::Zone;
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
-use std::fs;
 
 /// Every deadline that can be told from here, in the order of a rotation.
 pub(super) fn deadlines(
@@ -122,7 +122,7 @@ fn earliest(
     signed: &std::path::Path,
     now: Instant,
 ) -> Result<Option<Instant>, WorkflowError> {
-    let octets = fs::read(signed).map_err(|source| WorkflowError::Unreadable {
+    let octets = read::read(signed, read::ZONE).map_err(|source| WorkflowError::Unreadable {
         path: signed.to_owned(),
         source,
     })?;

@@ -3,6 +3,7 @@
 use crate::change::proposal::Unsealed;
 use crate::dnssec::dnskey::KeyId;
 use crate::dnssec::succession::Gone;
+use crate::files::guard::Unkept;
 use crate::observe::addresses::list;
 use crate::publish::command::CommandError;
 use crate::publish::git::GitError;
@@ -265,13 +266,54 @@ pub enum WorkflowError {
         /// What it is.
         strength: String,
     },
-    /// A private key that others can read.
-    #[error("{} can be read by others (mode {mode:04o})", path.display())]
-    KeyExposed {
-        /// Which file.
+    /// A private key that others can read, or put another in the place of.
+    #[error(transparent)]
+    KeyUnkept(#[from] Unkept),
+    /// Keys that this program did not make lie where it would make some.
+    #[error(
+        "{} already holds {}, which this program did not make for {id}: a key that comes from nobody knows where is not used",
+        directory.display(),
+        files.iter().filter_map(|f| f.file_name()).map(|f| f.to_string_lossy()).collect::<Vec<_>>().join(", ")
+    )]
+    KeysOfOthers {
+        /// The rotation that was to begin.
+        id: RotationId,
+        /// Where they lie.
+        directory: PathBuf,
+        /// What lies there.
+        files: Vec<PathBuf>,
+    },
+    /// Secrets that everybody has who has a clone.
+    #[error(
+        "git tracks what is secret: {}; whoever has a clone has it, and nothing is done with it",
+        files.iter().map(|f| f.display().to_string()).collect::<Vec<_>>().join(", ")
+    )]
+    SecretInGit {
+        /// The workspace.
+        root: PathBuf,
+        /// The files, relative to it.
+        files: Vec<PathBuf>,
+    },
+    /// A key that was taken out of use for good.
+    #[error("the key of {} ({}) was {} in {id}, and never comes back", path.display(), association.short(), if *compromised { "declared compromised" } else { "retired" })]
+    KeyGoneForGood {
+        /// Its certificate or file.
         path: PathBuf,
-        /// Its permissions.
-        mode: u32,
+        /// Its association.
+        association: Association,
+        /// The rotation that did.
+        id: RotationId,
+        /// Whether an emergency named it.
+        compromised: bool,
+    },
+    /// A key without its certificate, where a record of the certificate itself is asked for.
+    #[error(
+        "`{}` is a record of the whole certificate, and the next one has only its key yet",
+        record.short()
+    )]
+    CertificateNeeded {
+        /// The record in use that would need a successor.
+        record: Association,
     },
     /// A key that was in use before.
     #[error("the key of {} ({}) has been in use before", path.display(), association.short())]

@@ -5,6 +5,7 @@ use super::neighbours::{self, Neighbours};
 use super::upstream::Upstream;
 use super::vantages::Vantages;
 use super::{WorkflowError, elsewhere};
+use crate::files::read;
 use crate::observe::anchors;
 use crate::observe::referral::Guide;
 use crate::publish::git::{GitError, Repository};
@@ -21,7 +22,6 @@ use crate::zone::name::Name;
 use crate::zone::record::{Record, Rtype};
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -197,10 +197,11 @@ pub(super) fn head(
             elsewhere::head(workspace, zone, now)
         }
         Publication::File => {
-            let bytes = fs::read(&zone.file).map_err(|source| WorkflowError::Unreadable {
-                path: zone.file.clone(),
-                source,
-            })?;
+            let bytes =
+                read::read(&zone.file, read::ZONE).map_err(|source| WorkflowError::Unreadable {
+                    path: zone.file.clone(),
+                    source,
+                })?;
             let path = zone.file.display().to_string();
             Head::read(&path, bytes, zone, &Directory::below(&workspace.root))
         }
@@ -310,7 +311,7 @@ pub(super) fn zones_of<'w, 'n>(
 
 /// The DS and DNSKEY records of an anchor file for a zone that somebody else signs.
 pub(super) fn anchor_records(path: &Path, apex: &Name) -> Result<Vec<Record>, WorkflowError> {
-    let bytes = fs::read(path).map_err(|source| WorkflowError::Unreadable {
+    let bytes = read::read(path, read::LIST).map_err(|source| WorkflowError::Unreadable {
         path: path.to_owned(),
         source,
     })?;

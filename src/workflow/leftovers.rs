@@ -10,6 +10,7 @@ use super::upstream::Upstream;
 use crate::dane::association::dane_ee_spki;
 use crate::dane::certificate::Certificate;
 use crate::dane::subject::{self, Subject};
+use crate::files::read;
 use crate::publish::git::Site;
 use crate::rotation::association::Association;
 use crate::rotation::observation::Observation;
@@ -136,7 +137,7 @@ pub(super) fn remove_retired_keys(
 
 /// Up to which rotation retired keys have been removed here.
 fn number_in(note: &Path) -> u32 {
-    let text = fs::read_to_string(note).unwrap_or_default();
+    let text = read::read_text(note, read::LIST).unwrap_or_default();
     text.trim().parse().unwrap_or_default()
 }
 
@@ -191,7 +192,7 @@ fn private_keys(directory: &Path) -> Result<Vec<(PathBuf, Association)>, Workflo
     for entry in entries {
         let path = entry.map_err(unreadable)?.path();
         if path.to_string_lossy().ends_with(".key.pem")
-            && let Ok(octets) = admit::read(&path)
+            && let Ok(octets) = admit::read_file(&path)
             && let Ok(subjects) = subject::read(&octets)
         {
             let private = |one: &&Subject| matches!(one, Subject::PrivateKey(_));

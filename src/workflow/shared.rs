@@ -5,6 +5,7 @@
 //! is refused, takes over what the other recorded, and decides anew.
 
 use super::WorkflowError;
+use crate::files::read;
 use crate::publish::git::Repository;
 use crate::rotation::step::Event;
 use crate::workspace::Workspace;
@@ -86,7 +87,7 @@ impl Shared {
     fn reconcile(&self, workspace: &Workspace) -> Result<(), WorkflowError> {
         let note = seen_last(workspace);
         let now = self.repository.ledger()?;
-        let seen = fs::read_to_string(&note).ok();
+        let seen = read::read_text(&note, read::LIST).ok();
         let seen = seen.as_deref().map(str::trim).filter(|s| !s.is_empty());
         if now.is_some() && seen == now.as_deref() {
             return Ok(());

@@ -14,6 +14,7 @@ use crate::dnssec::keystore::load_keys;
 use crate::dnssec::next::{BACKDATED, Next, NotNext, Numbering, Order, next};
 use crate::dnssec::sign::{SigningPolicy, without_signatures};
 use crate::dnssec::succession::{Held, Why};
+use crate::files::read;
 use crate::rotation::observation::Observation;
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
@@ -26,7 +27,6 @@ use crate::zone::content::Zone;
 use crate::zone::file::ZoneFile;
 use crate::zone::include::NoFiles;
 use std::fmt::Write as _;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
@@ -351,7 +351,7 @@ impl Stop {
 
 /// The signed zone as it lies on disk. It can be made again, but not silently: its serial is what secondaries have.
 fn read_signed(path: &Path, zone: &ZoneConfig) -> Result<Option<Zone>, WorkflowError> {
-    match fs::read(path) {
+    match read::read(path, read::ZONE) {
         Ok(bytes) => Zone::parse(&bytes, Some(&zone.name))
             .map(Some)
             .map_err(|findings| WorkflowError::SignedUnreadable {

@@ -3,16 +3,21 @@
 
 use super::WorkflowError;
 use super::admit;
+use super::awaited;
 use super::before;
 use super::case::Case;
 use super::draft;
 use super::head::{self, Heads};
+use super::key_files;
 use super::look::View;
+use super::made_here;
 use super::neighbours;
 use super::places;
 use super::reach;
+use super::renewed;
 use super::shared;
 use super::surroundings::{Presentable, Surroundings};
+use super::tracked;
 use crate::dane::association;
 use crate::dane::certificate::Certificate;
 use crate::rotation::association::Association;
@@ -61,13 +66,19 @@ pub fn start(
     journal_is_lost: bool,
     now: Instant,
 ) -> Result<Started, WorkflowError> {
+    tracked::none(workspace)?;
     let lock = workspace.lock()?;
     shared::synchronise(workspace, &lock)?;
     let mut case = Case::open(workspace, name, now)?;
     if journal_is_lost {
         case.give_up_lost()?;
     }
-    let mut started = begin(workspace, &lock, &mut case, (offered, ttl_before), now)?;
+    let kept = renewed::kept(workspace, name).filter(|_| offered.is_none());
+    let next = offered.or(kept.as_ref());
+    let mut started = begin(workspace, &lock, &mut case, (next, ttl_before), now)?;
+    if kept.is_some() {
+        renewed::let_go(workspace, name)?;
+    }
     let unreached = unreached(workspace, case.certificate, &started.state, now);
     started.notes.extend(unreached);
     Ok(started)
@@ -116,9 +127,14 @@ pub(super) fn begin(
     // What cannot be published, or not be seen everywhere, is said before a key is made.
     let found = surroundings(&mut heads, case.certificate, &[])?;
     places::hide_no_server(&mut heads, found.base.keys())?;
+    let taken_up = made_here::begin(workspace, &case.next_id())?;
     let admitted = admit::admit(workspace, case, &case.next_id(), offered, now)?;
     let mut found = surroundings(&mut heads, case.certificate, &admitted.chains)?;
+    awaited::whole_certificate(&admitted, &found)?;
     let mut notes = found.notes();
+    notes.extend(taken_up);
+    notes.extend(key_files::exposed(case.certificate));
+    notes.extend(awaited::told(workspace, &case.next_id()));
     before::ask_servers(&mut heads, case.certificate, &mut found, now);
     let stated = ttl_before.or(case.certificate.ttl_before);
     notes.extend(before::remember(
@@ -138,6 +154,7 @@ pub(super) fn begin(
             name: case.certificate.name.clone(),
         });
     };
+    made_here::end(workspace, &id)?;
     Ok(Started {
         id,
         state,
@@ -237,6 +254,19 @@ fn renews_the_same_key(
     let Some(key) = same_key(certificate, &next)? else {
         return Ok(());
     };
+    pinned(heads, certificate, &next)?;
+    Err(WorkflowError::SameKey {
+        certificate: certificate.name.clone(),
+        key,
+    })
+}
+
+/// Refuses a renewal under the key in use where a record of the whole certificate is published: it would not match.
+pub(super) fn pinned(
+    heads: &mut Heads<'_>,
+    certificate: &CertificateConfig,
+    next: &[Presentable],
+) -> Result<(), WorkflowError> {
     let found = surroundings(heads, certificate, &[])?;
     let pinned = found.current.iter().chain(&found.staying);
     let leaves = || next.iter().filter_map(|chain| chain.first());
@@ -250,10 +280,7 @@ fn renews_the_same_key(
             });
         }
     }
-    Err(WorkflowError::SameKey {
-        certificate: certificate.name.clone(),
-        key,
-    })
+    Ok(())
 }
 
 /// The key in use that the next certificates have, if they have no other.

@@ -96,10 +96,30 @@ impl WorkflowError {
                 vec!["the journal was edited or mixed up: restore it from a backup".to_owned()]
             }
             Self::Weak { .. } => vec!["use ECDSA P-256, or RSA with 2048 bits or more".to_owned()],
-            Self::KeyExposed { path, .. } => vec![format!(
-                "make a new key; if nobody can have read it: chmod 600 {}",
-                path.display()
-            )],
+            Self::KeyUnkept(unkept) => unkept.hints(),
+            Self::KeysOfOthers { id, directory, .. } => vec![
+                format!("move it away, and a new key is made: mv {0} {0}.found", directory.display()),
+                format!(
+                    "or, if the key is yours, move it and name it: tlsa-rotate start {} --certificate FILE --key FILE",
+                    id.certificate
+                ),
+            ],
+            Self::SecretInGit { root, files } => {
+                let names: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
+                let (root, names) = (root.display(), names.join(" "));
+                vec![
+                    format!("take it out of git, the file stays: git -C {root} rm --cached {names} && git -C {root} commit -m 'Take secrets out of git'"),
+                    "see that it stays out: `tlsa-rotate init` writes a .gitignore that names such files".to_owned(),
+                    "it stays in the history, and is known: make another (tsig-keygen for TSIG, for both parties; `tlsa-rotate key generate` for DNSSEC; `tlsa-rotate emergency` for a TLS key), and put it in its place".to_owned(),
+                ]
+            }
+            Self::KeyGoneForGood { .. } => vec![
+                "make a new key (certbot: --new-key; lego and acme.sh make one unless they are told to keep it)".to_owned(),
+            ],
+            Self::CertificateNeeded { .. } => vec![
+                "order the certificate first, and name it beside the key: next = { certificate = …, key = … }".to_owned(),
+                "or publish `3 1 1` beside that record, and take that out after its TTL: then the key is enough".to_owned(),
+            ],
             Self::KeyUsedBefore { .. } => vec![
                 "with selector 1 a renewal that keeps its key needs no rotation; for a rotation make a new key".to_owned(),
             ],

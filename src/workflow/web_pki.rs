@@ -6,6 +6,7 @@ use super::known::{Known, plain};
 use crate::dane::certificate::Certificate;
 use crate::dane::subject;
 use crate::dane::web;
+use crate::files::read;
 use crate::observe::mta_sts::fetch::{self, Way};
 use crate::observe::mta_sts::policy::{Mode, Signal, signal};
 use crate::observe::mta_sts::signalled::signalled;
@@ -20,8 +21,6 @@ use crate::zone::mail;
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -185,11 +184,7 @@ fn chains_in(directory: &Path) -> Result<Vec<(String, Vec<Certificate>)>, String
         if !name.ends_with(".cert.pem") {
             continue;
         }
-        let limit = u64::try_from(subject::MAX_OCTETS).unwrap_or(u64::MAX);
-        let mut octets = Vec::new();
-        File::open(&path)
-            .and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut octets))
-            .map_err(|e| wrong(&path, &e))?;
+        let octets = read::beginning(&path, subject::MAX_OCTETS).map_err(|e| wrong(&path, &e))?;
         let chain = subject::read_chain(&octets).map_err(|e| wrong(&path, &e))?;
         chains.push((name.into_owned(), chain));
     }

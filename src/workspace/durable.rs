@@ -9,12 +9,16 @@
 
 mod temporary;
 
+use crate::files::read;
 pub use temporary::sweep;
 
+use rustix::fs::OFlags;
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, fchown};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
+};
 use std::path::{Path, PathBuf};
 use temporary::{sweep_beside, write_temporary};
 
@@ -215,7 +219,11 @@ pub fn create(path: &Path, contents: &[u8], mode: u32) -> Result<(), WriteError>
 /// If the write fails half way (disk full), what was written of it is cut off again.
 pub fn append(path: &Path, length: u64, line: &[u8]) -> Result<(), WriteError> {
     let append_real = || {
-        let mut file = OpenOptions::new().append(true).open(path)?;
+        let mut file = OpenOptions::new()
+            .append(true)
+            .custom_flags(read::bits(OFlags::NOFOLLOW | OFlags::NONBLOCK))
+            .open(path)?;
+        read::regular(file.metadata()?.file_type())?;
         if file.metadata()?.len() != length {
             return Err(changed_meanwhile());
         }
@@ -239,7 +247,11 @@ pub fn append(path: &Path, length: u64, line: &[u8]) -> Result<(), WriteError> {
 /// Cuts the file at `path`, which must be `length` bytes long, down to its first `kept` bytes and flushes it.
 pub fn truncate(path: &Path, length: u64, kept: u64) -> Result<(), WriteError> {
     let truncate_real = || {
-        let file = OpenOptions::new().write(true).open(path)?;
+        let file = OpenOptions::new()
+            .write(true)
+            .custom_flags(read::bits(OFlags::NOFOLLOW | OFlags::NONBLOCK))
+            .open(path)?;
+        read::regular(file.metadata()?.file_type())?;
         if file.metadata()?.len() != length {
             return Err(changed_meanwhile());
         }

@@ -5,12 +5,12 @@
 
 use super::durable::{self, WriteError};
 use crate::dnssec::succession::{KnownKey, Succession};
+use crate::files::read;
 use crate::rotation::timing::{Instant, Ttl};
 use crate::zone::name::Name;
 use crate::zone::record::Rdata;
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
-use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -66,7 +66,7 @@ pub fn path(state: &Path, zone: &Name) -> PathBuf {
 impl HandedOut {
     /// Reads it; `None` if nothing was handed out yet. What cannot be read is an error: it would be signed below it.
     pub fn read(state: &Path, zone: &Name) -> io::Result<Option<Self>> {
-        let text = match fs::read_to_string(path(state, zone)) {
+        let text = match read::read_text(&path(state, zone), read::STATE) {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             read => read?,
         };

@@ -3,9 +3,10 @@
 //! The lock is the kernel's (`flock`), on the file itself: it ends with the process, and nothing is left behind.
 
 use super::durable::{self, WriteError};
+use crate::files::read;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -51,14 +52,13 @@ impl HeldFile {
             path: path.to_owned(),
             source,
         };
-        let mut file = File::open(path).map_err(unreadable)?;
+        let file = read::open(path).map_err(unreadable)?;
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             return Err(HoldError::Held(path.to_owned()));
         }
-        let mut contents = Vec::new();
         // Before it is read: what comes later is a change.
         let seen = identity(&file.metadata().map_err(unreadable)?);
-        file.read_to_end(&mut contents).map_err(unreadable)?;
+        let contents = read::bounded(&file, read::ZONE).map_err(unreadable)?;
         let held = Self {
             _file: file,
             seen,

@@ -3,10 +3,12 @@
 //! The lock is the kernel's (`flock`), on a file that is never deleted; the process id in it is for people only.
 
 use super::durable::{self, WriteError};
-use rustix::fs::{FlockOperation, flock};
+use crate::files::read;
+use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// The right to write in a workspace; let go when it is dropped or when the process ends, however it ends.
@@ -69,13 +71,18 @@ impl WorkspaceLock {
             path: path.to_owned(),
             source,
         };
+        // What is opened here is cut to nothing below: a link would choose what.
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
+            .custom_flags(read::bits(flags))
             .open(path)
             .map_err(unusable)?;
+        let found = file.metadata().map_err(unusable)?;
+        read::regular(found.file_type()).map_err(unusable)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {

@@ -5,11 +5,11 @@
 //! that a time in which nothing ran shows. Whoever loses it loses knowledge, never safety: what nobody knows is assumed.
 
 use super::durable::{self, WriteError};
+use crate::files::read;
 use crate::rotation::timing::{Instant, Span, Ttl};
 use crate::zone::name::Name;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -105,7 +105,7 @@ impl Memory {
 
     /// Reads it; `None` if nothing was noted yet.
     pub fn read(state: &Path, zone: &Name) -> io::Result<Option<Self>> {
-        let text = match fs::read_to_string(path(state, zone)) {
+        let text = match read::read_text(&path(state, zone), read::STATE) {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             read => read?,
         };
@@ -381,7 +381,7 @@ mod tests {
         memory.take_in(&held(&[(OWNER, 60)], &[]), hours(1), LAG);
         memory.clone().write(state.path(), &zone).unwrap();
         assert_eq!(Memory::read(state.path(), &zone).unwrap(), Some(memory));
-        fs::write(path(state.path(), &zone), "{").unwrap();
+        std::fs::write(path(state.path(), &zone), "{").unwrap();
         Memory::read(state.path(), &zone).unwrap_err();
     }
 }

@@ -4,18 +4,22 @@ pub mod config;
 pub mod durable;
 pub mod handed_out;
 pub mod held;
+pub mod installed;
 pub mod journal;
 pub mod lock;
 pub mod memory;
 pub mod signed;
+pub mod stand_in;
 pub mod template;
 pub mod tls_key;
 
-use config::{Config, ConfigError, Problem};
+use crate::files::links::{self, Link};
+use crate::files::read;
+use config::{Config, ConfigError, Problem, Signing};
 use journal::RotationId;
 use lock::{LockError, WorkspaceLock};
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The name of the configuration; the directory it lies in is the workspace.
@@ -64,11 +68,36 @@ impl Workspace {
             path: path.to_owned(),
             problems,
         })?;
-        Ok(Self {
+        let workspace = Self {
             root,
             config_path,
             config,
-        })
+        };
+        workspace.no_links()?;
+        Ok(workspace)
+    }
+
+    /// Refuses symbolic links where files of ours lie, or will: a merged change can bring one, and it leads anywhere.
+    fn no_links(&self) -> Result<(), Link> {
+        let below = |path: &Path| links::none_below(&self.root, path);
+        for zone in &self.config.zones {
+            below(&zone.file)?;
+            zone.included.as_deref().map_or(Ok(()), below)?;
+            if let Signing::Here { keys, signed, .. } = &zone.signing {
+                below(keys)?;
+                below(signed)?;
+            }
+        }
+        below(&self.root.join("keys/tls"))?;
+        below(&self.state())?;
+        // One level deeper, too: the lock, the journals, the notes.
+        for entry in entries(&self.state()) {
+            below(&entry)?;
+            for inside in entries(&entry).into_iter().filter(|path| path.is_symlink()) {
+                below(&inside)?;
+            }
+        }
+        Ok(())
     }
 
     /// What the configuration allows and a person should know, as `file:line: …`.
@@ -120,15 +149,12 @@ fn locate(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
     Ok((root, file))
 }
 
+/// What lies in a directory, if it is one and can be looked into.
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
+}
+
 fn read_text(path: &Path) -> io::Result<String> {
-    let limit = config::MAX_SIZE.saturating_add(1);
-    let mut text = String::new();
-    File::open(path)?.take(limit).read_to_string(&mut text)?;
-    if text.len() as u64 > config::MAX_SIZE {
-        return Err(io::Error::other(format!(
-            "it is larger than {} bytes",
-            config::MAX_SIZE
-        )));
-    }
-    Ok(text)
+    read::read_text(path, config::MAX_SIZE)
 }

@@ -6,12 +6,13 @@
 
 use crate::dnssec::carry::{BLOCK, Carried, Seal, Sealed, write_pieces, write_sealed};
 use crate::dnssec::keys::SigningKey;
+use crate::files::read;
 use crate::rotation::timing::Instant;
 use crate::workspace::durable::{self, WriteError};
 use crate::zone::content::Zone;
 use crate::zone::name::Name;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -25,7 +26,7 @@ pub struct SignedFile {
 impl SignedFile {
     /// Opens the file at `path`, whose seal is at `seal`; `None` if there is no file, or no seal that can be read.
     pub fn open(path: &Path, seal: &Path) -> io::Result<Option<Self>> {
-        let text = match fs::read_to_string(seal) {
+        let text = match read::read_text(seal, read::STATE) {
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::InvalidData) => {
                 return Ok(None);
             }
@@ -34,7 +35,7 @@ impl SignedFile {
         let Ok(seal) = Seal::parse(&text) else {
             return Ok(None);
         };
-        match File::open(path) {
+        match read::open(path) {
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
             opened => Ok(Some(Self {
                 file: opened?,
@@ -90,7 +91,7 @@ pub fn seal_verified(
     now: Instant,
 ) -> Result<(), WriteError> {
     let made = write_sealed(zone, keys, BLOCK, now, &mut io::sink());
-    let intact = made.ok().zip(File::open(path).ok()).filter(|(made, file)| {
+    let intact = made.ok().zip(read::open(path).ok()).filter(|(made, file)| {
         let sealed = Sealed { file, seal: made };
         sealed.intact().is_ok()
     });

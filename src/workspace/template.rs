@@ -2,6 +2,7 @@
 
 use super::CONFIG_FILE;
 use super::durable::{self, WriteError};
+use crate::files::read;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -147,7 +148,7 @@ pub fn write(directory: &Path, branch: &str) -> Result<Written, TemplateError> {
         }
         created.push(PathBuf::from(name));
     }
-    let present = fs::read_to_string(root.join(GITIGNORE)).unwrap_or_default();
+    let present = read::read_text(&root.join(GITIGNORE), read::LIST).unwrap_or_default();
     let (_, wanted, _) = FILES
         .iter()
         .find(|(name, ..)| *name == GITIGNORE)

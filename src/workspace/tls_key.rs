@@ -7,15 +7,15 @@ use crate::dane::certificate::{Certificate, CertificateError};
 use crate::dane::key::Strength;
 use crate::dane::subject::{self, Subject, SubjectError};
 use crate::dnssec::randomness::Randomness;
+use crate::files::guard::{self, Unkept};
+use crate::files::read;
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::durable::{self, WriteError};
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
 use ring::rand::SecureRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -77,17 +77,9 @@ pub enum TlsKeyError {
         /// What is wrong with it.
         reason: SubjectError,
     },
-    /// Others may read the private key.
-    #[error(
-        "{} can be read by others (mode {mode:04o}): the key may be known, make a new one, or `chmod 600` it if it is not",
-        path.display()
-    )]
-    Exposed {
-        /// Which.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
+    /// Others may read the private key, or put another in its place.
+    #[error("{0}; {way_out}", way_out = .0.hints().join("; "))]
+    Unkept(#[from] Unkept),
     /// The key that is there is of another kind.
     #[error("{} holds a key that is {found}, and {wanted} is asked for: move it away, or ask for what it is", path.display())]
     OtherKind {
@@ -256,18 +248,11 @@ fn generate_into(path: &Path, kind: KeyKind, random: &dyn SecureRandom) -> Resul
 }
 
 fn read_key(path: &Path, kind: KeyKind) -> Result<KeyPair, TlsKeyError> {
-    let octets = read(path)?;
-    let mode = std::fs::metadata(path)
-        .map_err(|source| unreadable(path, source))?
-        .permissions()
-        .mode()
-        & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(TlsKeyError::Exposed {
-            path: path.to_owned(),
-            mode,
-        });
-    }
+    let file = read::open_unlinked(path).map_err(|source| unreadable(path, source))?;
+    let open = file.metadata().map_err(|source| unreadable(path, source))?;
+    guard::file(path, &open)?;
+    let limit = u64::try_from(subject::MAX_OCTETS).unwrap_or(u64::MAX);
+    let octets = read::bounded(&file, limit).map_err(|source| unreadable(path, source))?;
     let content = |reason| TlsKeyError::Content {
         path: path.to_owned(),
         reason,
@@ -297,7 +282,7 @@ fn read_back(files: &KeyFiles, hosts: &[String]) -> Result<Certificate, TlsKeyEr
         reason: reason.to_owned(),
     };
     let subjects = |path: &Path| {
-        subject::read(&read(path)?).map_err(|reason| TlsKeyError::Content {
+        subject::read(&read_file(path)?).map_err(|reason| TlsKeyError::Content {
             path: path.to_owned(),
             reason,
         })
@@ -336,15 +321,8 @@ fn exists(path: &Path) -> Result<bool, TlsKeyError> {
     path.try_exists().map_err(|source| unreadable(path, source))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsKeyError> {
-    let limit = u64::try_from(subject::MAX_OCTETS)
-        .unwrap_or(u64::MAX)
-        .saturating_add(1);
-    let mut octets = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(limit).read_to_end(&mut octets))
-        .map_err(|source| unreadable(path, source))?;
-    Ok(octets)
+fn read_file(path: &Path) -> Result<Vec<u8>, TlsKeyError> {
+    read::beginning(path, subject::MAX_OCTETS).map_err(|source| unreadable(path, source))
 }
 
 fn unreadable(path: &Path, source: io::Error) -> TlsKeyError {

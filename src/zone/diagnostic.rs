@@ -1,5 +1,7 @@
 //! What is wrong with a master file, where, and the way out, as people and editors read it: `file:line:column: error: …`.
 
+use crate::files::secret;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -163,13 +165,31 @@ impl Findings {
         self.kept.sort_by_key(|f| (f.source, f.span.start));
         let mut lines = Lines::default();
         let mut diagnostics: Vec<Diagnostic> = Vec::with_capacity(self.kept.len());
+        // A zone that can be read is none: only then the text is searched.
+        let broken = self.syntax_errors;
+        let holds = |source: &Source| secret::kind(&source.bytes).filter(|_| broken);
+        let secrets: Vec<Option<&str>> = sources.iter().map(holds).collect();
+        let mut shown = BTreeSet::new();
         for finding in self.kept {
-            if let Some(source) = sources.get(finding.source) {
-                diagnostics.push(lines.resolve(finding, source));
+            let Some(source) = sources.get(finding.source) else {
+                continue;
+            };
+            let what = secrets.get(finding.source).copied().flatten();
+            if let Some(what) = what {
+                // One finding is enough, and it shows nothing of the text.
+                if shown.insert(finding.source) {
+                    diagnostics.push(not_shown(what, source));
+                }
+                continue;
             }
+            diagnostics.push(lines.resolve(finding, source));
         }
         let all = self.counts.errors.saturating_add(self.counts.warnings);
-        let dropped = all.saturating_sub(diagnostics.len());
+        let dropped = if shown.is_empty() {
+            all.saturating_sub(diagnostics.len())
+        } else {
+            0
+        };
         if let (Some(last), 1..) = (diagnostics.last_mut(), dropped) {
             let more = format!("{dropped} more findings are not shown");
             last.help = Some(match last.help.take() {
@@ -212,6 +232,19 @@ impl Lines {
         }
         let line = bytes.get(self.start..).unwrap_or_default();
         let column = at.saturating_sub(self.start);
+        let end = memchr::memchr(b'\n', line).unwrap_or(line.len());
+        let whole = line.get(..end).unwrap_or_default();
+        let may_be_secret = finding.kind == Kind::Syntax
+            && (secret::may_be_in(whole) || secret::may_be_last_in(whole, bytes));
+        if may_be_secret {
+            return Diagnostic {
+                line: self.before.saturating_add(1),
+                kind: finding.kind,
+                message: "this is no line of a zone, and it may be one of a key: it is not shown"
+                    .to_owned(),
+                ..not_shown("", source)
+            };
+        }
         let (excerpt, marked) = excerpt(line, column, finding.span.len());
         Diagnostic {
             file: source.path.clone(),
@@ -224,6 +257,23 @@ impl Lines {
             excerpt,
             marked,
         }
+    }
+}
+
+/// That a file is a secret, in place of whatever a reader of zones has to say of it.
+fn not_shown(what: &str, source: &Source) -> Diagnostic {
+    Diagnostic {
+        file: source.path.clone(),
+        line: 1,
+        column: 1,
+        severity: Severity::Error,
+        kind: Kind::Syntax,
+        message: format!(
+            "{what} is in this file, where a zone is expected: nothing of it is shown"
+        ),
+        help: Some("name the zone file".to_owned()),
+        excerpt: String::new(),
+        marked: 0..0,
     }
 }
 

@@ -3,6 +3,7 @@
 //! One file for each, in the text form of deltas. What cannot be read, or leads nowhere, is as good as not there.
 
 use crate::dnssec::delta::Delta;
+use crate::files::read;
 use crate::workspace::durable::{self, WriteError};
 use crate::zone::name::Name;
 use std::fs;
@@ -82,7 +83,7 @@ impl History {
 /// The change in a file of at most `limit` bytes. Of a larger one a part would be a change, too, but another one.
 fn read(path: &Path, limit: u64) -> Option<Delta> {
     let mut text = String::new();
-    let file = fs::File::open(path).ok()?;
+    let file = read::open(path).ok()?;
     file.take(limit.saturating_add(1))
         .read_to_string(&mut text)
         .ok()?;

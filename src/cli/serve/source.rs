@@ -4,11 +4,13 @@ use super::Args;
 use super::history::History;
 use crate::cli::{Failure, Global};
 use crate::dnssec::carry::{Read, Seal};
+use crate::files::read;
 use crate::publish::serve::served::ServedZone;
 use crate::publish::serve::server::{Access, Settings};
 use crate::publish::tsig::{Keyring, read_keys};
 use crate::rotation::observation::SignatureWindow;
 use crate::rotation::timing::{Instant, Span};
+use crate::workflow::tracked;
 use crate::workspace::config::access::Rule;
 use crate::workspace::config::{ServeConfig, Signing};
 use crate::workspace::signed::{SignedFile, seal_beside, seal_of};
@@ -232,6 +234,7 @@ fn of_options(args: &Args) -> Vec<ZoneSource> {
 
 fn of_workspace(global: &Global) -> Result<Vec<ZoneSource>, Failure> {
     let workspace = global.workspace()?;
+    tracked::none(&workspace)?;
     let mut zones = Vec::new();
     for zone in &workspace.config.zones {
         if let (Some(serve), Signing::Here { signed, .. }) = (&zone.serve, &zone.signing) {
@@ -302,7 +305,7 @@ impl ZoneSource {
     fn text(&self, earlier: Option<&Version>) -> Result<Zone, Failure> {
         let shown = self.file.display();
         let unreadable = |e| Failure::wrong(format_args!("cannot read {shown}: {e}"));
-        let bytes = std::fs::read(&self.file).map_err(unreadable)?;
+        let bytes = read::read(&self.file, read::ZONE).map_err(unreadable)?;
         let below = self.file.parent().unwrap_or(Path::new(""));
         let path = shown.to_string();
         let file = ZoneFile::read(&path, bytes, Some(&self.apex), &Directory::below(below));

@@ -11,9 +11,10 @@ mod policy_text;
 pub mod report;
 pub mod tally;
 
+use crate::files;
 use report::Report;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -73,7 +74,10 @@ impl Gathered {
         let place = path.display().to_string();
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => self.add_directory(path),
-            Ok(_) => match File::open(path).and_then(read_bounded) {
+            Ok(found) if found.len() > MAX_FILE => {
+                self.unreadable(&place, &io::Error::other("larger than 256 MiB"));
+            }
+            Ok(_) => match files::read::open(path).and_then(read_bounded) {
                 Ok(octets) => self.add(&place, &octets),
                 Err(error) => self.unreadable(&place, &error),
             },

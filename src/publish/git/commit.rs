@@ -5,6 +5,7 @@
 
 use super::remote::Site;
 use super::{Finished, GitError, Repository, said, succeeded};
+use crate::files::read;
 use crate::workspace::durable;
 use std::borrow::Borrow;
 use std::fs;
@@ -316,7 +317,7 @@ impl Repository {
             return Ok(());
         }
         let path = change.path.clone();
-        let present = match fs::read(&path) {
+        let present = match read::read(&path, read::ZONE) {
             Ok(present) => Some(present),
             Err(e) if e.kind() == ErrorKind::NotFound => None,
             Err(source) => return Err(GitError::Unreadable { path, source }),

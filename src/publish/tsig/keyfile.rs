@@ -3,11 +3,11 @@
 //! Secrets come from files alone, which nobody else may read, and no message ever quotes one.
 
 use super::key::{Algorithm, Keyring, TsigKey};
+use crate::files::guard::{self, Unkept};
+use crate::files::read;
 use crate::zone::name::Name;
 use data_encoding::BASE64;
-use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// The largest file read, in bytes.
@@ -26,14 +26,9 @@ pub enum KeyFileError {
         /// What the system said.
         source: io::Error,
     },
-    /// Others can read it.
-    #[error("{} holds secrets and can be read by others (mode {mode:04o})", path.display())]
-    Exposed {
-        /// Which file.
-        path: PathBuf,
-        /// Its permissions.
-        mode: u32,
-    },
+    /// Others can read it, or put another in its place.
+    #[error("the TSIG keys are not used: {0}")]
+    Unkept(#[from] Unkept),
     /// It says something else than keys.
     #[error("{}:{line}: {reason}", path.display())]
     Wrong {
@@ -54,10 +49,7 @@ impl KeyFileError {
                 "make a key: (umask 077; tsig-keygen -a hmac-sha256 NAME > {})",
                 path.display()
             )],
-            Self::Exposed { path, .. } => vec![
-                format!("if nobody can have read it: chmod 600 {}", path.display()),
-                "otherwise make a new key, for both parties".to_owned(),
-            ],
+            Self::Unkept(unkept) => unkept.hints(),
         }
     }
 }
@@ -68,15 +60,9 @@ pub fn read_keys(path: &Path) -> Result<Keyring, KeyFileError> {
         path: path.to_owned(),
         source,
     };
-    let file = File::open(path).map_err(unreadable)?;
+    let file = read::open(path).map_err(unreadable)?;
     // Asked of the file that is open, not of whatever may have come into its place.
-    let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(KeyFileError::Exposed {
-            path: path.to_owned(),
-            mode,
-        });
-    }
+    guard::file(path, &file.metadata().map_err(unreadable)?)?;
     let mut bytes = Vec::new();
     file.take(MAX_SIZE.saturating_add(1))
         .read_to_end(&mut bytes)
@@ -109,7 +95,7 @@ fn parse(text: &str) -> Result<Keyring, Wrong> {
             (line(word)?, after)
         };
         if ring.get(key.name()).is_some() {
-            return Err((word.line, format!("the key {} is there twice", key.name())));
+            return Err((word.line, "a key of this name is there twice".to_owned()));
         }
         ring.insert(key);
         rest = after;
@@ -242,14 +228,14 @@ fn line(word: &Word) -> Result<TsigKey, Wrong> {
 fn key(line: usize, name: &str, algorithm: &str, secret: &str) -> Result<TsigKey, Wrong> {
     let name = Name::parse(name.as_bytes(), Some(&Name::root()))
         .map_err(|e| (line, format!("the name of the key: {e}")))?;
-    let algorithm =
-        Algorithm::parse(algorithm).map_err(|why| (line, format!("key {name}: {why}")))?;
+    // No name is shown: where the three parts stand in another order, it is the secret.
+    let algorithm = Algorithm::parse(algorithm).map_err(|why| (line, format!("the key: {why}")))?;
     let secret = BASE64
         .decode(secret.as_bytes())
-        .map_err(|_| (line, format!("key {name}: the secret is not base64")))?;
+        .map_err(|_| (line, "the secret of the key is not base64".to_owned()))?;
     if secret.len() < MIN_SECRET {
         let message = format!(
-            "key {name}: a secret of {} octets can be guessed; it must have {MIN_SECRET}",
+            "the key: a secret of {} octets can be guessed; it must have {MIN_SECRET}",
             secret.len()
         );
         return Err((line, message));

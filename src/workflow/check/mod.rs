@@ -10,6 +10,7 @@ mod policies;
 mod records;
 mod regressed;
 mod scope;
+mod secrets;
 mod servers;
 mod signatures;
 
@@ -83,6 +84,7 @@ pub fn check(
     let evidence = gather::gather(workspace, names, means, now)?;
     let mut findings: Vec<Finding> = RULES.iter().flat_map(|rule| rule(&evidence)).collect();
     findings.extend(signatures::ended(workspace, now));
+    findings.extend(secrets::kept(workspace)?);
     findings.sort_by(|one, other| {
         let pressing = other.severity.cmp(&one.severity);
         pressing.then_with(|| (&one.place, one.check).cmp(&(&other.place, other.check)))

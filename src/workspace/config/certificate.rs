@@ -1,10 +1,11 @@
 //! `[[certificate]]`: one key set, the hosts and ports that present it, its files, and how the next one gets there.
 
+use super::deploy::{self, Deploy, Deployment};
 use super::document::{Findings, Located, Section};
 use super::next_key::{self, GeneratedKey, NextKey};
 use super::policy::{Patience, read_policy};
 use super::witness::{MtaSts, read_mta_sts, read_tlsrpt};
-use super::{Config, POLICY, command_of, domain_name, ttl_of};
+use super::{Config, POLICY, domain_name, ttl_of};
 use crate::rotation::due::Cadence;
 use crate::rotation::observation::Endpoint;
 use crate::rotation::policy::Policy;
@@ -31,7 +32,6 @@ pub(super) const CERTIFICATE: &[&str] = &[
     "policy",
 ];
 pub(super) const FILES: &[&str] = &["certificate", "key"];
-pub(super) const DEPLOY: &[&str] = &["manual", "command", "rollback"];
 
 /// The port that mail between servers is taken on (RFC 5321 §4.5.4.2).
 const SMTP: u16 = 25;
@@ -56,6 +56,8 @@ pub struct CertificateConfig {
     pub next: NextKey,
     /// How the next certificate gets onto the hosts.
     pub deploy: Deploy,
+    /// Variables that are set for the programs that deploy and roll back.
+    pub deploy_environment: BTreeMap<String, String>,
     /// Addresses to connect to instead of those in DNS, by host.
     pub addresses: BTreeMap<String, Vec<Destination>>,
     /// What puts the previous certificate back, where a program does.
@@ -108,15 +110,6 @@ pub struct LiveFiles {
     pub key: Option<PathBuf>,
 }
 
-/// How a certificate gets onto the hosts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Deploy {
-    /// A person does it when told.
-    Manual,
-    /// This program and its arguments do it.
-    Command(Vec<String>),
-}
-
 impl CertificateConfig {
     /// Every host and port, hosts first.
     pub fn endpoints(&self) -> impl Iterator<Item = Endpoint> + '_ {
@@ -157,8 +150,8 @@ pub(super) fn read<'t>(
         None => Some(NextKey::Generate(vec![GeneratedKey::EcdsaP256])),
     };
     let deploy = match section.take("deploy", findings) {
-        Some((at, value)) => read_deploy(at, value, findings),
-        None => Some((Deploy::Manual, None)),
+        Some((at, value)) => deploy::read(at, value, findings),
+        None => Some(Deployment::default()),
     };
     let addresses = match section.take("addresses", findings) {
         Some((_, value)) => read_addresses(value, hosts.as_deref().unwrap_or_default(), findings),
@@ -182,7 +175,7 @@ pub(super) fn read<'t>(
             .map_or(patience, |section| read_policy(section, patience, findings)),
         None => patience,
     };
-    let (deploy, rollback) = deploy?;
+    let deployment = deploy?;
     Some(CertificateConfig {
         name: name?,
         hosts: hosts?,
@@ -190,9 +183,10 @@ pub(super) fn read<'t>(
         domains: domains.unwrap_or_default(),
         live: live?,
         next: next?,
-        deploy,
+        deploy: deployment.deploy,
+        deploy_environment: deployment.environment,
         addresses,
-        rollback,
+        rollback: deployment.rollback,
         tlsrpt,
         mta_sts,
         ttl_before,
@@ -307,27 +301,6 @@ fn read_live<'t>(
         })
     };
     tables(value).into_iter().map(read).collect()
-}
-
-fn read_deploy<'t>(
-    line: usize,
-    value: Spanned<DeValue<'t>>,
-    findings: &mut Findings<'t>,
-) -> Option<(Deploy, Option<Vec<String>>)> {
-    let wanted = "`deploy` must be { manual = true } or { command = [\"/usr/local/sbin/deploy-mail-cert\"] }";
-    let mut deploy = Section::open("`deploy`", value, DEPLOY, findings)?;
-    let manual = deploy
-        .take("manual", findings)
-        .map(|(_, value)| value.get_ref().as_bool());
-    let rollback = command_of(&mut deploy, "rollback", findings);
-    match (manual, command_of(&mut deploy, "command", findings)) {
-        (Some(Some(true)), None) => Some((Deploy::Manual, rollback)),
-        (None, Some(command)) => Some((Deploy::Command(command), rollback)),
-        _ => {
-            findings.wrong(line, wanted);
-            None
-        }
-    }
 }
 
 fn read_addresses<'t>(

@@ -5,9 +5,11 @@
 
 pub mod access;
 mod certificate;
+mod deploy;
 mod document;
 pub mod duration;
 mod next_key;
+mod outputs;
 mod policy;
 mod publication;
 mod serve;
@@ -15,7 +17,8 @@ mod vantage;
 mod witness;
 mod zone;
 
-pub use certificate::{CertificateConfig, Deploy, Destination, LiveFiles};
+pub use certificate::{CertificateConfig, Destination, LiveFiles};
+pub use deploy::Deploy;
 pub use document::Problem;
 pub use next_key::{GeneratedKey, KeyFiles, NextKey};
 pub use publication::Publication;
@@ -24,6 +27,7 @@ pub use vantage::VantageConfig;
 pub use witness::MtaSts;
 pub use zone::{Denial, Signing, ZoneConfig};
 
+use crate::files::links::Link;
 use crate::rotation::timing::{Span, Ttl};
 use crate::zone::name::Name;
 use document::{Findings, Located, Section};
@@ -51,7 +55,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("[[certificate]]", certificate::CERTIFICATE),
     ("`live`", certificate::FILES),
     ("`next`", next_key::NEXT),
-    ("`deploy`", certificate::DEPLOY),
+    ("`deploy`", deploy::DEPLOY),
     ("`tlsrpt`", witness::TLSRPT),
     ("`mta_sts`", witness::MTA_STS),
     ("[[vantage]]", vantage::VANTAGE),
@@ -109,6 +113,9 @@ pub enum ConfigError {
         /// What the system said.
         source: io::Error,
     },
+    /// A symbolic link where none is followed.
+    #[error(transparent)]
+    Link(#[from] Link),
     /// The file says things that cannot be.
     #[error("{}", each_on_a_line(path, problems))]
     Wrong {
@@ -126,6 +133,7 @@ impl ConfigError {
             Self::NotFound { .. } => vec![
                 "`tlsa-rotate init` writes one with every key explained; --config FILE names one elsewhere".to_owned(),
             ],
+            Self::Link(link) => link.hints(),
             Self::Unreadable { .. } | Self::Wrong { .. } => Vec::new(),
         }
     }
@@ -230,6 +238,7 @@ fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
     vantage::check_together(&vantages, findings);
     zone::check_together(&zones, findings);
     let branch = branch.and_then(|named| publication::branch_that_counts(named, &zones, findings));
+    let zone_lines: Vec<usize> = zones.iter().map(|(line, _)| *line).collect();
     let (lines, certificates): (Vec<usize>, Vec<_>) = certificates.into_iter().unzip();
     let names = certificates.iter().map(|c| c.name.clone());
     let apexes = zones.iter().map(|(_, z)| z.name.clone());
@@ -245,6 +254,7 @@ fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
     // A zone that could not be read would make its hosts look homeless: one mistake, one message.
     if findings.problems.is_empty() {
         certificate::check_together(&config, &lines, findings);
+        outputs::check_together(&config, root, &zone_lines, findings);
     }
     Some(config)
 }

@@ -11,9 +11,9 @@ pub(super) const NEXT: &[&str] = &["generate", "certificate", "key"];
 /// The files of a chain and its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyFiles {
-    /// PEM, the leaf first.
-    pub certificate: PathBuf,
-    /// PEM.
+    /// PEM, the leaf first. None where it comes later: an ACME client that keeps the next key ready orders it at the swap.
+    pub certificate: Option<PathBuf>,
+    /// PEM; where the certificate comes later, the public key will do.
     pub key: PathBuf,
 }
 
@@ -97,14 +97,10 @@ fn key_files<'t>(
     root: &Path,
     findings: &mut Findings<'t>,
 ) -> Option<KeyFiles> {
-    let certificate = files.required_text(
-        "certificate",
-        "certificate = \"next/fullchain.pem\"",
-        findings,
-    );
+    let certificate = files.text("certificate", findings);
     let key = files.required_text("key", "key = \"next/privkey.pem\"", findings);
     Some(KeyFiles {
-        certificate: root.join(certificate?.value),
+        certificate: certificate.map(|certificate| root.join(certificate.value)),
         key: root.join(key?.value),
     })
 }

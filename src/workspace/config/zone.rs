@@ -252,14 +252,13 @@ fn read_signing_here<'t>(
             }
         },
     };
-    let signed = sign.text("signed", findings).map_or_else(
-        || {
-            let mut name = file.as_os_str().to_owned();
-            name.push(".signed");
-            name.into()
-        },
-        |text| root.join(text.value),
-    );
+    let signed = if let Some(text) = sign.text("signed", findings) {
+        inside(root, "signed", &text, findings)?
+    } else {
+        let mut name = file.as_os_str().to_owned();
+        name.push(".signed");
+        name.into()
+    };
     if signed == file {
         findings.wrong(
             line,

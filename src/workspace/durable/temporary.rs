@@ -2,6 +2,7 @@
 //! locked them any more.
 
 use super::directory_of;
+use crate::files::read;
 use rustix::fs::{FlockOperation, flock};
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -73,7 +74,7 @@ fn sweep_those(directory: &Path, prefix: &[u8]) {
         if !ours {
             continue;
         }
-        let Ok(leftover) = File::open(entry.path()) else {
+        let Ok(leftover) = read::open_unlinked(&entry.path()) else {
             continue;
         };
         // The lock is held while the name is removed, so that a writer cannot take the file up in between.

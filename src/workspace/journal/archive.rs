@@ -6,6 +6,7 @@
 
 use super::line::{Digest, Line, instant, intact, named};
 use super::{Corruption, Entry, Journal, JournalError};
+use crate::files::read;
 use crate::rotation::timing::Instant;
 use crate::workspace::durable;
 use crate::workspace::lock::WorkspaceLock;
@@ -54,11 +55,14 @@ pub(super) fn end(path: &Path, certificate: &str) -> Result<Option<Archived>, Jo
         path: archive.clone(),
         source,
     };
-    let mut file = match File::open(&archive) {
+    let mut file = match read::open_unlinked(&archive) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(unreadable)?,
     };
     let length = file.metadata().map_err(unreadable)?.len();
+    if length > read::STATE {
+        return Err(torn(&archive));
+    }
     let mut look = FIRST_LOOK;
     loop {
         let octets = tail(&mut file, length.saturating_sub(look)).map_err(unreadable)?;
@@ -126,7 +130,7 @@ impl<E: Serialize + DeserializeOwned + Clone> Journal<E> {
 
     fn archive_itself(&self) -> Result<Self, JournalError> {
         let path = beside(&self.path);
-        let octets = match std::fs::read(&path) {
+        let octets = match read::read(&path, read::STATE) {
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 return Ok(Self::empty(&path, &self.certificate));
             }

@@ -11,6 +11,7 @@ mod error;
 mod line;
 mod octets;
 
+use crate::files::read;
 pub use archive::Moved;
 pub use error::{Corruption, JournalError};
 pub use line::{Entry, NotARotation, RotationId, VERSION};
@@ -24,7 +25,6 @@ use line::{Digest, Line, Versioned, instant, intact, is_cut_off, named, sealed};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
-use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -83,7 +83,7 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
         };
         let mut journal = Self::empty(path, certificate);
         journal.archived = archive::end(path, certificate)?;
-        let file = match File::open(path) {
+        let file = match read::open_unlinked(path) {
             Ok(file) => file,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(journal),
             Err(e) => return Err(unreadable(e)),
@@ -365,8 +365,8 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
     pub fn octets(&self) -> Result<Vec<u8>, JournalError> {
         let mut octets = Vec::new();
         if self.length.is_some() {
-            let read =
-                File::open(&self.path).and_then(|f| f.take(self.sound).read_to_end(&mut octets));
+            let read = read::open_unlinked(&self.path)
+                .and_then(|f| f.take(self.sound).read_to_end(&mut octets));
             read.map_err(|source| JournalError::Unreadable {
                 path: self.path.clone(),
                 source,

@@ -1,0 +1,69 @@
+//! Keys that lie where those of the next rotation will: made here by a start that was interrupted, or by nobody knows whom.
+//!
+//! Before a start makes a key it notes for which rotation. Files without that note are never used; files with it are, and
+//! that is told.
+
+use super::WorkflowError;
+use super::admit;
+use crate::workspace::Workspace;
+use crate::workspace::durable;
+use crate::workspace::journal::RotationId;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+/// Where it is noted that keys are made for a rotation.
+fn note(workspace: &Workspace, id: &RotationId) -> PathBuf {
+    workspace.state().join("made").join(id.to_string())
+}
+
+/// Notes that keys are made for the rotation; what of it is there already, one sentence.
+///
+/// Refuses files in its directory that this program did not put there for it.
+pub(super) fn begin(
+    workspace: &Workspace,
+    id: &RotationId,
+) -> Result<Option<String>, WorkflowError> {
+    let note = note(workspace, id);
+    let there = files(workspace, id)?;
+    if note.exists() {
+        let names: Vec<String> = there.iter().map(|p| p.display().to_string()).collect();
+        return Ok((!names.is_empty()).then(|| {
+            format!(
+                "an earlier start of {id} was interrupted: the files that it made are used: {}",
+                names.join(", ")
+            )
+        }));
+    }
+    if !there.is_empty() {
+        return Err(WorkflowError::KeysOfOthers {
+            id: id.clone(),
+            directory: admit::directory(workspace, id),
+            files: there,
+        });
+    }
+    if let Some(directory) = note.parent() {
+        durable::create_directory(directory, 0o700)?;
+    }
+    durable::replace(&note, b"")?;
+    Ok(None)
+}
+
+/// The rotation has begun: from now on its journal tells which keys it has.
+pub(super) fn end(workspace: &Workspace, id: &RotationId) -> Result<(), WorkflowError> {
+    Ok(durable::remove(&note(workspace, id))?)
+}
+
+fn files(workspace: &Workspace, id: &RotationId) -> Result<Vec<PathBuf>, WorkflowError> {
+    let directory = admit::directory(workspace, id);
+    let entries = match fs::read_dir(&directory) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|source| admit::unreadable(&directory, source))?,
+    };
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|ending| ending == "pem"))
+        .collect();
+    files.sort();
+    Ok(files)
+}
