@@ -1,4 +1,4 @@
-//! A real ACME client with the hooks of `scripts/hooks`: certbot before Pebble, which asks it for proof over HTTP.
+//! A real ACME client with the script that `hook install` writes: certbot before Pebble, which asks it for proof over HTTP.
 //!
 //! Its first certificate has a key of its own: a rotation begins, and the certificate goes live when caches know the key.
 //! A renewal keeps the key and is installed at once.
@@ -12,26 +12,22 @@
 )]
 
 mod engine_support;
+mod hook_support;
 mod rotation_support;
 mod serve_support;
 
 use engine_support::{at, ports};
+use hook_support::install;
 use rotation_support::{BEGIN, HOSTS, JOURNAL, PROGRAM, Publish, Run, World, hours};
 use serve_support::{Peer, stdout_of, until};
 use std::fs;
 use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 use tlsa_rotate::rotation::timing::Instant;
 
 const NEEDED: &str = "certbot and pebble (Debian packages) are needed for this test";
-
-fn hook(name: &str) -> PathBuf {
-    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/hooks");
-    scripts.join(name)
-}
 
 /// A certification authority on loopback, and the resolver by which it finds every host here.
 struct Authority {
@@ -116,13 +112,14 @@ impl Authority {
     /// certbot in the environment that hooks need, as the operator of `world` runs it at `now`.
     fn certbot(&self, world: &World, now: Instant, arguments: &[&str]) -> Run {
         let home = |name: &str| self.directory.path().join(name);
-        let mut command = Command::new("certbot");
+        let mut command = hook_support::command(world, Path::new("certbot"), now);
         command.args(arguments).arg("--non-interactive");
         for kind in ["config", "work", "logs"] {
             command.arg(format!("--{kind}-dir")).arg(home(kind));
         }
         command.env("REQUESTS_CA_BUNDLE", home("cert.pem"));
-        run_with_hooks(command, world, now)
+        let output = command.output();
+        output.unwrap_or_else(|e| panic!("{NEEDED}: {e}")).into()
     }
 
     fn lineage(&self, file: &str) -> PathBuf {
@@ -134,26 +131,6 @@ impl Authority {
     }
 }
 
-/// A command that runs hooks; what they need is in the environment, and `now` is the time for the program.
-fn run_with_hooks(mut command: Command, world: &World, now: Instant) -> Run {
-    let program = world.path(".tlsa-rotate/program");
-    fs::write(
-        &program,
-        format!("#!/bin/sh\nexec {PROGRAM} --now {now} \"$@\"\n"),
-    )
-    .unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let reload = format!("touch {}", world.path("live/reloaded").display());
-    command
-        .current_dir(world.path(""))
-        .env("TLSA_ROTATE", program)
-        .env("TLSA_ROTATE_CONFIG", world.path("tlsa-rotate.toml"))
-        .env("LIVE", world.path("live/live.pem"))
-        .env("RELOAD", reload);
-    let output = command.output();
-    output.unwrap_or_else(|e| panic!("{NEEDED}: {e}")).into()
-}
-
 /// The digest of a certificate's key, as the zone has it.
 fn association(file: &Path) -> String {
     let said = stdout_of(PROGRAM, &["record", file.to_str().unwrap()]);
@@ -162,7 +139,7 @@ fn association(file: &Path) -> String {
 }
 
 fn is_reloaded(world: &World) -> bool {
-    fs::remove_file(world.path("live/reloaded")).is_ok()
+    hook_support::told(world) == "postfix reload\n"
 }
 
 #[test]
@@ -172,14 +149,14 @@ fn what_certbot_issues_is_rotated_to_and_what_it_renews_is_installed() {
     let world = World::new(Publish::Current);
     let live = world.path("live/live.pem");
     let in_use = world.read("live/privkey.pem") + &world.read("live/fullchain.pem");
-    fs::write(&live, &in_use).unwrap();
+    hook_support::serve_with_the_key_in_use(&world);
     let old = association(&live);
 
     let (server, http) = (
         format!("https://{}/dir", at(authority.port)),
         authority.http.to_string(),
     );
-    let deploy = format!("{} mail", hook("certbot").display());
+    let deploy = install(&world, "certbot", BEGIN, &[]).display().to_string();
     let mut arguments = vec!["certonly", "--standalone", "--http-01-address", "127.0.0.1"];
     arguments.extend(["--http-01-port", &http, "--server", &server, "--reuse-key"]);
     arguments.extend(["--agree-tos", "--register-unsafely-without-email"]);
@@ -204,10 +181,8 @@ fn what_certbot_issues_is_rotated_to_and_what_it_renews_is_installed() {
     world.advance(hours(1)).ends(0);
     world.advance(hours(26)).ends(3);
     assert_eq!(world.step(hours(26)), "SwapOpen");
-    let mut command = Command::new(hook("postfix"));
-    command.env("TLSA_ROTATE_CERTIFICATE", "mail");
-    command.env("TLSA_ROTATE_DIRECTORY", world.path("keys/tls/mail.1"));
-    run_with_hooks(command, &world, hours(26)).ends(0);
+    let script = install(&world, "deploy", BEGIN, &[]);
+    hook_support::run(&world, &script, hours(26), &[], &[]).ends(0);
     let issued = |file: &str| fs::read_to_string(authority.lineage(file)).unwrap();
     let first = issued("fullchain.pem");
     let key = issued("privkey.pem");

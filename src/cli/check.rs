@@ -230,7 +230,7 @@ fn document(verdict: &Verdict) -> Value {
 }
 
 /// Looks as `status` does and changes nothing; the machine asks for a deployment only in a run that saw it to be safe.
-fn swap(
+pub(super) fn swap(
     (name, host): (&str, Option<&str>),
     format: CheckFormat,
     global: &Global,

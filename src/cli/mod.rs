@@ -25,6 +25,7 @@ mod emergency;
 mod exit;
 mod forget;
 mod format;
+mod hook;
 mod init;
 mod key;
 mod look;
@@ -129,6 +130,8 @@ enum Command {
     Advance(advance::Advance),
     /// Where each rotation stands and why not further
     Status(status::Status),
+    /// What ACME clients and `deploy` run: install a renewed certificate, or begin a rotation to it
+    Hook(hook::Hook),
     /// Prerequisites and health; and gates: may this be merged, may the next certificate be deployed
     Check(check::Check),
     /// Give a rotation up by the safe way back
@@ -198,6 +201,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Advance(args) => advance::run(args, global),
         Command::Status(args) => status::run(args, global),
         Command::Check(args) => check::run(args, global),
+        Command::Hook(args) => hook::run(args, global),
         Command::Abort(args) => abort::run(args, global),
         Command::Rollback(args) => rollback::run(args, global),
         Command::Forget(args) => forget::run(args, global),

@@ -4,7 +4,7 @@
 use super::WorkflowError;
 use super::advance::{self, Tick};
 use super::case::Case;
-use super::{admit, shared};
+use super::{admit, awaited, shared};
 use crate::rotation::due::Release;
 use crate::rotation::step::{Event, Rotation, Step};
 use crate::rotation::timing::Instant;
@@ -90,6 +90,8 @@ pub struct NextFiles {
     pub directory: PathBuf,
     /// Whether they are of the key whose record is published, and of no other.
     pub are_right: bool,
+    /// That a certificate is still to come, if one is.
+    pub awaited: Option<String>,
 }
 
 /// Where the files of a rotation's next key lie. Another runner may have made that key, or somebody may have put another one
@@ -98,13 +100,16 @@ pub fn next_files(workspace: &Workspace, id: &RotationId, state: &Rotation) -> N
     NextFiles {
         directory: admit::directory(workspace, id),
         are_right: admit::holds(workspace, id, &state.incoming).is_ok_and(|are_right| are_right),
+        awaited: awaited::told(workspace, id),
     }
 }
 
 impl fmt::Display for NextFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let directory = self.directory.display();
-        if self.are_right {
+        if let Some(awaited) = &self.awaited {
+            f.write_str(awaited)
+        } else if self.are_right {
             write!(f, "the next certificate and key lie in {directory}")
         } else {
             write!(

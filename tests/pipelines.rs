@@ -1,5 +1,5 @@
-//! The recipes in `scripts/ci` and the hooks in `scripts/hooks`, run as far as one machine can: the shell steps of every
-//! recipe against a real origin, with a `curl` that writes down what it is asked; the hooks around a whole rotation.
+//! The recipes in `scripts/ci`, run as far as one machine can: the shell steps of every recipe against a real origin, with a
+//! `curl` that writes down what it is asked.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,7 +12,7 @@
 mod rotation_support;
 
 use rotation_support::far::{Far, git};
-use rotation_support::{BEGIN, BRANCH, HOSTS, PROGRAM, Publish, Run, World, hours};
+use rotation_support::{BEGIN, BRANCH, PROGRAM, Publish, Run, hours};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -230,140 +230,4 @@ fn every_recipe_judges_a_request_and_keeps_one_comment() {
             "{recipe}: {body}"
         );
     }
-}
-
-/// The environment that the hooks are run in.
-fn hook(world: &World, name: &str, now: Instant, set: &[(&str, &str)], arguments: &[&str]) -> Run {
-    let program = world.path("../tlsa-rotate-at");
-    let program = program
-        .file_name()
-        .map(|name| world.path(".tlsa-rotate").join(name))
-        .unwrap();
-    executable(&program, &format!("exec {PROGRAM} --now {now} \"$@\""));
-    let mut command = Command::new(scripts("hooks").join(name));
-    command
-        .current_dir(world.path(""))
-        .env("TLSA_ROTATE", &program)
-        .env("TLSA_ROTATE_CONFIG", world.path("tlsa-rotate.toml"))
-        .env("LIVE", world.path("live/live.pem"))
-        .env(
-            "RELOAD",
-            format!("touch {}", world.path("live/reloaded").display()),
-        )
-        .args(arguments);
-    command.envs(set.iter().copied());
-    command.output().unwrap().into()
-}
-
-/// A self-signed pair in `directory`, as an ACME client leaves one.
-fn make_another_key(directory: &Path) {
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-        ])
-        .args([
-            "-subj",
-            "/CN=mx1.example.com",
-            "-days",
-            "3650",
-            "-keyout",
-            "privkey.pem",
-            "-out",
-            "fullchain.pem",
-        ])
-        .current_dir(directory)
-        .output();
-    assert!(made.unwrap().status.success());
-}
-
-#[test]
-fn the_hooks_of_acme_clients_install_what_keeps_its_key_and_rotate_what_does_not() {
-    let world = World::new(Publish::Current);
-    let live = world.path("live/live.pem");
-    fs::write(
-        &live,
-        world.read("live/privkey.pem") + &world.read("live/fullchain.pem"),
-    )
-    .unwrap();
-    let (chain, key) = (
-        world.path("live/fullchain.pem"),
-        world.path("live/privkey.pem"),
-    );
-    let (chain, key) = (chain.to_str().unwrap(), key.to_str().unwrap());
-    let lineage = world.path("live").display().to_string();
-    let adapters: [(&str, Vec<(&str, &str)>); 3] = [
-        ("certbot", vec![("RENEWED_LINEAGE", &lineage)]),
-        (
-            "lego",
-            vec![("LEGO_CERT_PATH", chain), ("LEGO_CERT_KEY_PATH", key)],
-        ),
-        (
-            "acme.sh",
-            vec![("CERT_FULLCHAIN_PATH", chain), ("CERT_KEY_PATH", key)],
-        ),
-    ];
-    for (name, set) in &adapters {
-        hook(&world, name, BEGIN, set, &["mail"]).ends(0);
-        assert!(
-            world.path("live/reloaded").exists(),
-            "{name}: the same key is installed at once"
-        );
-        fs::remove_file(world.path("live/reloaded")).unwrap();
-        assert_eq!(
-            fs::metadata(&live).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
-    }
-    assert!(
-        !world.path(rotation_support::JOURNAL).exists(),
-        "nothing was rotated"
-    );
-    // Another key: nothing is installed, a rotation begins.
-    let next = world.path("live/next");
-    fs::create_dir(&next).unwrap();
-    make_another_key(&next);
-    let before = fs::read(&live).unwrap();
-    let lineage = next.display().to_string();
-    hook(
-        &world,
-        "certbot",
-        BEGIN,
-        &[("RENEWED_LINEAGE", &lineage)],
-        &["mail"],
-    )
-    .ends(0);
-    assert_eq!(world.step(BEGIN), "Prepublishing");
-    assert_eq!(fs::read(&live).unwrap(), before);
-    // The deployment by hand, too early: refused, and nothing is installed.
-    let directory = world.path("keys/tls/mail.1").display().to_string();
-    let set = [
-        ("TLSA_ROTATE_CERTIFICATE", "mail"),
-        ("TLSA_ROTATE_DIRECTORY", &directory),
-    ];
-    hook(&world, "postfix", hours(1), &set, &[]).ends(3);
-    assert_eq!(fs::read(&live).unwrap(), before);
-    world.load();
-    world.advance(hours(1)).ends(0);
-    world.advance(hours(26)).ends(3);
-    assert_eq!(world.step(hours(26)), "SwapOpen");
-    hook(&world, "postfix", hours(26), &set, &[]).ends(0);
-    let installed = fs::read_to_string(&live).unwrap();
-    let incoming = fs::read_to_string(next.join("privkey.pem")).unwrap();
-    assert!(
-        installed.starts_with(&incoming),
-        "the key first, then the chain"
-    );
-    assert!(world.path("live/reloaded").exists());
-    assert_eq!(
-        fs::read_dir(world.path("live")).unwrap().count(),
-        6,
-        "no temporary file is left"
-    );
-    let _ = HOSTS;
 }
