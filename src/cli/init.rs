@@ -2,7 +2,7 @@
 
 use super::document::Schema;
 use super::format::{Format, TextOrJson};
-use super::{Exit, Failure};
+use super::{Exit, Failure, Global};
 use crate::publish::git::Repository;
 use crate::workspace::template::{self, Written};
 use serde_json::json;
@@ -15,12 +15,16 @@ pub(crate) struct Args {
     /// The directory; created when missing
     #[arg(value_name = "DIR", default_value = ".")]
     directory: PathBuf,
+    /// A workspace to practise in: there, commands act at the time that `--now` names
+    #[arg(long)]
+    rehearsal: bool,
     #[command(flatten)]
     format: Format<TextOrJson>,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
-    let written = template::write(&args.directory).map_err(|error| {
+pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    global.acts("init")?;
+    let written = template::write(&args.directory, args.rehearsal).map_err(|error| {
         let hints = error.hints();
         hints
             .into_iter()

@@ -52,6 +52,7 @@ mod zone_verify;
 pub use exit::{Exit, Failure};
 
 use crate::rotation::timing::Instant;
+use crate::workflow::present::Present;
 use crate::workspace::Workspace;
 use clap::{Parser, Subcommand};
 use std::io::{BufWriter, StdoutLock, Write as _};
@@ -74,7 +75,8 @@ pub(crate) struct Global {
     /// The configuration [default: tlsa-rotate.toml here or in a directory above]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Rehearse at another time (RFC 3339, such as 2026-12-01T08:00:00Z)
+    /// Rehearse at another time (RFC 3339, such as 2026-12-01T08:00:00Z): nothing is changed, except in a workspace with
+    /// `rehearsal = true`
     #[arg(long, global = true, value_name = "TIME", value_parser = instant)]
     pub(crate) now: Option<Instant>,
 }
@@ -86,6 +88,45 @@ impl Global {
             let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
             Instant::from_unix(since_epoch.map_or(0, |d| d.as_secs()))
         })
+    }
+
+    /// The present, and who says so.
+    pub(crate) fn present(&self) -> Present {
+        self.now
+            .map_or_else(|| Present::shown(self.now()), Present::named)
+    }
+
+    /// Whether a command that needs no workspace is to change nothing: at another time it does only in a directory of one
+    /// that is for rehearsals.
+    pub(crate) fn only_rehearses(&self) -> bool {
+        let practises = || match &self.config {
+            Some(path) => Workspace::open(path).is_ok_and(|workspace| workspace.config.rehearsal),
+            None => Workspace::is_for_rehearsals(Path::new(".")),
+        };
+        self.now.is_some() && !practises()
+    }
+
+    /// Refuses a command that cannot be rehearsed.
+    pub(crate) fn acts(&self, what: &str) -> Result<(), Failure> {
+        if !self.only_rehearses() {
+            return Ok(());
+        }
+        let refused = format_args!(
+            "`{what}` cannot be rehearsed, and --now asks for it: nothing was changed"
+        );
+        Err(Failure::wrong(refused).hint("leave --now out; or do it in a workspace with `rehearsal = true`, such as `tlsa-rotate init --rehearsal` makes"))
+    }
+
+    /// Whether a command changes nothing in `workspace`, because a time was named.
+    pub(crate) fn rehearses_in(&self, workspace: &Workspace) -> bool {
+        self.now.is_some() && !workspace.config.rehearsal
+    }
+
+    /// Says so, where it is so.
+    pub(crate) fn tell_rehearsal(&self, workspace: &Workspace) {
+        if self.rehearses_in(workspace) {
+            eprintln!("{REHEARSED}");
+        }
     }
 
     /// The workspace of `--config`, or the one that the working directory lies in. Its warnings are told.
@@ -101,6 +142,9 @@ impl Global {
         Ok(workspace)
     }
 }
+
+/// What a command says at its end that did nothing of what it told.
+const REHEARSED: &str = "rehearsal: nothing was changed";
 
 fn say(words: std::fmt::Arguments<'_>) {
     // In one piece, so that lines of several runs do not mix.
@@ -186,7 +230,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Record(args) => record::run(args),
         Command::Dane(args) => dane::run(args, global),
         Command::Tlsrpt(args) => tlsrpt::run(args),
-        Command::Init(args) => init::run(args),
+        Command::Init(args) => init::run(args, global),
         Command::Serve(args) => serve::run(args, global),
         Command::Demo(args) => demo::run(args, global),
         Command::Start(args) => start::run(args, global),

@@ -10,6 +10,8 @@ use super::deploy::next_files;
 use super::known::Known;
 use super::look::{self, Sight};
 use super::look_ahead::{Seen, look_ahead};
+use super::present::Present;
+use super::rehearse::look_at;
 use super::{
     act, afterwards, hosts, keep_signed, leftovers, noted, pace, propose, shared, start, witness,
 };
@@ -17,7 +19,7 @@ use crate::rotation::decide::Decision;
 use crate::rotation::due::{Afterwards, Occasion};
 use crate::rotation::observation::{Endpoint, Observation};
 use crate::rotation::policy::Policy;
-use crate::rotation::settle::{settle, take_in};
+use crate::rotation::settle::settle;
 use crate::rotation::step::{Event, Rotation, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
@@ -81,13 +83,19 @@ const MOST_ROUNDS: usize = 4;
 /// How often a run looks again after another runner was faster; then it leaves the rest to the next run.
 const MOST_ATTEMPTS: usize = 3;
 
-/// One run over the certificates named, or over all of them.
+/// One run over the certificates named, or over all of them. At a time that a person named it rehearses, except in a workspace
+/// for rehearsals.
 pub fn advance(
     workspace: &Workspace,
     names: &[String],
-    now: Instant,
+    present: &Present,
     mode: Mode,
 ) -> Result<Vec<Tick>, WorkflowError> {
+    let now = present.now;
+    let mode = match mode {
+        Mode::Act => present.mode(workspace)?,
+        Mode::Rehearse | Mode::Look => mode,
+    };
     let lock = match mode {
         Mode::Act => Some(workspace.lock()?),
         Mode::Rehearse | Mode::Look => None,
@@ -122,7 +130,7 @@ pub fn advance(
 }
 
 /// What was seen ahead, if it still counts; else what is seen now.
-fn sight_of<'w>(
+pub(super) fn sight_of<'w>(
     known: &mut Known<'w>,
     case: &Case<'w>,
     state: &Rotation,
@@ -321,7 +329,7 @@ fn tidy(known: &mut Known<'_>, case: &Case<'_>, tick: &mut Tick) {
 
 /// Why `advance` would begin a rotation now by itself, if it would: the next key is to be published always, or the key in
 /// use is due.
-fn due(case: &Case<'_>, now: Instant) -> Result<Option<Occasion>, WorkflowError> {
+pub(super) fn due(case: &Case<'_>, now: Instant) -> Result<Option<Occasion>, WorkflowError> {
     Ok(match pace::afterwards(case)? {
         Some(Afterwards::Begins(next)) if next.at <= now => Some(next.why),
         _ => None,
@@ -351,13 +359,13 @@ fn begin_if_due(
 }
 
 /// What was established, without what is only kept in mind.
-fn news(mut events: Vec<Event>) -> Vec<Event> {
+pub(super) fn news(mut events: Vec<Event>) -> Vec<Event> {
     events.retain(|event| !event.is_kept_in_mind());
     events
 }
 
 /// Where the files lie that a person is to deploy.
-fn deployment(workspace: &Workspace, tick: &Tick) -> Option<String> {
+pub(super) fn deployment(workspace: &Workspace, tick: &Tick) -> Option<String> {
     let (id, state) = tick.rotation.as_ref()?;
     let is_open = state.step == Step::SwapOpen;
     is_open.then(|| next_files(workspace, id, state).to_string())
@@ -414,65 +422,6 @@ fn establish<'w>(
     tick.rotation.clone_from(&case.rotation);
     tick.observation = Some(observation);
     Ok(decision)
-}
-
-/// The same without writing: one look, and, in a rehearsal, the facts that would follow.
-fn look_at(
-    known: &mut Known<'_>,
-    name: &str,
-    (mode, ahead): (Mode, Option<Seen>),
-    tick: &mut Tick,
-) -> Result<(), WorkflowError> {
-    let (workspace, now) = (known.workspace, known.now);
-    let case = Case::open(workspace, name, now)?;
-    tick.notes.extend(case.torn_end());
-    tick.rotation.clone_from(&case.rotation);
-    case.is_not_lost()?;
-    if mode == Mode::Rehearse
-        && let Some(why) = due(&case, now)?
-    {
-        tick.notes
-            .push(format!("a run would begin {}: {why}", case.next_id()));
-    }
-    let Some((id, mut state)) = case.rotation.clone() else {
-        return Ok(());
-    };
-    let Sight {
-        mut observation,
-        mut notes,
-        asides,
-    } = sight_of(known, &case, &state, ahead);
-    observation.witness = witness::witness(known, &case, &state, &mut notes);
-    remember(&mut tick.notes, notes);
-    remember(&mut tick.notes, asides);
-    let mut waits = Vec::new();
-    let policy = |state: &Rotation| {
-        let (policy, why) = pace::policy(known, &case, state);
-        waits.extend(why);
-        policy
-    };
-    let settled = if mode == Mode::Rehearse {
-        settle(&state, now, &observation, policy)
-    } else {
-        take_in(&state, now, &observation, policy)
-    };
-    let settled = settled.map_err(WorkflowError::Illegal)?;
-    tick.policy = settled.policy;
-    if mode == Mode::Rehearse {
-        tick.events = news(settled.events);
-        state = settled.state;
-    }
-    let mut decision = settled.decision;
-    remember(&mut tick.notes, waits);
-    afterwards::notice(&state, &observation, &mut decision);
-    act_by(&state, now, (&observation, &tick.policy), &mut decision);
-    decision.alarms.extend(at_rest::alarms(known, &case));
-    tick.afterwards = pace::afterwards(&case).unwrap_or_default();
-    tick.rotation = Some((id, state));
-    tick.decision = Some(decision);
-    tick.observation = Some(observation);
-    tick.notes.extend(deployment(workspace, tick));
-    Ok(())
 }
 
 pub(super) fn remember(notes: &mut Vec<String>, new: Vec<String>) {

@@ -37,6 +37,12 @@ pub enum WorkflowError {
         /// What there is.
         known: Vec<String>,
     },
+    /// A workspace for rehearsals, and no time to rehearse at.
+    #[error("{} says `rehearsal = true`, and no time was named: nothing is done here by the clock", path.display())]
+    NoTimeNamed {
+        /// The configuration.
+        path: PathBuf,
+    },
     /// A second rotation of one certificate.
     #[error("rotation {id} is under way ({step})")]
     UnderWay {

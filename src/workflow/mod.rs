@@ -8,7 +8,8 @@
 //! away what they leave, `archive` moves them out of the journal; `act`, `admit`, `propose` and `sign` do what a decision asks
 //! for, `keep_signed` signs the zones that no certificate asks for, and `predecessor` is what a signed version must follow.
 //! `check` looks at prerequisites and health, `merge_check` judges
-//! pull requests. `demo` stages a whole rotation on loopback.
+//! pull requests. `demo` stages a whole rotation on loopback. `present` is the time of a run,
+//! `run` one that a person asked for, and `rehearse` one that changes nothing.
 
 pub mod abort;
 mod act;
@@ -48,9 +49,12 @@ mod pace;
 mod places;
 pub mod plan;
 mod predecessor;
+pub mod present;
 mod propose;
 mod reach;
+mod rehearse;
 pub mod rollback;
+mod run;
 mod shared;
 mod sign;
 pub mod simulate;
