@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Abort, global: &Global) -> Result<Exit, Failure> {
         hold: args.hold,
         leaves_dane: args.leave_dane,
     };
-    let tick = abort::abort(&workspace, &args.name, ending, &global.present())?;
+    let tick = abort::abort(&workspace, &args.name, ending, &global.present(&workspace))?;
     let exit = standing::print(
         &[tick],
         standing::Style::paragraph_or(Schema::Abort, args.format.0),

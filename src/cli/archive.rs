@@ -24,7 +24,12 @@ pub(crate) struct Archive {
 
 pub(crate) fn run(args: &Archive, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
-    let told = archive::archive(&workspace, &args.names, args.dry_run, &global.present())?;
+    let told = archive::archive(
+        &workspace,
+        &args.names,
+        args.dry_run,
+        &global.present(&workspace),
+    )?;
     let dry_run = args.dry_run || global.rehearses_in(&workspace);
     let mut out = super::stdout();
     if args.format.0 == TextOrJson::Json {

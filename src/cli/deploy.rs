@@ -22,7 +22,12 @@ pub(crate) struct Deploy {
 
 pub(crate) fn run(args: &Deploy, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
-    let tick = deploy::deploy(&workspace, &args.name, &args.reason, &global.present())?;
+    let tick = deploy::deploy(
+        &workspace,
+        &args.name,
+        &args.reason,
+        &global.present(&workspace),
+    )?;
     let exit = standing::print(
         &[tick],
         standing::Style::paragraph_or(Schema::Deploy, args.format.0),

@@ -44,7 +44,7 @@ impl From<First> for Priority {
 
 pub(crate) fn run(args: &Emergency, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
-    let (priority, present) = (args.priority.into(), global.present());
+    let (priority, present) = (args.priority.into(), global.present(&workspace));
     // The price is told before anything is done.
     let forecast = emergency::forecast(&workspace, &args.name, priority, present.now)?;
     eprint!("{}", warning(priority, &forecast).text());

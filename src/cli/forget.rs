@@ -24,7 +24,12 @@ pub(crate) struct Forget {
 
 pub(crate) fn run(args: &Forget, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
-    let ticks = forget::forget(&workspace, &args.host, &args.reason, &global.present())?;
+    let ticks = forget::forget(
+        &workspace,
+        &args.host,
+        &args.reason,
+        &global.present(&workspace),
+    )?;
     let exit = standing::print(
         &ticks,
         standing::Style::paragraph_or(Schema::Forget, args.format.0),

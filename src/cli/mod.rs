@@ -17,6 +17,7 @@ mod archive;
 mod change;
 mod check;
 mod check_health;
+mod clock;
 mod dane;
 mod demo;
 mod deploy;
@@ -31,6 +32,7 @@ mod look;
 mod plan;
 mod proposal_view;
 mod record;
+mod repair;
 mod rollback;
 mod serve;
 mod sign_policy;
@@ -54,6 +56,7 @@ pub use exit::{Exit, Failure};
 use crate::rotation::timing::Instant;
 use crate::workflow::present::Present;
 use crate::workspace::Workspace;
+use crate::workspace::clock::{Noted, is_kernel_asked};
 use clap::{Parser, Subcommand};
 use std::io::{BufWriter, StdoutLock, Write as _};
 use std::path::{Path, PathBuf};
@@ -82,18 +85,24 @@ pub(crate) struct Global {
 }
 
 impl Global {
-    /// The present: `--now`, or the system's clock. The one place that asks it.
+    /// The present: `--now`, or the system's clock.
     pub(crate) fn now(&self) -> Instant {
-        self.now.unwrap_or_else(|| {
-            let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-            Instant::from_unix(since_epoch.map_or(0, |d| d.as_secs()))
-        })
+        self.now.unwrap_or_else(clock::shown)
     }
 
-    /// The present, and who says so.
-    pub(crate) fn present(&self) -> Present {
-        self.now
-            .map_or_else(|| Present::shown(self.now()), Present::named)
+    /// The present, who says so, and what the clocks say of it.
+    pub(crate) fn present(&self, workspace: &Workspace) -> Present {
+        if let Some(named) = self.now {
+            return Present::named(named);
+        }
+        let shown = clock::shown();
+        let mut reading = clock::reading(shown);
+        if let Some(reading) = &mut reading
+            && is_kernel_asked(Noted::read(&workspace.state()).as_ref(), reading)
+        {
+            reading.synchronised = clock::is_synchronised();
+        }
+        Present::shown(shown, reading)
     }
 
     /// Whether a command that needs no workspace is to change nothing: at another time it does only in a directory of one
@@ -180,6 +189,8 @@ enum Command {
     Deploy(deploy::Deploy),
     /// Let a host go that is gone for good, so that no rotation waits for it
     Forget(forget::Forget),
+    /// Say that the clock is right now; facts that were recorded by one that was not are set aside
+    Repair(repair::Repair),
     /// Move rotations that are long over out of the journal, into a file beside it
     Archive(archive::Archive),
     /// The key in use is compromised: replace it as fast as the priority allows
@@ -243,6 +254,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Rollback(args) => rollback::run(args, global),
         Command::Forget(args) => forget::run(args, global),
         Command::Deploy(args) => deploy::run(args, global),
+        Command::Repair(args) => repair::run(args, global),
         Command::Archive(args) => archive::run(args, global),
         Command::Emergency(args) => emergency::run(args, global),
         Command::Key(args) => key::run(args, global),

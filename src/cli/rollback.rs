@@ -23,7 +23,12 @@ pub(crate) struct Rollback {
 
 pub(crate) fn run(args: &Rollback, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
-    let tick = rollback::rollback(&workspace, &args.name, &args.reason, &global.present())?;
+    let tick = rollback::rollback(
+        &workspace,
+        &args.name,
+        &args.reason,
+        &global.present(&workspace),
+    )?;
     let exit = standing::print(
         &[tick],
         standing::Style::paragraph_or(Schema::Rollback, args.format.0),

@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Start, global: &Global) -> Result<Exit, Failure> {
         offered.as_ref(),
         before,
         args.journal_lost,
-        &global.present(),
+        &global.present(&workspace),
     );
     let mut out = super::stdout();
     let started = match started {

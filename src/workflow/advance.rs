@@ -11,10 +11,12 @@ use super::known::Known;
 use super::look::{self, Sight};
 use super::look_ahead::{Seen, look_ahead};
 use super::present::Present;
-use super::rehearse::look_at;
+use super::rehearse::{look_at, look_at_case};
 use super::{
-    act, afterwards, hosts, keep_signed, leftovers, noted, pace, propose, shared, start, witness,
+    act, afterwards, clock, hosts, keep_signed, leftovers, noted, pace, propose, shared, start,
+    witness,
 };
+use crate::rotation::blocker::Blocker;
 use crate::rotation::decide::Decision;
 use crate::rotation::due::{Afterwards, Occasion};
 use crate::rotation::observation::{Endpoint, Observation};
@@ -76,6 +78,12 @@ impl Tick {
             ..Self::default()
         }
     }
+
+    /// Whether it could not be told in this run what time it is.
+    pub fn is_in_doubt(&self) -> bool {
+        let mut blockers = self.decision.iter().flat_map(|decision| &decision.blockers);
+        blockers.any(|blocker| matches!(blocker, Blocker::Clock(_)))
+    }
 }
 
 /// More rounds of deed and second look than any run needs beside those for its hosts; a bound, so that a run always ends.
@@ -107,6 +115,7 @@ pub fn advance(
         return Ok(only_looked_at(workspace, &names, now, &error));
     }
     let mut known = Known::nothing(workspace, now);
+    known.doubt = clock::doubt(workspace, present, lock.as_ref());
     known.sights = look_ahead(&mut known, &names);
     let mut ticks = Vec::with_capacity(names.len());
     for name in names {
@@ -119,6 +128,9 @@ pub fn advance(
             tick
         });
     }
+    // By a time that cannot be told nothing is signed, and nothing kept in mind.
+    let is_told = known.doubt.is_none() && !ticks.iter().any(Tick::is_in_doubt);
+    let lock = lock.filter(|_| is_told);
     ticks.extend(match &lock {
         Some(lock) => keep_signed::keep_signed(&mut known, lock, &ticks),
         None => keep_signed::ended(workspace, now),
@@ -167,8 +179,8 @@ fn only_looked_at(
 
 /// One run over one certificate under a lock that is held already. Where another runner was faster, it is looked again:
 /// what that one did need not be done twice.
-pub(super) fn tick(workspace: &Workspace, lock: &WorkspaceLock, name: &str, now: Instant) -> Tick {
-    tick_with(&mut Known::nothing(workspace, now), lock, name, None)
+pub(super) fn tick(known: &mut Known<'_>, lock: &WorkspaceLock, name: &str) -> Tick {
+    tick_with(known, lock, name, None)
 }
 
 /// The same, with what was seen ahead, and what is known in this run already.
@@ -211,6 +223,9 @@ fn act_on(
 ) -> Result<(), WorkflowError> {
     let (workspace, now) = (known.workspace, known.now);
     let mut case = Case::open(workspace, name, now)?;
+    if known.doubt(&case).is_some() {
+        return look_at_case(known, &case, (Mode::Look, ahead), tick);
+    }
     remember(&mut tick.notes, case.torn_end().into_iter().collect());
     // A rotation that cannot begin is said at the end: the one before it is looked at all the same.
     case.is_not_lost()?;

@@ -79,6 +79,7 @@ pub fn declare(
     match run.lock() {
         Some(lock) => {
             if case.under_way().is_none() {
+                run.may_begin(&case)?;
                 start::begin(workspace, lock, &mut case, (None, None), now)?;
             }
             let mut keys = Tick::of(name);

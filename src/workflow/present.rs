@@ -6,12 +6,15 @@ use super::WorkflowError;
 use super::advance::Mode;
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
+use crate::workspace::clock::Reading;
 
 /// What time it is, and who says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Present {
     /// The time.
     pub now: Instant,
+    /// What the clocks of this machine say; none of a time that a person named, or where they do not tell enough.
+    pub reading: Option<Reading>,
     /// Whether a person named it.
     named: bool,
 }
@@ -19,12 +22,20 @@ pub struct Present {
 impl Present {
     /// A time that a person names.
     pub const fn named(now: Instant) -> Self {
-        Self { now, named: true }
+        Self {
+            now,
+            reading: None,
+            named: true,
+        }
     }
 
     /// The time that the system's clock shows.
-    pub const fn shown(now: Instant) -> Self {
-        Self { now, named: false }
+    pub const fn shown(now: Instant, reading: Option<Reading>) -> Self {
+        Self {
+            now,
+            reading,
+            named: false,
+        }
     }
 
     /// What a command that writes may do now in `workspace`. Refuses where nothing may be done at the clock's time.

@@ -11,7 +11,8 @@ use super::known::Known;
 use super::look::Sight;
 use super::look_ahead::Seen;
 use super::{pace, witness};
-use crate::rotation::decide::Action;
+use crate::rotation::blocker::Blocker;
+use crate::rotation::decide::{Action, Decision};
 use crate::rotation::observation::{Endpoint, Observation, Seen as Asked};
 use crate::rotation::settle::{settle, take_in};
 use crate::rotation::step::{Requirement, Rotation};
@@ -41,7 +42,7 @@ pub(super) fn look_at(
 }
 
 /// The same without writing: one look, and, in a rehearsal, the facts that would follow.
-fn look_at_case<'w>(
+pub(super) fn look_at_case<'w>(
     known: &mut Known<'w>,
     case: &Case<'w>,
     (mode, ahead): (Mode, Option<Seen>),
@@ -52,12 +53,18 @@ fn look_at_case<'w>(
     tick.rotation.clone_from(&case.rotation);
     case.is_not_lost()?;
     if mode == Mode::Rehearse
+        && known.doubt(case).is_none()
         && let Some(why) = due(case, now)?
     {
         tick.notes
             .push(format!("a run would begin {}: {why}", case.next_id()));
     }
+    let doubt = known.doubt(case);
     let Some((id, mut state)) = case.rotation.clone() else {
+        tick.decision = doubt.map(|doubt| Decision {
+            blockers: vec![Blocker::Clock(doubt)],
+            ..Decision::default()
+        });
         return Ok(());
     };
     let Sight {
@@ -65,6 +72,7 @@ fn look_at_case<'w>(
         mut notes,
         asides,
     } = sight_of(known, case, &state, ahead);
+    observation.doubt = doubt;
     observation.witness = witness::witness(known, case, &state, &mut notes);
     remember(&mut tick.notes, notes);
     remember(&mut tick.notes, asides);
@@ -88,13 +96,17 @@ fn look_at_case<'w>(
     let mut decision = settled.decision;
     remember(&mut tick.notes, waits);
     afterwards::notice(&state, &observation, &mut decision);
-    act_by(&state, now, (&observation, &tick.policy), &mut decision);
+    if observation.doubt.is_none() {
+        act_by(&state, now, (&observation, &tick.policy), &mut decision);
+    }
     decision.alarms.extend(at_rest::alarms(known, case));
     tick.afterwards = pace::afterwards(case).unwrap_or_default();
     tick.rotation = Some((id, state));
     tick.decision = Some(decision);
     tick.observation = Some(observation);
-    tick.notes.extend(deployment(workspace, tick));
+    if !tick.is_in_doubt() {
+        tick.notes.extend(deployment(workspace, tick));
+    }
     if mode == Mode::Rehearse {
         tick.notes.extend(would_be_done(case, tick));
     }

@@ -3,9 +3,12 @@
 use super::WorkflowError;
 use super::advance::{self, Mode, Tick};
 use super::case::Case;
+use super::clock;
+use super::known::Known;
 use super::present::Present;
 use super::rehearse::rehearse;
 use super::shared;
+use crate::rotation::doubt::Doubt;
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::lock::WorkspaceLock;
@@ -14,6 +17,8 @@ use crate::workspace::lock::WorkspaceLock;
 pub(super) struct Run<'w> {
     /// The present.
     pub(super) now: Instant,
+    /// Why the clock is not to be relied on, if so.
+    doubt: Option<Doubt>,
     workspace: &'w Workspace,
     lock: Option<WorkspaceLock>,
 }
@@ -31,9 +36,10 @@ impl<'w> Run<'w> {
         if let Some(lock) = &lock {
             shared::synchronise(workspace, lock)?;
         }
-        let now = present.now;
+        let doubt = clock::doubt(workspace, present, lock.as_ref());
         Ok(Self {
-            now,
+            now: present.now,
+            doubt,
             workspace,
             lock,
         })
@@ -49,6 +55,12 @@ impl<'w> Run<'w> {
         Case::open(self.workspace, name, self.now)
     }
 
+    /// Refuses to begin a rotation while the present cannot be told.
+    pub(super) fn may_begin(&self, case: &Case<'_>) -> Result<(), WorkflowError> {
+        let doubt = case.doubt().or_else(|| self.doubt.clone());
+        doubt.map_or(Ok(()), |doubt| Err(WorkflowError::InDoubt(doubt)))
+    }
+
     /// Keeps what was noted of a case, where the run acts.
     pub(super) fn keep(&self, case: &mut Case<'_>) -> Result<(), WorkflowError> {
         self.lock.as_ref().map_or(Ok(()), |lock| case.keep(lock))
@@ -57,7 +69,11 @@ impl<'w> Run<'w> {
     /// What follows from what was noted: done once, or told.
     pub(super) fn follow(&self, case: Case<'w>) -> Tick {
         match &self.lock {
-            Some(lock) => advance::tick(self.workspace, lock, &case.certificate.name, self.now),
+            Some(lock) => {
+                let mut known = Known::nothing(self.workspace, self.now);
+                known.doubt.clone_from(&self.doubt);
+                advance::tick(&mut known, lock, &case.certificate.name)
+            }
             None => rehearse(self.workspace, case, self.now),
         }
     }

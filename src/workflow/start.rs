@@ -68,6 +68,7 @@ pub fn start(
     if journal_is_lost {
         case.give_up_lost()?;
     }
+    run.may_begin(&case)?;
     let Some(lock) = run.lock() else {
         return rehearsed(workspace, &case, (offered, ttl_before), now);
     };

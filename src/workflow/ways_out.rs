@@ -18,6 +18,7 @@ impl WorkflowError {
                     path.display()
                 ),
             ],
+            Self::InDoubt(doubt) => vec![doubt.way_out()],
             Self::UnderWay { id, .. } => vec![
                 format!("`tlsa-rotate status {}` says where it stands", id.certificate),
                 format!("`tlsa-rotate deploy {}` lets its deployment go, where that rests or is held", id.certificate),

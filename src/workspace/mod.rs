@@ -1,5 +1,6 @@
 //! The operator's workspace on disk: configuration, journal, lock, and files that are whole or absent.
 
+pub mod clock;
 pub mod config;
 pub mod durable;
 pub mod handed_out;
