@@ -21,7 +21,7 @@ use tlsa_rotate::rotation::repair::{Recorded, Repair, TooEarly, done_in_its_name
 use tlsa_rotate::rotation::step::{Event, Step};
 use tlsa_rotate::rotation::timing::{Instant, Span, Ttl};
 
-fn doubts() -> [(Doubt, Who, Option<Instant>, &'static str); 3] {
+fn doubts() -> [(Doubt, Who, Option<Instant>, &'static str); 4] {
     let ahead = Doubt::FactsAhead {
         facts: 2,
         last: hours(400),
@@ -32,7 +32,19 @@ fn doubts() -> [(Doubt, Who, Option<Instant>, &'static str); 3] {
         forward: true,
     };
     let until = hours(27);
+    // The clocks of two runners are never quite the same.
+    let a_little = Doubt::FactsAhead {
+        facts: 1,
+        last: hours(26) + Span::minutes(5),
+        now: hours(26),
+    };
     [
+        (
+            a_little,
+            Who::Clock,
+            Some(hours(26) + Span::minutes(5)),
+            "nothing to do before",
+        ),
         (ahead, Who::You, None, "tlsa-rotate repair"),
         (jumped, Who::You, None, "tlsa-rotate repair"),
         (
@@ -184,6 +196,15 @@ fn a_wait_that_began_by_a_clock_that_was_behind_is_no_longer_than_it_was() {
     assert!(found.set_aside.is_empty());
     // The wait began at hour 4 by that clock, and at 34 by this one; what was before that start of the machine is left alone.
     assert_eq!(found.redated, BTreeMap::from([(5, hours(34))]));
+    // A second repair moves nothing a second time.
+    let mut moved = facts.clone();
+    moved[4].0 = hours(34);
+    let done = Event::ClockRepaired {
+        set_aside: BTreeSet::new(),
+        redated: BTreeMap::from([(5, hours(34))]),
+    };
+    moved.push((hours(41), done));
+    assert!(repaired(&moved, hours(42), Some(early)).is_empty());
     // No fact comes to lie in the future.
     let found = repaired(&facts, hours(20), Some(early));
     assert_eq!(found.redated, BTreeMap::from([(5, hours(20))]));

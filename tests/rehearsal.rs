@@ -48,7 +48,7 @@ fn by_the_clock(world: &World, arguments: &[&str]) -> Run {
 }
 
 /// A deployment and a reload that leave something behind.
-fn with_traces(config: String) -> String {
+fn with_traces(config: &str) -> String {
     let deploy =
         "deploy = { command = [\"touch\", \"deployed\"], rollback = [\"touch\", \"rolled-back\"] }";
     config
@@ -70,7 +70,7 @@ fn at_another_time_every_command_says_what_it_would_do_and_changes_nothing() {
         ("Retiring", 300, ""),
     ];
     for (step, after, told) in table {
-        let world = World::with(Publish::Branch, with_traces);
+        let world = World::with(Publish::Branch, |config| with_traces(&config));
         let (world, hour) = match step {
             "" => (world, 0),
             _ => world.brought_to(step),

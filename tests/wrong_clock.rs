@@ -19,14 +19,15 @@ use tlsa_rotate::workspace::clock::{Noted, Reading, is_kernel_asked, judge};
 /// When the clock is wrong.
 const THEN: u64 = 200;
 
-fn with_traces(config: String) -> String {
+fn with_traces(config: &str) -> String {
     let deploy = "deploy = { command = [\"touch\", \"live/deployed\"] }";
     config.replace("deploy = { manual = true }", deploy)
 }
 
 /// A rotation that waited for an hour when a run by a clock that was eight days ahead opened the swap and signed the zone.
 fn ahead() -> World {
-    let (world, hour) = World::with(Publish::Branch, with_traces).brought_to("Waiting");
+    let (world, hour) =
+        World::with(Publish::Branch, |config| with_traces(&config)).brought_to("Waiting");
     assert_eq!(hour, 2);
     world.load();
     world.advance(hours(THEN));

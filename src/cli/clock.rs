@@ -26,7 +26,7 @@ pub(super) fn reading(shown: Instant) -> Option<Reading> {
     })
 }
 
-/// Whether the kernel says that somebody keeps the clock right (adjtimex(2): not STA_UNSYNC), as systemd tells it for any time
+/// Whether the kernel says that somebody keeps the clock right (adjtimex(2): not `STA_UNSYNC`), as systemd tells it for any time
 /// service; none where nobody can be asked.
 pub(super) fn is_synchronised() -> Option<bool> {
     if !Path::new("/run/systemd/system").exists() {

@@ -66,11 +66,16 @@ fn text(one: &Repaired, out: &mut impl Write) -> io::Result<()> {
         Some((id, state)) => format!("{id} stands at {} again", state.step),
         None => "no rotation is left".to_owned(),
     };
-    let aside = one.set_aside.len();
+    let counted = |count: usize| match count {
+        1 => "1 fact".to_owned(),
+        _ => format!("{count} facts"),
+    };
     writeln!(
         out,
-        "{}: {aside} facts set aside, {} with another time; {stands}",
-        one.certificate, one.redated
+        "{}: {} set aside, {} with another time; {stands}",
+        one.certificate,
+        counted(one.set_aside.len()),
+        counted(one.redated)
     )?;
     for fact in &one.set_aside {
         write!(out, "  entry {}  {}  {}", fact.entry, fact.at, fact.fact)?;

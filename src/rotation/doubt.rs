@@ -4,6 +4,9 @@
 use super::timing::{Instant, Span};
 use std::fmt;
 
+/// By how much the clocks of several runners may differ without anybody being asked: it is waited for so long.
+const APART: Span = Span::minutes(5);
+
 /// A reason to rely on no clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Doubt {
@@ -32,9 +35,10 @@ pub enum Doubt {
 
 impl Doubt {
     /// Until when time alone may end it.
-    pub const fn until(&self) -> Option<Instant> {
+    pub fn until(&self) -> Option<Instant> {
         match self {
             Self::NotSetYet { until } => Some(*until),
+            Self::FactsAhead { last, now, .. } if last.since(*now) <= APART => Some(*last),
             Self::FactsAhead { .. } | Self::Jumped { .. } => None,
         }
     }
@@ -42,6 +46,9 @@ impl Doubt {
     /// The way out, as one sentence.
     pub fn way_out(&self) -> String {
         match self {
+            Self::FactsAhead { last, .. } if self.until().is_some() => {
+                format!("nothing to do before {last}")
+            }
             Self::FactsAhead { .. } | Self::Jumped { .. } => {
                 "see that the clock is right (`date --utc`), then run `tlsa-rotate repair`"
                     .to_owned()

@@ -58,6 +58,11 @@ impl Repair {
 
 /// What is to become of `facts`, the oldest first, where it is `now`.
 pub fn repair(facts: &[Recorded<'_>], now: Instant, early: Option<TooEarly>) -> Repair {
+    // Once is enough: a repair that was killed before its end is done again.
+    let is_moved = |fact: &Recorded<'_>, early: TooEarly| {
+        matches!(fact.event, Event::ClockRepaired { .. }) && fact.at >= early.before
+    };
+    let early = early.filter(|early| !facts.iter().any(|fact| is_moved(fact, *early)));
     let mut done = Repair::default();
     let mut state: Option<(u32, Rotation)> = None;
     for fact in facts {
@@ -71,14 +76,13 @@ pub fn repair(facts: &[Recorded<'_>], now: Instant, early: Option<TooEarly>) -> 
             event.move_times(fact.at, at);
             follow(state.as_ref(), fact.rotation, at, &event)
         });
-        match (at, after) {
-            (Some(at), Some(after)) => {
-                state = after.map(|after| (fact.rotation, after)).or(state);
-                if at != fact.at {
-                    done.redated.insert(fact.seq, at);
-                }
-            }
-            _ => drop(done.set_aside.insert(fact.seq)),
+        // An earlier repair leaves nothing in a state.
+        let fits = after.is_some() || matches!(fact.event, Event::ClockRepaired { .. });
+        state = after.map(|after| (fact.rotation, after)).or(state);
+        match at.filter(|_| fits) {
+            Some(at) if at != fact.at => drop(done.redated.insert(fact.seq, at)),
+            Some(_) => {}
+            None => drop(done.set_aside.insert(fact.seq)),
         }
     }
     done
@@ -91,22 +95,19 @@ fn moved(at: Instant, early: Option<TooEarly>) -> Instant {
     }
 }
 
-/// The state after a fact; none inside where it leaves none, none at all where it cannot follow what is left before it.
+/// The state after a fact; none where it cannot follow what is left before it.
 fn follow(
     state: Option<&(u32, Rotation)>,
     rotation: u32,
     at: Instant,
     event: &Event,
-) -> Option<Option<Rotation>> {
-    if matches!(event, Event::ClockRepaired { .. }) {
-        return Some(None);
-    }
+) -> Option<Rotation> {
     let before = match state {
         Some((number, state)) if *number == rotation => Some(state),
         Some((_, earlier)) if !earlier.is_over() => return None,
         _ => None,
     };
-    apply(before, at, event).ok().map(Some)
+    apply(before, at, event).ok()
 }
 
 /// Whether a fact is one whenever it was recorded.

@@ -39,7 +39,7 @@ pub fn abort(
     {
         case.note(now, Event::CadenceHeld)?;
         run.keep(&mut case)?;
-        return Ok(run.follow(case));
+        return Ok(run.follow(&case));
     }
     let retired = |state: &Rotation| state.step == Step::Retired && !ending.leaves_dane;
     let latest = case.rotation.as_ref();
@@ -62,7 +62,7 @@ pub fn abort(
         case.note(now, Event::CadenceHeld)?;
     }
     run.keep(&mut case)?;
-    let mut tick = run.follow(case);
+    let mut tick = run.follow(&case);
     tick.notes.extend(told);
     Ok(tick)
 }

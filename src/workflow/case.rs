@@ -78,9 +78,9 @@ impl<'w> Case<'w> {
         }
         let rotation = replay(&journal)?;
         Ok(Self {
-            now,
             certificate,
             rotation,
+            now,
             workspace,
             journal,
             given_up: None,

@@ -58,7 +58,7 @@ pub fn deploy(
         case.note(run.now, wish)?;
         run.keep(&mut case)?;
     }
-    Ok(run.follow(case))
+    Ok(run.follow(&case))
 }
 
 /// Whoever goes forward again needs the next keys: here, or on the hosts.

@@ -91,7 +91,7 @@ pub fn declare(
                 "a run would begin {}: the emergency needs a new key",
                 case.next_id()
             );
-            let mut tick = run.follow(case);
+            let mut tick = run.follow(&case);
             tick.notes.insert(0, begins);
             return Ok(tick);
         }
@@ -118,5 +118,5 @@ pub fn declare(
             run.keep(&mut case)?;
         }
     }
-    Ok(run.follow(case))
+    Ok(run.follow(&case))
 }

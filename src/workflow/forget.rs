@@ -44,7 +44,7 @@ pub fn forget(
         let told = hosts::told(&left, &id.to_string());
         case.note(run.now, left)?;
         run.keep(&mut case)?;
-        let mut tick = run.follow(case);
+        let mut tick = run.follow(&case);
         tick.deeds.splice(0..0, told);
         if certificate.hosts.iter().any(|one| hosts::is(one, host)) {
             tick.notes.push(format!(

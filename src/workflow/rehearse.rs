@@ -11,6 +11,7 @@ use super::known::Known;
 use super::look::Sight;
 use super::look_ahead::Seen;
 use super::{pace, witness};
+use crate::rotation::association::Association;
 use crate::rotation::blocker::Blocker;
 use crate::rotation::decide::{Action, Decision};
 use crate::rotation::observation::{Endpoint, Observation, Seen as Asked};
@@ -22,10 +23,10 @@ use crate::workspace::config::Deploy;
 use std::collections::BTreeSet;
 
 /// What would follow from what was noted of a case and is kept by nobody.
-pub(super) fn rehearse<'w>(workspace: &'w Workspace, case: Case<'w>, now: Instant) -> Tick {
+pub(super) fn rehearse<'w>(workspace: &'w Workspace, case: &Case<'w>, now: Instant) -> Tick {
     let mut tick = Tick::of(&case.certificate.name);
     let mut known = Known::nothing(workspace, now);
-    let looked = look_at_case(&mut known, &case, (Mode::Rehearse, None), &mut tick);
+    let looked = look_at_case(&mut known, case, (Mode::Rehearse, None), &mut tick);
     tick.failed = looked.err();
     tick
 }
@@ -148,11 +149,11 @@ fn changes(requirement: &Requirement, seen: &Observation) -> Vec<String> {
         };
         let added: Vec<String> = requirement
             .missing_in(rrset)
-            .map(|one| one.short())
+            .map(Association::short)
             .collect();
         let removed: Vec<String> = requirement
             .unwanted_in(rrset)
-            .map(|one| one.short())
+            .map(Association::short)
             .collect();
         let parts = [("add", added), ("take out", removed)];
         let parts = parts.iter().filter(|(_, what)| !what.is_empty());

@@ -28,7 +28,7 @@ pub fn rollback(
     };
     case.note(run.now, wish)?;
     run.keep(&mut case)?;
-    Ok(run.follow(case))
+    Ok(run.follow(&case))
 }
 
 fn may_roll_back(id: &RotationId, state: &Rotation) -> Result<(), WorkflowError> {

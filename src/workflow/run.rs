@@ -67,7 +67,7 @@ impl<'w> Run<'w> {
     }
 
     /// What follows from what was noted: done once, or told.
-    pub(super) fn follow(&self, case: Case<'w>) -> Tick {
+    pub(super) fn follow(&self, case: &Case<'w>) -> Tick {
         match &self.lock {
             Some(lock) => {
                 let mut known = Known::nothing(self.workspace, self.now);

@@ -1,5 +1,5 @@
 //! What runs keep in mind of the clock: how far the time that it shows is from the time since the machine was started. Within
-//! one boot both go on alike, so that a clock that was set shows (clock_gettime(2): CLOCK_REALTIME, CLOCK_BOOTTIME).
+//! one boot both go on alike, so that a clock that was set shows (`clock_gettime(2)`: `CLOCK_REALTIME`, `CLOCK_BOOTTIME`).
 //!
 //! One small JSON file in the state directory. Whoever loses it loses knowledge, never safety: facts that come to lie in the
 //! future are noticed without it.
