@@ -4,12 +4,12 @@
 
 use super::WorkflowError;
 use super::advance::{Mode, Tick, deployment, due, news, remember, sight_of};
-use super::{afterwards, at_rest};
 use super::case::Case;
 use super::deadlines::act_by;
 use super::known::Known;
 use super::look::Sight;
 use super::look_ahead::Seen;
+use super::{afterwards, at_rest};
 use super::{pace, witness};
 use crate::rotation::association::Association;
 use crate::rotation::blocker::Blocker;
