@@ -47,6 +47,7 @@ const CALLS: &[Call] = &[
     ("check --swap mail", Place::Proposed, "check-swap"),
     ("abort mail", Place::Proposed, "abort"),
     ("archive", Place::Proposed, "archive"),
+    ("repair", Place::Proposed, "repair"),
     ("rollback mail", Place::Deployed, "rollback"),
     ("deploy mail", Place::Held, "deploy"),
     ("forget mx2.example.com", Place::Held, "forget"),

@@ -154,28 +154,6 @@ fn a_torn_end_is_told_and_mended_by_the_next_fact() {
 }
 
 #[test]
-fn a_clock_behind_the_journal_is_refused() {
-    let world = merged();
-    let before = world.files();
-    for arguments in [
-        &["advance"][..],
-        &["status"],
-        &["abort", "mail"],
-        &["start", "mail"],
-        &["plan"],
-    ] {
-        let run = world
-            .run(
-                BEGIN - tlsa_rotate::rotation::timing::Span::hours(1),
-                arguments,
-            )
-            .ends(1);
-        run.complains_of("the clock is behind the journal: now is 2026-12-01T07:00:00Z");
-    }
-    assert!(before == world.files());
-}
-
-#[test]
 fn a_damaged_signed_zone_is_never_overwritten_in_silence() {
     let world = merged();
     let text = world.read(SIGNED);

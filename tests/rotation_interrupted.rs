@@ -18,7 +18,9 @@
 mod rotation_support;
 
 use rotation_support::interrupted::{End, PLACES, Scenario, advance, end, resumes, todays, world};
-use rotation_support::{BEGIN, BRANCH, HOSTS, PROGRAM, Publish, Run, World, hours};
+use rotation_support::{
+    BEGIN, BRANCH, HOSTS, JOURNAL, PROGRAM, Publish, Run, SIGNED, World, hours,
+};
 use std::fs;
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -408,6 +410,47 @@ fn an_abort_takes_its_proposal_back() {
         assert_eq!(found, wanted, "killed at {place}");
         assert_eq!(found.proposed, None);
     });
+}
+
+/// The one line of a repair is in the journal, whole, or it is not; the next repair finishes what is left.
+#[test]
+fn a_repair_is_made_once() {
+    let world = world(Publish::Branch);
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN).ends(3);
+    world.merge();
+    world.advance(hours(1)).ends(0);
+    world.load();
+    // By a clock that was ahead.
+    world.advance(hours(90)).ends(0);
+    let journal = world.read(JOURNAL);
+    let scenario = Scenario {
+        world,
+        arguments: &["repair"],
+        now: hours(2),
+        resumed: hours(2),
+        again: &|world, now| world.run(now, &["repair"]),
+    };
+    let (reference, places) = places(&scenario);
+    let wanted = reference.read(JOURNAL);
+    assert!(wanted.starts_with(&journal) && wanted != journal);
+    let mut killed = 0;
+    for (call, number) in todays(&places, PLACES) {
+        let place = format!("{call} {number}");
+        let world = scenario.world.copy();
+        let inject = format!("inject={call}:signal=KILL:when={number}");
+        let trace = format!("trace={call}");
+        let options = ["-o", "/dev/null", "-e", &trace, "-e", &inject];
+        killed += usize::from(!strace(&world, &scenario, &options));
+        let left = world.read(JOURNAL);
+        assert!(left == journal || left == wanted, "{place}: {left}");
+        (scenario.again)(&world, scenario.resumed).ends(0);
+        assert_eq!(world.read(JOURNAL), wanted, "{place}");
+        world.advance(scenario.resumed).ends(0);
+        resumes(&world, &scenario, &place);
+        world.is_tidy();
+    }
+    assert!(killed >= 3, "only {killed}");
 }
 
 #[test]

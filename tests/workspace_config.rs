@@ -189,7 +189,7 @@ fn every_mistake_is_told_with_its_line() {
             "[policy]",
             "color = 1\n[policy]",
             &[
-                "1: unknown key `color` in this file; known are branch, policy, zone, certificate, vantage",
+                "1: unknown key `color` in this file; known are branch, rehearsal, policy, zone, certificate, vantage",
             ],
         ),
         (
@@ -237,8 +237,8 @@ fn every_mistake_is_told_with_its_line() {
             "policy = 1\n",
             &[
                 "1: [policy] must be a table with min_wait, soak, safety_margin, concurrent, standby, max_age, renew_before, assume_ttl, retry_after_abort, patience, deadline_notice, keep_retired_keys; this is a TOML integer",
-                "2: unknown key `min_wait` in this file; known are branch, policy, zone, certificate, vantage",
-                "3: unknown key `safety_margin` in this file; known are branch, policy, zone, certificate, vantage",
+                "2: unknown key `min_wait` in this file; known are branch, rehearsal, policy, zone, certificate, vantage",
+                "3: unknown key `safety_margin` in this file; known are branch, rehearsal, policy, zone, certificate, vantage",
             ],
         ),
         (

@@ -34,9 +34,11 @@ pub(crate) fn run(args: &Abort, global: &Global) -> Result<Exit, Failure> {
         hold: args.hold,
         leaves_dane: args.leave_dane,
     };
-    let tick = abort::abort(&workspace, &args.name, ending, global.now())?;
-    standing::print(
+    let tick = abort::abort(&workspace, &args.name, ending, &global.present(&workspace))?;
+    let exit = standing::print(
         &[tick],
         standing::Style::paragraph_or(Schema::Abort, args.format.0),
-    )
+    )?;
+    global.tell_rehearsal(&workspace);
+    Ok(exit)
 }

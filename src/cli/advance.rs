@@ -27,10 +27,12 @@ pub(crate) fn run(args: &Advance, global: &Global) -> Result<Exit, Failure> {
     } else {
         Mode::Act
     };
-    let ticks = advance::advance(&workspace, &args.names, global.now(), mode)?;
+    let ticks = advance::advance(&workspace, &args.names, &global.present(&workspace), mode)?;
     let style = match args.format.0 {
         TextOrJson::Json => standing::Style::Json(Schema::Advance),
         TextOrJson::Text => standing::Style::Line,
     };
-    standing::print(&ticks, style)
+    let exit = standing::print(&ticks, style)?;
+    global.tell_rehearsal(&workspace);
+    Ok(exit)
 }

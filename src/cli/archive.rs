@@ -24,11 +24,17 @@ pub(crate) struct Archive {
 
 pub(crate) fn run(args: &Archive, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
-    let told = archive::archive(&workspace, &args.names, args.dry_run, global.now())?;
+    let told = archive::archive(
+        &workspace,
+        &args.names,
+        args.dry_run,
+        &global.present(&workspace),
+    )?;
+    let dry_run = args.dry_run || global.rehearses_in(&workspace);
     let mut out = super::stdout();
     if args.format.0 == TextOrJson::Json {
         let document = json!({
-            "dry_run": args.dry_run,
+            "dry_run": dry_run,
             "journals": told.iter().map(|one| json!({
                 "certificate": one.certificate,
                 "journal": one.journal,
@@ -43,10 +49,11 @@ pub(crate) fn run(args: &Archive, global: &Global) -> Result<Exit, Failure> {
         Schema::Archive.write(&mut out, document)?;
     } else {
         for one in &told {
-            writeln!(out, "{}", line(one, args.dry_run))?;
+            writeln!(out, "{}", line(one, dry_run))?;
         }
     }
     out.flush()?;
+    global.tell_rehearsal(&workspace);
     Ok(Exit::Done)
 }
 

@@ -5,7 +5,7 @@ use super::format::{Format, TextOnly, TextOrJson};
 use super::proposal_view as view;
 use super::record::shown;
 use super::zone::Reading;
-use super::{Exit, Failure, Global, instant, stdout};
+use super::{Exit, Failure, Global, REHEARSED, instant, stdout};
 use crate::change::allowed_signers::AllowedSigners;
 use crate::change::judgement::{Refusal, applied, authenticate};
 use crate::change::nsupdate;
@@ -161,6 +161,9 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 fn make(args: &Make, global: &Global, out: &mut impl Write) -> Result<Exit, Failure> {
     // A proposal counts octet for octet: it has one form.
     let Format(TextOnly::Text) = args.format;
+    if args.sign_with.is_some() || args.output.is_some() {
+        global.acts("change make")?;
+    }
     let (old, new) = (args.reading.zone(&args.old)?, args.reading.zone(&args.new)?);
     let now = global.now();
     let expires = args.expires.unwrap_or(now + VALIDITY);
@@ -255,7 +258,9 @@ fn apply(args: &Apply, global: &Global, out: &mut impl Write) -> Result<Exit, Fa
     let (zone, summary) = applied(&signed.proposal, base, now)
         .map_err(|refusal| refused(&refusal, &shown(&args.trust.file)))?;
     let text = zone.to_string();
+    let rehearses = global.only_rehearses();
     match &args.output {
+        _ if rehearses => {}
         None => held.replace(text.as_bytes()).map_err(|e| not_held(&e))?,
         Some(file) => write_new(file, &text)?,
     }
@@ -263,11 +268,19 @@ fn apply(args: &Apply, global: &Global, out: &mut impl Write) -> Result<Exit, Fa
         let verdict = view::verdict(&signed, &who, Some(&summary));
         Schema::ChangeApply.write(out, verdict)?;
     }
+    let verb = if rehearses {
+        "would be applied"
+    } else {
+        "applied"
+    };
     eprintln!(
-        "applied to {}: {}; signed by {who}",
+        "{verb} to {}: {}; signed by {who}",
         zone.apex,
         signed.proposal.changes().summary()
     );
+    if rehearses {
+        eprintln!("{REHEARSED}");
+    }
     Ok(Exit::Done)
 }
 

@@ -238,7 +238,12 @@ pub(super) fn swap(
     let workspace = global.workspace()?;
     let names = [name.to_owned()];
     // What a run would establish counts, too: a server that went back, a host that joined.
-    let ticks = advance::advance(&workspace, &names, global.now(), Mode::Rehearse)?;
+    let ticks = advance::advance(
+        &workspace,
+        &names,
+        &global.present(&workspace),
+        Mode::Rehearse,
+    )?;
     let Some(tick) = ticks.into_iter().next() else {
         return Err(Failure::wrong("nothing was looked at"));
     };

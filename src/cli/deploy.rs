@@ -22,9 +22,16 @@ pub(crate) struct Deploy {
 
 pub(crate) fn run(args: &Deploy, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
-    let tick = deploy::deploy(&workspace, &args.name, &args.reason, global.now())?;
-    standing::print(
+    let tick = deploy::deploy(
+        &workspace,
+        &args.name,
+        &args.reason,
+        &global.present(&workspace),
+    )?;
+    let exit = standing::print(
         &[tick],
         standing::Style::paragraph_or(Schema::Deploy, args.format.0),
-    )
+    )?;
+    global.tell_rehearsal(&workspace);
+    Ok(exit)
 }

@@ -44,15 +44,17 @@ impl From<First> for Priority {
 
 pub(crate) fn run(args: &Emergency, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
-    let (priority, now) = (args.priority.into(), global.now());
+    let (priority, present) = (args.priority.into(), global.present(&workspace));
     // The price is told before anything is done.
-    let forecast = emergency::forecast(&workspace, &args.name, priority, now)?;
+    let forecast = emergency::forecast(&workspace, &args.name, priority, present.now)?;
     eprint!("{}", warning(priority, &forecast).text());
-    let tick = emergency::declare(&workspace, &args.name, (priority, &args.reason), now)?;
-    standing::print(
+    let tick = emergency::declare(&workspace, &args.name, (priority, &args.reason), &present)?;
+    let exit = standing::print(
         &[tick],
         standing::Style::paragraph_or(Schema::Emergency, args.format.0),
-    )
+    )?;
+    global.tell_rehearsal(&workspace);
+    Ok(exit)
 }
 
 /// The bounds, ready to be told.

@@ -24,9 +24,16 @@ pub(crate) struct Forget {
 
 pub(crate) fn run(args: &Forget, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
-    let ticks = forget::forget(&workspace, &args.host, &args.reason, global.now())?;
-    standing::print(
+    let ticks = forget::forget(
+        &workspace,
+        &args.host,
+        &args.reason,
+        &global.present(&workspace),
+    )?;
+    let exit = standing::print(
         &ticks,
         standing::Style::paragraph_or(Schema::Forget, args.format.0),
-    )
+    )?;
+    global.tell_rehearsal(&workspace);
+    Ok(exit)
 }

@@ -142,7 +142,14 @@ fn renew(target: &Target, files: &Offered, of_all: bool, global: &Global) -> Res
     let name = &target.name;
     let mut installed = Installed::read(&target.live).map_err(|e| not_installed(&e))?;
     let in_use = installed.as_ref().map(Installed::keys);
-    let now = global.now();
+    let present = global.present(&workspace);
+    if present.mode(&workspace)? != Mode::Act {
+        return Err(Failure::wrong(
+            "a hook acts on a renewal that has happened: it cannot be rehearsed",
+        )
+        .hint("run it without --now, or in a workspace with `rehearsal = true`"));
+    }
+    let now = present.now;
     let renewed = patiently(|| renewed::renewed(&workspace, name, files, in_use.as_ref(), now))?;
     match renewed {
         Renewed::Install { why } => {
@@ -184,8 +191,8 @@ fn renew(target: &Target, files: &Offered, of_all: bool, global: &Global) -> Res
 /// One step on. That a person is to review is how it goes on, and no failure of the renewal.
 fn go_on(workspace: &Workspace, name: &str, global: &Global) -> Result<Exit, Failure> {
     let names = [name.to_owned()];
-    let now = global.now();
-    let ticks = patiently(|| advance::advance(workspace, &names, now, Mode::Act))?;
+    let present = global.present(workspace);
+    let ticks = patiently(|| advance::advance(workspace, &names, &present, Mode::Act))?;
     for tick in ticks {
         for deed in &tick.deeds {
             eprintln!("note: {deed}");

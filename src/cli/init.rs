@@ -2,7 +2,7 @@
 
 use super::document::Schema;
 use super::format::{Format, TextOrJson};
-use super::{Exit, Failure};
+use super::{Exit, Failure, Global};
 use crate::publish::git::{GitError, Repository, Site};
 use crate::workspace::template::{self, Written};
 use serde_json::json;
@@ -15,18 +15,22 @@ pub(crate) struct Args {
     /// The directory; created when missing
     #[arg(value_name = "DIR", default_value = ".")]
     directory: PathBuf,
+    /// A workspace to practise in: there, commands act at the time that `--now` names
+    #[arg(long)]
+    rehearsal: bool,
     #[command(flatten)]
     format: Format<TextOrJson>,
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    global.acts("init")?;
     let repository = repository_around(&args.directory);
     let counting = repository
         .as_ref()
         .ok()
         .and_then(|repository| repository.counting(None, Site::Here, |_| false).ok());
     let branch = counting.map_or_else(|| "main".to_owned(), |counting| counting.name);
-    let written = template::write(&args.directory, &branch).map_err(|error| {
+    let written = template::write(&args.directory, &branch, args.rehearsal).map_err(|error| {
         let hints = error.hints();
         hints
             .into_iter()

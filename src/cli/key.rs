@@ -124,6 +124,7 @@ pub(super) fn load(directory: &Path, zone: &Name) -> Result<Vec<SigningKey>, Fai
 }
 
 fn generate(args: &Generate, global: &Global) -> Result<Exit, Failure> {
+    global.acts("key generate")?;
     let (directory, zone) = (&args.keys.directory, &args.keys.zone);
     let written = |e: durable::WriteError| {
         let hints = e.hints();

@@ -17,6 +17,7 @@ mod archive;
 mod change;
 mod check;
 mod check_health;
+mod clock;
 mod dane;
 mod demo;
 mod deploy;
@@ -32,6 +33,7 @@ mod look;
 mod plan;
 mod proposal_view;
 mod record;
+mod repair;
 mod rollback;
 mod serve;
 mod sign_policy;
@@ -53,7 +55,9 @@ mod zone_verify;
 pub use exit::{Exit, Failure};
 
 use crate::rotation::timing::Instant;
+use crate::workflow::present::Present;
 use crate::workspace::Workspace;
+use crate::workspace::clock::{Noted, is_kernel_asked};
 use clap::{Parser, Subcommand};
 use std::io::{BufWriter, StdoutLock, Write as _};
 use std::path::{Path, PathBuf};
@@ -75,18 +79,64 @@ pub(crate) struct Global {
     /// The configuration [default: tlsa-rotate.toml here or in a directory above]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Rehearse at another time (RFC 3339, such as 2026-12-01T08:00:00Z)
+    /// Rehearse at another time (RFC 3339, such as 2026-12-01T08:00:00Z): nothing is changed, except in a workspace with
+    /// `rehearsal = true`
     #[arg(long, global = true, value_name = "TIME", value_parser = instant)]
     pub(crate) now: Option<Instant>,
 }
 
 impl Global {
-    /// The present: `--now`, or the system's clock. The one place that asks it.
+    /// The present: `--now`, or the system's clock.
     pub(crate) fn now(&self) -> Instant {
-        self.now.unwrap_or_else(|| {
-            let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-            Instant::from_unix(since_epoch.map_or(0, |d| d.as_secs()))
-        })
+        self.now.unwrap_or_else(clock::shown)
+    }
+
+    /// The present, who says so, and what the clocks say of it.
+    pub(crate) fn present(&self, workspace: &Workspace) -> Present {
+        if let Some(named) = self.now {
+            return Present::named(named);
+        }
+        let shown = clock::shown();
+        let mut reading = clock::reading(shown);
+        if let Some(reading) = &mut reading
+            && is_kernel_asked(Noted::read(&workspace.state()).as_ref(), reading)
+        {
+            reading.synchronised = clock::is_synchronised();
+        }
+        Present::shown(shown, reading)
+    }
+
+    /// Whether a command that needs no workspace is to change nothing: at another time it does only in a directory of one
+    /// that is for rehearsals.
+    pub(crate) fn only_rehearses(&self) -> bool {
+        let practises = || match &self.config {
+            Some(path) => Workspace::open(path).is_ok_and(|workspace| workspace.config.rehearsal),
+            None => Workspace::is_for_rehearsals(Path::new(".")),
+        };
+        self.now.is_some() && !practises()
+    }
+
+    /// Refuses a command that cannot be rehearsed.
+    pub(crate) fn acts(&self, what: &str) -> Result<(), Failure> {
+        if !self.only_rehearses() {
+            return Ok(());
+        }
+        let refused = format_args!(
+            "`{what}` cannot be rehearsed, and --now asks for it: nothing was changed"
+        );
+        Err(Failure::wrong(refused).hint("leave --now out; or do it in a workspace with `rehearsal = true`, such as `tlsa-rotate init --rehearsal` makes"))
+    }
+
+    /// Whether a command changes nothing in `workspace`, because a time was named.
+    pub(crate) fn rehearses_in(&self, workspace: &Workspace) -> bool {
+        self.now.is_some() && !workspace.config.rehearsal
+    }
+
+    /// Says so, where it is so.
+    pub(crate) fn tell_rehearsal(&self, workspace: &Workspace) {
+        if self.rehearses_in(workspace) {
+            eprintln!("{REHEARSED}");
+        }
     }
 
     /// The workspace of `--config`, or the one that the working directory lies in. Its warnings are told.
@@ -105,6 +155,9 @@ impl Global {
         Ok(workspace)
     }
 }
+
+/// What a command says at its end that did nothing of what it told.
+const REHEARSED: &str = "rehearsal: nothing was changed";
 
 fn say(words: std::fmt::Arguments<'_>) {
     // In one piece, so that lines of several runs do not mix.
@@ -142,6 +195,8 @@ enum Command {
     Deploy(deploy::Deploy),
     /// Let a host go that is gone for good, so that no rotation waits for it
     Forget(forget::Forget),
+    /// Say that the clock is right now; facts that were recorded by one that was not are set aside
+    Repair(repair::Repair),
     /// Move rotations that are long over out of the journal, into a file beside it
     Archive(archive::Archive),
     /// The key in use is compromised: replace it as fast as the priority allows
@@ -192,7 +247,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Record(args) => record::run(args),
         Command::Dane(args) => dane::run(args, global),
         Command::Tlsrpt(args) => tlsrpt::run(args),
-        Command::Init(args) => init::run(args),
+        Command::Init(args) => init::run(args, global),
         Command::Serve(args) => serve::run(args, global),
         Command::Demo(args) => demo::run(args, global),
         Command::Start(args) => start::run(args, global),
@@ -206,6 +261,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Rollback(args) => rollback::run(args, global),
         Command::Forget(args) => forget::run(args, global),
         Command::Deploy(args) => deploy::run(args, global),
+        Command::Repair(args) => repair::run(args, global),
         Command::Archive(args) => archive::run(args, global),
         Command::Emergency(args) => emergency::run(args, global),
         Command::Key(args) => key::run(args, global),

@@ -23,9 +23,16 @@ pub(crate) struct Rollback {
 
 pub(crate) fn run(args: &Rollback, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
-    let tick = rollback::rollback(&workspace, &args.name, &args.reason, global.now())?;
-    standing::print(
+    let tick = rollback::rollback(
+        &workspace,
+        &args.name,
+        &args.reason,
+        &global.present(&workspace),
+    )?;
+    let exit = standing::print(
         &[tick],
         standing::Style::paragraph_or(Schema::Rollback, args.format.0),
-    )
+    )?;
+    global.tell_rehearsal(&workspace);
+    Ok(exit)
 }

@@ -67,6 +67,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    global.acts("serve")?;
     let source = Source::of(args, global)?;
     let sockets = match supervisor::sockets()? {
         Some(sockets) => sockets,

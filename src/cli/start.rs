@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Start, global: &Global) -> Result<Exit, Failure> {
         offered.as_ref(),
         before,
         args.journal_lost,
-        global.now(),
+        &global.present(&workspace),
     );
     let mut out = super::stdout();
     let started = match started {
@@ -86,6 +86,10 @@ pub(crate) fn run(args: &Start, global: &Global) -> Result<Exit, Failure> {
     out.flush()?;
     for note in &started.notes {
         eprintln!("note: {note}");
+    }
+    if global.rehearses_in(&workspace) {
+        global.tell_rehearsal(&workspace);
+        return Ok(Exit::Done);
     }
     eprintln!(
         "hint: `tlsa-rotate plan {}` shows what follows; `tlsa-rotate advance` takes the next step",

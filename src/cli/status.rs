@@ -19,7 +19,12 @@ pub(crate) struct Status {
 
 pub(crate) fn run(args: &Status, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
-    let ticks = advance::advance(&workspace, &args.names, global.now(), Mode::Look)?;
+    let ticks = advance::advance(
+        &workspace,
+        &args.names,
+        &global.present(&workspace),
+        Mode::Look,
+    )?;
     let style = standing::Style::paragraph_or(Schema::Status, args.format.0);
     standing::print(&ticks, style)
 }

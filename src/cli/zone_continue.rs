@@ -37,6 +37,7 @@ pub(crate) fn run(
     global: &Global,
     out: &mut impl Write,
 ) -> Result<Exit, Failure> {
+    global.acts("zone continue")?;
     if !args.new && !args.keys_anew && args.serial.is_none() {
         return Err(Failure::wrong("nothing is said of the zone")
             .hint("say `--serial N`, `--new` or `--keys-anew`"));

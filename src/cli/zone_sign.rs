@@ -4,7 +4,7 @@ use super::document::Schema;
 use super::format::{Format, TextOrJson};
 use super::sign_policy::PolicyArgs;
 use super::zone::Input;
-use super::{Exit, Failure, Global, key};
+use super::{Exit, Failure, Global, REHEARSED, key};
 use crate::dnssec::delta::NoDelta;
 use crate::dnssec::finding::Finding;
 use crate::dnssec::keys::SigningKey;
@@ -98,6 +98,12 @@ pub(crate) fn sign_zone(
         read_previous(args).map_err(Stop::Failure)
     });
     let next = ManuallyDrop::new(made.map_err(|stop| stop.told(&apex))?);
+    let writes_files = args.output.is_some() || args.delta.is_some();
+    if writes_files && global.only_rehearses() {
+        summarise(args, &apex, &next, out)?;
+        eprintln!("{REHEARSED}");
+        return Ok(Exit::Done);
+    }
     match (&*next, &args.output, &previous) {
         (Next::Carried(carried), Some(output), Some(previous)) => previous
             .write_next(output, &seal_beside(output), carried)
@@ -215,6 +221,15 @@ fn tell(args: &SignArgs, apex: &Name, next: &Next, out: &mut impl Write) -> Resu
         let text = next.delta().map(ToString::to_string).unwrap_or_default();
         replace(file, &text)?;
     }
+    summarise(args, apex, next, out)
+}
+
+fn summarise(
+    args: &SignArgs,
+    apex: &Name,
+    next: &Next,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
     let summary = SignSummary {
         zone: apex.to_string(),
         serial: next.serial(),

@@ -212,6 +212,10 @@ impl Standing<'_> {
                 .first()
                 .and_then(|alarm| alarm.plan.first())
                 .map_or_else(String::new, |plan| format!("you: {plan}")),
+            // Whoever reads one line must learn what ends it.
+            (_, [first @ Blocker::Clock(doubt), ..]) => {
+                format!("{}: {first}; {}", first.who(), doubt.way_out())
+            }
             (_, [first, ..]) => match (first.who(), first.until()) {
                 (Who::Clock, Some(until)) => format!("the clock, on {until}"),
                 // A finding about a zone file shows the file's line below: the next step fits on one.

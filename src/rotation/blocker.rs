@@ -2,6 +2,7 @@
 
 use super::association::Association;
 use super::combination::Lost;
+use super::doubt::Doubt;
 use super::due::Due;
 use super::exposure::Presenter;
 use super::observation::{Authority, Endpoint, KeyAlgorithm, Source, TlsaName};
@@ -205,6 +206,8 @@ pub enum Blocker {
     CachesMayLackOld(TimeGate),
     /// An emergency put security first, and caches may still hold the old RRset.
     OutageRuns(TimeGate),
+    /// What time it is cannot be told.
+    Clock(Doubt),
     /// Others have kept the rotation waiting for longer than policy `patience`.
     OthersTakeLong {
         /// Since when.
@@ -221,7 +224,9 @@ impl Blocker {
     pub fn who(&self) -> Who {
         match self {
             Self::Objected(objection) => objection.who(),
-            Self::CachesMayLackIt(_)
+            Self::Clock(doubt) if doubt.until().is_none() => Who::You,
+            Self::Clock(_)
+            | Self::CachesMayLackIt(_)
             | Self::CachesMayLackOld(_)
             | Self::OutageRuns(_)
             | Self::Soaking(_)
@@ -264,6 +269,7 @@ impl Blocker {
             | Self::AddressLeaves { until, .. }
             | Self::SeveralKeys { until, .. } => Some(*until),
             Self::Resting { due } => due.map(|due| due.at),
+            Self::Clock(doubt) => doubt.until(),
             _ => None,
         }
     }
@@ -350,6 +356,7 @@ impl Blocker {
                 "abort this rotation and start one with a certificate that lasts longer".into()
             }
             Self::Objected(objection) => objection.way_out(),
+            Self::Clock(doubt) => doubt.way_out(),
             Self::OthersTakeLong { first, .. } => {
                 format!("find out what is wrong there: {}", first.way_out())
             }

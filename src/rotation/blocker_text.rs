@@ -177,6 +177,7 @@ impl fmt::Display for Blocker {
                 "the incoming certificate ends on {not_after}; the rotation would end on {needed_until} at the earliest"
             ),
             Self::Objected(objection) => write!(f, "{objection}"),
+            Self::Clock(doubt) => write!(f, "{doubt}"),
             Self::OthersTakeLong {
                 since,
                 lasted,

@@ -8,6 +8,7 @@ use super::admissible;
 use super::alarm::{self, Alarm, Risk};
 use super::blocker::{Blocker, Who};
 use super::deadline::{self, Deadline};
+use super::doubt::Doubt;
 use super::emergency::Priority;
 use super::exposure::Exposure;
 use super::gate::{self, Wanted};
@@ -85,6 +86,9 @@ pub fn decide(
         deadlines: deadline::deadlines(rotation, now, observation, question.policy),
         ..Decision::default()
     };
+    if let Some(doubt) = &observation.doubt {
+        return untimely(decision, doubt);
+    }
     decision.remembered = question.worth_remembering(&decision.alarms);
     let established =
         reach::news(rotation, observation).or_else(|| regress::regression(rotation, observation));
@@ -115,6 +119,17 @@ pub fn decide(
         }
     }
     decision
+}
+
+/// Where the time cannot be told, nothing is established, asked for or remembered; mail at risk is said all the same.
+fn untimely(decision: Decision, doubt: &Doubt) -> Decision {
+    Decision {
+        alarms: decision.alarms,
+        lapses: decision.lapses,
+        look_again_at: doubt.until(),
+        blockers: vec![Blocker::Clock(doubt.clone())],
+        ..Decision::default()
+    }
 }
 
 /// A change of the zone that is not asked for now, for other reasons, is nothing to merge now.

@@ -262,6 +262,13 @@ pub enum Event {
     },
     /// A person asked that no rotation begins by itself after this one.
     CadenceHeld,
+    /// A person said that the clock is right now, and that it was not when these facts were recorded.
+    ClockRepaired {
+        /// The numbers of the facts that count for nothing from now on.
+        set_aside: BTreeSet<u64>,
+        /// Those of the facts that count with another time.
+        redated: BTreeMap<u64, Instant>,
+    },
 }
 
 impl Event {
@@ -281,7 +288,37 @@ impl Event {
                 | Self::SignatureSeen { .. }
                 | Self::RisksSeen { .. }
                 | Self::DelaySeen { .. }
+                | Self::ClockRepaired { .. }
         )
+    }
+
+    /// Whether it is what a person said, not what was seen or follows from that.
+    pub fn is_a_persons_word(&self) -> bool {
+        match self {
+            Self::DeploymentReleased { why } => *why == Release::Asked,
+            Self::HostsLeft { asked, .. } => asked.is_some(),
+            Self::AbortRequested { .. }
+            | Self::RollbackRequested { .. }
+            | Self::ForwardRequested { .. }
+            | Self::EmergencyDeclared { .. }
+            | Self::DaneLeft { .. }
+            | Self::CadenceHeld
+            | Self::ClockRepaired { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Where a fact of one time is taken for one of another, what it says of times after it goes along.
+    pub fn move_times(&mut self, from: Instant, to: Instant) {
+        let moved = |until: &mut Instant| *until = to + until.since(from);
+        match self {
+            Self::ServersHadLeft { until, .. } => until.values_mut().for_each(moved),
+            Self::AddressesHadLeft { until, .. } => until.values_mut().for_each(moved),
+            Self::HostsLeft { endpoints, .. } => {
+                endpoints.iter_mut().map(|(_, until)| until).for_each(moved);
+            }
+            _ => {}
+        }
     }
 
     /// The event's name in one word.
@@ -334,6 +371,7 @@ impl Event {
             Self::RisksSeen { .. } => "RisksSeen",
             Self::DelaySeen { .. } => "DelaySeen",
             Self::CadenceHeld => "CadenceHeld",
+            Self::ClockRepaired { .. } => "ClockRepaired",
         }
     }
 }

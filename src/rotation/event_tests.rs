@@ -165,6 +165,13 @@ fn facts_are_written_as_they_always_were() {
         ),
         (Event::CadenceHeld, r#""cadence-held""#.to_owned()),
         (
+            Event::ClockRepaired {
+                set_aside: BTreeSet::from([5, 6]),
+                redated: BTreeMap::from([(3, Instant::from_unix(7))]),
+            },
+            r#"{"clock-repaired":{"set_aside":[5,6],"redated":{"3":7}}}"#.to_owned(),
+        ),
+        (
             Event::HostRegressed { endpoint },
             r#"{"host-regressed":{"endpoint":{"host":"mx.example.com","port":25}}}"#.to_owned(),
         ),

@@ -202,9 +202,8 @@ fn cacheable<'r>(
         Step::Reinstated if ran_out => vec![both()],
         Step::Reinstating | Step::Reinstated => vec![both(), without_old()],
         Step::Replaced if ran_out => vec![wanted()],
-        Step::Replacing | Step::Replaced => vec![before(), both(), wanted()],
-        // Who gave up within a TTL of the publication has caches that hold what was there before.
-        Step::Withdrawing => vec![before(), both(), wanted()],
+        // Who gave up within a TTL of the publication has caches that hold what was there before, too.
+        Step::Replacing | Step::Replaced | Step::Withdrawing => vec![before(), both(), wanted()],
         Step::Retiring | Step::Retired | Step::Aborted => vec![both(), wanted()],
     }
 }

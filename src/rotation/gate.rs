@@ -377,9 +377,8 @@ fn chain_is_wanted(
     };
     let (endpoint, address) = (endpoint.clone(), address.to_owned());
     let presents = presented.key.clone();
-    if rotation.staying.contains(&presents) {
-        None
-    } else if !incoming_wanted && was_listed(rotation, &endpoint, &presents) {
+    let was_there = !incoming_wanted && was_listed(rotation, &endpoint, &presents);
+    if was_there || rotation.staying.contains(&presents) {
         None
     } else if !keys.contains(&presents) {
         Some(Blocker::WrongKey {

@@ -4,7 +4,7 @@
 //! and `fold` (the seven steps, which follows from a fact, and what it leaves behind), `members` and `reach` (who takes part, and who
 //! may still be found after leaving) and `requirement` (what a step demands), `exposure`, `promise` and `alarm` (what must never
 //! happen, and how it is said when it does), `gate`, `admissible`, `wait`, `soak`, `joining`, `several`, `signature`, `due`, `witness`
-//! and `blocker` (why not now), `regress` (what takes a fact back), `decide` and `onward` (the one decision), `settle` (until nothing
+//! `doubt` and `blocker` (why not now), `repair` (facts of a wrong clock), `regress` (what takes a fact back), `decide` and `onward` (the one decision), `settle` (until nothing
 //! follows), `deadline`, `act_by`, `patience`, `emergency` and `timeline` (the same decision, run ahead).
 //!
 //! This room knows no clock, no file, no socket and no other room of the house.
@@ -20,6 +20,7 @@ pub mod combination;
 pub mod deadline;
 pub mod decide;
 mod deployment;
+pub mod doubt;
 pub mod due;
 pub mod emergency;
 pub mod event;
@@ -37,6 +38,7 @@ pub mod policy;
 pub mod promise;
 pub mod reach;
 pub mod regress;
+pub mod repair;
 pub mod requirement;
 pub mod settle;
 mod several;

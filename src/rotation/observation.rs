@@ -4,6 +4,7 @@
 //! and which key every host presents (*presented*).
 
 use super::association::Association;
+use super::doubt::Doubt;
 use super::timing::{Instant, Span, Ttl};
 use super::witness::Witness;
 use serde::{Deserialize, Serialize};
@@ -153,6 +154,8 @@ pub struct Observation {
     /// By host: every address at which senders may look for it now, as in [`Offers`], each with the largest TTL of the
     /// records that lead to it.
     pub addresses: BTreeMap<String, Seen<BTreeMap<String, Ttl>>>,
+    /// Why the time of the look itself cannot be told, if so.
+    pub doubt: Option<Doubt>,
 }
 
 impl Presented {
@@ -234,6 +237,7 @@ impl Observation {
             witness: Witness::default(),
             servers: BTreeMap::new(),
             addresses: BTreeMap::new(),
+            doubt: None,
         }
     }
 

@@ -190,7 +190,8 @@ impl Rotation {
             event: event.name(),
             why,
         };
-        if at < self.since {
+        // What a person says counts whenever the facts before it are said to have been.
+        if at < self.since && !event.is_a_persons_word() {
             return Err(refuse("it is dated before the event that precedes it"));
         }
         let next = table::successor(self, event).ok_or_else(|| refuse("no such transition"))?;

@@ -109,7 +109,8 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
             | Event::AddressesSeen { .. }
             | Event::AddressesHadLeft { .. }
             | Event::DelaySeen { .. }
-            | Event::CadenceHeld,
+            | Event::CadenceHeld
+            | Event::ClockRepaired { .. },
         ) => step,
         _ => return None,
     })

@@ -107,6 +107,13 @@ impl Add for Span {
     }
 }
 
+impl Sub for Span {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
 impl Mul<u64> for Span {
     type Output = Self;
     fn mul(self, factor: u64) -> Self {

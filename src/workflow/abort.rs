@@ -1,10 +1,10 @@
 //! Use case `abort`: record that a person gives the rotation up, then take whatever step back is safe already.
 
 use super::WorkflowError;
-use super::advance::{self, Tick};
-use super::case::Case;
+use super::advance::Tick;
 use super::head::{self, Heads};
-use super::shared;
+use super::present::Present;
+use super::run::Run;
 use crate::rotation::step::{Event, Rotation, Step};
 use crate::rotation::timing::Instant;
 use crate::rotation::wait;
@@ -28,18 +28,18 @@ pub fn abort(
     workspace: &Workspace,
     name: &str,
     ending: Ending<'_>,
-    now: Instant,
+    present: &Present,
 ) -> Result<Tick, WorkflowError> {
-    // Held to the end: the wish and the first step back belong to one run.
-    let lock = workspace.lock()?;
-    shared::synchronise(workspace, &lock)?;
-    let mut case = Case::open(workspace, name, now)?;
+    let run = Run::begin(workspace, present)?;
+    let now = run.now;
+    let mut case = run.open(name)?;
     if ending.hold
         && case.under_way().is_none()
         && matches!(&case.rotation, Some((_, state)) if state.step == Step::Aborted)
     {
-        case.record(&lock, now, Event::CadenceHeld)?;
-        return Ok(advance::tick(workspace, &lock, name, now));
+        case.note(now, Event::CadenceHeld)?;
+        run.keep(&mut case)?;
+        return Ok(run.follow(&case));
     }
     let retired = |state: &Rotation| state.step == Step::Retired && !ending.leaves_dane;
     let latest = case.rotation.as_ref();
@@ -61,8 +61,8 @@ pub fn abort(
     if ending.hold {
         case.note(now, Event::CadenceHeld)?;
     }
-    case.keep(&lock)?;
-    let mut tick = advance::tick(workspace, &lock, name, now);
+    run.keep(&mut case)?;
+    let mut tick = run.follow(&case);
     tick.notes.extend(told);
     Ok(tick)
 }

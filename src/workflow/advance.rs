@@ -10,15 +10,18 @@ use super::deploy::next_files;
 use super::known::Known;
 use super::look::{self, Sight};
 use super::look_ahead::{Seen, look_ahead};
+use super::present::Present;
+use super::rehearse::{look_at, look_at_case};
 use super::{
-    act, afterwards, hosts, keep_signed, leftovers, noted, pace, propose, renewed, shared, start,
-    tracked, witness,
+    act, afterwards, clock, hosts, keep_signed, leftovers, noted, pace, propose, renewed, shared,
+    start, tracked, witness,
 };
+use crate::rotation::blocker::Blocker;
 use crate::rotation::decide::Decision;
 use crate::rotation::due::{Afterwards, Occasion};
 use crate::rotation::observation::{Endpoint, Observation};
 use crate::rotation::policy::Policy;
-use crate::rotation::settle::{settle, take_in};
+use crate::rotation::settle::settle;
 use crate::rotation::step::{Event, Rotation, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
@@ -75,6 +78,12 @@ impl Tick {
             ..Self::default()
         }
     }
+
+    /// Whether it could not be told in this run what time it is.
+    pub fn is_in_doubt(&self) -> bool {
+        let mut blockers = self.decision.iter().flat_map(|decision| &decision.blockers);
+        blockers.any(|blocker| matches!(blocker, Blocker::Clock(_)))
+    }
 }
 
 /// More rounds of deed and second look than any run needs beside those for its hosts; a bound, so that a run always ends.
@@ -82,13 +91,19 @@ const MOST_ROUNDS: usize = 4;
 /// How often a run looks again after another runner was faster; then it leaves the rest to the next run.
 const MOST_ATTEMPTS: usize = 3;
 
-/// One run over the certificates named, or over all of them.
+/// One run over the certificates named, or over all of them. At a time that a person named it rehearses, except in a workspace
+/// for rehearsals.
 pub fn advance(
     workspace: &Workspace,
     names: &[String],
-    now: Instant,
+    present: &Present,
     mode: Mode,
 ) -> Result<Vec<Tick>, WorkflowError> {
+    let now = present.now;
+    let mode = match mode {
+        Mode::Act => present.mode(workspace)?,
+        Mode::Rehearse | Mode::Look => mode,
+    };
     let lock = match mode {
         Mode::Act => {
             tracked::none(workspace)?;
@@ -103,6 +118,7 @@ pub fn advance(
         return Ok(only_looked_at(workspace, &names, now, &error));
     }
     let mut known = Known::nothing(workspace, now);
+    known.doubt = clock::doubt(workspace, present, lock.as_ref());
     known.sights = look_ahead(&mut known, &names);
     let mut ticks = Vec::with_capacity(names.len());
     for name in names {
@@ -115,6 +131,9 @@ pub fn advance(
             tick
         });
     }
+    // By a time that cannot be told nothing is signed, and nothing kept in mind.
+    let is_told = known.doubt.is_none() && !ticks.iter().any(Tick::is_in_doubt);
+    let lock = lock.filter(|_| is_told);
     ticks.extend(match &lock {
         Some(lock) => keep_signed::keep_signed(&mut known, lock, &ticks),
         None => keep_signed::ended(workspace, now),
@@ -126,7 +145,7 @@ pub fn advance(
 }
 
 /// What was seen ahead, if it still counts; else what is seen now.
-fn sight_of<'w>(
+pub(super) fn sight_of<'w>(
     known: &mut Known<'w>,
     case: &Case<'w>,
     state: &Rotation,
@@ -163,8 +182,8 @@ fn only_looked_at(
 
 /// One run over one certificate under a lock that is held already. Where another runner was faster, it is looked again:
 /// what that one did need not be done twice.
-pub(super) fn tick(workspace: &Workspace, lock: &WorkspaceLock, name: &str, now: Instant) -> Tick {
-    tick_with(&mut Known::nothing(workspace, now), lock, name, None)
+pub(super) fn tick(known: &mut Known<'_>, lock: &WorkspaceLock, name: &str) -> Tick {
+    tick_with(known, lock, name, None)
 }
 
 /// The same, with what was seen ahead, and what is known in this run already.
@@ -207,6 +226,9 @@ fn act_on(
 ) -> Result<(), WorkflowError> {
     let (workspace, now) = (known.workspace, known.now);
     let mut case = Case::open(workspace, name, now)?;
+    if known.doubt(&case).is_some() {
+        return look_at_case(known, &case, (Mode::Look, ahead), tick);
+    }
     remember(&mut tick.notes, case.torn_end().into_iter().collect());
     // A rotation that cannot begin is said at the end: the one before it is looked at all the same.
     case.is_not_lost()?;
@@ -325,7 +347,7 @@ fn tidy(known: &mut Known<'_>, case: &Case<'_>, tick: &mut Tick) {
 
 /// Why `advance` would begin a rotation now by itself, if it would: the next key is to be published always, or the key in
 /// use is due.
-fn due(case: &Case<'_>, now: Instant) -> Result<Option<Occasion>, WorkflowError> {
+pub(super) fn due(case: &Case<'_>, now: Instant) -> Result<Option<Occasion>, WorkflowError> {
     Ok(match pace::afterwards(case)? {
         Some(Afterwards::Begins(next)) if next.at <= now => Some(next.why),
         _ => None,
@@ -365,13 +387,13 @@ fn begin_if_due(
 }
 
 /// What was established, without what is only kept in mind.
-fn news(mut events: Vec<Event>) -> Vec<Event> {
+pub(super) fn news(mut events: Vec<Event>) -> Vec<Event> {
     events.retain(|event| !event.is_kept_in_mind());
     events
 }
 
 /// Where the files lie that a person is to deploy.
-fn deployment(workspace: &Workspace, tick: &Tick) -> Option<String> {
+pub(super) fn deployment(workspace: &Workspace, tick: &Tick) -> Option<String> {
     let (id, state) = tick.rotation.as_ref()?;
     let is_open = state.step == Step::SwapOpen;
     is_open.then(|| next_files(workspace, id, state).to_string())
@@ -428,65 +450,6 @@ fn establish<'w>(
     tick.rotation.clone_from(&case.rotation);
     tick.observation = Some(observation);
     Ok(decision)
-}
-
-/// The same without writing: one look, and, in a rehearsal, the facts that would follow.
-fn look_at(
-    known: &mut Known<'_>,
-    name: &str,
-    (mode, ahead): (Mode, Option<Seen>),
-    tick: &mut Tick,
-) -> Result<(), WorkflowError> {
-    let (workspace, now) = (known.workspace, known.now);
-    let case = Case::open(workspace, name, now)?;
-    tick.notes.extend(case.torn_end());
-    tick.rotation.clone_from(&case.rotation);
-    case.is_not_lost()?;
-    if mode == Mode::Rehearse
-        && let Some(why) = due(&case, now)?
-    {
-        tick.notes
-            .push(format!("a run would begin {}: {why}", case.next_id()));
-    }
-    let Some((id, mut state)) = case.rotation.clone() else {
-        return Ok(());
-    };
-    let Sight {
-        mut observation,
-        mut notes,
-        asides,
-    } = sight_of(known, &case, &state, ahead);
-    observation.witness = witness::witness(known, &case, &state, &mut notes);
-    remember(&mut tick.notes, notes);
-    remember(&mut tick.notes, asides);
-    let mut waits = Vec::new();
-    let policy = |state: &Rotation| {
-        let (policy, why) = pace::policy(known, &case, state);
-        waits.extend(why);
-        policy
-    };
-    let settled = if mode == Mode::Rehearse {
-        settle(&state, now, &observation, policy)
-    } else {
-        take_in(&state, now, &observation, policy)
-    };
-    let settled = settled.map_err(WorkflowError::Illegal)?;
-    tick.policy = settled.policy;
-    if mode == Mode::Rehearse {
-        tick.events = news(settled.events);
-        state = settled.state;
-    }
-    let mut decision = settled.decision;
-    remember(&mut tick.notes, waits);
-    afterwards::notice(&state, &observation, &mut decision);
-    act_by(&state, now, (&observation, &tick.policy), &mut decision);
-    decision.alarms.extend(at_rest::alarms(known, &case));
-    tick.afterwards = pace::afterwards(&case).unwrap_or_default();
-    tick.rotation = Some((id, state));
-    tick.decision = Some(decision);
-    tick.observation = Some(observation);
-    tick.notes.extend(deployment(workspace, tick));
-    Ok(())
 }
 
 pub(super) fn remember(notes: &mut Vec<String>, new: Vec<String>) {

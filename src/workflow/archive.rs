@@ -5,9 +5,10 @@
 //! keys are still kept. What is asked for once in a rotation (was this key ever used?) is looked up in the archive.
 
 use super::WorkflowError;
+use super::advance::Mode;
 use super::case::Case;
+use super::present::Present;
 use super::shared::Shared;
-use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::journal::Moved;
 use std::path::PathBuf;
@@ -34,14 +35,18 @@ pub fn archive(
     workspace: &Workspace,
     names: &[String],
     rehearse: bool,
-    now: Instant,
+    present: &Present,
 ) -> Result<Vec<Archived>, WorkflowError> {
     if let Some(shared) = Shared::of(workspace)? {
         return Err(WorkflowError::SharedNotArchived {
             place: shared.place(),
         });
     }
-    let lock = workspace.lock()?;
+    let now = present.now;
+    let lock = match present.mode(workspace)? {
+        Mode::Act if !rehearse => Some(workspace.lock()?),
+        _ => None,
+    };
     let mut told = Vec::new();
     for name in workspace.config.named_or_all(names) {
         let mut case = Case::open(workspace, &name, now)?;
@@ -54,10 +59,9 @@ pub fn archive(
             .collect();
         numbers.retain(|number| *number < first);
         numbers.dedup();
-        let moved = if rehearse {
-            journal.archivable(first)?
-        } else {
-            journal.archive(&lock, first)?
+        let moved = match &lock {
+            Some(lock) => journal.archive(lock, first)?,
+            None => journal.archivable(first)?,
         };
         told.push(Archived {
             certificate: name,

@@ -6,6 +6,7 @@ use super::case::Case;
 use super::head::Heads;
 use super::known::Known;
 use super::{look, surroundings};
+use crate::dane::certificate::Certificate;
 use crate::rotation::alarm::{self, Alarm};
 use crate::rotation::observation::Endpoint;
 use crate::rotation::step::{Event, Rotation, apply};
@@ -50,7 +51,7 @@ pub(super) fn at_rest(
     }
     let live = admit::in_use(certificate).unwrap_or_default();
     let leaves = live.iter().filter_map(|chain| chain.first());
-    let mut current: BTreeSet<_> = leaves.map(|leaf| leaf.spki_association()).collect();
+    let mut current: BTreeSet<_> = leaves.map(Certificate::spki_association).collect();
     if current.is_empty() {
         current = base.values().flatten().cloned().collect();
     }

@@ -3,9 +3,12 @@
 use super::lost_journal::Lost;
 use super::{WorkflowError, shared};
 use crate::rotation::association::Association;
+use crate::rotation::doubt::Doubt;
+use crate::rotation::repair::Recorded;
 use crate::rotation::step::{Event, Rotation, apply};
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
+use crate::workspace::clock::Jump;
 use crate::workspace::config::CertificateConfig;
 use crate::workspace::journal::{Entry, Journal, RotationId};
 use crate::workspace::lock::WorkspaceLock;
@@ -17,6 +20,8 @@ pub(super) struct Case<'w> {
     pub(super) certificate: &'w CertificateConfig,
     /// The latest rotation and its state; `None` before the first.
     pub(super) rotation: Option<(RotationId, Rotation)>,
+    /// The present.
+    now: Instant,
     workspace: &'w Workspace,
     journal: Journal<Event>,
     /// The journal before this one, which a person gave up.
@@ -45,7 +50,7 @@ impl Retirement {
 }
 
 impl<'w> Case<'w> {
-    /// Replays the journal of the certificate named `name`; refuses a present that lies before its last fact.
+    /// Replays the journal of the certificate named `name`. Facts that lie in the future are told ([`Self::doubt`]).
     pub(super) fn open(
         workspace: &'w Workspace,
         name: &str,
@@ -71,15 +76,60 @@ impl<'w> Case<'w> {
         {
             journal = theirs;
         }
-        journal.not_behind(now)?;
         let rotation = replay(&journal)?;
         Ok(Self {
             certificate,
             rotation,
+            now,
             workspace,
             journal,
             given_up: None,
         })
+    }
+
+    /// The facts that count, in the order in which they were recorded.
+    pub(super) fn facts(&self) -> impl Iterator<Item = &Entry<Event>> {
+        self.journal.entries().iter()
+    }
+
+    /// The facts that lie in the future, if any does: they were recorded by a clock that was ahead, or this one is behind.
+    pub(super) fn doubt(&self) -> Option<Doubt> {
+        let times = self.facts().map(|fact| fact.at);
+        let ahead: Vec<Instant> = times.filter(|at| *at > self.now).collect();
+        Some(Doubt::FactsAhead {
+            facts: ahead.len(),
+            last: *ahead.iter().max()?,
+            now: self.now,
+        })
+    }
+
+    /// Whether any fact of the rotation under way was recorded by a clock before it was set.
+    pub(super) fn has_facts_of(&self, jump: Jump) -> bool {
+        let latest = self.rotation.as_ref().map(|(id, _)| id);
+        let mut facts = self.facts().filter(|fact| Some(&fact.rotation) == latest);
+        facts.any(|fact| jump.from <= fact.at && fact.at < jump.noticed)
+    }
+
+    /// The facts as they are judged where the clock was wrong.
+    pub(super) fn recorded(&self) -> Vec<Recorded<'_>> {
+        let recorded = self.facts().map(|fact| Recorded {
+            seq: fact.seq,
+            at: fact.at,
+            rotation: fact.rotation.number,
+            event: &fact.event,
+        });
+        recorded.collect()
+    }
+
+    /// Notes what becomes of facts that were recorded by a clock that was not right; it counts once it is kept.
+    pub(super) fn repair(&mut self, now: Instant, event: Event) -> Result<(), WorkflowError> {
+        let id = RotationId {
+            certificate: self.certificate.name.as_str().into(),
+            number: self.journal.latest(),
+        };
+        self.journal.add(now, &id, event)?;
+        self.rotation = replay(&self.journal)?;
+        Ok(())
     }
 
     /// The rotation under way; `None` when there is none or it is over.
@@ -287,13 +337,14 @@ impl<'w> Case<'w> {
 
     /// Keeps what was noted: with the other runners first, where there are any, then on disk. Only now it counts.
     pub(super) fn keep(&mut self, lock: &WorkspaceLock) -> Result<(), WorkflowError> {
-        if let Some((id, state)) = &self.rotation
-            && self.journal.is_pending()
-        {
-            let what = format!("{id}: {}", state.step);
-            shared::keep(self.workspace, lock, &mut self.journal, &what)?;
+        if !self.journal.is_pending() {
+            return Ok(());
         }
-        Ok(())
+        let what = match &self.rotation {
+            Some((id, state)) => format!("{id}: {}", state.step),
+            None => format!("{}: no rotation", self.certificate.name),
+        };
+        shared::keep(self.workspace, lock, &mut self.journal, &what)
     }
 
     /// Records a fact about the rotation under way: notes and keeps it.
@@ -349,6 +400,8 @@ pub(super) fn replay(
             Some((id, state)) if *id == entry.rotation => {
                 state.follow(entry.at, &entry.event).map_err(illegal)?;
             }
+            // All facts of its rotation were set aside.
+            _ if matches!(entry.event, Event::ClockRepaired { .. }) => {}
             _ => {
                 let begun = apply(None, entry.at, &entry.event).map_err(illegal)?;
                 rotation = Some((entry.rotation.clone(), begun));

@@ -2,12 +2,12 @@
 //! again that was being given up. Safe at any time: the gates of the deployment itself are asked all the same.
 
 use super::WorkflowError;
-use super::advance::{self, Tick};
-use super::case::Case;
-use super::{admit, awaited, shared};
+use super::advance::Tick;
+use super::present::Present;
+use super::run::Run;
+use super::{admit, awaited};
 use crate::rotation::due::Release;
 use crate::rotation::step::{Event, Rotation, Step};
-use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::journal::RotationId;
 use std::fmt;
@@ -18,11 +18,10 @@ pub fn deploy(
     workspace: &Workspace,
     name: &str,
     reason: &str,
-    now: Instant,
+    present: &Present,
 ) -> Result<Tick, WorkflowError> {
-    let lock = workspace.lock()?;
-    shared::synchronise(workspace, &lock)?;
-    let mut case = Case::open(workspace, name, now)?;
+    let run = Run::begin(workspace, present)?;
+    let mut case = run.open(name)?;
     let Some((id, state)) = case.rotation.clone() else {
         return Err(WorkflowError::NothingUnderWay {
             name: name.to_owned(),
@@ -56,9 +55,10 @@ pub fn deploy(
         }
     };
     if let Some(wish) = wish {
-        case.record(&lock, now, wish)?;
+        case.note(run.now, wish)?;
+        run.keep(&mut case)?;
     }
-    Ok(advance::tick(workspace, &lock, name, now))
+    Ok(run.follow(&case))
 }
 
 /// Whoever goes forward again needs the next keys: here, or on the hosts.

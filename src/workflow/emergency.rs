@@ -1,11 +1,13 @@
 //! Use case `emergency`: the key in use is compromised. What either priority costs is told before, and by `plan` without acting.
 
 use super::WorkflowError;
-use super::advance::{self, Tick};
+use super::advance::Tick;
 use super::case::Case;
 use super::head::Heads;
 use super::known::Known;
 use super::look;
+use super::present::Present;
+use super::run::Run;
 use super::start;
 use crate::rotation::emergency::{Bounds, Priority};
 use crate::rotation::regress;
@@ -69,16 +71,32 @@ pub fn declare(
     workspace: &Workspace,
     name: &str,
     (priority, reason): (Priority, &str),
-    now: Instant,
+    present: &Present,
 ) -> Result<Tick, WorkflowError> {
-    let lock = workspace.lock()?;
-    let mut case = Case::open(workspace, name, now)?;
-    if case.under_way().is_none() {
-        start::begin(workspace, &lock, &mut case, (None, None), now)?;
+    let run = Run::begin(workspace, present)?;
+    let now = run.now;
+    let mut case = run.open(name)?;
+    match run.lock() {
+        Some(lock) => {
+            if case.under_way().is_none() {
+                run.may_begin(&case)?;
+                start::begin(workspace, lock, &mut case, (None, None), now)?;
+            }
+            let mut keys = Tick::of(name);
+            let mut known = Known::nothing(workspace, now);
+            super::act::finish_key_steps(&mut known, lock, &mut case, &mut keys)?;
+        }
+        None if case.under_way().is_none() => {
+            let begins = format!(
+                "a run would begin {}: the emergency needs a new key",
+                case.next_id()
+            );
+            let mut tick = run.follow(&case);
+            tick.notes.insert(0, begins);
+            return Ok(tick);
+        }
+        None => {}
     }
-    let mut keys = Tick::of(name);
-    let mut known = Known::nothing(workspace, now);
-    super::act::finish_key_steps(&mut known, &lock, &mut case, &mut keys)?;
     if let Some((id, state)) = case.under_way() {
         let declared = Event::EmergencyDeclared {
             priority,
@@ -96,8 +114,9 @@ pub fn declare(
             });
         }
         if state.emergency != Some(priority) {
-            case.record(&lock, now, declared)?;
+            case.note(now, declared)?;
+            run.keep(&mut case)?;
         }
     }
-    Ok(advance::tick(workspace, &lock, name, now))
+    Ok(run.follow(&case))
 }

@@ -13,6 +13,7 @@ use crate::publish::ssh_sign::SigningError;
 use crate::publish::tsig::KeyFileError;
 use crate::rotation::association::Association;
 use crate::rotation::blocker::Blocker;
+use crate::rotation::doubt::Doubt;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::promise::Breach;
 use crate::rotation::step::{IllegalEvent, Step};
@@ -60,6 +61,15 @@ pub enum WorkflowError {
         /// What there is.
         known: Vec<String>,
     },
+    /// A workspace for rehearsals, and no time to rehearse at.
+    #[error("{} says `rehearsal = true`, and no time was named: nothing is done here by the clock", path.display())]
+    NoTimeNamed {
+        /// The configuration.
+        path: PathBuf,
+    },
+    /// A rotation that nothing can be begun in.
+    #[error("no rotation is begun now: {0}")]
+    InDoubt(Doubt),
     /// A second rotation of one certificate.
     #[error("rotation {id} is under way ({step})")]
     UnderWay {
@@ -579,7 +589,8 @@ impl WorkflowError {
     pub const fn wants_a_person(&self) -> bool {
         match self {
             Self::Git(error) => error.wants_a_person(),
-            Self::SerialUnknown { .. }
+            Self::InDoubt(_)
+            | Self::SerialUnknown { .. }
             | Self::KeysBreak { .. }
             | Self::KeyGone { .. }
             | Self::JournalLost { .. }

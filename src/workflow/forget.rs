@@ -1,12 +1,11 @@
 //! Use case `forget`: a host that is gone for good is let go by a person, so that it holds up no rotation any more.
 
 use super::WorkflowError;
-use super::advance::{self, Tick};
-use super::case::Case;
+use super::advance::Tick;
 use super::hosts;
 use super::known::Known;
-use super::shared;
-use crate::rotation::timing::Instant;
+use super::present::Present;
+use super::run::Run;
 use crate::workspace::Workspace;
 
 /// Lets `host` go in every rotation under way that it takes part in, and advances each once. What that costs is among the
@@ -15,15 +14,13 @@ pub fn forget(
     workspace: &Workspace,
     host: &str,
     reason: &str,
-    now: Instant,
+    present: &Present,
 ) -> Result<Vec<Tick>, WorkflowError> {
-    // Held to the end: the wish and what follows from it belong to one run.
-    let lock = workspace.lock()?;
-    shared::synchronise(workspace, &lock)?;
+    let run = Run::begin(workspace, present)?;
     let mut ticks = Vec::new();
-    let mut known = Known::nothing(workspace, now);
+    let mut known = Known::nothing(workspace, run.now);
     for certificate in &workspace.config.certificates {
-        let mut case = Case::open(workspace, &certificate.name, now)?;
+        let mut case = run.open(&certificate.name)?;
         let Some((id, state)) = case.under_way().cloned() else {
             continue;
         };
@@ -45,8 +42,9 @@ pub fn forget(
         }
         let left = hosts::left(&mut known, &state, &gone, Some(reason.to_owned()));
         let told = hosts::told(&left, &id.to_string());
-        case.record(&lock, now, left)?;
-        let mut tick = advance::tick(workspace, &lock, &certificate.name, now);
+        case.note(run.now, left)?;
+        run.keep(&mut case)?;
+        let mut tick = run.follow(&case);
         tick.deeds.splice(0..0, told);
         if certificate.hosts.iter().any(|one| hosts::is(one, host)) {
             tick.notes.push(format!(

@@ -12,7 +12,6 @@ use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
 use crate::workspace::config::{CertificateConfig, Signing, ZoneConfig};
 use crate::workspace::handed_out::HandedOut;
-use crate::workspace::journal::JournalError;
 use crate::workspace::lock::WorkspaceLock;
 use crate::workspace::signed::{SignedFile, seal_of};
 use crate::zone::name::Name;
@@ -22,8 +21,7 @@ use std::collections::BTreeSet;
 /// has to do for its keys. Of a zone of which there is nothing to tell there is nothing. `certificates` is what the run made
 /// of those.
 ///
-/// Nothing is signed by a clock that is behind a journal, nor a zone of a certificate of which it is not known what it
-/// needs: that certificate's own error is told.
+/// No zone is signed of a certificate of which it is not known what it needs: that certificate's own error is told.
 pub(super) fn keep_signed(
     known: &mut Known<'_>,
     lock: &WorkspaceLock,
@@ -31,17 +29,10 @@ pub(super) fn keep_signed(
 ) -> Vec<Tick> {
     let workspace = known.workspace;
     let mut ticks = Vec::new();
-    let is_behind = |tick: &Tick| {
-        matches!(
-            &tick.failed,
-            Some(WorkflowError::Journal(JournalError::ClockBehind { .. }))
-        )
-    };
-    let is_behind = certificates.iter().any(is_behind);
     let unknown = unknown(known, certificates);
     for zone in zones(workspace) {
         let mut tick = tick_of(zone);
-        let is_signed = !is_behind && !unknown.contains(&zone.name);
+        let is_signed = !unknown.contains(&zone.name);
         if is_signed && !known.was_tried(zone) {
             match act::hand_on(known, lock, zone, None, &mut tick.deeds) {
                 Ok(()) => known.handed_on(zone),

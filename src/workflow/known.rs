@@ -13,6 +13,7 @@ use crate::rotation::admissible;
 use crate::rotation::alarm::publication_breaks;
 use crate::rotation::association::Association;
 use crate::rotation::blocker::Blocker;
+use crate::rotation::doubt::Doubt;
 use crate::rotation::observation::{Observation, Seen as Asked, TlsaName};
 use crate::rotation::promise::Breach;
 use crate::rotation::step::{Rotation, Step};
@@ -48,6 +49,8 @@ pub(super) struct Known<'w> {
     pub(super) workspace: &'w Workspace,
     /// The present.
     pub(super) now: Instant,
+    /// Why the clock is not to be relied on, if so.
+    pub(super) doubt: Option<Doubt>,
     /// The zones as they were read.
     pub(super) heads: Heads<'w>,
     mail: Option<MailDomains>,
@@ -98,6 +101,7 @@ impl<'w> Known<'w> {
         Self {
             workspace,
             now,
+            doubt: None,
             heads: Heads::of(workspace, now),
             mail: None,
             judged: BTreeMap::new(),
@@ -106,6 +110,11 @@ impl<'w> Known<'w> {
             rotations: None,
             sights: BTreeMap::new(),
         }
+    }
+
+    /// Why the present cannot be told for a certificate, if so.
+    pub(super) fn doubt(&self, case: &Case<'_>) -> Option<Doubt> {
+        case.doubt().or_else(|| self.doubt.clone())
     }
 
     /// Git HEAD may have changed: zones are read, judged and handed on anew.

@@ -8,7 +8,8 @@
 //! away what they leave, `archive` moves them out of the journal; `act`, `admit`, `propose` and `sign` do what a decision asks
 //! for, `reload` tells servers what they are to load, `keep_signed` signs the zones that no certificate asks for, and `predecessor` is what a signed version must follow.
 //! `check` looks at prerequisites and health, `merge_check` judges
-//! pull requests. `demo` stages a whole rotation on loopback.
+//! pull requests. `demo` stages a whole rotation on loopback. `present` is the time of a run,
+//! `run` one that a person asked for, and `rehearse` one that changes nothing.
 
 pub mod abort;
 mod act;
@@ -22,6 +23,7 @@ mod before;
 mod behind_aliases;
 mod case;
 pub mod check;
+mod clock;
 mod deadlines;
 pub mod demo;
 pub mod deploy;
@@ -51,11 +53,15 @@ mod pace;
 mod places;
 pub mod plan;
 mod predecessor;
+pub mod present;
 mod propose;
 mod reach;
+mod rehearse;
 mod reload;
 pub mod renewed;
+pub mod repair;
 pub mod rollback;
+mod run;
 mod shared;
 mod sign;
 pub mod simulate;

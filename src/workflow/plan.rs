@@ -100,13 +100,18 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
             .map_err(WorkflowError::Illegal)?;
         (case.next_id(), state, false, notes)
     };
+    if let Some(doubt) = case.doubt() {
+        notes.push(format!("{doubt}; {}", doubt.way_out()));
+    }
     let policy = if is_started {
         pace::policy(&mut Known::nothing(workspace, now), &case, &state).0
     } else {
         certificate.policy
     };
     let (ahead, incoming) = with_placeholders(&state);
-    let timeline = look_ahead(&ahead, now, &policy, &incoming).map_err(WorkflowError::Illegal)?;
+    // After facts of the future, which a note tells of, the plan goes on from them.
+    let from = now.max(state.since);
+    let timeline = look_ahead(&ahead, from, &policy, &incoming).map_err(WorkflowError::Illegal)?;
     let diffs = if state.incoming.is_empty() {
         [String::new(), String::new()]
     } else {

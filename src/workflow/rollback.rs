@@ -1,10 +1,10 @@
 //! Use case `rollback`: every host back on the previous key at once, while both keys are in every cache.
 
 use super::WorkflowError;
-use super::advance::{self, Tick};
-use super::case::Case;
+use super::advance::Tick;
+use super::present::Present;
+use super::run::Run;
 use crate::rotation::step::{Event, Rotation, Step};
-use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::journal::RotationId;
 
@@ -13,11 +13,10 @@ pub fn rollback(
     workspace: &Workspace,
     name: &str,
     reason: &str,
-    now: Instant,
+    present: &Present,
 ) -> Result<Tick, WorkflowError> {
-    // Held to the end: the wish and the first step back belong to one run.
-    let lock = workspace.lock()?;
-    let mut case = Case::open(workspace, name, now)?;
+    let run = Run::begin(workspace, present)?;
+    let mut case = run.open(name)?;
     let Some((id, state)) = &case.rotation else {
         return Err(WorkflowError::NothingUnderWay {
             name: name.to_owned(),
@@ -27,8 +26,9 @@ pub fn rollback(
     let wish = Event::RollbackRequested {
         reason: reason.to_owned(),
     };
-    case.record(&lock, now, wish)?;
-    Ok(advance::tick(workspace, &lock, name, now))
+    case.note(run.now, wish)?;
+    run.keep(&mut case)?;
+    Ok(run.follow(&case))
 }
 
 fn may_roll_back(id: &RotationId, state: &Rotation) -> Result<(), WorkflowError> {

@@ -13,9 +13,10 @@ use super::look::View;
 use super::made_here;
 use super::neighbours;
 use super::places;
+use super::present::Present;
 use super::reach;
 use super::renewed;
-use super::shared;
+use super::run::Run;
 use super::surroundings::{Presentable, Surroundings};
 use super::tracked;
 use crate::dane::association;
@@ -64,18 +65,22 @@ pub fn start(
     offered: Option<&Offered>,
     ttl_before: Option<Ttl>,
     journal_is_lost: bool,
-    now: Instant,
+    present: &Present,
 ) -> Result<Started, WorkflowError> {
     tracked::none(workspace)?;
-    let lock = workspace.lock()?;
-    shared::synchronise(workspace, &lock)?;
-    let mut case = Case::open(workspace, name, now)?;
+    let run = Run::begin(workspace, present)?;
+    let now = run.now;
+    let mut case = run.open(name)?;
     if journal_is_lost {
         case.give_up_lost()?;
     }
+    run.may_begin(&case)?;
     let kept = renewed::kept(workspace, name).filter(|_| offered.is_none());
     let next = offered.or(kept.as_ref());
-    let mut started = begin(workspace, &lock, &mut case, (next, ttl_before), now)?;
+    let Some(lock) = run.lock() else {
+        return rehearsed(workspace, &case, (next, ttl_before), now);
+    };
+    let mut started = begin(workspace, lock, &mut case, (next, ttl_before), now)?;
     if kept.is_some() {
         renewed::let_go(workspace, name)?;
     }
@@ -108,42 +113,16 @@ pub(super) fn begin(
     (offered, ttl_before): (Option<&Offered>, Option<Ttl>),
     now: Instant,
 ) -> Result<Started, WorkflowError> {
-    if let Some((id, state)) = case.under_way() {
-        return Err(WorkflowError::UnderWay {
-            id: id.clone(),
-            step: state.step,
-        });
-    }
-    case.is_not_lost()?;
-    let live = admit::in_use(case.certificate)?;
-    for key in live.iter().filter_map(|chain| chain.first()) {
-        let association = key.spki_association();
-        if let Some(id) = case.retired(&association)? {
-            return Err(WorkflowError::StaleLive { association, id });
-        }
-    }
     let mut heads = Heads::of(workspace, now);
-    renews_the_same_key(&mut heads, case.certificate, offered)?;
-    // What cannot be published, or not be seen everywhere, is said before a key is made.
-    let found = surroundings(&mut heads, case.certificate, &[])?;
-    places::hide_no_server(&mut heads, found.base.keys())?;
+    may_begin(&mut heads, case, offered)?;
     let taken_up = made_here::begin(workspace, &case.next_id())?;
     let admitted = admit::admit(workspace, case, &case.next_id(), offered, now)?;
     let mut found = surroundings(&mut heads, case.certificate, &admitted.chains)?;
     awaited::whole_certificate(&admitted, &found)?;
-    let mut notes = found.notes();
+    let mut notes = remember(&mut heads, case.certificate, (&mut found, ttl_before), now);
     notes.extend(taken_up);
     notes.extend(key_files::exposed(case.certificate));
     notes.extend(awaited::told(workspace, &case.next_id()));
-    before::ask_servers(&mut heads, case.certificate, &mut found, now);
-    let stated = ttl_before.or(case.certificate.ttl_before);
-    notes.extend(before::remember(
-        &mut heads,
-        case.certificate,
-        &mut found,
-        stated,
-        now,
-    ));
     case.begin(now, found.started())?;
     for fact in key_facts(&found, admitted.not_after) {
         case.note(now, fact)?;
@@ -162,6 +141,73 @@ pub(super) fn begin(
         files: admitted.files,
         notes,
     })
+}
+
+/// What a start would come to, without a key.
+fn rehearsed(
+    workspace: &Workspace,
+    case: &Case<'_>,
+    (offered, ttl_before): (Option<&Offered>, Option<Ttl>),
+    now: Instant,
+) -> Result<Started, WorkflowError> {
+    let mut heads = Heads::of(workspace, now);
+    may_begin(&mut heads, case, offered)?;
+    let next = admit::on_offer(case.certificate, offered)?;
+    let mut found = surroundings(&mut heads, case.certificate, &next)?;
+    let found_before = (&mut found, ttl_before);
+    let mut notes = remember(&mut heads, case.certificate, found_before, now);
+    let id = case.next_id();
+    notes.push(format!(
+        "a start would make or admit the next key of {id}, and compute its record"
+    ));
+    let state = found.before_the_start(now);
+    Ok(Started {
+        id,
+        state: state.map_err(WorkflowError::Illegal)?,
+        assume_ttl: case.certificate.assume_ttl,
+        files: Vec::new(),
+        notes,
+    })
+}
+
+/// What is known of the time before, and what the user should know of it.
+fn remember<'w>(
+    heads: &mut Heads<'w>,
+    certificate: &'w CertificateConfig,
+    (found, ttl_before): (&mut Surroundings, Option<Ttl>),
+    now: Instant,
+) -> Vec<String> {
+    let mut notes = found.notes();
+    before::ask_servers(heads, certificate, found, now);
+    let stated = ttl_before.or(certificate.ttl_before);
+    notes.extend(before::remember(heads, certificate, found, stated, now));
+    notes
+}
+
+/// Refuses what cannot be begun, before a key is made.
+fn may_begin(
+    heads: &mut Heads<'_>,
+    case: &Case<'_>,
+    offered: Option<&Offered>,
+) -> Result<(), WorkflowError> {
+    if let Some((id, state)) = case.under_way() {
+        return Err(WorkflowError::UnderWay {
+            id: id.clone(),
+            step: state.step,
+        });
+    }
+    case.is_not_lost()?;
+    let live = admit::in_use(case.certificate)?;
+    for key in live.iter().filter_map(|chain| chain.first()) {
+        let association = key.spki_association();
+        if let Some(id) = case.retired(&association)? {
+            return Err(WorkflowError::StaleLive { association, id });
+        }
+    }
+    renews_the_same_key(heads, case.certificate, offered)?;
+    // What cannot be published, or not be seen everywhere, is said before a key is made.
+    let found = surroundings(heads, case.certificate, &[])?;
+    places::hide_no_server(heads, found.base.keys())
 }
 
 /// What had left before, and steps 1 and 2, as facts after the start.

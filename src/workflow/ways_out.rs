@@ -12,6 +12,14 @@ impl WorkflowError {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::NoSuchCertificate { known, .. } => vec![format!("there is: {}", known.join(", "))],
+            Self::NoTimeNamed { path } => vec![
+                "name the time to rehearse at, such as --now 2026-12-01T08:00:00Z".to_owned(),
+                format!(
+                    "or, to rotate for real, take `rehearsal = true` out of {}, and begin with a workspace in which nothing was rehearsed",
+                    path.display()
+                ),
+            ],
+            Self::InDoubt(doubt) => vec![doubt.way_out()],
             Self::UnderWay { id, .. } => vec![
                 format!("`tlsa-rotate status {}` says where it stands", id.certificate),
                 format!("`tlsa-rotate deploy {}` lets its deployment go, where that rests or is held", id.certificate),

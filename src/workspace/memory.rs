@@ -179,6 +179,23 @@ impl Memory {
         is_due
     }
 
+    /// Takes back what was noted by a clock that was ahead; whether anything was. What was seen then is taken to have been seen
+    /// now, so that it is kept in mind for longer, never for less.
+    pub fn bring_back_to(&mut self, now: Instant) -> bool {
+        let before = self.clone();
+        self.since = self.since.min(now);
+        self.last = self.last.min(now);
+        let addresses = self.addresses.values_mut();
+        let names = self.ttls.values_mut().chain(self.servers.values_mut());
+        for times in names.chain(addresses) {
+            times.since = times.since.min(now);
+            for value in &mut times.values {
+                value.gone = value.gone.map(|gone| gone.min(now));
+            }
+        }
+        *self != before
+    }
+
     /// Since when it knows who serves the zone.
     pub fn since(&self) -> Instant {
         self.since

@@ -1,5 +1,6 @@
 //! The operator's workspace on disk: configuration, journal, lock, and files that are whole or absent.
 
+pub mod clock;
 pub mod config;
 pub mod durable;
 pub mod handed_out;
@@ -47,13 +48,17 @@ impl Workspace {
             source,
         };
         let from = fs::canonicalize(from).map_err(unreadable)?;
-        let mut candidates = from
-            .ancestors()
-            .map(|directory| directory.join(CONFIG_FILE));
-        match candidates.find(|candidate| candidate.exists()) {
+        match above(&from) {
             Some(path) => Self::open(&path),
             None => Err(ConfigError::NotFound { from }),
         }
+    }
+
+    /// Whether `from` lies in a workspace to practise in: for commands that need nothing else of a workspace.
+    pub fn is_for_rehearsals(from: &Path) -> bool {
+        let found = fs::canonicalize(from).ok().and_then(|from| above(&from));
+        let text = found.and_then(|path| read_text(&path).ok());
+        text.is_some_and(|text| Config::is_for_rehearsals(&text))
     }
 
     /// Opens the workspace with the configuration at `path`.
@@ -135,6 +140,13 @@ impl Workspace {
     pub fn tls_keys(&self, rotation: &RotationId) -> PathBuf {
         self.root.join("keys/tls").join(rotation.to_string())
     }
+}
+
+/// The configuration in a directory, or in the nearest one above it that has one.
+fn above(from: &Path) -> Option<PathBuf> {
+    let directories = from.ancestors();
+    let mut candidates = directories.map(|directory| directory.join(CONFIG_FILE));
+    candidates.find(|candidate| candidate.exists())
 }
 
 /// The workspace and the file; the directory is made absolute, a link at the file's own place is kept.

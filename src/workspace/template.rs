@@ -112,8 +112,9 @@ fn listed(files: &[PathBuf]) -> String {
 
 /// Writes a workspace into `directory`, which is created when missing. All files or none; nothing is overwritten.
 ///
-/// A `.gitignore` that is there stays as it is; the lines it lacks are returned. `branch` is the one that counts.
-pub fn write(directory: &Path, branch: &str) -> Result<Written, TemplateError> {
+/// A `.gitignore` that is there stays as it is; the lines it lacks are returned. `branch` is the one that counts; with
+/// `rehearsal` the workspace is one to practise in.
+pub fn write(directory: &Path, branch: &str, rehearsal: bool) -> Result<Written, TemplateError> {
     durable::create_directory(directory, 0o777)?;
     let root = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
     let is_there = |name: &str| fs::symlink_metadata(root.join(name)).is_ok();
@@ -139,6 +140,9 @@ pub fn write(directory: &Path, branch: &str) -> Result<Written, TemplateError> {
         let mut text = filled(text, &place, *quoting);
         if *name == CONFIG_FILE {
             text = text.replace(BRANCH, &format!("branch = \"{branch}\""));
+        }
+        if rehearsal && *name == CONFIG_FILE {
+            text = text.replace("\n# rehearsal = true  ", "\nrehearsal = true    ");
         }
         if let Err(error) = write_one(&root, name, &text) {
             for name in &created {

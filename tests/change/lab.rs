@@ -47,6 +47,8 @@ impl Lab {
         };
         fs::create_dir(lab.path("keys")).unwrap();
         lab.write("zone", ZONE);
+        // What is done here is done at a time that is named.
+        lab.write("tlsa-rotate.toml", "rehearsal = true\n");
         lab
     }
 

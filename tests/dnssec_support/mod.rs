@@ -24,6 +24,8 @@ impl Lab {
         let lab = Self { directory };
         fs::create_dir(lab.path().join("keys")).unwrap();
         lab.write("zone", ZONE);
+        // Some of what is done here is done at a time that is named.
+        lab.write("tlsa-rotate.toml", "rehearsal = true\n");
         lab
     }
 

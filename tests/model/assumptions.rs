@@ -54,7 +54,7 @@ pub(crate) const ALL: &[Assumption] = &[
         id: "A8",
         what: "clocks do not run ahead between two runs by more than the world's",
         used_in: "Move::Time",
-        detected_by: "a clock behind the journal is refused; one far ahead finds signatures expired, and every gate looks again",
+        detected_by: "a clock that was set shows against the time since the start of the machine, and a fact of the future against the present: no gate passes until a person has looked; one far ahead from the start finds signatures expired, and every gate looks again",
     },
     Assumption {
         id: "A9",

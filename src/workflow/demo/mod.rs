@@ -10,6 +10,7 @@ pub mod sender;
 mod stage;
 
 use super::advance::{self, Mode};
+use super::present::Present;
 use super::start;
 use crate::rotation::blocker::Who;
 use crate::rotation::decide::Decision;
@@ -106,10 +107,11 @@ struct Demo<'t> {
 /// Stages a rotation; `skip_wait` makes the operator deploy as soon as the first server serves both records. Tells what happens.
 pub fn run(skip_wait: bool, tell: &mut dyn FnMut(&Line)) -> Result<Report, DemoError> {
     let mut stage = Stage::set(BEGIN)?;
-    let first = advance::advance(&stage.workspace, &[], BEGIN, Mode::Act);
+    let first = advance::advance(&stage.workspace, &[], &Present::named(BEGIN), Mode::Act);
     first.map_err(|e| DemoError::new("sign the zone", &e))?;
     stage.load(BEGIN)?;
-    let started = start::start(&stage.workspace, CERTIFICATE, None, None, false, BEGIN)
+    let present = Present::named(BEGIN);
+    let started = start::start(&stage.workspace, CERTIFICATE, None, None, false, &present)
         .map_err(|e| DemoError::new("start the rotation", &e))?;
     let senders = senders(&stage);
     let mut demo = Demo {
@@ -191,7 +193,8 @@ impl Demo<'_> {
 
     /// One run of the machine, as cron would start it.
     fn cron(&mut self) -> Result<(), DemoError> {
-        let ticks = advance::advance(&self.stage.workspace, &[], self.now, Mode::Act);
+        let present = Present::named(self.now);
+        let ticks = advance::advance(&self.stage.workspace, &[], &present, Mode::Act);
         let tick = ticks.map_err(|e| DemoError::new("advance", &e))?.pop();
         let Some(tick) = tick else { return Ok(()) };
         if let Some(failed) = &tick.failed {

@@ -205,6 +205,16 @@ impl<'t> Section<'t> {
         findings.text(key, value)
     }
 
+    /// The value of `key`, which must be true or false; none when it is not there, or is neither (then that is reported).
+    pub(super) fn flag(&mut self, key: &str, findings: &mut Findings<'t>) -> Option<bool> {
+        let (line, value) = self.take(key, findings)?;
+        let flag = value.into_inner().as_bool();
+        if flag.is_none() {
+            findings.wrong(line, format!("`{key}` must be true or false"));
+        }
+        flag
+    }
+
     pub(super) fn required_text(
         &mut self,
         key: &str,

@@ -61,7 +61,14 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("[[vantage]]", vantage::VANTAGE),
 ];
 
-const DOCUMENT: &[&str] = &["branch", "policy", "zone", "certificate", "vantage"];
+const DOCUMENT: &[&str] = &[
+    "branch",
+    "rehearsal",
+    "policy",
+    "zone",
+    "certificate",
+    "vantage",
+];
 const POLICY: &[&str] = &[
     "min_wait",
     "soak",
@@ -80,6 +87,8 @@ const POLICY: &[&str] = &[
 /// A whole configuration, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// Whether the workspace is one to practise in: it acts at the time that `--now` names, and at no other.
+    pub rehearsal: bool,
     /// The zones, in the order written.
     pub zones: Vec<ZoneConfig>,
     /// The certificates, in the order written, each with the policy that holds for it.
@@ -164,6 +173,15 @@ impl Config {
         }
     }
 
+    /// Whether `text` is of a workspace to practise in, whatever else is right or wrong in it.
+    pub fn is_for_rehearsals(text: &str) -> bool {
+        let table = toml::de::DeTable::parse(text).ok();
+        let said = table
+            .as_ref()
+            .and_then(|table| table.get_ref().get("rehearsal"));
+        said.and_then(|said| said.get_ref().as_bool()) == Some(true)
+    }
+
     /// The certificate named `name`.
     pub fn certificate(&self, name: &str) -> Option<&CertificateConfig> {
         self.certificates.get(*self.by_name.get(name)?)
@@ -195,6 +213,7 @@ impl Config {
 fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
     let mut document = findings.document(DOCUMENT)?;
     let branch = document.text("branch", findings);
+    let rehearsal = document.flag("rehearsal", findings).unwrap_or_default();
     let policy = match document.take("policy", findings) {
         None => Patience::default(),
         Some((_, value)) => {
@@ -243,6 +262,7 @@ fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
     let names = certificates.iter().map(|c| c.name.clone());
     let apexes = zones.iter().map(|(_, z)| z.name.clone());
     let config = Config {
+        rehearsal,
         by_apex: apexes.zip(0..).collect(),
         by_name: names.zip(0..).collect(),
         zones: zones.into_iter().map(|(_, zone)| zone).collect(),

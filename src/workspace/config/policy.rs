@@ -64,15 +64,8 @@ pub(super) fn read_policy<'t>(
         Some((at, value)) => concurrent(at, &value, findings),
         None => otherwise.concurrent,
     };
-    let standby = match section.take("standby", findings) {
-        Some((at, value)) => value.get_ref().as_bool().unwrap_or_else(|| {
-            findings.wrong(at, "`standby` must be true or false");
-            cadence.standby
-        }),
-        None => cadence.standby,
-    };
     let cadence = Cadence {
-        standby,
+        standby: section.flag("standby", findings).unwrap_or(cadence.standby),
         max_age: duration_of(&mut section, "max_age", findings).or(cadence.max_age),
         renew_before: duration_of(&mut section, "renew_before", findings).or(cadence.renew_before),
         retry_after_abort: duration_of(&mut section, "retry_after_abort", findings)

@@ -5,9 +5,8 @@
 //! is read as long as it tells the same story, and the next archiving finishes what was begun.
 
 use super::line::{Digest, Line, instant, intact, named};
-use super::{Corruption, Entry, Journal, JournalError};
+use super::{Corruption, Entry, Fact, Journal, JournalError, repair};
 use crate::files::read;
-use crate::rotation::timing::Instant;
 use crate::workspace::durable;
 use crate::workspace::lock::WorkspaceLock;
 use serde::Serialize;
@@ -21,8 +20,6 @@ use std::path::{Path, PathBuf};
 pub(super) struct Archived {
     /// The number of its last line.
     pub(super) seq: u64,
-    /// When that was recorded.
-    pub(super) at: Instant,
     /// The number of the rotation it belongs to.
     pub(super) rotation: u32,
     /// Its digest.
@@ -99,9 +96,9 @@ fn tail(file: &mut File, from: u64) -> io::Result<Vec<u8>> {
 fn read_end(line: &[u8], certificate: &str) -> Option<Archived> {
     let read: Line<'_, IgnoredAny> = serde_json::from_slice(line).ok()?;
     let (of, rotation) = named(&read.rotation).ok()?;
+    instant(&read.at)?;
     Some(Archived {
         seq: read.seq,
-        at: instant(&read.at)?,
         rotation,
         digest: intact(line, &read.digest)?,
     })
@@ -116,7 +113,7 @@ fn torn(archive: &Path) -> JournalError {
     }
 }
 
-impl<E: Serialize + DeserializeOwned + Clone> Journal<E> {
+impl<E: Fact + Serialize + DeserializeOwned + Clone> Journal<E> {
     /// The facts in the archive that are not in the journal, oldest first, verified from the first line on.
     pub fn earlier(&self) -> Result<Vec<Entry<E>>, JournalError> {
         if self.archived.is_none() {
@@ -125,7 +122,7 @@ impl<E: Serialize + DeserializeOwned + Clone> Journal<E> {
         let first = self.entries.first().map_or(u64::MAX, |entry| entry.seq);
         let mut entries = self.archive_itself()?.entries;
         entries.retain(|entry| entry.seq < first);
-        Ok(entries)
+        Ok(repair::effective(&entries, &self.entries))
     }
 
     fn archive_itself(&self) -> Result<Self, JournalError> {
@@ -210,6 +207,7 @@ impl<E: Serialize + DeserializeOwned + Clone> Journal<E> {
         debug_assert_eq!(end.as_ref().map(|end| end.seq), Some(last.seq));
         self.archived = end;
         self.entries.drain(..lines);
+        self.take_in_repairs();
         self.sound = told.left;
         self.length = Some(told.left);
         Ok(told)

@@ -2,7 +2,6 @@
 
 use super::MAX_SIZE;
 use super::line::{RotationId, VERSION};
-use crate::rotation::timing::Instant;
 use crate::workspace::durable::WriteError;
 use std::io;
 use std::path::PathBuf;
@@ -27,21 +26,6 @@ pub enum JournalError {
         line: usize,
         /// What is wrong with it.
         what: Corruption,
-    },
-    /// The clock shows a time before the last entry.
-    #[error(
-        "the clock is behind the journal: now is {now}, and {}:{line} was recorded at {last}",
-        path.display()
-    )]
-    ClockBehind {
-        /// The journal.
-        path: PathBuf,
-        /// The line of the last entry.
-        line: usize,
-        /// The present that was given.
-        now: Instant,
-        /// The time of the last entry.
-        last: Instant,
     },
     /// The entry to be added belongs to another journal or skips a rotation.
     #[error("{rotation} cannot be recorded in {}: {what}", path.display())]
@@ -84,14 +68,6 @@ pub enum Corruption {
     /// The line itself was changed.
     #[error("its `digest` is not that of the line: it was changed after it was written")]
     Altered,
-    /// Time does not run backwards.
-    #[error("it was recorded at {at}, before the entry above ({previous})")]
-    TimeBackwards {
-        /// The time of the line before.
-        previous: Instant,
-        /// The time of this line.
-        at: Instant,
-    },
     /// The entry belongs to the journal of another certificate.
     #[error("{found} is no rotation of certificate `{certificate}`")]
     ForeignRotation {
@@ -135,9 +111,6 @@ impl JournalError {
                 "restore {} from a backup; without one, move it away and start again: the next run observes the world anew",
                 path.display()
             ),
-            Self::ClockBehind { .. } => {
-                "set the clock right (or drop --now); a rotation is never advanced on a clock that ran backwards".to_owned()
-            }
             Self::Write(error) => return error.hints(),
             Self::Misplaced { .. } | Self::Event(_) => return Vec::new(),
         };

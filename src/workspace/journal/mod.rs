@@ -3,18 +3,21 @@
 //! A line is `{"version":2,"seq":2,"at":"2026-11-23T08:00:00Z","rotation":"mail.1","event":{…},"previous":"<hex>","digest":"<hex>"}`;
 //! `previous` is the SHA-256 of the line before without its newline, and null on the first; `digest` is that of the line's
 //! own octets before the comma in front of it. Reading is strict: what
-//! this version did not write exactly so, it refuses to act on. The one thing forgiven is an end that a crash tore:
+//! this version did not write exactly so, it refuses to act on. A line may be of an earlier time than the one before it, where
+//! the clock was wrong in between; a later line says what became of such facts ([`Fact`]). The one thing forgiven is an end that a crash tore:
 //! no later fact can rest on it, because a line counts only once it is flushed.
 
 mod archive;
 mod error;
 mod line;
 mod octets;
+mod repair;
 
 use crate::files::read;
 pub use archive::Moved;
 pub use error::{Corruption, JournalError};
 pub use line::{Entry, NotARotation, RotationId, VERSION};
+pub use repair::Fact;
 use std::borrow::Cow;
 
 use super::durable;
@@ -49,6 +52,8 @@ pub struct Journal<E> {
     path: PathBuf,
     certificate: Arc<str>,
     entries: Vec<Entry<E>>,
+    /// The facts that count, where a repair is among the entries.
+    counting: Option<Vec<Entry<E>>>,
     torn: Option<TornEnd>,
     /// How many bytes of the file hold good lines.
     sound: u64,
@@ -66,13 +71,12 @@ pub struct Journal<E> {
 struct Before {
     /// The number of the line before; zero before the first.
     seq: u64,
-    at: Option<Instant>,
     /// The number of its rotation.
     rotation: u32,
     digest: Option<Digest>,
 }
 
-impl<E: Serialize + DeserializeOwned> Journal<E> {
+impl<E: Fact + Serialize + DeserializeOwned + Clone> Journal<E> {
     /// Reads the journal of `certificate`; one that is not there is empty.
     ///
     /// Without the lock a line may be seen while another run writes it; it then shows as a torn end.
@@ -105,6 +109,7 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
             path: path.to_owned(),
             certificate: certificate.into(),
             entries: Vec::new(),
+            counting: None,
             torn: None,
             sound: 0,
             length: None,
@@ -120,20 +125,17 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
         match (self.entries.last(), &self.archived) {
             (Some(last), _) => Some(Before {
                 seq: last.seq,
-                at: Some(last.at),
                 rotation: last.rotation.number,
                 digest: self.last,
             }),
             (None, Some(end)) if seq > end.seq => Some(Before {
                 seq: end.seq,
-                at: Some(end.at),
                 rotation: end.rotation,
                 digest: Some(end.digest),
             }),
             (None, Some(_)) if seq > 1 => None,
             (None, _) => Some(Before {
                 seq: 0,
-                at: None,
                 rotation: 0,
                 digest: None,
             }),
@@ -144,7 +146,6 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
     fn last_of_all(&self) -> Before {
         self.before(u64::MAX).unwrap_or(Before {
             seq: 0,
-            at: None,
             rotation: 0,
             digest: None,
         })
@@ -197,7 +198,16 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
             self.last = Some(digest);
             self.entries.push(entry);
         }
+        self.take_in_repairs();
         Ok(())
+    }
+
+    fn take_in_repairs(&mut self) {
+        let is_repaired = self
+            .entries
+            .iter()
+            .any(|entry| entry.event.repairs().is_some());
+        self.counting = is_repaired.then(|| repair::effective(&self.entries, &[]));
     }
 
     /// The entry that `line` holds, checked against those before it, and the line's digest.
@@ -235,9 +245,6 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
             }
             if line.previous.as_deref() != before.digest.as_ref().map(Digest::as_str) {
                 return Err(Corruption::BrokenChain);
-            }
-            if let Some(previous) = before.at.filter(|&previous| at < previous) {
-                return Err(Corruption::TimeBackwards { previous, at });
             }
         }
         let rotation = match named(&line.rotation) {
@@ -313,7 +320,6 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
                 rotation: rotation.clone(),
                 what,
             })?;
-        self.not_behind(now)?;
         let line = Line {
             version: VERSION,
             seq: before.seq.saturating_add(1),
@@ -333,6 +339,14 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
             rotation: rotation.clone(),
             event: line.event,
         });
+        if self.counting.is_some()
+            || self
+                .entries
+                .last()
+                .is_some_and(|e| e.event.repairs().is_some())
+        {
+            self.take_in_repairs();
+        }
         Ok(())
     }
 
@@ -395,27 +409,15 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
         Ok(Some(torn))
     }
 
-    /// Refuses a present that lies before the last entry. To be asked before anything is observed or written.
-    pub fn not_behind(&self, now: Instant) -> Result<(), JournalError> {
-        match self.last_of_all().at {
-            Some(last) if now < last => Err(JournalError::ClockBehind {
-                path: self.path.clone(),
-                line: self.entries.len(),
-                now,
-                last,
-            }),
-            _ => Ok(()),
-        }
-    }
-
     /// The number of the latest rotation, archived ones included; zero before the first.
     pub fn latest(&self) -> u32 {
         self.last_of_all().rotation
     }
 
-    /// The facts, oldest first; those in the archive are not among them ([`Self::earlier`]).
+    /// The facts that count, in the order in which they were recorded; those in the archive are not among them
+    /// ([`Self::earlier`]).
     pub fn entries(&self) -> &[Entry<E>] {
-        &self.entries
+        self.counting.as_deref().unwrap_or(&self.entries)
     }
 
     /// The incomplete end, if there is one that has not been mended.

@@ -1,0 +1,58 @@
+//! Whether the clock is to be relied on in this run, as far as the clock itself tells (facts of the future: [`Case`]).
+
+use super::case::Case;
+use super::present::Present;
+use crate::rotation::doubt::Doubt;
+use crate::rotation::repair::TooEarly;
+use crate::workspace::Workspace;
+use crate::workspace::clock::{Jump, Noted, judge};
+use crate::workspace::lock::WorkspaceLock;
+
+/// Why it is not, if so. Where a run acts, what its clock shows is kept in mind; what cannot be kept holds nothing up.
+pub(super) fn doubt(
+    workspace: &Workspace,
+    present: &Present,
+    lock: Option<&WorkspaceLock>,
+) -> Option<Doubt> {
+    let reading = present.reading.as_ref()?;
+    let state = workspace.state();
+    let noted = Noted::read(&state);
+    let (mut now, mut doubt) = judge(noted.as_ref(), reading);
+    // A clock that is kept right now, and was wrong while nothing was recorded by it, has done no harm.
+    if let Some(jump) = now.jump()
+        && reading.synchronised == Some(true)
+        && !rests_on(workspace, present, jump)
+    {
+        (now, doubt) = (Noted::right(reading), None);
+    }
+    if lock.is_some() && noted.as_ref() != Some(&now) {
+        let _ = now.write(&state);
+    }
+    doubt
+}
+
+/// The facts that were recorded too early by a clock that was set forward since.
+pub(super) fn too_early(workspace: &Workspace, present: &Present) -> Option<TooEarly> {
+    let noted = Noted::read(&workspace.state());
+    let jump = match &present.reading {
+        Some(reading) => judge(noted.as_ref(), reading).0.jump(),
+        None => None,
+    };
+    let jump = jump.filter(|jump| jump.forward)?;
+    Some(TooEarly {
+        from: jump.from,
+        before: jump.noticed,
+        by: jump.by,
+    })
+}
+
+/// Whether a wait may seem longer than it was. One that was begun by a clock that was ahead seems shorter, and does no harm.
+fn rests_on(workspace: &Workspace, present: &Present, jump: Jump) -> bool {
+    let mut certificates = workspace.config.certificates.iter();
+    jump.forward
+        && certificates.any(|certificate| {
+            let case = Case::open(workspace, &certificate.name, present.now);
+            // One that cannot be read is told in its own turn.
+            case.is_ok_and(|case| case.under_way().is_some() && case.has_facts_of(jump))
+        })
+}

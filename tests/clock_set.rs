@@ -1,0 +1,118 @@
+//! A clock that was set between two runs of the real program, by the clock: nothing rests on it until a person has looked.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    missing_docs
+)]
+
+mod engine_support;
+mod path_support;
+mod serve_support;
+
+use engine_support::ports;
+use path_support::World;
+use serde_json::Value;
+use serve_support::until;
+use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+const CLOCK: &str = ".tlsa-rotate/clock";
+const KEPT: [&str; 3] = [
+    ".tlsa-rotate/journal/mail.jsonl",
+    "example.com.zone",
+    "example.com.zone.signed",
+];
+
+/// A rotation under way whose server nobody runs.
+fn world() -> World {
+    let world = World::new();
+    fs::write(world.path("example.com.zone"), world.zone()).unwrap();
+    let zone =
+        "file = \"example.com.zone\"\nsign = { keys = \"keys\" }\npublish = { file = true }\n";
+    world.configure(zone, &[ports(1)[0]]);
+    for arguments in [
+        &["key", "generate", "example.com", "--keys", "keys"][..],
+        &["start", "mail"],
+    ] {
+        let (code, said) = world.run(arguments);
+        assert_eq!(code, 0, "{said}");
+    }
+    let said = world.advance();
+    assert!(said.contains("Prepublishing"), "{said}");
+    let second = || {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_secs()
+    };
+    let recorded = second();
+    until("the facts are of another second", || second() > recorded);
+    world
+}
+
+/// As if the clock had been set by so many seconds since the last run.
+fn set_clock_by(world: &World, seconds: i64) {
+    let text = fs::read_to_string(world.path(CLOCK)).unwrap();
+    let mut noted: Value = serde_json::from_str(&text).unwrap();
+    for field in ["shown", "last"] {
+        noted[field] = (noted[field].as_i64().unwrap() - seconds).into();
+    }
+    fs::write(world.path(CLOCK), noted.to_string()).unwrap();
+}
+
+fn kept(world: &World) -> Vec<Vec<u8>> {
+    KEPT.map(|file| fs::read(world.path(file)).unwrap()).into()
+}
+
+#[test]
+fn nothing_rests_on_a_clock_that_was_set_until_a_person_has_looked() {
+    for (seconds, told) in [
+        (108_000, "the clock was set forward by 1d6h"),
+        (-7_200, "the clock was set back by 2h"),
+    ] {
+        let world = world();
+        let before = kept(&world);
+        let (code, said) = world.run(&["status"]);
+        assert!(code == 0 && !said.contains("the clock was set"), "{said}");
+        set_clock_by(&world, seconds);
+        for arguments in [
+            &["status"][..],
+            &["advance"],
+            &["check", "--swap", "mail"],
+            &["advance"],
+        ] {
+            let (code, said) = world.run(arguments);
+            assert!(code == 3 && said.contains(told), "{arguments:?}: {said}");
+            if arguments[0] != "check" {
+                assert!(said.contains("tlsa-rotate repair"), "{said}");
+            }
+            assert!(
+                kept(&world) == before,
+                "{arguments:?}: something was changed"
+            );
+        }
+        let (code, said) = world.run(&["repair"]);
+        assert_eq!(code, 0, "{said}");
+        assert!(said.contains("the clock is taken to be right"), "{said}");
+        // What was begun too early counts from when it was, by the clock that is right.
+        let is_moved = said.contains("with another time");
+        assert_eq!(is_moved, seconds > 0, "{said}");
+        let (_, said) = world.run(&["advance"]);
+        assert!(!said.contains("the clock was set"), "{said}");
+    }
+}
+
+#[test]
+fn a_small_correction_and_a_lost_note_ask_nobody() {
+    let world = world();
+    set_clock_by(&world, 200);
+    let said = world.advance();
+    assert!(!said.contains("the clock was set"), "{said}");
+    fs::remove_file(world.path(CLOCK)).unwrap();
+    let said = world.advance();
+    assert!(!said.contains("the clock was set"), "{said}");
+    assert!(world.path(CLOCK).exists());
+}
