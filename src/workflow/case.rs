@@ -1,6 +1,7 @@
 //! One certificate's rotation as the journal tells it: replayed, and grown one fact at a time.
 
-use super::lost_journal::Lost;
+use super::head::Heads;
+use super::lost_journal::{Lost, in_git};
 use super::{WorkflowError, shared};
 use crate::rotation::association::Association;
 use crate::rotation::doubt::Doubt;
@@ -278,20 +279,20 @@ impl<'w> Case<'w> {
     }
 
     /// Refuses to go on without a rotation where git knows of one: its journal is lost, and with it what was waited for.
-    pub(super) fn is_not_lost(&self) -> Result<(), WorkflowError> {
+    pub(super) fn is_not_lost(&self, heads: &mut Heads<'_>) -> Result<(), WorkflowError> {
         if self.rotation.is_some() || self.given_up.is_some() {
             return Ok(());
         }
-        match Lost::of(self.workspace, &self.certificate.name)? {
+        match heads.in_git()?.get(&self.certificate.name) {
             None => Ok(()),
-            Some(lost) => Err(lost.into_error(self.journal.path())),
+            Some(lost) => Err(lost.clone().into_error(self.journal.path())),
         }
     }
 
     /// A person says that the journal is lost for good: the next rotation has a number of its own.
     pub(super) fn give_up_lost(&mut self) -> Result<(), WorkflowError> {
         if self.rotation.is_none() {
-            self.given_up = Lost::of(self.workspace, &self.certificate.name)?;
+            self.given_up = in_git(self.workspace)?.remove(&self.certificate.name);
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! A zone as the branch that counts holds it: what *merged* means. Where there is no git, what lies on disk counts, or what
 //! the primary says that is sent updates.
 
+use super::lost_journal::{self, InGit};
 use super::neighbours::{self, Neighbours};
 use super::upstream::Upstream;
 use super::vantages::Vantages;
@@ -98,6 +99,8 @@ pub(super) struct Heads<'w> {
     pub(super) vantages: Vantages<'w>,
     /// Whose RRsets lie where, by the zones that were read.
     neighbours: Option<Rc<Neighbours<'w>>>,
+    /// The rotations that git knows of.
+    in_git: Option<InGit>,
 }
 
 impl<'w> Heads<'w> {
@@ -111,7 +114,17 @@ impl<'w> Heads<'w> {
             guide: Guide::of_system(),
             vantages: Vantages::of(workspace),
             neighbours: None,
+            in_git: None,
         }
+    }
+
+    /// The rotations that git knows of, asked once in a run.
+    pub(super) fn in_git(&mut self) -> Result<&InGit, WorkflowError> {
+        if self.in_git.is_none() {
+            self.in_git = Some(lost_journal::in_git(self.workspace)?);
+        }
+        static NONE: InGit = InGit::new();
+        Ok(self.in_git.as_ref().unwrap_or(&NONE))
     }
 
     /// These zones are taken as they are given, whatever HEAD holds now.

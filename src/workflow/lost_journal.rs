@@ -2,10 +2,10 @@
 //! one that has not begun.
 
 use super::WorkflowError;
-use crate::publish::git::Repository;
+use crate::publish::git::{Repository, StepCommit};
 use crate::workspace::Workspace;
 use crate::workspace::journal::RotationId;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The last rotation of which git holds a commit.
@@ -19,41 +19,48 @@ pub(super) struct Lost {
     commit: String,
 }
 
-impl Lost {
-    /// Asks every repository that a zone of the workspace is published by.
-    pub(super) fn of(
-        workspace: &Workspace,
-        certificate: &str,
-    ) -> Result<Option<Self>, WorkflowError> {
-        let mut asked = BTreeSet::new();
-        let mut last: Option<Self> = None;
-        for zone in &workspace.config.zones {
-            if !zone.publication.is_git() {
+/// The last rotation of each certificate that git knows of.
+pub(super) type InGit = BTreeMap<String, Lost>;
+
+/// Asks every repository that a zone of the workspace is published by, once for all certificates.
+pub(super) fn in_git(workspace: &Workspace) -> Result<InGit, WorkflowError> {
+    let mut asked = BTreeSet::new();
+    let mut last = InGit::new();
+    for zone in &workspace.config.zones {
+        if !zone.publication.is_git() {
+            continue;
+        }
+        let repository = Repository::discover(&zone.file)?;
+        if !asked.insert(repository.root().to_owned()) {
+            continue;
+        }
+        let certificates = workspace.config.certificates.iter();
+        let known: BTreeSet<&str> = certificates.map(|one| one.name.as_str()).collect();
+        for found in repository.steps_made()? {
+            let Some(lost) = Lost::of(&found) else {
                 continue;
-            }
-            let repository = Repository::discover(&zone.file)?;
-            if !asked.insert(repository.root().to_owned()) {
-                continue;
-            }
-            for found in repository.steps_of(&format!("{certificate}."))? {
-                let step = found.step.unwrap_or_default();
-                let Some((id, step)) = step.split_once('/') else {
-                    continue;
-                };
-                let Ok(id) = id.parse::<RotationId>() else {
-                    continue;
-                };
-                let is_later = last.as_ref().is_none_or(|last| id.number > last.id.number);
-                if &*id.certificate == certificate && is_later {
-                    last = Some(Self {
-                        id,
-                        step: step.to_owned(),
-                        commit: found.commit,
-                    });
-                }
+            };
+            let certificate = lost.id.certificate.to_string();
+            let before = last.get(&certificate);
+            if known.contains(&*certificate)
+                && before.is_none_or(|before| lost.id.number > before.id.number)
+            {
+                last.insert(certificate, lost);
             }
         }
-        Ok(last)
+    }
+    Ok(last)
+}
+
+impl Lost {
+    /// From the commit of a step, such as `mail.1/publish`.
+    fn of(found: &StepCommit) -> Option<Self> {
+        let (id, step) = found.step.as_ref()?.split_once('/')?;
+        Some(Self {
+            id: id.parse().ok()?,
+            step: step.to_owned(),
+            commit: found.commit.clone(),
+        })
     }
 
     /// Why nothing is done without the journal.

@@ -52,7 +52,7 @@ pub(super) fn look_at_case<'w>(
     let (workspace, now) = (known.workspace, known.now);
     tick.notes.extend(case.torn_end());
     tick.rotation.clone_from(&case.rotation);
-    case.is_not_lost()?;
+    case.is_not_lost(&mut known.heads)?;
     if mode == Mode::Rehearse
         && known.doubt(case).is_none()
         && let Some(why) = due(case, now)?

@@ -196,7 +196,7 @@ fn may_begin(
             step: state.step,
         });
     }
-    case.is_not_lost()?;
+    case.is_not_lost(heads)?;
     let live = admit::in_use(case.certificate)?;
     for key in live.iter().filter_map(|chain| chain.first()) {
         let association = key.spki_association();

@@ -64,15 +64,14 @@ impl Repository {
         Ok(step_commits(&log.stdout))
     }
 
-    /// The commits of our steps whose names begin with `prefix`, newest first, on any branch, tag or remote branch here.
-    pub fn steps_of(&self, prefix: &str) -> Result<Vec<StepCommit>, GitError> {
+    /// The commits of our steps, newest first, on any branch, tag or remote branch here.
+    pub fn steps_made(&self) -> Result<Vec<StepCommit>, GitError> {
         let format = format!("--format=%H %(trailers:key={TRAILER},valueonly,separator=%x2C)");
-        let trailer = format!("--grep={TRAILER}: {prefix}");
+        let trailer = format!("--grep={TRAILER}: ");
         let log = self.ask(["log", "-z", "--all", "--fixed-strings", &trailer, &format])?;
         let mut commits = step_commits(&succeeded("read the log", log)?.stdout);
         // A person's text may quote a trailer.
-        let is_one = |step: &String| step.starts_with(prefix);
-        commits.retain(|commit| commit.step.as_ref().is_some_and(is_one));
+        commits.retain(|commit| commit.step.is_some());
         Ok(commits)
     }
 
