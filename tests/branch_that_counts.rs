@@ -1,5 +1,6 @@
 //! Nothing acts on a wrong tree: what counts as merged is the branch that is named, and what servers load is what was judged.
 #![allow(
+    clippy::type_complexity,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -43,9 +44,12 @@ fn who_looks_at_a_proposal_has_not_merged_it() {
     ];
     for named in [true, false] {
         for (what, look) in &looks {
-            let world = proposed(World::with(Publish::Branch, |config| match named {
-                true => config,
-                false => config.replace("branch = \"main\"\n", ""),
+            let world = proposed(World::with(Publish::Branch, |config| {
+                if named {
+                    config
+                } else {
+                    config.replace("branch = \"main\"\n", "")
+                }
             }));
             let signed = world.read(SIGNED);
             world.git(look);

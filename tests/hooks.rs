@@ -1,5 +1,6 @@
 //! What ACME clients and `deploy` run: `tlsa-rotate hook`, through the scripts that `hook install` writes.
 #![allow(
+    clippy::type_complexity,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

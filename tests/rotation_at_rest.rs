@@ -1,5 +1,6 @@
 //! Hosts that no rotation has taken in, and zones that may not be handed on, by the real program.
 #![allow(
+    clippy::arithmetic_side_effects,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

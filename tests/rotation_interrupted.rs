@@ -18,14 +18,9 @@
 mod rotation_support;
 
 use rotation_support::interrupted::{End, PLACES, Scenario, advance, end, resumes, todays, world};
-use rotation_support::{
-    BEGIN, BRANCH, HOSTS, JOURNAL, PROGRAM, Publish, Run, SIGNED, World, hours,
-};
+use rotation_support::{BEGIN, BRANCH, HOSTS, JOURNAL, PROGRAM, Publish, Run, World, hours};
 use std::fs;
 use std::process::{Command, Stdio};
-use std::time::{SystemTime, UNIX_EPOCH};
-use tlsa_rotate::dnssec::verify::verify_zone;
-use tlsa_rotate::rotation::timing::{Instant, Span};
 
 const CALLS: [&str; 13] = [
     "rename",

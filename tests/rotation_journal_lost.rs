@@ -1,5 +1,6 @@
 //! A journal that is gone, by the real program: what git knows of the rotation keeps every command from beginning in silence.
 #![allow(
+    clippy::arithmetic_side_effects,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -42,15 +42,11 @@ fn secrets(directory: &Path) -> Vec<String> {
         ("rsa.pem", rsa.clone()),
         (
             "bare",
-            rsa.lines()
+            rsa.split_inclusive('\n')
                 .filter(|line| !line.starts_with('-'))
-                .map(|l| format!("{l}\n"))
                 .collect(),
         ),
-        (
-            "headless",
-            ec.lines().skip(1).map(|line| format!("{line}\n")).collect(),
-        ),
+        ("headless", ec.split_inclusive('\n').skip(1).collect()),
         ("damaged", rsa.replace("KEY-----\n", "KEY----\n")),
         (
             "xfr.tsig",

@@ -1,5 +1,6 @@
 //! A clock that was wrong: facts of the future lock nothing and open nothing, and `repair` sets them aside.
 #![allow(
+    clippy::too_many_lines,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -120,10 +120,10 @@ impl<'w> Heads<'w> {
 
     /// The rotations that git knows of, asked once in a run.
     pub(super) fn in_git(&mut self) -> Result<&InGit, WorkflowError> {
+        static NONE: InGit = InGit::new();
         if self.in_git.is_none() {
             self.in_git = Some(lost_journal::in_git(self.workspace)?);
         }
-        static NONE: InGit = InGit::new();
         Ok(self.in_git.as_ref().unwrap_or(&NONE))
     }
 

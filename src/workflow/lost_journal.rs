@@ -25,7 +25,7 @@ pub(super) type InGit = BTreeMap<String, Lost>;
 /// Asks every repository that a zone of the workspace is published by, once for all certificates.
 pub(super) fn in_git(workspace: &Workspace) -> Result<InGit, WorkflowError> {
     let mut asked = BTreeSet::new();
-    let mut last = InGit::new();
+    let mut latest = InGit::new();
     for zone in &workspace.config.zones {
         if !zone.publication.is_git() {
             continue;
@@ -41,15 +41,15 @@ pub(super) fn in_git(workspace: &Workspace) -> Result<InGit, WorkflowError> {
                 continue;
             };
             let certificate = lost.id.certificate.to_string();
-            let before = last.get(&certificate);
+            let before = latest.get(&certificate);
             if known.contains(&*certificate)
                 && before.is_none_or(|before| lost.id.number > before.id.number)
             {
-                last.insert(certificate, lost);
+                latest.insert(certificate, lost);
             }
         }
     }
-    Ok(last)
+    Ok(latest)
 }
 
 impl Lost {
