@@ -273,7 +273,10 @@ fn each_format_that_help_offers_is_what_the_command_prints() {
     let mut commands = Vec::new();
     leaves(&[], &mut commands);
     let called: BTreeSet<String> = CALLS.iter().map(|(call, ..)| command_of(call)).collect();
-    let offered: BTreeSet<String> = commands.iter().map(|(path, _)| path.clone()).collect();
+    // Hooks speak to ACME clients, which read no format.
+    let is_asked = |path: &&String| !path.starts_with("hook ");
+    let paths = commands.iter().map(|(path, _)| path);
+    let offered: BTreeSet<String> = paths.filter(is_asked).cloned().collect();
     assert_eq!(called, offered, "every command is called here");
     let mut wrong = Vec::new();
     for (call, place, schema) in CALLS {

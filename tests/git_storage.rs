@@ -120,7 +120,7 @@ fn a_repository_of_another_user_is_not_trusted_and_that_is_told() {
         return; // only root can give files away
     }
     let world = started(Publish::Branch);
-    shell(&world, "chown -R 65534 . && chown 0 .tlsa-rotate");
+    shell(&world, "chown -R 65534 .git");
     let home = tempfile::tempdir().unwrap();
     let advance = || {
         let mut command = world.command(BEGIN, &["advance"]);

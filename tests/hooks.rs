@@ -465,6 +465,7 @@ fn an_rsa_and_an_ecdsa_key_are_installed_side_by_side() {
     let mut command = command(&world, Path::new(rotation_support::PROGRAM), BEGIN);
     command
         .args(["--config", &text(&world.path("tlsa-rotate.toml"))])
+        .args(["--now", &BEGIN.to_string()])
         .args(arguments);
     let said: rotation_support::Run = command.output().unwrap().into();
     said.ends(0);

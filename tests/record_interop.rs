@@ -326,7 +326,7 @@ fn what_is_no_certificate_is_named_with_its_reason_and_the_others_still_print_in
         ("locked.der", "an encrypted private key"),
         ("old.key", "an encrypted private key"),
         ("p521.key", "give the certificate or the public key instead"),
-        ("/dev/zero", "larger than 1 MiB"),
+        ("/dev/zero", "it is a device, and a file is expected"),
         ("absent", "No such file"),
         (".", "directory"),
     ];

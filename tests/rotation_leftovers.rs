@@ -245,7 +245,7 @@ fn an_archive_is_made_of_what_is_over_and_a_key_in_it_is_known_as_used() {
     world
         .run(hours(late), &brought)
         .ends(1)
-        .complains_of("has been in use before");
+        .complains_of("was retired in mail.2, and never comes back");
     let live = fs::read(world.path("live/fullchain.pem")).unwrap();
     fs::copy(world.path("old/0.pem"), world.path("live/fullchain.pem")).unwrap();
     world

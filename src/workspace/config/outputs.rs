@@ -4,13 +4,14 @@
 use super::document::Findings;
 use super::{Config, NextKey, Publication, Signing, ZoneConfig};
 use crate::workspace::{CONFIG_FILE, STATE};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What the names of keys end in, wherever they lie: DNSSEC and TLS keys, TSIG keys.
 const SECRET: &[&str] = &[".private", ".key", ".key.pem", ".tsig"];
 
-/// What must not be written to, and what it is.
-type Protected = (PathBuf, &'static str);
+/// What must not be written to, and what it is. Found by path: a fleet has thousands.
+type Protected = BTreeMap<PathBuf, &'static str>;
 
 /// Reports each output of a zone that is, or lies in, something that must not be written. `lines` are those that the zones
 /// stand on.
@@ -35,7 +36,8 @@ pub(super) fn check_together(
                 );
                 continue;
             }
-            let hit = protected.iter().find(|(other, _)| path.starts_with(other));
+            let mut above = path.ancestors();
+            let hit = above.find_map(|above| Some((above, protected.get(above)?)));
             if let Some((other, what)) = hit {
                 findings.wrong(
                     *line,
@@ -63,8 +65,8 @@ fn outputs(zone: &ZoneConfig) -> Vec<(&'static str, &Path)> {
     outputs
 }
 
-fn protected(config: &Config, root: &Path) -> Vec<Protected> {
-    let mut all: Vec<Protected> = vec![
+fn protected(config: &Config, root: &Path) -> Protected {
+    let mut all: Vec<(PathBuf, &'static str)> = vec![
         (root.join(".git"), "git's own"),
         (root.join(STATE), "what tlsa-rotate remembers"),
         (root.join(CONFIG_FILE), "this configuration"),
@@ -95,5 +97,6 @@ fn protected(config: &Config, root: &Path) -> Vec<Protected> {
             }
         }
     }
-    all
+    // The first word on a path counts.
+    all.into_iter().rev().collect()
 }
