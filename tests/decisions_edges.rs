@@ -191,6 +191,9 @@ fn only_who_was_silent_when_the_swap_first_opened_and_ever_since_counts_as_dead_
         let told = told.find(|event| matches!(event, Event::HostsWereSilent { .. }));
         assert_eq!(told, expected, "{situation}");
     }
+    // Who is heard after all hosts have the key is noted there.
+    let deployed = then(known, 28, &[Event::HostsPresentedIncoming, silence(&[])]);
+    assert_eq!(deployed.silent_at_swap, BTreeSet::new());
 }
 
 /// A host whose RRset listed a key of its own alone is not told to take the certificate's old key while caches may lack that.

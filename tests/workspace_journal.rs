@@ -133,7 +133,7 @@ fn a_journal_that_is_not_there_is_empty_and_one_that_cannot_be_read_is_not() {
     fs::create_dir_all(home.path()).unwrap();
     assert_eq!(
         home.refusal(),
-        "cannot read the journal JOURNAL: Is a directory (os error 21)"
+        "cannot read the journal JOURNAL: it is a directory, and a file is expected"
     );
 }
 

@@ -42,7 +42,6 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
         (S::Deployed | S::Verified, Event::HostRegressed { .. }) => S::SwapOpen,
         (S::SwapOpen | S::Deployed | S::Verified, Event::RollbackRequested { .. }) => S::SwapOpen,
         (S::Deployed | S::Verified, Event::OldWithdrawn { .. }) => S::Reinstating,
-        (S::SwapOpen, Event::HostsWereSilent { .. }) => step,
         (S::Deployed, Event::SoakSeen | Event::SoakInterrupted) => step,
         (S::Deployed, Event::SoakPassed) => S::Verified,
         (S::Verified, Event::RetireDecided) => S::Retiring,
@@ -103,6 +102,7 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
             | Event::SignatureBegan { .. }
             | Event::SignerRenewed { .. }
             | Event::SeveralKeysSeen { .. }
+            | Event::HostsWereSilent { .. }
             | Event::RisksSeen { .. }
             | Event::ServersSeen { .. }
             | Event::ServersHadLeft { .. }

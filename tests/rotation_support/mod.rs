@@ -203,7 +203,7 @@ impl World {
         world.write(ZONE_FILE, &zone(zone_text(&live[0]), &live));
         world.write(
             ".gitignore",
-            "*.private\nkeys/tls/\nlive/\n.tlsa-rotate/\n*.signed\n",
+            "*.private\nkeys/tls/\nlive/\nother/\n.tlsa-rotate/\n*.signed\n",
         );
         let keys = ["key", "generate", "example.com", "--keys", "keys"];
         world.run(BEGIN, &keys).ends(0);
