@@ -18,7 +18,7 @@ mod rotation_support;
 
 use disk_support::{Keeps, traced};
 use rotation_support::interrupted::{Scenario, advance, end, resumes, todays, world};
-use rotation_support::{BEGIN, PROGRAM, Publish, World, hours};
+use rotation_support::{BEGIN, PROGRAM, Publish, World, ZONE_FILE, hours};
 use std::process::Command;
 
 /// What git itself says of a repository; what nothing leads to is no damage, nor is right after a cut the index, which is
@@ -93,6 +93,24 @@ fn merged() -> Scenario<'static> {
     }
 }
 
+/// A run that hands on what a person has edited, where nobody reviews.
+fn edited() -> Scenario<'static> {
+    let world = world(Publish::Current);
+    let zone = world.read(ZONE_FILE);
+    world.write(
+        ZONE_FILE,
+        &format!("{zone}extra.example.com. 3600 IN A 192.0.2.80\n"),
+    );
+    world.git("commit --quiet --all --message edit");
+    Scenario {
+        world,
+        arguments: &["advance"],
+        now: BEGIN,
+        resumed: BEGIN,
+        again: &advance,
+    }
+}
+
 #[test]
 fn what_was_not_flushed_is_made_again() {
     for scenario in [proposing(Publish::Branch), proposing(Publish::Current)] {
@@ -110,6 +128,6 @@ fn where_a_person_merges_a_hundred_cuts_lose_nothing_and_do_nothing_twice() {
 #[test]
 #[ignore = "long: scripts/test runs it"]
 fn where_nobody_reviews_a_hundred_cuts_lose_nothing_and_do_nothing_twice() {
-    let tried = comes_back(&proposing(Publish::Current), 60);
+    let tried = comes_back(&proposing(Publish::Current), 60) + comes_back(&edited(), 20);
     assert!(tried >= 100, "only {tried}");
 }
