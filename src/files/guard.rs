@@ -93,7 +93,7 @@ pub fn file(path: &Path, open: &Metadata) -> Result<(), Unkept> {
     parent.map_or(Ok(()), |parent| above(parent, Strict::Itself))
 }
 
-/// As [`file`], for one that somebody else keeps in a place of theirs: links lead there (certbot's `live`), and are followed.
+/// As [`file()`], for one that somebody else keeps in a place of theirs: links lead there (certbot's `live`), and are followed.
 pub fn brought(path: &Path, open: &Metadata) -> Result<(), Unkept> {
     itself(path, open)?;
     let real = fs::canonicalize(path).map_err(|source| unseen(path, source))?;
