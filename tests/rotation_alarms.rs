@@ -11,6 +11,7 @@
 mod rotation_support;
 
 use rotation_support::{BRANCH, JOURNAL, Publish, SIGNED, World, ZONE_FILE, hours};
+use tlsa_rotate::zone::content::Zone;
 
 /// The alarms of a status, which must end with exit code 4.
 #[track_caller]
@@ -118,6 +119,8 @@ fn a_zone_restored_from_a_backup_is_not_handed_to_the_servers() {
     world.git("commit --quiet --all --message restored");
     let run = world.advance(hours(hour + 1)).ends(4);
     run.complains_of("was not handed to its servers");
+    let status = world.run(hours(hour + 1), &["status"]).ends(4);
+    status.complains_of("was not handed to its servers");
     assert_eq!(world.read(SIGNED), signed, "the servers keep the good zone");
     let told = alarms(&world, hour + 2);
     let heads: Vec<_> = told
@@ -204,4 +207,49 @@ fn a_clock_that_jumped_opens_nothing_without_looking_again() {
             .contains("mail.1: Prepublishing; next: the world: "),
         "{run:#?}"
     );
+}
+
+#[test]
+fn what_servers_answered_with_for_a_while_is_at_risk_until_caches_have_dropped_it() {
+    let (world, hour) = World::new(Publish::Branch).brought_to("Waiting");
+    // By another hand the digest of the key in use is another for a while, on every server.
+    let key = world.read(JOURNAL);
+    let current = key.split("\"current\":[\"3 1 1 ").nth(1).unwrap();
+    let current = &current[..64];
+    let zone = world.read(ZONE_FILE);
+    let without = zone.replace(&current[..48], &"ab".repeat(24));
+    assert_ne!(without, zone);
+    world.write("other.zone", &without);
+    let sign = [
+        "zone",
+        "sign",
+        "other.zone",
+        "--origin",
+        "example.com",
+        "--keys",
+        "keys",
+        "--output",
+        "other.signed",
+    ];
+    world.run(hours(hour), &sign).ends(0);
+    let other = world.read("other.signed");
+    for server in 0..2 {
+        world.serve(server, Zone::parse(other.as_bytes(), None).unwrap());
+    }
+    world.advance(hours(hour + 1)).ends(4);
+    assert_eq!(alarms(&world, hour + 1)[0]["trouble"], "server-unfit");
+    world.load();
+    let after = world.advance(hours(hour + 2)).ends(4);
+    assert!(after.stdout.contains("DELIVERY AT RISK"), "{after:#?}");
+    let told = alarms(&world, hour + 2);
+    assert_eq!(told[0]["trouble"], "stale-in-caches", "{told:#?}");
+    let plan = plan(&told[0]);
+    assert!(
+        plan.iter()
+            .any(|one| one == "if nothing is done, caches recover by 2026-12-01T13:00:00Z"),
+        "{plan:#?}"
+    );
+    // The zone has a TTL of an hour.
+    world.advance(hours(hour + 3)).ends(0);
+    world.run(hours(hour + 3), &["status"]).ends(0);
 }

@@ -28,6 +28,8 @@ pub enum Trouble {
     ServerUnfit,
     /// The zone holds such an RRset where it is kept: it is about to be served.
     HeadUnfit,
+    /// Caches hold an RRset that servers answered with for a while, and that does not list the key.
+    StaleInCaches,
     /// An emergency put security first; senders that hold the old RRset defer mail.
     PromiseWaived,
 }
@@ -97,6 +99,7 @@ fn risk(rotation: &Rotation, breach: &Breach) -> Risk {
         Holder::Server(server) if demanded => {
             (Trouble::ServerUnfit, format!("{} on {server}", breach.name))
         }
+        Holder::Stray(_) => (Trouble::StaleInCaches, breach.name.to_string()),
         Holder::Head(source) if demanded => (
             Trouble::HeadUnfit,
             format!("{} {}", breach.name, source.located()),
@@ -128,6 +131,9 @@ fn place_of(presenter: &Presenter) -> String {
 
 /// When every cache holds what the step demands, if that lists the key, its publication is complete and time alone remains.
 fn recovers(rotation: &Rotation, now: Instant, breach: &Breach) -> Option<Instant> {
+    if let Holder::Stray(until) = breach.holder {
+        return Some(until);
+    }
     if !rotation.requirement().present.contains(&breach.key) {
         return None;
     }
@@ -182,6 +188,9 @@ fn plan(
                 source.located()
             ));
         }
+        Trouble::StaleInCaches => plan.push(format!(
+            "find out who changed {name}, so that it does not happen again: the servers answer with other records now, but caches keep what they have"
+        )),
         Trouble::EarlyKey | Trouble::OldKeyAgain | Trouble::UnknownKey => {}
     }
     let is_the_hosts = matches!(
@@ -300,6 +309,7 @@ impl fmt::Display for Trouble {
             Self::UnknownKey => "a key that this rotation does not know",
             Self::ServerUnfit => "a server went back",
             Self::HeadUnfit => "the zone itself went back",
+            Self::StaleInCaches => "records that were served for a while are still in caches",
             Self::PromiseWaived => "security goes first",
         })
     }

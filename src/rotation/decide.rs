@@ -21,6 +21,7 @@ use super::regress;
 use super::several;
 use super::signature;
 use super::step::{Event, Requirement, Rotation, Step, apply};
+use super::stray;
 use super::timing::{Instant, Span, Ttl};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -90,6 +91,9 @@ pub fn decide(
         return untimely(decision, doubt);
     }
     decision.remembered = question.worth_remembering(&decision.alarms);
+    decision
+        .remembered
+        .extend(stray::news(rotation, observation, &exposure));
     let established =
         reach::news(rotation, observation).or_else(|| regress::regression(rotation, observation));
     // What was seen is so, whatever it opens; only what follows from it can be put off.

@@ -7,6 +7,7 @@ use super::due::Release;
 use super::emergency::Priority;
 use super::observation::{Authority, Endpoint, TlsaName, ZoneName};
 use super::patience::Delay;
+use super::stray::Stray;
 use super::timing::{Instant, Ttl};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -185,6 +186,9 @@ pub enum Event {
         base: BTreeMap<TlsaName, BTreeSet<Association>>,
         /// The largest TTL known of each of them.
         ttl: BTreeMap<TlsaName, Ttl>,
+        /// How those of them are known that were not seen.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        ttl_sources: BTreeMap<TlsaName, TtlSource>,
     },
     /// Hosts or ports no longer present the certificate, by the configuration or by a person's word.
     HostsLeft {
@@ -249,6 +253,14 @@ pub enum Event {
         /// In the person's words.
         reason: String,
     },
+    /// Every RRset of a name that servers answer with now, though no step asked for it and it refuses a key that hosts have or
+    /// may have. One that was there before and is not among these left the servers at this moment; caches may hold it.
+    StraysAnswered {
+        /// Which name.
+        name: TlsaName,
+        /// Which RRsets.
+        answered: Vec<Stray>,
+    },
     /// The risks to delivery that were seen, all of them; none when they are over.
     RisksSeen {
         /// Which and where.
@@ -286,6 +298,7 @@ impl Event {
                 | Self::SignatureBegan { .. }
                 | Self::SignerRenewed { .. }
                 | Self::SignatureSeen { .. }
+                | Self::StraysAnswered { .. }
                 | Self::RisksSeen { .. }
                 | Self::DelaySeen { .. }
                 | Self::ClockRepaired { .. }
@@ -368,6 +381,7 @@ impl Event {
             Self::SignerRenewed { .. } => "SignerRenewed",
             Self::ForwardRequested { .. } => "ForwardRequested",
             Self::DaneLeft { .. } => "DaneLeft",
+            Self::StraysAnswered { .. } => "StraysAnswered",
             Self::RisksSeen { .. } => "RisksSeen",
             Self::DelaySeen { .. } => "DelaySeen",
             Self::CadenceHeld => "CadenceHeld",

@@ -2,6 +2,7 @@
 
 use super::super::alarm::Trouble;
 use super::super::patience::Awaited;
+use super::super::stray::Stray;
 use super::*;
 
 /// The journal's text is read by later versions: a change here is a change of the format.
@@ -94,6 +95,13 @@ fn facts_are_written_as_they_always_were() {
             r#"{"signature-seen":{"until":7}}"#.to_owned(),
         ),
         (
+            Event::StraysAnswered {
+                name: endpoint.tlsa_name(),
+                answered: vec![Stray { rrset: BTreeSet::new(), ttl: Ttl(9) }],
+            },
+            r#"{"strays-answered":{"name":"_25._tcp.mx.example.com.","answered":[{"rrset":[],"ttl":9}]}}"#.to_owned(),
+        ),
+        (
             Event::RisksSeen {
                 risks: BTreeSet::from([Risk { trouble: Trouble::EarlyKey, place: "mx".into() }]),
             },
@@ -118,8 +126,7 @@ fn facts_are_written_as_they_always_were() {
                 endpoints: BTreeSet::from([endpoint.clone()]),
                 aliases: BTreeMap::new(),
                 base: BTreeMap::from([(endpoint.tlsa_name(), BTreeSet::new())]),
-                ttl: BTreeMap::from([(endpoint.tlsa_name(), Ttl(9))]),
-            },
+                ttl: BTreeMap::from([(endpoint.tlsa_name(), Ttl(9))]), ttl_sources: BTreeMap::new() },
             r#"{"hosts-joined":{"endpoints":[{"host":"mx.example.com","port":25}],"base":{"_25._tcp.mx.example.com.":[]},"ttl":{"_25._tcp.mx.example.com.":9}}}"#.to_owned(),
         ),
         (

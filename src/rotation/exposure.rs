@@ -35,6 +35,8 @@ pub struct Chain {
 pub enum Holder {
     /// It follows from the step: the rotation publishes or published it, and it has not run out.
     Step(Step),
+    /// A server answered with it, though no step asked for it: caches drop it then, at the latest.
+    Stray(Instant),
     /// This server was seen answering with it.
     Server(String),
     /// The zone holds it where it is kept: it is about to be served.
@@ -64,6 +66,12 @@ impl Exposure {
         for name in rotation.names() {
             for rrset in cacheable(rotation, name, now) {
                 exposure.may_be_cached(name, rrset, || Holder::Step(rotation.step));
+            }
+            for (rrset, stray) in rotation.strays.get(name).into_iter().flatten() {
+                if stray.is_there(now) {
+                    let holder = || Holder::Stray(stray.until.unwrap_or(now + stray.ttl.span()));
+                    exposure.may_be_cached(name, Cow::Borrowed(rrset), holder);
+                }
             }
         }
         exposure
@@ -143,8 +151,11 @@ impl Exposure {
         holder: impl FnOnce() -> Holder,
     ) {
         if let Some(rrsets) = self.caches.get_mut(name) {
-            if !rrsets.contains_key(&*rrset) {
-                rrsets.insert(rrset.into_owned(), holder());
+            match rrsets.get_mut(&*rrset) {
+                // That it is answered with now says more.
+                Some(known @ Holder::Stray(_)) => *known = holder(),
+                Some(_) => {}
+                None => drop(rrsets.insert(rrset.into_owned(), holder())),
             }
         } else {
             let rrsets = BTreeMap::from([(rrset.into_owned(), holder())]);
@@ -253,7 +264,7 @@ impl Holder {
     /// Who holds it, as a person would name them.
     pub fn place(&self) -> String {
         match self {
-            Self::Step(_) => "a cache".to_owned(),
+            Self::Step(_) | Self::Stray(_) => "a cache".to_owned(),
             Self::Server(server) => server.clone(),
             Self::Head(source) => source.to_string(),
             Self::Change => "the change".to_owned(),
@@ -265,6 +276,10 @@ impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Step(step) => write!(f, "caches may hold it in step {step}"),
+            Self::Stray(until) => write!(
+                f,
+                "a server answered with it, and caches may hold it until {until}"
+            ),
             Self::Server(server) => write!(f, "{server} answers with it"),
             Self::Head(source) => write!(f, "{source} holds it"),
             Self::Change => f.write_str("the change brings it"),

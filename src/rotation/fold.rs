@@ -9,6 +9,7 @@ use super::members;
 use super::reach;
 use super::soak::Soak;
 use super::step::{Published, Rotation, Signer, Step};
+use super::stray;
 use super::timing::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,8 +19,10 @@ impl Rotation {
         match self.step {
             // The incoming associations leave: what was waited for counts no more.
             Step::Withdrawing => self.published = None,
-            Step::SwapOpen | Step::Replacing => {
+            Step::SwapOpen => drop(self.opened.get_or_insert(self.since)),
+            Step::Replacing => {
                 self.opened.get_or_insert(self.since);
+                self.strays.clear();
             }
             Step::Deployed => self.soak = Some(Soak::begun(self.since)),
             _ => {}
@@ -104,7 +107,8 @@ impl Rotation {
                 aliases,
                 base,
                 ttl,
-            } => self.join(endpoints, aliases, base, ttl),
+                ttl_sources,
+            } => self.join(endpoints, aliases, base, (ttl, ttl_sources)),
             Event::HostsLeft { endpoints, asked } => self.leave(endpoints, asked.is_some()),
             Event::JoinServed { name, ttl } => {
                 let published = Published {
@@ -159,6 +163,9 @@ impl Rotation {
             Event::AddressesHadLeft { host, until } => {
                 let reach = self.addresses.entry(host.clone()).or_default();
                 reach::had_left(reach, until, at);
+            }
+            Event::StraysAnswered { name, answered } => {
+                stray::see(&mut self.strays, name, answered, at);
             }
             Event::RisksSeen { risks } => {
                 let since = |risk: &Risk| self.risks.get(risk).copied().unwrap_or(at);
@@ -248,6 +255,7 @@ pub(super) fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str
         soak: None,
         several: BTreeMap::new(),
         signers: BTreeMap::new(),
+        strays: BTreeMap::new(),
         opened: None,
         dane_left: None,
     })

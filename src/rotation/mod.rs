@@ -1,8 +1,8 @@
 //! The machine: pure values and functions that decide when a step of a rotation is safe.
 //!
 //! Read in this order: `timing`, `association` and `before` (the values), `observation` (what was seen), `event`, `step`, `table`
-//! and `fold` (the seven steps, which follows from a fact, and what it leaves behind), `members` and `reach` (who takes part, and who
-//! may still be found after leaving) and `requirement` (what a step demands), `exposure`, `promise` and `alarm` (what must never
+//! and `fold` (the seven steps, which follows from a fact, and what it leaves behind), `members`, `reach` and `stray` (who takes part, and who
+//! and what may still be found after leaving) and `requirement` (what a step demands), `exposure`, `promise` and `alarm` (what must never
 //! happen, and how it is said when it does), `gate`, `admissible`, `wait`, `soak`, `joining`, `several`, `signature`, `due`, `witness`
 //! `doubt` and `blocker` (why not now), `repair` (facts of a wrong clock), `regress` (what takes a fact back), `decide` and `onward` (the one decision), `settle` (until nothing
 //! follows), `deadline`, `act_by`, `patience`, `emergency` and `timeline` (the same decision, run ahead).
@@ -46,6 +46,7 @@ mod signature;
 pub mod simulation;
 pub mod soak;
 pub mod step;
+pub mod stray;
 mod table;
 pub mod timeline;
 pub mod timing;

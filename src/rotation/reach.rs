@@ -103,7 +103,7 @@ pub(super) fn news(rotation: &Rotation, observation: &Observation) -> Option<Eve
 }
 
 /// Whether what is present now adds anything to what is known: one that joined, left, came back or has a larger TTL.
-fn is_news<K: Ord>(reach: Option<&Reach<K>>, present: &BTreeMap<K, Ttl>) -> bool {
+pub(super) fn is_news<K: Ord>(reach: Option<&Reach<K>>, present: &BTreeMap<K, Ttl>) -> bool {
     let Some(reach) = reach else { return true };
     let joined = present
         .iter()

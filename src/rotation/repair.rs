@@ -129,6 +129,7 @@ fn outlasts_its_time(event: &Event) -> bool {
                 | Event::ServersHadLeft { .. }
                 | Event::AddressesSeen { .. }
                 | Event::AddressesHadLeft { .. }
+                | Event::StraysAnswered { .. }
         )
 }
 

@@ -17,6 +17,7 @@ use super::patience::Delay;
 use super::reach::Reach;
 pub use super::requirement::Requirement;
 use super::soak::Soak;
+use super::stray::Strays;
 use super::table;
 use super::timing::{Instant, Ttl};
 use serde::{Deserialize, Serialize};
@@ -129,6 +130,8 @@ pub struct Rotation {
     pub several: BTreeMap<(Endpoint, String), Instant>,
     /// What is known of who signs an RRset, where its signatures end before the next gate.
     pub signers: BTreeMap<TlsaName, Signer>,
+    /// What servers answered with that no step asked for.
+    pub strays: Strays,
     /// When the swap first opened: hosts may have an incoming key since then.
     pub opened: Option<Instant>,
     /// The names left DANE: since when nothing is promised of them.

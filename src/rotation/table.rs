@@ -103,6 +103,7 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
             | Event::SignerRenewed { .. }
             | Event::SeveralKeysSeen { .. }
             | Event::HostsWereSilent { .. }
+            | Event::StraysAnswered { .. }
             | Event::RisksSeen { .. }
             | Event::ServersSeen { .. }
             | Event::ServersHadLeft { .. }

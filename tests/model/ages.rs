@@ -59,6 +59,10 @@ impl Machine {
         for addresses in rotation.addresses.values_mut() {
             addresses.retain(|_, known| known.is_there(now()));
         }
+        for strays in rotation.strays.values_mut() {
+            strays.retain(|_, known| known.is_there(now()));
+        }
+        rotation.strays.retain(|_, strays| !strays.is_empty());
         for left in rotation.left.values_mut() {
             left.until = left.until.max(now());
         }
@@ -103,6 +107,13 @@ impl Machine {
             .values_mut()
             .flat_map(|all| all.values_mut());
         addresses
+            .filter_map(|known| known.until.as_mut())
+            .for_each(back);
+        let strays = rotation
+            .strays
+            .values_mut()
+            .flat_map(|all| all.values_mut());
+        strays
             .filter_map(|known| known.until.as_mut())
             .for_each(back);
         rotation

@@ -140,6 +140,7 @@ impl Search {
             }
             _ => number,
         };
+        next.forget_what_is_served_anew(&world, &self.setting);
         next.fill_caches(&self.setting);
         let refusal = judge::refusal(&next, &self.setting);
         let changed = next.around.changes > world.around.changes;
@@ -225,6 +226,9 @@ impl Search {
                 &outcome.decision,
                 &self.setting,
             );
+        }
+        if self.setting.faults && self.setting.strays {
+            next.meet(&self.setting);
         }
         after
     }

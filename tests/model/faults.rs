@@ -53,17 +53,44 @@ pub(crate) fn wrong(
     None
 }
 
-/// A refusal that the machine can see, or must suppose from the step it is in.
+/// A refusal that the machine can see, has seen, or must suppose from the step it is in.
 fn visible(world: &World, state: &State, setting: &Setting) -> Option<String> {
     for (set, host) in judge::refusals(world, setting) {
         let served = world.servers.iter().any(|v| v.set == set);
+        let met = world.met[setting.zone_of(host)] & (1 << set) != 0;
         let early =
             state.base_is_about && set == setting.records.old && world.hosts[host] != [Key::Old; 2];
-        if served || early {
+        if served || early || met {
             return Some(format!("a sender with {set:04b} refuses mx{host}"));
         }
     }
     None
+}
+
+impl World {
+    /// What comes back to a server between two runs may go again before the next: that was met by none.
+    pub(crate) fn forget_what_is_served_anew(&mut self, before: &Self, setting: &Setting) {
+        for (server, version) in self.servers.iter().enumerate() {
+            let zone = setting.zone_of(server);
+            let mut there = (0..PLACES).filter(|server| setting.zone_of(*server) == zone);
+            if !there.any(|server| before.servers[server].set == version.set) {
+                self.met[zone] &= !(1 << version.set);
+            }
+        }
+    }
+
+    /// A run looks at the servers: it knows from now on which sets caches may hold that refuse a host.
+    pub(crate) fn meet(&mut self, setting: &Setting) {
+        for (set, host) in judge::refusals(self, setting) {
+            let zone = setting.zone_of(host);
+            let mut servers = (0..PLACES).filter(|server| setting.zone_of(*server) == zone);
+            if servers
+                .any(|server| self.servers[server].set == set && !self.server_is_silent(server))
+            {
+                self.met[zone] |= 1 << set;
+            }
+        }
+    }
 }
 
 fn refused_by(world: &World, set: u8, setting: &Setting) -> Vec<usize> {
@@ -73,6 +100,7 @@ fn refused_by(world: &World, set: u8, setting: &Setting) -> Vec<usize> {
             ..setting.base()
         }; PLACES],
         cached: [[0; 16]; PLACES],
+        met: [0; PLACES],
         ..*world
     };
     judge::refusals(&only, setting)

@@ -204,6 +204,7 @@ impl Machine {
         // Caches, and what only the judge keeps, are nothing a run can see.
         let visible = World {
             cached: [[0; 16]; PLACES],
+            met: [0; PLACES],
             regressed: [false; PLACES],
             ttl_was_set: 0,
             soaked: 0,
@@ -245,7 +246,8 @@ impl Machine {
                     | Event::SignatureBegan { .. }
                     | Event::SignerRenewed { .. }
             );
-            if counts && self.remembers(&fact) {
+            let is_stray = matches!(fact, Event::StraysAnswered { .. }) && self.setting.strays;
+            if (counts || is_stray) && self.remembers(&fact) {
                 rotation = apply(Some(&rotation), now(), &fact).expect("a fact fits every step");
                 writes.push((self.number(rotation.clone()), fact));
             }
@@ -278,6 +280,7 @@ impl Machine {
                     aliases,
                     base: BTreeMap::from([(name.clone(), rrset(head.set))]),
                     ttl: BTreeMap::from([(name, ttl)]),
+                    ttl_sources: BTreeMap::new(),
                 });
             } else if !world.is_listed(host) && takes_part && self.mutant != Mutant::LeftIsRequired
             {

@@ -48,6 +48,8 @@ pub(crate) enum Mutant {
     /// Security first is taken for delivery first.
     EmergencyNeverWaives,
     AlarmsAreSilent,
+    /// What servers answered with for a while is forgotten once they answer with other records.
+    StraysAreForgotten,
     /// The retirement is pressed on although a host is seen with the old key.
     RetiresOnWhateverHostsDo,
     /// The record of a key that stays is not demanded.
@@ -195,6 +197,7 @@ pub(crate) const ALL: &[(Mutant, Setting, Proof)] = &[
         Proof::Untruth,
     ),
     (Mutant::AlarmsAreSilent, Setting::FAULTS, Proof::Untruth),
+    (Mutant::StraysAreForgotten, Setting::STRAYS, Proof::Untruth),
     (
         Mutant::RetiresOnWhateverHostsDo,
         Setting::FAULTS,

@@ -44,6 +44,8 @@ pub(crate) struct Setting {
     /// What cannot be prevented: deployment before its time or of a stranger's key, hosts put back after the retirement,
     /// servers that go back at any time, and versions that no check has passed.
     pub(crate) faults: bool,
+    /// What servers answered with that no step asked for is remembered.
+    pub(crate) strays: bool,
     /// The TTL of the zone, and a larger one under which caches hold its RRset since before the rotation.
     pub(crate) ttl: u8,
     pub(crate) ttl_before: u8,

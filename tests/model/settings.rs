@@ -24,6 +24,7 @@ impl Setting {
         emergency: None,
         objections: false,
         faults: false,
+        strays: true,
         ttl: TTL,
         ttl_before: 0,
         server_had_left: false,
@@ -66,11 +67,20 @@ impl Setting {
     pub(crate) const FAULTS: Self = Self {
         name: "faults",
         faults: true,
+        strays: false,
         // What cannot be seen cannot be said: silence only withholds here.
         silence: 0,
         kills: false,
         sets_ttl: &[],
         ..Self::SMALL
+    };
+    /// The same on the way forward, with what was answered for a while.
+    pub(crate) const STRAYS: Self = Self {
+        name: "faults that caches keep",
+        strays: true,
+        ways_back: false,
+        forward: false,
+        ..Self::FAULTS
     };
     /// Any number of places fall silent at the same time.
     pub(crate) const SILENCE: Self = Self {

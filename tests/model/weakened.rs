@@ -90,8 +90,11 @@ impl Machine {
     }
 
     pub(crate) fn remembers(&self, fact: &Event) -> bool {
-        !(self.mutant == Mutant::SeveralAreForgotten
-            && matches!(fact, Event::SeveralKeysSeen { .. }))
+        !matches!(
+            (self.mutant, fact),
+            (Mutant::SeveralAreForgotten, Event::SeveralKeysSeen { .. })
+                | (Mutant::StraysAreForgotten, Event::StraysAnswered { .. })
+        )
     }
 
     /// What a weakened machine leaves out of its decision.

@@ -62,6 +62,8 @@ pub(crate) struct World {
     pub(crate) hosts: [Host; PLACES],
     /// For how much longer some cache may hold each record set of each zone.
     pub(crate) cached: [[u8; 16]; PLACES],
+    /// The record sets of each zone that a run met on a server while they refused a host, and that caches may still hold.
+    pub(crate) met: [u16; PLACES],
     /// How often a person has set the TTL.
     pub(crate) ttl_was_set: u8,
     /// What the Web PKI holds against the incoming certificate, and what senders report of it.
@@ -124,6 +126,7 @@ impl World {
             silent: 0,
             hosts: [[Key::Old; 2]; PLACES],
             cached,
+            met: [0; PLACES],
             ttl_was_set: 0,
             objected: [false; 2],
             signed: setting.valid,
@@ -186,6 +189,10 @@ impl World {
         if self.outage.is_some() && !self.all_servers(|set| set & new == new) {
             self.outage = Some(0);
         }
+        for (met, cached) in self.met.iter_mut().zip(&self.cached) {
+            let held = (0..16_usize).filter(|set| cached[*set] > 0);
+            *met &= held.map(|set| 1 << set).sum::<u16>();
+        }
         // A set that lasts no longer than one of its own subsets refuses nobody whom that one accepts; and the whole set
         // refuses only strangers, whom every other refuses as well.
         for cached in &mut self.cached {
@@ -226,6 +233,7 @@ impl World {
             if setting.zones > 1 && servers {
                 other.heads.swap(0, 1);
                 other.cached.swap(0, 1);
+                other.met.swap(0, 1);
             }
             if way & 4 != 0 {
                 if setting.records != Records::PAIR {
@@ -245,6 +253,11 @@ impl World {
         }
         for host in &mut self.hosts {
             host.swap(0, 1);
+        }
+        for met in &mut self.met {
+            let before = *met;
+            let is_met = |set: &u8| before & (1 << *set) != 0;
+            *met = (0..16).filter(is_met).map(|set| 1 << swapped(set)).sum();
         }
         for cached in &mut self.cached {
             let before = *cached;
