@@ -352,7 +352,7 @@ fn retiring_needs_every_host_in_this_run() {
     let deployed = [
         waiting(),
         vec![(26, Event::SwapOpened), (27, Event::HostsPresentedIncoming)],
-        [33, 39, 45, 49]
+        [33, 39, 45, 50]
             .map(|hour| (hour, Event::SoakSeen))
             .to_vec(),
     ]
@@ -601,10 +601,10 @@ fn what_senders_report_begins_no_soak_anew() {
         decide(&rotation, hours(hour), &seen, &Policy::default()).event
     };
     for reports in [&[][..], std::slice::from_ref(&failed)] {
-        assert_eq!(at(38, reports), None);
+        assert_eq!(at(37, reports), None);
         assert_eq!(at(42, reports), Some(Event::SoakSeen));
         assert_eq!(
-            at(44, reports),
+            at(45, reports),
             Some(Event::SoakInterrupted),
             "a gap is one"
         );
@@ -637,7 +637,7 @@ fn what_senders_report_holds_the_retire_step() {
     ];
     for step in [Step::Deployed, Step::Verified] {
         let mut events = deployed();
-        events.extend([37, 43, 49, 55, 59].map(|hour| (hour, Event::SoakSeen)));
+        events.extend([37, 43, 49, 55, 60].map(|hour| (hour, Event::SoakSeen)));
         if step == Step::Verified {
             events.push((60, Event::SoakPassed));
         }

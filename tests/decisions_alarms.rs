@@ -298,7 +298,7 @@ fn a_zone_that_is_not_kept_in_git_is_named_by_where_it_is() {
         (
             Source::GitHead,
             "on the branch that counts",
-            "review the proposed change and merge it",
+            "review the change that `tlsa-rotate advance` proposes, and merge it",
         ),
         (
             Source::File,

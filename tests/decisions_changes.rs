@@ -90,6 +90,7 @@ fn joins(number: u8) -> Event {
         aliases: BTreeMap::new(),
         base: BTreeMap::from([(name.clone(), set(&[1]))]),
         ttl: BTreeMap::from([(name, Ttl(3600))]),
+        ttl_sources: BTreeMap::new(),
     }
 }
 

@@ -246,23 +246,23 @@ fn a_soak_counts_while_it_is_watched() {
     let policy = Policy::default();
     let table = [
         (27, None, "it has just begun"),
-        (29, None, "a look an hour is not worth a line each"),
         (30, Some(Event::SoakSeen), "half of the longest gap"),
         (33, Some(Event::SoakSeen), "a quarter of the soak"),
-        (34, Some(Event::SoakInterrupted), "longer than a quarter"),
+        (35, Some(Event::SoakInterrupted), "longer than a quarter"),
         (51, Some(Event::SoakInterrupted), "its end, unwatched"),
     ];
     for (hour, event, why) in table {
         assert_eq!(well.decide(&begun, hour, &policy).event, event, "{why}");
     }
-    for (late, event) in [
-        (3, Event::SoakSeen),
-        (1_800, Event::SoakSeen),
-        (1_801, Event::SoakInterrupted),
+    for (minutes, event) in [
+        (29, None),
+        (30, Some(Event::SoakSeen)),
+        (420, Some(Event::SoakSeen)),
+        (421, Some(Event::SoakInterrupted)),
     ] {
-        let now = hours(33) + Span::seconds(late);
-        let found = decide(&begun, now, &well.seen(33), &policy);
-        assert_eq!(found.event, Some(event), "cron runs {late} s late");
+        let now = hours(27) + Span::minutes(minutes);
+        let found = decide(&begun, now, &well.seen(27), &policy);
+        assert_eq!(found.event, event, "{minutes} minutes after the last look");
     }
     let watched = (0..8).fold(begun.clone(), |state, look| {
         then(state, 30 + 3 * look, &[Event::SoakSeen])
@@ -274,7 +274,7 @@ fn a_soak_counts_while_it_is_watched() {
     let anew = then(begun, 51, &[Event::SoakInterrupted]);
     assert_eq!(
         well.decide(&anew, 52, &policy).event,
-        None,
+        Some(Event::SoakSeen),
         "it began at 51"
     );
     let silent = World::of(&[1, 2], [2, 2, 0]);
@@ -283,6 +283,33 @@ fn a_soak_counts_while_it_is_watched() {
         None,
         "a silent host is no look"
     );
+}
+
+/// Cron runs every six hours, and up to half an hour late; a person looks in between, whenever.
+#[test]
+fn a_run_by_hand_starts_no_soak_anew() {
+    let well = World::of(&[1, 2], [2; 3]);
+    let policy = Policy::default();
+    for minute in (0..1_440).step_by(11) {
+        let mut soaking = then(at(Step::SwapOpen), 27, &[Event::HostsPresentedIncoming]);
+        let late = 29 - minute % 30;
+        let cron = [360, 720 + late, 1_080, 1_440 + late];
+        let mut runs: Vec<u64> = cron.into_iter().chain([minute]).collect();
+        runs.sort_unstable();
+        for run in runs {
+            let now = hours(27) + Span::minutes(run);
+            let found = decide(&soaking, now, &well.seen(27), &policy).event;
+            assert_ne!(
+                found,
+                Some(Event::SoakInterrupted),
+                "by hand at {minute}, at {run}"
+            );
+            if let Some(event) = found {
+                soaking = apply(Some(&soaking), now, &event).unwrap();
+            }
+        }
+        assert_ne!(soaking.step, Step::Deployed, "by hand at {minute}");
+    }
 }
 
 #[test]

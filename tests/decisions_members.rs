@@ -12,6 +12,7 @@ mod decision_support;
 
 use decision_support::{World, at, hours, key, mx, set, then};
 use std::collections::{BTreeMap, BTreeSet};
+use tlsa_rotate::rotation::before::TtlSource;
 use tlsa_rotate::rotation::blocker::{Blocker, Who};
 use tlsa_rotate::rotation::decide::{Action, Decision, decide};
 use tlsa_rotate::rotation::observation::{
@@ -50,6 +51,7 @@ fn joined() -> Event {
         aliases: BTreeMap::new(),
         base: BTreeMap::from([(name.clone(), set(&[1]))]),
         ttl: BTreeMap::from([(name, Ttl(3_600))]),
+        ttl_sources: BTreeMap::new(),
     }
 }
 
@@ -72,6 +74,63 @@ fn deployed_to(decision: &Decision) -> BTreeSet<String> {
         _ => None,
     });
     deployments.flatten().map(|e| e.host.clone()).collect()
+}
+
+/// A TTL of a week at the name of a host that joins keeps that host waiting, and no other.
+#[test]
+fn the_ttl_of_a_host_that_joins_is_its_own_matter() {
+    const WEEK: u32 = 7 * 86_400;
+    let joins = |assumed: bool| {
+        let mut joined = joined();
+        if let Event::HostsJoined {
+            ttl, ttl_sources, ..
+        } = &mut joined
+        {
+            let name = mx(3).tlsa_name();
+            ttl.insert(name.clone(), Ttl(WEEK));
+            if assumed {
+                ttl_sources.insert(name, TtlSource::Assumed);
+            }
+        }
+        joined
+    };
+    let served = Event::JoinServed {
+        name: mx(3).tlsa_name(),
+        ttl: Ttl(3_600),
+    };
+    for (assumed, wait) in [(false, 14 * 24), (true, 7 * 24)] {
+        let waiting = then(two_hosts(Step::Waiting), 27, &[joins(assumed)]);
+        let opened = judged(&waiting, 28, &World::of(&[1, 2], [1; 3]).seen(28));
+        assert_eq!(opened.event, Some(Event::SwapOpened), "{assumed}");
+        let open = then(waiting, 28, &[Event::SwapOpened, served.clone()]);
+        let (before, at) = (28 + wait, 29 + wait);
+        let early = judged(&open, before, &World::of(&[1, 2], [2, 2, 1]).seen(before));
+        assert!(early.event.is_none(), "{assumed}: {early:?}");
+        let late = judged(&open, at, &World::of(&[1, 2], [2, 2, 1]).seen(at));
+        let name = mx(3).tlsa_name();
+        assert_eq!(late.event, Some(Event::JoinOpened { name }), "{assumed}");
+    }
+}
+
+/// Where a server went back, nobody is told to install what `check --swap` refuses.
+#[test]
+fn a_deployment_is_named_only_where_it_may_be_done() {
+    let open = at(Step::SwapOpen);
+    let mut seen = World::of(&[1, 2], [1; 3]).seen(27);
+    let told = judged(&open, 27, &seen);
+    let asks = |decision: &Decision| {
+        let wrong = |one: &Blocker| matches!(one, Blocker::WrongKey { .. });
+        decision.blockers.iter().any(wrong)
+    };
+    assert!(asks(&told) && !deployed_to(&told).is_empty(), "{told:?}");
+    for servers in seen.served.values_mut() {
+        for server in servers.values_mut() {
+            *server = Seen::Unknown("timed out".into());
+        }
+    }
+    let dark = judged(&open, 27, &seen);
+    assert!(deployed_to(&dark).is_empty(), "{dark:?}");
+    assert!(!asks(&dark) && !dark.blockers.is_empty(), "{dark:?}");
 }
 
 #[test]

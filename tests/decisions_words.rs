@@ -115,7 +115,7 @@ fn every_reason_says_who_acts_until_when_and_the_way_out() {
         (unknown(Source::File), You, None, "make the zone file readable"),
         (unknown(Source::Provider), You, None, "make the provider answer"),
         (on_server(&[key(1)], &[]), TheWorld, None, "wait for ns1 to load the zone"),
-        (silent, TheWorld, None, "make ns1 answer; if it is gone for good, take its NS record out, here and at the parent"),
+        (silent, TheWorld, None, "make ns1 answer as the other servers do; if it is gone for good, take its NS record out, here and at the parent"),
         (window, You, None, "make whoever signs renew the signature before it ends"),
         (nothing, You, None, "give mx1 at least one address"),
         (Blocker::CachesMayLackIt(gate()), Clock, Some(2), "nothing to do before 2026-11-23T02:00:00Z"),

@@ -159,3 +159,48 @@ fn the_first_record_of_a_name_must_be_of_what_its_host_presents() {
     pull_request(&world, |_| with_serial(&with, "2026122402"));
     allowed(judged(&world, hours(hour + 4), "pr"));
 }
+
+#[test]
+fn a_host_that_no_rotation_has_taken_in_is_held_against_its_records_too() {
+    let (world, hour) = retiring();
+    let wrong = format!("3 1 1 {}\n", "ab".repeat(32));
+    // The request brings the host, its record and its place in the configuration.
+    let third = world.one_more_host("mx3.example.com");
+    let address = world.hosts()[third];
+    let keys = world.tlsa("mx1.example.com").into_iter();
+    let keys = keys.map(|record| record.split_whitespace().last().unwrap().to_owned());
+    let keys: Vec<String> = keys.collect();
+    let with_third = |record: &str| {
+        request(&world, || {
+            let config = world.read("tlsa-rotate.toml");
+            let there = config
+                .replace(
+                    "\"mx2.example.com\"]",
+                    "\"mx2.example.com\", \"mx3.example.com\"]",
+                )
+                .replace(
+                    "addresses = { ",
+                    &format!("addresses = {{ \"mx3.example.com\" = [\"{address}\"], "),
+                );
+            assert_ne!(config, there);
+            world.write("tlsa-rotate.toml", &there);
+            let lines = format!("mx3 3600 IN A 192.0.2.27\n_25._tcp.mx3 3600 IN TLSA {record}");
+            let zone = with_serial(&world.read(ZONE_FILE), "2026122401") + &lines;
+            world.write(ZONE_FILE, &zone);
+        });
+    };
+    with_third(&wrong);
+    refused(
+        judged(&world, hours(hour + 1), "pr"),
+        4,
+        &[
+            "mx3.example.com:25 presents 3 1 1 ",
+            "its mail would be refused (mail)",
+        ],
+    );
+    with_third(&format!(
+        "3 1 1 {}\n_25._tcp.mx3 3600 IN TLSA 3 1 1 {}\n",
+        keys[0], keys[1]
+    ));
+    allowed(judged(&world, hours(hour + 1), "pr"));
+}

@@ -249,7 +249,7 @@ fn merged_late_after_an_abort_it_is_taken_back() {
     assert!(run.stderr.contains("for review on branch"), "{run:#?}");
     let status = world.run(hours(2), &["status"]).ends(3);
     assert!(
-        status.stdout.contains("review the proposed change"),
+        status.stdout.contains("review the change that"),
         "{status:#?}"
     );
     world

@@ -40,7 +40,9 @@ fn before_the_first_rotation_a_record_that_a_host_does_not_match_is_not_handed_o
     world.load();
     let before = world.read(SIGNED);
     wrong(&world);
+    refused(&world.run(hours(1), &["status"]));
     refused(&world.advance(hours(1)));
+    refused(&world.run(hours(1), &["status"]));
     assert_eq!(world.read(SIGNED), before, "nothing was handed on");
     // What the servers have stays valid, however long that lasts.
     for day in [5, 10, 15, 20] {

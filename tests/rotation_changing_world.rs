@@ -175,7 +175,7 @@ fn a_host_that_leaves_the_configuration_is_let_go_and_its_records_stay() {
     says(
         &left,
         &[
-            "mx2.example.com:25 left mail.1: nothing is proposed for it any more. Senders may come to it until",
+            "mx2.example.com:25 left mail.1: nothing is proposed for it any more. The MX of example.com. still lists it: senders come to it until that is taken out, and 1h longer",
             "they accept only a key that its records list",
             "Deployed",
         ],
@@ -232,7 +232,10 @@ fn a_host_that_dies_before_the_last_merge_holds_the_record_until_it_is_let_go() 
     let forgotten = world
         .run(hours(hour + 2), &["forget", "mx2.example.com"])
         .ends(3);
-    says(&forgotten, &["review the proposed change and merge it"]);
+    says(
+        &forgotten,
+        &["review the change that `tlsa-rotate advance` proposes, and merge it"],
+    );
     assert!(world.merge(), "{forgotten:#?}");
     world.advance(hours(hour + 3)).ends(0);
     world.load();
@@ -240,6 +243,28 @@ fn a_host_that_dies_before_the_last_merge_holds_the_record_until_it_is_let_go() 
     assert_eq!(world.step(hours(hour + 4)), "Retired");
     assert_eq!(world.tlsa(HOSTS[0]).len(), 1);
     world.is_tidy();
+}
+
+#[test]
+fn status_says_what_a_run_says_of_a_merged_removal_that_waits_for_a_silent_host() {
+    let (world, hour) = World::new(Publish::Branch).brought_to("Retiring");
+    assert!(world.merge());
+    world.silence(1);
+    let run = world.advance(hours(hour + 1)).ends(3);
+    let status = world.run(hours(hour + 1), &["status"]).ends(3);
+    for one in [&run, &status] {
+        says(
+            one,
+            &[
+                "was not handed to its name servers, for mail.1",
+                "mx2.example.com:25",
+            ],
+        );
+    }
+    world.wake(1);
+    world.deploy(1);
+    world.run(hours(hour + 2), &["status"]).ends(0);
+    world.advance(hours(hour + 2)).ends(0);
 }
 
 #[test]
@@ -286,6 +311,9 @@ fn a_merged_retirement_is_not_handed_on_while_a_host_is_back_on_the_old_key() {
         ],
     );
     assert_eq!(world.read(rotation_support::SIGNED), signed);
+    let status = world.run(hours(hour + 1), &["status"]);
+    assert_eq!(status.code, run.code, "{status:#?}");
+    says(&status, &["was not handed to its name servers, for mail.1"]);
     let aborted = world.run(hours(hour + 1), &["abort", "mail", "--reason", "it fails"]);
     assert!(matches!(aborted.code, Some(3 | 4)), "{aborted:#?}");
     says(&aborted, &["mail.1: Reinstating"]);

@@ -244,13 +244,15 @@ pub(super) fn swap(
         &global.present(&workspace),
         Mode::Rehearse,
     )?;
-    let Some(tick) = ticks.into_iter().next() else {
+    let Some(mut tick) = ticks.into_iter().next() else {
         return Err(Failure::wrong("nothing was looked at"));
     };
-    if let Some(error) = tick.failed {
-        return Err(error.into());
-    }
     let mut waits = waits(&workspace, &tick, host);
+    match tick.failed.take() {
+        Some(error) if error.is_of_handing_on() => waits.push(error.to_string()),
+        Some(error) => return Err(error.into()),
+        None => {}
+    }
     let is_open = is_open(&tick, host) && waits.is_empty();
     if waits.is_empty() && !is_open && step_of(&tick) == Some(Step::SwapOpen) {
         waits.extend(host.and_then(|host| turn(&tick, host)));

@@ -6,10 +6,11 @@ use crate::rotation::blocker::{Blocker, Who};
 use crate::rotation::deadline::Deadline;
 use crate::rotation::decide::Decision;
 use crate::rotation::due::Afterwards;
-use crate::rotation::observation::{Observation, Presented, Seen};
+use crate::rotation::observation::{KeyAlgorithm, Observation, Offer, Presented, Seen};
 use crate::rotation::promise::Breach;
 use crate::rotation::step::{Event, Rotation, Step};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// What is said about one certificate.
@@ -88,6 +89,13 @@ impl Standing<'_> {
         }
         for deed in self.deeds {
             let _ = writeln!(text, "  done       {deed}");
+        }
+        if let Some(soak) = state.soak.filter(|soak| soak.from > state.since) {
+            let _ = writeln!(
+                text,
+                "  soak       it began anew at {}: a quarter of it had passed without a run that saw all well",
+                soak.from
+            );
         }
         if let Some(reason) = &state.held {
             let _ = writeln!(text, "  held       {reason}");
@@ -268,27 +276,31 @@ impl Standing<'_> {
                 Seen::Known(rrset) => requirement.is_met_by(&rrset.associations),
                 Seen::Unknown(_) => false,
             });
-        let offers = seen
+        let places = seen
             .presented
             .values()
             .flat_map(|addresses| addresses.values());
-        let keys = offers
-            .flat_map(|offers| offers.values())
-            .filter_map(|offer| match offer {
-                Seen::Known(offer) => {
-                    let replaced = |one: &&Presented| !state.staying.contains(&one.key);
-                    let mut chains = offer.chains().iter().filter(replaced).peekable();
-                    chains.peek()?;
-                    Some(chains.all(|one| state.incoming.contains(&one.key)))
-                }
-                Seen::Unknown(_) => Some(false),
-            });
+        let keys = places.filter_map(|offers| has_the_next(state, offers));
         vec![
             ("merged", count(merged)),
             ("served", count(served)),
             ("deployed", count(keys)),
         ]
     }
+}
+
+/// Whether a place presents the incoming keys, whatever it is asked for; nothing where it has none that is replaced.
+fn has_the_next(state: &Rotation, offers: &BTreeMap<KeyAlgorithm, Seen<Offer>>) -> Option<bool> {
+    let of_algorithm = offers.values().filter_map(|offer| match offer {
+        Seen::Known(offer) => {
+            let replaced = |one: &&Presented| !state.staying.contains(&one.key);
+            let mut chains = offer.chains().iter().filter(replaced).peekable();
+            chains.peek()?;
+            Some(chains.all(|one| state.incoming.contains(&one.key)))
+        }
+        Seen::Unknown(_) => Some(false),
+    });
+    of_algorithm.reduce(|all, one| all && one)
 }
 
 fn count(facts: impl Iterator<Item = bool>) -> Count {

@@ -279,7 +279,7 @@ impl Blocker {
         match self {
             Self::KeyMissing => "run `tlsa-rotate advance`; it generates or admits the key".into(),
             Self::NotMerged { source: Source::GitHead, .. } => {
-                "review the proposed change and merge it".into()
+                "review the change that `tlsa-rotate advance` proposes, and merge it".into()
             }
             Self::NotMerged { source, .. } => {
                 format!("run `tlsa-rotate advance`; it makes the change {}", source.located())
@@ -295,7 +295,7 @@ impl Blocker {
                 format!("wait for {authority} to load the zone; if it does not, look at its transfers")
             }
             Self::ServerUnknown { authority, .. } => format!(
-                "make {authority} answer; if it is gone for good, take its NS record out, here and at the parent: the wait then goes on until every cache has forgotten it"
+                "make {authority} answer as the other servers do; if it is gone for good, take its NS record out, here and at the parent: the wait then goes on until every cache has forgotten it"
             ),
             Self::ServerLeaves { authority, until, .. } if !authority.has_address() => {
                 format!("nothing to do before {until}: no cache leads to a server of before after that")

@@ -90,7 +90,7 @@ impl fmt::Display for Blocker {
             Self::WouldRefuse(breach) => match &breach.presenter {
                 Presenter::Host { endpoint, address } => write!(
                     f,
-                    "{endpoint} presents {} on {address}, which the records of {} would not list any more: its mail would be refused",
+                    "{endpoint} presents {} on {address}, which the records of {} would not list: its mail would be refused",
                     breach.key.short(),
                     breach.name
                 ),

@@ -88,6 +88,14 @@ impl Question<'_> {
         blockers
     }
 
+    /// Whether a host only has the key still that it had.
+    fn is_as_before(&self, blocker: &Blocker) -> bool {
+        match blocker {
+            Blocker::WrongKey { presents, .. } => self.rotation.current.contains(presents),
+            _ => false,
+        }
+    }
+
     fn was_silent(&self, endpoint: &Endpoint) -> bool {
         self.rotation.silent_at_swap.contains(endpoint)
     }
@@ -155,6 +163,11 @@ impl Question<'_> {
             return Err(vec![Blocker::Paced]);
         }
         let objections = self.unless_hurried(witness::before_swap(self.observation));
+        let mut hosts = hosts;
+        if !(places.is_empty() && objections.is_empty()) {
+            // As long as nobody may have the next key, that a host has the one in use is no reason.
+            hosts.retain(|blocker| !self.is_as_before(blocker));
+        }
         Err([hosts, places, objections].concat())
     }
 }

@@ -216,9 +216,7 @@ pub(super) fn presented_where(
 ) -> Vec<Blocker> {
     let endpoints = rotation.endpoints.iter().filter(|one| is_asked(one));
     let here = endpoints.flat_map(|one| presented_by(one, rotation, observation, wanted));
-    let shares = |one: &&Endpoint| rotation.names().contains(&rotation.name_of(one));
-    let left = rotation.left.keys().filter(shares);
-    let left = left.filter(|one| is_asked(one));
+    let left = rotation.left_sharing().filter(|one| is_asked(one));
     let seen = left.flat_map(|one| {
         let is_let_go = rotation.is_let_go(one, observation.at);
         let mut blockers = presented_by(one, rotation, observation, wanted);

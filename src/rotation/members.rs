@@ -2,6 +2,7 @@
 //! and the names that their RRsets lie at (RFC 6698 §3, RFC 7671 §6).
 
 use super::association::Association;
+use super::before::TtlSource;
 use super::observation::{Authority, Endpoint, TlsaName};
 use super::reach::Reachable;
 use super::step::{Published, Rotation, Step};
@@ -34,7 +35,7 @@ impl Rotation {
         endpoints: &BTreeSet<Endpoint>,
         aliases: &BTreeMap<TlsaName, TlsaName>,
         base: &BTreeMap<TlsaName, BTreeSet<Association>>,
-        ttl: &BTreeMap<TlsaName, Ttl>,
+        (ttl, ttl_sources): (&BTreeMap<TlsaName, Ttl>, &BTreeMap<TlsaName, TtlSource>),
     ) {
         self.endpoints.extend(endpoints.iter().cloned());
         self.left
@@ -50,6 +51,9 @@ impl Rotation {
             self.base.insert(name.clone(), found);
             let mark = self.ttl_old.entry(name.clone()).or_default();
             *mark = (*mark).max(ttl.get(name).copied().unwrap_or_default());
+            if let Some(source) = ttl_sources.get(name) {
+                self.ttl_sources.insert(name.clone(), *source);
+            }
             // Once the others are proposed, none of them waits for who comes later.
             if self.step >= Step::Prepublishing {
                 self.joining.insert(name.clone(), None);
@@ -91,6 +95,18 @@ impl Rotation {
     pub fn settled_names(&self) -> impl Iterator<Item = &TlsaName> {
         let joining = |name: &&TlsaName| self.joining.contains_key(*name);
         self.names.iter().filter(move |name| !joining(name))
+    }
+
+    /// The hosts and ports that count where they are seen: those that take part, and those that left and share an RRset with
+    /// them.
+    pub fn places_to_look_at(&self) -> impl Iterator<Item = &Endpoint> {
+        self.endpoints.iter().chain(self.left_sharing())
+    }
+
+    /// Those that left and share an RRset with others.
+    pub(super) fn left_sharing(&self) -> impl Iterator<Item = &Endpoint> {
+        let shares = |one: &&Endpoint| self.names.contains(&self.name_of(one));
+        self.left.keys().filter(shares)
     }
 
     /// The servers that some resolver may still ask for `name` at `at`, as far as any were seen.

@@ -48,10 +48,11 @@ impl Soak {
         policy.soak > Span::ZERO && now.since(self.last) > longest_gap(policy) + lateness(policy)
     }
 
-    /// Whether a look at which all is well is worth keeping: half as often as one is needed.
+    /// Whether a look at which all is well is worth keeping: half an hour after the last one, in a soak of a day. One that is
+    /// not kept must cost whoever looks as seldom as may be no more than they may be late.
     pub(super) fn wants_a_look(self, now: Instant, policy: &Policy) -> bool {
-        let half = Span::seconds(longest_gap(policy).as_seconds() / 2);
-        now.since(self.last) >= half && now > self.last
+        let apart = Span::seconds(longest_gap(policy).as_seconds() / 12);
+        now.since(self.last) >= apart && now > self.last
     }
 }
 
@@ -60,7 +61,7 @@ pub fn longest_gap(policy: &Policy) -> Span {
     Span::seconds(policy.soak.as_seconds().div_ceil(4))
 }
 
-/// How much later than that a look may come: half an hour in a soak of a day.
+/// How much later than that a look may come after the last that was kept: an hour in a soak of a day.
 fn lateness(policy: &Policy) -> Span {
-    Span::seconds(longest_gap(policy).as_seconds() / 12)
+    Span::seconds(longest_gap(policy).as_seconds() / 6)
 }

@@ -61,9 +61,9 @@ pub(super) fn wait_for<'n>(
     names.into_iter().map(of_name).max().unwrap_or(Span::ZERO)
 }
 
-/// The same for the whole rotation.
+/// The same for the names that are waited for together; one that joins waits by itself.
 pub fn two_ttls(rotation: &Rotation) -> Span {
-    wait_for(rotation, rotation.ttl_old.keys())
+    wait_for(rotation, rotation.settled_names())
 }
 
 /// `SwapOpen`: `T_all + max(2 * max(TTL_old, TTL_new), min_wait) + safety_margin`.

@@ -37,30 +37,51 @@ pub(super) fn publish_merged(
     seen: Option<&Observation>,
     deeds: &mut Vec<String>,
 ) -> Result<(), WorkflowError> {
-    let workspace = known.workspace;
     let judged = seen.map(|seen| (case.certificate.name.as_str(), seen));
     known.note(&case.certificate.name, case.rotation.as_ref());
-    let own: Vec<TlsaName> = case
-        .certificate
-        .endpoints()
-        .map(|e| e.tlsa_name())
-        .collect();
-    let mut names = own.clone();
-    for name in &own {
-        // An alias that leads out of our zones is told where the rotation is looked at; the others are published all the same.
-        if let Ok(found) = surroundings::find(&mut known.heads, name) {
-            names.extend(found.links);
-            names.push(found.name);
-        }
-    }
-    for zone in head::zones_of(workspace, &names) {
-        // What a primary or a provider keeps is published already, and signed by it.
-        if zone.publication.is_elsewhere() || known.was_handed_on(zone) {
+    for zone in published_here(known, case) {
+        if known.was_handed_on(zone) {
             continue;
         }
         known.tries(zone);
         hand_on(known, lock, zone, judged, deeds)?;
         known.handed_on(zone);
+    }
+    Ok(())
+}
+
+/// The zones that hold a TLSA RRset of a certificate, or an alias on the way to one, and are handed to their servers from
+/// here. What a primary or a provider keeps is published already, and signed by it.
+fn published_here<'w>(known: &mut Known<'w>, case: &Case<'_>) -> Vec<&'w ZoneConfig> {
+    let own = case.certificate.endpoints().map(|one| one.tlsa_name());
+    let mut names: Vec<TlsaName> = own.collect();
+    for name in names.clone() {
+        // An alias that leads out of our zones is told where the rotation is looked at; the others are published all the same.
+        if let Ok(found) = surroundings::find(&mut known.heads, &name) {
+            names.extend(found.links);
+            names.push(found.name);
+        }
+    }
+    let mut zones = head::zones_of(known.workspace, &names);
+    zones.retain(|zone| !zone.publication.is_elsewhere());
+    zones
+}
+
+/// Why the zones of a certificate would not be handed on as the branch that counts has them, if so; by what was seen.
+pub(super) fn would_be_handed_on<'w>(
+    known: &mut Known<'w>,
+    case: &Case<'w>,
+    seen: Option<&Observation>,
+) -> Result<(), WorkflowError> {
+    for zone in published_here(known, case) {
+        // One that cannot be read is told where the rotation is looked at.
+        if let Ok(head) = known.heads.get(zone) {
+            known.keeps_every_promise(zone, &head)?;
+            if let (Some((id, state)), Some(seen)) = (&case.rotation, seen) {
+                known.is_seen_to_be_safe_for((zone, &head), (id, state), (seen, false))?;
+            }
+            known.is_safe_at_rest_for((zone, &head), case.certificate)?;
+        }
     }
     Ok(())
 }
@@ -83,11 +104,7 @@ pub(super) fn hand_on(
     match handed_on {
         Ok(more) => deeds.extend(more),
         Err(error) => {
-            let may_not_be = matches!(
-                error,
-                WorkflowError::WouldRefuse { .. } | WorkflowError::NotSeenToBeSafe { .. }
-            );
-            if may_not_be {
+            if error.is_of_handing_on() {
                 match sign::renew(workspace, lock, zone, now) {
                     Ok(more) => deeds.extend(more),
                     Err(why) => deeds.push(format!(

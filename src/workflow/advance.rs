@@ -17,7 +17,7 @@ use super::{
     start, tracked, witness,
 };
 use crate::rotation::blocker::Blocker;
-use crate::rotation::decide::Decision;
+use crate::rotation::decide::{Action, Decision};
 use crate::rotation::due::{Afterwards, Occasion};
 use crate::rotation::observation::{Endpoint, Observation};
 use crate::rotation::policy::Policy;
@@ -266,11 +266,7 @@ fn act_on(
         tick.decision = Some(decision);
         // What git HEAD lacks is proposed again, if that is why it was not published.
         if let Some(error) = failed {
-            let is_safe_to_act = matches!(
-                error,
-                WorkflowError::WouldRefuse { .. } | WorkflowError::NotSeenToBeSafe { .. }
-            );
-            if is_safe_to_act && act::carry_out(known, lock, &case, &actions, tick)? {
+            if error.is_of_handing_on() && act::carry_out(known, lock, &case, &actions, tick)? {
                 known.forget_zones();
                 if matches!(error, WorkflowError::NotSeenToBeSafe { .. }) {
                     continue; // what was not safe is out of the zone again
@@ -395,7 +391,9 @@ pub(super) fn news(mut events: Vec<Event>) -> Vec<Event> {
 /// Where the files lie that a person is to deploy.
 pub(super) fn deployment(workspace: &Workspace, tick: &Tick) -> Option<String> {
     let (id, state) = tick.rotation.as_ref()?;
-    let is_open = state.step == Step::SwapOpen;
+    let mut actions = tick.decision.iter().flat_map(|decision| &decision.actions);
+    let is_asked_for = actions.any(|action| matches!(action, Action::Deploy(_)));
+    let is_open = state.step == Step::SwapOpen && is_asked_for;
     is_open.then(|| next_files(workspace, id, state).to_string())
 }
 

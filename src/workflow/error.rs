@@ -585,6 +585,14 @@ impl WorkflowError {
         }
     }
 
+    /// Whether it is why a zone was not handed to its servers as the branch that counts has it.
+    pub const fn is_of_handing_on(&self) -> bool {
+        matches!(
+            self,
+            Self::WouldRefuse { .. } | Self::NotSeenToBeSafe { .. }
+        )
+    }
+
     /// Whether only a person can change it (exit code 3).
     pub const fn wants_a_person(&self) -> bool {
         match self {

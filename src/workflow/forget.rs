@@ -28,7 +28,7 @@ pub fn forget(
         if gone.is_empty() {
             continue;
         }
-        if gone.len() == state.endpoints.len() && !hosts::lets_all_go(state.step) {
+        if state.endpoints.is_subset(&gone) && !hosts::lets_all_go(state.step) {
             return Err(WorkflowError::NotFromHere {
                 what: "let the only host go in",
                 why: "no host would be left to rotate a key of",
@@ -41,7 +41,7 @@ pub fn forget(
             });
         }
         let left = hosts::left(&mut known, &state, &gone, Some(reason.to_owned()));
-        let told = hosts::told(&left, &id.to_string());
+        let told = hosts::told(&mut known, &state, (&id, &left));
         case.note(run.now, left)?;
         run.keep(&mut case)?;
         let mut tick = run.follow(&case);

@@ -11,8 +11,10 @@ use crate::rotation::observation::Endpoint;
 use crate::rotation::step::{Event, Rotation, Step};
 use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::config::Config;
+use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
 use crate::zone::mail;
+use crate::zone::name::Name;
 use crate::zone::record::Rtype;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,6 +50,7 @@ pub(super) fn follow_configuration(
             ));
         }
     }
+    follow_those_that_left(known, case, &configured)?;
     if !gone.is_empty() {
         if gone.len() == state.endpoints.len() && new.is_empty() && !lets_all_go(state.step) {
             tick.notes.push(format!(
@@ -56,13 +59,64 @@ pub(super) fn follow_configuration(
             ));
         } else {
             let left = left(known, &state, &gone, None);
-            tick.deeds.extend(told(&left, &id.to_string()));
+            tick.deeds.extend(told(known, &state, (&id, &left)));
             case.note(now, left)?;
         }
     }
     case.keep(lock)?;
     tick.rotation.clone_from(&case.rotation);
     Ok(())
+}
+
+/// A host that left the configuration and is still listed in an MX RRset goes on getting mail: where it shares an RRset, it is
+/// waited for until the MX of before has run out.
+fn follow_those_that_left(
+    known: &mut Known<'_>,
+    case: &mut Case<'_>,
+    configured: &BTreeSet<Endpoint>,
+) -> Result<(), WorkflowError> {
+    let Some((_, state)) = case.under_way().cloned() else {
+        return Ok(());
+    };
+    let now = known.now;
+    let mut still = BTreeSet::new();
+    for (endpoint, left) in &state.left {
+        let shares = state.names().contains(&state.name_of(endpoint));
+        if left.asked || !shares || configured.contains(endpoint) {
+            continue;
+        }
+        if let Some((_, ttl)) = listed_by(known, &endpoint.host)
+            && left.until.since(now).as_seconds() < u64::from(ttl.0) / 2
+        {
+            still.insert(endpoint.clone());
+        }
+    }
+    if still.is_empty() {
+        return Ok(());
+    }
+    let left = left(known, &state, &still, None);
+    case.note(now, left)
+}
+
+/// The mail domain that lists a host in its MX RRset, with the largest TTL of those that do.
+fn listed_by(known: &mut Known<'_>, host: &str) -> Option<(Name, Ttl)> {
+    let zones = &known.workspace.config.zones;
+    let mut found: Option<(Name, Ttl)> = None;
+    for zone in zones {
+        // A zone that cannot be read is told at its own gates.
+        let Ok(head) = known.heads.get(zone) else {
+            continue;
+        };
+        for (domain, exchanges) in mail::exchanges(&head.content) {
+            if exchanges.iter().any(|(_, one)| plain(one) == host)
+                && let Some(mx) = head.content.rrset(&domain, Rtype::MX)
+                && found.as_ref().is_none_or(|(_, ttl)| *ttl < mx.ttl)
+            {
+                found = Some((domain, mx.ttl));
+            }
+        }
+    }
+    found
 }
 
 /// The steps in which a host can still join: before the old records leave.
@@ -120,6 +174,7 @@ fn joined(
         aliases: found.aliases,
         base: found.base,
         ttl: found.ttl,
+        ttl_sources: found.ttl_sources,
     })
 }
 
@@ -153,32 +208,36 @@ fn senders_come_until(
     if let Some(ttl) = state.ttl_old.get(&state.name_of(endpoint)) {
         longest = longest.max(*ttl);
     }
-    for zone in &known.workspace.config.zones {
-        // A zone that cannot be read is told at its own gates.
-        let Ok(head) = known.heads.get(zone) else {
-            continue;
-        };
-        for (domain, exchanges) in mail::exchanges(&head.content) {
-            if exchanges
-                .iter()
-                .any(|(_, host)| plain(host) == endpoint.host)
-                && let Some(mx) = head.content.rrset(&domain, Rtype::MX)
-            {
-                longest = longest.max(mx.ttl);
-            }
-        }
+    if let Some((_, ttl)) = listed_by(known, &endpoint.host) {
+        longest = longest.max(ttl);
     }
     now + longest.span()
 }
 
 /// What it costs that hosts leave, one sentence each.
-pub(super) fn told(left: &Event, id: &str) -> Vec<String> {
-    let Event::HostsLeft { endpoints, .. } = left else {
+pub(super) fn told(
+    known: &mut Known<'_>,
+    state: &Rotation,
+    (id, left): (&RotationId, &Event),
+) -> Vec<String> {
+    let Event::HostsLeft { endpoints, asked } = left else {
         return Vec::new();
     };
     let told = endpoints.iter().map(|(endpoint, until)| {
+        let name = state.name_of(endpoint);
+        let mut others = state.endpoints.iter();
+        let shares = others.any(|one| one != endpoint && state.name_of(one) == name);
+        let records = match (shares, asked) {
+            (false, _) => "nothing is proposed for it any more".to_owned(),
+            (true, None) => format!("its records at {name} are those of other hosts, too: the key that it has stays in them until no sender comes to it"),
+            (true, Some(_)) => format!("its records at {name} are those of other hosts, too: nobody waits for it any more, but as long as it is seen with the previous key, that key stays in them"),
+        };
+        let come = match listed_by(known, &endpoint.host) {
+            Some((domain, ttl)) => format!("The MX of {domain} still lists it: senders come to it until that is taken out, and {} longer", ttl.span()),
+            None => format!("Senders may come to it until {until}"),
+        };
         format!(
-            "{endpoint} left {id}: nothing is proposed for it any more. Senders may come to it until {until}; if it answers, they accept only a key that its records list"
+            "{endpoint} left {id}: {records}. {come}; if it answers, they accept only a key that its records list"
         )
     });
     told.collect()
@@ -189,9 +248,10 @@ pub(super) fn is(configured: &str, named: &str) -> bool {
     configured.eq_ignore_ascii_case(named.trim_end_matches('.'))
 }
 
-/// The ports of a host that take part in a rotation.
+/// The ports of a host that a rotation waits for: those that take part, and those that left the configuration.
 pub(super) fn of_host(state: &Rotation, host: &str) -> BTreeSet<Endpoint> {
-    let endpoints = state.endpoints.iter();
+    let left = state.left.iter().filter(|(_, left)| !left.asked);
+    let endpoints = state.endpoints.iter().chain(left.map(|(one, _)| one));
     endpoints
         .filter(|endpoint| is(&endpoint.host, host))
         .cloned()

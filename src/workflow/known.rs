@@ -19,7 +19,7 @@ use crate::rotation::promise::Breach;
 use crate::rotation::step::{Rotation, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
-use crate::workspace::config::{Config, ZoneConfig};
+use crate::workspace::config::{CertificateConfig, Config, ZoneConfig};
 use crate::workspace::journal::RotationId;
 use crate::zone::mail;
 use crate::zone::name::Name;
@@ -237,52 +237,70 @@ impl<'w> Known<'w> {
                     None => continue,
                 },
             };
-            let mut reasons = self.unsafe_there((zone, head), &state, (observation, true));
-            if state.is_over() {
-                // Nothing is waited for any more; what is seen to be refused is.
-                reasons.retain(|reason| matches!(reason, Blocker::WouldRefuse(_)));
-            }
-            if !reasons.is_empty() {
-                let zone = zone.name.clone();
-                return Err(WorkflowError::NotSeenToBeSafe {
-                    zone,
-                    certificate,
-                    id: Some(id),
-                    is_given_up: state.abort_reason.is_some(),
-                    reasons,
-                });
-            }
+            self.is_seen_to_be_safe_for((zone, head), (&id, &state), (observation, true))?;
         }
         self.is_safe_at_rest(zone, head)
+    }
+
+    /// The same for one rotation alone, where something is `demanded` of servers that nobody saw, or not.
+    pub(super) fn is_seen_to_be_safe_for(
+        &self,
+        (zone, head): (&ZoneConfig, &Head),
+        (id, state): (&RotationId, &Rotation),
+        (observation, demanded): (&Observation, bool),
+    ) -> Result<(), WorkflowError> {
+        let mut reasons = self.unsafe_there((zone, head), state, (observation, demanded));
+        if state.is_over() {
+            // Nothing is waited for any more; what is seen to be refused is.
+            reasons.retain(|reason| matches!(reason, Blocker::WouldRefuse(_)));
+        }
+        if reasons.is_empty() {
+            return Ok(());
+        }
+        Err(WorkflowError::NotSeenToBeSafe {
+            zone: zone.name.clone(),
+            certificate: id.certificate.to_string(),
+            id: Some(id.clone()),
+            is_given_up: state.abort_reason.is_some(),
+            reasons,
+        })
     }
 
     /// The same for the configured hosts that no rotation has taken in. Nothing is waited for there: what is seen to be refused
     /// counts, silence does not.
     fn is_safe_at_rest(&mut self, zone: &ZoneConfig, head: &Head) -> Result<(), WorkflowError> {
-        let (workspace, now) = (self.workspace, self.now);
-        for certificate in &workspace.config.certificates {
-            let rotation = self.rotations().of.get(&certificate.name).cloned();
-            let rotation = rotation.as_ref().map(|(_, state)| state);
-            let Some(state) = at_rest(&mut self.heads, certificate, rotation, now) else {
-                continue;
-            };
-            if !places(&workspace.config, &state).any(|(_, place)| place.name == zone.name) {
-                continue;
-            }
-            let sight = look::look(&mut self.heads, certificate, &state, now);
-            let mut reasons = self.unsafe_there((zone, head), &state, (&sight.observation, false));
-            reasons.retain(|reason| matches!(reason, Blocker::WouldRefuse(_)));
-            if !reasons.is_empty() {
-                return Err(WorkflowError::NotSeenToBeSafe {
-                    zone: zone.name.clone(),
-                    certificate: certificate.name.clone(),
-                    id: None,
-                    is_given_up: false,
-                    reasons,
-                });
-            }
+        let mut certificates = self.workspace.config.certificates.iter();
+        certificates.try_for_each(|one| self.is_safe_at_rest_for((zone, head), one))
+    }
+
+    /// The same for the hosts of one certificate.
+    pub(super) fn is_safe_at_rest_for(
+        &mut self,
+        (zone, head): (&ZoneConfig, &Head),
+        certificate: &'w CertificateConfig,
+    ) -> Result<(), WorkflowError> {
+        let (config, now) = (&self.workspace.config, self.now);
+        let rotation = self.rotations().of.get(&certificate.name).cloned();
+        let rotation = rotation.as_ref().map(|(_, state)| state);
+        let Some(state) = at_rest(&mut self.heads, certificate, rotation, now) else {
+            return Ok(());
+        };
+        if !places(config, &state).any(|(_, place)| place.name == zone.name) {
+            return Ok(());
         }
-        Ok(())
+        let sight = look::look(&mut self.heads, certificate, &state, now);
+        let mut reasons = self.unsafe_there((zone, head), &state, (&sight.observation, false));
+        reasons.retain(|reason| matches!(reason, Blocker::WouldRefuse(_)));
+        if reasons.is_empty() {
+            return Ok(());
+        }
+        Err(WorkflowError::NotSeenToBeSafe {
+            zone: zone.name.clone(),
+            certificate: certificate.name.clone(),
+            id: None,
+            is_given_up: false,
+            reasons,
+        })
     }
 
     /// What is seen of the hosts and servers of a certificate whose turn it is not.

@@ -153,7 +153,7 @@ impl<'w> View<'w> {
     /// Where every host may be reached: as configured, else at its A and AAAA, as the zone is kept and as its servers were
     /// seen to serve it; and where a cache may still lead.
     fn targets(&self, asked: &Asked) -> Vec<Target> {
-        let endpoints = self.rotation.endpoints.iter();
+        let endpoints = self.rotation.places_to_look_at();
         let target = |endpoint: &Endpoint| {
             let (host, port) = (&endpoint.host, endpoint.port);
             let configured = self.certificate.addresses.get(host);
@@ -193,7 +193,7 @@ impl<'w> View<'w> {
     /// Where each host may be reached now, as it is told in the keys of what it presents.
     fn addresses(&self, asked: &Asked) -> BTreeMap<String, Seen<BTreeMap<String, Ttl>>> {
         let mut all: BTreeMap<String, Seen<BTreeMap<String, Ttl>>> = BTreeMap::new();
-        for endpoint in &self.rotation.endpoints {
+        for endpoint in self.rotation.places_to_look_at() {
             let (host, port) = (&endpoint.host, endpoint.port);
             let known = self.addresses_known(host, asked);
             let told: BTreeMap<String, Ttl> =

@@ -52,7 +52,8 @@ pub(super) fn places<'w>(
             None => notes.push(format!("{tlsa} lies in no configured zone")),
         }
     }
-    let hosts: BTreeSet<&str> = rotation.endpoints.iter().map(|e| &*e.host).collect();
+    let looked_at = rotation.places_to_look_at();
+    let hosts: BTreeSet<&str> = looked_at.map(|one| &*one.host).collect();
     for host in hosts {
         // What lies in no zone is told of its TLSA records already.
         if let Ok(name) = Name::parse(format!("{host}.").as_bytes(), None)

@@ -9,7 +9,7 @@ use super::deadlines::act_by;
 use super::known::Known;
 use super::look::Sight;
 use super::look_ahead::Seen;
-use super::{afterwards, at_rest};
+use super::{act, afterwards, at_rest};
 use super::{pace, witness};
 use crate::rotation::association::Association;
 use crate::rotation::blocker::Blocker;
@@ -66,7 +66,11 @@ pub(super) fn look_at_case<'w>(
             blockers: vec![Blocker::Clock(doubt)],
             ..Decision::default()
         });
-        return Ok(());
+        return if tick.is_in_doubt() {
+            Ok(())
+        } else {
+            act::would_be_handed_on(known, case, None)
+        };
     };
     let Sight {
         mut observation,
@@ -111,7 +115,11 @@ pub(super) fn look_at_case<'w>(
     if mode == Mode::Rehearse {
         tick.notes.extend(would_be_done(case, tick));
     }
-    Ok(())
+    if tick.is_in_doubt() {
+        Ok(())
+    } else {
+        act::would_be_handed_on(known, case, tick.observation.as_ref())
+    }
 }
 
 /// What the decision asks of the world, one sentence each.

@@ -59,6 +59,13 @@ pub enum Finding {
         /// What was seen.
         seen: Box<Blocker>,
     },
+    /// A host that no rotation has taken in presents a key that the RRset would not list.
+    RefusedAtRest {
+        /// Whose host it is.
+        certificate: String,
+        /// What was seen.
+        seen: Box<Blocker>,
+    },
     /// What a record is taken out of, or is the first of, was not seen on every host.
     Unseen {
         /// Of which rotation.
@@ -126,9 +133,10 @@ impl Finding {
     pub const fn severity(&self) -> Severity {
         match self {
             Self::NotAZone { .. } => Severity::Wrong,
-            Self::Lost { .. } | Self::Refused { .. } | Self::ZoneLeft { .. } => {
-                Severity::DeliveryAtRisk
-            }
+            Self::Lost { .. }
+            | Self::Refused { .. }
+            | Self::RefusedAtRest { .. }
+            | Self::ZoneLeft { .. } => Severity::DeliveryAtRisk,
             Self::Unwanted { .. }
             | Self::Unseen { .. }
             | Self::BaseMoved { .. }
@@ -146,7 +154,7 @@ impl Finding {
             Self::NotAZone { .. } => "not-a-zone",
             Self::Lost { .. } => "lost",
             Self::Unwanted { .. } => "unwanted",
-            Self::Refused { .. } => "refused",
+            Self::Refused { .. } | Self::RefusedAtRest { .. } => "refused",
             Self::Unseen { .. } => "unseen",
             Self::ZoneLeft { .. } => "zone-left",
             Self::BaseMoved { .. } => "base-moved",
@@ -169,7 +177,7 @@ impl Finding {
             Self::Unwanted { association, .. } => format!(
                 "leave the record {association} out; a key comes back only by a rotation of its own"
             ),
-            Self::Refused { seen, .. } => {
+            Self::Refused { seen, .. } | Self::RefusedAtRest { seen, .. } => {
                 format!("do not merge it yet; {}", seen.way_out())
             }
             Self::Unseen { reasons, .. } => {
@@ -228,6 +236,7 @@ impl fmt::Display for Finding {
                 association.short()
             ),
             Self::Refused { id, seen } => write!(f, "{seen} ({id})"),
+            Self::RefusedAtRest { certificate, seen } => write!(f, "{seen} ({certificate})"),
             Self::Unseen { id, name, reasons } => {
                 let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
                 write!(

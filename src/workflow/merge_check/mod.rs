@@ -176,8 +176,8 @@ impl Request<'_> {
                 self.rrset(&id, &state, name, (&before, &after), verdict);
             }
             presented::judge(self, (&id, &state), (&before, &after), verdict);
-            presented::judge_at_rest(self, (&id, &state), (&before, &after), verdict);
         }
+        presented::judge_at_rest(self, (&before, &after), verdict);
         proposed::judge(self, &before, verdict)
     }
 

@@ -10,6 +10,7 @@ use crate::rotation::step::Rotation;
 use crate::workflow::at_rest::at_rest;
 use crate::workflow::head::{Head, Heads};
 use crate::workflow::look;
+use crate::workspace::config::CertificateConfig;
 use crate::workspace::journal::RotationId;
 use crate::zone::name::Name;
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,44 +81,75 @@ pub(super) fn judge(
     }
 }
 
-/// Judges what the hosts present that are configured and that the rotation has not taken in: what is seen to be refused
-/// counts, silence does not.
+/// Judges what the hosts present that are configured and that no rotation has taken in, those included that the request
+/// itself adds: what is seen to be refused counts, silence does not.
 pub(super) fn judge_at_rest(
     request: &Request<'_>,
-    (id, state): (&RotationId, &Rotation),
     (before, after): (&BTreeMap<Name, Head>, &BTreeMap<Name, Head>),
     verdict: &mut Verdict,
 ) {
-    let workspace = &request.base.workspace;
-    let Some(certificate) = workspace.config.certificate(&id.certificate) else {
-        return;
-    };
-    let mut heads = read(request, after);
-    let Some(outside) = at_rest(&mut heads, certificate, Some(state), request.now) else {
-        return;
-    };
-    let names = outside.names().iter();
-    let changes: Vec<_> = names
-        .filter_map(|name| {
-            let was = request.base.rrset(before, name)?;
-            Some((name, was, request.head.rrset(after, name)?))
-        })
-        .filter(|(_, was, becomes)| admissible::needs_a_look(&outside, (was, becomes)))
-        .collect();
-    if changes.is_empty() {
-        return;
+    for certificate in configured(request) {
+        let mut heads = read(request, after);
+        let mut rotations = verdict.upheld.iter();
+        let state = rotations.find(|(id, _)| *id.certificate == *certificate.name);
+        let state = state.map(|(_, state)| state);
+        let Some(outside) = at_rest(&mut heads, &certificate, state, request.now) else {
+            continue;
+        };
+        let names = outside.names().iter();
+        let changes: Vec<_> = names
+            .filter_map(|name| {
+                let was = request.base.rrset(before, name)?;
+                Some((name, was, request.head.rrset(after, name)?))
+            })
+            .filter(|(_, was, becomes)| admissible::needs_a_look(&outside, (was, becomes)))
+            .collect();
+        if changes.is_empty() {
+            continue;
+        }
+        let sight = look::look(&mut heads, &certificate, &outside, request.now);
+        for (name, was, becomes) in changes {
+            let sets = (&was, &becomes);
+            let mut seen = admissible::objections(&outside, &sight.observation, name, sets);
+            seen.retain(|objection| matches!(objection, Blocker::WouldRefuse(_)));
+            let refused = seen.into_iter().map(|seen| Finding::RefusedAtRest {
+                certificate: certificate.name.clone(),
+                seen: Box::new(seen),
+            });
+            verdict.findings.extend(refused);
+        }
     }
-    let sight = look::look(&mut heads, certificate, &outside, request.now);
-    for (name, was, becomes) in changes {
-        let sets = (&was, &becomes);
-        let mut seen = admissible::objections(&outside, &sight.observation, name, sets);
-        seen.retain(|objection| matches!(objection, Blocker::WouldRefuse(_)));
-        let refused = seen.into_iter().map(|seen| Finding::Refused {
-            id: id.clone(),
-            seen: Box::new(seen),
-        });
-        verdict.findings.extend(refused);
+}
+
+/// The certificates of both sides: those of the base, each with the hosts and ports that the request adds to it, and those
+/// that it brings. It takes none out, and changes no address of a host that the base has.
+fn configured(request: &Request<'_>) -> Vec<CertificateConfig> {
+    let mut all = request.base.workspace.config.certificates.clone();
+    for theirs in &request.head.workspace.config.certificates {
+        let Some(ours) = all.iter_mut().find(|ours| ours.name == theirs.name) else {
+            all.push(theirs.clone());
+            continue;
+        };
+        let hosts: Vec<String> = theirs
+            .hosts
+            .iter()
+            .filter(|host| !ours.hosts.contains(host))
+            .cloned()
+            .collect();
+        let ports = theirs
+            .ports
+            .iter()
+            .filter(|port| !ours.ports.contains(port));
+        let ports: Vec<u16> = ports.copied().collect();
+        for host in &hosts {
+            let addresses = theirs.addresses.get_key_value(host);
+            ours.addresses
+                .extend(addresses.map(|(host, there)| (host.clone(), there.clone())));
+        }
+        ours.hosts.extend(hosts);
+        ours.ports.extend(ports);
     }
+    all
 }
 
 /// The zones of one side of the request, as they are there.
