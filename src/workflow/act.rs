@@ -199,11 +199,13 @@ pub(super) fn carry_out(
             Action::ChangeZone(requirement) => {
                 takes_from_nobody(known, case, requirement, tick)?;
                 let policy = &tick.policy;
+                let stand = case.stand();
                 let context = propose::Context {
                     workspace,
                     id,
                     state,
                     policy,
+                    journal: stand.as_deref(),
                 };
                 let proposed = propose::propose(lock, &context, requirement, &mut known.heads)?;
                 changed |= tell(proposed, tick);

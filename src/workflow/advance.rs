@@ -231,7 +231,7 @@ fn act_on(
     }
     remember(&mut tick.notes, case.torn_end().into_iter().collect());
     // A rotation that cannot begin is said at the end: the one before it is looked at all the same.
-    case.is_not_lost(&mut known.heads)?;
+    case.is_whole(&mut known.heads)?;
     let not_begun = begin_if_due(workspace, lock, &mut case, now, tick).err();
     tick.rotation.clone_from(&case.rotation);
     // Hosts are deployed one after the other, each seen with its key before the next.

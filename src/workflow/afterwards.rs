@@ -79,11 +79,13 @@ pub(super) fn restore(
     {
         return Ok(Vec::new());
     }
+    let stand = case.stand();
     let context = propose::Context {
         workspace: heads.workspace,
         id,
         state,
         policy: &case.certificate.policy,
+        journal: stand.as_deref(),
     };
     propose::propose(lock, &context, &state.requirement(), heads)
 }

@@ -38,6 +38,8 @@ pub(super) struct Context<'a> {
     pub(super) state: &'a Rotation,
     /// Its policy.
     pub(super) policy: &'a Policy,
+    /// Where its journal stands.
+    pub(super) journal: Option<&'a str>,
 }
 
 /// What became of a proposal, as a sentence.
@@ -254,6 +256,7 @@ fn publish(
     let message = Message {
         text: &text,
         step: &step,
+        journal: context.journal,
     };
     let scratch = context.workspace.state().join("worktree");
     let target = match branch {

@@ -63,6 +63,7 @@ pub fn renewed(
     let lock = workspace.lock()?;
     shared::synchronise(workspace, &lock)?;
     let mut case = Case::open(workspace, name, now)?;
+    case.is_whole(&mut Heads::of(workspace, now))?;
     let leaf = sound(brought)?;
     let key = leaf.spki_association();
     if let Some((id, compromised)) = case.gone_for_good(&key)? {
@@ -119,6 +120,7 @@ pub fn to_deploy(
     now: Instant,
 ) -> Result<Vec<Offered>, WorkflowError> {
     let case = Case::open(workspace, name, now)?;
+    case.is_whole(&mut Heads::of(workspace, now))?;
     let Some((id, state)) = case.under_way() else {
         return Err(WorkflowError::NothingUnderWay {
             name: name.to_owned(),

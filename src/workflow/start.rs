@@ -70,7 +70,7 @@ pub fn start(
     tracked::none(workspace)?;
     let run = Run::begin(workspace, present)?;
     let now = run.now;
-    let mut case = run.open(name)?;
+    let mut case = run.open_as_it_is(name)?;
     if journal_is_lost {
         case.give_up_lost()?;
     }
@@ -190,13 +190,13 @@ fn may_begin(
     case: &Case<'_>,
     offered: Option<&Offered>,
 ) -> Result<(), WorkflowError> {
+    case.is_whole(heads)?;
     if let Some((id, state)) = case.under_way() {
         return Err(WorkflowError::UnderWay {
             id: id.clone(),
             step: state.step,
         });
     }
-    case.is_not_lost(heads)?;
     let live = admit::in_use(case.certificate)?;
     for key in live.iter().filter_map(|chain| chain.first()) {
         let association = key.spki_association();

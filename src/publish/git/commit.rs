@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 /// The trailer that says which step of which rotation a commit is.
 pub(super) const TRAILER: &str = "Tlsa-Rotate-Step";
 
+/// The trailer that says where the rotation's journal stood when the commit was made.
+pub(super) const STOOD: &str = "Tlsa-Rotate-Journal";
+
 /// A file as it shall be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -50,6 +53,8 @@ pub struct Message<'a> {
     pub text: &'a str,
     /// Which step this is, such as `mail.1/publish`.
     pub step: &'a str,
+    /// Where its journal stands, such as `7 3fa9c1d2e4b5a697`, if it has one.
+    pub journal: Option<&'a str>,
 }
 
 /// Where the commit goes.
@@ -358,12 +363,10 @@ fn borrowed(files: &[PathBuf]) -> Vec<&Path> {
 }
 
 pub(super) fn with_trailer(message: Message<'_>) -> Vec<u8> {
-    format!(
-        "{}\n\n{TRAILER}: {}\n",
-        message.text.trim_end(),
-        message.step
-    )
-    .into_bytes()
+    let text = message.text.trim_end();
+    let stood = message.journal.map(|at| format!("{STOOD}: {at}\n"));
+    let stood = stood.unwrap_or_default();
+    format!("{text}\n\n{TRAILER}: {}\n{stood}", message.step).into_bytes()
 }
 
 pub(super) fn committed(finished: &Finished) -> Result<(), GitError> {

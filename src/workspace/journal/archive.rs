@@ -207,6 +207,7 @@ impl<E: Fact + Serialize + DeserializeOwned + Clone> Journal<E> {
         debug_assert_eq!(end.as_ref().map(|end| end.seq), Some(last.seq));
         self.archived = end;
         self.entries.drain(..lines);
+        self.digests.drain(..lines);
         self.take_in_repairs();
         self.sound = told.left;
         self.length = Some(told.left);
