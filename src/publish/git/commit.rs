@@ -245,7 +245,7 @@ impl Repository {
         }
         let done = self.take_up(changes);
         // An index that is behind its branch would undo the commit with the next one.
-        let done = done.and_then(|()| self.flush());
+        let done = done.and_then(|()| self.flush_names());
         let done = done.and_then(|()| self.move_on(branch, &commit, base));
         if let Err(error) = done {
             let tip = self.tip(branch, Site::Here)?;

@@ -195,7 +195,7 @@ impl Repository {
         let moves = ["update-ref", "-m", told, &place, commit, base];
         let done = self.ask(moves)?;
         if done.status.success() {
-            return self.flush();
+            return self.flush_names();
         }
         self.refuse_locked(&["HEAD", "packed-refs", &place])?;
         match self.tip(branch, Site::Here)? {
@@ -376,7 +376,7 @@ impl Repository {
         commit.input = with_trailer(message);
         committed(&commit.run_to_end()?)?;
         // What a name is going to lead to is on disk before the name is.
-        there.flush()?;
+        there.flush_objects()?;
         Ok(there.head()?.commit)
     }
 
@@ -441,7 +441,7 @@ impl Repository {
         update.input = format!("start\n{}\nprepare\ncommit\n", changes.join("\n")).into_bytes();
         let updated = update.run_to_end()?;
         if updated.status.success() {
-            return self.flush();
+            return self.flush_names();
         }
         let places = [Site::Here.place(branch), memory(branch)];
         self.refuse_locked(&["HEAD", "packed-refs", &places[0], &places[1]])?;
