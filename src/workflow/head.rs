@@ -210,11 +210,12 @@ pub(super) fn head(
             elsewhere::head(workspace, zone, now)
         }
         Publication::File => {
-            let bytes =
-                read::read(&zone.file, read::ZONE).map_err(|source| WorkflowError::Unreadable {
+            let bytes = read::read_unlinked(&zone.file, read::ZONE).map_err(|source| {
+                WorkflowError::Unreadable {
                     path: zone.file.clone(),
                     source,
-                })?;
+                }
+            })?;
             let path = zone.file.display().to_string();
             Head::read(&path, bytes, zone, &Directory::below(&workspace.root))
         }

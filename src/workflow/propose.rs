@@ -22,7 +22,7 @@ use crate::rotation::step::{Requirement, Rotation, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::config::Publication;
-use crate::workspace::durable;
+use crate::workspace::inside;
 use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
 use std::collections::BTreeMap;
@@ -89,7 +89,7 @@ pub(super) fn propose(
         }
         if zone.publication == Publication::File {
             for change in zone_files(&draft) {
-                durable::replace(&change.path, &change.contents)?;
+                inside::replace(&change.path, &change.contents)?;
             }
             let what = context.what(&[draft]);
             proposed.push(Proposed::Merged(format!("wrote {what}")));

@@ -8,14 +8,15 @@ use super::WorkflowError;
 use super::error::NotAsJudged;
 use super::head::{self, Head};
 use super::upstream::Upstream;
+use crate::files::read;
 use crate::publish::command::Invocation;
 use crate::rotation::observation::{Observation, Seen};
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
 use crate::workspace::config::{Publication, Signing, ZoneConfig};
-use crate::workspace::durable::{self, WriteError};
+use crate::workspace::durable::WriteError;
+use crate::workspace::inside;
 use crate::zone::name::Name;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -51,7 +52,9 @@ impl<'a> Reload<'a> {
         now: Instant,
     ) -> Self {
         let note = workspace.state().join("reload").join(zone.name.to_string());
-        let last = fs::read_to_string(&note).ok().and_then(|note| at(&note));
+        let last = read::read_text_unlinked(&note, read::LIST)
+            .ok()
+            .and_then(|note| at(&note));
         let is_late = |at: &Instant| *at + TAKEN <= now;
         let by_nobody = |seen: &Observation| nobody_serves(workspace, zone, head, seen);
         let untaken = last.filter(is_late).filter(|_| seen.is_some_and(by_nobody));
@@ -85,7 +88,7 @@ impl<'a> Reload<'a> {
         } else {
             Vec::new()
         };
-        let note = fs::read_to_string(&self.note).ok();
+        let note = read::read_text_unlinked(&self.note, read::LIST).ok();
         let last = note
             .as_deref()
             .map(|note| note.lines().next().unwrap_or(""));
@@ -128,9 +131,9 @@ impl<'a> Reload<'a> {
 
     fn remember(&self, what: &[u8]) -> Result<(), WriteError> {
         if let Some(directory) = self.note.parent() {
-            durable::create_directory(directory, 0o777)?;
+            inside::create_directory(directory, 0o777)?;
         }
-        durable::replace(&self.note, what).map(drop)
+        inside::replace(&self.note, what).map(drop)
     }
 
     /// Refuses to hand over files that are not what was judged; a working tree that is only behind its remote follows first.
@@ -158,7 +161,7 @@ impl<'a> Reload<'a> {
         let mut sources = self.head.file.sources().iter();
         sources.find_map(|source| {
             let path = Path::new(&source.path);
-            let how = match fs::read(path) {
+            let how = match read::read_unlinked(path, read::ZONE) {
                 Ok(there) if there == *source.bytes => return None,
                 Ok(there) if has_conflict(&there) => "it holds the marks of a conflict".to_owned(),
                 Ok(there) => first_line_that_differs(&source.bytes, &there),

@@ -19,8 +19,9 @@ use crate::rotation::observation::Observation;
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
 use crate::workspace::config::{Signing, ZoneConfig};
-use crate::workspace::durable::{self, WriteError};
+use crate::workspace::durable::{Operation, WriteError};
 use crate::workspace::handed_out::HandedOut;
+use crate::workspace::inside;
 use crate::workspace::lock::WorkspaceLock;
 use crate::workspace::signed::{SignedFile, seal_of, seal_verified, write_verified};
 use crate::zone::content::Zone;
@@ -51,7 +52,7 @@ pub(super) fn publish(
     if let Signing::Here { signed: path, .. } = &zone.signing {
         let seal = seal_of(&workspace.state(), &zone.name);
         if let Some(directory) = seal.parent() {
-            durable::create_directory(directory, 0o777)?;
+            inside::create_directory(directory, 0o777)?;
         }
         let (made, mut past) = following(workspace, zone, head, now)?;
         if let Some(deed) = made.deed(zone) {
@@ -221,6 +222,9 @@ pub(super) fn held_told(zone: &ZoneConfig, held: &Held) -> String {
 
 impl Made {
     fn write(&self, path: &Path, seal: &Path, now: Instant) -> Result<(), WriteError> {
+        for written in [path, seal] {
+            inside::unlinked(Operation::Replace, written)?;
+        }
         let keys = &self.keys;
         match (&self.next, &self.present) {
             (Next::Carried(carried), Some(present)) if carried.delta.is_some() => {
@@ -351,7 +355,7 @@ impl Stop {
 
 /// The signed zone as it lies on disk. It can be made again, but not silently: its serial is what secondaries have.
 fn read_signed(path: &Path, zone: &ZoneConfig) -> Result<Option<Zone>, WorkflowError> {
-    match read::read(path, read::ZONE) {
+    match read::read_unlinked(path, read::ZONE) {
         Ok(bytes) => Zone::parse(&bytes, Some(&zone.name))
             .map(Some)
             .map_err(|findings| WorkflowError::SignedUnreadable {

@@ -6,7 +6,7 @@
 use super::remote::Site;
 use super::{Finished, GitError, Repository, said, succeeded};
 use crate::files::read;
-use crate::workspace::durable;
+use crate::workspace::inside;
 use std::borrow::Borrow;
 use std::fs;
 use std::io::ErrorKind;
@@ -266,12 +266,12 @@ impl Repository {
             let relative = self.relative(&change.path)?;
             if let Some(contents) = change.wanted() {
                 if let Some(directory) = change.path.parent() {
-                    durable::create_directory(directory, 0o777)?;
+                    inside::create_directory(directory, 0o777)?;
                 }
-                durable::replace(&change.path, contents)?;
+                inside::replace(&change.path, contents)?;
                 there.push(relative);
             } else {
-                durable::remove(&change.path)?;
+                inside::remove(&change.path)?;
                 // Its directory goes with the last file in it; git does not know directories.
                 let _ = change.path.parent().map(fs::remove_dir);
                 gone.push(relative);
@@ -287,12 +287,12 @@ impl Repository {
             let relative = self.relative(&change.path)?;
             if let Some(old) = self.file_at(commit, &change.path)? {
                 if let Some(directory) = change.path.parent() {
-                    durable::create_directory(directory, 0o777)?;
+                    inside::create_directory(directory, 0o777)?;
                 }
-                durable::replace(&change.path, &old)?;
+                inside::replace(&change.path, &old)?;
                 there.push(relative);
             } else {
-                durable::remove(&change.path)?;
+                inside::remove(&change.path)?;
                 gone.push(relative);
             }
         }
@@ -322,7 +322,7 @@ impl Repository {
             return Ok(());
         }
         let path = change.path.clone();
-        let present = match read::read(&path, read::ZONE) {
+        let present = match read::read_unlinked(&path, read::ZONE) {
             Ok(present) => Some(present),
             Err(e) if e.kind() == ErrorKind::NotFound => None,
             Err(source) => return Err(GitError::Unreadable { path, source }),

@@ -7,7 +7,7 @@
 use super::commit::{Change, Message, Outcome, TRAILER, committed, moved, with_trailer};
 use super::remote::{Move, Site};
 use super::{GitError, Repository, said, succeeded};
-use crate::workspace::durable;
+use crate::workspace::inside;
 use std::borrow::Borrow;
 use std::ffi::OsString;
 use std::fs;
@@ -331,7 +331,7 @@ impl Repository {
     ) -> Result<String, GitError> {
         self.clear(scratch)?;
         if let Some(above) = scratch.parent() {
-            durable::create_directory(above, 0o777)?;
+            inside::create_directory(above, 0o777)?;
         }
         let mut add = self.invocation(["worktree", "add", "--quiet", "--detach"]);
         add.arguments
@@ -359,11 +359,11 @@ impl Repository {
             let path = scratch.join(&relative);
             if let Some(contents) = change.wanted() {
                 if let Some(directory) = path.parent() {
-                    durable::create_directory(directory, 0o777)?;
+                    inside::create_directory(directory, 0o777)?;
                 }
-                durable::replace(&path, contents)?;
+                inside::replace(&path, contents)?;
             } else if path.exists() {
-                durable::remove(&path)?;
+                inside::remove(&path)?;
             } else {
                 continue; // git would not know what is meant
             }

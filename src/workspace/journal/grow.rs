@@ -4,7 +4,7 @@ use super::line::{Digest, Line, RotationId, VERSION, sealed};
 use super::{Entry, Fact, Journal, JournalError, TornEnd};
 use crate::files::read;
 use crate::rotation::timing::Instant;
-use crate::workspace::durable;
+use crate::workspace::inside;
 use crate::workspace::lock::WorkspaceLock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -77,12 +77,12 @@ impl<E: Fact + Serialize + DeserializeOwned + Clone> Journal<E> {
         }
         self.mend(lock)?;
         if let Some(length) = self.length {
-            durable::append(&self.path, length, &self.pending)?;
+            inside::append(&self.path, length, &self.pending)?;
         } else {
             if let Some(directory) = self.path.parent() {
-                durable::create_directory(directory, 0o777)?;
+                inside::create_directory(directory, 0o777)?;
             }
-            durable::create(&self.path, &self.pending, 0o644)?;
+            inside::create(&self.path, &self.pending, 0o644)?;
         }
         self.sound = self.sound.saturating_add(self.pending.len() as u64);
         self.length = Some(self.sound);
@@ -119,10 +119,10 @@ impl<E: Fact + Serialize + DeserializeOwned + Clone> Journal<E> {
             return Ok(None);
         };
         if torn.whole {
-            durable::append(&self.path, self.sound, b"\n")?;
+            inside::append(&self.path, self.sound, b"\n")?;
             self.sound = self.sound.saturating_add(1);
         } else {
-            durable::truncate(&self.path, self.length.unwrap_or_default(), self.sound)?;
+            inside::truncate(&self.path, self.length.unwrap_or_default(), self.sound)?;
         }
         self.length = Some(self.sound);
         self.torn = None;
