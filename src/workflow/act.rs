@@ -8,6 +8,7 @@ use super::case::Case;
 use super::head;
 use super::known::Known;
 use super::propose::{self, Proposed};
+use super::zone_look::zone_name;
 use super::{admit, awaited, before, neighbours, sign, start, surroundings};
 use crate::publish::command::Invocation;
 use crate::rotation::decide::Action;
@@ -75,9 +76,11 @@ pub(super) fn hand_on(
 ) -> Result<(), WorkflowError> {
     let (workspace, now) = (known.workspace, known.now);
     let head = known.heads.get(zone)?;
+    let serials = known.heads.serials.get(&zone_name(zone)).cloned();
+    let serials = serials.unwrap_or_default();
     let handed_on = known.keeps_every_promise(zone, &head).and_then(|()| {
         let may_be = || known.is_seen_to_be_safe((zone, &head), judged);
-        let seen = judged.map(|(_, seen)| seen);
+        let seen = judged.map(|(_, seen)| (seen, serials));
         sign::publish(workspace, lock, (zone, &head), seen, now, may_be)
     });
     match handed_on {

@@ -241,6 +241,7 @@ fn act_on(
         // Looking comes before handing over: what leaves the zone may be what some host needs.
         let (mut sight, is_fresh) = see(known, &case, ahead.take());
         let seen = sight.as_ref().filter(|_| is_fresh);
+        known.heads.saw(seen);
         let seen = seen.map(|seen| &seen.observation);
         let mut deeds = Vec::new();
         let failed = act::publish_merged(known, lock, &case, seen, &mut deeds).err();
@@ -416,6 +417,7 @@ fn establish<'w>(
         mut observation,
         mut notes,
         asides,
+        ..
     } = sight;
     observation.witness = witness::witness(known, case, state, &mut notes);
     remember(&mut tick.notes, notes);

@@ -1,10 +1,12 @@
 //! A zone as the branch that counts holds it: what *merged* means. Where there is no git, what lies on disk counts, or what
 //! the primary says that is sent updates.
 
+use super::look::Sight;
 use super::lost_journal::{self, InGit};
 use super::neighbours::{self, Neighbours};
 use super::upstream::Upstream;
 use super::vantages::Vantages;
+use super::zone_look::Serials;
 use super::{WorkflowError, elsewhere};
 use crate::files::read;
 use crate::observe::anchors;
@@ -101,6 +103,8 @@ pub(super) struct Heads<'w> {
     neighbours: Option<Rc<Neighbours<'w>>>,
     /// The rotations that git knows of.
     in_git: Option<InGit>,
+    /// The serials that servers answered with when they were looked at last.
+    pub(super) serials: Serials,
 }
 
 impl<'w> Heads<'w> {
@@ -115,6 +119,7 @@ impl<'w> Heads<'w> {
             vantages: Vantages::of(workspace),
             neighbours: None,
             in_git: None,
+            serials: Serials::new(),
         }
     }
 
@@ -125,6 +130,12 @@ impl<'w> Heads<'w> {
             self.in_git = Some(lost_journal::in_git(self.workspace)?);
         }
         Ok(self.in_git.as_ref().unwrap_or(&NONE))
+    }
+
+    /// What servers answered with when they were looked at.
+    pub(super) fn saw(&mut self, sight: Option<&Sight>) {
+        let serials = sight.map(|sight| sight.serials.clone());
+        self.serials = serials.unwrap_or_default();
     }
 
     /// These zones are taken as they are given, whatever HEAD holds now.

@@ -6,7 +6,7 @@ use super::behind_aliases;
 use super::head::{self, Head, Heads};
 use super::places::{self, Place, places};
 use super::vantages::{Aside, Vantages};
-use super::zone_look::{self, Asked, Question};
+use super::zone_look::{self, Asked, Question, Serials};
 use crate::dane::judge;
 use crate::dnssec::keystore::{entry_points, load_keys};
 use crate::observe::addresses::{self, AuthorityAddress};
@@ -40,6 +40,8 @@ pub(super) struct Sight {
     pub(super) notes: Vec<String>,
     /// What could not be asked and holds nothing up: told where somebody asks, or something happened, not in each run.
     pub(super) asides: Vec<String>,
+    /// The serials that servers answered with.
+    pub(super) serials: Serials,
 }
 
 /// What was seen of hosts, and the vantages that did not help.
@@ -285,6 +287,7 @@ impl<'w> View<'w> {
             },
             notes,
             asides,
+            serials: asked.serials,
         }
     }
 }

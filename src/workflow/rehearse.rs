@@ -72,6 +72,7 @@ pub(super) fn look_at_case<'w>(
         mut observation,
         mut notes,
         asides,
+        ..
     } = sight_of(known, case, &state, ahead);
     observation.doubt = doubt;
     observation.witness = witness::witness(known, case, &state, &mut notes);

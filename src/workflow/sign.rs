@@ -6,7 +6,7 @@
 use super::WorkflowError;
 use super::head::Head;
 use super::predecessor::{self, Predecessor};
-use super::reload::Reload;
+use super::reload::{Reload, Served};
 use crate::change::proposal::{Label, Proposal};
 use crate::dnssec::delta::Delta;
 use crate::dnssec::keys::SigningKey;
@@ -15,7 +15,6 @@ use crate::dnssec::next::{BACKDATED, Next, NotNext, Numbering, Order, next};
 use crate::dnssec::sign::{SigningPolicy, without_signatures};
 use crate::dnssec::succession::{Held, Why};
 use crate::files::read;
-use crate::rotation::observation::Observation;
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
 use crate::workspace::config::{Signing, ZoneConfig};
@@ -41,7 +40,7 @@ pub(super) fn publish(
     workspace: &Workspace,
     _lock: &WorkspaceLock,
     (zone, head): (&ZoneConfig, &Head),
-    seen: Option<&Observation>,
+    seen: Option<Served<'_>>,
     now: Instant,
     may_be: impl FnOnce() -> Result<(), WorkflowError>,
 ) -> Result<Vec<String>, WorkflowError> {
