@@ -25,9 +25,9 @@ use std::time::Duration;
 /// How long a deployment may take.
 const DEPLOYMENT: Duration = Duration::from_secs(300);
 
-/// Signs what HEAD holds and hands it to the servers, for every zone that holds a TLSA RRset of a certificate or an alias on
-/// the way to one; says what was done. Once in a run is enough for all certificates of a zone, as long as the run does not
-/// change it.
+/// Signs what the branch that counts holds and hands it to the servers, for every zone that holds a TLSA RRset of a certificate
+/// or an alias on the way to one; says what was done. Once in a run is enough for all certificates of a zone, as long as the
+/// run does not change it.
 ///
 /// A zone that was restored or edited by hand so that it would make senders refuse mail is not handed on; nor is one that
 /// takes a record out, or brings a name its first, unless every host was `seen` in this run to bear it.
@@ -66,7 +66,8 @@ pub(super) fn publish_merged(
     Ok(())
 }
 
-/// Brings one zone to its servers as HEAD holds it. Where that may not be, what they have keeps signatures that last.
+/// Brings one zone to its servers as the branch that counts holds it. Where that may not be, what they have keeps signatures
+/// that last.
 pub(super) fn hand_on(
     known: &mut Known<'_>,
     lock: &WorkspaceLock,

@@ -265,7 +265,7 @@ fn act_on(
         let decision = establish(known, lock, &mut case, sight, tick)?;
         let actions = decision.actions.clone();
         tick.decision = Some(decision);
-        // What git HEAD lacks is proposed again, if that is why it was not published.
+        // What the branch that counts lacks is proposed again, if that is why it was not published.
         if let Some(error) = failed {
             let is_safe_to_act = matches!(
                 error,

@@ -88,7 +88,7 @@ pub(super) fn source(zone: &ZoneConfig) -> Source {
     }
 }
 
-/// Zones as HEAD holds them, each read once.
+/// Zones as the branch that counts holds them, each read once.
 pub(super) struct Heads<'w> {
     pub(super) workspace: &'w Workspace,
     pub(super) now: Instant,
@@ -138,7 +138,7 @@ impl<'w> Heads<'w> {
         self.serials = serials.unwrap_or_default();
     }
 
-    /// These zones are taken as they are given, whatever HEAD holds now.
+    /// These zones are taken as they are given, whatever the branch that counts holds now.
     #[must_use]
     pub(super) fn with(mut self, zones: BTreeMap<Name, Arc<Head>>) -> Self {
         self.read.extend(zones);
@@ -150,7 +150,7 @@ impl<'w> Heads<'w> {
         self.read.contains_key(&zone.name)
     }
 
-    /// The zone as HEAD holds it.
+    /// The zone as the branch that counts holds it.
     pub(super) fn get(&mut self, zone: &ZoneConfig) -> Result<Arc<Head>, WorkflowError> {
         match self.read.get(&zone.name) {
             Some(read) => Ok(Arc::clone(read)),
@@ -158,7 +158,7 @@ impl<'w> Heads<'w> {
         }
     }
 
-    /// The zone as HEAD holds it now, whatever was seen of it before.
+    /// The zone as the branch that counts holds it now, whatever was seen of it before.
     pub(super) fn get_anew(&mut self, zone: &ZoneConfig) -> Result<Arc<Head>, WorkflowError> {
         let before = self.read.remove(&zone.name);
         let before = before.or_else(|| self.before.get(&zone.name).cloned());
@@ -189,13 +189,13 @@ impl<'w> Heads<'w> {
         self.neighbours.insert(known)
     }
 
-    /// HEAD may have moved: every zone is asked for again.
+    /// The branch that counts may have moved: every zone is asked for again.
     pub(super) fn forget(&mut self) {
         self.before.append(&mut self.read);
         self.neighbours = None;
     }
 
-    /// HEAD holds the zone with this text now.
+    /// The branch that counts holds the zone with this text now.
     pub(super) fn wrote(&mut self, zone: &ZoneConfig, file: ZoneFile) {
         self.read.remove(&zone.name);
         self.neighbours = None;
@@ -210,7 +210,7 @@ impl<'w> Heads<'w> {
     }
 }
 
-/// The zone as HEAD holds it.
+/// The zone as the branch that counts holds it.
 pub(super) fn head(
     workspace: &Workspace,
     zone: &ZoneConfig,

@@ -1,4 +1,4 @@
-//! One look at the world for one rotation: what git HEAD holds, what every server answers, what every host presents.
+//! One look at the world for one rotation: what the branch that counts holds, what every server answers, what every host presents.
 //!
 //! Nothing here fails: what could not be looked at is `Unknown` with its reason, and a note for the user.
 
@@ -338,7 +338,7 @@ fn merged(places: &[Place<'_>]) -> BTreeMap<TlsaName, Seen<BTreeSet<Association>
     merged
 }
 
-/// Every address of every authoritative server: as configured, else as the zone at HEAD gives them.
+/// Every address of every authoritative server: as configured, else as the zone on the branch that counts gives them.
 pub(super) fn servers(
     zone: &ZoneConfig,
     head: Option<&Head>,

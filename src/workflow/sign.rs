@@ -74,8 +74,8 @@ pub(super) fn publish(
     Ok(deeds)
 }
 
-/// Makes the signatures of what was handed out last anew where they are due, with nothing of what HEAD holds: a zone whose
-/// change may not be handed on must not become bogus meanwhile (RFC 6781 §4.4.2). Says what was done.
+/// Makes the signatures of what was handed out last anew where they are due, with nothing of what the branch that counts holds:
+/// a zone whose change may not be handed on must not become bogus meanwhile (RFC 6781 §4.4.2). Says what was done.
 pub(super) fn renew(
     workspace: &Workspace,
     lock: &WorkspaceLock,

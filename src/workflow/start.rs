@@ -58,7 +58,8 @@ pub struct Started {
 }
 
 /// Begins a rotation of the certificate named `name`. `ttl_before` is what the operator says that the TTL of its TLSA records
-/// was at most; what the configuration says, if it is not said here. With `journal_is_lost` the journal that git tells of is given up.
+/// was at most; what the configuration says, if it is not said here. With `journal_is_lost` the journal that git tells of is
+/// given up.
 pub fn start(
     workspace: &Workspace,
     name: &str,
@@ -221,7 +222,7 @@ pub(super) fn key_facts(found: &Surroundings, not_after: Instant) -> Vec<Event> 
     facts
 }
 
-/// What the rotation of a certificate to these chains finds at HEAD.
+/// What the rotation of a certificate to these chains finds on the branch that counts.
 pub(super) fn surroundings(
     heads: &mut Heads<'_>,
     certificate: &CertificateConfig,

@@ -1,6 +1,6 @@
 //! Commits that hold our files and nothing else: on the branch that counts, or on one of their own for review.
 //!
-//! A commit is made in a working tree of its own (`proposal.rs`), so that what else is changed or staged here stays so. Where
+//! A commit is made in a working tree of its own (`scratch.rs`), so that what else is changed or staged here stays so. Where
 //! the branch is checked out, the files follow before it moves; if it cannot move, they are put back.
 
 use super::remote::Site;

@@ -14,6 +14,7 @@ mod ledger;
 mod locks;
 mod proposal;
 mod remote;
+mod scratch;
 mod versions;
 
 pub use branch::Counting;
