@@ -13,7 +13,7 @@ mod rotation_support;
 
 use rotation_support::external::{LOADED, reloaded, sign};
 use rotation_support::far::{Far, git};
-use rotation_support::{BEGIN, BRANCH, Publish, Run, SIGNED, World, ZONE_FILE, hours};
+use rotation_support::{BEGIN, BRANCH, Publish, Run, SIGNED, World, ZONE_FILE, apex, hours};
 use std::fs;
 use tlsa_rotate::rotation::timing::Span;
 
@@ -136,19 +136,22 @@ fn which_branch_counts_is_derived_or_asked_for() {
     world.git("symbolic-ref refs/remotes/origin/HEAD refs/remotes/origin/main");
     told("branch main counts as merged, because the remote's HEAD names it");
     world.git("symbolic-ref --delete refs/remotes/origin/HEAD");
-    // None of the usual names: the one that is checked out, unless it is a proposal, or none at all.
+    // None of the usual names: the only one that is no proposal, whatever is checked out.
     world.git("branch --quiet --delete --force master");
     world.git("branch --move main trunk");
-    told("branch trunk counts as merged, because it is checked out, and no proposal");
+    let only = "branch trunk counts as merged, because it is the only branch that is no proposal";
+    told(only);
     world.git(&format!("checkout --quiet -b {BRANCH}"));
-    world
-        .advance(BEGIN)
-        .complains_of("nothing tells which branch of");
+    told(only);
     world.git("checkout --quiet --detach");
+    told(only);
+    world.advance(BEGIN).ends(0);
+    world.git("checkout --quiet -b idea");
     world
         .advance(BEGIN)
         .complains_of("nothing tells which branch of");
     world.git("checkout --quiet trunk");
+    world.git("branch --quiet --delete --force idea");
     // What is named has to be there.
     world.write("tlsa-rotate.toml", &format!("branch = \"main\"\n{config}"));
     let run = world.advance(BEGIN);
@@ -275,4 +278,58 @@ fn a_reload_that_no_server_took_is_told_and_run_again() {
     let run = world.advance(hours(3)).ends(0);
     assert!(!run.stderr.contains("ran cp "), "{run:#?}");
     assert_eq!(world.step(hours(3)), "Waiting");
+}
+
+/// A person adds a host to the zone, under a serial of `serial`, if one is given.
+fn edits(world: &World, host: &str, serial: Option<u32>) {
+    let mut zone = world.read(ZONE_FILE);
+    zone.push_str(&format!("{host}.example.com. 3600 IN A 192.0.2.80\n"));
+    if let Some(serial) = serial {
+        let was = tlsa_rotate::zone::content::Zone::parse(zone.as_bytes(), Some(&apex())).unwrap();
+        let was = was.soa().unwrap().serial.to_string();
+        zone = zone.replacen(&was, &serial.to_string(), 1);
+    }
+    world.write(ZONE_FILE, &zone);
+    world.git("commit --quiet --all --message edit");
+}
+
+#[test]
+fn a_reload_is_taken_when_the_serial_is_served_whatever_was_changed() {
+    let again = "again: no server answers with what branch main holds of example.com.";
+    // Signed here: the serial that is to be served is ours.
+    let world = proposed(World::with(Publish::Branch, |config| {
+        config.replace("[[zone]]", "[[zone]]\nreload = [\"true\"]")
+    }));
+    edits(&world, "ftp", None);
+    let run = world.advance(hours(1)).ends(3);
+    assert!(run.stderr.contains("ran true"), "{run:#?}");
+    for hour in [2, 3] {
+        let run = world.advance(hours(hour)).ends(3);
+        assert!(run.stderr.contains(again), "{run:#?}");
+    }
+    world.load_into(1);
+    let run = world.advance(hours(4)).ends(3);
+    assert!(!run.stderr.contains("ran true"), "one has it: {run:#?}");
+
+    // Signed by somebody else, who counts: a serial that the file has raised changes theirs.
+    let world = proposed(reloaded(Publish::Branch));
+    edits(&world, "ftp", Some(2_040_000_000));
+    let run = world.advance(hours(1)).ends(3);
+    assert!(run.stderr.contains("ran cp "), "{run:#?}");
+    for hour in [2, 3] {
+        let run = world.advance(hours(hour)).ends(3);
+        assert!(run.stderr.contains(again), "{run:#?}");
+    }
+    sign(&world, hours(3));
+    let run = world.advance(hours(4)).ends(3);
+    assert!(
+        !run.stderr.contains("ran cp "),
+        "they count by themselves: {run:#?}"
+    );
+    // One that it has not raised tells nothing.
+    edits(&world, "www", None);
+    let run = world.advance(hours(5)).ends(3);
+    assert!(run.stderr.contains("ran cp "), "{run:#?}");
+    let run = world.advance(hours(6)).ends(3);
+    assert!(!run.stderr.contains("ran cp "), "{run:#?}");
 }

@@ -112,6 +112,7 @@ impl Home {
         let message = Message {
             text: "Publish the next key",
             step,
+            journal: None,
         };
         let outcome = self
             .repository()
@@ -135,6 +136,7 @@ fn message(step: &str) -> Message<'_> {
     Message {
         text: "Publish the next key\n\nBecause.\n# not a comment",
         step,
+        journal: Some("7 3fa9c1d2e4b5a697"),
     }
 }
 
@@ -165,7 +167,8 @@ fn a_commit_takes_our_file_and_leaves_the_users_index_and_changes_alone() {
     assert_eq!(home.git("show --format= --name-only HEAD"), "zones/zone");
     assert_eq!(
         home.git("show -s --format=%B HEAD"),
-        "Publish the next key\n\nBecause.\n# not a comment\n\nTlsa-Rotate-Step: publish"
+        "Publish the next key\n\nBecause.\n# not a comment\n\nTlsa-Rotate-Step: publish\n\
+         Tlsa-Rotate-Journal: 7 3fa9c1d2e4b5a697"
     );
     assert_eq!(
         home.repository()

@@ -172,6 +172,77 @@ fn the_machine_names_nothing_outside_std_and_serde() {
     }
 }
 
+/// What writes to where a symbolic link leads, or reads from there.
+const THROUGH_LINKS: [&str; 10] = [
+    "durable::replace(",
+    "durable::create(",
+    "durable::append(",
+    "durable::create_directory(",
+    "fs::read(",
+    "fs::read_to_string(",
+    "fs::write(",
+    "fs::copy(",
+    "File::create(",
+    "fs::create_dir",
+];
+
+/// Where that is right, and why.
+const ALLOWED: [(&str, &str); 7] = [
+    ("workflow/demo/", "a directory that the demo has just made"),
+    (
+        "publish/git/",
+        "files below .git, which no change that is merged can bring",
+    ),
+    ("publish/family.rs", "/proc"),
+    ("workspace/held.rs", "a file that a person names"),
+    (
+        "workspace/signed.rs",
+        "a file that a person names; `sign` looks before it writes",
+    ),
+    (
+        "workspace/installed.rs",
+        "what servers read, wherever links lead",
+    ),
+    ("workspace/template.rs", "a workspace that is not there yet"),
+];
+
+#[test]
+fn nothing_in_a_workspace_is_written_or_read_through_a_link() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = Vec::new();
+    let mut allowed = BTreeSet::new();
+    for room in ["workflow", "publish", "workspace"] {
+        for file in rust_files(&source.join(room)) {
+            let name = file.strip_prefix(&source).unwrap().display().to_string();
+            let text = fs::read_to_string(&file).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap();
+            let found = THROUGH_LINKS.iter().filter(|call| code.contains(**call));
+            let found: Vec<&&str> = found.collect();
+            if found.is_empty()
+                || name.starts_with("workspace/durable")
+                || name == "workspace/inside.rs"
+                || name.ends_with("_tests.rs")
+            {
+                continue;
+            }
+            match ALLOWED.iter().find(|(place, _)| name.starts_with(place)) {
+                Some((place, _)) => drop(allowed.insert(place)),
+                None => wrong.push(format!("{name}: {found:?}")),
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "use `inside` and `read_unlinked`:\n{}",
+        wrong.join("\n")
+    );
+    assert_eq!(
+        allowed.len(),
+        ALLOWED.len(),
+        "none is allowed in vain: {allowed:?}"
+    );
+}
+
 #[test]
 fn the_check_can_fail() {
     assert_eq!(

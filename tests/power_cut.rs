@@ -17,8 +17,10 @@ mod disk_support;
 mod rotation_support;
 
 use disk_support::{Keeps, traced};
-use rotation_support::interrupted::{Scenario, advance, end, resumes, todays, world};
-use rotation_support::{BEGIN, PROGRAM, Publish, World, ZONE_FILE, hours};
+use rotation_support::interrupted::{
+    Scenario, advancing, end, merged, proposing, resumes, todays, world,
+};
+use rotation_support::{PROGRAM, Publish, World, ZONE_FILE};
 use std::process::Command;
 
 /// What git itself says of a repository; what nothing leads to is no damage, nor is right after a cut the index, which is
@@ -68,31 +70,6 @@ fn comes_back(scenario: &Scenario<'_>, most: usize) -> usize {
     tried
 }
 
-/// A run that proposes, or commits.
-fn proposing(publish: Publish) -> Scenario<'static> {
-    let world = world(publish);
-    world.start(BEGIN).ends(0);
-    Scenario {
-        world,
-        arguments: &["advance"],
-        now: BEGIN,
-        resumed: BEGIN,
-        again: &advance,
-    }
-}
-
-/// A run that hands on what a person has merged.
-fn merged() -> Scenario<'static> {
-    let scenario = proposing(Publish::Branch);
-    scenario.world.advance(BEGIN).ends(3);
-    assert!(scenario.world.merge());
-    Scenario {
-        now: hours(1),
-        resumed: hours(1),
-        ..scenario
-    }
-}
-
 /// A run that hands on what a person has edited, where nobody reviews.
 fn edited() -> Scenario<'static> {
     let world = world(Publish::Current);
@@ -102,13 +79,7 @@ fn edited() -> Scenario<'static> {
         &format!("{zone}extra.example.com. 3600 IN A 192.0.2.80\n"),
     );
     world.git("commit --quiet --all --message edit");
-    Scenario {
-        world,
-        arguments: &["advance"],
-        now: BEGIN,
-        resumed: BEGIN,
-        again: &advance,
-    }
+    advancing(world, BEGIN, BEGIN)
 }
 
 #[test]

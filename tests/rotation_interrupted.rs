@@ -17,7 +17,9 @@
 
 mod rotation_support;
 
-use rotation_support::interrupted::{End, PLACES, Scenario, advance, end, resumes, todays, world};
+use rotation_support::interrupted::{
+    End, PLACES, Scenario, advancing, end, merged, proposing, resumes, todays, world,
+};
 use rotation_support::{BEGIN, BRANCH, HOSTS, JOURNAL, PROGRAM, Publish, Run, World, hours};
 use std::fs;
 use std::process::{Command, Stdio};
@@ -251,16 +253,7 @@ fn a_start_is_finished_by_a_second_start_or_by_the_next_run() {
 #[test]
 #[ignore = "long: scripts/test runs it"]
 fn a_proposal_is_made_once() {
-    let world = world(Publish::Branch);
-    world.start(BEGIN).ends(0);
-    let scenario = Scenario {
-        world,
-        arguments: &["advance"],
-        now: BEGIN,
-        resumed: BEGIN,
-        again: &advance,
-    };
-    survives(&scenario, all_the_same);
+    survives(&proposing(Publish::Branch), all_the_same);
 }
 
 #[test]
@@ -268,30 +261,13 @@ fn a_proposal_is_made_once() {
 fn a_proposal_is_made_once_also_on_the_day_after() {
     let world = world(Publish::Branch);
     world.start(BEGIN).ends(0);
-    let scenario = Scenario {
-        world,
-        arguments: &["advance"],
-        now: BEGIN,
-        resumed: hours(20),
-        again: &advance,
-    };
+    let scenario = advancing(world, BEGIN, hours(20));
     survives(&scenario, the_same_but_for_the_serial);
 }
 
 #[test]
 fn what_is_merged_is_signed_and_handed_over() {
-    let world = world(Publish::Branch);
-    world.start(BEGIN).ends(0);
-    world.advance(BEGIN).ends(3);
-    world.merge();
-    let scenario = Scenario {
-        world,
-        arguments: &["advance"],
-        now: hours(1),
-        resumed: hours(1),
-        again: &advance,
-    };
-    survives(&scenario, all_the_same);
+    survives(&merged(), all_the_same);
 }
 
 #[test]
@@ -302,13 +278,7 @@ fn a_fact_is_recorded_once() {
     world.merge();
     world.advance(hours(1)).ends(0);
     world.load();
-    let scenario = Scenario {
-        world,
-        arguments: &["advance"],
-        now: hours(2),
-        resumed: hours(2),
-        again: &advance,
-    };
+    let scenario = advancing(world, hours(2), hours(2));
     survives(&scenario, all_the_same);
 }
 
@@ -329,29 +299,14 @@ fn the_old_key_is_retired_once() {
         .for_each(|(host, _)| world.deploy(host));
     world.advance(hours(28)).ends(0);
     world.watch(28, 52);
-    let scenario = Scenario {
-        world,
-        arguments: &["advance"],
-        now: hours(52),
-        resumed: hours(52),
-        again: &advance,
-    };
+    let scenario = advancing(world, hours(52), hours(52));
     survives(&scenario, all_the_same);
 }
 
 #[test]
 #[ignore = "long: scripts/test runs it"]
 fn a_commit_on_the_current_branch_is_made_once() {
-    let world = world(Publish::Current);
-    world.start(BEGIN).ends(0);
-    let scenario = Scenario {
-        world,
-        arguments: &["advance"],
-        now: BEGIN,
-        resumed: BEGIN,
-        again: &advance,
-    };
-    survives(&scenario, all_the_same);
+    survives(&proposing(Publish::Current), all_the_same);
 }
 
 #[test]
@@ -359,28 +314,13 @@ fn a_commit_on_the_current_branch_is_made_once() {
 fn a_commit_on_the_current_branch_is_made_once_also_on_the_day_after() {
     let world = world(Publish::Current);
     world.start(BEGIN).ends(0);
-    let scenario = Scenario {
-        world,
-        arguments: &["advance"],
-        now: BEGIN,
-        resumed: hours(20),
-        again: &advance,
-    };
+    let scenario = advancing(world, BEGIN, hours(20));
     survives(&scenario, the_same_but_for_the_serial);
 }
 
 #[test]
 fn a_file_without_git_is_written_once() {
-    let world = world(Publish::File);
-    world.start(BEGIN).ends(0);
-    let scenario = Scenario {
-        world,
-        arguments: &["advance"],
-        now: BEGIN,
-        resumed: BEGIN,
-        again: &advance,
-    };
-    survives(&scenario, all_the_same);
+    survives(&proposing(Publish::File), all_the_same);
 }
 
 #[test]
@@ -453,13 +393,7 @@ fn a_repair_is_made_once() {
 fn with_a_remote_nothing_is_lost_nor_done_twice_between_two_pushes() {
     let world = far();
     world.start(BEGIN).ends(0);
-    let scenario = Scenario {
-        world,
-        arguments: &["advance"],
-        now: BEGIN,
-        resumed: BEGIN,
-        again: &advance,
-    };
+    let scenario = advancing(world, BEGIN, BEGIN);
     let (reference, places) = places(&scenario);
     let wanted = origin(&reference);
     // The gits that are started, one after the other: between any two of them the run is killed.
@@ -485,44 +419,18 @@ fn with_a_remote_nothing_is_lost_nor_done_twice_between_two_pushes() {
 #[test]
 #[ignore = "long: scripts/test runs it"]
 fn a_disk_that_fails_is_told_and_loses_nothing_where_a_person_reviews() {
-    let world = world(Publish::Branch);
-    world.start(BEGIN).ends(0);
-    withstands(&Scenario {
-        world,
-        arguments: &["advance"],
-        now: BEGIN,
-        resumed: BEGIN,
-        again: &advance,
-    });
+    withstands(&proposing(Publish::Branch));
 }
 
 #[test]
 fn a_disk_that_fails_is_told_and_loses_nothing_while_what_is_merged_is_signed() {
-    let world = world(Publish::Branch);
-    world.start(BEGIN).ends(0);
-    world.advance(BEGIN).ends(3);
-    world.merge();
-    withstands(&Scenario {
-        world,
-        arguments: &["advance"],
-        now: hours(1),
-        resumed: hours(1),
-        again: &advance,
-    });
+    withstands(&merged());
 }
 
 #[test]
 #[ignore = "long: scripts/test runs it"]
 fn a_disk_that_fails_is_told_and_loses_nothing_on_the_current_branch_and_without_git() {
     for publish in [Publish::Current, Publish::File] {
-        let world = world(publish);
-        world.start(BEGIN).ends(0);
-        withstands(&Scenario {
-            world,
-            arguments: &["advance"],
-            now: BEGIN,
-            resumed: BEGIN,
-            again: &advance,
-        });
+        withstands(&proposing(publish));
     }
 }

@@ -1,4 +1,5 @@
-//! A journal that is gone, by the real program: what git knows of the rotation keeps every command from beginning in silence.
+//! A journal that is gone, or only older than git, by the real program: what git knows of the rotation keeps every command from
+//! beginning in silence, and from acting as if the journal were whole.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::unwrap_used,
@@ -10,7 +11,7 @@
 
 mod rotation_support;
 
-use rotation_support::{JOURNAL, Publish, World, ZONE_FILE, hours};
+use rotation_support::{BRANCH, JOURNAL, Publish, World, ZONE_FILE, hours};
 use std::fs;
 
 /// A rotation whose first change was merged, and its journal.
@@ -91,4 +92,164 @@ fn a_journal_that_is_lost_for_good_is_given_up_by_a_persons_word() {
     let anew = World::new(Publish::Branch);
     let run = anew.run(hours(1), &begun).ends(0);
     assert!(run.stdout.contains("mail.1"), "{run:#?}");
+}
+
+/// What a person or a timer may run.
+const COMMANDS: [&[&str]; 14] = [
+    &["advance"],
+    &["advance", "--dry-run"],
+    &["status", "mail"],
+    &["status", "mail", "--format", "json"],
+    &["check", "--swap", "mail"],
+    &["plan", "mail"],
+    &["plan", "mail", "--emergency", "security"],
+    &["start", "mail"],
+    &["abort", "mail"],
+    &["abort", "mail", "--leave-dane"],
+    &["rollback", "mail"],
+    &["deploy", "mail"],
+    &["forget", "mx1.example.com"],
+    &["emergency", "mail", "--priority", "delivery"],
+];
+
+/// A rotation with three changes in git: published, on its way to the end, and back again; and the hour.
+fn there_and_back(publish: Publish) -> (World, u64) {
+    let (world, hour) = World::new(publish).brought_to("Retiring");
+    world.merge();
+    world.advance(hours(hour + 1));
+    world.load();
+    let back = ["abort", "mail", "--reason", "a client pins the old key"];
+    world.run(hours(hour + 2), &back);
+    world.merge();
+    world.advance(hours(hour + 3));
+    world.load();
+    world.advance(hours(hour + 4));
+    assert_eq!(world.step(hours(hour + 4)), "Reinstated");
+    (world, hour + 4)
+}
+
+/// The number of the journal's line that the newest commit of ours was made after.
+fn stood(world: &World) -> usize {
+    let format = "log -1 --all --grep=Tlsa-Rotate-Journal --format=%(trailers:key=Tlsa-Rotate-Journal,valueonly)";
+    let stood = world.git(format);
+    stood.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn an_older_journal_is_never_taken_for_the_whole_whichever_step_it_is_of() {
+    for publish in [Publish::Branch, Publish::Current] {
+        let (world, hour) = there_and_back(publish);
+        let whole = world.read(JOURNAL);
+        let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+        let known = stood(&world);
+        assert!((10..lines.len()).contains(&known), "{known}");
+        for there in 1..known {
+            let older = lines[..there].concat();
+            world.write(JOURNAL, &older);
+            let (head, files) = (world.git("for-each-ref"), world.files());
+            // Each command at some of the places, each place by some of the commands.
+            let commands = COMMANDS.iter().skip(there % 3).step_by(3);
+            for command in commands.chain([&COMMANDS[2], &COMMANDS[3]]) {
+                let run = world.run(hours(hour + 1), command).ends(3);
+                let told = format!("{}{}", run.stdout, run.stderr);
+                assert!(
+                    told.contains("is older than git")
+                        && told.contains("is step `reinstate` of mail.1")
+                        && told.contains("tlsa-rotate start mail --journal-lost"),
+                    "line {there}, {command:?}: {run:#?}"
+                );
+                for advice in ["no rotation", "Generated", "SwapOpen", "tlsa-rotate abort"] {
+                    assert!(!told.contains(advice), "{command:?}: {run:#?}");
+                }
+            }
+            assert_eq!(world.git("for-each-ref"), head, "line {there}");
+            assert!(world.files() == files, "line {there}: nothing is written");
+        }
+        // Where it ends after the last commit, nothing that git knows is missing.
+        for there in known..=lines.len() {
+            world.write(JOURNAL, &lines[..there].concat());
+            let run = world.run(hours(hour + 1), &["plan", "mail"]).ends(0);
+            assert!(run.stdout.contains("mail.1"), "line {there}: {run:#?}");
+        }
+        // The ways out: the newest copy, or to give it up.
+        assert_eq!(world.read(JOURNAL), whole);
+        world.advance(hours(hour + 1)).ends(0);
+        world.write(JOURNAL, &lines[..3].concat());
+        let begun = ["start", "mail", "--journal-lost"];
+        let run = world.run(hours(hour + 2), &begun).ends(0);
+        assert!(run.stdout.contains("mail.2"), "{run:#?}");
+        let status = world.run(hours(hour + 2), &["status", "mail"]);
+        assert!(status.stdout.starts_with("mail.2"), "{status:#?}");
+        let run = world.advance(hours(hour + 2));
+        assert!(matches!(run.code, Some(0 | 3)), "{run:#?}");
+        let before = "tlsa-rotate start mail --journal-lost";
+        assert!(!run.stderr.contains(before), "{run:#?}");
+    }
+}
+
+#[test]
+fn a_journal_that_went_on_otherwise_is_not_the_one_that_git_tells_of() {
+    let world = World::new(Publish::Branch);
+    world.start(hours(1)).ends(0);
+    let other = world.copy();
+    world.advance(hours(1)).ends(3);
+    other.advance(hours(2)).ends(3);
+    let ours = world.read(JOURNAL);
+    world.write(JOURNAL, &other.read(JOURNAL));
+    let run = world.advance(hours(3)).ends(3);
+    run.complains_of("older than git");
+    world.write(JOURNAL, &ours);
+    world.advance(hours(3)).ends(3);
+    // A commit of an earlier version says only which step it is.
+    let step = "Tlsa-Rotate-Step: mail.1/publish";
+    world.git(&format!("checkout --quiet {BRANCH}"));
+    world.git_at(
+        hours(3),
+        &[
+            "commit",
+            "--quiet",
+            "--amend",
+            "-m",
+            "as it was",
+            "-m",
+            step,
+        ],
+    );
+    world.git("checkout --quiet main");
+    world.merge();
+    world.advance(hours(4)).ends(0);
+    // Nor does anything else lead to the commit as it was.
+    for memory in world
+        .git("for-each-ref --format=%(refname) refs/tlsa-rotate")
+        .lines()
+    {
+        world.git(&format!("update-ref -d {memory}"));
+    }
+    let whole = world.read(JOURNAL);
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    let decided = |line: &&str| line.contains("prepublish-decided");
+    let decided = lines.iter().position(decided).unwrap();
+    world.write(JOURNAL, &lines[..decided].concat());
+    let run = world.run(hours(5), &["abort", "mail"]).ends(3);
+    run.complains_of("is step `publish` of mail.1");
+    world.write(JOURNAL, &lines[..=decided].concat());
+    world.run(hours(5), &["plan", "mail"]).ends(0);
+}
+
+#[test]
+fn a_commit_that_changes_no_zone_here_tells_nothing_of_a_journal_here() {
+    let (world, _) = world();
+    for step in ["mail.1/retire", "mail.9/publish"] {
+        let trailer = format!("--trailer=Tlsa-Rotate-Step:{step}");
+        let commit = [
+            "commit",
+            "--quiet",
+            "--allow-empty",
+            "--message",
+            "quoted",
+            &trailer,
+        ];
+        world.git_at(hours(2), &commit);
+    }
+    world.advance(hours(2)).ends(0);
 }

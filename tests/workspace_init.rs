@@ -157,7 +157,40 @@ fn every_key_is_explained_and_every_alternative_is_valid_too() {
         Config::parse(&changed, home.path()).unwrap_or_else(|e| panic!("{line}: {e:?}"));
         alternatives += 1;
     }
-    assert_eq!(alternatives, 26);
+    assert_eq!(alternatives, 27);
+}
+
+#[test]
+fn the_branch_that_counts_is_named_where_the_repository_tells_it_and_nowhere_guessed() {
+    let line = |home: &Path| {
+        let text = fs::read_to_string(home.join("tlsa-rotate.toml")).unwrap();
+        let line = text.lines().find(|line| line.contains("branch = \"m"));
+        line.unwrap().split("   ").next().unwrap().to_owned()
+    };
+    // Outside of a repository: whatever the first `git init` calls it is found when it is needed.
+    for made in ["main", "master", "trunk"] {
+        let home = tempfile::tempdir().unwrap();
+        assert!(init(home.path(), &[]).status.success());
+        assert_eq!(line(home.path()), "# branch = \"main\"");
+        git(home.path(), &["init", "-q", "-b", made]);
+        let plan = || {
+            let mut plan = Command::new(env!("CARGO_BIN_EXE_tlsa-rotate"));
+            let plan = plan.arg("status").current_dir(home.path()).output();
+            String::from_utf8(plan.unwrap().stderr).unwrap()
+        };
+        let told = format!("branch {made} counts as merged, because");
+        assert!(plan().contains(&told), "{}", plan());
+        git(home.path(), &["add", "."]);
+        let name = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"];
+        let commit = ["commit", "-q", "-m", "first"];
+        git(home.path(), &[&name[..], &commit].concat());
+        git(home.path(), &["checkout", "-q", "--detach"]);
+        assert!(plan().contains(&told), "{}", plan());
+    }
+    let home = tempfile::tempdir().unwrap();
+    git(home.path(), &["init", "-q", "-b", "master"]);
+    assert!(init(home.path(), &[]).status.success());
+    assert_eq!(line(home.path()), "branch = \"master\"");
 }
 
 #[test]

@@ -29,8 +29,9 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         .as_ref()
         .ok()
         .and_then(|repository| repository.counting(None, Site::Here, |_| false).ok());
-    let branch = counting.map_or_else(|| "main".to_owned(), |counting| counting.name);
-    let written = template::write(&args.directory, &branch, args.rehearsal).map_err(|error| {
+    let branch = counting.map(|counting| counting.name);
+    let written = template::write(&args.directory, branch.as_deref(), args.rehearsal);
+    let written = written.map_err(|error| {
         let hints = error.hints();
         hints
             .into_iter()
@@ -56,7 +57,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     }
     out.flush()?;
     drop(out);
-    tell(&written, in_git, &next)?;
+    tell(&written, (in_git, branch.is_some()), &next)?;
     Ok(Exit::Done)
 }
 
@@ -91,7 +92,11 @@ fn shell_word(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-fn tell(written: &Written, in_git: bool, next: &[String]) -> Result<(), Failure> {
+fn tell(
+    written: &Written,
+    (in_git, is_branch_told): (bool, bool),
+    next: &[String],
+) -> Result<(), Failure> {
     let mut talk = BufWriter::new(stderr().lock());
     writeln!(talk, "\nNext:")?;
     for (number, command) in (1..).zip(next) {
@@ -101,6 +106,12 @@ fn tell(written: &Written, in_git: bool, next: &[String]) -> Result<(), Failure>
         writeln!(
             talk,
             "hint: this is no git repository, and changes of zones are reviewed in git: git init --initial-branch=main && git add . && git commit"
+        )?;
+    }
+    if in_git && !is_branch_told {
+        writeln!(
+            talk,
+            "hint: nothing tells which branch of the repository counts as merged: name it at the top of tlsa-rotate.toml"
         )?;
     }
     if !written.to_ignore.is_empty() {

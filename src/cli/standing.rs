@@ -66,28 +66,30 @@ pub(super) fn print(ticks: &[Tick], style: Style) -> Result<Exit, Failure> {
             }
             continue;
         }
-        // Where the journal tells nothing, there may be a rotation all the same.
-        let is_unread = tick.rotation.is_none()
-            && matches!(
-                &tick.failed,
-                Some(WorkflowError::Journal(_) | WorkflowError::JournalLost { .. })
-            );
-        match style {
-            Style::Line | Style::Paragraph if is_unread => {
+        // Where the journal tells nothing, or not all, there may be a rotation all the same.
+        let unread = tick.failed.as_ref().filter(|_| tick.rotation.is_none());
+        let unread = unread.and_then(|error| match error {
+            WorkflowError::Journal(_) => Some("cannot be read"),
+            WorkflowError::JournalLost { .. } => Some("is missing"),
+            WorkflowError::JournalOlder { .. } => Some("is older than git"),
+            _ => None,
+        });
+        match (style, unread) {
+            (Style::Line | Style::Paragraph, Some(why)) => {
                 writeln!(
                     out,
-                    "{}: its journal cannot be read, so its step is not known",
+                    "{}: its journal {why}, so its step is not known",
                     tick.certificate
                 )?;
             }
-            Style::Line => {
+            (Style::Line, None) => {
                 for deed in &tick.deeds {
                     eprintln!("{}: {deed}", tick.certificate);
                 }
                 writeln!(out, "{}", standing.line())?;
             }
-            Style::Paragraph => write!(out, "{}", standing.text())?,
-            Style::Json(_) => documents.push(with_error(standing.json(), tick)),
+            (Style::Paragraph, None) => write!(out, "{}", standing.text())?,
+            (Style::Json(_), _) => documents.push(with_error(standing.json(), tick)),
         }
     }
     if let Style::Json(schema) = style {

@@ -1,6 +1,7 @@
 //! Reads regular files alone, and of those no more than is expected: a FIFO, a device or a file without end is an error
 //! that says so, never a wait.
 
+use super::links;
 use rustix::fs::OFlags;
 use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
@@ -81,6 +82,13 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     bounded(&file, limit)
 }
 
+/// As [`read`], through no symbolic link: not in the file's own place, and not on the way.
+pub fn read_unlinked(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let absolute = std::path::absolute(path)?;
+    links::none_on(&absolute).map_err(io::Error::other)?;
+    bounded(&open_unlinked(path)?, limit)
+}
+
 /// What is in an open file, from where it stands, which is at most `limit` bytes.
 pub fn bounded(file: &File, limit: u64) -> io::Result<Vec<u8>> {
     let length = file.metadata()?.len();
@@ -99,10 +107,18 @@ pub fn bounded(file: &File, limit: u64) -> io::Result<Vec<u8>> {
 
 /// As [`read`], of text in UTF-8.
 pub fn read_text(path: &Path, limit: u64) -> io::Result<String> {
-    let octets = read(path, limit)?;
+    text(read(path, limit)?)
+}
+
+fn text(octets: Vec<u8>) -> io::Result<String> {
     // The standard error would be as short, and say less.
     String::from_utf8(octets)
         .map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not text in UTF-8"))
+}
+
+/// As [`read_unlinked`], of text in UTF-8.
+pub fn read_text_unlinked(path: &Path, limit: u64) -> io::Result<String> {
+    text(read_unlinked(path, limit)?)
 }
 
 /// The beginning of the file at `path`: one byte more than `limit` at most, for a reader that tells a longer file by that.

@@ -40,7 +40,7 @@ pub enum Trouble {
 pub struct Risk {
     /// What is wrong.
     pub trouble: Trouble,
-    /// Where: a host with its address, a server, or an owner name in git HEAD.
+    /// Where: a host with its address, a server, or an owner name on the branch that counts.
     pub place: String,
 }
 
@@ -60,7 +60,7 @@ pub struct Alarm {
 }
 
 /// Breaches of the promise at this moment, one alarm for each trouble and place: keys that were seen against RRsets that
-/// caches may hold, that servers answer with, or that git HEAD is about to bring.
+/// caches may hold, that servers answer with, or that the branch that counts is about to bring.
 pub fn alarms(rotation: &Rotation, now: Instant, observation: &Observation) -> Vec<Alarm> {
     let exposure = Exposure::of_caches(rotation, now).with_seen(rotation, observation);
     let breaches = promise::breaches(&exposure);
@@ -275,7 +275,8 @@ fn lacking(observation: &Observation, name: &TlsaName, key: &Association) -> Vec
     places
 }
 
-/// The breach that publishing `rrset` at `name`, as `source` holds it, would make now with a key that the step lets hosts present, if any.
+/// The breach that publishing `rrset` at `name`, as `source` holds it, would make now with a key that the step lets hosts
+/// present, if any.
 ///
 /// To be asked before a zone is handed to its servers: a restored or hand-edited zone must not get out by our own hand.
 pub fn publication_breaks(

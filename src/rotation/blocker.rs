@@ -28,7 +28,7 @@ pub enum Who {
 pub enum Blocker {
     /// The next key does not exist yet.
     KeyMissing,
-    /// Git HEAD, or wherever the zone is kept, does not hold what the step demands.
+    /// The branch that counts, or wherever the zone is kept, does not hold what the step demands.
     NotMerged {
         /// Which RRset.
         name: TlsaName,

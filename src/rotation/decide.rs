@@ -242,7 +242,7 @@ impl Question<'_> {
         self.presented(wanted).is_empty()
     }
 
-    /// What keeps git HEAD or a server from the step's requirement; nothing if all meet it.
+    /// What keeps the branch that counts or a server from the step's requirement; nothing if all meet it.
     pub(super) fn as_demanded(&self, until_next_gate: Span) -> Vec<Blocker> {
         self.served_and_merged(until_next_gate)
             .err()
@@ -265,7 +265,7 @@ impl Question<'_> {
         facts
     }
 
-    /// Git HEAD and every server meet the step's requirement in this run; if so, the largest TTL served.
+    /// The branch that counts and every server meet the step's requirement in this run; if so, the largest TTL served.
     pub(super) fn served_and_merged(&self, until_next_gate: Span) -> Result<Ttl, Vec<Blocker>> {
         let requirement = self.rotation.requirement();
         let mut blockers = gate::merged(self.rotation, self.observation, &requirement);

@@ -122,8 +122,8 @@ impl Question<'_> {
         is_news.then_some(Event::HostsWereSilent { endpoints })
     }
 
-    /// The previous key is asked for only where no cache may lack its record, and no server, nor git HEAD, was seen without
-    /// it. A host that had a key of its own before is given no other on the way back until all caches list that.
+    /// The previous key is asked for only where no cache may lack its record, and no server, nor the branch that counts, was
+    /// seen without it. A host that had a key of its own before is given no other on the way back until all caches list that.
     pub(super) fn roll_back(&self) -> Option<Action> {
         let rotation = self.rotation;
         let caches = Exposure::of_caches(rotation, self.now);

@@ -66,7 +66,7 @@ pub enum Event {
         /// The largest TTL under which it was served.
         ttl: Ttl,
     },
-    /// Git HEAD no longer holds the full set; the clock starts anew.
+    /// The branch that counts no longer holds the full set; the clock starts anew.
     MergeReverted {
         /// Which RRset.
         name: TlsaName,

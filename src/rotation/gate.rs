@@ -23,7 +23,8 @@ pub enum Wanted {
     Current,
 }
 
-/// Whether git HEAD, or wherever a zone is kept, meets the requirement for every name that is not on its own way (R3).
+/// Whether the branch that counts, or wherever a zone is kept, meets the requirement for every name that is not on its own way
+/// (R3).
 pub fn merged(
     rotation: &Rotation,
     observation: &Observation,

@@ -1,6 +1,6 @@
 //! What was seen of the world in one run: a value, in which `Unknown` never counts as yes.
 //!
-//! Three facts are kept apart: what git HEAD holds (*merged*), what every authoritative server answers (*served*),
+//! Three facts are kept apart: what the branch that counts holds (*merged*), what every authoritative server answers (*served*),
 //! and which key every host presents (*presented*).
 
 use super::association::Association;
@@ -138,7 +138,7 @@ pub enum Source {
 pub struct Observation {
     /// When the run looked.
     pub at: Instant,
-    /// The TLSA RRsets of git HEAD, or of wherever else the zone is kept.
+    /// The TLSA RRsets of the branch that counts, or of wherever else the zone is kept.
     pub merged: BTreeMap<TlsaName, Seen<BTreeSet<Association>>>,
     /// Where the zone of a name is kept, if not in git.
     pub sources: BTreeMap<TlsaName, Source>,

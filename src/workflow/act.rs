@@ -8,6 +8,7 @@ use super::case::Case;
 use super::head;
 use super::known::Known;
 use super::propose::{self, Proposed};
+use super::zone_look::zone_name;
 use super::{admit, awaited, before, neighbours, sign, start, surroundings};
 use crate::publish::command::Invocation;
 use crate::rotation::decide::Action;
@@ -24,9 +25,9 @@ use std::time::Duration;
 /// How long a deployment may take.
 const DEPLOYMENT: Duration = Duration::from_secs(300);
 
-/// Signs what HEAD holds and hands it to the servers, for every zone that holds a TLSA RRset of a certificate or an alias on
-/// the way to one; says what was done. Once in a run is enough for all certificates of a zone, as long as the run does not
-/// change it.
+/// Signs what the branch that counts holds and hands it to the servers, for every zone that holds a TLSA RRset of a certificate
+/// or an alias on the way to one; says what was done. Once in a run is enough for all certificates of a zone, as long as the
+/// run does not change it.
 ///
 /// A zone that was restored or edited by hand so that it would make senders refuse mail is not handed on; nor is one that
 /// takes a record out, or brings a name its first, unless every host was `seen` in this run to bear it.
@@ -86,7 +87,8 @@ pub(super) fn would_be_handed_on<'w>(
     Ok(())
 }
 
-/// Brings one zone to its servers as HEAD holds it. Where that may not be, what they have keeps signatures that last.
+/// Brings one zone to its servers as the branch that counts holds it. Where that may not be, what they have keeps signatures
+/// that last.
 pub(super) fn hand_on(
     known: &mut Known<'_>,
     lock: &WorkspaceLock,
@@ -96,9 +98,11 @@ pub(super) fn hand_on(
 ) -> Result<(), WorkflowError> {
     let (workspace, now) = (known.workspace, known.now);
     let head = known.heads.get(zone)?;
+    let serials = known.heads.serials.get(&zone_name(zone)).cloned();
+    let serials = serials.unwrap_or_default();
     let handed_on = known.keeps_every_promise(zone, &head).and_then(|()| {
         let may_be = || known.is_seen_to_be_safe((zone, &head), judged);
-        let seen = judged.map(|(_, seen)| seen);
+        let seen = judged.map(|(_, seen)| (seen, serials));
         sign::publish(workspace, lock, (zone, &head), seen, now, may_be)
     });
     match handed_on {
@@ -216,11 +220,13 @@ pub(super) fn carry_out(
             Action::ChangeZone(requirement) => {
                 takes_from_nobody(known, case, requirement, tick)?;
                 let policy = &tick.policy;
+                let stand = case.stand();
                 let context = propose::Context {
                     workspace,
                     id,
                     state,
                     policy,
+                    journal: stand.as_deref(),
                 };
                 let proposed = propose::propose(lock, &context, requirement, &mut known.heads)?;
                 changed |= tell(proposed, tick);

@@ -15,7 +15,7 @@ use crate::rotation::observation::KeyAlgorithm;
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::config::{CertificateConfig, GeneratedKey, NextKey};
-use crate::workspace::durable;
+use crate::workspace::inside;
 use crate::workspace::journal::RotationId;
 use crate::workspace::tls_key::{self, KeyFiles, KeyKind};
 use std::collections::BTreeSet;
@@ -101,7 +101,7 @@ pub(super) fn admit(
     now: Instant,
 ) -> Result<Admitted, WorkflowError> {
     let directory = directory(workspace, id);
-    durable::create_directory(&directory, 0o700)?;
+    inside::create_directory(&directory, 0o700)?;
     guard::directory(&directory)?;
     let pairs = match offered {
         Some(offered) => vec![take_over(

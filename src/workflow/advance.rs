@@ -231,7 +231,7 @@ fn act_on(
     }
     remember(&mut tick.notes, case.torn_end().into_iter().collect());
     // A rotation that cannot begin is said at the end: the one before it is looked at all the same.
-    case.is_not_lost(&mut known.heads)?;
+    case.is_whole(&mut known.heads)?;
     let not_begun = begin_if_due(workspace, lock, &mut case, now, tick).err();
     tick.rotation.clone_from(&case.rotation);
     // Hosts are deployed one after the other, each seen with its key before the next.
@@ -241,6 +241,7 @@ fn act_on(
         // Looking comes before handing over: what leaves the zone may be what some host needs.
         let (mut sight, is_fresh) = see(known, &case, ahead.take());
         let seen = sight.as_ref().filter(|_| is_fresh);
+        known.heads.saw(seen);
         let seen = seen.map(|seen| &seen.observation);
         let mut deeds = Vec::new();
         let failed = act::publish_merged(known, lock, &case, seen, &mut deeds).err();
@@ -264,7 +265,7 @@ fn act_on(
         let decision = establish(known, lock, &mut case, sight, tick)?;
         let actions = decision.actions.clone();
         tick.decision = Some(decision);
-        // What git HEAD lacks is proposed again, if that is why it was not published.
+        // What the branch that counts lacks is proposed again, if that is why it was not published.
         if let Some(error) = failed {
             if error.is_of_handing_on() && act::carry_out(known, lock, &case, &actions, tick)? {
                 known.forget_zones();
@@ -414,6 +415,7 @@ fn establish<'w>(
         mut observation,
         mut notes,
         asides,
+        ..
     } = sight;
     observation.witness = witness::witness(known, case, state, &mut notes);
     remember(&mut tick.notes, notes);

@@ -15,7 +15,7 @@ use crate::rotation::observation::{Observation, Seen};
 use crate::rotation::step::{Rotation, Step};
 use crate::workspace::lock::WorkspaceLock;
 
-/// Adds what git HEAD has made of the end of a rotation to the reasons why a person is needed.
+/// Adds what the branch that counts has made of the end of a rotation to the reasons why a person is needed.
 pub(super) fn notice(state: &Rotation, observation: &Observation, decision: &mut Decision) {
     if state.dane_left.is_some() {
         decision.blockers.extend(still_served(state, observation));
@@ -79,11 +79,13 @@ pub(super) fn restore(
     {
         return Ok(Vec::new());
     }
+    let stand = case.stand();
     let context = propose::Context {
         workspace: heads.workspace,
         id,
         state,
         policy: &case.certificate.policy,
+        journal: stand.as_deref(),
     };
     propose::propose(lock, &context, &state.requirement(), heads)
 }

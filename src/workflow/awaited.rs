@@ -10,7 +10,7 @@ use crate::dane::subject::{self, Subject};
 use crate::files::guard;
 use crate::files::read;
 use crate::workspace::Workspace;
-use crate::workspace::durable;
+use crate::workspace::inside;
 use crate::workspace::journal::RotationId;
 use crate::workspace::stand_in;
 use std::fs;
@@ -82,7 +82,7 @@ pub(super) fn take_over(
         }
     } else {
         let text = stand_in::of(&public, hosts)?;
-        durable::create(&certificate, text.as_bytes(), 0o644)?;
+        inside::create(&certificate, text.as_bytes(), 0o644)?;
     }
     Ok((certificate, key))
 }

@@ -1,5 +1,5 @@
 //! What was seen of an RRset that is reached through aliases (RFC 7671 §6): it counts for what it is only while every link to
-//! it is, at git HEAD and on every server, the one that the rotation found.
+//! it is, on the branch that counts and on every server, the one that the rotation found.
 //!
 //! A link's TTL and signature bind like the RRset's own: a cache may hold the chain as one, and a link that is not secure
 //! makes the whole insecure.
@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 type Merged = BTreeMap<TlsaName, Seen<BTreeSet<Association>>>;
 type ServedRrsets = BTreeMap<TlsaName, BTreeMap<Authority, Seen<ServedRrset>>>;
 
-/// What git HEAD holds at each name, unknown where an alias leads to it no more.
+/// What the branch that counts holds at each name, unknown where an alias leads to it no more.
 pub(super) fn merged(rotation: &Rotation, places: &[Place<'_>], mut merged: Merged) -> Merged {
     for (alias, name) in &rotation.aliases {
         let place = places.iter().find_map(|place| {

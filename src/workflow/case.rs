@@ -1,7 +1,7 @@
 //! One certificate's rotation as the journal tells it: replayed, and grown one fact at a time.
 
 use super::head::Heads;
-use super::lost_journal::{Lost, in_git};
+use super::lost_journal::{self, in_git};
 use super::{WorkflowError, shared};
 use crate::rotation::association::Association;
 use crate::rotation::doubt::Doubt;
@@ -25,8 +25,8 @@ pub(super) struct Case<'w> {
     now: Instant,
     workspace: &'w Workspace,
     journal: Journal<Event>,
-    /// The journal before this one, which a person gave up.
-    given_up: Option<Lost>,
+    /// The number of the last rotation that a person gave up with its journal.
+    given_up: Option<u32>,
 }
 
 /// Keys that a rotation took out of use.
@@ -135,7 +135,8 @@ impl<'w> Case<'w> {
 
     /// The rotation under way; `None` when there is none or it is over.
     pub(super) fn under_way(&self) -> Option<&(RotationId, Rotation)> {
-        self.rotation.as_ref().filter(|(_, state)| !state.is_over())
+        let latest = self.rotation.as_ref();
+        latest.filter(|(_, state)| !state.is_over() && self.given_up.is_none())
     }
 
     /// What `find` finds in the journal, or else in its archive, which is read only then.
@@ -278,29 +279,34 @@ impl<'w> Case<'w> {
         &mut self.journal
     }
 
-    /// Refuses to go on without a rotation where git knows of one: its journal is lost, and with it what was waited for.
-    pub(super) fn is_not_lost(&self, heads: &mut Heads<'_>) -> Result<(), WorkflowError> {
-        if self.rotation.is_some() || self.given_up.is_some() {
+    /// Refuses to go on by a journal that is lost, or older than what git knows: what was waited for since is not known.
+    pub(super) fn is_whole(&self, heads: &mut Heads<'_>) -> Result<(), WorkflowError> {
+        if self.given_up.is_some() {
             return Ok(());
         }
-        match heads.in_git()?.get(&self.certificate.name) {
-            None => Ok(()),
-            Some(lost) => Err(lost.clone().into_error(self.journal.path())),
-        }
+        let known = heads.in_git()?.get(&self.certificate.name);
+        lost_journal::is_whole(self.workspace, &self.journal, known)
     }
 
-    /// A person says that the journal is lost for good: the next rotation has a number of its own.
+    /// A person says that what the journal lacks is lost for good: what is under way is given up as it stands, and the next
+    /// rotation has a number of its own.
     pub(super) fn give_up_lost(&mut self) -> Result<(), WorkflowError> {
-        if self.rotation.is_none() {
-            self.given_up = in_git(self.workspace)?.remove(&self.certificate.name);
+        let mut in_git = in_git(self.workspace)?;
+        let known = in_git.remove(&self.certificate.name);
+        if lost_journal::is_whole(self.workspace, &self.journal, known.as_ref()).is_err() {
+            self.given_up = known.map(|known| known.id.number);
         }
         Ok(())
     }
 
+    /// Where the journal stands, as commits say it.
+    pub(super) fn stand(&self) -> Option<String> {
+        Some(self.journal.stand()?.to_string())
+    }
+
     /// The name of the rotation that would be started next.
     pub(super) fn next_id(&self) -> RotationId {
-        let given_up = self.given_up.as_ref().map_or(0, |lost| lost.id.number);
-        let last = self.journal.latest().max(given_up);
+        let last = self.journal.latest().max(self.given_up.unwrap_or(0));
         RotationId {
             certificate: self.certificate.name.as_str().into(),
             number: last.saturating_add(1),

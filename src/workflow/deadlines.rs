@@ -122,10 +122,11 @@ fn earliest(
     signed: &std::path::Path,
     now: Instant,
 ) -> Result<Option<Instant>, WorkflowError> {
-    let octets = read::read(signed, read::ZONE).map_err(|source| WorkflowError::Unreadable {
-        path: signed.to_owned(),
-        source,
-    })?;
+    let octets =
+        read::read_unlinked(signed, read::ZONE).map_err(|source| WorkflowError::Unreadable {
+            path: signed.to_owned(),
+            source,
+        })?;
     let read = Zone::parse(&octets, Some(&zone.name));
     let content = read.map_err(|findings| WorkflowError::SignedUnreadable {
         path: signed.to_owned(),

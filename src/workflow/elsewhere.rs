@@ -1,4 +1,4 @@
-//! A zone that somebody else keeps, a primary or a provider: what they say themselves is its HEAD, and they are asked to
+//! A zone that somebody else keeps, a primary or a provider: what they say themselves counts, and they are asked to
 //! change it on the condition that it is as it was seen.
 
 use super::WorkflowError;

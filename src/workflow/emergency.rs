@@ -37,7 +37,7 @@ pub fn forecast(
     now: Instant,
 ) -> Result<Forecast, WorkflowError> {
     let case = Case::open(workspace, name, now)?;
-    case.is_not_lost(&mut Heads::of(workspace, now))?;
+    case.is_whole(&mut Heads::of(workspace, now))?;
     let (id, mut state) = if let Some((id, state)) = case.under_way() {
         (id.clone(), state.clone())
     } else {

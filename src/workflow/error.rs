@@ -365,6 +365,24 @@ pub enum WorkflowError {
         /// Where the journal would lie.
         path: PathBuf,
     },
+    /// Git holds commits of ours that the journal knows nothing of.
+    #[error("the journal of {certificate} ({}) is older than git: commit {commit:.12} is step `{step}` of {rotation}, and the journal ends before it, with entry {entry} of {at}. What was published and waited for since is not known here", path.display())]
+    JournalOlder {
+        /// The certificate.
+        certificate: String,
+        /// The last rotation that git knows of.
+        rotation: RotationId,
+        /// The last step of it that was committed.
+        step: String,
+        /// That commit.
+        commit: String,
+        /// Where the journal lies.
+        path: PathBuf,
+        /// Its last entry.
+        entry: u64,
+        /// When that was recorded.
+        at: Instant,
+    },
     /// Another key is in the place of this one.
     #[error("{} is there already and is another key", path.display())]
     OtherKeyThere {
@@ -602,6 +620,7 @@ impl WorkflowError {
             | Self::KeysBreak { .. }
             | Self::KeyGone { .. }
             | Self::JournalLost { .. }
+            | Self::JournalOlder { .. }
             | Self::NotAsJudged(_)
             | Self::DsWanted { .. } => true,
             _ => false,

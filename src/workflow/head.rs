@@ -1,10 +1,12 @@
 //! A zone as the branch that counts holds it: what *merged* means. Where there is no git, what lies on disk counts, or what
 //! the primary says that is sent updates.
 
+use super::look::Sight;
 use super::lost_journal::{self, InGit};
 use super::neighbours::{self, Neighbours};
 use super::upstream::Upstream;
 use super::vantages::Vantages;
+use super::zone_look::Serials;
 use super::{WorkflowError, elsewhere};
 use crate::files::read;
 use crate::observe::anchors;
@@ -86,7 +88,7 @@ pub(super) fn source(zone: &ZoneConfig) -> Source {
     }
 }
 
-/// Zones as HEAD holds them, each read once.
+/// Zones as the branch that counts holds them, each read once.
 pub(super) struct Heads<'w> {
     pub(super) workspace: &'w Workspace,
     pub(super) now: Instant,
@@ -101,6 +103,8 @@ pub(super) struct Heads<'w> {
     neighbours: Option<Rc<Neighbours<'w>>>,
     /// The rotations that git knows of.
     in_git: Option<InGit>,
+    /// The serials that servers answered with when they were looked at last.
+    pub(super) serials: Serials,
 }
 
 impl<'w> Heads<'w> {
@@ -115,6 +119,7 @@ impl<'w> Heads<'w> {
             vantages: Vantages::of(workspace),
             neighbours: None,
             in_git: None,
+            serials: Serials::new(),
         }
     }
 
@@ -127,7 +132,13 @@ impl<'w> Heads<'w> {
         Ok(self.in_git.as_ref().unwrap_or(&NONE))
     }
 
-    /// These zones are taken as they are given, whatever HEAD holds now.
+    /// What servers answered with when they were looked at.
+    pub(super) fn saw(&mut self, sight: Option<&Sight>) {
+        let serials = sight.map(|sight| sight.serials.clone());
+        self.serials = serials.unwrap_or_default();
+    }
+
+    /// These zones are taken as they are given, whatever the branch that counts holds now.
     #[must_use]
     pub(super) fn with(mut self, zones: BTreeMap<Name, Arc<Head>>) -> Self {
         self.read.extend(zones);
@@ -139,7 +150,7 @@ impl<'w> Heads<'w> {
         self.read.contains_key(&zone.name)
     }
 
-    /// The zone as HEAD holds it.
+    /// The zone as the branch that counts holds it.
     pub(super) fn get(&mut self, zone: &ZoneConfig) -> Result<Arc<Head>, WorkflowError> {
         match self.read.get(&zone.name) {
             Some(read) => Ok(Arc::clone(read)),
@@ -147,7 +158,7 @@ impl<'w> Heads<'w> {
         }
     }
 
-    /// The zone as HEAD holds it now, whatever was seen of it before.
+    /// The zone as the branch that counts holds it now, whatever was seen of it before.
     pub(super) fn get_anew(&mut self, zone: &ZoneConfig) -> Result<Arc<Head>, WorkflowError> {
         let before = self.read.remove(&zone.name);
         let before = before.or_else(|| self.before.get(&zone.name).cloned());
@@ -178,13 +189,13 @@ impl<'w> Heads<'w> {
         self.neighbours.insert(known)
     }
 
-    /// HEAD may have moved: every zone is asked for again.
+    /// The branch that counts may have moved: every zone is asked for again.
     pub(super) fn forget(&mut self) {
         self.before.append(&mut self.read);
         self.neighbours = None;
     }
 
-    /// HEAD holds the zone with this text now.
+    /// The branch that counts holds the zone with this text now.
     pub(super) fn wrote(&mut self, zone: &ZoneConfig, file: ZoneFile) {
         self.read.remove(&zone.name);
         self.neighbours = None;
@@ -199,7 +210,7 @@ impl<'w> Heads<'w> {
     }
 }
 
-/// The zone as HEAD holds it.
+/// The zone as the branch that counts holds it.
 pub(super) fn head(
     workspace: &Workspace,
     zone: &ZoneConfig,
@@ -210,11 +221,12 @@ pub(super) fn head(
             elsewhere::head(workspace, zone, now)
         }
         Publication::File => {
-            let bytes =
-                read::read(&zone.file, read::ZONE).map_err(|source| WorkflowError::Unreadable {
+            let bytes = read::read_unlinked(&zone.file, read::ZONE).map_err(|source| {
+                WorkflowError::Unreadable {
                     path: zone.file.clone(),
                     source,
-                })?;
+                }
+            })?;
             let path = zone.file.display().to_string();
             Head::read(&path, bytes, zone, &Directory::below(&workspace.root))
         }

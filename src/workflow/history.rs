@@ -124,7 +124,7 @@ struct Walk<'a> {
     workspace: &'a Workspace,
     zone: &'a ZoneConfig,
     head: &'a Head,
-    /// Who serves the zone as HEAD has it.
+    /// Who serves the zone as the branch that counts has it.
     servers: BTreeMap<Authority, Ttl>,
     wanted: &'a Wanted<'a>,
     now: Instant,

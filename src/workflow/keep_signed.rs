@@ -64,7 +64,8 @@ fn unknown(known: &mut Known<'_>, certificates: &[Tick]) -> BTreeSet<Name> {
     let workspace = known.workspace;
     let mut unknown = BTreeSet::new();
     for tick in certificates.iter().filter(|tick| tick.failed.is_some()) {
-        if known.rotation(&tick.certificate).is_some() {
+        let is_older = matches!(tick.failed, Some(WorkflowError::JournalOlder { .. }));
+        if known.rotation(&tick.certificate).is_some() && !is_older {
             continue;
         }
         let of_tick = |c: &&CertificateConfig| c.name == tick.certificate;

@@ -6,7 +6,7 @@ use crate::dane::subject;
 use crate::files::guard;
 use crate::files::read;
 use crate::workspace::config::CertificateConfig;
-use crate::workspace::durable;
+use crate::workspace::inside;
 use std::path::Path;
 
 /// What a person should know of the keys in use: others can read one, or put another in its place.
@@ -26,7 +26,7 @@ pub(super) fn exposed(certificate: &CertificateConfig) -> Vec<String> {
 
 /// Writes a file that is new, or is what is to be written.
 pub(super) fn copy(octets: &[u8], to: &Path, mode: u32) -> Result<(), WorkflowError> {
-    match durable::create(to, octets, mode) {
+    match inside::create(to, octets, mode) {
         Err(error) if error.is_already_there() => {
             if read_file(to)? != octets {
                 return Err(WorkflowError::OtherKeyThere {

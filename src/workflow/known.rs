@@ -1,5 +1,5 @@
-//! What one run knows of everything at once: the zones at git HEAD, what they say about mail, every certificate's rotation,
-//! and which zones were handed on. Each is read once, however many certificates there are.
+//! What one run knows of everything at once: the zones on the branch that counts, what they say about mail, every certificate's
+//! rotation, and which zones were handed on. Each is read once, however many certificates there are.
 //!
 //! What the run itself may have changed is forgotten, and read again by whoever needs it next.
 
@@ -117,7 +117,7 @@ impl<'w> Known<'w> {
         case.doubt().or_else(|| self.doubt.clone())
     }
 
-    /// Git HEAD may have changed: zones are read, judged and handed on anew.
+    /// The branch that counts may have changed: zones are read, judged and handed on anew.
     pub(super) fn forget_zones(&mut self) {
         self.heads.forget();
         self.mail = None;
@@ -360,7 +360,7 @@ impl<'w> Known<'w> {
         self.tried.contains(&zone.name)
     }
 
-    /// Whether the zone as it stands in git HEAD was brought to its servers in this run.
+    /// Whether the zone as it stands on the branch that counts was brought to its servers in this run.
     pub(super) fn was_handed_on(&self, zone: &ZoneConfig) -> bool {
         self.handed_on.contains(&zone.name)
     }

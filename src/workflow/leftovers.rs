@@ -17,7 +17,7 @@ use crate::rotation::observation::Observation;
 use crate::rotation::step::{Rotation, Step};
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
-use crate::workspace::durable;
+use crate::workspace::inside;
 use crate::workspace::journal::RotationId;
 use std::collections::BTreeSet;
 use std::fs;
@@ -111,7 +111,7 @@ pub(super) fn remove_retired_keys(
                 kept = true;
                 continue;
             }
-            durable::remove(&path)?;
+            inside::remove(&path)?;
             let shown = path
                 .strip_prefix(&workspace.root)
                 .unwrap_or(&path)
@@ -129,15 +129,15 @@ pub(super) fn remove_retired_keys(
     // Noted after the deed: who is killed between the two finds nothing to remove.
     done = done.max(last);
     if let Some(directory) = note.parent() {
-        durable::create_directory(directory, 0o777)?;
+        inside::create_directory(directory, 0o777)?;
     }
-    durable::replace(&note, format!("{done}\n").as_bytes())?;
+    inside::replace(&note, format!("{done}\n").as_bytes())?;
     Ok(deeds)
 }
 
 /// Up to which rotation retired keys have been removed here.
 fn number_in(note: &Path) -> u32 {
-    let text = read::read_text(note, read::LIST).unwrap_or_default();
+    let text = read::read_text_unlinked(note, read::LIST).unwrap_or_default();
     text.trim().parse().unwrap_or_default()
 }
 

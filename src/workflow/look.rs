@@ -1,4 +1,4 @@
-//! One look at the world for one rotation: what git HEAD holds, what every server answers, what every host presents.
+//! One look at the world for one rotation: what the branch that counts holds, what every server answers, what every host presents.
 //!
 //! Nothing here fails: what could not be looked at is `Unknown` with its reason, and a note for the user.
 
@@ -6,7 +6,7 @@ use super::behind_aliases;
 use super::head::{self, Head, Heads};
 use super::places::{self, Place, places};
 use super::vantages::{Aside, Vantages};
-use super::zone_look::{self, Asked, Question};
+use super::zone_look::{self, Asked, Question, Serials};
 use crate::dane::judge;
 use crate::dnssec::keystore::{entry_points, load_keys};
 use crate::observe::addresses::{self, AuthorityAddress};
@@ -40,6 +40,8 @@ pub(super) struct Sight {
     pub(super) notes: Vec<String>,
     /// What could not be asked and holds nothing up: told where somebody asks, or something happened, not in each run.
     pub(super) asides: Vec<String>,
+    /// The serials that servers answered with.
+    pub(super) serials: Serials,
 }
 
 /// What was seen of hosts, and the vantages that did not help.
@@ -285,6 +287,7 @@ impl<'w> View<'w> {
             },
             notes,
             asides,
+            serials: asked.serials,
         }
     }
 }
@@ -335,7 +338,7 @@ fn merged(places: &[Place<'_>]) -> BTreeMap<TlsaName, Seen<BTreeSet<Association>
     merged
 }
 
-/// Every address of every authoritative server: as configured, else as the zone at HEAD gives them.
+/// Every address of every authoritative server: as configured, else as the zone on the branch that counts gives them.
 pub(super) fn servers(
     zone: &ZoneConfig,
     head: Option<&Head>,

@@ -156,6 +156,10 @@ fn share_of(view: &View<'_>, asked: &BTreeMap<Name, Asked>) -> Asked {
             ..Asked::default()
         };
         let zone = zone_name(place.zone);
+        let serials = asked.serials.get_key_value(&zone).into_iter();
+        of_place
+            .serials
+            .extend(serials.map(|(k, v)| (k.clone(), v.clone())));
         let servers = asked.servers.get_key_value(&zone).into_iter();
         of_place
             .servers

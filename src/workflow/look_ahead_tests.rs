@@ -45,7 +45,7 @@ fn prepublishing() -> Rotation {
     events.iter().fold(begun, then)
 }
 
-/// The one server answers with these records, and git HEAD holds both.
+/// The one server answers with these records, and the branch that counts holds both.
 fn sight(served: BTreeSet<Association>) -> Sight {
     let name = mx().tlsa_name();
     let both: BTreeSet<Association> = key(1).union(&key(2)).cloned().collect();
@@ -68,6 +68,7 @@ fn sight(served: BTreeSet<Association>) -> Sight {
         },
         notes: Vec::new(),
         asides: Vec::new(),
+        serials: BTreeMap::new(),
     }
 }
 

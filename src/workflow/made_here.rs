@@ -6,7 +6,7 @@
 use super::WorkflowError;
 use super::admit;
 use crate::workspace::Workspace;
-use crate::workspace::durable;
+use crate::workspace::inside;
 use crate::workspace::journal::RotationId;
 use std::fs;
 use std::io::ErrorKind;
@@ -43,15 +43,15 @@ pub(super) fn begin(
         });
     }
     if let Some(directory) = note.parent() {
-        durable::create_directory(directory, 0o700)?;
+        inside::create_directory(directory, 0o700)?;
     }
-    durable::replace(&note, b"")?;
+    inside::replace(&note, b"")?;
     Ok(None)
 }
 
 /// The rotation has begun: from now on its journal tells which keys it has.
 pub(super) fn end(workspace: &Workspace, id: &RotationId) -> Result<(), WorkflowError> {
-    Ok(durable::remove(&note(workspace, id))?)
+    Ok(inside::remove(&note(workspace, id))?)
 }
 
 fn files(workspace: &Workspace, id: &RotationId) -> Result<Vec<PathBuf>, WorkflowError> {

@@ -27,7 +27,7 @@ struct Hanging<'w> {
 #[derive(Default)]
 pub(super) struct Neighbours<'w>(BTreeMap<TlsaName, Hanging<'w>>);
 
-/// All of them, as HEAD has the zones now. A name that leads nowhere is said when its certificate has its turn.
+/// All of them, as the branch that counts has the zones now. A name that leads nowhere is said when its certificate has its turn.
 pub(super) fn all<'w>(heads: &mut Heads<'w>) -> Neighbours<'w> {
     let mut all = Neighbours::default();
     let mut known = BTreeSet::new();

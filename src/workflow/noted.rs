@@ -1,5 +1,5 @@
-//! What each `advance` notes of the zones as HEAD holds them, so that a later start knows what there was before (RFC 7583
-//! §3.2.1), also where no git remembers it.
+//! What each `advance` notes of the zones as the branch that counts holds them, so that a later start knows what there was
+//! before (RFC 7583 §3.2.1), also where no git remembers it.
 
 use super::advance::Tick;
 use super::head::{Head, Heads};
@@ -16,8 +16,8 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-/// Notes what HEAD holds of the zones that the certificates' names and hosts lie in. What cannot be read is not noted, and
-/// what cannot be noted holds nothing up.
+/// Notes what the branch that counts holds of the zones that the certificates' names and hosts lie in. What cannot be read is
+/// not noted, and what cannot be noted holds nothing up.
 pub(super) fn note(known: &mut Known<'_>) -> Vec<Tick> {
     let (workspace, now) = (known.workspace, known.now);
     let state = workspace.state();

@@ -89,7 +89,7 @@ fn say_what_nobody_reaches(workspace: &Workspace, plans: &mut [Plan], now: Insta
 
 fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, WorkflowError> {
     let case = Case::open(workspace, name, now)?;
-    case.is_not_lost(&mut Heads::of(workspace, now))?;
+    case.is_whole(&mut Heads::of(workspace, now))?;
     let certificate = case.certificate;
     let (id, state, is_started, mut notes) = if let Some((id, state)) = case.under_way() {
         (id.clone(), state.clone(), true, Vec::new())

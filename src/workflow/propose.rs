@@ -22,7 +22,7 @@ use crate::rotation::step::{Requirement, Rotation, Step};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::config::Publication;
-use crate::workspace::durable;
+use crate::workspace::inside;
 use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
 use std::collections::BTreeMap;
@@ -38,6 +38,8 @@ pub(super) struct Context<'a> {
     pub(super) state: &'a Rotation,
     /// Its policy.
     pub(super) policy: &'a Policy,
+    /// Where its journal stands.
+    pub(super) journal: Option<&'a str>,
 }
 
 /// What became of a proposal, as a sentence.
@@ -87,7 +89,7 @@ pub(super) fn propose(
         }
         if zone.publication == Publication::File {
             for change in zone_files(&draft) {
-                durable::replace(&change.path, &change.contents)?;
+                inside::replace(&change.path, &change.contents)?;
             }
             let what = context.what(&[draft]);
             proposed.push(Proposed::Merged(format!("wrote {what}")));
@@ -254,6 +256,7 @@ fn publish(
     let message = Message {
         text: &text,
         step: &step,
+        journal: context.journal,
     };
     let scratch = context.workspace.state().join("worktree");
     let target = match branch {

@@ -51,8 +51,8 @@ pub(super) fn look_at_case<'w>(
 ) -> Result<(), WorkflowError> {
     let (workspace, now) = (known.workspace, known.now);
     tick.notes.extend(case.torn_end());
+    case.is_whole(&mut known.heads)?;
     tick.rotation.clone_from(&case.rotation);
-    case.is_not_lost(&mut known.heads)?;
     if mode == Mode::Rehearse
         && known.doubt(case).is_none()
         && let Some(why) = due(case, now)?
@@ -76,6 +76,7 @@ pub(super) fn look_at_case<'w>(
         mut observation,
         mut notes,
         asides,
+        ..
     } = sight_of(known, case, &state, ahead);
     observation.doubt = doubt;
     observation.witness = witness::witness(known, case, &state, &mut notes);

@@ -7,15 +7,21 @@
 use super::WorkflowError;
 use super::error::NotAsJudged;
 use super::head::{self, Head};
+use super::sign;
 use super::upstream::Upstream;
+use crate::files::read;
 use crate::publish::command::Invocation;
-use crate::rotation::observation::{Observation, Seen};
+use crate::rotation::observation::{Authority, Observation, Seen};
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
 use crate::workspace::config::{Publication, Signing, ZoneConfig};
-use crate::workspace::durable::{self, WriteError};
+use crate::workspace::durable::WriteError;
+use crate::workspace::inside;
 use crate::zone::name::Name;
-use std::fs;
+use crate::zone::serial;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,9 +31,17 @@ const RELOAD: Duration = Duration::from_secs(60);
 /// How long servers may take from a reload to the first of them that answers with what is new.
 const TAKEN: Span = Span::seconds(600);
 
-/// What begins the line of a note that says which text was loaded, and that which says when.
+/// What begins the line of a note that says which text was loaded, when, under which serial, and which ones servers had before.
 const LOADED: &str = "loaded ";
 const AT: &str = "at ";
+const SERIAL: &str = "serial ";
+const WAS: &str = "was ";
+
+/// That the serial is one that servers must come to have, where somebody else counts.
+const RAISED: &str = "raised";
+
+/// What was seen of the servers of a zone in this run, and their serials.
+pub(super) type Served<'s> = (&'s Observation, BTreeMap<Authority, Seen<u32>>);
 
 /// Marks that git puts into a file in which two changes meet.
 const CONFLICT: [&[u8]; 3] = [b"<<<<<<< ", b"=======", b">>>>>>> "];
@@ -39,6 +53,8 @@ pub(super) struct Reload<'a> {
     head: &'a Head,
     note: PathBuf,
     untaken: Option<Instant>,
+    /// The serials that servers have now.
+    serials: BTreeSet<u32>,
     now: Instant,
 }
 
@@ -47,20 +63,25 @@ impl<'a> Reload<'a> {
     pub(super) fn of(
         workspace: &'a Workspace,
         (zone, head): (&'a ZoneConfig, &'a Head),
-        seen: Option<&Observation>,
+        seen: Option<Served<'_>>,
         now: Instant,
     ) -> Self {
         let note = workspace.state().join("reload").join(zone.name.to_string());
-        let last = fs::read_to_string(&note).ok().and_then(|note| at(&note));
+        let told = read::read_text_unlinked(&note, read::LIST).unwrap_or_default();
         let is_late = |at: &Instant| *at + TAKEN <= now;
-        let by_nobody = |seen: &Observation| nobody_serves(workspace, zone, head, seen);
-        let untaken = last.filter(is_late).filter(|_| seen.is_some_and(by_nobody));
+        let serials = seen.iter().flat_map(|(_, serials)| serials.values());
+        let serials: BTreeSet<u32> = serials.filter_map(known).collect();
+        let by_nobody = seen.is_some_and(|(seen, _)| {
+            nobody_serves(workspace, zone, head, seen) || nobody_counts(zone, &told, &serials)
+        });
+        let untaken = at(&told).filter(is_late).filter(|_| by_nobody);
         Self {
             workspace,
             zone,
             head,
             note,
             untaken,
+            serials,
             now,
         }
     }
@@ -85,7 +106,7 @@ impl<'a> Reload<'a> {
         } else {
             Vec::new()
         };
-        let note = fs::read_to_string(&self.note).ok();
+        let note = read::read_text_unlinked(&self.note, read::LIST).ok();
         let last = note
             .as_deref()
             .map(|note| note.lines().next().unwrap_or(""));
@@ -106,7 +127,9 @@ impl<'a> Reload<'a> {
         Invocation::new(command, &self.workspace.root, RELOAD).run()?;
         let loaded = String::from_utf8_lossy(&loaded).into_owned();
         let first = if external { loaded } else { LOADED.to_owned() };
-        self.remember(format!("{first}\n{AT}{}\n", self.now.unix()).as_bytes())?;
+        let counted = self.counted(note.as_deref())?;
+        let told = format!("{first}\n{AT}{}\n{counted}", self.now.unix());
+        self.remember(told.as_bytes())?;
         let ran = format!("ran {}", command.join(" "));
         Ok(Some(match self.untaken.filter(|_| !is_owed) {
             None => ran,
@@ -116,6 +139,39 @@ impl<'a> Reload<'a> {
                 self.zone.name
             ),
         }))
+    }
+
+    /// The serial of the file that is loaded, whether it is another than that of the note, and what servers have before that.
+    fn counted(&self, before: Option<&str>) -> Result<String, WorkflowError> {
+        let Some(serial) = self.serial()? else {
+            return Ok(String::new());
+        };
+        let mut told = format!("{SERIAL}{serial}\n");
+        let last = before.and_then(|before| numbers(before, SERIAL).next());
+        let is_raised = |last| match serial::compare(serial, last) {
+            Some(Ordering::Greater) => true,
+            // It is loaded once more.
+            Some(Ordering::Equal) => before.is_some_and(raised),
+            _ => false,
+        };
+        if last.is_some_and(is_raised) {
+            told.push_str(RAISED);
+            told.push('\n');
+        }
+        for was in &self.serials {
+            let _ = writeln!(told, "{WAS}{was}");
+        }
+        Ok(told)
+    }
+
+    /// The serial of the file that the server reads, where it has one.
+    fn serial(&self) -> Result<Option<u32>, WorkflowError> {
+        match self.zone.signing {
+            Signing::Here { .. } => sign::serial(self.zone),
+            // What is included has none, and whoever keeps the master file counts.
+            Signing::External { .. } if self.zone.included.is_some() => Ok(None),
+            Signing::External { .. } => Ok(self.head.content.soa().map(|soa| soa.serial)),
+        }
     }
 
     /// Where what counts is, in words.
@@ -128,9 +184,9 @@ impl<'a> Reload<'a> {
 
     fn remember(&self, what: &[u8]) -> Result<(), WriteError> {
         if let Some(directory) = self.note.parent() {
-            durable::create_directory(directory, 0o777)?;
+            inside::create_directory(directory, 0o777)?;
         }
-        durable::replace(&self.note, what).map(drop)
+        inside::replace(&self.note, what).map(drop)
     }
 
     /// Refuses to hand over files that are not what was judged; a working tree that is only behind its remote follows first.
@@ -158,7 +214,7 @@ impl<'a> Reload<'a> {
         let mut sources = self.head.file.sources().iter();
         sources.find_map(|source| {
             let path = Path::new(&source.path);
-            let how = match fs::read(path) {
+            let how = match read::read_unlinked(path, read::ZONE) {
                 Ok(there) if there == *source.bytes => return None,
                 Ok(there) if has_conflict(&there) => "it holds the marks of a conflict".to_owned(),
                 Ok(there) => first_line_that_differs(&source.bytes, &there),
@@ -205,6 +261,41 @@ fn at(note: &str) -> Option<Instant> {
     let mut lines = note.lines();
     let at = lines.find_map(|line| line.strip_prefix(AT))?;
     at.parse().ok().map(Instant::from_unix)
+}
+
+fn raised(note: &str) -> bool {
+    note.lines().any(|line| line == RAISED)
+}
+
+fn known(seen: &Seen<u32>) -> Option<u32> {
+    match seen {
+        Seen::Known(serial) => Some(*serial),
+        Seen::Unknown(_) => None,
+    }
+}
+
+/// The numbers that a note tells in lines that begin so.
+fn numbers<'n>(note: &'n str, beginning: &'n str) -> impl Iterator<Item = u32> + 'n {
+    let lines = note.lines();
+    let lines = lines.filter_map(move |line| line.strip_prefix(beginning));
+    lines.filter_map(|number| number.parse().ok())
+}
+
+/// Whether servers of a zone told their serials, and none has that of the file that was loaded, or a later one. Where somebody
+/// else counts, the file may have raised its own, and any other than those before the reload will do.
+fn nobody_counts(zone: &ZoneConfig, note: &str, served: &BTreeSet<u32>) -> bool {
+    let Some(loaded) = numbers(note, SERIAL).next() else {
+        return false;
+    };
+    let is_theirs = matches!(zone.signing, Signing::External { .. });
+    if served.is_empty() || (is_theirs && !raised(note)) {
+        return false;
+    }
+    let is_behind = |serial: u32| serial::compare(serial, loaded) == Some(Ordering::Less);
+    let is_as_before = |serial: u32| numbers(note, WAS).any(|was| was == serial);
+    served
+        .iter()
+        .all(|serial| is_behind(*serial) && (!is_theirs || is_as_before(*serial)))
 }
 
 /// Whether servers of a zone answered, and none of them with the TLSA RRsets that are merged.

@@ -19,7 +19,7 @@ use crate::rotation::step::Step;
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::config::CertificateConfig;
-use crate::workspace::durable;
+use crate::workspace::inside;
 use crate::workspace::journal::RotationId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -63,6 +63,7 @@ pub fn renewed(
     let lock = workspace.lock()?;
     shared::synchronise(workspace, &lock)?;
     let mut case = Case::open(workspace, name, now)?;
+    case.is_whole(&mut Heads::of(workspace, now))?;
     let leaf = sound(brought)?;
     let key = leaf.spki_association();
     if let Some((id, compromised)) = case.gone_for_good(&key)? {
@@ -119,6 +120,7 @@ pub fn to_deploy(
     now: Instant,
 ) -> Result<Vec<Offered>, WorkflowError> {
     let case = Case::open(workspace, name, now)?;
+    case.is_whole(&mut Heads::of(workspace, now))?;
     let Some((id, state)) = case.under_way() else {
         return Err(WorkflowError::NothingUnderWay {
             name: name.to_owned(),
@@ -220,7 +222,7 @@ fn arrive(
     leaf: &Certificate,
 ) -> Result<(), WorkflowError> {
     let directory = admit::directory(workspace, id);
-    durable::create_directory(&directory, 0o700)?;
+    inside::create_directory(&directory, 0o700)?;
     let octets = admit::read_file(&brought.certificate)?;
     let there = admit::chain_files(&directory)?;
     let same = there.into_iter().find(|path| {
@@ -242,9 +244,9 @@ fn arrive(
     };
     // The key first: a certificate without its key would be installed by nobody.
     key_files::copy_key(&brought.key, Path::new(&format!("{stem}.key.pem")))?;
-    durable::replace(Path::new(&format!("{stem}{}", admit::CHAIN)), &octets)?;
-    durable::remove(Path::new(&format!("{stem}{}", awaited::ENDING)))?;
-    durable::remove(Path::new(&format!("{stem}.pub.pem")))?;
+    inside::replace(Path::new(&format!("{stem}{}", admit::CHAIN)), &octets)?;
+    inside::remove(Path::new(&format!("{stem}{}", awaited::ENDING)))?;
+    inside::remove(Path::new(&format!("{stem}.pub.pem")))?;
     Ok(())
 }
 
@@ -256,7 +258,7 @@ fn place(workspace: &Workspace, name: &str) -> PathBuf {
 /// Keeps a pair for the next rotation, in place of one that was kept before.
 fn keep(workspace: &Workspace, name: &str, brought: &Offered) -> Result<(), WorkflowError> {
     let place = place(workspace, name);
-    durable::create_directory(&place, 0o700)?;
+    inside::create_directory(&place, 0o700)?;
     let (chain, key) = (
         admit::read_file(&brought.certificate)?,
         admit::read_file(&brought.key)?,
@@ -266,11 +268,11 @@ fn keep(workspace: &Workspace, name: &str, brought: &Offered) -> Result<(), Work
     let key_file = place.join(format!("{stem}.key.pem"));
     key_files::copy(&key, &key_file, 0o600)?;
     let chain_file = place.join(format!("{stem}{}", admit::CHAIN));
-    durable::replace(&chain_file, &chain)?;
+    inside::replace(&chain_file, &chain)?;
     for entry in fs::read_dir(&place).into_iter().flatten().flatten() {
         let path = entry.path();
         if path != key_file && path != chain_file {
-            durable::remove(&path)?;
+            inside::remove(&path)?;
         }
     }
     Ok(())
@@ -290,8 +292,8 @@ pub(super) fn kept(workspace: &Workspace, name: &str) -> Option<Offered> {
 /// Lets the kept pair go: a rotation has it, or nobody needs it.
 pub(super) fn let_go(workspace: &Workspace, name: &str) -> Result<(), WorkflowError> {
     if let Some(pair) = kept(workspace, name) {
-        durable::remove(&pair.certificate)?;
-        durable::remove(&pair.key)?;
+        inside::remove(&pair.certificate)?;
+        inside::remove(&pair.key)?;
     }
     Ok(())
 }

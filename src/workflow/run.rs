@@ -4,6 +4,7 @@ use super::WorkflowError;
 use super::advance::{self, Mode, Tick};
 use super::case::Case;
 use super::clock;
+use super::head::Heads;
 use super::known::Known;
 use super::present::Present;
 use super::rehearse::rehearse;
@@ -12,6 +13,7 @@ use crate::rotation::doubt::Doubt;
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::lock::WorkspaceLock;
+use std::cell::RefCell;
 
 /// A run. The lock is held to its end: a wish and the first step by it belong together.
 pub(super) struct Run<'w> {
@@ -20,6 +22,7 @@ pub(super) struct Run<'w> {
     /// Why the clock is not to be relied on, if so.
     doubt: Option<Doubt>,
     workspace: &'w Workspace,
+    heads: RefCell<Heads<'w>>,
     lock: Option<WorkspaceLock>,
 }
 
@@ -41,6 +44,7 @@ impl<'w> Run<'w> {
             now: present.now,
             doubt,
             workspace,
+            heads: RefCell::new(Heads::of(workspace, present.now)),
             lock,
         })
     }
@@ -50,8 +54,15 @@ impl<'w> Run<'w> {
         self.lock.as_ref()
     }
 
-    /// A certificate with its rotation.
+    /// A certificate with its rotation, whose journal knows all that git knows.
     pub(super) fn open(&self, name: &str) -> Result<Case<'w>, WorkflowError> {
+        let case = self.open_as_it_is(name)?;
+        case.is_whole(&mut self.heads.borrow_mut())?;
+        Ok(case)
+    }
+
+    /// The same, whatever git knows beyond its journal.
+    pub(super) fn open_as_it_is(&self, name: &str) -> Result<Case<'w>, WorkflowError> {
         Case::open(self.workspace, name, self.now)
     }
 

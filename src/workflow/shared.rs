@@ -9,7 +9,7 @@ use crate::files::read;
 use crate::publish::git::Repository;
 use crate::rotation::step::Event;
 use crate::workspace::Workspace;
-use crate::workspace::durable;
+use crate::workspace::inside;
 use crate::workspace::journal::Journal;
 use crate::workspace::lock::WorkspaceLock;
 use std::collections::BTreeMap;
@@ -87,7 +87,7 @@ impl Shared {
     fn reconcile(&self, workspace: &Workspace) -> Result<(), WorkflowError> {
         let note = seen_last(workspace);
         let now = self.repository.ledger()?;
-        let seen = read::read_text(&note, read::LIST).ok();
+        let seen = read::read_text_unlinked(&note, read::LIST).ok();
         let seen = seen.as_deref().map(str::trim).filter(|s| !s.is_empty());
         if now.is_some() && seen == now.as_deref() {
             return Ok(());
@@ -119,7 +119,7 @@ impl Shared {
             );
         }
         if let Some(now) = now {
-            durable::replace(&note, format!("{now}\n").as_bytes())?;
+            inside::replace(&note, format!("{now}\n").as_bytes())?;
         }
         Ok(())
     }
@@ -154,9 +154,9 @@ impl Shared {
             });
         }
         if let Some(directory) = path.parent() {
-            durable::create_directory(directory, 0o777)?;
+            inside::create_directory(directory, 0o777)?;
         }
-        durable::replace(&path, &theirs)?;
+        inside::replace(&path, &theirs)?;
         Ok(None)
     }
 }
@@ -191,7 +191,7 @@ pub(super) fn keep(
         .repository
         .push_ledger(&shared.remote, was.as_deref(), &files, what)?;
     journal.write(lock)?;
-    durable::replace(&seen_last(workspace), format!("{now}\n").as_bytes())?;
+    inside::replace(&seen_last(workspace), format!("{now}\n").as_bytes())?;
     Ok(())
 }
 

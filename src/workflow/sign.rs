@@ -6,7 +6,7 @@
 use super::WorkflowError;
 use super::head::Head;
 use super::predecessor::{self, Predecessor};
-use super::reload::Reload;
+use super::reload::{Reload, Served};
 use crate::change::proposal::{Label, Proposal};
 use crate::dnssec::delta::Delta;
 use crate::dnssec::keys::SigningKey;
@@ -15,12 +15,12 @@ use crate::dnssec::next::{BACKDATED, Next, NotNext, Numbering, Order, next};
 use crate::dnssec::sign::{SigningPolicy, without_signatures};
 use crate::dnssec::succession::{Held, Why};
 use crate::files::read;
-use crate::rotation::observation::Observation;
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
 use crate::workspace::config::{Signing, ZoneConfig};
-use crate::workspace::durable::{self, WriteError};
+use crate::workspace::durable::{Operation, WriteError};
 use crate::workspace::handed_out::HandedOut;
+use crate::workspace::inside;
 use crate::workspace::lock::WorkspaceLock;
 use crate::workspace::signed::{SignedFile, seal_of, seal_verified, write_verified};
 use crate::zone::content::Zone;
@@ -40,7 +40,7 @@ pub(super) fn publish(
     workspace: &Workspace,
     _lock: &WorkspaceLock,
     (zone, head): (&ZoneConfig, &Head),
-    seen: Option<&Observation>,
+    seen: Option<Served<'_>>,
     now: Instant,
     may_be: impl FnOnce() -> Result<(), WorkflowError>,
 ) -> Result<Vec<String>, WorkflowError> {
@@ -51,7 +51,7 @@ pub(super) fn publish(
     if let Signing::Here { signed: path, .. } = &zone.signing {
         let seal = seal_of(&workspace.state(), &zone.name);
         if let Some(directory) = seal.parent() {
-            durable::create_directory(directory, 0o777)?;
+            inside::create_directory(directory, 0o777)?;
         }
         let (made, mut past) = following(workspace, zone, head, now)?;
         if let Some(deed) = made.deed(zone) {
@@ -74,8 +74,8 @@ pub(super) fn publish(
     Ok(deeds)
 }
 
-/// Makes the signatures of what was handed out last anew where they are due, with nothing of what HEAD holds: a zone whose
-/// change may not be handed on must not become bogus meanwhile (RFC 6781 §4.4.2). Says what was done.
+/// Makes the signatures of what was handed out last anew where they are due, with nothing of what the branch that counts holds:
+/// a zone whose change may not be handed on must not become bogus meanwhile (RFC 6781 §4.4.2). Says what was done.
 pub(super) fn renew(
     workspace: &Workspace,
     lock: &WorkspaceLock,
@@ -221,6 +221,9 @@ pub(super) fn held_told(zone: &ZoneConfig, held: &Held) -> String {
 
 impl Made {
     fn write(&self, path: &Path, seal: &Path, now: Instant) -> Result<(), WriteError> {
+        for written in [path, seal] {
+            inside::unlinked(Operation::Replace, written)?;
+        }
         let keys = &self.keys;
         match (&self.next, &self.present) {
             (Next::Carried(carried), Some(present)) if carried.delta.is_some() => {
@@ -351,7 +354,7 @@ impl Stop {
 
 /// The signed zone as it lies on disk. It can be made again, but not silently: its serial is what secondaries have.
 fn read_signed(path: &Path, zone: &ZoneConfig) -> Result<Option<Zone>, WorkflowError> {
-    match read::read(path, read::ZONE) {
+    match read::read_unlinked(path, read::ZONE) {
         Ok(bytes) => Zone::parse(&bytes, Some(&zone.name))
             .map(Some)
             .map_err(|findings| WorkflowError::SignedUnreadable {

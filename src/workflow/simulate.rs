@@ -29,7 +29,7 @@ pub struct Rehearsal {
     pub ways: Vec<Outcome>,
 }
 
-/// The scenario of a certificate as HEAD and the configuration have it.
+/// The scenario of a certificate as the branch that counts and the configuration have it.
 pub fn of_certificate(
     workspace: &Workspace,
     name: &str,

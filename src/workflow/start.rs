@@ -58,7 +58,8 @@ pub struct Started {
 }
 
 /// Begins a rotation of the certificate named `name`. `ttl_before` is what the operator says that the TTL of its TLSA records
-/// was at most; what the configuration says, if it is not said here. With `journal_is_lost` the journal that git tells of is given up.
+/// was at most; what the configuration says, if it is not said here. With `journal_is_lost` the journal that git tells of is
+/// given up.
 pub fn start(
     workspace: &Workspace,
     name: &str,
@@ -70,7 +71,7 @@ pub fn start(
     tracked::none(workspace)?;
     let run = Run::begin(workspace, present)?;
     let now = run.now;
-    let mut case = run.open(name)?;
+    let mut case = run.open_as_it_is(name)?;
     if journal_is_lost {
         case.give_up_lost()?;
     }
@@ -190,13 +191,13 @@ fn may_begin(
     case: &Case<'_>,
     offered: Option<&Offered>,
 ) -> Result<(), WorkflowError> {
+    case.is_whole(heads)?;
     if let Some((id, state)) = case.under_way() {
         return Err(WorkflowError::UnderWay {
             id: id.clone(),
             step: state.step,
         });
     }
-    case.is_not_lost(heads)?;
     let live = admit::in_use(case.certificate)?;
     for key in live.iter().filter_map(|chain| chain.first()) {
         let association = key.spki_association();
@@ -221,7 +222,7 @@ pub(super) fn key_facts(found: &Surroundings, not_after: Instant) -> Vec<Event> 
     facts
 }
 
-/// What the rotation of a certificate to these chains finds at HEAD.
+/// What the rotation of a certificate to these chains finds on the branch that counts.
 pub(super) fn surroundings(
     heads: &mut Heads<'_>,
     certificate: &CertificateConfig,

@@ -1,5 +1,5 @@
-//! What a rotation finds when it begins: the RRsets at HEAD behind their aliases (RFC 7671 §6), which keys are replaced and
-//! which stay, and what each chain satisfies of the records at hand (RFC 7671 §8).
+//! What a rotation finds when it begins: the RRsets on the branch that counts behind their aliases (RFC 7671 §6), which keys
+//! are replaced and which stay, and what each chain satisfies of the records at hand (RFC 7671 §8).
 
 use super::WorkflowError;
 use super::head::{self, Head, Heads};
@@ -24,7 +24,7 @@ const MOST_LINKS: usize = 8;
 /// A certificate with those behind it, leaf first, as a server presents them.
 pub(super) type Presentable = Vec<Certificate>;
 
-/// The RRset of one endpoint at HEAD.
+/// The RRset of one endpoint on the branch that counts.
 #[derive(Debug)]
 pub(super) struct Found {
     /// The owner names that are aliases, in the order in which they are followed.
@@ -54,7 +54,7 @@ pub(super) struct Surroundings {
     pub(super) satisfied: BTreeMap<Association, BTreeSet<Association>>,
 }
 
-/// Follows the aliases from a TLSA owner name through the configured zones as HEAD has them.
+/// Follows the aliases from a TLSA owner name through the configured zones as the branch that counts has them.
 pub(super) fn find(heads: &mut Heads<'_>, tlsa: &TlsaName) -> Result<Found, WorkflowError> {
     let (mut links, mut at, mut ttl) = (Vec::new(), tlsa.clone(), Ttl(0));
     loop {
@@ -89,7 +89,7 @@ pub(super) fn ttl_at(head: &Head, name: &Name) -> Ttl {
     }
 }
 
-/// The name that a name, or the wildcard that stands for it, is an alias of, at HEAD.
+/// The name that a name, or the wildcard that stands for it, is an alias of, on the branch that counts.
 pub(super) fn alias(head: &Head, name: &Name) -> Option<TlsaName> {
     let Answer::Alias(cname) = answers::answer(&head.content, name, Rtype::TLSA) else {
         return None;
@@ -149,8 +149,8 @@ impl Surroundings {
         }
     }
 
-    /// As HEAD and these chains have it. `incoming` is empty where the next keys are not there yet; `next` says of which
-    /// algorithms they will be.
+    /// As the branch that counts and these chains have it. `incoming` is empty where the next keys are not there yet; `next`
+    /// says of which algorithms they will be.
     pub(super) fn of(
         heads: &mut Heads<'_>,
         certificate: &CertificateConfig,

@@ -140,6 +140,12 @@ impl WorkflowError {
                     "if it is lost for good: `tlsa-rotate start {certificate} --journal-lost` begins a new rotation, which takes out no record before every host was seen without its key"
                 ),
             ],
+            Self::JournalOlder { certificate, path, rotation, .. } => vec![
+                format!("put the newest copy of {} back, or run this where it is", path.display()),
+                format!(
+                    "if there is no newer one: `tlsa-rotate start {certificate} --journal-lost` gives {rotation} up as it stands and begins a new rotation, which takes out no record before every host was seen without its key"
+                ),
+            ],
             Self::OtherKeyThere { path } => vec![format!(
                 "if it is not needed any more, move {} and its neighbours away",
                 path.display()

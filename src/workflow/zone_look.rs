@@ -31,12 +31,16 @@ pub(super) struct Question<'w> {
     pub(super) guide: Guide,
 }
 
+/// The SOA serial of each zone at each address of its servers.
+pub(super) type Serials = BTreeMap<ZoneName, BTreeMap<Authority, Seen<u32>>>;
+
 /// What was seen of several zones.
 #[derive(Clone, Default)]
 pub(super) struct Asked {
     pub(super) served: Served,
     pub(super) servers: BTreeMap<ZoneName, Seen<BTreeMap<Authority, Ttl>>>,
     pub(super) hosts: BTreeMap<String, HostSeen>,
+    pub(super) serials: Serials,
     pub(super) notes: Vec<String>,
 }
 
@@ -118,6 +122,7 @@ impl Question<'_> {
         });
         Asked {
             hosts: hosts.collect(),
+            serials: BTreeMap::from([(zone.clone(), circle.served.serials.clone())]),
             served: circle.served,
             servers: BTreeMap::from([(zone, circle.present)]),
             notes: circle.notes,
@@ -143,6 +148,7 @@ impl Question<'_> {
             },
             servers: BTreeMap::from([(zone_name(self.zone), Seen::Unknown(why.to_owned()))]),
             hosts: hosts.collect(),
+            serials: Serials::new(),
             notes: Vec::new(),
         }
     }
@@ -154,6 +160,7 @@ impl Asked {
         self.served.add(other.served);
         self.servers.extend(other.servers);
         self.hosts.extend(other.hosts);
+        self.serials.extend(other.serials);
         for note in other.notes {
             if !self.notes.contains(&note) {
                 self.notes.push(note);

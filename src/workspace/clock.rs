@@ -4,11 +4,12 @@
 //! One small JSON file in the state directory. Whoever loses it loses knowledge, never safety: facts that come to lie in the
 //! future are noticed without it.
 
-use super::durable::{self, WriteError};
+use super::durable::{Operation, WriteError};
+use super::inside;
+use crate::files::read;
 use crate::rotation::doubt::Doubt;
 use crate::rotation::timing::{Instant, Span};
 use serde::{Deserialize, Serialize};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The form of the file.
@@ -75,7 +76,7 @@ pub fn path(state: &Path) -> PathBuf {
 impl Noted {
     /// Reads it; none where nothing was noted, or nothing that can be read.
     pub fn read(state: &Path) -> Option<Self> {
-        let text = fs::read_to_string(path(state)).ok()?;
+        let text = read::read_text_unlinked(&path(state), read::LIST).ok()?;
         let noted: Self = serde_json::from_str(&text).ok()?;
         (noted.version == VERSION).then_some(noted)
     }
@@ -84,13 +85,13 @@ impl Noted {
     pub fn write(&self, state: &Path) -> Result<(), WriteError> {
         let path = path(state);
         let mut text = serde_json::to_string(self).map_err(|e| WriteError {
-            operation: durable::Operation::Replace,
+            operation: Operation::Replace,
             path: path.clone(),
             source: e.into(),
         })?;
         text.push('\n');
-        durable::create_directory(state, 0o777)?;
-        durable::replace(&path, text.as_bytes()).map(|_| ())
+        inside::create_directory(state, 0o777)?;
+        inside::replace(&path, text.as_bytes()).map(|_| ())
     }
 
     /// A clock that is right now.

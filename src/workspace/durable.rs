@@ -5,10 +5,12 @@
 //! while it is written: one that nobody has locked belongs to a run that was killed and is swept by the next write.
 //!
 //! Kept on replacement: permission bits, owner and group. Not kept: access control lists, extended attributes and
-//! further hard links. A symbolic link is written through: the file it points to is replaced, never the link.
+//! further hard links. A symbolic link is written through: the file it points to is replaced, never the link. Inside of a
+//! workspace none is (`inside.rs`).
 
 mod temporary;
 
+use crate::files::links::Link;
 use crate::files::read;
 pub use temporary::sweep;
 
@@ -62,6 +64,13 @@ impl WriteError {
 
     /// The ways out, one line each.
     pub fn hints(&self) -> Vec<String> {
+        let link = self
+            .source
+            .get_ref()
+            .and_then(|why| why.downcast_ref::<Link>());
+        if let Some(link) = link {
+            return link.hints();
+        }
         let directory = self.path.parent().unwrap_or(Path::new("/")).display();
         let hint = match self.source.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => format!(

@@ -3,7 +3,8 @@
 //! One small JSON file for each zone in the state directory. The serial of a version is written before it is put in its
 //! place: whoever loses the signed file goes on from here, and whoever loses both from what the servers say.
 
-use super::durable::{self, WriteError};
+use super::durable::{Operation, WriteError};
+use super::inside;
 use crate::dnssec::succession::{KnownKey, Succession};
 use crate::files::read;
 use crate::rotation::timing::{Instant, Ttl};
@@ -66,7 +67,7 @@ pub fn path(state: &Path, zone: &Name) -> PathBuf {
 impl HandedOut {
     /// Reads it; `None` if nothing was handed out yet. What cannot be read is an error: it would be signed below it.
     pub fn read(state: &Path, zone: &Name) -> io::Result<Option<Self>> {
-        let text = match read::read_text(&path(state, zone), read::STATE) {
+        let text = match read::read_text_unlinked(&path(state, zone), read::STATE) {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             read => read?,
         };
@@ -107,7 +108,7 @@ impl HandedOut {
     pub fn write(&self, state: &Path, zone: &Name) -> Result<(), WriteError> {
         let path = path(state, zone);
         if let Some(directory) = path.parent() {
-            durable::create_directory(directory, 0o777)?;
+            inside::create_directory(directory, 0o777)?;
         }
         let key = |known: &KnownKey| KeyText {
             dnskey: BASE64.encode(&known.dnskey.0),
@@ -126,11 +127,11 @@ impl HandedOut {
             keys_anew: self.keys_anew,
         };
         let mut text = serde_json::to_string_pretty(&text).map_err(|e| WriteError {
-            operation: durable::Operation::Replace,
+            operation: Operation::Replace,
             path: path.clone(),
             source: e.into(),
         })?;
         text.push('\n');
-        durable::replace(&path, text.as_bytes()).map(|_| ())
+        inside::replace(&path, text.as_bytes()).map(|_| ())
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The lock is the kernel's (`flock`), on a file that is never deleted; the process id in it is for people only.
 
-use super::durable::{self, WriteError};
+use super::durable::WriteError;
+use super::inside;
 use crate::files::read;
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
@@ -65,7 +66,7 @@ impl WorkspaceLock {
     /// Takes the lock at `path`, or says at once who has it. Creates the file and its directory when missing.
     pub fn acquire(path: &Path) -> Result<Self, LockError> {
         if let Some(directory) = path.parent() {
-            durable::create_directory(directory, 0o777)?;
+            inside::create_directory(directory, 0o777)?;
         }
         let unusable = |source| LockError::Unusable {
             path: path.to_owned(),

@@ -4,7 +4,8 @@
 //! One small JSON file for each zone in the state directory. It is written when something has changed, and once an hour, so
 //! that a time in which nothing ran shows. Whoever loses it loses knowledge, never safety: what nobody knows is assumed.
 
-use super::durable::{self, WriteError};
+use super::durable::{Operation, WriteError};
+use super::inside;
 use crate::files::read;
 use crate::rotation::timing::{Instant, Span, Ttl};
 use crate::zone::name::Name;
@@ -105,7 +106,7 @@ impl Memory {
 
     /// Reads it; `None` if nothing was noted yet.
     pub fn read(state: &Path, zone: &Name) -> io::Result<Option<Self>> {
-        let text = match read::read_text(&path(state, zone), read::STATE) {
+        let text = match read::read_text_unlinked(&path(state, zone), read::STATE) {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             read => read?,
         };
@@ -135,7 +136,7 @@ impl Memory {
     pub fn write(self, state: &Path, zone: &Name) -> Result<(), WriteError> {
         let path = path(state, zone);
         if let Some(directory) = path.parent() {
-            durable::create_directory(directory, 0o777)?;
+            inside::create_directory(directory, 0o777)?;
         }
         let mut addresses: BTreeMap<String, Known<String>> = BTreeMap::new();
         for ((host, address), times) in self.addresses {
@@ -150,12 +151,12 @@ impl Memory {
             addresses,
         };
         let mut text = serde_json::to_string(&text).map_err(|e| WriteError {
-            operation: durable::Operation::Replace,
+            operation: Operation::Replace,
             path: path.clone(),
             source: e.into(),
         })?;
         text.push('\n');
-        durable::replace(&path, text.as_bytes()).map(|_| ())
+        inside::replace(&path, text.as_bytes()).map(|_| ())
     }
 
     /// Takes in what the zone holds now; whether that is to be written. What no cache can hold any more is forgotten, where

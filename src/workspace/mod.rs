@@ -5,6 +5,7 @@ pub mod config;
 pub mod durable;
 pub mod handed_out;
 pub mod held;
+pub mod inside;
 pub mod installed;
 pub mod journal;
 pub mod lock;
@@ -115,7 +116,7 @@ impl Workspace {
     pub fn lock(&self) -> Result<WorkspaceLock, LockError> {
         let lock = WorkspaceLock::acquire(&self.state().join("lock"))?;
         // Nothing in this directory is for git. That it is not, is a courtesy, and no reason to refuse to work.
-        let _ = durable::create(&self.state().join(".gitignore"), b"*\n", 0o644);
+        let _ = inside::create(&self.state().join(".gitignore"), b"*\n", 0o644);
         Ok(lock)
     }
 

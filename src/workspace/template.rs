@@ -112,9 +112,13 @@ fn listed(files: &[PathBuf]) -> String {
 
 /// Writes a workspace into `directory`, which is created when missing. All files or none; nothing is overwritten.
 ///
-/// A `.gitignore` that is there stays as it is; the lines it lacks are returned. `branch` is the one that counts; with
-/// `rehearsal` the workspace is one to practise in.
-pub fn write(directory: &Path, branch: &str, rehearsal: bool) -> Result<Written, TemplateError> {
+/// A `.gitignore` that is there stays as it is; the lines it lacks are returned. `branch` is the one that counts, where the
+/// repository tells it; with `rehearsal` the workspace is one to practise in.
+pub fn write(
+    directory: &Path,
+    branch: Option<&str>,
+    rehearsal: bool,
+) -> Result<Written, TemplateError> {
     durable::create_directory(directory, 0o777)?;
     let root = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
     let is_there = |name: &str| fs::symlink_metadata(root.join(name)).is_ok();
@@ -139,7 +143,9 @@ pub fn write(directory: &Path, branch: &str, rehearsal: bool) -> Result<Written,
         }
         let mut text = filled(text, &place, *quoting);
         if *name == CONFIG_FILE {
-            text = text.replace(BRANCH, &format!("branch = \"{branch}\""));
+            // A name that was guessed would be wrong once the repository is made with another.
+            let line = branch.map_or(format!("# {BRANCH}"), |name| format!("branch = \"{name}\""));
+            text = text.replacen(BRANCH, &line, 1);
         }
         if rehearsal && *name == CONFIG_FILE {
             text = text.replace("\n# rehearsal = true  ", "\nrehearsal = true    ");

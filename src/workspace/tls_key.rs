@@ -10,7 +10,8 @@ use crate::dnssec::randomness::Randomness;
 use crate::files::guard::{self, Unkept};
 use crate::files::read;
 use crate::rotation::timing::{Instant, Span};
-use crate::workspace::durable::{self, WriteError};
+use crate::workspace::durable::{Operation, WriteError};
+use crate::workspace::inside;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
 use ring::rand::SecureRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
@@ -160,12 +161,12 @@ pub fn ensure(
     let failed = |e: rcgen::Error| TlsKeyError::Generation(e.to_string());
     if !exists(&files.certificate)? {
         let made = parameters.self_signed(&pair).map_err(failed)?;
-        durable::create(&files.certificate, made.pem().as_bytes(), 0o644)?;
+        inside::create(&files.certificate, made.pem().as_bytes(), 0o644)?;
     }
     if !exists(&files.request)? {
         let made = parameters.serialize_request(&pair).map_err(failed)?;
         let pem = made.pem().map_err(failed)?;
-        durable::create(&files.request, pem.as_bytes(), 0o644)?;
+        inside::create(&files.request, pem.as_bytes(), 0o644)?;
     }
     let certificate = read_back(files, hosts)?;
     Ok(NextKey {
@@ -222,7 +223,7 @@ fn generate_into(path: &Path, kind: KeyKind, random: &dyn SecureRandom) -> Resul
     if exists(path)? {
         let source = io::ErrorKind::AlreadyExists.into();
         return Err(WriteError {
-            operation: durable::Operation::Create,
+            operation: Operation::Create,
             path: path.to_owned(),
             source,
         }
@@ -243,7 +244,7 @@ fn generate_into(path: &Path, kind: KeyKind, random: &dyn SecureRandom) -> Resul
             KeyPair::try_from(pkcs8.as_bytes()).map_err(|e| failed(&e))?
         }
     };
-    durable::create(path, pair.serialize_pem().as_bytes(), 0o600)?;
+    inside::create(path, pair.serialize_pem().as_bytes(), 0o600)?;
     Ok(())
 }
 

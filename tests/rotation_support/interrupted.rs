@@ -1,7 +1,7 @@
 //! What runs that are interrupted have in common: a run, what the operator does after it, and what must come of both.
 #![allow(clippy::print_stdout)] // how many places were tried, for who runs it with --no-capture
 
-use super::{BRANCH, Publish, Run, SIGNED, World};
+use super::{BEGIN, BRANCH, Publish, Run, SIGNED, World, hours};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tlsa_rotate::dnssec::verify::verify_zone;
 use tlsa_rotate::rotation::timing::{Instant, Span};
@@ -39,6 +39,32 @@ pub(crate) fn world(publish: Publish) -> World {
         let reload = format!("[[zone]]\nreload = [\"dd\", {copy}]");
         config.replace("[[zone]]", &reload)
     })
+}
+
+/// A run of `advance` at `now`, and the next one at `resumed`.
+pub(crate) fn advancing(world: World, now: Instant, resumed: Instant) -> Scenario<'static> {
+    Scenario {
+        world,
+        arguments: &["advance"],
+        now,
+        resumed,
+        again: &advance,
+    }
+}
+
+/// A run that proposes the first change, or commits or writes it where nobody reviews.
+pub(crate) fn proposing(publish: Publish) -> Scenario<'static> {
+    let world = world(publish);
+    world.start(BEGIN).ends(0);
+    advancing(world, BEGIN, BEGIN)
+}
+
+/// A run that hands on what a person has merged.
+pub(crate) fn merged() -> Scenario<'static> {
+    let Scenario { world, .. } = proposing(Publish::Branch);
+    world.advance(BEGIN).ends(3);
+    assert!(world.merge());
+    advancing(world, hours(1), hours(1))
 }
 
 pub(crate) fn advance(world: &World, now: Instant) -> Run {

@@ -19,7 +19,8 @@ pub struct Counting {
 
 impl Repository {
     /// The branch at `site` that counts: the one that is `named`, or else the one that the remote's HEAD names, the only one
-    /// of main and master, or the one that is checked out, unless it is a proposal of ours. It need not have a commit yet.
+    /// of main and master, or the only one at all that is no proposal of ours. Before the first commit it is the one that this
+    /// will make.
     pub fn counting(
         &self,
         named: Option<&str>,
@@ -47,17 +48,33 @@ impl Repository {
         for name in USUAL {
             usual.extend(self.branch_tip(name, site)?.map(|_| name));
         }
-        let checked_out = self.checked_out()?;
-        match (&*usual, checked_out) {
-            ([name], _) => Ok(found(name, "it is the only one of main and master")),
-            ([], Some(name)) if !is_proposal(&name) => {
-                let there = site == Site::Here || self.branch_tip(&name, site)?.is_some();
-                let because = "it is checked out, and no proposal";
-                let counting = there.then(|| found(&name, because));
-                counting.ok_or_else(|| self.not_told(site))
+        if let [name] = &*usual {
+            return Ok(found(name, "it is the only one of main and master"));
+        }
+        let mut branches = self.branches(site)?;
+        branches.retain(|branch| !is_proposal(branch));
+        match (&*usual, &*branches) {
+            ([], [name]) => Ok(found(name, "it is the only branch that is no proposal")),
+            ([], []) if site == Site::Here && self.has_no_branch()? => {
+                let unborn = self.checked_out()?.filter(|name| !is_proposal(name));
+                let because = "the first commit will make it";
+                let unborn = unborn.map(|name| found(&name, because));
+                unborn.ok_or_else(|| self.not_told(site))
             }
             _ => Err(self.not_told(site)),
         }
+    }
+
+    /// The branches at a place.
+    fn branches(&self, site: Site<'_>) -> Result<Vec<String>, GitError> {
+        let place = site.place("");
+        let listed = self.ask(["for-each-ref", "--format=%(refname)", &place])?;
+        let listed = line_of(&super::succeeded("list its branches", listed)?);
+        let names = listed.lines().filter_map(|name| name.strip_prefix(&place));
+        Ok(names
+            .filter(|name| *name != "HEAD")
+            .map(str::to_owned)
+            .collect())
     }
 
     /// The tip of a branch; none where there is no branch of that name.

@@ -1,12 +1,12 @@
 //! Commits that hold our files and nothing else: on the branch that counts, or on one of their own for review.
 //!
-//! A commit is made in a working tree of its own (`proposal.rs`), so that what else is changed or staged here stays so. Where
+//! A commit is made in a working tree of its own (`scratch.rs`), so that what else is changed or staged here stays so. Where
 //! the branch is checked out, the files follow before it moves; if it cannot move, they are put back.
 
 use super::remote::Site;
 use super::{Finished, GitError, Repository, said, succeeded};
 use crate::files::read;
-use crate::workspace::durable;
+use crate::workspace::inside;
 use std::borrow::Borrow;
 use std::fs;
 use std::io::ErrorKind;
@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 
 /// The trailer that says which step of which rotation a commit is.
 pub(super) const TRAILER: &str = "Tlsa-Rotate-Step";
+
+/// The trailer that says where the rotation's journal stood when the commit was made.
+pub(super) const STOOD: &str = "Tlsa-Rotate-Journal";
 
 /// A file as it shall be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +53,8 @@ pub struct Message<'a> {
     pub text: &'a str,
     /// Which step this is, such as `mail.1/publish`.
     pub step: &'a str,
+    /// Where its journal stands, such as `7 3fa9c1d2e4b5a697`, if it has one.
+    pub journal: Option<&'a str>,
 }
 
 /// Where the commit goes.
@@ -240,7 +245,7 @@ impl Repository {
         }
         let done = self.take_up(changes);
         // An index that is behind its branch would undo the commit with the next one.
-        let done = done.and_then(|()| self.flush());
+        let done = done.and_then(|()| self.flush_names());
         let done = done.and_then(|()| self.move_on(branch, &commit, base));
         if let Err(error) = done {
             let tip = self.tip(branch, Site::Here)?;
@@ -261,12 +266,12 @@ impl Repository {
             let relative = self.relative(&change.path)?;
             if let Some(contents) = change.wanted() {
                 if let Some(directory) = change.path.parent() {
-                    durable::create_directory(directory, 0o777)?;
+                    inside::create_directory(directory, 0o777)?;
                 }
-                durable::replace(&change.path, contents)?;
+                inside::replace(&change.path, contents)?;
                 there.push(relative);
             } else {
-                durable::remove(&change.path)?;
+                inside::remove(&change.path)?;
                 // Its directory goes with the last file in it; git does not know directories.
                 let _ = change.path.parent().map(fs::remove_dir);
                 gone.push(relative);
@@ -282,12 +287,12 @@ impl Repository {
             let relative = self.relative(&change.path)?;
             if let Some(old) = self.file_at(commit, &change.path)? {
                 if let Some(directory) = change.path.parent() {
-                    durable::create_directory(directory, 0o777)?;
+                    inside::create_directory(directory, 0o777)?;
                 }
-                durable::replace(&change.path, &old)?;
+                inside::replace(&change.path, &old)?;
                 there.push(relative);
             } else {
-                durable::remove(&change.path)?;
+                inside::remove(&change.path)?;
                 gone.push(relative);
             }
         }
@@ -317,7 +322,7 @@ impl Repository {
             return Ok(());
         }
         let path = change.path.clone();
-        let present = match read::read(&path, read::ZONE) {
+        let present = match read::read_unlinked(&path, read::ZONE) {
             Ok(present) => Some(present),
             Err(e) if e.kind() == ErrorKind::NotFound => None,
             Err(source) => return Err(GitError::Unreadable { path, source }),
@@ -358,12 +363,10 @@ fn borrowed(files: &[PathBuf]) -> Vec<&Path> {
 }
 
 pub(super) fn with_trailer(message: Message<'_>) -> Vec<u8> {
-    format!(
-        "{}\n\n{TRAILER}: {}\n",
-        message.text.trim_end(),
-        message.step
-    )
-    .into_bytes()
+    let text = message.text.trim_end();
+    let stood = message.journal.map(|at| format!("{STOOD}: {at}\n"));
+    let stood = stood.unwrap_or_default();
+    format!("{text}\n\n{TRAILER}: {}\n{stood}", message.step).into_bytes()
 }
 
 pub(super) fn committed(finished: &Finished) -> Result<(), GitError> {

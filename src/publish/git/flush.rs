@@ -7,20 +7,20 @@ use super::{GitError, Repository};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
-
-/// A directory that nobody has changed for so long has reached the disk by itself.
-const LONG_AGO: Duration = Duration::from_secs(3600);
 
 /// Directories within directories, at most: no name of a branch is that deep.
 const DEEPEST: usize = 64;
 
 impl Repository {
-    /// Flushes the directories of git that changed lately: those of objects before those of the names that lead to them.
-    pub(super) fn flush(&self) -> Result<(), GitError> {
-        for top in self.git_paths(&["objects", "refs", "logs"])? {
-            flush_below(&top, DEEPEST).map_err(|source| unreadable(&top, source))?;
-        }
+    /// Flushes every directory in which objects have their names, whoever wrote there and when: what a killed run left is
+    /// relied on, too, and no clock tells what has reached the disk. To be done before a name leads to new ones.
+    pub(super) fn flush_objects(&self) -> Result<(), GitError> {
+        self.flush_all(&["objects"])
+    }
+
+    /// Flushes where the names of commits lie, and the index.
+    pub(super) fn flush_names(&self) -> Result<(), GitError> {
+        self.flush_all(&["refs", "logs"])?;
         // The index is of this working tree, packed refs of all of them.
         for file in self.git_paths(&["packed-refs", "index"])? {
             flush(&file).map_err(|source| unreadable(&file, source))?;
@@ -28,6 +28,13 @@ impl Repository {
                 continue;
             };
             flush(directory).map_err(|source| unreadable(directory, source))?;
+        }
+        Ok(())
+    }
+
+    fn flush_all(&self, tops: &[&str]) -> Result<(), GitError> {
+        for top in self.git_paths(tops)? {
+            flush_below(&top, DEEPEST).map_err(|source| unreadable(&top, source))?;
         }
         Ok(())
     }
@@ -55,15 +62,7 @@ fn flush_below(directory: &Path, deepest: usize) -> io::Result<()> {
 }
 
 fn flush(path: &Path) -> io::Result<()> {
-    let opened = File::open(path).and_then(|opened| {
-        let changed = opened.metadata()?.modified()?;
-        // What is dated in the future is of a clock that was set back.
-        let age = SystemTime::now().duration_since(changed);
-        if age.is_ok_and(|age| age > LONG_AGO) {
-            return Ok(());
-        }
-        opened.sync_all()
-    });
+    let opened = File::open(path).and_then(|opened| opened.sync_all());
     match opened {
         // Another git has tidied up.
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),

@@ -28,6 +28,7 @@ impl Repository {
         if !merged.status.success() {
             return Err(not_followed(said(&merged.stdout, &merged.stderr)));
         }
-        self.flush()
+        self.flush_objects()?;
+        self.flush_names()
     }
 }

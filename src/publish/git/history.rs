@@ -1,6 +1,6 @@
 //! What lies between two commits: who descends from whom, which files differ, which of our steps are among them.
 
-use super::commit::TRAILER;
+use super::commit::{STOOD, TRAILER};
 use super::{Finished, GitError, Repository, succeeded};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -13,6 +13,8 @@ pub struct StepCommit {
     pub commit: String,
     /// The step, such as `mail.1/publish`; none in a person's commit.
     pub step: Option<String>,
+    /// Where the journal of its rotation stood, such as `7 3fa9c1d2e4b5a697`, if it says so.
+    pub journal: Option<String>,
 }
 
 impl Repository {
@@ -55,9 +57,21 @@ impl Repository {
             .collect())
     }
 
+    /// The files that a commit changes.
+    pub fn touched(&self, commit: &str) -> Result<Vec<PathBuf>, GitError> {
+        let list = ["diff-tree", "-r", "-m", "--root", "--no-commit-id"];
+        let how = ["--name-only", "--no-renames", "-z", commit];
+        let touched = self.ask(list.into_iter().chain(how))?;
+        let touched = succeeded("list what a commit changes", touched)?.stdout;
+        let names = touched.split(|&b| b == 0).filter(|name| !name.is_empty());
+        Ok(names
+            .map(|name| self.root.join(OsStr::from_bytes(name)))
+            .collect())
+    }
+
     /// The commits that `head` has and `base` has not, newest first.
     pub fn between(&self, base: &str, head: &str) -> Result<Vec<StepCommit>, GitError> {
-        let format = format!("--format=%H %(trailers:key={TRAILER},valueonly,separator=%x2C)");
+        let format = format_of_steps();
         let range = format!("{base}..{head}");
         let log = self.ask(["log", "-z", &format, &range])?;
         let log = succeeded("read the log", log)?;
@@ -66,7 +80,7 @@ impl Repository {
 
     /// The commits of our steps, newest first, on any branch, tag or remote branch here.
     pub fn steps_made(&self) -> Result<Vec<StepCommit>, GitError> {
-        let format = format!("--format=%H %(trailers:key={TRAILER},valueonly,separator=%x2C)");
+        let format = format_of_steps();
         let trailer = format!("--grep={TRAILER}: ");
         let log = self.ask(["log", "-z", "--all", "--fixed-strings", &trailer, &format])?;
         let mut commits = step_commits(&succeeded("read the log", log)?.stdout);
@@ -100,16 +114,24 @@ impl Repository {
     }
 }
 
-/// The commits of a log whose lines are a commit and its step, ended by NUL.
+/// One line for each commit: itself, its step, and where the journal stood, with a comma after each of the last two.
+fn format_of_steps() -> String {
+    let trailer = |key| format!("%(trailers:key={key},valueonly,separator=%x3B)");
+    format!("--format=%H,{},{}", trailer(TRAILER), trailer(STOOD))
+}
+
+/// The commits of such a log, whose lines are ended by NUL.
 fn step_commits(log: &[u8]) -> Vec<StepCommit> {
     let text = String::from_utf8_lossy(log).into_owned();
     let commits = text.split('\0').filter(|line| !line.trim().is_empty());
     let commits = commits.map(|line| {
-        let (commit, step) = line.split_once(' ').unwrap_or((line, ""));
-        let step = step.trim();
+        let mut fields = line.split(',').map(str::trim);
+        let mut next = || fields.next().unwrap_or_default().to_owned();
+        let (commit, step, journal) = (next(), next(), next());
         StepCommit {
-            commit: commit.trim().to_owned(),
-            step: (!step.is_empty()).then(|| step.to_owned()),
+            commit,
+            step: (!step.is_empty()).then_some(step),
+            journal: (!journal.is_empty()).then_some(journal),
         }
     });
     commits.collect()

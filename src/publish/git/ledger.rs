@@ -71,7 +71,7 @@ impl Repository {
         let mut commit = self.invocation(arguments);
         commit.input = format!("{what}\n").into_bytes();
         let commit = line_of(&succeeded("commit the journals", commit.run_to_end()?)?);
-        self.flush()?;
+        self.flush_objects()?;
         let there = Move {
             place: LEDGER.to_owned(),
             from: was.map(str::to_owned),

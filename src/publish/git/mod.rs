@@ -14,6 +14,7 @@ mod ledger;
 mod locks;
 mod proposal;
 mod remote;
+mod scratch;
 mod versions;
 
 pub use branch::Counting;
@@ -24,6 +25,8 @@ pub use ledger::LEDGER;
 pub use proposal::Proposal;
 pub use remote::Site;
 pub use versions::Version;
+
+use crate::files::links;
 
 use super::command::{CommandError, Finished, Invocation, said};
 use std::ffi::{OsStr, OsString};
@@ -217,20 +220,22 @@ impl Repository {
         Ok(paths.collect())
     }
 
-    /// `path` relative to the working tree, links in its directories resolved; a link in its own place is refused.
+    /// `path` relative to the working tree; a link in its own place, or on the way from there, is refused. Links that lead to
+    /// the working tree are resolved.
     fn relative(&self, path: &Path) -> Result<PathBuf, GitError> {
         let outside = || GitError::Outside {
             path: path.to_owned(),
             root: self.root.clone(),
         };
         let name = path.file_name().ok_or_else(outside)?;
+        let linked = |path: PathBuf| GitError::NotAFile {
+            path,
+            what: "a symbolic link",
+        };
         if fs::symlink_metadata(path).is_ok_and(|m| m.is_symlink()) {
-            let what = "a symbolic link";
-            return Err(GitError::NotAFile {
-                path: path.to_owned(),
-                what,
-            });
+            return Err(linked(path.to_owned()));
         }
+        links::none_below(&self.root, path).map_err(|link| linked(link.0))?;
         let directory = path.parent().ok_or_else(outside)?;
         // The directory of a file that only a branch holds need not exist here.
         let directory = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());

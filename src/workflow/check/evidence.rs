@@ -35,7 +35,7 @@ pub(super) struct Evidence {
 #[derive(Debug)]
 pub(super) struct ZoneEvidence {
     pub(super) apex: Name,
-    /// At git HEAD.
+    /// On the branch that counts.
     pub(super) content: Seen<Zone>,
     /// What can be done about content that cannot be read.
     pub(super) way_out: String,
@@ -95,7 +95,7 @@ pub(super) struct HostEvidence {
     pub(super) endpoint: Endpoint,
     /// Whether its TLSA records lie in a zone of ours and could be seen.
     pub(super) is_ours: bool,
-    /// The TLSA records at git HEAD, or as served where that cannot be read; empty if there is none.
+    /// The TLSA records on the branch that counts, or as served where that cannot be read; empty if there is none.
     pub(super) published: Vec<Association>,
     /// Their TTL.
     pub(super) ttl: Option<Ttl>,

@@ -1,5 +1,5 @@
-//! Collects the evidence: reads the zones at HEAD, asks their servers, the resolvers, the hosts and the policy hosts, all
-//! at once and each within bounds.
+//! Collects the evidence: reads the zones on the branch that counts, asks their servers, the resolvers, the hosts and the
+//! policy hosts, all at once and each within bounds.
 
 use super::evidence::{DomainEvidence, Evidence, HostEvidence, Kept, Presented, ZoneEvidence};
 use super::scope::{Place, Scope, below};

@@ -7,7 +7,7 @@
 use super::line::{Digest, Line, instant, intact, named};
 use super::{Corruption, Entry, Fact, Journal, JournalError, repair};
 use crate::files::read;
-use crate::workspace::durable;
+use crate::workspace::inside;
 use crate::workspace::lock::WorkspaceLock;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -127,7 +127,7 @@ impl<E: Fact + Serialize + DeserializeOwned + Clone> Journal<E> {
 
     fn archive_itself(&self) -> Result<Self, JournalError> {
         let path = beside(&self.path);
-        let octets = match read::read(&path, read::STATE) {
+        let octets = match read::read_unlinked(&path, read::STATE) {
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 return Ok(Self::empty(&path, &self.certificate));
             }
@@ -197,16 +197,17 @@ impl<E: Fact + Serialize + DeserializeOwned + Clone> Journal<E> {
         let new = moved.get(known..).unwrap_or_default();
         if !new.is_empty() {
             if archive.length.is_some() {
-                durable::append(&archive.path, archive.sound, new)?;
+                inside::append(&archive.path, archive.sound, new)?;
             } else {
-                durable::create(&archive.path, new, 0o644)?;
+                inside::create(&archive.path, new, 0o644)?;
             }
         }
-        durable::replace(&self.path, &stays)?;
+        inside::replace(&self.path, &stays)?;
         let end = end(&self.path, &self.certificate)?;
         debug_assert_eq!(end.as_ref().map(|end| end.seq), Some(last.seq));
         self.archived = end;
         self.entries.drain(..lines);
+        self.digests.drain(..lines);
         self.take_in_repairs();
         self.sound = told.left;
         self.length = Some(told.left);

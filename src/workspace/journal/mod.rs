@@ -9,42 +9,31 @@
 
 mod archive;
 mod error;
+mod grow;
 mod line;
 mod octets;
 mod repair;
+mod stand;
+mod torn;
 
 use crate::files::read;
 pub use archive::Moved;
 pub use error::{Corruption, JournalError};
 pub use line::{Entry, NotARotation, RotationId, VERSION};
 pub use repair::Fact;
-use std::borrow::Cow;
+pub use stand::{NotAStand, Stand};
+pub use torn::TornEnd;
 
-use super::durable;
-use super::lock::WorkspaceLock;
-use crate::rotation::timing::Instant;
 use archive::Archived;
-use line::{Digest, Line, Versioned, instant, intact, is_cut_off, named, sealed};
+use line::{Digest, Line, Versioned, instant, intact, is_cut_off, named};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::fmt;
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The largest journal read, in bytes: some hundred thousand lines, more than any mail server will ever need.
 pub const MAX_SIZE: u64 = 64 << 20;
-
-/// The incomplete end of a journal, left by a run that was killed while it wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TornEnd {
-    /// The line number.
-    pub line: usize,
-    /// How many bytes of it there are.
-    pub bytes: usize,
-    /// Whether the entry is whole and lacks only its newline; then it is kept.
-    pub whole: bool,
-}
 
 /// The journal of one certificate, as read.
 #[derive(Clone, Debug)]
@@ -59,8 +48,8 @@ pub struct Journal<E> {
     sound: u64,
     /// How many bytes of the file there are; none when the file is not there.
     length: Option<u64>,
-    /// The digest of the last good line, pending ones included.
-    last: Option<Digest>,
+    /// The digest of each good line, pending ones included.
+    digests: Vec<Digest>,
     /// Whole lines that are not on disk yet.
     pending: Vec<u8>,
     /// Where the archive beside it ends, if there is one.
@@ -113,7 +102,7 @@ impl<E: Fact + Serialize + DeserializeOwned + Clone> Journal<E> {
             torn: None,
             sound: 0,
             length: None,
-            last: None,
+            digests: Vec::new(),
             pending: Vec::new(),
             archived: None,
         }
@@ -126,7 +115,7 @@ impl<E: Fact + Serialize + DeserializeOwned + Clone> Journal<E> {
             (Some(last), _) => Some(Before {
                 seq: last.seq,
                 rotation: last.rotation.number,
-                digest: self.last,
+                digest: self.digests.last().copied(),
             }),
             (None, Some(end)) if seq > end.seq => Some(Before {
                 seq: end.seq,
@@ -172,8 +161,9 @@ impl<E: Fact + Serialize + DeserializeOwned + Clone> Journal<E> {
     }
 
     fn fold(&mut self, bytes: &[u8]) -> Result<(), JournalError> {
-        self.entries
-            .reserve(memchr::memchr_iter(b'\n', bytes).count());
+        let lines = memchr::memchr_iter(b'\n', bytes).count();
+        self.entries.reserve(lines);
+        self.digests.reserve(lines);
         let mut rest = bytes;
         let mut number = 0usize;
         while !rest.is_empty() {
@@ -185,17 +175,17 @@ impl<E: Fact + Serialize + DeserializeOwned + Clone> Journal<E> {
             let line = piece.strip_suffix(b"\n");
             let entry = match self.entry(line.unwrap_or(piece)) {
                 Err(Corruption::NotAnEntry(_)) if is_last && is_cut_off(piece.trim_ascii_end()) => {
-                    self.torn = Some(torn_end(number, piece, false));
+                    self.torn = Some(TornEnd::of(number, piece, false));
                     break;
                 }
                 read => read.map_err(|what| self.corrupt(number, what))?,
             };
             if line.is_none() {
-                self.torn = Some(torn_end(number, piece, true));
+                self.torn = Some(TornEnd::of(number, piece, true));
             }
             let (entry, digest) = entry;
             self.sound = self.sound.saturating_add(piece.len() as u64);
-            self.last = Some(digest);
+            self.digests.push(digest);
             self.entries.push(entry);
         }
         self.take_in_repairs();
@@ -292,123 +282,6 @@ impl<E: Fact + Serialize + DeserializeOwned + Clone> Journal<E> {
         }
     }
 
-    /// Records `event` at `now`: returns once it is on disk. Mends a torn end first.
-    ///
-    /// The journal must have been read under the same lock.
-    pub fn append(
-        &mut self,
-        lock: &WorkspaceLock,
-        now: Instant,
-        rotation: &RotationId,
-        event: E,
-    ) -> Result<(), JournalError> {
-        self.add(now, rotation, event)?;
-        self.write(lock)
-    }
-
-    /// Adds `event` at `now`, not yet on disk: [`Self::write`] brings it there, together with what else was added.
-    pub fn add(
-        &mut self,
-        now: Instant,
-        rotation: &RotationId,
-        event: E,
-    ) -> Result<(), JournalError> {
-        let before = self.last_of_all();
-        self.may_follow(&before, rotation)
-            .map_err(|what| JournalError::Misplaced {
-                path: self.path.clone(),
-                rotation: rotation.clone(),
-                what,
-            })?;
-        let line = Line {
-            version: VERSION,
-            seq: before.seq.saturating_add(1),
-            at: now.to_string().into(),
-            rotation: rotation.to_string().into(),
-            event,
-            previous: before.digest.as_ref().map(|digest| digest.as_str().into()),
-            digest: Cow::Borrowed(""),
-        };
-        let bytes = sealed(serde_json::to_vec(&line).map_err(JournalError::Event)?);
-        self.last = Some(Digest::of(&bytes));
-        self.pending.extend(bytes);
-        self.pending.push(b'\n');
-        self.entries.push(Entry {
-            seq: line.seq,
-            at: now,
-            rotation: rotation.clone(),
-            event: line.event,
-        });
-        if self.counting.is_some()
-            || self
-                .entries
-                .last()
-                .is_some_and(|e| e.event.repairs().is_some())
-        {
-            self.take_in_repairs();
-        }
-        Ok(())
-    }
-
-    /// Writes what was added; returns once it is on disk. Mends a torn end first.
-    pub fn write(&mut self, lock: &WorkspaceLock) -> Result<(), JournalError> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        self.mend(lock)?;
-        if let Some(length) = self.length {
-            durable::append(&self.path, length, &self.pending)?;
-        } else {
-            if let Some(directory) = self.path.parent() {
-                durable::create_directory(directory, 0o777)?;
-            }
-            durable::create(&self.path, &self.pending, 0o644)?;
-        }
-        self.sound = self.sound.saturating_add(self.pending.len() as u64);
-        self.length = Some(self.sound);
-        self.pending.clear();
-        Ok(())
-    }
-
-    /// Whether something was added that is not on disk yet.
-    pub fn is_pending(&self) -> bool {
-        !self.pending.is_empty()
-    }
-
-    /// The octets of all whole lines, those that were added included.
-    pub fn octets(&self) -> Result<Vec<u8>, JournalError> {
-        let mut octets = Vec::new();
-        if self.length.is_some() {
-            let read = read::open_unlinked(&self.path)
-                .and_then(|f| f.take(self.sound).read_to_end(&mut octets));
-            read.map_err(|source| JournalError::Unreadable {
-                path: self.path.clone(),
-                source,
-            })?;
-        }
-        if !octets.is_empty() && !octets.ends_with(b"\n") {
-            octets.push(b'\n');
-        }
-        octets.extend(&self.pending);
-        Ok(octets)
-    }
-
-    /// Mends a torn end: cuts off half a line, or gives a whole one its newline. What it mended is returned, to be told.
-    pub fn mend(&mut self, _lock: &WorkspaceLock) -> Result<Option<TornEnd>, JournalError> {
-        let Some(torn) = self.torn.clone() else {
-            return Ok(None);
-        };
-        if torn.whole {
-            durable::append(&self.path, self.sound, b"\n")?;
-            self.sound = self.sound.saturating_add(1);
-        } else {
-            durable::truncate(&self.path, self.length.unwrap_or_default(), self.sound)?;
-        }
-        self.length = Some(self.sound);
-        self.torn = None;
-        Ok(Some(torn))
-    }
-
     /// The number of the latest rotation, archived ones included; zero before the first.
     pub fn latest(&self) -> u32 {
         self.last_of_all().rotation
@@ -446,23 +319,6 @@ impl<E: Fact + Serialize + DeserializeOwned + Clone> Journal<E> {
     }
 }
 
-impl fmt::Display for TornEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { line, bytes, whole } = self;
-        if *whole {
-            write!(
-                f,
-                "line {line} lacks its newline: a run was killed while writing it; the entry is whole and kept"
-            )
-        } else {
-            write!(
-                f,
-                "line {line} is incomplete ({bytes} bytes): a run was killed while writing it; it counts for nothing and is cut off"
-            )
-        }
-    }
-}
-
 /// What `serde_json` says, its "line 1" taken out: the line is the journal's.
 fn not_an_entry(error: &serde_json::Error) -> Corruption {
     let text = error.to_string();
@@ -470,12 +326,4 @@ fn not_an_entry(error: &serde_json::Error) -> Corruption {
         .rsplit_once(" at line ")
         .map_or(&*text, |(what, _)| what);
     Corruption::NotAnEntry(format!("{what} (column {})", error.column()))
-}
-
-fn torn_end(line: usize, piece: &[u8], whole: bool) -> TornEnd {
-    TornEnd {
-        line,
-        bytes: piece.len(),
-        whole,
-    }
 }
