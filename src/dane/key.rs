@@ -12,7 +12,11 @@ const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 const P384: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
+const P521: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x23];
 const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
+const ED448: &[u8] = &[0x2b, 0x65, 0x71];
+/// `id-RSASSA-PSS` (RFC 4055 §1.2): an RSA key for such signatures alone.
+const RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
 
 /// The largest RSA modulus whose private key is read: arithmetic on larger ones would let a file hold the program up.
 const RSA_MAX_BITS: usize = 8192;
@@ -30,6 +34,8 @@ enum Value {
     Rsa {
         modulus: Vec<u8>,
         exponent: Vec<u8>,
+        /// Whether it is for RSA-PSS alone.
+        pss: bool,
     },
     /// The point as `04 x y`.
     Ec {
@@ -37,6 +43,7 @@ enum Value {
         point: Vec<u8>,
     },
     Ed25519(Vec<u8>),
+    Ed448(Vec<u8>),
     /// Any other algorithm: its `AlgorithmIdentifier` and key octets as they stand.
     Other {
         algorithm: Vec<u8>,
@@ -48,6 +55,7 @@ enum Value {
 enum Curve {
     P256,
     P384,
+    P521,
     /// Curve parameters written out, or a curve this program does not compute with.
     Unnamed,
 }
@@ -64,18 +72,22 @@ pub enum Strength {
     P256,
     /// ECDSA on NIST P-384.
     P384,
+    /// ECDSA on NIST P-521.
+    P521,
     /// Ed25519.
     Ed25519,
+    /// Ed448.
+    Ed448,
     /// Something else: mail servers and senders cannot be expected to know it.
     Other,
 }
 
 impl Strength {
-    /// Whether senders accept the key today: RSA of 2048 bits or more, P-256, P-384, Ed25519 (RFC 8996, BCP 195).
+    /// Whether senders accept the key today: RSA of 2048 bits or more, NIST curves from P-256 on, Ed25519, Ed448 (BCP 195).
     pub fn is_enough(self) -> bool {
         match self {
             Self::Rsa { bits } => bits >= 2048,
-            Self::P256 | Self::P384 | Self::Ed25519 => true,
+            Self::P256 | Self::P384 | Self::P521 | Self::Ed25519 | Self::Ed448 => true,
             Self::Other => false,
         }
     }
@@ -87,7 +99,9 @@ impl fmt::Display for Strength {
             Self::Rsa { bits } => write!(f, "RSA {bits}"),
             Self::P256 => f.write_str("ECDSA P-256"),
             Self::P384 => f.write_str("ECDSA P-384"),
+            Self::P521 => f.write_str("ECDSA P-521"),
             Self::Ed25519 => f.write_str("Ed25519"),
+            Self::Ed448 => f.write_str("Ed448"),
             Self::Other => f.write_str("of another algorithm"),
         }
     }
@@ -129,9 +143,11 @@ impl PublicKey {
             Some(_) => return Err(KeyError::NotSpki),
         };
         let value = match oid {
-            RSA => rsa_public(key),
+            RSA => rsa_public(key, false),
+            RSA_PSS => rsa_public(key, true),
             EC => ec_public(parameters, key),
             ED25519 => Some(Value::Ed25519(key.to_vec())),
+            ED448 => Some(Value::Ed448(key.to_vec())),
             _ => None,
         };
         Ok(Self {
@@ -156,7 +172,7 @@ impl PublicKey {
 
     /// The RSA public key of PKCS#1 (`RSAPublicKey`), as a `SubjectPublicKeyInfo` (RFC 3279 §2.3.1).
     pub fn from_pkcs1(key: &[u8]) -> Result<Self, KeyError> {
-        rsa_public(key).ok_or(KeyError::NotSpki)?;
+        rsa_public(key, false).ok_or(KeyError::NotSpki)?;
         Self::from_spki(&rsa_spki(key))
     }
 
@@ -165,11 +181,11 @@ impl PublicKey {
         &self.spki
     }
 
-    /// RSA or ECDSA (which Ed25519 is counted to); `None` for anything else.
+    /// RSA (with RSA-PSS) or ECDSA (which Ed25519 and Ed448 are counted to); `None` for anything else.
     pub fn algorithm(&self) -> Option<KeyAlgorithm> {
         match self.value {
             Value::Rsa { .. } => Some(KeyAlgorithm::Rsa),
-            Value::Ec { .. } | Value::Ed25519(_) => Some(KeyAlgorithm::Ecdsa),
+            Value::Ec { .. } | Value::Ed25519(_) | Value::Ed448(_) => Some(KeyAlgorithm::Ecdsa),
             Value::Other { .. } => None,
         }
     }
@@ -183,11 +199,18 @@ impl PublicKey {
             Value::Ec { curve, .. } => match curve {
                 Curve::P256 => Strength::P256,
                 Curve::P384 => Strength::P384,
+                Curve::P521 => Strength::P521,
                 Curve::Unnamed => Strength::Other,
             },
             Value::Ed25519(_) => Strength::Ed25519,
+            Value::Ed448(_) => Strength::Ed448,
             Value::Other { .. } => Strength::Other,
         }
+    }
+
+    /// Whether it signs by RSA-PSS alone (`id-RSASSA-PSS`, RFC 4055 §1.2).
+    pub fn is_for_pss_alone(&self) -> bool {
+        matches!(self.value, Value::Rsa { pss: true, .. })
     }
 
     /// Whether this is the same key, however each was written.
@@ -203,8 +226,10 @@ impl PublicKey {
     pub fn verification_octets(&self) -> Vec<u8> {
         match &self.value {
             Value::Ec { point, .. } => point.clone(),
-            Value::Ed25519(key) | Value::Other { key, .. } => key.clone(),
-            Value::Rsa { modulus, exponent } => {
+            Value::Ed25519(key) | Value::Ed448(key) | Value::Other { key, .. } => key.clone(),
+            Value::Rsa {
+                modulus, exponent, ..
+            } => {
                 let numbers = [unsigned(modulus), unsigned(exponent)].concat();
                 der::wrap(tag::SEQUENCE, &numbers)
             }
@@ -227,13 +252,14 @@ fn unsigned(magnitude: &[u8]) -> Vec<u8> {
     der::wrap(tag::INTEGER, &contents)
 }
 
-fn rsa_public(key: &[u8]) -> Option<Value> {
+fn rsa_public(key: &[u8], pss: bool) -> Option<Value> {
     let numbers = der::only(tag::SEQUENCE, key)?;
     let (modulus, rest) = der::expect(tag::INTEGER, numbers)?;
     let exponent = der::only(tag::INTEGER, rest)?;
     Some(Value::Rsa {
         modulus: der::magnitude(modulus).to_vec(),
         exponent: der::magnitude(exponent).to_vec(),
+        pss,
     })
 }
 

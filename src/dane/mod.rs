@@ -3,6 +3,7 @@
 pub mod association;
 pub mod certificate;
 mod der;
+mod gnutls;
 pub mod judge;
 pub mod key;
 mod name_check;
@@ -10,3 +11,4 @@ mod path;
 mod pem;
 pub mod subject;
 pub mod web;
+mod web_path;

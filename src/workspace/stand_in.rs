@@ -34,7 +34,7 @@ pub fn of(key: &PublicKey, hosts: &[String]) -> Result<String, TlsKeyError> {
         Strength::P256 => &rcgen::PKCS_ECDSA_P256_SHA256,
         Strength::P384 => &rcgen::PKCS_ECDSA_P384_SHA384,
         Strength::Ed25519 => &rcgen::PKCS_ED25519,
-        Strength::Other => {
+        Strength::P521 | Strength::Ed448 | Strength::Other => {
             let why = "keys of its algorithm are not known here";
             return Err(TlsKeyError::Generation(why.to_owned()));
         }
