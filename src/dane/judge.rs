@@ -98,6 +98,22 @@ pub enum Mismatch {
     Name,
 }
 
+impl Judgement {
+    /// What some senders make of it where they are not of the verdict's mind.
+    pub fn dissent(&self) -> Option<String> {
+        match (&self.verdict, &self.refused_by_gnutls) {
+            (Verdict::Verified(_), Some(why)) => Some(format!(
+                "refused by some senders: those on GnuTLS (Exim, as Debian builds it) find that {why}"
+            )),
+            (Verdict::Refused, None) => Some(
+                "some senders deliver all the same: those on GnuTLS (Exim, as Debian builds it)"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
 /// The presented chain, from the DER that came over the wire.
 ///
 /// The leaf must be readable. An unreadable certificate behind it is left out: it can be no link of a valid path.
@@ -279,7 +295,7 @@ impl Case<'_> {
                 let sent = others
                     .iter()
                     .any(|other| association::matches(record, other));
-                Err(if sent {
+                Err(if sent || record.matching == 0 {
                     Mismatch::Path("no path leads from the leaf to it".to_owned())
                 } else {
                     Mismatch::AnchorNotPresented

@@ -9,6 +9,7 @@ pub mod key;
 mod name_check;
 mod path;
 mod pem;
+mod private_key;
 pub mod subject;
 pub mod web;
 mod web_path;

@@ -1,5 +1,6 @@
 //! The mail hosts of the world: one Postfix and one Exim, each with an address for every way to present a chain.
 
+use crate::pki::{KEYS, ODD};
 use crate::world::World;
 
 /// Ways to present a chain, and the address of each on Postfix.
@@ -33,6 +34,16 @@ pub fn at(peer: &[(&str, &'static str)], chain: &str) -> &'static str {
         .find(|(known, _)| *known == chain)
         .unwrap_or_else(|| panic!("{chain}"))
         .1
+}
+
+/// The address at which Postfix presents an odd chain.
+pub fn odd(name: &str) -> String {
+    let names = ODD
+        .iter()
+        .map(|(name, ..)| *name)
+        .chain(KEYS.iter().map(|(name, _)| *name));
+    let place = names.into_iter().position(|known| known == name);
+    format!("127.0.28.{}", place.unwrap_or_else(|| panic!("{name}")) + 1)
 }
 
 /// Starts Postfix with all its addresses; port 465 of the first begins with TLS. It takes mail for `domains`.
@@ -69,6 +80,14 @@ pub fn postfix(world: &mut World, domains: &str) {
     for (chain, address) in POSTFIX {
         master.push_str(&format!("{}\n", service(address, 25, chain)));
     }
+    let odd_names = || {
+        ODD.iter()
+            .map(|(name, ..)| *name)
+            .chain(KEYS.iter().map(|(name, _)| *name))
+    };
+    for name in odd_names() {
+        master.push_str(&format!("{}\n", service(&odd(name), 25, name)));
+    }
     let wrapped = service(POSTFIX[0].1, 465, "A");
     master.push_str(&format!("{wrapped} -o smtpd_tls_wrappermode=yes\n"));
     master.push_str(
@@ -83,6 +102,9 @@ pub fn postfix(world: &mut World, domains: &str) {
     world.start_postfix();
     for (_, address) in POSTFIX {
         world.wait_for_port(address, 25);
+    }
+    for name in odd_names() {
+        world.wait_for_port(&odd(name), 25);
     }
 }
 
