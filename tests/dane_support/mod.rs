@@ -58,6 +58,7 @@ impl Bench {
             "ed25519" => "-algorithm ED25519",
             "ed448" => "-algorithm ED448",
             "pss" => "-algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048",
+            "small" => "-algorithm RSA -pkeyopt rsa_keygen_bits:1024",
             other => panic!("{other}"),
         };
         self.openssl(&format!("genpkey {how} -out {name}.key"));

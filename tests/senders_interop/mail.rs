@@ -166,6 +166,30 @@ pub fn exim(world: &mut World) {
     }
 }
 
+/// Whether Exim, which judges by GnuTLS, delivers to a domain for which it demands DANE; and its log.
+pub fn exim_delivers(world: &World, domain: &str) -> (bool, String) {
+    let root = format!("{}/target/peers/exim", env!("CARGO_MANIFEST_DIR"));
+    let at = world.at("exim-sender");
+    let log = format!("exim-sender/{domain}.");
+    world.write(&format!("{log}conf"), format!(
+        "primary_hostname = sender.interop.test\nspool_directory = {at}/{domain}\nlog_file_path = {at}/{domain}.%slog\n\
+         keep_environment = LD_LIBRARY_PATH\nexim_path = {root}/usr/sbin/exim4\ndns_dnssec_ok = 1\nlocal_interfaces = 127.0.0.1\nhost_lookup =\nacl_not_smtp = accept\n\
+         begin acl\nbegin routers\nout:\n  driver = dnslookup\n  transport = smtp\n  dnssec_request_domains = *\n  self = send\n\
+         begin transports\nsmtp:\n  driver = smtp\n  dnssec_request_domains = *\n  hosts_require_dane = *\n"
+    ));
+    world.write(&format!("exim-sender/{domain}/.keep"), "");
+    world.write(&format!("{log}message"), "Subject: test\n\ntest\n");
+    world.run("chown", &["-R", "Debian-exim:Debian-exim", &at]);
+    world.run("chown", &["root", &format!("{at}/{domain}.conf")]);
+    let libraries = format!("{root}/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    let script = format!(
+        "LD_LIBRARY_PATH={libraries} {root}/usr/sbin/exim4 -C {at}/{domain}.conf -odi -f from@interop.test to@{domain} <{at}/{domain}.message; \
+         cat {at}/{domain}.mainlog"
+    );
+    let log = crate::world::both(&world.command("sh", &["-c", &script]).output().unwrap());
+    (log.contains("CV=dane") && log.contains(" => "), log)
+}
+
 /// Starts the server that chooses its chain by the version of TLS that is offered to it.
 pub fn split(world: &mut World) {
     world.write("split.py", include_str!("split.py"));

@@ -52,7 +52,7 @@ pub const OTHER: &str = "bind.com";
 pub const SHORT: &str = "short-digest TLSA";
 
 /// What comes of `2 1 1` of the root of an odd chain, and of `3 1 1` of an odd key.
-const ODD_VERDICTS: [(&str, Verdict, &str); 17] = [
+pub const ODD_VERDICTS: [(&str, Verdict, &str); 17] = [
     ("ta-plain", Verdict::Verified, "RFC 7672 §3.1.2"),
     ("ta-old-root", Verdict::AtRisk, "the anchor's own dates"),
     (
