@@ -197,7 +197,14 @@ fn every_verdict_is_that_of_posttls_finger_or_the_one_that_the_rfc_demands() {
 fn exim_delivers_where_verify_says_so(world: &World) {
     let apex = ZONES[0].apex;
     let names = scenarios::ODD_VERDICTS.iter().map(|(name, ..)| *name);
-    for name in names.chain(["issuer", "issuer-not-sent", "wrong", "right"]) {
+    let others = [
+        "issuer",
+        "issuer-not-sent",
+        "issuer-whole",
+        "wrong",
+        "right",
+    ];
+    for name in names.chain(others) {
         let domain = format!("{name}.{apex}");
         let args = [
             "verify",

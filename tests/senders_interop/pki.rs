@@ -91,6 +91,8 @@ pub struct Pki {
     pub ca: String,
     /// The whole certificate of A, SHA-512.
     pub a_cert_512: String,
+    /// The CA's certificate as it stands.
+    pub ca_whole: String,
     /// SPKI of the roots of [`ODD`] and of [`KEYS`], by their names.
     pub odd: BTreeMap<&'static str, String>,
 }
@@ -154,6 +156,16 @@ alone() {
             r: digest("R.crt", "spki", "sha256"),
             ca: digest("ca.pem", "spki", "sha256"),
             a_cert_512: digest("A.crt", "certificate", "sha512"),
+            ca_whole: world
+                .run(
+                    "bash",
+                    &[
+                        "-c",
+                        "openssl x509 -in pki/ca.pem -outform DER | od -An -v -tx1 | tr -d ' \\n'",
+                    ],
+                )
+                .trim()
+                .to_owned(),
             odd: {
                 let roots = ODD.iter().map(|(name, ..)| (*name, format!("{name}.ca")));
                 let keys = KEYS.iter().map(|(name, _)| (*name, format!("{name}.crt")));

@@ -120,6 +120,7 @@ pub fn all(pki: &Pki) -> Vec<Scenario> {
         r,
         ca,
         a_cert_512,
+        ca_whole,
         odd,
     } = pki;
     let ee = |digest: &String| format!("3 1 1 {digest}");
@@ -177,6 +178,14 @@ pub fn all(pki: &Pki) -> Vec<Scenario> {
         AtRisk,
         Same,
         "RFC 7672 §3.1.2: it must be in the chain",
+    );
+    simple(
+        "issuer-whole",
+        &[postfix("ANOCA")],
+        &[format!("2 0 0 {ca_whole}")],
+        Verified,
+        Same,
+        "RFC 7671 §5.2.2: the record brings it",
     );
     simple(
         "issuer-other-name",
@@ -605,6 +614,7 @@ pub fn certified(apex: &str) -> Vec<String> {
     let hosts = [
         "issuer",
         "issuer-not-sent",
+        "issuer-whole",
         "issuer-expired",
         "exim-issuer",
         "exim-issuer-not-sent",
