@@ -40,6 +40,9 @@ fn a_key_says_its_kind_and_strength_and_is_the_same_however_it_is_written() {
     bench.openssl("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -out weak.key");
     bench.openssl("genpkey -algorithm X25519 -out x25519.key");
     bench.openssl("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521 -out p521.key");
+    bench.openssl("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-224 -out p224.key");
+    bench.openssl("genpkey -algorithm ED448 -out ed448.key");
+    bench.openssl("genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -out pss.key");
     let table = [
         (
             "rsa",
@@ -58,8 +61,17 @@ fn a_key_says_its_kind_and_strength_and_is_the_same_however_it_is_written() {
         ("p256", Some(Ecdsa), Strength::P256, "ECDSA P-256", true),
         ("p384", Some(Ecdsa), Strength::P384, "ECDSA P-384", true),
         ("ed25519", Some(Ecdsa), Strength::Ed25519, "Ed25519", true),
+        ("p521", Some(Ecdsa), Strength::P521, "ECDSA P-521", true),
+        ("ed448", Some(Ecdsa), Strength::Ed448, "Ed448", true),
         (
-            "p521",
+            "pss",
+            Some(Rsa),
+            Strength::Rsa { bits: 2048 },
+            "RSA 2048",
+            true,
+        ),
+        (
+            "p224",
             Some(Ecdsa),
             Strength::Other,
             "of another algorithm",
@@ -91,7 +103,7 @@ fn a_key_says_its_kind_and_strength_and_is_the_same_however_it_is_written() {
         assert!(octets.ends_with(&verified) && verified.len() > 30, "{name}");
     }
     assert!(!Strength::Rsa { bits: 2047 }.is_enough());
-    for curve in ["p256", "p384"] {
+    for curve in ["p256", "p384", "p521"] {
         let plain = PublicKey::from_spki(&spki(&bench, curve, "")).unwrap();
         let short = " -ec_conv_form compressed";
         let short = PublicKey::from_spki(&spki(&bench, curve, short)).unwrap();
@@ -128,7 +140,13 @@ fn a_private_key_that_contradicts_itself_or_cannot_be_computed_with_is_refused()
         bench.openssl(&format!("pkey -in {kind}.key -outform DER -out {kind}.der"));
     }
     let of = |der: &[u8]| PublicKey::from_private(der).map(|key| key.spki().to_vec());
-    for kind in ["p256", "p384", "ed25519", "rsa"] {
+    bench.openssl("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521 -out p521.key");
+    bench.openssl("genpkey -algorithm ED448 -out ed448.key");
+    bench.openssl("genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -out pss.key");
+    for kind in ["p521", "ed448", "pss"] {
+        bench.openssl(&format!("pkey -in {kind}.key -outform DER -out {kind}.der"));
+    }
+    for kind in ["p256", "p384", "p521", "ed25519", "ed448", "rsa", "pss"] {
         assert_eq!(
             of(&bench.read(&format!("{kind}.der"))),
             Ok(spki(&bench, kind, "")),
@@ -136,15 +154,14 @@ fn a_private_key_that_contradicts_itself_or_cannot_be_computed_with_is_refused()
         );
     }
     // The point at the end of a PKCS#8 EC key is changed: it is another's, or none.
-    for kind in ["p256", "p384"] {
+    for (kind, point_octets) in [("p256", 65), ("p384", 97), ("p521", 133)] {
         bench.openssl(&format!("ec -in {kind}.key -outform DER -out {kind}.sec1"));
         bench.key(&format!("{kind}x"), kind);
         let (own, other) = (
             spki(&bench, kind, ""),
             spki(&bench, &format!("{kind}x"), ""),
         );
-        let point =
-            |spki: &[u8]| spki[spki.len() - if kind == "p256" { 65 } else { 97 }..].to_vec();
+        let point = |spki: &[u8]| spki[spki.len() - point_octets..].to_vec();
         let der = bench.read(&format!("{kind}.sec1"));
         let at = der
             .windows(point(&own).len())

@@ -257,7 +257,7 @@ fn a_trust_anchor_is_presented_above_the_leaf_or_stands_whole_in_the_record() {
         ),
         (
             record(&stranger, 2, 1, 0),
-            "a signature of the path is wrong",
+            "no path leads from the leaf to it",
         ),
         (record(leaf, 2, 1, 1), is_leaf),
         (record(leaf, 2, 0, 0), is_leaf),

@@ -172,6 +172,7 @@ fn print(judgement: &Judgement, format: TextOrJson) -> Result<(), Failure> {
             "verdict": word,
             "by": by,
             "records": records,
+            "dissent": judgement.dissent(),
         });
         Schema::DaneVerify.write(&mut out, document)?;
     } else {
@@ -185,6 +186,9 @@ fn print(judgement: &Judgement, format: TextOrJson) -> Result<(), Failure> {
         }
         for (record, finding) in &judgement.records {
             writeln!(out, "  {record}: {finding}")?;
+        }
+        if let Some(dissent) = judgement.dissent() {
+            writeln!(out, "{dissent}")?;
         }
     }
     out.flush()?;

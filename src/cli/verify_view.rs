@@ -191,7 +191,7 @@ pub(super) fn word(verdict: &Verdict) -> &'static str {
 pub(super) fn reason(line: &Line) -> String {
     let presented = line.presented.as_ref();
     let presented = presented.map_or_else(|| "nothing".to_owned(), |(key, _)| key.short());
-    match &line.verdict {
+    let reason = match &line.verdict {
         Verdict::Verified(by) => format!("matches {}", by.short()),
         Verdict::Unprotected(why) | Verdict::Unknown(why) => why.clone(),
         Verdict::NoTls(why) => format!("{why}; DANE asks for TLS, so a sender defers"),
@@ -203,6 +203,10 @@ pub(super) fn reason(line: &Line) -> String {
                 .collect();
             format!("presents the key {presented}; {}", said.join("; "))
         }
+    };
+    match &line.dissent {
+        Some(dissent) => format!("{reason}; {dissent}"),
+        None => reason,
     }
 }
 
@@ -233,7 +237,10 @@ fn remedy(host: &Host, line: &Line) -> Option<String> {
             .as_ref()
             .filter(|_| matches!(&host.tlsa, Tlsa::None { why: crate::observe::senders_view::NoTlsa::ProvenAbsent { .. }, .. }))
             .map(|(key, _)| format!("publish `{}`", owned(host, key))),
-        Verdict::Verified(_) | Verdict::NotOffered | Verdict::Unknown(_) => None,
+        Verdict::Verified(_) => line.dissent.as_ref().map(|_| {
+            "present the whole chain, the anchor included, each certificate behind the one it issued; or publish 3 1 1 records, by which all senders judge alike".to_owned()
+        }),
+        Verdict::NotOffered | Verdict::Unknown(_) => None,
     }
 }
 
@@ -296,6 +303,9 @@ pub(super) fn advice(out: &mut impl Write, text: &str) -> io::Result<()> {
 fn summary(verification: &Verification) -> String {
     let name = plain(&verification.question.name);
     let said = match verification.standing() {
+        Standing::Verified if dissents(verification) => {
+            "verified: senders on OpenSSL deliver, some others refuse"
+        }
         Standing::Verified => "verified: every validating sender delivers",
         Standing::Unprotected => {
             "not protected: mail is delivered, somewhere without authentication"
@@ -304,6 +314,11 @@ fn summary(verification: &Verification) -> String {
         Standing::AtRisk => "DELIVERY AT RISK: a validating sender refuses or defers",
     };
     format!("{name}: {said} ({})", counts(verification))
+}
+
+fn dissents(verification: &Verification) -> bool {
+    let mut lines = verification.hosts.iter().flat_map(|host| &host.lines);
+    lines.any(|line| matches!(line.verdict, Verdict::Verified(_)) && line.dissent.is_some())
 }
 
 fn counts(verification: &Verification) -> String {

@@ -5,9 +5,10 @@
 
 use crate::dane::association;
 use crate::dane::certificate::{Certificate, CertificateError};
-use crate::dane::key::PublicKey;
+use crate::dane::gnutls;
 use crate::dane::name_check;
-use crate::dane::path::{self, Anchor};
+use crate::dane::path::{self, Anchor, Failure};
+use crate::dane::web_path;
 use crate::rotation::association::Association;
 use crate::rotation::timing::Instant;
 use std::collections::BTreeSet;
@@ -32,6 +33,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// What became of each record, in the order given.
     pub records: Vec<(Association, Finding)>,
+    /// Why senders on GnuTLS refuse, if they do. The verdict is that of senders on OpenSSL, who are more.
+    pub refused_by_gnutls: Option<String>,
 }
 
 /// The verdict.
@@ -95,6 +98,22 @@ pub enum Mismatch {
     Name,
 }
 
+impl Judgement {
+    /// What some senders make of it where they are not of the verdict's mind.
+    pub fn dissent(&self) -> Option<String> {
+        match (&self.verdict, &self.refused_by_gnutls) {
+            (Verdict::Verified(_), Some(why)) => Some(format!(
+                "refused by some senders: those on GnuTLS (Exim, as Debian builds it) find that {why}"
+            )),
+            (Verdict::Refused, None) => Some(
+                "some senders deliver all the same: those on GnuTLS (Exim, as Debian builds it)"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}
+
 /// The presented chain, from the DER that came over the wire.
 ///
 /// The leaf must be readable. An unreadable certificate behind it is left out: it can be no link of a valid path.
@@ -125,8 +144,10 @@ pub fn judge(
         .iter()
         .filter(|record| unusable(record, rules).is_none())
         .collect();
+    let given = given(&usable);
     let case = Case {
         chain,
+        given: &given,
         names,
         at,
         rules,
@@ -152,7 +173,12 @@ pub fn judge(
         None if usable.is_empty() => Verdict::NoUsableRecords,
         None => Verdict::Refused,
     };
-    Judgement { verdict, records }
+    let refused_by_gnutls = gnutls::judge(rrset, chain, names, at).err();
+    Judgement {
+        verdict,
+        records,
+        refused_by_gnutls,
+    }
 }
 
 /// Those of `candidates` that `chain` satisfies, each looked at by itself, under every one of `names`, by the rules of SMTP.
@@ -171,6 +197,7 @@ pub fn satisfied(
                 let names = [*name];
                 let case = Case {
                     chain,
+                    given: &given(&[record]),
                     names: &names,
                     at,
                     rules,
@@ -195,7 +222,7 @@ fn unusable(record: &Association, rules: Rules<'_>) -> Option<Unusable> {
         _ => {
             let readable = match record.selector {
                 0 => Certificate::from_der(&record.data).is_ok(),
-                _ => PublicKey::from_spki(&record.data).is_ok(),
+                _ => path::is_key(&record.data),
             };
             return (!readable).then_some(Unusable::NotDer);
         }
@@ -208,8 +235,20 @@ fn is_weaker(record: &Association, usable: &[&Association]) -> bool {
     usable.iter().any(|other| record.is_weaker_than(other))
 }
 
+/// The certificates that the records hold whole.
+fn given(records: &[&Association]) -> Vec<Certificate> {
+    let whole = records
+        .iter()
+        .filter(|one| (one.usage, one.selector, one.matching) == (2, 0, 0));
+    whole
+        .filter_map(|one| Certificate::from_der(&one.data).ok())
+        .collect()
+}
+
 struct Case<'a> {
     chain: &'a [Certificate],
+    /// Trust anchors that came from DNS.
+    given: &'a [Certificate],
     names: &'a [&'a str],
     at: Instant,
     rules: Rules<'a>,
@@ -221,7 +260,8 @@ impl Case<'_> {
             _ if association::is_digest_of_nothing(record) => Err(Mismatch::DigestOfNothing),
             (None, _) => Err(Mismatch::NothingPresented),
             // RFC 7671 §5.1: neither names nor validity of the certificate matter; the DNSSEC signature says both.
-            (Some((leaf, _)), 3) => same(record, leaf),
+            (Some((leaf, _)), 3) => same(record, leaf)
+                .and_then(|()| path::is_strong_enough(leaf).map_err(Mismatch::Path)),
             (Some((leaf, others)), 2) => self.dane_ta(record, leaf, others),
             (Some((leaf, _)), 1) => same(record, leaf).and_then(|()| self.pkix(leaf, None)),
             (Some((leaf, _)), _) => self.pkix_ta(record, leaf),
@@ -239,30 +279,29 @@ impl Case<'_> {
         leaf: &Certificate,
         others: &[Certificate],
     ) -> Result<(), Mismatch> {
-        let mut failure = None;
-        let mut attempt = |anchor: &Anchor<'_>| {
-            let outcome = path::check(self.chain, anchor, self.at);
-            outcome.map_err(|reason| failure = Some(reason)).is_ok()
+        path::is_strong_enough(leaf).map_err(Mismatch::Path)?;
+        let anchor = Anchor {
+            is: &|link| association::matches(record, link),
+            key: ((record.selector, record.matching) == (1, 0)).then_some(&record.data),
+            given: self.given,
         };
-        let mut good = others
-            .iter()
-            .filter(|other| association::matches(record, other))
-            .any(|other| attempt(&Anchor::Certificate(other)));
-        if !good && record.matching == 0 {
-            good = match (record.selector, Certificate::from_der(&record.data)) {
-                (0, Ok(anchor)) => attempt(&Anchor::Certificate(&anchor)),
-                (1, _) => attempt(&Anchor::Key(&record.data)),
-                _ => false,
-            };
+        match path::check(self.chain, &anchor, self.at) {
+            Ok(()) => self.named(leaf),
+            Err(Failure::Bad(reason)) => Err(Mismatch::Path(reason)),
+            Err(Failure::NotReached) if association::matches(record, leaf) => {
+                Err(Mismatch::AnchorIsLeaf)
+            }
+            Err(Failure::NotReached) => {
+                let sent = others
+                    .iter()
+                    .any(|other| association::matches(record, other));
+                Err(if sent || record.matching == 0 {
+                    Mismatch::Path("no path leads from the leaf to it".to_owned())
+                } else {
+                    Mismatch::AnchorNotPresented
+                })
+            }
         }
-        if good {
-            return self.named(leaf);
-        }
-        Err(match failure {
-            _ if association::matches(record, leaf) => Mismatch::AnchorIsLeaf,
-            Some(reason) => Mismatch::Path(reason),
-            None => Mismatch::AnchorNotPresented,
-        })
     }
 
     fn pkix_ta(&self, record: &Association, leaf: &Certificate) -> Result<(), Mismatch> {
@@ -280,7 +319,7 @@ impl Case<'_> {
         let Rules::Pkix { roots } = self.rules else {
             return Err(Mismatch::AnchorNotPresented);
         };
-        path::check_roots(self.chain, roots, self.at, through).map_err(Mismatch::Path)?;
+        web_path::check_roots(self.chain, roots, self.at, through).map_err(Mismatch::Path)?;
         self.named(leaf)
     }
 

@@ -1,21 +1,23 @@
-//! Public keys: what kind, how strong, whether two are one key (RFC 5280 §4.1.2.7, RFC 5480, RFC 8017 §A.1, RFC 8410),
-//! and the public key of a private key (RFC 5958, RFC 5915).
-//!
-//! Of a private key only the public half leaves this file.
+//! Public keys: what kind, how strong, whether two are one key (RFC 5280 §4.1.2.7, RFC 5480, RFC 8017 §A.1, RFC 8410).
 
 use crate::dane::der::{self, tag};
+use crate::dane::private_key;
 use crate::rotation::observation::KeyAlgorithm;
-use p256::elliptic_curve::sec1::ToSec1Point as _;
+use openssl::bn::BigNumContext;
+use openssl::ec::{EcGroup, EcPoint, PointConversionForm};
+use openssl::error::ErrorStack;
+use openssl::nid::Nid;
 use std::fmt;
 
-const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
-const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+pub(super) const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+pub(super) const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 const P384: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
-const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
-
-/// The largest RSA modulus whose private key is read: arithmetic on larger ones would let a file hold the program up.
-const RSA_MAX_BITS: usize = 8192;
+const P521: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x23];
+pub(super) const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
+pub(super) const ED448: &[u8] = &[0x2b, 0x65, 0x71];
+/// `id-RSASSA-PSS` (RFC 4055 §1.2): an RSA key for such signatures alone.
+pub(super) const RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
 
 /// A public key: the `SubjectPublicKeyInfo` octets it was read from, and what they say.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ enum Value {
     Rsa {
         modulus: Vec<u8>,
         exponent: Vec<u8>,
+        /// Whether it is for RSA-PSS alone.
+        pss: bool,
     },
     /// The point as `04 x y`.
     Ec {
@@ -37,6 +41,7 @@ enum Value {
         point: Vec<u8>,
     },
     Ed25519(Vec<u8>),
+    Ed448(Vec<u8>),
     /// Any other algorithm: its `AlgorithmIdentifier` and key octets as they stand.
     Other {
         algorithm: Vec<u8>,
@@ -48,6 +53,7 @@ enum Value {
 enum Curve {
     P256,
     P384,
+    P521,
     /// Curve parameters written out, or a curve this program does not compute with.
     Unnamed,
 }
@@ -64,18 +70,22 @@ pub enum Strength {
     P256,
     /// ECDSA on NIST P-384.
     P384,
+    /// ECDSA on NIST P-521.
+    P521,
     /// Ed25519.
     Ed25519,
+    /// Ed448.
+    Ed448,
     /// Something else: mail servers and senders cannot be expected to know it.
     Other,
 }
 
 impl Strength {
-    /// Whether senders accept the key today: RSA of 2048 bits or more, P-256, P-384, Ed25519 (RFC 8996, BCP 195).
+    /// Whether senders accept the key today: RSA of 2048 bits or more, NIST curves from P-256 on, Ed25519, Ed448 (BCP 195).
     pub fn is_enough(self) -> bool {
         match self {
             Self::Rsa { bits } => bits >= 2048,
-            Self::P256 | Self::P384 | Self::Ed25519 => true,
+            Self::P256 | Self::P384 | Self::P521 | Self::Ed25519 | Self::Ed448 => true,
             Self::Other => false,
         }
     }
@@ -87,7 +97,9 @@ impl fmt::Display for Strength {
             Self::Rsa { bits } => write!(f, "RSA {bits}"),
             Self::P256 => f.write_str("ECDSA P-256"),
             Self::P384 => f.write_str("ECDSA P-384"),
+            Self::P521 => f.write_str("ECDSA P-521"),
             Self::Ed25519 => f.write_str("Ed25519"),
+            Self::Ed448 => f.write_str("Ed448"),
             Self::Other => f.write_str("of another algorithm"),
         }
     }
@@ -111,7 +123,7 @@ pub enum KeyError {
     /// The file says one public key, its private key gives another.
     #[error("the public key written in the private key's file is not the one that belongs to it")]
     Contradiction,
-    /// DSA, X25519, P-521, written-out curve parameters, RSA-PSS, more than two primes, …
+    /// DSA, X25519, rare or written-out curves, more than two primes, …
     #[error("{0}: give the certificate or the public key instead")]
     Unsupported(&'static str),
 }
@@ -129,9 +141,11 @@ impl PublicKey {
             Some(_) => return Err(KeyError::NotSpki),
         };
         let value = match oid {
-            RSA => rsa_public(key),
+            RSA => rsa_public(key, false),
+            RSA_PSS => rsa_public(key, true),
             EC => ec_public(parameters, key),
             ED25519 => Some(Value::Ed25519(key.to_vec())),
+            ED448 => Some(Value::Ed448(key.to_vec())),
             _ => None,
         };
         Ok(Self {
@@ -145,18 +159,12 @@ impl PublicKey {
 
     /// The public key that belongs to a private key in PKCS#8, SEC1 or PKCS#1 DER.
     pub fn from_private(private: &[u8]) -> Result<Self, KeyError> {
-        let body = der::only(tag::SEQUENCE, private).ok_or(KeyError::NotPrivateKey)?;
-        match der::tags(body).as_slice() {
-            [tag::INTEGER, tag::SEQUENCE, tag::OCTET_STRING, ..] => from_pkcs8(body),
-            [tag::INTEGER, tag::OCTET_STRING, ..] => from_sec1(body, None),
-            [tag::INTEGER, tag::INTEGER, tag::INTEGER, ..] => from_pkcs1(private),
-            _ => Err(KeyError::NotPrivateKey),
-        }
+        private_key::public_half(private)
     }
 
     /// The RSA public key of PKCS#1 (`RSAPublicKey`), as a `SubjectPublicKeyInfo` (RFC 3279 §2.3.1).
     pub fn from_pkcs1(key: &[u8]) -> Result<Self, KeyError> {
-        rsa_public(key).ok_or(KeyError::NotSpki)?;
+        rsa_public(key, false).ok_or(KeyError::NotSpki)?;
         Self::from_spki(&rsa_spki(key))
     }
 
@@ -165,11 +173,11 @@ impl PublicKey {
         &self.spki
     }
 
-    /// RSA or ECDSA (which Ed25519 is counted to); `None` for anything else.
+    /// RSA (with RSA-PSS) or ECDSA (which Ed25519 and Ed448 are counted to); `None` for anything else.
     pub fn algorithm(&self) -> Option<KeyAlgorithm> {
         match self.value {
             Value::Rsa { .. } => Some(KeyAlgorithm::Rsa),
-            Value::Ec { .. } | Value::Ed25519(_) => Some(KeyAlgorithm::Ecdsa),
+            Value::Ec { .. } | Value::Ed25519(_) | Value::Ed448(_) => Some(KeyAlgorithm::Ecdsa),
             Value::Other { .. } => None,
         }
     }
@@ -183,11 +191,18 @@ impl PublicKey {
             Value::Ec { curve, .. } => match curve {
                 Curve::P256 => Strength::P256,
                 Curve::P384 => Strength::P384,
+                Curve::P521 => Strength::P521,
                 Curve::Unnamed => Strength::Other,
             },
             Value::Ed25519(_) => Strength::Ed25519,
+            Value::Ed448(_) => Strength::Ed448,
             Value::Other { .. } => Strength::Other,
         }
+    }
+
+    /// Whether it signs by RSA-PSS alone (`id-RSASSA-PSS`, RFC 4055 §1.2).
+    pub fn is_for_pss_alone(&self) -> bool {
+        matches!(self.value, Value::Rsa { pss: true, .. })
     }
 
     /// Whether this is the same key, however each was written.
@@ -203,8 +218,10 @@ impl PublicKey {
     pub fn verification_octets(&self) -> Vec<u8> {
         match &self.value {
             Value::Ec { point, .. } => point.clone(),
-            Value::Ed25519(key) | Value::Other { key, .. } => key.clone(),
-            Value::Rsa { modulus, exponent } => {
+            Value::Ed25519(key) | Value::Ed448(key) | Value::Other { key, .. } => key.clone(),
+            Value::Rsa {
+                modulus, exponent, ..
+            } => {
                 let numbers = [unsigned(modulus), unsigned(exponent)].concat();
                 der::wrap(tag::SEQUENCE, &numbers)
             }
@@ -212,7 +229,7 @@ impl PublicKey {
     }
 }
 
-fn bit_length(magnitude: &[u8]) -> usize {
+pub(super) fn bit_length(magnitude: &[u8]) -> usize {
     let leading = magnitude.first().map_or(0, |octet| octet.leading_zeros());
     magnitude
         .len()
@@ -227,102 +244,50 @@ fn unsigned(magnitude: &[u8]) -> Vec<u8> {
     der::wrap(tag::INTEGER, &contents)
 }
 
-fn rsa_public(key: &[u8]) -> Option<Value> {
+fn rsa_public(key: &[u8], pss: bool) -> Option<Value> {
     let numbers = der::only(tag::SEQUENCE, key)?;
     let (modulus, rest) = der::expect(tag::INTEGER, numbers)?;
     let exponent = der::only(tag::INTEGER, rest)?;
     Some(Value::Rsa {
         modulus: der::magnitude(modulus).to_vec(),
         exponent: der::magnitude(exponent).to_vec(),
+        pss,
     })
 }
 
 fn ec_public(parameters: &[u8], key: &[u8]) -> Option<Value> {
-    let (curve, point) = match der::only(tag::OID, parameters) {
-        Some(P256) => (Curve::P256, uncompressed_p256(key)?),
-        Some(P384) => (Curve::P384, uncompressed_p384(key)?),
-        _ => (Curve::Unnamed, key.to_vec()),
+    let named = der::only(tag::OID, parameters).and_then(curve);
+    let (curve, point) = match named {
+        Some((curve, nid)) => (curve, uncompressed(nid, key).ok()?),
+        None => (Curve::Unnamed, key.to_vec()),
     };
     Some(Value::Ec { curve, point })
 }
 
-fn uncompressed_p256(point: &[u8]) -> Option<Vec<u8>> {
-    let key = p256::PublicKey::from_sec1_bytes(point).ok()?;
-    Some(key.to_sec1_point(false).as_bytes().to_vec())
-}
-
-fn uncompressed_p384(point: &[u8]) -> Option<Vec<u8>> {
-    let key = p384::PublicKey::from_sec1_bytes(point).ok()?;
-    Some(key.to_sec1_point(false).as_bytes().to_vec())
-}
-
-fn from_pkcs8(body: &[u8]) -> Result<PublicKey, KeyError> {
-    let not = KeyError::NotPrivateKey;
-    let (_version, rest) = der::expect(tag::INTEGER, body).ok_or(not.clone())?;
-    let (algorithm, rest) = der::expect(tag::SEQUENCE, rest).ok_or(not.clone())?;
-    let (private, attributes) = der::expect(tag::OCTET_STRING, rest).ok_or(not.clone())?;
-    let (oid, parameters) = der::expect(tag::OID, algorithm).ok_or(not.clone())?;
+/// A curve by its object identifier.
+fn curve(oid: &[u8]) -> Option<(Curve, Nid)> {
     match oid {
-        RSA => from_pkcs1(private),
-        EC => from_sec1(
-            der::only(tag::SEQUENCE, private).ok_or(not)?,
-            Some(parameters),
-        ),
-        ED25519 => from_ed25519(private, attributes),
-        _ => Err(KeyError::Unsupported(
-            "private keys are read for RSA, ECDSA P-256 and P-384, and Ed25519",
-        )),
+        P256 => Some((Curve::P256, Nid::X9_62_PRIME256V1)),
+        P384 => Some((Curve::P384, Nid::SECP384R1)),
+        P521 => Some((Curve::P521, Nid::SECP521R1)),
+        _ => None,
     }
 }
 
-/// `ECPrivateKey` (RFC 5915 §3); inside PKCS#8 the curve stands outside of it.
-fn from_sec1(body: &[u8], outer: Option<&[u8]>) -> Result<PublicKey, KeyError> {
-    let not = KeyError::NotPrivateKey;
-    let (_version, rest) = der::expect(tag::INTEGER, body).ok_or(not.clone())?;
-    let (scalar, mut rest) = der::expect(tag::OCTET_STRING, rest).ok_or(not)?;
-    let mut parameters = outer;
-    let mut embedded = None;
-    while let Ok((element, after)) = der::split(rest) {
-        match element.tag {
-            tag::CONTEXT_0 => parameters = parameters.or(Some(element.contents)),
-            tag::CONTEXT_1 => embedded = der::only(tag::BIT_STRING, element.contents),
-            _ => {}
-        }
-        rest = after;
-    }
-    let outside = KeyError::Damaged("its number is not one of the curve");
-    let curve = parameters.and_then(|p| der::only(tag::OID, p));
-    let (oid, computed) = match curve {
-        Some(P256) => {
-            let key = p256::SecretKey::from_slice(scalar).map_err(|_| outside)?;
-            let point = key.public_key().to_sec1_point(false).as_bytes().to_vec();
-            (P256, point)
-        }
-        Some(P384) => {
-            let key = p384::SecretKey::from_slice(scalar).map_err(|_| outside)?;
-            let point = key.public_key().to_sec1_point(false).as_bytes().to_vec();
-            (P384, point)
-        }
-        _ => {
-            return Err(KeyError::Unsupported(
-                "EC private keys are read on the named curves P-256 and P-384 only",
-            ));
-        }
-    };
-    let computed = PublicKey::from_spki(&ec_spki(oid, &computed))?;
-    let Some((0, point)) = embedded.and_then(<[u8]>::split_first) else {
-        return Ok(computed);
-    };
-    // Certificates made from this key carry the point in the form the key file has it in (compressed or not).
-    let written = PublicKey::from_spki(&ec_spki(oid, point))?;
-    if written.is(&computed) {
-        Ok(written)
-    } else {
-        Err(KeyError::Contradiction)
-    }
+/// The curve's number in OpenSSL.
+pub(super) fn curve_number(oid: &[u8]) -> Option<Nid> {
+    curve(oid).map(|(_, nid)| nid)
 }
 
-fn ec_spki(curve: &[u8], point: &[u8]) -> Vec<u8> {
+/// `04 x y`, of a point in any form that lies on the curve.
+fn uncompressed(curve: Nid, point: &[u8]) -> Result<Vec<u8>, ErrorStack> {
+    let group = EcGroup::from_curve_name(curve)?;
+    let mut context = BigNumContext::new()?;
+    let point = EcPoint::from_bytes(&group, point, &mut context)?;
+    point.to_bytes(&group, PointConversionForm::UNCOMPRESSED, &mut context)
+}
+
+pub(super) fn ec_spki(curve: &[u8], point: &[u8]) -> Vec<u8> {
     let algorithm = [der::wrap(tag::OID, EC), der::wrap(tag::OID, curve)].concat();
     spki(&algorithm, point)
 }
@@ -332,7 +297,7 @@ fn rsa_spki(key: &[u8]) -> Vec<u8> {
     spki(&algorithm, key)
 }
 
-fn spki(algorithm: &[u8], key: &[u8]) -> Vec<u8> {
+pub(super) fn spki(algorithm: &[u8], key: &[u8]) -> Vec<u8> {
     let bits = [&[0], key].concat();
     let body = [
         der::wrap(tag::SEQUENCE, algorithm),
@@ -340,49 +305,4 @@ fn spki(algorithm: &[u8], key: &[u8]) -> Vec<u8> {
     ]
     .concat();
     der::wrap(tag::SEQUENCE, &body)
-}
-
-fn from_ed25519(private: &[u8], attributes: &[u8]) -> Result<PublicKey, KeyError> {
-    use ring::signature::{Ed25519KeyPair, KeyPair as _};
-    let seed = der::only(tag::OCTET_STRING, private).ok_or(KeyError::NotPrivateKey)?;
-    let pair = Ed25519KeyPair::from_seed_unchecked(seed)
-        .map_err(|_| KeyError::Damaged("an Ed25519 key has 32 octets"))?;
-    let public = pair.public_key().as_ref();
-    // RFC 5958 §2: the public key may follow as [1] IMPLICIT BIT STRING.
-    let mut rest = attributes;
-    while let Ok((element, after)) = der::split(rest) {
-        if element.tag & 0x1f == 1 && element.contents.strip_prefix(&[0]) != Some(public) {
-            return Err(KeyError::Contradiction);
-        }
-        rest = after;
-    }
-    PublicKey::from_spki(&spki(&der::wrap(tag::OID, ED25519), public))
-}
-
-/// `RSAPrivateKey` (RFC 8017 §A.1.2); the numbers are checked against each other.
-fn from_pkcs1(private: &[u8]) -> Result<PublicKey, KeyError> {
-    use rsa::pkcs1::DecodeRsaPrivateKey as _;
-    let not = KeyError::NotPrivateKey;
-    let body = der::only(tag::SEQUENCE, private).ok_or(not.clone())?;
-    let (version, rest) = der::expect(tag::INTEGER, body).ok_or(not.clone())?;
-    let (modulus, rest) = der::expect(tag::INTEGER, rest).ok_or(not.clone())?;
-    let (exponent, _) = der::expect(tag::INTEGER, rest).ok_or(not)?;
-    if version != [0] {
-        return Err(KeyError::Unsupported(
-            "RSA keys of more than two primes are not read",
-        ));
-    }
-    if bit_length(der::magnitude(modulus)) > RSA_MAX_BITS {
-        return Err(KeyError::Unsupported(
-            "RSA private keys above 8192 bits are not read",
-        ));
-    }
-    rsa::PrivateKey::from_pkcs1_der(private)
-        .map_err(|_| KeyError::Damaged("its RSA numbers do not fit together"))?;
-    let numbers = [
-        der::wrap(tag::INTEGER, modulus),
-        der::wrap(tag::INTEGER, exponent),
-    ]
-    .concat();
-    PublicKey::from_pkcs1(&der::wrap(tag::SEQUENCE, &numbers))
 }

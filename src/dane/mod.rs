@@ -3,10 +3,13 @@
 pub mod association;
 pub mod certificate;
 mod der;
+mod gnutls;
 pub mod judge;
 pub mod key;
 mod name_check;
 mod path;
 mod pem;
+mod private_key;
 pub mod subject;
 pub mod web;
+mod web_path;

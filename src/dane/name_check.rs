@@ -24,7 +24,7 @@ pub(super) fn names_any<'n>(
 
 /// Whether the presented name, perhaps with `*` as its whole leftmost label, stands for `reference`.
 fn is_for(presented: &str, reference: &str) -> bool {
-    let (presented, reference) = (without_dot(presented), without_dot(reference));
+    let reference = without_dot(reference);
     if presented.is_empty() || !presented.is_ascii() {
         return false;
     }
@@ -36,7 +36,15 @@ fn is_for(presented: &str, reference: &str) -> bool {
         && !domain.contains('*')
         && reference
             .split_once('.')
-            .is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(domain))
+            .is_some_and(|(label, rest)| is_label(label) && rest.eq_ignore_ascii_case(domain))
+}
+
+/// What a wildcard stands for: letters, digits and hyphens.
+fn is_label(label: &str) -> bool {
+    !label.is_empty()
+        && label
+            .bytes()
+            .all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
 }
 
 fn without_dot(name: &str) -> &str {
@@ -55,8 +63,15 @@ mod tests {
                 "MX1.Example.com",
                 "mx1.example.COM.",
                 true,
-                "case and final dot",
+                "case, and the host with a final dot",
             ),
+            (
+                "mx1.example.com.",
+                "mx1.example.com",
+                false,
+                "a final dot in the certificate",
+            ),
+            ("*.example.com", "mx_1.example.com", false, "no host name"),
             ("mx1.example.com", "mx2.example.com", false, "another host"),
             ("*.example.com", "mx1.example.com", true, "one label"),
             ("*.example.com", "example.com", false, "no label"),

@@ -4,7 +4,7 @@
 
 use crate::dane::certificate::Certificate;
 use crate::dane::name_check;
-use crate::dane::path;
+use crate::dane::web_path;
 use crate::rotation::timing::Instant;
 
 /// Why a sender that follows MTA-STS would refuse a host.
@@ -33,7 +33,7 @@ pub fn judge(
     host: &str,
     at: Instant,
 ) -> Result<(), WebRefusal> {
-    path::check_roots(chain, roots, at, None).map_err(WebRefusal::Path)?;
+    web_path::check_roots(chain, roots, at, None).map_err(WebRefusal::Path)?;
     let names = chain.first().map_or(&[][..], Certificate::dns_names);
     if name_check::names_any(names.iter().map(String::as_str), &[host]) {
         return Ok(());

@@ -1,7 +1,8 @@
 //! Which key one address of a host presents, asked separately for RSA and for ECDSA (RFC 7672 §3.1, §8.1).
 //!
-//! No mail is sent. Only a TLS alert counts as "has none of this algorithm", and only if two ways of asking agree;
-//! silence, garbage, a refused STARTTLS or a lost connection is `Unknown`, never a yes and never a no.
+//! No mail is sent. "Has none of this algorithm" is said by a TLS alert to two ways of asking. A server that ends the
+//! handshake in any other way says it too, if it fails both and then presents another key to whoever asks for anything.
+//! All else (silence, garbage, a refused STARTTLS, a lost connection) is `Unknown`, never a yes and never a no.
 
 use crate::dane::certificate::Certificate;
 use crate::observe::smtp::{Caller, Session, SmtpError};
@@ -67,12 +68,17 @@ pub async fn present(
     caller: &Caller,
 ) -> Result<Answer, Obstacle> {
     let conversation = async {
-        match converse(endpoint, address, Ask::Only(algorithm), caller).await {
-            // The second way of asking: see `Ask::OnlySuites`.
-            Err(Failure::NothingFits) => {
-                converse(endpoint, address, Ask::OnlySuites(algorithm), caller).await
+        let first = converse(endpoint, address, Ask::Only(algorithm), caller).await;
+        if !matches!(first, Err(Failure::NothingFits | Failure::NoHandshake(_))) {
+            return first;
+        }
+        // The second way of asking: see `Ask::OnlySuites`.
+        match converse(endpoint, address, Ask::OnlySuites(algorithm), caller).await {
+            Err(Failure::NoHandshake(why)) => {
+                let control = converse(endpoint, address, Ask::Anything, caller).await;
+                by_control(control, algorithm, why)
             }
-            first => first,
+            second => second,
         }
     };
     within(conversation, algorithm, caller).await
@@ -89,6 +95,25 @@ pub async fn present_tls12(
     within(conversation, algorithm, caller).await
 }
 
+/// What follows for an algorithm from what is presented to whoever asks for anything, where asking for it ended `why`.
+fn by_control(
+    control: Result<Vec<Vec<u8>>, Failure>,
+    algorithm: KeyAlgorithm,
+    why: String,
+) -> Result<Vec<Vec<u8>>, Failure> {
+    let Ok(chain) = control else {
+        return Err(Failure::NoHandshake(why));
+    };
+    let leaf = chain
+        .first()
+        .and_then(|leaf| Certificate::from_der(leaf).ok());
+    match leaf.and_then(|leaf| leaf.key_algorithm()) {
+        Some(presented) if presented == algorithm => Ok(chain),
+        Some(_) => Err(Failure::NothingFits),
+        None => Err(Failure::NoHandshake(why)),
+    }
+}
+
 async fn within(
     conversation: impl Future<Output = Result<Vec<Vec<u8>>, Failure>>,
     algorithm: KeyAlgorithm,
@@ -97,6 +122,7 @@ async fn within(
     match timeout(caller.whole, conversation).await {
         Ok(Ok(chain)) => presented(chain, algorithm),
         Ok(Err(Failure::NothingFits)) => Ok(Answer::NotOffered),
+        Ok(Err(Failure::NoHandshake(why))) => Err(Obstacle::Other(why)),
         Ok(Err(Failure::Stopped(obstacle))) => Err(obstacle),
         Err(_) => Err(Obstacle::Other(format!(
             "the conversation took longer than {} s",
@@ -108,6 +134,8 @@ async fn within(
 /// Why a conversation gave no chain.
 enum Failure {
     NothingFits,
+    /// TLS began and came to no end: an alert that says nothing, an end without one, silence.
+    NoHandshake(String),
     Stopped(Obstacle),
 }
 
@@ -147,14 +175,15 @@ async fn converse(
     let secured = timeout(caller.step, tls::handshake(stream, &endpoint.host, ask))
         .await
         .map_err(|_| {
-            Failure::other(format!(
+            Failure::NoHandshake(format!(
                 "no TLS handshake within {} s",
                 caller.step.as_secs_f64()
             ))
         })?
         .map_err(|error| match error {
             HandshakeError::NothingFits(_) => Failure::NothingFits,
-            other => Failure::other(other),
+            HandshakeError::Failed(why) => Failure::NoHandshake(why),
+            other @ HandshakeError::BadName(_) => Failure::other(other),
         })?;
     if !implicit {
         Session::resumed(secured.stream, caller).quit().await;

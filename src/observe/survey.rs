@@ -300,7 +300,7 @@ fn together(
     }
 }
 
-/// An address that refuses both algorithms was not understood: it may speak only what this program does not.
+/// An address that refuses both algorithms was not understood: it may speak only what no sender does.
 pub(super) fn doubt_refusals_of_everything(sightings: &mut [Sighting]) {
     let same = |one: &Sighting, next: &Sighting| {
         (&one.endpoint, one.address) == (&next.endpoint, next.address)
@@ -312,7 +312,7 @@ pub(super) fn doubt_refusals_of_everything(sightings: &mut [Sighting]) {
             for sighting in place {
                 let address = sighting.address;
                 sighting.answers.fill(Seen::Unknown(format!(
-                    "{address}: the server refuses RSA and ECDSA alike: it offers no TLS this program speaks"
+                    "{address}: the server refuses RSA and ECDSA alike: it offers no TLS that senders speak"
                 )));
             }
         }

@@ -1,52 +1,41 @@
 //! A TLS client handshake that trusts nobody and asks for one kind of key (RFC 8446 §4.2.3, RFC 5246 §7.4.1.4.1).
 //!
-//! Every chain is accepted and kept: judging it is DANE's business. That the peer holds the private key of the leaf it
-//! presents is verified, with the leaf's own SPKI, so that a chain seen here was really presented by its owner.
+//! The client is OpenSSL's, set up as Postfix sets it up where DANE authenticates: what senders can speak, this program can,
+//! and nothing that they refuse. Every chain is accepted and kept: judging it is DANE's business. That the peer holds the
+//! private key of the leaf it presents is part of every handshake.
 
-use crate::dane::certificate::Certificate;
 use crate::rotation::observation::KeyAlgorithm;
-use ring::signature::{self as sig, UnparsedPublicKey, VerificationAlgorithm};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ClientConfig, Resumption};
-use rustls::crypto::{CryptoProvider, ring as provider};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::version::{TLS12, TLS13};
-use rustls::{
-    AlertDescription, CertificateError, DigitallySignedStruct, Error, PeerMisbehaved,
-    SignatureScheme, SupportedCipherSuite,
+use openssl::error::ErrorStack;
+use openssl::ssl::{
+    self, ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslVerifyMode,
+    SslVersion,
 };
-use std::io;
-use std::sync::Arc;
+use rustls_pki_types::DnsName;
+use std::pin::Pin;
+use std::sync::OnceLock;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
+use tokio_openssl::SslStream;
 
-/// Schemes that an RSA key can sign with.
-const RSA: &[SignatureScheme] = &[
-    SignatureScheme::RSA_PSS_SHA256,
-    SignatureScheme::RSA_PSS_SHA384,
-    SignatureScheme::RSA_PSS_SHA512,
-    SignatureScheme::RSA_PKCS1_SHA256,
-    SignatureScheme::RSA_PKCS1_SHA384,
-    SignatureScheme::RSA_PKCS1_SHA512,
-];
+/// The level at which Postfix authenticates: 80 bits of strength.
+const SECURITY_LEVEL: u32 = 1;
 
-/// Schemes that an ECDSA or Ed25519 key can sign with.
-const ECDSA: &[SignatureScheme] = &[
-    SignatureScheme::ECDSA_NISTP256_SHA256,
-    SignatureScheme::ECDSA_NISTP384_SHA384,
-    SignatureScheme::ED25519,
-];
+/// Schemes that an RSA key can sign with, one of `id-RSASSA-PSS` among them.
+const RSA: &str = "rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:\
+    rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512:\
+    RSA+SHA256:RSA+SHA384:RSA+SHA512:RSA+SHA224:RSA+SHA1";
+
+/// Schemes that a key on a curve can sign with.
+const ECDSA: &str = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448:ECDSA+SHA224:ECDSA+SHA1";
 
 /// What a `ClientHello` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
     /// Whatever the server prefers: what a sender asks.
     Anything,
-    /// Signatures of this algorithm only, in TLS 1.3 and 1.2.
+    /// Signatures of this algorithm only, in every version of TLS.
     Only(KeyAlgorithm),
-    /// Cipher suites of this algorithm only, in TLS 1.2, with every signature scheme: a server that lets the schemes
-    /// constrain the signatures *within* its chain too has no reason to hold it back.
+    /// Cipher suites of this algorithm only, in TLS 1.2 and before, with every signature scheme: a server that lets the
+    /// schemes constrain the signatures *within* its chain too has no reason to hold it back.
     OnlySuites(KeyAlgorithm),
 }
 
@@ -54,7 +43,7 @@ pub enum Ask {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HandshakeError {
     /// The peer says, by an alert, that nothing it has fits what was asked for.
-    #[error("the server has nothing that fits (TLS alert {0})")]
+    #[error("the server has nothing that fits (TLS alert: {0})")]
     NothingFits(String),
     /// The name cannot be sent as SNI.
     #[error("`{0}` is not a host name")]
@@ -67,7 +56,7 @@ pub enum HandshakeError {
 /// A finished handshake.
 pub struct Secured<S> {
     /// The stream, now encrypted.
-    pub stream: TlsStream<S>,
+    pub stream: SslStream<S>,
     /// The presented certificates in DER, leaf first, as they came.
     pub chain: Vec<Vec<u8>>,
 }
@@ -77,190 +66,107 @@ pub async fn handshake<S>(stream: S, name: &str, ask: Ask) -> Result<Secured<S>,
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let server = ServerName::try_from(name.trim_end_matches('.').to_owned())
-        .map_err(|_| HandshakeError::BadName(name.to_owned()))?;
-    let config = config(ask).map_err(|e| HandshakeError::Failed(e.to_string()))?;
-    let stream = TlsConnector::from(Arc::new(config))
-        .connect(server, stream)
-        .await
-        .map_err(|e| failure(&e, ask))?;
-    let certificates = stream.get_ref().1.peer_certificates();
-    let chain = certificates
-        .unwrap_or_default()
-        .iter()
-        .map(|der| der.to_vec())
-        .collect();
+    let name = name.trim_end_matches('.');
+    DnsName::try_from(name).map_err(|_| HandshakeError::BadName(name.to_owned()))?;
+    let unready = |error: ErrorStack| HandshakeError::Failed(format!("OpenSSL: {error}"));
+    let mut session = Ssl::new(context(ask).map_err(unready)?).map_err(unready)?;
+    session.set_hostname(name).map_err(unready)?;
+    let mut stream = SslStream::new(session, stream).map_err(unready)?;
+    let finished = Pin::new(&mut stream).connect().await;
+    finished.map_err(|error| failure(&error, ask))?;
+    let chain = stream.ssl().peer_cert_chain();
+    let chain = chain.into_iter().flatten().map(|one| one.to_der());
+    let chain = chain.collect::<Result<_, _>>().map_err(unready)?;
     Ok(Secured { stream, chain })
 }
 
-fn config(ask: Ask) -> Result<ClientConfig, Error> {
-    let mut provider: CryptoProvider = provider::default_provider();
-    let everything = [ECDSA, RSA].concat();
-    let schemes = match ask {
-        Ask::Only(algorithm) => of(algorithm).to_vec(),
-        Ask::Anything | Ask::OnlySuites(_) => everything,
+/// What is asked with, made once for each way of asking.
+fn context(ask: Ask) -> Result<&'static SslContext, ErrorStack> {
+    static MADE: [OnceLock<SslContext>; 5] = [const { OnceLock::new() }; 5];
+    let [anything, rsa, ecdsa, rsa_suites, ecdsa_suites] = &MADE;
+    let made = match ask {
+        Ask::Anything => anything,
+        Ask::Only(KeyAlgorithm::Rsa) => rsa,
+        Ask::Only(KeyAlgorithm::Ecdsa) => ecdsa,
+        Ask::OnlySuites(KeyAlgorithm::Rsa) => rsa_suites,
+        Ask::OnlySuites(KeyAlgorithm::Ecdsa) => ecdsa_suites,
     };
-    if let Ask::Only(algorithm) | Ask::OnlySuites(algorithm) = ask {
-        provider.cipher_suites.retain(|suite| match suite {
-            // Suites of TLS 1.3 do not say what the key is.
-            SupportedCipherSuite::Tls13(_) => true,
-            SupportedCipherSuite::Tls12(suite) => {
-                suite.sign.iter().any(|s| of(algorithm).contains(s))
-            }
-        });
+    if let Some(ready) = made.get() {
+        return Ok(ready);
     }
-    let versions: &[_] = match ask {
-        Ask::OnlySuites(_) => &[&TLS12],
-        Ask::Anything | Ask::Only(_) => &[&TLS13, &TLS12],
-    };
-    let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
-        .with_protocol_versions(versions)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AcceptAnyChain { schemes }))
-        .with_no_client_auth();
-    // A resumed session presents no certificate.
-    config.resumption = Resumption::disabled();
-    Ok(config)
+    let new = configured(ask)?;
+    Ok(made.get_or_init(|| new))
 }
 
-fn of(algorithm: KeyAlgorithm) -> &'static [SignatureScheme] {
-    match algorithm {
-        KeyAlgorithm::Rsa => RSA,
-        KeyAlgorithm::Ecdsa => ECDSA,
+fn configured(ask: Ask) -> Result<SslContext, ErrorStack> {
+    let mut settings = SslContextBuilder::new(SslMethod::tls_client())?;
+    settings.set_security_level(SECURITY_LEVEL);
+    settings.set_verify(SslVerifyMode::NONE);
+    settings.set_options(SslOptions::ALL);
+    settings.set_min_proto_version(Some(SslVersion::TLS1))?;
+    // Suites of TLS 1.3 do not say what the key is, and are not named here.
+    settings.set_cipher_list(match ask {
+        Ask::Anything => "HIGH:MEDIUM:!aNULL",
+        Ask::Only(KeyAlgorithm::Rsa) | Ask::OnlySuites(KeyAlgorithm::Rsa) => {
+            "HIGH+aRSA:MEDIUM+aRSA"
+        }
+        Ask::Only(KeyAlgorithm::Ecdsa) | Ask::OnlySuites(KeyAlgorithm::Ecdsa) => {
+            "HIGH+aECDSA:MEDIUM+aECDSA"
+        }
+    })?;
+    match ask {
+        Ask::Only(KeyAlgorithm::Rsa) => settings.set_sigalgs_list(RSA)?,
+        Ask::Only(KeyAlgorithm::Ecdsa) => settings.set_sigalgs_list(ECDSA)?,
+        Ask::OnlySuites(_) => settings.set_max_proto_version(Some(SslVersion::TLS1_2))?,
+        Ask::Anything => {}
     }
+    Ok(settings.build())
 }
 
-/// Which alerts mean "nothing fits": `handshake_failure` (RFC 8446 §4.4.2.2 and §6.2) from most servers,
-/// `access_denied` from those on rustls whose resolver has no certificate for the `ClientHello`, and for a question
+/// Alerts of RFC 8446 §6 as OpenSSL numbers them in its errors.
+mod alert {
+    /// What is added to an alert's own number.
+    pub(super) const OFFSET: i32 = 1000;
+    pub(super) const HANDSHAKE_FAILURE: i32 = 40;
+    pub(super) const ACCESS_DENIED: i32 = 49;
+    pub(super) const PROTOCOL_VERSION: i32 = 70;
+    pub(super) const INSUFFICIENT_SECURITY: i32 = 71;
+}
+
+/// Which alerts mean "nothing fits": `handshake_failure` and `insufficient_security` (RFC 8446 §4.4.2.2 and §6.2) from most
+/// servers, `access_denied` from those on rustls whose resolver has no certificate for the `ClientHello`, and for a question
 /// that TLS 1.2 alone can answer, `protocol_version` from those that speak TLS 1.3 only.
-fn failure(error: &io::Error, ask: Ask) -> HandshakeError {
-    let inner = error.get_ref().and_then(|e| e.downcast_ref::<Error>());
-    match inner {
-        Some(Error::AlertReceived(
-            alert @ (AlertDescription::HandshakeFailure | AlertDescription::AccessDenied),
-        )) => HandshakeError::NothingFits(format!("{alert:?}")),
-        Some(Error::AlertReceived(alert @ AlertDescription::ProtocolVersion))
-            if matches!(ask, Ask::OnlySuites(_)) =>
-        {
-            HandshakeError::NothingFits(format!("{alert:?}"))
+fn failure(error: &ssl::Error, ask: Ask) -> HandshakeError {
+    let first = error.ssl_error().and_then(|stack| stack.errors().first());
+    let Some(first) = first else {
+        return HandshakeError::Failed(match error.io_error() {
+            Some(lost) => format!("the connection was lost during the TLS handshake: {lost}"),
+            None if error.code() == ErrorCode::SYSCALL => closed(),
+            None => format!("TLS handshake: {error}"),
+        });
+    };
+    let words = first.reason().unwrap_or("no reason given");
+    let told = || {
+        words
+            .trim_start_matches("tlsv1 alert ")
+            .trim_start_matches("sslv3 alert ")
+    };
+    match first.reason_code().checked_sub(alert::OFFSET) {
+        Some(alert::HANDSHAKE_FAILURE | alert::ACCESS_DENIED | alert::INSUFFICIENT_SECURITY) => {
+            HandshakeError::NothingFits(told().to_owned())
         }
-        Some(Error::AlertReceived(alert)) => HandshakeError::Failed(format!(
-            "the server ended the handshake with TLS alert {alert:?}"
+        Some(alert::PROTOCOL_VERSION) if matches!(ask, Ask::OnlySuites(_)) => {
+            HandshakeError::NothingFits(told().to_owned())
+        }
+        Some(0..=255) => HandshakeError::Failed(format!(
+            "the server ended the handshake with the TLS alert {}",
+            told()
         )),
-        Some(other) => HandshakeError::Failed(format!("TLS handshake: {other}")),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => {
-            HandshakeError::Failed("the connection was closed during the TLS handshake".to_owned())
-        }
-        None => HandshakeError::Failed(format!("TLS handshake: {error}")),
+        _ if words.contains("unexpected eof") => HandshakeError::Failed(closed()),
+        _ => HandshakeError::Failed(format!("TLS handshake: {words}")),
     }
 }
 
-#[derive(Debug)]
-struct AcceptAnyChain {
-    schemes: Vec<SignatureScheme>,
-}
-
-impl ServerCertVerifier for AcceptAnyChain {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.verify(message, cert, dss, false)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.verify(message, cert, dss, true)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.schemes.clone()
-    }
-}
-
-impl AcceptAnyChain {
-    /// With ring and the key's octets alone: a certificate that is odd in any other way is still its owner's.
-    fn verify(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-        tls13: bool,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        if !self.schemes.contains(&dss.scheme) {
-            return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
-        }
-        let key = Certificate::from_der(certificate)
-            .ok()
-            .and_then(|leaf| leaf.public_key().ok())
-            .ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))?;
-        let octets = key.verification_octets();
-        let bad = Error::InvalidCertificate(CertificateError::BadSignature);
-        let algorithm =
-            scheme(dss.scheme, key.algorithm(), octets.len(), tls13).ok_or(bad.clone())?;
-        UnparsedPublicKey::new(algorithm, octets)
-            .verify(message, dss.signature())
-            .map_err(|_| bad)?;
-        Ok(HandshakeSignatureValid::assertion())
-    }
-}
-
-/// How to verify a signature of this scheme by a key of this algorithm and size.
-///
-/// TLS 1.3 ties the scheme to the curve and has no PKCS#1 v1.5 in handshakes (RFC 8446 §4.2.3); TLS 1.2 does neither.
-fn scheme(
-    scheme: SignatureScheme,
-    key: Option<KeyAlgorithm>,
-    octets: usize,
-    tls13: bool,
-) -> Option<&'static dyn VerificationAlgorithm> {
-    const ED25519_OCTETS: usize = 32;
-    const P256_OCTETS: usize = 65;
-    const P384_OCTETS: usize = 97;
-    Some(match (key?, scheme, octets) {
-        (KeyAlgorithm::Rsa, SignatureScheme::RSA_PSS_SHA256, _) => &sig::RSA_PSS_2048_8192_SHA256,
-        (KeyAlgorithm::Rsa, SignatureScheme::RSA_PSS_SHA384, _) => &sig::RSA_PSS_2048_8192_SHA384,
-        (KeyAlgorithm::Rsa, SignatureScheme::RSA_PSS_SHA512, _) => &sig::RSA_PSS_2048_8192_SHA512,
-        (KeyAlgorithm::Rsa, _, _) if tls13 => return None,
-        (KeyAlgorithm::Rsa, SignatureScheme::RSA_PKCS1_SHA256, _) => {
-            &sig::RSA_PKCS1_2048_8192_SHA256
-        }
-        (KeyAlgorithm::Rsa, SignatureScheme::RSA_PKCS1_SHA384, _) => {
-            &sig::RSA_PKCS1_2048_8192_SHA384
-        }
-        (KeyAlgorithm::Rsa, SignatureScheme::RSA_PKCS1_SHA512, _) => {
-            &sig::RSA_PKCS1_2048_8192_SHA512
-        }
-        (KeyAlgorithm::Ecdsa, SignatureScheme::ED25519, ED25519_OCTETS) => &sig::ED25519,
-        (KeyAlgorithm::Ecdsa, SignatureScheme::ECDSA_NISTP256_SHA256, P256_OCTETS) => {
-            &sig::ECDSA_P256_SHA256_ASN1
-        }
-        (KeyAlgorithm::Ecdsa, SignatureScheme::ECDSA_NISTP384_SHA384, P384_OCTETS) => {
-            &sig::ECDSA_P384_SHA384_ASN1
-        }
-        (KeyAlgorithm::Ecdsa, SignatureScheme::ECDSA_NISTP384_SHA384, P256_OCTETS) if !tls13 => {
-            &sig::ECDSA_P256_SHA384_ASN1
-        }
-        (KeyAlgorithm::Ecdsa, SignatureScheme::ECDSA_NISTP256_SHA256, P384_OCTETS) if !tls13 => {
-            &sig::ECDSA_P384_SHA256_ASN1
-        }
-        _ => return None,
-    })
+fn closed() -> String {
+    "the connection was closed during the TLS handshake".to_owned()
 }

@@ -24,6 +24,8 @@ pub struct Line {
     pub presented: Option<(Association, Instant)>,
     /// What a sender makes of it.
     pub verdict: Verdict,
+    /// What some senders make of it that are of another mind.
+    pub dissent: Option<String>,
 }
 
 /// What a sender makes of one address.
@@ -74,13 +76,14 @@ impl Case {
         answer: &Result<Answer, Obstacle>,
         now: Instant,
     ) -> Line {
-        let (verdict, presented) = self.judge(answer, now);
+        let (verdict, presented, dissent) = self.judge(answer, now);
         Line {
             address,
             algorithm,
             tls12_only,
             presented,
             verdict,
+            dissent,
         }
     }
 
@@ -88,13 +91,13 @@ impl Case {
         &self,
         answer: &Result<Answer, Obstacle>,
         now: Instant,
-    ) -> (Verdict, Option<(Association, Instant)>) {
+    ) -> (Verdict, Option<(Association, Instant)>, Option<String>) {
         let records: &[Association] = match &self.tlsa {
             Tlsa::Published { records, .. } => records,
             _ => &[],
         };
         let chain = match answer {
-            Ok(Answer::NotOffered) => return (Verdict::NotOffered, None),
+            Ok(Answer::NotOffered) => return (Verdict::NotOffered, None, None),
             Ok(Answer::Chain(chain)) => chain,
             Err(obstacle @ Obstacle::NoStarttls(_)) => {
                 let why = obstacle.to_string();
@@ -103,15 +106,16 @@ impl Case {
                     [] => Verdict::Unprotected(format!("{why}: mail goes there in clear text")),
                     _ => Verdict::NoTls(why),
                 };
-                return (verdict, None);
+                return (verdict, None, None);
             }
-            Err(obstacle) => return (Verdict::Unknown(obstacle.to_string()), None),
+            Err(obstacle) => return (Verdict::Unknown(obstacle.to_string()), None, None),
         };
         let chain: Vec<Certificate> = match judge::presented(chain) {
             Ok(chain) => chain,
             Err(error) => {
                 return (
                     Verdict::Unknown(format!("the presented leaf: {error}")),
+                    None,
                     None,
                 );
             }
@@ -120,16 +124,17 @@ impl Case {
             .first()
             .map(|leaf| (leaf.spki_association(), leaf.not_after()));
         if let Tlsa::None { why, .. } = &self.tlsa {
-            return (Verdict::Unprotected(why.to_string()), leaf);
+            return (Verdict::Unprotected(why.to_string()), leaf, None);
         }
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
         let judgement = judge::judge(records, &chain, &names, now, Rules::Smtp);
+        let dissent = judgement.dissent();
         let verdict = match judgement.verdict {
             judge::Verdict::Verified(by) => Verdict::Verified(by),
             judge::Verdict::Refused => Verdict::Refused(judgement.records),
             judge::Verdict::NoUsableRecords => Verdict::Unprotected(unusable(&judgement.records)),
         };
-        (verdict, leaf)
+        (verdict, leaf, dissent)
     }
 }
 
@@ -144,7 +149,7 @@ fn unusable(records: &[(Association, Finding)]) -> String {
     )
 }
 
-/// An address that refuses both algorithms was not understood: it may speak only what this program does not.
+/// An address that refuses both algorithms was not understood: it may speak only what no sender does.
 pub(super) fn doubt_refusals_of_everything(lines: &mut [Line]) {
     let addresses: Vec<SocketAddr> = lines.iter().map(|line| line.address).collect();
     for address in addresses {
@@ -153,7 +158,7 @@ pub(super) fn doubt_refusals_of_everything(lines: &mut [Line]) {
         if here.iter().all(|line| line.verdict == Verdict::NotOffered) {
             for line in &mut here {
                 line.verdict = Verdict::Unknown(
-                    "the server refuses RSA and ECDSA alike: it offers no TLS this program speaks"
+                    "the server refuses RSA and ECDSA alike: it offers no TLS that senders speak"
                         .to_owned(),
                 );
             }

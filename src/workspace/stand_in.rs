@@ -4,58 +4,55 @@
 //! thrown away and is put on no host.
 
 use super::tls_key::TlsKeyError;
-use crate::dane::key::{PublicKey, Strength};
-use rcgen::{CertificateParams, Issuer, KeyPair, PublicKeyData, SignatureAlgorithm};
-use x509_parser::prelude::{FromDer as _, SubjectPublicKeyInfo};
+use crate::dane::key::PublicKey;
+use openssl::asn1::Asn1Time;
+use openssl::bn::BigNum;
+use openssl::ec::{EcGroup, EcKey};
+use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::PKey;
+use openssl::x509::extension::SubjectAlternativeName;
+use openssl::x509::{X509Builder, X509NameBuilder};
 
 /// What its subject is called, so that whoever meets it knows.
 pub const NAME: &str = "stand-in: the certificate of this key is awaited";
 
-struct Carried {
-    algorithm: &'static SignatureAlgorithm,
-    octets: Vec<u8>,
-}
-
-impl PublicKeyData for Carried {
-    fn der_bytes(&self) -> &[u8] {
-        &self.octets
-    }
-
-    fn algorithm(&self) -> &'static SignatureAlgorithm {
-        self.algorithm
-    }
-}
-
 /// The stand-in for the certificate of `key` that names `hosts`, in PEM. It ends in 9999 (RFC 5280 §4.1.2.5): when the
 /// certificate will end is not known.
 pub fn of(key: &PublicKey, hosts: &[String]) -> Result<String, TlsKeyError> {
-    let algorithm = match key.strength() {
-        Strength::Rsa { .. } => &rcgen::PKCS_RSA_SHA256,
-        Strength::P256 => &rcgen::PKCS_ECDSA_P256_SHA256,
-        Strength::P384 => &rcgen::PKCS_ECDSA_P384_SHA384,
-        Strength::Ed25519 => &rcgen::PKCS_ED25519,
-        Strength::Other => {
-            let why = "keys of its algorithm are not known here";
-            return Err(TlsKeyError::Generation(why.to_owned()));
+    made(key, hosts).map_err(|error| TlsKeyError::Generation(error.to_string()))
+}
+
+fn made(key: &PublicKey, hosts: &[String]) -> Result<String, ErrorStack> {
+    let mut name = X509NameBuilder::new()?;
+    name.append_entry_by_nid(Nid::COMMONNAME, NAME)?;
+    let name = name.build();
+    let mut certificate = X509Builder::new()?;
+    certificate.set_version(2)?;
+    let serial = BigNum::from_u32(1)?.to_asn1_integer()?;
+    certificate.set_serial_number(&serial)?;
+    certificate.set_subject_name(&name)?;
+    certificate.set_issuer_name(&name)?;
+    let (from, until) = (
+        Asn1Time::from_unix(0)?,
+        Asn1Time::from_str("99991231235959Z")?,
+    );
+    certificate.set_not_before(&from)?;
+    certificate.set_not_after(&until)?;
+    let public = PKey::public_key_from_der(key.spki())?;
+    certificate.set_pubkey(&public)?;
+    if !hosts.is_empty() {
+        let mut names = SubjectAlternativeName::new();
+        for host in hosts {
+            names.dns(host);
         }
-    };
-    let failed = |e: &dyn std::fmt::Display| TlsKeyError::Generation(e.to_string());
-    let (_, parsed) = SubjectPublicKeyInfo::from_der(key.spki()).map_err(|e| failed(&e))?;
-    let carried = Carried {
-        algorithm,
-        octets: parsed.subject_public_key.data.to_vec(),
-    };
-    let mut parameters =
-        CertificateParams::new(hosts).map_err(|e| TlsKeyError::Hosts(e.to_string()))?;
-    parameters
-        .distinguished_name
-        .push(rcgen::DnType::CommonName, NAME);
-    parameters.not_before = rcgen::date_time_ymd(1970, 1, 1);
-    parameters.not_after = rcgen::date_time_ymd(9999, 12, 31);
-    let thrown_away = KeyPair::generate().map_err(|e| failed(&e))?;
-    let issuer = Issuer::new(parameters.clone(), thrown_away);
-    let made = parameters
-        .signed_by(&carried, &issuer)
-        .map_err(|e| failed(&e))?;
-    Ok(made.pem())
+        let names = names.build(&certificate.x509v3_context(None, None))?;
+        certificate.append_extension(names)?;
+    }
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
+    let thrown_away = PKey::from_ec_key(EcKey::generate(&group)?)?;
+    certificate.sign(&thrown_away, MessageDigest::sha256())?;
+    let pem = certificate.build().to_pem()?;
+    Ok(String::from_utf8_lossy(&pem).into_owned())
 }

@@ -54,7 +54,11 @@ impl Bench {
             "rsa" => "-algorithm RSA -pkeyopt rsa_keygen_bits:2048",
             "p256" => "-algorithm EC -pkeyopt ec_paramgen_curve:P-256",
             "p384" => "-algorithm EC -pkeyopt ec_paramgen_curve:P-384",
+            "p521" => "-algorithm EC -pkeyopt ec_paramgen_curve:P-521",
             "ed25519" => "-algorithm ED25519",
+            "ed448" => "-algorithm ED448",
+            "pss" => "-algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048",
+            "small" => "-algorithm RSA -pkeyopt rsa_keygen_bits:1024",
             other => panic!("{other}"),
         };
         self.openssl(&format!("genpkey {how} -out {name}.key"));

@@ -1,5 +1,6 @@
 //! The mail hosts of the world: one Postfix and one Exim, each with an address for every way to present a chain.
 
+use crate::pki::{KEYS, ODD};
 use crate::world::World;
 
 /// Ways to present a chain, and the address of each on Postfix.
@@ -33,6 +34,16 @@ pub fn at(peer: &[(&str, &'static str)], chain: &str) -> &'static str {
         .find(|(known, _)| *known == chain)
         .unwrap_or_else(|| panic!("{chain}"))
         .1
+}
+
+/// The address at which Postfix presents an odd chain.
+pub fn odd(name: &str) -> String {
+    let names = ODD
+        .iter()
+        .map(|(name, ..)| *name)
+        .chain(KEYS.iter().map(|(name, _)| *name));
+    let place = names.into_iter().position(|known| known == name);
+    format!("127.0.28.{}", place.unwrap_or_else(|| panic!("{name}")) + 1)
 }
 
 /// Starts Postfix with all its addresses; port 465 of the first begins with TLS. It takes mail for `domains`.
@@ -69,6 +80,14 @@ pub fn postfix(world: &mut World, domains: &str) {
     for (chain, address) in POSTFIX {
         master.push_str(&format!("{}\n", service(address, 25, chain)));
     }
+    let odd_names = || {
+        ODD.iter()
+            .map(|(name, ..)| *name)
+            .chain(KEYS.iter().map(|(name, _)| *name))
+    };
+    for name in odd_names() {
+        master.push_str(&format!("{}\n", service(&odd(name), 25, name)));
+    }
     let wrapped = service(POSTFIX[0].1, 465, "A");
     master.push_str(&format!("{wrapped} -o smtpd_tls_wrappermode=yes\n"));
     master.push_str(
@@ -83,6 +102,9 @@ pub fn postfix(world: &mut World, domains: &str) {
     world.start_postfix();
     for (_, address) in POSTFIX {
         world.wait_for_port(address, 25);
+    }
+    for name in odd_names() {
+        world.wait_for_port(&odd(name), 25);
     }
 }
 
@@ -142,6 +164,32 @@ pub fn exim(world: &mut World) {
     for (_, address) in EXIM {
         world.wait_for_port(address, 25);
     }
+}
+
+/// Whether Exim, which judges by GnuTLS, delivers to a domain for which it demands DANE; and its log.
+pub fn exim_delivers(world: &World, domain: &str) -> (bool, String) {
+    let root = format!("{}/target/peers/exim", env!("CARGO_MANIFEST_DIR"));
+    let at = world.at("exim-sender");
+    let log = format!("exim-sender/{domain}.");
+    world.write(&format!("{log}conf"), format!(
+        "primary_hostname = sender.interop.test\nspool_directory = {at}/{domain}\nlog_file_path = {at}/{domain}.%slog\n\
+         keep_environment =\ndns_dnssec_ok = 1\nlocal_interfaces = 127.0.0.1\nhost_lookup =\nacl_not_smtp = accept\n\
+         begin acl\nbegin routers\nout:\n  driver = dnslookup\n  transport = smtp\n  dnssec_request_domains = *\n  self = send\n\
+         begin transports\nsmtp:\n  driver = smtp\n  dnssec_request_domains = *\n  hosts_require_dane = *\n"
+    ));
+    world.write(&format!("exim-sender/{domain}/.keep"), "");
+    world.write(&format!("{log}message"), "Subject: test\n\ntest\n");
+    world.run("chown", &["-R", "Debian-exim:Debian-exim", &at]);
+    world.run("chown", &["root", &format!("{at}/{domain}.conf")]);
+    // Received first and delivered then: in between it would start itself anew, without its libraries.
+    let libraries = format!("{root}/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    let exim = format!("{root}/usr/sbin/exim4 -C {at}/{domain}.conf");
+    let script = format!(
+        "export LD_LIBRARY_PATH={libraries}; \
+         {exim} -odq -f from@interop.test to@{domain} <{at}/{domain}.message; {exim} -qff; cat {at}/{domain}.mainlog"
+    );
+    let log = crate::world::both(&world.command("sh", &["-c", &script]).output().unwrap());
+    (log.contains("CV=dane") && log.contains(" => "), log)
 }
 
 /// Starts the server that chooses its chain by the version of TLS that is offered to it.

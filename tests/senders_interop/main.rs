@@ -186,10 +186,51 @@ fn every_verdict_is_that_of_posttls_finger_or_the_one_that_the_rfc_demands() {
     std::fs::write(concat!(env!("CARGO_TARGET_TMPDIR"), "/senders.tsv"), table).unwrap();
     assert!(wrong.is_empty(), "{wrong}\n{}", world.logs());
     assert_eq!(rows.len(), all.len() * ZONES.len());
+    exim_delivers_where_verify_says_so(&world);
     every_server_is_named_with_what_is_wrong_with_it(&world);
     the_chain_of_the_older_protocol_is_named(&world);
     records_of_another_operator_are_not_ours_to_rotate(&world);
     a_server_that_only_the_parent_names_is_found_by_check(&world);
+}
+
+/// Exim judges the odd chains as `verify` says of those who are of another mind than OpenSSL.
+fn exim_delivers_where_verify_says_so(world: &World) {
+    let apex = ZONES[0].apex;
+    let names = scenarios::ODD_VERDICTS.iter().map(|(name, ..)| *name);
+    let others = [
+        "issuer",
+        "issuer-not-sent",
+        "issuer-whole",
+        "wrong",
+        "right",
+    ];
+    for name in names.chain(others) {
+        let domain = format!("{name}.{apex}");
+        let args = [
+            "verify",
+            &domain,
+            "--trust-anchor",
+            "anchor",
+            "--format",
+            "json",
+        ];
+        let done = world.command(&world::ours(), &args).output().unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+        let lines = told["targets"][0]["hosts"][0]["addresses"].as_array();
+        let line = lines
+            .into_iter()
+            .flatten()
+            .find(|line| line["verdict"] != "not-offered");
+        let line = line.unwrap_or_else(|| panic!("{told}"));
+        let dissents = !line["dissent"].is_null();
+        let expected = (line["verdict"] == "verified") != dissents;
+        let (delivers, log) = mail::exim_delivers(world, &domain);
+        println!(
+            "{name}\texim {delivers}\tverify {} {}",
+            line["verdict"], line["dissent"]
+        );
+        assert_eq!(delivers, expected, "{domain}: {line}\n{log}");
+    }
 }
 
 /// `verify --authorities`: the servers at parent and child, the lame and the expired ones by name.

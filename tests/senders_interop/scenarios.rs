@@ -1,7 +1,7 @@
 //! Situations a sender may meet: what is in the zone, which host answers, and what must come of it.
 
 use crate::authorities::{EXPIRED, UNSIGNED};
-use crate::mail::{EXIM, POSTFIX, SPLIT, at};
+use crate::mail::{self, EXIM, POSTFIX, SPLIT, at};
 use crate::pki::Pki;
 
 /// What comes of a destination, for `verify` and for `posttls-finger` alike.
@@ -51,6 +51,47 @@ pub const OTHER: &str = "bind.com";
 /// In the owner of the record whose digest is too short.
 pub const SHORT: &str = "short-digest TLSA";
 
+/// What comes of `2 1 1` of the root of an odd chain, and of `3 1 1` of an odd key.
+pub const ODD_VERDICTS: [(&str, Verdict, &str); 17] = [
+    ("ta-plain", Verdict::Verified, "RFC 7672 §3.1.2"),
+    ("ta-old-root", Verdict::AtRisk, "the anchor's own dates"),
+    (
+        "ta-no-sign",
+        Verdict::AtRisk,
+        "RFC 5280 §4.2.1.3: keyCertSign",
+    ),
+    ("ta-not-ca", Verdict::AtRisk, "RFC 5280 §4.2.1.9"),
+    (
+        "ta-for-clients",
+        Verdict::AtRisk,
+        "RFC 5280 §4.2.1.12, of an issuer",
+    ),
+    ("ta-names", Verdict::AtRisk, "RFC 5280 §4.2.1.10"),
+    (
+        "ta-critical",
+        Verdict::AtRisk,
+        "RFC 5280 §4.2: a critical extension that nobody knows",
+    ),
+    (
+        "ta-ca-leaf",
+        Verdict::Verified,
+        "a leaf may say that it is a CA's",
+    ),
+    ("ta-sha512", Verdict::Verified, "P-256 with SHA-512"),
+    ("ta-sha1", Verdict::AtRisk, "below 80 bits"),
+    ("ta-p521", Verdict::Verified, "P-521"),
+    ("ta-client-leaf", Verdict::AtRisk, "RFC 5280 §4.2.1.12"),
+    ("ed448", Verdict::Verified, "RFC 8446 §4.2.3"),
+    ("ed25519", Verdict::Verified, "RFC 8446 §4.2.3"),
+    (
+        "pss",
+        Verdict::Verified,
+        "RFC 8446 §4.2.3: rsa_pss_pss_sha256",
+    ),
+    ("rsa-768", Verdict::AtRisk, "below 80 bits"),
+    ("rsa-1024", Verdict::Verified, "80 bits"),
+];
+
 fn zeros(octets: usize) -> String {
     "00".repeat(octets)
 }
@@ -79,6 +120,8 @@ pub fn all(pki: &Pki) -> Vec<Scenario> {
         r,
         ca,
         a_cert_512,
+        ca_whole,
+        odd,
     } = pki;
     let ee = |digest: &String| format!("3 1 1 {digest}");
     let postfix = |chain| at(&POSTFIX, chain);
@@ -137,6 +180,14 @@ pub fn all(pki: &Pki) -> Vec<Scenario> {
         "RFC 7672 §3.1.2: it must be in the chain",
     );
     simple(
+        "issuer-whole",
+        &[postfix("ANOCA")],
+        &[format!("2 0 0 {ca_whole}")],
+        Verified,
+        Same,
+        "RFC 7671 §5.2.2: the record brings it",
+    );
+    simple(
         "issuer-other-name",
         &[postfix("N")],
         std::slice::from_ref(&ta),
@@ -152,6 +203,18 @@ pub fn all(pki: &Pki) -> Vec<Scenario> {
         Same,
         "RFC 7671 §5.2: path validation",
     );
+    for (name, expected, why) in ODD_VERDICTS {
+        let digest = &odd[name.trim_start_matches("ta-")];
+        let usage = if name.starts_with("ta-") { 2 } else { 3 };
+        simple(
+            name,
+            &[&mail::odd(name.trim_start_matches("ta-"))],
+            &[format!("{usage} 1 1 {digest}")],
+            expected,
+            Same,
+            why,
+        );
+    }
     simple(
         "other-name",
         &[postfix("N")],
@@ -551,6 +614,7 @@ pub fn certified(apex: &str) -> Vec<String> {
     let hosts = [
         "issuer",
         "issuer-not-sent",
+        "issuer-whole",
         "issuer-expired",
         "exim-issuer",
         "exim-issuer-not-sent",
@@ -559,6 +623,10 @@ pub fn certified(apex: &str) -> Vec<String> {
         .iter()
         .map(|host| format!("mx.{host}.{apex}"))
         .collect();
+    let odd = ODD_VERDICTS
+        .iter()
+        .filter(|(name, ..)| name.starts_with("ta-"));
+    names.extend(odd.map(|(name, ..)| format!("mx.{name}.{apex}")));
     names.push(format!("domain-in-certificate.{apex}"));
     names
 }

@@ -9,7 +9,7 @@ use crate::observe::senders_view::{Destination, NoTlsa, Tlsa, plain};
 use crate::rotation::association::Association;
 use crate::workflow::reach::WAY_OUT;
 use crate::workflow::vantages::Aside;
-use crate::workflow::verdict::Verdict;
+use crate::workflow::verdict::{Line, Verdict};
 use crate::workflow::verify::{SeenHost, Verification};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -144,7 +144,7 @@ fn of_host(
     let lines = lines.filter_map(|line| {
         let in_tls12 = if line.tls12_only { " in TLS 1.2" } else { "" };
         let place = format!("{place} {} {}{in_tls12}", line.address, line.algorithm);
-        verdict(&place, &line.verdict)
+        verdict(&place, &line.verdict).or_else(|| dissent(&place, line))
     });
     lines.collect()
 }
@@ -190,6 +190,16 @@ fn verdict(place: &str, verdict: &Verdict) -> Option<Finding> {
             .remedy(WAY_OUT),
         ),
     }
+}
+
+/// Senders that judge otherwise than most.
+fn dissent(place: &str, line: &Line) -> Option<Finding> {
+    let what = line.dissent.clone()?;
+    Some(
+        Finding::new("dissent", place, what)
+            .by("RFC 7671 §5.2")
+            .remedy("publish a `3 1 1` record of the presented key: by it all senders judge alike"),
+    )
 }
 
 /// A host that nobody reaches cannot be seen with the next key: a rotation would stop there.
