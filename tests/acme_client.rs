@@ -1,7 +1,8 @@
-//! A real ACME client with the script that `hook install` writes: certbot before Pebble, which asks it for proof over HTTP.
+//! Real ACME clients with the script that `hook install` writes: certbot and dehydrated before Pebble, which asks them for proof
+//! over HTTP.
 //!
 //! Its first certificate has a key of its own: a rotation begins, and the certificate goes live when caches know the key.
-//! A renewal keeps the key and is installed at once.
+//! A renewal keeps the key and is installed at once; one that comes before that is kept, and used.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -27,7 +28,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 use tlsa_rotate::rotation::timing::Instant;
 
-const NEEDED: &str = "certbot and pebble (Debian packages) are needed for this test";
+const NEEDED: &str = "certbot, dehydrated and pebble (Debian packages) are needed for this test";
 
 /// A certification authority on loopback, and the resolver by which it finds every host here.
 struct Authority {
@@ -118,6 +119,43 @@ impl Authority {
             command.arg(format!("--{kind}-dir")).arg(home(kind));
         }
         command.env("REQUESTS_CA_BUNDLE", home("cert.pem"));
+        let output = command.output();
+        output.unwrap_or_else(|e| panic!("{NEEDED}: {e}")).into()
+    }
+
+    /// dehydrated, as the operator of `world` runs it at `now`, with this hook; the proofs that it leaves are served meanwhile.
+    fn dehydrated(&self, world: &World, hook: &Path, now: Instant, arguments: &[&str]) -> Run {
+        let home = self.directory.path().join("dehydrated");
+        let proofs = home.join("www/.well-known/acme-challenge");
+        fs::create_dir_all(&proofs).unwrap();
+        let trusted = self.directory.path().join("cert.pem");
+        let config = format!(
+            "CA=https://{}/dir\nBASEDIR={home}\nWELLKNOWN={}\nCURL_OPTS=\"--cacert {}\"\nHOOK={}\n\
+             KEY_ALGO=prime256v1\nPRIVATE_KEY_RENEW=no\n",
+            at(self.port),
+            proofs.display(),
+            trusted.display(),
+            hook.display(),
+            home = home.display()
+        );
+        fs::write(home.join("config"), config).unwrap();
+        let mut server = Command::new("python3");
+        server.args(["-m", "http.server", "--bind", "127.0.0.1"]);
+        server
+            .arg(self.http.to_string())
+            .current_dir(home.join("www"));
+        let server = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let _server = Peer {
+            child: server.unwrap(),
+        };
+        until("the proofs are served", || {
+            TcpStream::connect(at(self.http)).is_ok()
+        });
+        let mut command = hook_support::command(world, Path::new("dehydrated"), now);
+        command
+            .args(arguments)
+            .arg("--config")
+            .arg(home.join("config"));
         let output = command.output();
         output.unwrap_or_else(|e| panic!("{NEEDED}: {e}")).into()
     }
@@ -218,4 +256,41 @@ fn what_certbot_issues_is_rotated_to_and_what_it_renews_is_installed() {
     for host in HOSTS {
         assert_eq!(world.tlsa(host), [new.as_str()], "{host}");
     }
+}
+
+#[test]
+#[ignore = "long: scripts/test runs it"]
+fn what_dehydrated_renews_during_a_rotation_is_what_is_installed() {
+    let authority = Authority::start();
+    let world = World::new(Publish::Current);
+    let live = world.path("live/live.pem");
+    hook_support::serve_with_the_key_in_use(&world);
+    let hook = install(&world, "dehydrated", BEGIN, &[]);
+    let register = ["--register", "--accept-terms"];
+    authority
+        .dehydrated(&world, &hook, BEGIN, &register)
+        .ends(0);
+    let order = ["--cron", "--domain", HOSTS[0], "--alias", "mail", "--force"];
+    let said = authority.dehydrated(&world, &hook, BEGIN, &order).ends(0);
+    assert_eq!(world.step(BEGIN), "Prepublishing", "{said:#?}");
+    let issued = |file: &str| {
+        let certs = authority.directory.path().join("dehydrated/certs/mail");
+        fs::read_to_string(certs.join(file)).unwrap()
+    };
+    let (first, key) = (issued("fullchain.pem"), issued("privkey.pem"));
+    assert!(!is_reloaded(&world), "not yet");
+
+    world.load();
+    let said = authority
+        .dehydrated(&world, &hook, hours(1), &order)
+        .ends(0);
+    let second = issued("fullchain.pem");
+    assert!(second != first && issued("privkey.pem") == key, "{said:#?}");
+    assert!(said.stderr.contains("it goes with mail.1"), "{said:#?}");
+    assert!(!is_reloaded(&world), "nor is the second");
+    world.advance(hours(26)).ends(3);
+    let script = install(&world, "deploy", BEGIN, &[]);
+    hook_support::run(&world, &script, hours(26), &[], &[]).ends(0);
+    assert_eq!(fs::read_to_string(&live).unwrap(), key + &second);
+    assert!(is_reloaded(&world));
 }

@@ -84,9 +84,10 @@ fn a_link_that_comes_while_a_run_is_under_way_is_not_followed_either() {
         world.merge();
         let there = world.path(place);
         assert!(there.exists(), "{place}");
-        let to = match there.is_dir() {
-            true => outside.path().to_owned(),
-            false => outside.path().join("file"),
+        let to = if there.is_dir() {
+            outside.path().to_owned()
+        } else {
+            outside.path().join("file")
         };
         let away = world.path(".tlsa-rotate/away");
         let script = format!(

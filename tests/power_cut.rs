@@ -20,7 +20,7 @@ use disk_support::{Keeps, traced};
 use rotation_support::interrupted::{
     Scenario, advancing, end, merged, proposing, resumes, todays, world,
 };
-use rotation_support::{PROGRAM, Publish, World, ZONE_FILE};
+use rotation_support::{BEGIN, PROGRAM, Publish, World, ZONE_FILE};
 use std::process::Command;
 
 /// What git itself says of a repository; what nothing leads to is no damage, nor is right after a cut the index, which is

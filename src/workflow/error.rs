@@ -366,10 +366,8 @@ pub enum WorkflowError {
         path: PathBuf,
     },
     /// Git holds commits of ours that the journal knows nothing of.
-    #[error("the journal of {certificate} ({}) is older than git: commit {commit:.12} is step `{step}` of {rotation}, and the journal ends before it, with entry {entry} of {at}. What was published and waited for since is not known here", path.display())]
+    #[error("the journal of {} ({}) is older than git: commit {commit:.12} is step `{step}` of {rotation}, and the journal ends before it, with entry {entry} of {at}. What was published and waited for since is not known here", rotation.certificate, path.display())]
     JournalOlder {
-        /// The certificate.
-        certificate: String,
         /// The last rotation that git knows of.
         rotation: RotationId,
         /// The last step of it that was committed.

@@ -109,19 +109,18 @@ pub(super) fn is_whole(
     let Some(made) = known.beyond(workspace, journal)? else {
         return Ok(());
     };
-    let (certificate, rotation) = (known.id.certificate.to_string(), known.id.clone());
+    let rotation = known.id.clone();
     let (step, commit) = (made.step.clone(), made.commit.clone());
     let path = journal.path().to_owned();
     Err(match journal.entries().last() {
         None => WorkflowError::JournalLost {
-            certificate,
+            certificate: rotation.certificate.to_string(),
             rotation,
             step,
             commit,
             path,
         },
         Some(last) => WorkflowError::JournalOlder {
-            certificate,
             rotation,
             step,
             commit,

@@ -140,10 +140,11 @@ impl WorkflowError {
                     "if it is lost for good: `tlsa-rotate start {certificate} --journal-lost` begins a new rotation, which takes out no record before every host was seen without its key"
                 ),
             ],
-            Self::JournalOlder { certificate, path, rotation, .. } => vec![
+            Self::JournalOlder { path, rotation, .. } => vec![
                 format!("put the newest copy of {} back, or run this where it is", path.display()),
                 format!(
-                    "if there is no newer one: `tlsa-rotate start {certificate} --journal-lost` gives {rotation} up as it stands and begins a new rotation, which takes out no record before every host was seen without its key"
+                    "if there is no newer one: `tlsa-rotate start {} --journal-lost` gives {rotation} up as it stands and begins a new rotation, which takes out no record before every host was seen without its key",
+                    rotation.certificate
                 ),
             ],
             Self::OtherKeyThere { path } => vec![format!(
