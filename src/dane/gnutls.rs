@@ -44,17 +44,18 @@ pub(super) fn judge(
     for record in rrset.iter().filter(|record| record.usage == 2) {
         match anchored(record, chain, at) {
             Ok(()) if is_named(leaf, names) => return Ok(()),
-            Ok(()) => why = "the leaf is issued for other names".to_owned(),
+            Ok(()) => "the leaf is issued for other names".clone_into(&mut why),
             Err(reason) => why = reason,
         }
     }
     Err(why)
 }
 
-/// The common name counts only in certificates for TLS servers.
+/// A common name counts only if there is one, in certificates for TLS servers.
 fn is_named(leaf: &Certificate, names: &[&str]) -> bool {
     let by_common_name = leaf.dns_names().is_empty();
-    name_check::carries_any(leaf, names) && (!by_common_name || is_for_servers(leaf))
+    let may_count = || leaf.common_names().len() == 1 && is_for_servers(leaf);
+    name_check::carries_any(leaf, names) && (!by_common_name || may_count())
 }
 
 fn is_for_servers(leaf: &Certificate) -> bool {

@@ -134,7 +134,7 @@ fn judged(tree: &Tree) -> (&'static str, &'static str, String) {
         Verdict::Refused => "refused",
         Verdict::NoUsableRecords => "unusable",
     };
-    let by_gnutls = if judgement.refused_by_gnutls.is_none() {
+    let by_gnutls = if matches!(judgement.by_gnutls, Some(Ok(()))) {
         "verified"
     } else {
         "refused"
@@ -147,6 +147,6 @@ fn judged(tree: &Tree) -> (&'static str, &'static str, String) {
     (
         ours,
         by_gnutls,
-        format!("{found:?} gnutls {:?}", judgement.refused_by_gnutls),
+        format!("{found:?} gnutls {:?}", judgement.by_gnutls),
     )
 }

@@ -322,6 +322,8 @@ fn leaf(dice: &mut Dice, keys: &[Key], above: Option<&Spec>) -> Spec {
             "other.example.net",
             "MX1.example.com",
             "*.example.com",
+            "mx1.example.com+other.example.net",
+            "other.example.net+mx1.example.com",
             "mx1.example.com.",
             "",
         ],
