@@ -129,6 +129,11 @@ fn judged(tree: &Tree) -> (&'static str, &'static str, String) {
         Instant::from_unix(AT),
         Rules::Smtp,
     );
+    let left = openssl::error::ErrorStack::get();
+    assert!(
+        left.errors().is_empty(),
+        "{left}: left for the next TLS conversation"
+    );
     let ours = match judgement.verdict {
         Verdict::Verified(_) => "verified",
         Verdict::Refused => "refused",
