@@ -223,7 +223,10 @@ fn remedy(host: &Host, line: &Line) -> Option<String> {
                 host.tlsa.base().map(plain).unwrap_or_default()
             ),
             (_, Some(Mismatch::Path(_))) => {
-                "renew the certificate, or publish 3 1 1 records, for which validity does not matter".to_owned()
+                "renew what it names, or publish 3 1 1 records, for which issuers and validity do not matter".to_owned()
+            }
+            (_, Some(Mismatch::Weak(_))) => {
+                "rotate to a key that senders take: ECDSA P-256, or RSA of 2048 bits".to_owned()
             }
             (Some((key, _)), _) => format!(
                 "put the certificate with a published key back now; or publish `{}` beside the others and wait until caches have it",

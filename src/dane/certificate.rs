@@ -26,7 +26,7 @@ struct Facts {
     not_before: Instant,
     not_after: Instant,
     dns_names: Vec<String>,
-    common_name: Option<String>,
+    common_names: Vec<String>,
     is_ca: bool,
     subject_text: String,
 }
@@ -118,7 +118,12 @@ impl Certificate {
 
     /// The most specific common name of the subject.
     pub fn common_name(&self) -> Option<&str> {
-        self.facts.common_name.as_deref()
+        self.common_names().last().map(String::as_str)
+    }
+
+    /// The common names of the subject, the most specific one last.
+    pub fn common_names(&self) -> &[String] {
+        &self.facts.common_names
     }
 
     /// Whether basicConstraints says CA.
@@ -164,11 +169,11 @@ fn facts(parsed: &X509Certificate<'_>) -> Facts {
         not_before: instant(validity.not_before.timestamp()),
         not_after: instant(validity.not_after.timestamp()),
         dns_names: dns_names.collect(),
-        common_name: parsed
+        common_names: parsed
             .subject()
             .iter_common_name()
-            .last()
-            .and_then(|cn| cn.as_str().ok().map(str::to_owned)),
+            .filter_map(|cn| cn.as_str().ok().map(str::to_owned))
+            .collect(),
         is_ca: parsed.is_ca(),
         subject_text: parsed.subject().to_string(),
     }

@@ -19,6 +19,9 @@ const WEAK: &[&str] = &[
     "1.2.840.10045.4.1",
 ];
 
+/// `id-RSASSA-PSS` (RFC 4055 §3.1).
+const RSA_PSS: &str = "1.2.840.113549.1.1.10";
+
 /// SHA-256, SHA-384 and SHA-512, and their octets.
 const PSS_DIGESTS: &[(&str, u32)] = &[
     ("2.16.840.1.101.3.4.2.1", 32),
@@ -44,17 +47,18 @@ pub(super) fn judge(
     for record in rrset.iter().filter(|record| record.usage == 2) {
         match anchored(record, chain, at) {
             Ok(()) if is_named(leaf, names) => return Ok(()),
-            Ok(()) => why = "the leaf is issued for other names".to_owned(),
+            Ok(()) => "the leaf is issued for other names".clone_into(&mut why),
             Err(reason) => why = reason,
         }
     }
     Err(why)
 }
 
-/// The common name counts only in certificates for TLS servers.
+/// A common name counts only if there is one, in certificates for TLS servers.
 fn is_named(leaf: &Certificate, names: &[&str]) -> bool {
     let by_common_name = leaf.dns_names().is_empty();
-    name_check::carries_any(leaf, names) && (!by_common_name || is_for_servers(leaf))
+    let may_count = || leaf.common_names().len() == 1 && is_for_servers(leaf);
+    name_check::carries_any(leaf, names) && (!by_common_name || may_count())
 }
 
 fn is_for_servers(leaf: &Certificate) -> bool {
@@ -106,6 +110,9 @@ fn has_known_signature(certificate: &Certificate, issuer: &Certificate) -> bool 
     if WEAK.contains(&name.as_str()) {
         return false;
     }
+    if name != RSA_PSS {
+        return true;
+    }
     match SignatureAlgorithm::try_from(algorithm) {
         Ok(SignatureAlgorithm::RSASSA_PSS(parameters)) => {
             let hash = parameters.hash_algorithm_oid().to_id_string();
@@ -113,7 +120,7 @@ fn has_known_signature(certificate: &Certificate, issuer: &Certificate) -> bool 
             let of_pss = issuer.public_key().is_ok_and(|key| key.is_for_pss_alone());
             digest.is_some_and(|(_, octets)| of_pss || parameters.salt_length() == *octets)
         }
-        _ => true,
+        _ => false,
     }
 }
 

@@ -33,8 +33,9 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// What became of each record, in the order given.
     pub records: Vec<(Association, Finding)>,
-    /// Why senders on GnuTLS refuse, if they do. The verdict is that of senders on OpenSSL, who are more.
-    pub refused_by_gnutls: Option<String>,
+    /// What senders on GnuTLS make of it, or why they refuse; `None` if it was not asked by the rules of SMTP. The verdict is
+    /// that of senders on OpenSSL, who are more.
+    pub by_gnutls: Option<Result<(), String>>,
 }
 
 /// The verdict.
@@ -94,6 +95,8 @@ pub enum Mismatch {
     AnchorIsLeaf,
     /// The anchor is there, the path to it is not good.
     Path(String),
+    /// It is the presented key or certificate, and senders do not take such a key.
+    Weak(String),
     /// The path is good, the certificate is for other names.
     Name,
 }
@@ -101,11 +104,11 @@ pub enum Mismatch {
 impl Judgement {
     /// What some senders make of it where they are not of the verdict's mind.
     pub fn dissent(&self) -> Option<String> {
-        match (&self.verdict, &self.refused_by_gnutls) {
-            (Verdict::Verified(_), Some(why)) => Some(format!(
+        match (&self.verdict, &self.by_gnutls) {
+            (Verdict::Verified(_), Some(Err(why))) => Some(format!(
                 "refused by some senders: those on GnuTLS (Exim, as Debian builds it) find that {why}"
             )),
-            (Verdict::Refused, None) => Some(
+            (Verdict::Refused, Some(Ok(()))) => Some(
                 "some senders deliver all the same: those on GnuTLS (Exim, as Debian builds it)"
                     .to_owned(),
             ),
@@ -173,11 +176,11 @@ pub fn judge(
         None if usable.is_empty() => Verdict::NoUsableRecords,
         None => Verdict::Refused,
     };
-    let refused_by_gnutls = gnutls::judge(rrset, chain, names, at).err();
+    let by_gnutls = matches!(rules, Rules::Smtp).then(|| gnutls::judge(rrset, chain, names, at));
     Judgement {
         verdict,
         records,
-        refused_by_gnutls,
+        by_gnutls,
     }
 }
 
@@ -261,7 +264,7 @@ impl Case<'_> {
             (None, _) => Err(Mismatch::NothingPresented),
             // RFC 7671 §5.1: neither names nor validity of the certificate matter; the DNSSEC signature says both.
             (Some((leaf, _)), 3) => same(record, leaf)
-                .and_then(|()| path::is_strong_enough(leaf).map_err(Mismatch::Path)),
+                .and_then(|()| path::is_strong_enough(leaf).map_err(Mismatch::Weak)),
             (Some((leaf, others)), 2) => self.dane_ta(record, leaf, others),
             (Some((leaf, _)), 1) => same(record, leaf).and_then(|()| self.pkix(leaf, None)),
             (Some((leaf, _)), _) => self.pkix_ta(record, leaf),
@@ -279,7 +282,7 @@ impl Case<'_> {
         leaf: &Certificate,
         others: &[Certificate],
     ) -> Result<(), Mismatch> {
-        path::is_strong_enough(leaf).map_err(Mismatch::Path)?;
+        path::is_strong_enough(leaf).map_err(Mismatch::Weak)?;
         let anchor = Anchor {
             is: &|link| association::matches(record, link),
             key: ((record.selector, record.matching) == (1, 0)).then_some(&record.data),
@@ -380,7 +383,7 @@ impl fmt::Display for Mismatch {
             Self::AnchorIsLeaf => {
                 f.write_str("it names the leaf itself, its usage an issuer (use usage 3)")
             }
-            Self::Path(reason) => f.write_str(reason),
+            Self::Path(reason) | Self::Weak(reason) => f.write_str(reason),
             Self::Name => f.write_str("the leaf is issued for other names"),
         }
     }

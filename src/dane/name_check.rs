@@ -4,10 +4,14 @@ use crate::dane::certificate::Certificate;
 
 /// Whether `certificate` carries one of the reference names.
 ///
-/// The subjectAltName's DNS names decide; the subject's common name counts only if there are none.
+/// The subjectAltName's DNS names decide; the subject's common names count only if there are none.
 pub(super) fn carries_any(certificate: &Certificate, references: &[&str]) -> bool {
     let presented: Vec<&str> = if certificate.dns_names().is_empty() {
-        certificate.common_name().into_iter().collect()
+        certificate
+            .common_names()
+            .iter()
+            .map(String::as_str)
+            .collect()
     } else {
         certificate.dns_names().iter().map(String::as_str).collect()
     };

@@ -49,6 +49,16 @@ impl From<ErrorStack> for Failure {
     }
 }
 
+/// Forgets at its end what OpenSSL noted of failures: it keeps a list for each thread, and a TLS conversation that goes on in
+/// this one would take the entries for its own (`SSL_get_error(3)`).
+struct Quiet;
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        drop(ErrorStack::get());
+    }
+}
+
 /// A certificate and OpenSSL's reading of it.
 #[derive(Clone)]
 struct Link<'a> {
@@ -69,6 +79,7 @@ pub(super) fn check(
     anchor: &Anchor<'_>,
     at: Instant,
 ) -> Result<(), Failure> {
+    let _quiet = Quiet;
     let leaf = chain
         .first()
         .and_then(Link::read)
@@ -123,6 +134,7 @@ impl<'a> Pair<'a> {
 
     /// Checks the signature, for whatever use, and that both are valid at `at`; with `extensions` if those say anything.
     pub(super) fn check(&self, at: Instant, extensions: bool) -> Result<(), Failure> {
+        let _quiet = Quiet;
         let [leaf, issuer] = &self.links;
         if extensions {
             verify(&self.links, None, 0)?;

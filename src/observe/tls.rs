@@ -10,6 +10,7 @@ use openssl::ssl::{
     self, ErrorCode, Ssl, SslContext, SslContextBuilder, SslMethod, SslOptions, SslVerifyMode,
     SslVersion,
 };
+use openssl::x509::X509Ref;
 use rustls_pki_types::DnsName;
 use std::pin::Pin;
 use std::sync::OnceLock;
@@ -75,7 +76,7 @@ where
     let finished = Pin::new(&mut stream).connect().await;
     finished.map_err(|error| failure(&error, ask))?;
     let chain = stream.ssl().peer_cert_chain();
-    let chain = chain.into_iter().flatten().map(|one| one.to_der());
+    let chain = chain.into_iter().flatten().map(X509Ref::to_der);
     let chain = chain.collect::<Result<_, _>>().map_err(unready)?;
     Ok(Secured { stream, chain })
 }

@@ -48,8 +48,11 @@ pub(crate) fn name(common: &str) -> Vec<u8> {
     if common.is_empty() {
         return seq(&[]);
     }
-    let value = seq(&[oid("2.5.4.3"), tlv(0x0c, common.as_bytes())]);
-    seq(&[tlv(0x31, &value)])
+    let sets = common.split('+').map(|one| {
+        let value = seq(&[oid("2.5.4.3"), tlv(0x0c, one.as_bytes())]);
+        tlv(0x31, &value)
+    });
+    seq(&sets.collect::<Vec<_>>())
 }
 
 /// `YYYYMMDDHHMMSSZ`

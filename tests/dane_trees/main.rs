@@ -129,12 +129,17 @@ fn judged(tree: &Tree) -> (&'static str, &'static str, String) {
         Instant::from_unix(AT),
         Rules::Smtp,
     );
+    let left = openssl::error::ErrorStack::get();
+    assert!(
+        left.errors().is_empty(),
+        "{left}: left for the next TLS conversation"
+    );
     let ours = match judgement.verdict {
         Verdict::Verified(_) => "verified",
         Verdict::Refused => "refused",
         Verdict::NoUsableRecords => "unusable",
     };
-    let by_gnutls = if judgement.refused_by_gnutls.is_none() {
+    let by_gnutls = if matches!(judgement.by_gnutls, Some(Ok(()))) {
         "verified"
     } else {
         "refused"
@@ -147,6 +152,6 @@ fn judged(tree: &Tree) -> (&'static str, &'static str, String) {
     (
         ours,
         by_gnutls,
-        format!("{found:?} gnutls {:?}", judgement.refused_by_gnutls),
+        format!("{found:?} gnutls {:?}", judgement.by_gnutls),
     )
 }

@@ -59,7 +59,7 @@ pub(crate) enum Kind {
 pub(crate) struct Key {
     label: &'static str,
     kind: Kind,
-    key: PKey<Private>,
+    private: PKey<Private>,
     pub(crate) spki: Vec<u8>,
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn keys() -> Vec<Key> {
             keys.push(Key {
                 label,
                 kind: Kind::Rsa,
-                key,
+                private: key,
                 spki,
             });
         }
@@ -84,7 +84,7 @@ pub(crate) fn keys() -> Vec<Key> {
         keys.push(Key {
             label: "pss2048",
             kind: Kind::Pss,
-            key,
+            private: key,
             spki,
         });
         for (label, curve) in [
@@ -99,7 +99,7 @@ pub(crate) fn keys() -> Vec<Key> {
             keys.push(Key {
                 label,
                 kind: Kind::Ec,
-                key,
+                private: key,
                 spki,
             });
         }
@@ -112,7 +112,7 @@ pub(crate) fn keys() -> Vec<Key> {
             keys.push(Key {
                 label,
                 kind: Kind::Ed,
-                key,
+                private: key,
                 spki,
             });
         }
@@ -322,6 +322,8 @@ fn leaf(dice: &mut Dice, keys: &[Key], above: Option<&Spec>) -> Spec {
             "other.example.net",
             "MX1.example.com",
             "*.example.com",
+            "mx1.example.com+other.example.net",
+            "other.example.net+mx1.example.com",
             "mx1.example.com.",
             "",
         ],
@@ -373,7 +375,7 @@ fn signed(dice: &mut Dice, keys: &[Key], spec: &mut Spec, above: Option<&Spec>) 
         spec.signer = dice.below(keys.len());
     }
     if dice.percent(1) {
-        spec.issuer = "stranger".to_owned();
+        "stranger".clone_into(&mut spec.issuer);
     }
     let right = above.map_or(spec.subject_id, |above| above.subject_id);
     spec.authority_id = dice.usually(right, 8, &[None, Some(201), Some(spec.signer as u8)]);
@@ -552,11 +554,11 @@ fn algorithm(spec: &Spec, signer: &Key) -> Vec<u8> {
 
 fn sign(spec: &Spec, signer: &Key, body: &[u8]) -> Vec<u8> {
     if signer.kind == Kind::Ed {
-        let mut signing = Signer::new_without_digest(&signer.key).unwrap();
+        let mut signing = Signer::new_without_digest(&signer.private).unwrap();
         return signing.sign_oneshot_to_vec(body).unwrap();
     }
     let (hash, _) = digest(spec.digest);
-    let mut signing = Signer::new(hash, &signer.key).unwrap();
+    let mut signing = Signer::new(hash, &signer.private).unwrap();
     if spec.digest.starts_with("PSS") {
         signing.set_rsa_padding(Padding::PKCS1_PSS).unwrap();
         signing
