@@ -9,6 +9,8 @@ use crate::dane::name_check;
 use crate::dane::path::{Failure, Pair};
 use crate::rotation::association::Association;
 use crate::rotation::timing::Instant;
+use x509_parser::der_parser::oid::Oid;
+use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use x509_parser::signature_algorithm::SignatureAlgorithm;
 
@@ -18,6 +20,9 @@ const WEAK: &[&str] = &[
     "1.2.840.113549.1.1.5",
     "1.2.840.10045.4.1",
 ];
+
+/// The purpose of servers before there was one (Netscape's server gated cryptography).
+const SERVER_GATED: &str = "2.16.840.1.113730.4.1";
 
 /// `id-RSASSA-PSS` (RFC 4055 §3.1).
 const RSA_PSS: &str = "1.2.840.113549.1.1.10";
@@ -64,7 +69,12 @@ fn is_named(leaf: &Certificate, names: &[&str]) -> bool {
 fn is_for_servers(leaf: &Certificate) -> bool {
     let parsed = X509Certificate::from_der(leaf.der());
     parsed.is_ok_and(|(_, parsed)| match parsed.extended_key_usage() {
-        Ok(Some(usage)) => usage.value.server_auth || usage.value.any,
+        Ok(Some(usage)) => {
+            let gated = |oid: &Oid<'_>| oid.to_id_string() == SERVER_GATED;
+            // The old purpose counts in certificates of CAs.
+            let is_gated = leaf.is_ca() && usage.value.other.iter().any(gated);
+            usage.value.server_auth || usage.value.any || is_gated
+        }
         Ok(None) => true,
         Err(_) => false,
     })
@@ -83,9 +93,12 @@ fn anchored(record: &Association, chain: &[Certificate], at: Instant) -> Result<
     }
     // A certificate of version 1 cannot say whether it is a CA's, and a root need not: they are taken for one.
     let (is_silent, has_no_usage) = silence(issuer);
-    let is_excused = version(issuer) == 1 || (is_silent && issuer.is_self_issued());
+    let is_excused = version(issuer) == 1 || (is_silent && pair.is_issued_by_itself());
     if !issuer.is_ca() && !is_excused {
         return Err("the issuer of the leaf is not a CA certificate".to_owned());
+    }
+    if has_unknown_critical(leaf) || has_unknown_critical(issuer) {
+        return Err("a certificate has a critical extension that it does not know".to_owned());
     }
     pair.check(at, !(is_excused && has_no_usage))
         .map_err(|failure| match failure {
@@ -122,6 +135,19 @@ fn has_known_signature(certificate: &Certificate, issuer: &Certificate) -> bool 
         }
         _ => false,
     }
+}
+
+fn has_unknown_critical(certificate: &Certificate) -> bool {
+    let parsed = X509Certificate::from_der(certificate.der());
+    parsed.is_ok_and(|(_, parsed)| {
+        let mut critical = parsed.extensions().iter().filter(|one| one.critical);
+        critical.any(|one| {
+            matches!(
+                one.parsed_extension(),
+                ParsedExtension::UnsupportedExtension { .. }
+            )
+        })
+    })
 }
 
 /// Whether a certificate says nothing about being a CA's, and nothing about what its key may be used for.

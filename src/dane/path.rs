@@ -132,6 +132,12 @@ impl<'a> Pair<'a> {
         issuer.certificate
     }
 
+    /// Whether the issuer says that it issued itself.
+    pub(super) fn is_issued_by_itself(&self) -> bool {
+        let [_, issuer] = &self.links;
+        names_its_issuer(issuer, issuer)
+    }
+
     /// Checks the signature, for whatever use, and that both are valid at `at`; with `extensions` if those say anything.
     pub(super) fn check(&self, at: Instant, extensions: bool) -> Result<(), Failure> {
         let _quiet = Quiet;
