@@ -246,7 +246,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Look(args) => look::run(args),
         Command::Record(args) => record::run(args),
         Command::Dane(args) => dane::run(args, global),
-        Command::Tlsrpt(args) => tlsrpt::run(args),
+        Command::Tlsrpt(args) => tlsrpt::run(args, global),
         Command::Init(args) => init::run(args, global),
         Command::Serve(args) => serve::run(args, global),
         Command::Demo(args) => demo::run(args, global),

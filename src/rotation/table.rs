@@ -110,6 +110,7 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
             | Event::AddressesHadLeft { .. }
             | Event::DelaySeen { .. }
             | Event::CadenceHeld
+            | Event::ReportsSetAside { .. }
             | Event::ClockRepaired { .. },
         ) => step,
         _ => return None,
