@@ -54,6 +54,7 @@ mod zone_verify;
 
 pub use exit::{Exit, Failure};
 
+use crate::observe::progress;
 use crate::rotation::timing::Instant;
 use crate::workflow::present::Present;
 use crate::workspace::Workspace;
@@ -226,6 +227,7 @@ enum Command {
 /// Runs the command line; returns the process's exit code.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    progress::tell_with(|line| eprintln!("note: {line}"));
     match run(&arguments) {
         Ok(exit) => exit.into(),
         Err(failure) => {
