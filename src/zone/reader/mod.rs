@@ -125,7 +125,9 @@ impl Reader<'_> {
         self.open.push(source);
         let marked = invisible::mark(&bytes, source);
         let mut lexer = Lexer::at(&bytes, marked.as_ref().map_or(0, |(length, _)| *length));
-        marked.into_iter().for_each(|(_, f)| self.findings.push(f));
+        if let Some((_, finding)) = marked {
+            self.findings.push(finding);
+        }
         let mut tokens = Vec::new();
         while !self.full
             && let Some(line) = lexer.next_line(&mut tokens)
