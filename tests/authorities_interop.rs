@@ -556,11 +556,11 @@ fn asked_type(message: &[u8]) -> u16 {
 
 #[test]
 fn a_server_that_drops_or_refuses_tlsa_alone_is_told_from_a_dead_one() {
+    const TYPE_TLSA: u16 = 52;
     let keys = Keys::generate();
     let signed = keys.sign(ZONE, &[]);
     let ours = serve(&signed, &[]);
     let truth = ours.address;
-    const TYPE_TLSA: u16 = 52;
     let dropping: Arc<Bend> =
         Arc::new(|answer, _| (asked_type(&answer) != TYPE_TLSA).then_some(answer));
     let answering = |rcode: u8| -> Arc<Bend> {

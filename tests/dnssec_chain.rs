@@ -756,10 +756,10 @@ fn a_wildcard_does_not_stand_in_for_a_name_that_exists() {
 #[test]
 fn a_control_question_tells_servers_that_drop_tlsa_from_silence() {
     type Meddler = dyn Fn(&Name, Rtype, Reply) -> Result<Reply, String> + Sync;
-    let internet = Internet::new(&[], &[]);
     fn below(asked: &Name) -> bool {
         asked.to_string().starts_with("_25.")
     }
+    let internet = Internet::new(&[], &[]);
     let dropped: &Meddler = &|_, rtype, reply| match rtype {
         Rtype::TLSA => Err("no answer within 2 s".to_owned()),
         _ => Ok(reply),
