@@ -544,3 +544,97 @@ fn crossed(udp: SocketAddr, tcp: SocketAddr) -> SocketAddr {
     });
     Liar::start(udp, bend).address
 }
+
+/// The type that a question, or the question in an answer, is about.
+fn asked_type(message: &[u8]) -> u16 {
+    let mut at = 12;
+    while message[at] != 0 {
+        at += usize::from(message[at]) + 1;
+    }
+    u16::from_be_bytes([message[at + 1], message[at + 2]])
+}
+
+#[test]
+fn a_server_that_drops_or_refuses_tlsa_alone_is_told_from_a_dead_one() {
+    const TYPE_TLSA: u16 = 52;
+    let keys = Keys::generate();
+    let signed = keys.sign(ZONE, &[]);
+    let ours = serve(&signed, &[]);
+    let truth = ours.address;
+    let dropping: Arc<Bend> =
+        Arc::new(|answer, _| (asked_type(&answer) != TYPE_TLSA).then_some(answer));
+    let answering = |rcode: u8| -> Arc<Bend> {
+        Arc::new(move |mut answer, _| {
+            if asked_type(&answer) == TYPE_TLSA {
+                answer[3] = answer[3] & 0xf0 | rcode;
+            }
+            Some(answer)
+        })
+    };
+    let bends = [
+        dropping,
+        answering(2),
+        answering(4),
+        answering(5),
+        answering(1),
+    ];
+    let servers: Vec<SocketAddr> = bends
+        .into_iter()
+        .map(|bend| Liar::start(truth, bend).address)
+        .collect();
+    let served = look(&servers, &[TLSA], &trust(&keys), quick());
+    for server in servers {
+        assert_eq!(ailments(&served, server), [Ailment::NoTlsa]);
+        let said = unknown(one(&served, server, TLSA));
+        assert!(
+            said.starts_with(&format!("it answers for A at {TLSA}, and not for TLSA: ")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn answers_without_authority_from_everybody_are_an_interception_and_from_one_are_lame() {
+    let keys = Keys::generate();
+    let signed = keys.sign(ZONE, &[]);
+    let ours = serve(&signed, &[]);
+    let truth = ours.address;
+    let cache = |udp_alone: bool, strips: bool| -> Arc<Bend> {
+        Arc::new(move |mut answer, tcp| {
+            if tcp && udp_alone {
+                return Some(answer);
+            }
+            answer[2] &= !4;
+            if strips && asked_type(&answer) != 6 {
+                // As of a resolver that knows nothing of DNSSEC: no records at all.
+                answer.truncate(12);
+                return None;
+            }
+            Some(answer)
+        })
+    };
+    let start = |udp, strips| Liar::start(truth, cache(udp, strips)).address;
+    for (servers, what) in [
+        (
+            vec![start(false, false), start(false, false)],
+            "both transports",
+        ),
+        (vec![start(true, false), start(true, false)], "UDP alone"),
+        (
+            vec![start(false, true), start(false, true)],
+            "without DNSSEC",
+        ),
+    ] {
+        let served = look(&servers, &[TLSA], &trust(&keys), quick());
+        for server in &servers {
+            assert_eq!(ailments(&served, *server), [Ailment::Intercepted], "{what}");
+        }
+        let beside: Vec<SocketAddr> = servers.iter().copied().chain([truth]).collect();
+        let served = look(&beside, &[TLSA], &trust(&keys), quick());
+        for server in servers {
+            let found = ailments(&served, server);
+            assert!(found.contains(&Ailment::Lame), "{what}: {found:?}");
+            assert!(!found.contains(&Ailment::Intercepted), "{what}: {found:?}");
+        }
+    }
+}

@@ -14,6 +14,7 @@ mod rotation_support;
 use rotation_support::external::{LOADED, reloaded, sign};
 use rotation_support::far::{Far, git};
 use rotation_support::{BEGIN, BRANCH, Publish, Run, SIGNED, World, ZONE_FILE, apex, hours};
+use std::fmt::Write as _;
 use std::fs;
 use tlsa_rotate::rotation::timing::Span;
 
@@ -283,7 +284,7 @@ fn a_reload_that_no_server_took_is_told_and_run_again() {
 /// A person adds a host to the zone, under a serial of `serial`, if one is given.
 fn edits(world: &World, host: &str, serial: Option<u32>) {
     let mut zone = world.read(ZONE_FILE);
-    zone.push_str(&format!("{host}.example.com. 3600 IN A 192.0.2.80\n"));
+    writeln!(zone, "{host}.example.com. 3600 IN A 192.0.2.80").unwrap();
     if let Some(serial) = serial {
         let was = tlsa_rotate::zone::content::Zone::parse(zone.as_bytes(), Some(&apex())).unwrap();
         let was = was.soa().unwrap().serial.to_string();

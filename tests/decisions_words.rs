@@ -182,6 +182,7 @@ fn what_others_object_says_its_own_way_out() {
     let table = [
         (Objection::Failed(failure()), Who::You, "find out what went wrong at mx1.example.com"),
         (Objection::StaleRrset(failure()), Who::You, "ask Google Inc. to empty its resolvers' caches"),
+        (Objection::ReportsUnread { first: why(), more: 2 }, Who::You, "look at what the file says"),
         (Objection::ReportsUnknown { why: why() }, Who::You, "make the mailbox readable"),
         (Objection::NotForTheWeb { domain: domain(), why: why() }, Who::You, "get a certificate from a public CA"),
         (Objection::WebUnknown { domain: domain(), why: why() }, Who::World, "make https://mta-sts.example.com/"),

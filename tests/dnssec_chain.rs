@@ -22,6 +22,7 @@ use tlsa_rotate::observe::anchors::Anchors;
 use tlsa_rotate::observe::chain::{Answer, Content, NoAnswer, Security, Source, Validator};
 use tlsa_rotate::observe::dns::Reply;
 use tlsa_rotate::observe::extended_error::ExtendedError;
+use tlsa_rotate::observe::senders_view::{Families, Overrides, Sender, Tlsa};
 use tlsa_rotate::observe::wait_for;
 use tlsa_rotate::publish::serve::answer::{Rcode, answer};
 use tlsa_rotate::publish::serve::served::ServedZone;
@@ -748,5 +749,75 @@ fn a_wildcard_does_not_stand_in_for_a_name_that_exists() {
                 "{denial:?}, with its proof: {proof}: {outcome:?}"
             );
         }
+    }
+}
+
+/// RFC 7672 §2.1.2: servers that drop or refuse TLSA make senders defer; a resolver of ours that says nothing does not.
+#[test]
+fn a_control_question_tells_servers_that_drop_tlsa_from_silence() {
+    type Meddler = dyn Fn(&Name, Rtype, Reply) -> Result<Reply, String> + Sync;
+    fn below(asked: &Name) -> bool {
+        asked.to_string().starts_with("_25.")
+    }
+    let internet = Internet::new(&[], &[]);
+    let dropped: &Meddler = &|_, rtype, reply| match rtype {
+        Rtype::TLSA => Err("no answer within 2 s".to_owned()),
+        _ => Ok(reply),
+    };
+    let failed: &Meddler = &|_, rtype, reply| match rtype {
+        Rtype::TLSA => Ok(Reply { rcode: 2, ..reply }),
+        _ => Ok(reply),
+    };
+    let silent: &Meddler = &|asked, _, reply| {
+        let silent = || Err("no answer within 2 s".to_owned());
+        if below(asked) { silent() } else { Ok(reply) }
+    };
+    let refused: &Meddler = &|asked, _, reply| {
+        let rcode = if below(asked) { 5 } else { reply.rcode };
+        Ok(Reply { rcode, ..reply })
+    };
+    let alone = "drop or refuse TLSA alone";
+    for (meddler, error, told, what) in [
+        (
+            dropped,
+            ExtendedError::NoReachableAuthority,
+            alone,
+            "no answer",
+        ),
+        (
+            failed,
+            ExtendedError::NoReachableAuthority,
+            alone,
+            "SERVFAIL",
+        ),
+        (
+            silent,
+            ExtendedError::NetworkError,
+            "no answer within 2 s",
+            "silence",
+        ),
+        (
+            refused,
+            ExtendedError::NetworkError,
+            "REFUSED",
+            "a resolver that is not for us",
+        ),
+    ] {
+        let source = Meddled {
+            internet: &internet,
+            meddler,
+        };
+        let sender = Sender {
+            validator: Validator::new(source, internet.anchors.clone(), NOW),
+            overrides: Overrides::new(),
+            families: Families::Four,
+        };
+        let host = wait_for(sender.host(&name("mx.example.com."), 25)).unwrap();
+        let Tlsa::Unreachable(NoAnswer::Failed(flaw)) = host.tlsa else {
+            panic!("{what}: {:?}", host.tlsa);
+        };
+        assert_eq!(flaw.error, error, "{what}: {flaw}");
+        assert!(flaw.reason.contains(told), "{what}: {flaw}");
+        assert_eq!(flaw.reason.contains(alone), told == alone, "{what}: {flaw}");
     }
 }

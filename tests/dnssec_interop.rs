@@ -569,3 +569,76 @@ fn cds_and_cdnskey_come_and_go_with_the_times_of_bind() {
         }
     }
 }
+
+#[test]
+fn the_digest_of_a_zone_is_made_anew_at_each_signing_and_checked() {
+    for denial in [&[][..], &["--nsec3"]] {
+        let lab = Lab::new();
+        lab.generate("ecdsap256sha256", "csk");
+        let digest = |hash: u8, octets: usize| {
+            format!(
+                "example.com. 3600 IN ZONEMD 1 1 {hash} {}\n",
+                "00".repeat(octets)
+            )
+        };
+        let zone = format!("{ZONE}{}{}", digest(1, 48), digest(2, 64));
+        lab.write("zone", &zone);
+        lab.sign("signed", denial);
+        lab.peers_accept("signed");
+        // Twice Z: a zone without a digest would not pass.
+        lab.run("ldns-verify-zone", &["-ZZ", "signed"]);
+        lab.verify("signed", &[]);
+        lab.sign("again", &[denial, &["--previous", "signed"]].concat());
+        assert_eq!(lab.read("again"), lab.read("signed"), "nothing has changed");
+        lab.write("zone", &format!("{zone}new.example.com. 60 IN TXT x\n"));
+        let next = ["--previous", "signed", "--raise-serial"];
+        lab.sign("next", &[denial, &next].concat());
+        lab.run("ldns-verify-zone", &["-ZZ", "next"]);
+        lab.verify("next", &[]);
+        // A record that nobody signs, and that only the digest vouches for.
+        let glue = lab.read("next").replace(" TXT \"x\"", " TXT \"y\"");
+        lab.write("changed", &glue);
+        let told = lab.ours_refuses(&["zone", "verify", "changed"]);
+        assert!(
+            told.contains("ZONEMD: the digest is not that of this zone"),
+            "{told}"
+        );
+    }
+}
+
+/// What BIND, Knot and ldns pass over we pass over, and what makes a name that the chain does not know nobody passes.
+#[test]
+fn signatures_without_what_they_cover_are_judged_as_peers_judge_them() {
+    for denial in [&[][..], &["--nsec3"]] {
+        let lab = Lab::new();
+        lab.generate("ecdsap256sha256", "csk");
+        lab.sign("signed", denial);
+        let signed = lab.read("signed");
+        let host = signed
+            .lines()
+            .find(|line| line.contains(" IN A "))
+            .and_then(|line| line.split(' ').next())
+            .unwrap();
+        let times = "300 20300101000000 20200101000000 1 example.com. AAAA\n";
+        let labels = host.split('.').count() - 1;
+        for (line, passes) in [
+            (format!("{host} 300 IN RRSIG MX 13 {labels} {times}"), true),
+            (format!("{host} 300 IN RRSIG A 13 {labels} {times}"), true),
+            (format!("{host} 300 IN RRSIG A 15 {labels} {times}"), true),
+            (
+                format!("nobody.example.com. 300 IN RRSIG A 13 3 {times}"),
+                false,
+            ),
+        ] {
+            lab.write("orphan", &format!("{signed}{line}"));
+            if passes {
+                lab.peers_accept("orphan");
+                lab.verify("orphan", &[]);
+            } else {
+                lab.ours_refuses(&["zone", "verify", "orphan", "--origin", "example.com"]);
+                let bind = lab.command("dnssec-verify", &["-z", "-o", "example.com", "orphan"]);
+                assert!(!bind.status.success(), "{}", told(&bind));
+            }
+        }
+    }
+}

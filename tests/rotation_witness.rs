@@ -39,6 +39,7 @@ fn serve_both(world: &World) {
 }
 
 #[test]
+#[allow(clippy::too_many_lines)] // one rotation from its begin to its end
 fn failures_that_senders_report_hold_the_old_record_in_the_zone() {
     let world = world("tlsrpt = { maildir = \"reports\" }");
     for part in ["new", "cur", "tmp"] {
@@ -134,7 +135,44 @@ fn failures_that_senders_report_hold_the_old_record_in_the_zone() {
     fs::remove_file(world.path("reports/new/3")).unwrap();
     fs::remove_file(world.path("reports/new/4")).unwrap();
     deliver("5", &of("g-4", "2026-12-05", &[], &[]));
-    world.watch(81, 104);
+    // One that cannot be read may tell of failures: it holds back like silence, wherever it lies, until a person says so.
+    let packed = tlsrpt_support::gzip(report("O", "o-1", "2026-12-04", 1, &[], &[]).as_bytes());
+    fs::write(world.path("reports/new/6"), &packed[..packed.len() - 60]).unwrap();
+    world.watch(81, 90);
+    world.advance(hours(90)).ends(3);
+    let unread = world.run(hours(90), &["status", "mail"]);
+    for expected in [
+        "a TLS report cannot be read, and may tell of failures: ",
+        "reports/new/6: ",
+        "tlsa-rotate tlsrpt --set-aside FILE",
+    ] {
+        assert!(
+            unread.stdout.contains(expected),
+            "no `{expected}` in {unread:#?}"
+        );
+    }
+    assert_eq!(world.tlsa(HOSTS[0]).len(), 2, "the old record stays");
+    let readable = world
+        .run(hours(90), &["tlsrpt", "--set-aside", "reports/new/5"])
+        .ends(1);
+    assert!(
+        readable
+            .stderr
+            .contains("there is no TLS report in these files that cannot be read"),
+        "{readable:#?}"
+    );
+    world.advance(hours(90)).ends(3);
+    let reason = "cut short, its sender was asked";
+    let aside = ["tlsrpt", "--set-aside", "--reason", reason, "reports/new/6"];
+    let aside = world.run(hours(90), &aside).ends(0);
+    assert!(
+        aside
+            .stdout
+            .contains("set aside 1 TLS report that cannot be read"),
+        "{aside:#?}"
+    );
+    fs::rename(world.path("reports/new/6"), world.path("reports/cur/6:2,S")).unwrap();
+    world.watch(91, 104);
     world.advance(hours(104));
     world.load();
     world.advance(hours(105));

@@ -14,6 +14,8 @@ use dane_support::{Bench, rsa_spki_without_null};
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 use tlsa_rotate::dane::certificate::Certificate;
 use tlsa_rotate::dane::subject::read_chain;
@@ -24,6 +26,7 @@ use tlsa_rotate::rotation::observation::{Endpoint, KeyAlgorithm, Offer, Seen};
 use tlsa_rotate::rotation::timing::Instant;
 use tlsa_rotate::workflow::demo::delivery::{Host, Mail, Outcome, deliver};
 use tlsa_rotate::workflow::demo::mail_host::{KeyedChain, MailHost};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 const HOST: &str = "mx1.example.com";
@@ -214,6 +217,85 @@ async fn many_endpoints_become_what_the_machine_reads() {
         why.contains("not answered within the 0.1 s of the run"),
         "{why}"
     );
+}
+
+/// A door before a mail host: it says `busy` and closes, before or after the greeting, where somebody is inside, and the first
+/// `deaf` times whatever is.
+async fn door(to: SocketAddr, busy: &'static str, greets: bool, deaf: u32) -> SocketAddr {
+    let listener = TcpListener::bind(LOOPBACK).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (inside, came) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let (inside, came) = (Arc::clone(&inside), Arc::clone(&came));
+            tokio::spawn(async move {
+                let is_full = inside.fetch_add(1, Relaxed) > 0;
+                if is_full || came.fetch_add(1, Relaxed) < deaf {
+                    if greets {
+                        client.write_all(b"220 mx1\r\n").await.unwrap();
+                        let _ = client.read(&mut [0; 512]).await;
+                    }
+                    let _ = client.write_all(busy.as_bytes()).await;
+                    let _ = client.shutdown().await;
+                } else {
+                    let mut host = tokio::net::TcpStream::connect(to).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut client, &mut host).await;
+                }
+                inside.fetch_sub(1, Relaxed);
+            });
+        }
+    });
+    address
+}
+
+/// Servers that limit connections or defer (greylisting) are asked again, one conversation after another.
+#[tokio::test]
+async fn a_server_that_puts_off_is_asked_again_until_it_answers() {
+    let bench = keys();
+    let chains = ["rsa", "ec"].map(|name| keyed(&bench, name)).into_iter();
+    let host = MailHost::start(HOST, LOOPBACK.parse().unwrap(), chains.collect());
+    let to = host.await.unwrap();
+    let to = to.address();
+    let patient = Caller {
+        whole: Duration::from_secs(40),
+        ..caller()
+    };
+    let doors = [
+        door(to, "421 4.7.0 too many connections\r\n", false, 0).await,
+        door(to, "", false, 1).await,
+        door(to, "450 4.2.0 greylisted, come again\r\n", true, 1).await,
+        door(to, "451 4.7.1 later\r\n", true, 1).await,
+    ];
+    let targets = Target {
+        endpoint: endpoint(25),
+        addresses: doors.to_vec(),
+    };
+    let bounds = Bounds {
+        at_once: 64,
+        overall: Duration::from_secs(60),
+    };
+    let seen = probe_endpoints(&[targets], &patient, bounds).await;
+    for address in doors {
+        let offers = &seen[&endpoint(25)][&address.to_string()];
+        for (algorithm, name) in BOTH.into_iter().zip(["rsa", "ec"]) {
+            let Seen::Known(Offer::Key(key)) = &offers[&algorithm] else {
+                panic!("{address} {algorithm}: {:?}", offers[&algorithm]);
+            };
+            assert_eq!(key.key, association(&bench, name));
+        }
+    }
+    // Whoever defers for good is unknown, and what was tried is said.
+    let shut = door(to, "450 4.2.0 greylisted, come again\r\n", true, u32::MAX).await;
+    let short = Caller {
+        whole: Duration::from_secs(3),
+        ..caller()
+    };
+    let Seen::Unknown(why) = probe(&endpoint(25), shut, KeyAlgorithm::Rsa, &short).await else {
+        panic!("nobody was let in");
+    };
+    assert!(why.contains("450 4.2.0 greylisted"), "{why}");
+    assert!(why.contains("(asked 2 times in "), "{why}");
 }
 
 /// `openssl s_server` on a free port, ended when dropped.

@@ -385,3 +385,191 @@ proptest! {
         }
     }
 }
+
+/// What senders and the servers on the way put around a report, in a file and in a mail.
+#[test]
+fn what_stands_around_a_whole_report_does_not_hide_it() {
+    let text = two().0;
+    let (plain, packed) = (text.as_bytes(), gzip(text.as_bytes()));
+    let utf_16: Vec<u8> = format!("\u{feff}{text}")
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let string = serde_json::to_string(&text).unwrap();
+    let base64 = data_encoding::BASE64.encode(&packed);
+    let lines: Vec<&str> = base64
+        .as_bytes()
+        .chunks(76)
+        .map(|l| std::str::from_utf8(l).unwrap())
+        .collect();
+    let around: Vec<(&str, Vec<u8>)> = vec![
+        ("CR LF behind gzip", [&packed[..], b"\r\n"].concat()),
+        ("zeros behind gzip", [&packed[..], &[0; 512]].concat()),
+        (
+            "a boundary behind gzip",
+            [&packed[..], b"\r\n--b--\r\n"].concat(),
+        ),
+        ("CR LF before gzip", [b"\r\n", &packed[..]].concat()),
+        (
+            "gzip without its last octets",
+            packed[..packed.len() - 8].to_vec(),
+        ),
+        (
+            "gzip in two parts",
+            [gzip(&plain[..40]), gzip(&plain[40..])].concat(),
+        ),
+        ("gzip in gzip", gzip(&packed)),
+        ("a mark in gzip", gzip(&[b"\xef\xbb\xbf", plain].concat())),
+        ("a mark", [b"\xef\xbb\xbf", plain].concat()),
+        ("UTF-16", utf_16.clone()),
+        ("UTF-16 in gzip", gzip(&utf_16)),
+        ("JSON in a string", string.clone().into_bytes()),
+        ("JSON in a string in gzip", gzip(string.as_bytes())),
+        ("JSON in a list", format!("[{text}]").into_bytes()),
+        ("zeros behind JSON", [plain, &[0; 40], b"\x1a"].concat()),
+        ("a boundary behind JSON", [plain, b"\r\n--b--"].concat()),
+        ("base64 of gzip", lines.join("\r\n").into_bytes()),
+    ];
+    for (what, octets) in around {
+        let attached = data_encoding::BASE64.encode(&octets);
+        let mail = format!(
+            "From: a@example.net\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: application/octet-stream\r\n\
+             Content-Disposition: attachment; filename=\"r.json.gz\"\r\nContent-Transfer-Encoding: base64\r\n\r\n{attached}\r\n--b--\r\n"
+        );
+        for octets in [octets, mail.into_bytes()] {
+            let mut gathered = Gathered::default();
+            gathered.add_from("place", octets.as_slice());
+            assert_eq!(gathered.troubles, [], "{what}");
+            let sums = tally(gathered.reports.iter().map(|(_, report)| report), None);
+            assert_eq!((sums.successful, sums.failed), (120, 3), "{what}");
+        }
+    }
+}
+
+/// What may be a report and cannot be read is told from other mail.
+#[test]
+fn what_may_be_a_report_is_known_by_its_digest_and_other_mail_is_not() {
+    let packed = gzip(two().0.as_bytes());
+    let wrong_sum: Vec<u8> = [
+        &packed[..packed.len() - 8],
+        &[0; 4],
+        &packed[packed.len() - 4..],
+    ]
+    .concat();
+    let none = "From: a@example.net\r\nTLS-Report-Domain: example.com\r\nSubject: Report Domain: example.com\r\n\r\nhello\r\n";
+    for octets in [
+        &packed[..packed.len() - 60],
+        &wrong_sum,
+        b"{\"policies\":",
+        &[7; 90],
+        none.as_bytes(),
+    ] {
+        let mut gathered = Gathered::default();
+        gathered.add_from("place", octets);
+        let digests: Vec<usize> = gathered
+            .troubles
+            .iter()
+            .map(|t| t.report.as_ref().unwrap().len())
+            .collect();
+        assert_eq!(digests, [64], "{octets:?}");
+    }
+    let mut gathered = Gathered::default();
+    gathered.add_from(
+        "place",
+        &b"From: a@example.net\r\nSubject: lunch\r\n\r\n{not a report}\r\n"[..],
+    );
+    let reports: Vec<_> = gathered.troubles.iter().map(|t| t.report.clone()).collect();
+    assert_eq!(reports, [None]);
+}
+
+/// RFC 8460 §4: a sender tells a session under each policy that it applied, and a failure under each reason.
+#[test]
+fn a_session_counts_once_whatever_policies_and_reasons_it_is_told_under() {
+    let policy = |kind: &str, domain: &str, successful: u64, failed: u64, details: &[u64]| {
+        let details: Vec<_> = details
+            .iter()
+            .map(|n| json!({"result-type": "validation-failure", "receiving-mx-hostname": "mx1.example.com", "failed-session-count": n}))
+            .collect();
+        json!({
+            "policy": {"policy-type": kind, "policy-domain": domain, "mx-host": ["mx1.example.com", "mx2.example.com"]},
+            "summary": {"total-successful-session-count": successful, "total-failure-session-count": failed},
+            "failure-details": details,
+        })
+    };
+    let table = [
+        (
+            vec![
+                policy("tlsa", "example.com", 10, 1, &[1]),
+                policy("sts", "example.com", 11, 0, &[]),
+            ],
+            (11, 1),
+            "two kinds",
+        ),
+        (
+            vec![
+                policy("tlsa", "mx1.example.com", 4, 0, &[]),
+                policy("tlsa", "mx2.example.com", 6, 0, &[]),
+                policy("sts", "example.com", 10, 0, &[]),
+            ],
+            (10, 0),
+            "TLSA by host",
+        ),
+        (
+            vec![
+                policy("tlsa", "mx1.example.com", 4, 0, &[]),
+                policy("tlsa", "mx2.example.com", 6, 0, &[]),
+            ],
+            (10, 0),
+            "two hosts",
+        ),
+        (
+            vec![
+                policy("sts", "example.com", 4, 0, &[]),
+                policy("sts", "example.com", 6, 0, &[]),
+            ],
+            (10, 0),
+            "two versions of a policy",
+        ),
+        (
+            vec![
+                policy("tlsa", "example.com", 4, 0, &[]),
+                policy("sts", "example.net", 6, 0, &[]),
+            ],
+            (10, 0),
+            "two domains",
+        ),
+        (
+            vec![
+                policy("sts", "example.com", 4, 0, &[]),
+                policy("no-policy-found", "example.com", 6, 0, &[]),
+            ],
+            (10, 0),
+            "with and without",
+        ),
+        (
+            vec![policy("sts", "example.com", 4, 2, &[2, 2])],
+            (4, 2),
+            "two reasons for each",
+        ),
+        (
+            vec![policy("sts", "example.com", 4, 5, &[2])],
+            (4, 5),
+            "not all explained",
+        ),
+        (
+            vec![policy("sts", "example.com", 4, 0, &[2])],
+            (4, 2),
+            "a summary that was forgotten",
+        ),
+    ];
+    for (policies, expected, what) in table {
+        let report = json!({"organization-name": "O", "report-id": what, "policies": policies});
+        let mut gathered = Gathered::default();
+        gathered.add_from("place", report.to_string().as_bytes());
+        let reports = || gathered.reports.iter().map(|(_, report)| report);
+        let sums = tally(reports(), None);
+        assert_eq!((sums.successful, sums.failed), expected, "{what}");
+        let other = tally(reports(), Some("example.org"));
+        assert_eq!((other.successful, other.failed), (0, 0), "{what}");
+    }
+}

@@ -189,7 +189,7 @@ fn every_mistake_is_told_with_its_line() {
             "[policy]",
             "color = 1\n[policy]",
             &[
-                "1: unknown key `color` in this file; known are branch, rehearsal, policy, zone, certificate, vantage",
+                "1: unknown key `color` in this file; known are branch, rehearsal, conversation, policy, zone, certificate, vantage",
             ],
         ),
         (
@@ -237,8 +237,8 @@ fn every_mistake_is_told_with_its_line() {
             "policy = 1\n",
             &[
                 "1: [policy] must be a table with min_wait, soak, safety_margin, concurrent, standby, max_age, renew_before, assume_ttl, retry_after_abort, patience, deadline_notice, keep_retired_keys; this is a TOML integer",
-                "2: unknown key `min_wait` in this file; known are branch, rehearsal, policy, zone, certificate, vantage",
-                "3: unknown key `safety_margin` in this file; known are branch, rehearsal, policy, zone, certificate, vantage",
+                "2: unknown key `min_wait` in this file; known are branch, rehearsal, conversation, policy, zone, certificate, vantage",
+                "3: unknown key `safety_margin` in this file; known are branch, rehearsal, conversation, policy, zone, certificate, vantage",
             ],
         ),
         (
@@ -563,6 +563,16 @@ fn every_mistake_is_told_with_its_line() {
         ),
         (
             "[policy]",
+            "conversation = \"2h\"\n[policy]",
+            &["1: `conversation` must be from 5s to 1h, this is 2h"],
+        ),
+        (
+            "[policy]",
+            "conversation = \"4s\"\n[policy]",
+            &["1: `conversation` must be from 5s to 1h, this is 4s"],
+        ),
+        (
+            "[policy]",
             "[policy",
             &["1: not TOML: unclosed table, expected `]`"],
         ),
@@ -826,4 +836,12 @@ fn a_vantage_is_a_command_with_a_name_and_a_bound() {
     for (vantages, expected) in table {
         assert_eq!(read(vantages), expected, "{vantages}");
     }
+}
+
+#[test]
+fn how_long_a_conversation_may_take_is_said_or_longer_than_senders_wait_for_a_greeting() {
+    let of = |text: &str| Config::parse(text, root()).unwrap().conversation;
+    let minutes = |minutes| Span::minutes(minutes);
+    assert!(of(GOOD) > minutes(5), "RFC 5321 §4.5.3.2");
+    assert_eq!(of(&format!("conversation = \"20m\"\n{GOOD}")), minutes(20));
 }

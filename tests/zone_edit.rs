@@ -73,9 +73,17 @@ fn text(file: &ZoneFile) -> String {
     String::from_utf8(file.sources()[0].bytes.to_vec()).unwrap()
 }
 
+/// What is wrong with a file. That hosts of TLSA records have no address here is nothing to these tests.
+fn found(file: &ZoneFile) -> Vec<&str> {
+    let messages = file.diagnostics().iter().map(|d| d.message.as_str());
+    messages
+        .filter(|message| !message.ends_with("so nobody asks for its TLSA records"))
+        .collect()
+}
+
 fn edited(text: &str, changes: &[Change]) -> Edited {
     let file = read(text);
-    assert_eq!(file.diagnostics(), [], "{text}");
+    assert_eq!(found(&file), [""; 0], "{text}");
     edit(&file, changes, NOW).unwrap_or_else(|e| panic!("{e}\nin\n{text}"))
 }
 
@@ -381,7 +389,7 @@ fn a_record_is_edited_in_the_file_it_stands_in() {
         Some(&name("example.com.")),
         &files,
     );
-    assert_eq!(file.diagnostics(), []);
+    assert_eq!(found(&file), [""; 0]);
     let result = edit(&file, &[add("_25._tcp.mx1.example.com.", NEW)], NOW).unwrap();
     assert_eq!(result.touched, [0, 1]);
     assert_eq!(text(&result.file), main.replace("2301", "2302"));
@@ -490,5 +498,61 @@ proptest! {
         let mut after = after;
         after.nodes.remove(&after.apex.clone());
         prop_assert_eq!(after, expected);
+    }
+}
+
+/// The example of RFC 8976 appendix A.1, its digest over several lines, in generic form, and one that nobody can check.
+#[test]
+fn what_vouches_for_the_whole_zone_is_made_anew_in_its_place() {
+    let digest = "c68090d90a7aed716bc459f9340e3d7c1370d4d24b7e2fc3a1ddc0b9a87153b9a9713b3c9ae5cc27777f98b8e730044c";
+    let (first, second) = digest.split_at(50);
+    let data = "3 1 1 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    let add = Record {
+        owner: name("_25._tcp.ns1.example."),
+        ttl: Ttl(3600),
+        rtype: Rtype::TLSA,
+        rdata: Rdata::from_text(Rtype::TLSA, data.as_bytes(), None).unwrap(),
+    };
+    for written in [
+        format!("ZONEMD 2018031900 1 1 {digest}"),
+        format!("ZONEMD (\n  2018031900 ; serial\n  1 1 {first} ; one\n  {second} )"),
+        format!("TYPE63 \\# 54 7848b91c 0101 {digest}"),
+    ] {
+        let text = format!(
+            "example. 86400 IN SOA ns1.example. admin.example. 2018031900 1800 900 604800 86400\nexample. 86400 IN NS ns1.example.\n\
+             example. 86400 IN NS ns2.example.\nexample. 86400 IN {written} ; kept\n\
+             ns1.example. 3600 IN A 203.0.113.63\nns2.example. 3600 IN AAAA 2001:db8::63\n"
+        );
+        let read = |text: &str| ZoneFile::read("z", text.as_bytes().to_vec(), None, &NoFiles);
+        let file = read(&text);
+        assert_eq!(found(&file), [""; 0], "{written}");
+        let edited = edit(&file, &[Change::Add(add.clone())], NOW).unwrap();
+        assert_eq!(
+            found(&edited.file),
+            [""; 0],
+            "the digest is that of the edited zone: {written}"
+        );
+        let after = self::text(&edited.file);
+        assert!(
+            !after.contains(first) && after.contains("; kept"),
+            "{after}"
+        );
+        assert_eq!(after.lines().count(), text.lines().count() + 1, "{after}");
+        let back = Change::Remove {
+            owner: add.owner.clone(),
+            rtype: Rtype::TLSA,
+            rdata: add.rdata.clone(),
+        };
+        let restored = edit(&edited.file, &[back], NOW).unwrap();
+        assert_eq!(found(&restored.file), [""; 0], "{written}");
+        let stale = read(&text.replace("::63", "::64"));
+        assert_eq!(
+            found(&stale),
+            ["the digest is not that of this zone: something was changed since it was made"]
+        );
+        assert!(
+            edit(&stale, &[Change::Add(add.clone())], NOW).is_ok(),
+            "an old digest stops nobody"
+        );
     }
 }

@@ -137,3 +137,126 @@ fn bind_has_no_mnemonic_that_we_lack() {
         assert!(line, "BIND has another name for {rtype}");
     }
 }
+
+/// Whether a server, or a tool of one, loads a zone.
+type Loads = fn(&Path, &Path) -> Result<(), String>;
+
+fn ran(command: &mut Command) -> Result<String, String> {
+    let run = command.output().unwrap();
+    let said = [run.stdout, run.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    if run.status.success() {
+        Ok(said)
+    } else {
+        Err(said)
+    }
+}
+
+/// The servers of Debian stable, the older one where there are two.
+const SERVERS: [(&str, Loads); 5] = [
+    ("BIND", |zone, _| {
+        ran(Command::new("named-checkzone")
+            .args(["-i", "none", "example.com."])
+            .arg(zone))
+        .map(|_| ())
+    }),
+    ("Knot", |zone, _| {
+        ran(Command::new("kzonecheck")
+            .args(["--dnssec", "off", "--origin", "example.com."])
+            .arg(zone))
+        .map(|_| ())
+    }),
+    ("NSD", |zone, _| {
+        ran(Command::new("nsd-checkzone").arg("example.com.").arg(zone)).map(|_| ())
+    }),
+    ("ldns", |zone, _| {
+        ran(Command::new("ldns-read-zone").arg(zone)).map(|_| ())
+    }),
+    ("PowerDNS", |zone, folder| {
+        let named = format!(
+            "zone \"example.com\" {{ type master; file \"{}\"; }};",
+            zone.display()
+        );
+        let config = format!(
+            "launch=bind\nbind-config={}\n",
+            folder.join("named.conf").display()
+        );
+        std::fs::write(folder.join("named.conf"), named).unwrap();
+        std::fs::write(folder.join("pdns.conf"), config).unwrap();
+        let mut check = Command::new("pdnsutil");
+        check
+            .arg("--config-dir")
+            .arg(folder)
+            .args(["check-zone", "example.com"]);
+        // What it thinks of the data is its own affair: its exit code says that.
+        let said = ran(&mut check).unwrap_or_else(|said| said);
+        if said.contains(", 0 rejected, 1 new") {
+            Ok(())
+        } else {
+            Err(said)
+        }
+    }),
+];
+
+/// Which of them do not load a text.
+fn refusals(text: &str) -> Vec<(&'static str, String)> {
+    let folder = tempfile::tempdir().unwrap();
+    let zone = folder.path().join("zone");
+    std::fs::write(&zone, text).unwrap();
+    let refused = SERVERS
+        .iter()
+        .filter_map(|(server, loads)| Some((*server, loads(&zone, folder.path()).err()?)));
+    refused.collect()
+}
+
+#[test]
+fn every_type_is_written_as_each_server_reads_it() {
+    let text = samples().to_string();
+    assert_eq!(refusals(&text), []);
+    // The same with a name that one of them does not know: what is seen here can be seen.
+    let known = text.replace("TYPE260 \\# ", "AMTRELAY \\# ");
+    assert_ne!(known, text);
+    let refused: Vec<&str> = refusals(&known).iter().map(|(server, _)| *server).collect();
+    assert_eq!(refused, ["Knot", "NSD", "PowerDNS"]);
+}
+
+#[test]
+fn types_in_data_and_keys_of_services_are_written_so_too() {
+    let table = [
+        (
+            "NSEC ns.example.com. A A6 AMTRELAY TLSA",
+            "NSEC ns.example.com. A TYPE38 TLSA TYPE260",
+        ),
+        ("CSYNC 66 3 A RT", "CSYNC 66 3 A TYPE21"),
+        ("CSYNC 66 3", "CSYNC \\# 6 000000420003"),
+        ("KEY 49152 3 5", "KEY \\# 4 c0000305"),
+        ("IPSECKEY 10 0 0 .", "IPSECKEY \\# 3 0a0000"),
+        (
+            "SVCB 1 . alpn=h2 dohpath=/{?dns}",
+            "SVCB 1 . alpn=\"h2\" key7=\"/{?dns}\"",
+        ),
+        (
+            "HTTPS 1 . mandatory=alpn,ohttp alpn=h2 ohttp",
+            "HTTPS 1 . mandatory=alpn,key8 alpn=\"h2\" key8",
+        ),
+    ];
+    for (written, expected) in table {
+        let text =
+            format!("@ 300 SOA ns h 1 2 3 4 5\n@ 300 NS ns\nns 300 A 192.0.2.1\na 300 {written}\n");
+        let zone = Zone::parse(text.as_bytes(), Some(&origin())).unwrap();
+        let printed = zone.to_string();
+        let line = printed
+            .lines()
+            .find_map(|l| l.strip_prefix("a.example.com. 300 IN "));
+        assert_eq!(
+            line.map(|l| l.replace('"', "")),
+            Some(expected.replace('"', "")),
+            "{written}"
+        );
+        assert_eq!(
+            Zone::parse(printed.as_bytes(), Some(&origin())).unwrap(),
+            zone,
+            "{written}"
+        );
+    }
+}

@@ -54,6 +54,7 @@ mod zone_verify;
 
 pub use exit::{Exit, Failure};
 
+use crate::observe::progress;
 use crate::rotation::timing::Instant;
 use crate::workflow::present::Present;
 use crate::workspace::Workspace;
@@ -226,6 +227,7 @@ enum Command {
 /// Runs the command line; returns the process's exit code.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    progress::tell_with(|line| eprintln!("note: {line}"));
     match run(&arguments) {
         Ok(exit) => exit.into(),
         Err(failure) => {
@@ -246,7 +248,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Look(args) => look::run(args),
         Command::Record(args) => record::run(args),
         Command::Dane(args) => dane::run(args, global),
-        Command::Tlsrpt(args) => tlsrpt::run(args),
+        Command::Tlsrpt(args) => tlsrpt::run(args, global),
         Command::Init(args) => init::run(args, global),
         Command::Serve(args) => serve::run(args, global),
         Command::Demo(args) => demo::run(args, global),

@@ -3,10 +3,11 @@
 use super::document::Schema;
 use super::format::{Format, TextOrJson};
 use super::record::host;
-use super::{Exit, Failure};
+use super::{Exit, Failure, Global, standing};
 use crate::observe::tlsrpt::report::Report;
 use crate::observe::tlsrpt::tally::{Row, Tally, tally};
 use crate::observe::tlsrpt::{Contradicting, Gathered};
+use crate::workflow::set_aside;
 use crate::zone::name::Name;
 use clap::Args;
 use serde_json::{Value, json};
@@ -29,10 +30,14 @@ signature.
 Of reports that bear one name and say different things, the table has the first; the others are named, and count as much \
 in a watched mailbox.
 
+What may be a report and cannot be read holds a rotation back like silence does, once the key is installed: look at it, then \
+set it aside with --set-aside. Other mail in the mailbox holds nothing back.
+
 Exit code 0: all was read. Exit code 1: something could not be read, or contradicts another report; the rest is shown.
 
 Examples:
   tlsa-rotate tlsrpt ~/Maildir/.tlsrpt
+  tlsa-rotate tlsrpt --set-aside --reason 'cut short, sender asked' ~/Maildir/.tlsrpt/cur/1796083200.M1.mx1
   tlsa-rotate tlsrpt --domain example.com 'google.com!example.com!1796083200!1796169599!1.json.gz'")]
 pub(crate) struct TlsrptArgs {
     /// Reports, mails, mailboxes or directories of them; `-` is standard input
@@ -41,11 +46,22 @@ pub(crate) struct TlsrptArgs {
     /// Only what concerns this domain or a host in it
     #[arg(long, value_name = "NAME", value_parser = host)]
     domain: Option<Name>,
+    /// Set aside what cannot be read in these files: in a watched mailbox it holds rotations back until a person looked at
+    /// it. The journal keeps what was set aside, by whose word, and why
+    #[arg(long, conflicts_with = "domain")]
+    set_aside: bool,
+    /// Why, in your words
+    #[arg(
+        long,
+        requires = "set_aside",
+        default_value = "asked for on the command line"
+    )]
+    reason: String,
     #[command(flatten)]
     format: Format<TextOrJson>,
 }
 
-pub(crate) fn run(args: &TlsrptArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &TlsrptArgs, global: &Global) -> Result<Exit, Failure> {
     let mut gathered = Gathered::default();
     for file in &args.files {
         if file == Path::new("-") {
@@ -53,6 +69,9 @@ pub(crate) fn run(args: &TlsrptArgs) -> Result<Exit, Failure> {
         } else {
             gathered.add_path(file);
         }
+    }
+    if args.set_aside {
+        return set_aside(args, &gathered, global);
     }
     let domain = args.domain.as_ref().map(ToString::to_string);
     let reports = gathered.reports.iter().map(|(_, report)| report);
@@ -97,6 +116,32 @@ pub(crate) fn run(args: &TlsrptArgs) -> Result<Exit, Failure> {
             Exit::Wrong
         },
     )
+}
+
+/// Sets aside what cannot be read, in every rotation that a watched mailbox holds back.
+fn set_aside(args: &TlsrptArgs, gathered: &Gathered, global: &Global) -> Result<Exit, Failure> {
+    let mut unread = 0_usize;
+    for trouble in gathered.troubles.iter().filter(|t| t.report.is_some()) {
+        unread = unread.saturating_add(1);
+        eprintln!("set aside: {}: {}", trouble.place, trouble.why);
+    }
+    if unread == 0 {
+        let readable = "there is no TLS report in these files that cannot be read";
+        let way_out = "a report that can be read and tells of failures is moved out of the mailbox once they are over";
+        return Err(Failure::wrong(readable).hint(way_out));
+    }
+    let workspace = global.workspace()?;
+    let present = global.present(&workspace);
+    let ticks = set_aside::set_aside(&workspace, gathered, &args.reason, &present)?;
+    if ticks.is_empty() {
+        eprintln!("note: no rotation is under way with a watched mailbox: nothing was noted");
+    }
+    let exit = standing::print(
+        &ticks,
+        standing::Style::paragraph_or(Schema::SetAside, args.format.0),
+    )?;
+    global.tell_rehearsal(&workspace);
+    Ok(exit)
 }
 
 /// What a reader must know of reports that came as mails.

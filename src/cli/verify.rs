@@ -64,7 +64,7 @@ pub(crate) struct VerifyArgs {
     /// IPv6 addresses only
     #[arg(short = '6', long)]
     ipv6: bool,
-    /// How long everything may take (`90`, `90s`, `5m`)
+    /// How long everything may take (`90`, `90s`, `10m`): a server that greets late or defers (4yz) is waited for that long
     #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = span)]
     timeout: Duration,
     #[command(flatten)]
@@ -99,12 +99,9 @@ pub(crate) fn run(args: &VerifyArgs, global: &Global) -> Result<Exit, Failure> {
             _ => Families::Both,
         },
     });
-    let patient = Caller::default();
     let caller = Caller {
-        step: patient.step.min(args.timeout),
-        whole: patient.whole.min(args.timeout),
         via: args.via,
-        ..patient
+        ..Caller::within(args.timeout)
     };
     let bounds = Bounds {
         conversations: AT_ONCE,

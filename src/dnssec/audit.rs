@@ -4,6 +4,7 @@
 //! what cannot be judged is a finding.
 
 use crate::dnssec::audit_chain::check_chain;
+use crate::dnssec::audit_hashed::holds_data;
 pub use crate::dnssec::audit_keys::Expectation;
 use crate::dnssec::audit_keys::{KeySet, check_entry};
 use crate::dnssec::audit_place::{Place, Spot, survey};
@@ -11,12 +12,13 @@ use crate::dnssec::dnskey::KeyId;
 use crate::dnssec::finding::{Fault, Finding};
 use crate::dnssec::rrsig::{Rrsig, labels_field};
 use crate::dnssec::share::in_blocks;
-use crate::dnssec::verify::{Judge, KeyRing, Verified};
+use crate::dnssec::verify::{Invalid, Judge, KeyRing, Verified};
 use crate::rotation::observation::SignatureWindow;
 use crate::rotation::timing::{Instant, Span};
 use crate::zone::content::{Rrset, Zone};
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Rtype};
+use crate::zone::zonemd;
 use std::collections::BTreeSet;
 
 /// What a zone without fault holds.
@@ -83,6 +85,13 @@ pub fn judge_zone(zone: &Zone, expectation: &Expectation<'_>) -> Result<Summary,
     findings.append(&mut tally.findings);
     check_entry(zone, &keys, expectation, &mut findings);
     let chain = check_chain(zone, &spots, &mut findings);
+    for (_, fault) in zonemd::faults(zone) {
+        findings.push(Finding::new(
+            &zone.apex,
+            Rtype::ZONEMD,
+            Fault::Digest(fault),
+        ));
+    }
     findings.sort_by(|a, b| a.owner.cmp(&b.owner).then(a.rtype.cmp(&b.rtype)));
     match (serial, tally.window) {
         (Some(serial), Some(window)) if findings.is_empty() => Ok(Summary {
@@ -143,8 +152,11 @@ pub(super) fn collect_claims<'z>(
     for rrsig in signatures {
         match Rrsig::covered_by(rrsig) {
             None => fault(Rtype::RRSIG, Fault::BrokenSignature),
+            // Nobody is given a signature without what it covers. Alone, it makes a name that the chain does not know.
             Some(covered) if !node.contains_key(&covered) => {
-                fault(covered, Fault::SignatureWithoutRrset);
+                if !holds_data(node) {
+                    fault(covered, Fault::SignatureWithoutRrset);
+                }
             }
             Some(covered) if !must_be_signed(place, covered) => {
                 fault(covered, Fault::MustNotBeSigned);
@@ -224,8 +236,13 @@ impl Tally {
             if !known && rrsig.signer == *apex {
                 continue;
             }
+            let judged = judge.judge(claim.owner, claim.rtype, claim.rrset, &rrsig);
+            // Validators pass over the signature of a key that is gone, as BIND and Knot do; it stands for nothing.
+            if let Err(Invalid::NoSuchKey(_)) = judged {
+                continue;
+            }
             unmet.remove(&rrsig.key.algorithm);
-            match judge.judge(claim.owner, claim.rtype, claim.rrset, &rrsig) {
+            match judged {
                 Err(invalid) => self.fault(claim, Fault::Invalid(rrsig.key, invalid)),
                 Ok(verified) => self.count(claim, &rrsig, &verified, expectation),
             }

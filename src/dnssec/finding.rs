@@ -7,6 +7,7 @@ use crate::dnssec::verify::Invalid;
 use crate::rotation::timing::{Instant, Ttl};
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
+use crate::zone::zonemd;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -87,6 +88,8 @@ pub enum Fault {
     Nsec3OfNoChain,
     /// The record does not point at the next hash.
     WrongNextHash,
+    /// A digest of the whole zone that does not vouch for it.
+    Digest(zonemd::Fault),
 }
 
 impl Finding {
@@ -177,6 +180,7 @@ impl fmt::Display for Fault {
             Self::Nsec3OfNoChain => {
                 f.write_str("an NSEC3 record whose parameters are not those of NSEC3PARAM")
             }
+            Self::Digest(fault) => fault.fmt(f),
             Self::WrongNextHash => f.write_str("it does not point at the next hash of the chain"),
         }
     }

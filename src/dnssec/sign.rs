@@ -17,6 +17,7 @@ use crate::zone::content::{Rrset, Zone};
 use crate::zone::name::Name;
 use crate::zone::rdata::Soa;
 use crate::zone::record::{Rdata, Rtype};
+use crate::zone::zonemd;
 use std::num::NonZeroUsize;
 
 /// When signatures begin and end, and how the work is done.
@@ -173,7 +174,50 @@ pub fn sign_in_place(
             hashed_denial::add_nsec3_chain(&mut zone, hashing, *opt_out, negative_ttl)?;
         }
     }
-    sign_linked(zone, &signers, &earlier, policy)
+    // The digest is of all that is signed, and signed after it (RFC 8976 §3.1).
+    let digests = zone
+        .nodes
+        .get_mut(&apex)
+        .and_then(|node| node.remove(&Rtype::ZONEMD));
+    let mut signed = sign_linked(zone, &signers, &earlier, policy)?;
+    if let Some(digests) = digests {
+        add_digests(&mut signed, digests, &signers, &earlier, policy)?;
+    }
+    Ok(signed)
+}
+
+/// Puts the digests in of a zone that is signed but for them, and signs them.
+fn add_digests(
+    signed: &mut Signed,
+    digests: Rrset,
+    signers: &Signers<'_>,
+    earlier: &Earlier<'_>,
+    policy: &SigningPolicy,
+) -> Result<(), SignError> {
+    let apex = signed.zone.apex.clone();
+    let put = |zone: &mut Zone, rrset: Rrset| {
+        let node = zone.nodes.entry(apex.clone()).or_default();
+        node.insert(Rtype::ZONEMD, rrset);
+    };
+    let ttl = digests.ttl;
+    put(&mut signed.zone, digests);
+    let rdatas = zonemd::renewed(&signed.zone).unwrap_or_default();
+    let rrset = Rrset { ttl, rdatas };
+    put(&mut signed.zone, rrset.clone());
+    let mut alone = Zone::empty(apex.clone());
+    put(&mut alone, rrset);
+    let mut alone = sign_linked(alone, signers, earlier, policy)?;
+    let made = alone.zone.nodes.remove(&apex);
+    let made = made.and_then(|mut node| node.remove(&Rtype::RRSIG));
+    let node = signed.zone.nodes.entry(apex).or_default();
+    if let (Some(made), Some(rrsigs)) = (made, node.get_mut(&Rtype::RRSIG)) {
+        rrsigs.rdatas.extend(made.rdatas);
+        rrsigs.rdatas.sort();
+    }
+    signed.made.extend(alone.made);
+    signed.made.sort();
+    signed.kept = signed.kept.saturating_add(alone.kept);
+    Ok(())
 }
 
 /// Signs a zone, or a part of one without the names above it, that has its DNSKEY and denial records already.

@@ -18,6 +18,10 @@ pub enum Ailment {
     Truncated,
     /// It does not speak for the zone: AA is missing, or it refuses.
     Lame,
+    /// Neither it nor anybody else speaks for the zone, and all know it all the same: somebody answers in their place.
+    Intercepted,
+    /// It answers other questions at a name, and drops or refuses those for TLSA records (RFC 7672 §2.1.2).
+    NoTlsa,
     /// It answers something that is not so: another question, octets that are no message, two things over two transports.
     Wrong,
     /// It serves the zone without signatures, or without the proofs that must be there.
@@ -138,6 +142,14 @@ impl Ailment {
             }
             Self::Truncated => "let port 53 through over TCP",
             Self::Lame => "configure the zone there, or take the server out of the NS RRset",
+            Self::Intercepted => {
+                "look from a network that lets port 53 through (a `[[vantage]]` for mail hosts, another machine for this \
+                 program), or correct `servers`: a resolver is no server of a zone"
+            }
+            Self::NoTlsa => {
+                "update its software, or the firewall in front of it: it must answer for every type, with NODATA where there \
+                 is nothing"
+            }
             Self::Wrong => "look for a middlebox, or for two machines behind one address",
             Self::Unsigned => {
                 "load the signed zone there; a secondary must transfer the signatures too"
@@ -157,6 +169,8 @@ impl Ailment {
             Self::Silent => "RFC 1034 §4.1",
             Self::Truncated => "RFC 7766 §5",
             Self::Lame => "RFC 1912 §2.8",
+            Self::Intercepted => "RFC 1034 §6.2",
+            Self::NoTlsa => "RFC 7672 §2.1.2",
             Self::Wrong => "RFC 1035 §7.3",
             Self::Unsigned => "RFC 4035 §3.1",
             Self::Expired => "RFC 4035 §5.3.1",
@@ -173,6 +187,8 @@ impl fmt::Display for Ailment {
             Self::Silent => "silent",
             Self::Truncated => "truncated",
             Self::Lame => "lame",
+            Self::Intercepted => "port 53 is intercepted",
+            Self::NoTlsa => "drops TLSA",
             Self::Wrong => "wrong answer",
             Self::Unsigned => "unsigned",
             Self::Expired => "expired",

@@ -91,6 +91,8 @@ pub struct Served {
     pub serials: BTreeMap<Authority, Seen<u32>>,
     /// What is wrong, each kind once for each address.
     pub findings: BTreeSet<Finding>,
+    /// Who knows the zone without speaking for it.
+    pub second_hand: BTreeSet<Authority>,
 }
 
 /// What every server is asked, and what its answers are measured by.
@@ -151,7 +153,7 @@ pub async fn see(
         let authority = server.authority();
         served.take_in(&authority, seen.get(&authority).unwrap_or(&lost), names);
     }
-    served.findings.extend(stale(&served.serials));
+    served.conclude();
     served
 }
 
@@ -162,10 +164,41 @@ impl Served {
         self.aliases.extend(other.aliases);
     }
 
+    /// What follows from all servers together: who is behind, and whether anybody was reached at all.
+    pub(super) fn conclude(&mut self) {
+        self.findings.extend(stale(&self.serials));
+        let said = |ailment: Ailment| move |f: &&Finding| f.ailment == ailment;
+        let silent = |authority: &Authority| {
+            let silent = self.findings.iter().filter(said(Ailment::Silent));
+            silent.into_iter().any(|f| f.authority == *authority)
+        };
+        let speaks = |(authority, serial): (&Authority, &Seen<u32>)| {
+            matches!(serial, Seen::Known(_))
+                || !(self.second_hand.contains(authority) || silent(authority))
+        };
+        if self.second_hand.is_empty() || self.serials.iter().any(speaks) {
+            return;
+        }
+        let second_hand = std::mem::take(&mut self.second_hand);
+        self.findings
+            .retain(|finding| !second_hand.contains(&finding.authority));
+        let reason = "every answer comes without authority (AA is missing), and has the zone: somebody on the way answers in \
+                      place of its servers, or these are resolvers";
+        let told = |authority: &Authority| Finding {
+            authority: authority.clone(),
+            ailment: Ailment::Intercepted,
+            reason: reason.to_owned(),
+        };
+        self.findings.extend(second_hand.iter().map(told));
+    }
+
     /// Adds what one server was seen to serve.
     pub(super) fn take_in(&mut self, authority: &Authority, seen: &ServerSeen, names: &[Name]) {
         let finding = |trouble: &Trouble| trouble.at(authority);
         self.findings.extend(seen.troubles.iter().map(finding));
+        if seen.is_second_hand {
+            self.second_hand.insert(authority.clone());
+        }
         self.serials.insert(authority.clone(), seen.serial.clone());
         for name in names {
             let answer = seen.tlsa.get(name).cloned();
@@ -199,6 +232,8 @@ pub(super) struct ServerSeen {
     pub(super) addresses: BTreeMap<Name, Seen<Addresses>>,
     /// Who serves the zone, as it says.
     pub(super) listed: Listed,
+    /// Whether it knows the zone and does not speak for it.
+    is_second_hand: bool,
     troubles: Vec<Trouble>,
 }
 
@@ -233,6 +268,7 @@ fn everything_unknown(
             missing: Some(reason()),
             ..Listed::default()
         },
+        is_second_hand: false,
         troubles,
     }
 }
@@ -253,6 +289,8 @@ pub(super) async fn see_server(questions: &Arc<Questions>, address: SocketAddr) 
         |a, b| (a == b).then_some(*a),
     );
     let serial = seen(serial, &mut troubles);
+    let has_zone = |reply: &Reply| proof::rrset(&reply.answers, apex, Rtype::SOA).is_some();
+    let is_second_hand = soa.is_second_hand(has_zone);
     // The set of keys, or why there is none: what follows from it is the same for each name.
     let keys = dnskey.agree(
         |reply| proof::keys(reply, apex, &questions.trust, questions.now),
@@ -260,7 +298,13 @@ pub(super) async fn see_server(questions: &Arc<Questions>, address: SocketAddr) 
     );
     let keys = match keys {
         Ok(keys) => Arc::new(keys),
-        Err(why) => return everything_unknown(questions, serial, troubles, &why),
+        Err(why) => {
+            let unknown = everything_unknown(questions, serial, troubles, &why);
+            return ServerSeen {
+                is_second_hand,
+                ..unknown
+            };
+        }
     };
     let judge = proof::Judge {
         apex,
@@ -291,6 +335,7 @@ pub(super) async fn see_server(questions: &Arc<Questions>, address: SocketAddr) 
         tlsa,
         addresses: hosts.into_iter().collect(),
         listed,
+        is_second_hand,
         troubles,
     }
 }
@@ -316,7 +361,11 @@ async fn tlsa(
             };
             let judge = |reply: &Reply| proof::tlsa(reply, &name, judge);
             let mut troubles = Vec::new();
-            let rrset = seen(answers.agree(judge, Answer::one_of_both), &mut troubles);
+            let answer = match answers.agree(judge, Answer::one_of_both) {
+                Err(trouble) => Err(tlsa_alone(&line, &name, trouble).await),
+                known => known,
+            };
+            let rrset = seen(answer, &mut troubles);
             (name, rrset, troubles)
         });
     }
@@ -328,6 +377,24 @@ async fn tlsa(
         }
     }
     (tlsa, troubles)
+}
+
+/// The control question: who answers for another type at the same name drops or refuses TLSA alone.
+async fn tlsa_alone(line: &Line, name: &Name, trouble: Trouble) -> Trouble {
+    if !matches!(trouble.ailment, Ailment::Silent | Ailment::Lame) {
+        return trouble;
+    }
+    let control = line.one(name, Rtype::A).await;
+    match control {
+        Ok(reply) if proof::speaks_for_the_zone(&reply).is_ok() => Trouble::new(
+            Ailment::NoTlsa,
+            format!(
+                "it answers for A at {name}, and not for TLSA: {}",
+                trouble.reason
+            ),
+        ),
+        _ => trouble,
+    }
 }
 
 fn seen<T>(outcome: Result<T, Trouble>, troubles: &mut Vec<Trouble>) -> Seen<T> {

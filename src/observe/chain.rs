@@ -28,6 +28,7 @@ const ALIASES: usize = 16;
 /// Names that one RRset may be signed in: one, and a stranger's that must not hide it.
 const SIGNERS: usize = 3;
 const NXDOMAIN: u16 = 3;
+const REFUSED: u16 = 5;
 
 /// A validator at one instant. What it learns of zones it keeps for as long as it lives: one run.
 pub struct Validator<S> {
@@ -123,8 +124,12 @@ impl<S: Source + Send + Sync> Validator<S> {
         };
         let reply = self.source.ask(name, rtype).await;
         let reply = reply.map_err(|why| failed(ExtendedError::NetworkError, why))?;
-        proof::is_an_answer(&reply)
-            .map_err(|why| failed(ExtendedError::NoReachableAuthority, why))?;
+        // A resolver that refuses speaks of who asks it, not of the zone.
+        let error = match reply.rcode {
+            REFUSED => ExtendedError::NetworkError,
+            _ => ExtendedError::NoReachableAuthority,
+        };
+        proof::is_an_answer(&reply).map_err(|why| failed(error, why))?;
         Ok(reply)
     }
 

@@ -52,6 +52,14 @@ impl Line {
 }
 
 impl Both {
+    /// Whether an answer over either transport holds `wanted` without speaking for the zone (AA): that of a resolver.
+    pub(super) fn is_second_hand(&self, wanted: impl Fn(&Reply) -> bool) -> bool {
+        let replies = [&self.udp, &self.tcp].into_iter().flatten();
+        replies
+            .into_iter()
+            .any(|reply| !reply.authoritative && wanted(reply))
+    }
+
     /// What both transports say, each judged by itself; a truncated datagram leaves the word to TCP.
     pub(super) fn agree<T: Told>(
         &self,

@@ -21,6 +21,7 @@ pub mod mta_sts;
 mod no_tlsa;
 pub mod nonterminals;
 pub mod probe;
+pub mod progress;
 mod proof;
 pub mod referral;
 pub mod resolver;
@@ -32,6 +33,7 @@ pub mod smtp;
 pub mod survey;
 pub mod tls;
 pub mod tlsrpt;
+mod turns;
 pub mod vantage;
 pub mod web_roots;
 
@@ -43,7 +45,7 @@ pub fn wait_for<T>(look: impl Future<Output = T>) -> io::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    Ok(runtime.block_on(look))
+    Ok(runtime.block_on(progress::telling(look)))
 }
 
 /// The answer to a question, if it comes before the deadline.

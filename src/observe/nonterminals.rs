@@ -61,6 +61,10 @@ pub async fn see(servers: &[AuthorityAddress], names: &[Name], limits: &Limits) 
 async fn exists(server: SocketAddr, name: &Name, patience: Duration) -> Seen<bool> {
     match dns::ask(server, Transport::Udp, name, Rtype::TLSA, patience).await {
         Err(silence) => Seen::Unknown(silence.to_string()),
+        // Whoever answers in its place knows what a cache knows.
+        Ok(reply) if !reply.authoritative => {
+            Seen::Unknown("its answer is not authoritative (AA is missing)".to_owned())
+        }
         Ok(reply) if reply.rcode == NOERROR => Seen::Known(true),
         Ok(reply) if reply.rcode == NXDOMAIN => Seen::Known(false),
         Ok(reply) => Seen::Unknown(format!("it answers {}", rcode_name(reply.rcode))),

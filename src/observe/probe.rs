@@ -5,20 +5,27 @@
 //! All else (silence, garbage, a refused STARTTLS, a lost connection) is `Unknown`, never a yes and never a no.
 
 use crate::dane::certificate::Certificate;
+use crate::observe::in_time;
+use crate::observe::progress::Waiting;
 use crate::observe::smtp::{Caller, Session, SmtpError};
 pub use crate::observe::survey::{
     Bounds, Sighting, Target, WHERE_KEYS_DIFFER, address_text, offers, probe_endpoints, survey,
 };
 use crate::observe::tls::{self, Ask, HandshakeError};
+use crate::observe::turns::{self, Outcome};
 use crate::rotation::observation::{Endpoint, KeyAlgorithm, Seen};
 use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// Ports on which TLS begins with the first octet (RFC 8314 §3).
 const IMPLICIT_TLS: &[u16] = &[443, 465, 993, 995];
+
+/// How long connecting may take, as Postfix has it; a host that is not there is not waited for like one that is slow.
+const CONNECT: Duration = Duration::from_secs(30);
 
 /// What one address answered when it was asked for one algorithm.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +74,7 @@ pub async fn present(
     algorithm: KeyAlgorithm,
     caller: &Caller,
 ) -> Result<Answer, Obstacle> {
-    let conversation = async {
+    let conversation = || async {
         let first = converse(endpoint, address, Ask::Only(algorithm), caller).await;
         if !matches!(first, Err(Failure::NothingFits | Failure::NoHandshake(_))) {
             return first;
@@ -81,7 +88,7 @@ pub async fn present(
             second => second,
         }
     };
-    within(conversation, algorithm, caller).await
+    patiently(address, conversation, algorithm, caller).await
 }
 
 /// The same in TLS 1.2, in which a server may present another chain than in TLS 1.3.
@@ -91,8 +98,8 @@ pub async fn present_tls12(
     algorithm: KeyAlgorithm,
     caller: &Caller,
 ) -> Result<Answer, Obstacle> {
-    let conversation = converse(endpoint, address, Ask::OnlySuites(algorithm), caller);
-    within(conversation, algorithm, caller).await
+    let conversation = || converse(endpoint, address, Ask::OnlySuites(algorithm), caller);
+    patiently(address, conversation, algorithm, caller).await
 }
 
 /// What follows for an algorithm from what is presented to whoever asks for anything, where asking for it ended `why`.
@@ -114,20 +121,55 @@ fn by_control(
     }
 }
 
-async fn within(
-    conversation: impl Future<Output = Result<Vec<Vec<u8>>, Failure>>,
+/// The answer of the last conversation, of as many as a server that puts them off is asked for, all within the caller's time.
+async fn patiently<F>(
+    address: SocketAddr,
+    conversation: impl Fn() -> F,
     algorithm: KeyAlgorithm,
     caller: &Caller,
-) -> Result<Answer, Obstacle> {
-    match timeout(caller.whole, conversation).await {
-        Ok(Ok(chain)) => presented(chain, algorithm),
-        Ok(Err(Failure::NothingFits)) => Ok(Answer::NotOffered),
-        Ok(Err(Failure::NoHandshake(why))) => Err(Obstacle::Other(why)),
-        Ok(Err(Failure::Stopped(obstacle))) => Err(obstacle),
-        Err(_) => Err(Obstacle::Other(format!(
-            "the conversation took longer than {} s",
-            caller.whole.as_secs_f64()
-        ))),
+) -> Result<Answer, Obstacle>
+where
+    F: Future<Output = Result<Vec<Vec<u8>>, Failure>>,
+{
+    let deadline = Instant::now().checked_add(caller.whole);
+    let one = || async {
+        let found = in_time(deadline, conversation()).await;
+        let found = found.unwrap_or_else(|| {
+            let whole = caller.whole.as_secs_f64();
+            let late = format!("the conversation took longer than {whole} s");
+            Err(Failure::Stopped(Obstacle::Other(late)))
+        });
+        match found {
+            Err(Failure::PutOff(obstacle)) => Outcome::PutOff(Err(Failure::Stopped(obstacle))),
+            found => Outcome::Done(found),
+        }
+    };
+    let began = Instant::now();
+    let (found, asked) = turns::again(address, caller.whole, turns::USUAL, one).await;
+    match found {
+        Ok(chain) => presented(chain, algorithm),
+        Err(Failure::NothingFits) => Ok(Answer::NotOffered),
+        Err(Failure::NoHandshake(why)) => Err(Obstacle::Other(why).after(asked, began.elapsed())),
+        Err(Failure::Stopped(obstacle) | Failure::PutOff(obstacle)) => {
+            Err(obstacle.after(asked, began.elapsed()))
+        }
+    }
+}
+
+impl Obstacle {
+    /// The same, with what was tried, where that was more than one conversation.
+    fn after(self, asked: u32, span: Duration) -> Self {
+        let tried = |why: String| match asked {
+            1 => why,
+            _ => format!("{why} (asked {asked} times in {} s)", span.as_secs()),
+        };
+        match self {
+            Self::Other(why) => Self::Other(tried(why)),
+            Self::NoStarttls(error) if asked > 1 && error.puts_off() => {
+                Self::Other(tried(error.to_string()))
+            }
+            other => other,
+        }
     }
 }
 
@@ -137,19 +179,37 @@ enum Failure {
     /// TLS began and came to no end: an alert that says nothing, an end without one, silence.
     NoHandshake(String),
     Stopped(Obstacle),
+    /// The server asks for another try, later.
+    PutOff(Obstacle),
 }
 
 impl Failure {
+    /// What stands in the way before STARTTLS.
+    fn before(error: &SmtpError) -> Self {
+        let obstacle = Obstacle::Other(error.to_string());
+        if error.puts_off() {
+            Self::PutOff(obstacle)
+        } else {
+            Self::Stopped(obstacle)
+        }
+    }
+
     fn other(reason: impl Display) -> Self {
         Self::Stopped(Obstacle::Other(reason.to_string()))
     }
 
     /// An answer to STARTTLS that is not yes is the server's word; anything else may be the network's.
     fn starttls(error: SmtpError) -> Self {
-        Self::Stopped(match error {
+        let puts_off = error.puts_off();
+        let obstacle = match error {
             SmtpError::NoStarttls | SmtpError::Refused { .. } => Obstacle::NoStarttls(error),
             other => Obstacle::Other(other.to_string()),
-        })
+        };
+        if puts_off {
+            Self::PutOff(obstacle)
+        } else {
+            Self::Stopped(obstacle)
+        }
     }
 }
 
@@ -163,10 +223,14 @@ async fn converse(
     let mut stream = connected.map_err(|e| Failure::Stopped(Obstacle::NoConnection(e)))?;
     let implicit = IMPLICIT_TLS.contains(&endpoint.port);
     if !implicit {
-        let mut session = Session::greeted(stream, caller)
+        let waiting = Waiting::at(address, "its greeting");
+        let greeted = Session::greeted(stream, caller).await;
+        drop(waiting);
+        let mut session = greeted.map_err(|e| Failure::before(&e))?;
+        let extensions = session
+            .ehlo(&caller.name)
             .await
-            .map_err(Failure::other)?;
-        let extensions = session.ehlo(&caller.name).await.map_err(Failure::other)?;
+            .map_err(|e| Failure::before(&e))?;
         stream = session
             .starttls(&extensions)
             .await
@@ -206,17 +270,16 @@ pub async fn connect(address: SocketAddr, caller: &Caller) -> Result<TcpStream, 
         }
         socket.connect(address).await
     };
-    match timeout(caller.step, opened).await {
+    let step = caller.step.min(CONNECT);
+    let _waiting = Waiting::at(address, "a connection");
+    match timeout(step, opened).await {
         // A conversation of short lines must not wait for acknowledgements that come late.
         Ok(Ok(stream)) => stream
             .set_nodelay(true)
             .map(|()| stream)
             .map_err(|e| format!("cannot connect: {e}")),
         Ok(Err(error)) => Err(format!("cannot connect: {error}")),
-        Err(_) => Err(format!(
-            "no connection within {} s",
-            caller.step.as_secs_f64()
-        )),
+        Err(_) => Err(format!("no connection within {} s", step.as_secs_f64())),
     }
 }
 

@@ -5,7 +5,7 @@
 //! lookup that fails is never "no record".
 
 use super::chain::{Alias, Answer, Content, NoAnswer, Security, Source, Validator};
-use super::extended_error::Flaw;
+use super::extended_error::{ExtendedError, Flaw};
 pub use super::no_tlsa::NoTlsa;
 use crate::rotation::association::Association;
 use crate::rotation::timing::Ttl;
@@ -214,6 +214,23 @@ impl<S: Source + Send + Sync> Sender<S> {
         host
     }
 
+    /// A control question tells servers that drop or refuse TLSA alone from a name of which nothing is heard: senders meet
+    /// the same, and defer (RFC 7672 §2.1.2).
+    async fn control(&self, owner: &Name, failure: NoAnswer) -> NoAnswer {
+        let NoAnswer::Failed(flaw) = &failure else {
+            return failure;
+        };
+        if self.validator.lookup(owner, Rtype::A).await.is_err() {
+            return failure;
+        }
+        let reason = format!(
+            "{}; another type is answered at the same name: the servers of the zone, or a firewall before them, drop or \
+             refuse TLSA alone",
+            flaw.reason
+        );
+        NoAnswer::Failed(Flaw::new(ExtendedError::NoReachableAuthority, reason))
+    }
+
     /// The records at the first of `bases` that has any; a failure at any of them ends the search.
     async fn tlsa(&self, bases: &[Name], port: u16) -> Tlsa {
         let mut none = None;
@@ -223,7 +240,7 @@ impl<S: Source + Send + Sync> Sender<S> {
             };
             let answer = match self.validator.lookup(&owner, Rtype::TLSA).await {
                 Ok(answer) => answer,
-                Err(failure) => return Tlsa::Unreachable(failure),
+                Err(failure) => return Tlsa::Unreachable(self.control(&owner, failure).await),
             };
             match counted(answer, base, owner) {
                 Ok(published) => return published,

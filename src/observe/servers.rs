@@ -196,9 +196,7 @@ impl Gathered {
                     .add(&authority, found);
             }
         }
-        told.served
-            .findings
-            .extend(super::ailment::stale(&told.served.serials));
+        told.served.conclude();
         told
     }
 

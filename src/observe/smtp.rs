@@ -10,6 +10,9 @@ use tokio::time::timeout;
 /// No reply is longer: RFC 5321 §4.5.3.1.5 asks for 512 octets a line, and no server needs a hundred of them.
 const MAX_REPLY: usize = 64 * 1024;
 
+/// What the greeting is the reply to.
+const GREETING: &str = "the connection";
+
 /// So much of what a server says is shown to people.
 const MAX_SHOWN: usize = 160;
 
@@ -27,13 +30,29 @@ pub struct Caller {
 }
 
 impl Default for Caller {
-    /// Patient enough for servers that delay their greeting, as many do against spam.
+    /// As patient as senders: they wait five minutes for a greeting or a reply (RFC 5321 §4.5.3.2), and many servers make
+    /// them wait, against spam.
     fn default() -> Self {
         Self {
             name: "tlsa-rotate.invalid".to_owned(),
-            step: Duration::from_secs(15),
-            whole: Duration::from_secs(60),
+            step: Duration::from_secs(300),
+            whole: Self::LARGE,
             via: None,
+        }
+    }
+}
+
+impl Caller {
+    /// How long a conversation may take where a gate rests on it and nothing else is said.
+    pub const LARGE: Duration = Duration::from_secs(360);
+
+    /// The usual one, within so much time for a conversation, its repetitions included.
+    pub fn within(whole: Duration) -> Self {
+        let usual = Self::default();
+        Self {
+            step: usual.step.min(whole),
+            whole,
+            ..usual
         }
     }
 }
@@ -112,12 +131,26 @@ pub enum SmtpError {
     },
 }
 
+impl SmtpError {
+    /// Whether the server asks to be asked again later (4yz, RFC 5321 §4.2.1), or has no room for one more connection now.
+    pub fn puts_off(&self) -> bool {
+        match self {
+            Self::Refused { to, reply } => {
+                // 454 says that TLS is not to be had (RFC 3207 §4): senders defer for that, and it is told as that.
+                matches!(reply.code, 400..500) && !(to == "STARTTLS" && reply.code == 454)
+            }
+            Self::Closed { to } => to == GREETING,
+            _ => false,
+        }
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     /// Reads the greeting of a server just connected to.
     pub async fn greeted(stream: S, caller: &Caller) -> Result<Self, SmtpError> {
         let mut session = Self::resumed(stream, caller);
-        let reply = session.reply("the connection").await?;
-        expect(220, "the connection", reply)?;
+        let reply = session.reply(GREETING).await?;
+        expect(220, GREETING, reply)?;
         Ok(session)
     }
 

@@ -50,7 +50,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             at_once: 64,
-            overall: Duration::from_secs(120),
+            overall: Caller::LARGE,
         }
     }
 }

@@ -274,6 +274,13 @@ pub enum Event {
     },
     /// A person asked that no rotation begins by itself after this one.
     CadenceHeld,
+    /// A person looked at TLS reports that could not be read: they hold nothing back any more.
+    ReportsSetAside {
+        /// The SHA-256 of each, in hexadecimal digits.
+        reports: BTreeSet<String>,
+        /// In the person's words.
+        reason: String,
+    },
     /// A person said that the clock is right now, and that it was not when these facts were recorded.
     ClockRepaired {
         /// The numbers of the facts that count for nothing from now on.
@@ -316,6 +323,7 @@ impl Event {
             | Self::EmergencyDeclared { .. }
             | Self::DaneLeft { .. }
             | Self::CadenceHeld
+            | Self::ReportsSetAside { .. }
             | Self::ClockRepaired { .. } => true,
             _ => false,
         }
@@ -385,6 +393,7 @@ impl Event {
             Self::RisksSeen { .. } => "RisksSeen",
             Self::DelaySeen { .. } => "DelaySeen",
             Self::CadenceHeld => "CadenceHeld",
+            Self::ReportsSetAside { .. } => "ReportsSetAside",
             Self::ClockRepaired { .. } => "ClockRepaired",
         }
     }

@@ -172,6 +172,10 @@ fn facts_are_written_as_they_always_were() {
         ),
         (Event::CadenceHeld, r#""cadence-held""#.to_owned()),
         (
+            Event::ReportsSetAside { reports: BTreeSet::from(["00ff".into()]), reason: "spam".into() },
+            r#"{"reports-set-aside":{"reports":["00ff"],"reason":"spam"}}"#.to_owned(),
+        ),
+        (
             Event::ClockRepaired {
                 set_aside: BTreeSet::from([5, 6]),
                 redated: BTreeMap::from([(3, Instant::from_unix(7))]),

@@ -129,6 +129,9 @@ impl Rotation {
             Event::SignatureSeen { until } => {
                 self.signed_until = self.signed_until.max(Some(*until));
             }
+            Event::ReportsSetAside { reports, .. } => {
+                self.set_aside.extend(reports.iter().cloned());
+            }
             Event::HostsWereSilent { endpoints } => self.silent_at_swap.clone_from(endpoints),
             Event::SoakSeen => {
                 let soak = Soak::of(self);
@@ -246,6 +249,7 @@ pub(super) fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str
         signed_until: None,
         risks: BTreeMap::new(),
         delay: None,
+        set_aside: BTreeSet::new(),
         cadence_held: false,
         servers: BTreeMap::new(),
         addresses: BTreeMap::new(),

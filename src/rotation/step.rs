@@ -112,6 +112,8 @@ pub struct Rotation {
     pub risks: BTreeMap<Risk, Instant>,
     /// What others keep it waiting with in this step, and since when.
     pub delay: Option<(Delay, Instant)>,
+    /// The TLS reports that cannot be read and that a person looked at, each by its SHA-256.
+    pub set_aside: BTreeSet<String>,
     /// No rotation begins by itself after this one: a person asked for that.
     pub cadence_held: bool,
     /// By zone: every server that some resolver may still ask.

@@ -111,6 +111,7 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
             | Event::AddressesHadLeft { .. }
             | Event::DelaySeen { .. }
             | Event::CadenceHeld
+            | Event::ReportsSetAside { .. }
             | Event::ClockRepaired { .. },
         ) => step,
         _ => return None,

@@ -17,6 +17,8 @@ pub struct Witness {
     /// The failures that senders report of the time since every host presented the incoming key; `None` where no mailbox
     /// of reports is watched.
     pub reports: Option<Seen<Vec<ReportedFailure>>>,
+    /// The reports in the mailbox that cannot be read: the SHA-256 of each, and where it lies and why.
+    pub unread: BTreeMap<String, String>,
     /// For each mail domain with an MTA-STS policy that counts: what the Web PKI holds against the incoming certificates.
     pub web: BTreeMap<String, Seen<Vec<String>>>,
 }
@@ -53,6 +55,13 @@ pub enum Objection {
     ReportsUnknown {
         /// Why.
         why: String,
+    },
+    /// Reports in a watched mailbox cannot be read: whether they tell of failures is not known.
+    ReportsUnread {
+        /// One of them: where it lies, and why.
+        first: String,
+        /// How many more.
+        more: usize,
     },
     /// Senders that follow the domain's MTA-STS policy would refuse the incoming certificate.
     NotForTheWeb {
@@ -93,7 +102,8 @@ pub(super) fn after_swap(rotation: &Rotation, observation: &Observation) -> Vec<
         .iter()
         .map(|endpoint| endpoint.host.as_str())
         .collect();
-    failures
+    let unread = unread(rotation, &observation.witness);
+    let reported = failures
         .iter()
         .filter(|failure| failure.sessions > 0 && hosts.contains(failure.host.as_str()))
         .filter(|failure| !NOT_ABOUT_HOSTS.contains(&failure.result.as_str()))
@@ -104,8 +114,19 @@ pub(super) fn after_swap(rotation: &Rotation, observation: &Observation) -> Vec<
             } else {
                 Objection::Failed(failure.clone())
             })
-        })
-        .collect()
+        });
+    unread.into_iter().chain(reported).collect()
+}
+
+/// What cannot be read may tell of a failure, until a person looked at it. Silence is no yes.
+fn unread(rotation: &Rotation, witness: &Witness) -> Option<Blocker> {
+    let unread = witness.unread.iter();
+    let mut unread = unread.filter(|(digest, _)| !rotation.set_aside.contains(*digest));
+    let (_, first) = unread.next()?;
+    Some(Blocker::Objected(Objection::ReportsUnread {
+        first: first.clone(),
+        more: unread.count(),
+    }))
 }
 
 /// What the Web PKI holds against the incoming certificates, where an MTA-STS policy asks it.
@@ -153,6 +174,9 @@ impl Objection {
             Self::ReportsUnknown { .. } => {
                 "make the mailbox readable, or take `tlsrpt` out of the configuration".into()
             }
+            Self::ReportsUnread { .. } => {
+                "look at what the file says, or ask its sender for it again; if it tells of no failure here: `tlsa-rotate tlsrpt --set-aside FILE` (`tlsa-rotate tlsrpt MAILBOX` names each)".into()
+            }
             Self::NotForTheWeb { domain, .. } => format!(
                 "get a certificate from a public CA for the same key and the host's name (`tlsa-rotate start --certificate`), or set the MTA-STS policy of {domain} to `testing` and wait for its max_age to pass"
             ),
@@ -177,6 +201,16 @@ impl fmt::Display for Objection {
             }
             Self::ReportsUnknown { why } => {
                 write!(f, "what senders report cannot be told: {why}")
+            }
+            Self::ReportsUnread { first, more } => {
+                write!(
+                    f,
+                    "a TLS report cannot be read, and may tell of failures: {first}"
+                )?;
+                if *more > 0 {
+                    write!(f, " (and {more} more)")?;
+                }
+                Ok(())
             }
             Self::NotForTheWeb { domain, why } => write!(
                 f,

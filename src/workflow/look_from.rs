@@ -70,12 +70,7 @@ async fn addresses(named: &Named, deadline: Option<Instant>) -> Seen<Vec<SocketA
 }
 
 async fn survey(places: &[Place], within: Duration) -> Vec<Sighting> {
-    let patient = Caller::default();
-    let caller = Caller {
-        step: patient.step.min(within),
-        whole: patient.whole.min(within),
-        ..patient
-    };
+    let caller = Caller::within(within);
     let bounds = Bounds {
         overall: within,
         ..Bounds::default()

@@ -62,6 +62,7 @@ pub mod renewed;
 pub mod repair;
 pub mod rollback;
 mod run;
+pub mod set_aside;
 mod shared;
 mod sign;
 pub mod simulate;

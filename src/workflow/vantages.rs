@@ -29,6 +29,8 @@ const LOOKING: (u32, u32) = (3, 4);
 pub(super) struct Vantages<'w> {
     all: &'w [VantageConfig],
     directory: &'w Path,
+    /// How long a conversation with a host may take.
+    conversation: Duration,
     /// Those set aside in this run, by name, with the reason: what failed once is not waited for again.
     aside: Arc<Mutex<BTreeMap<String, String>>>,
 }
@@ -47,8 +49,17 @@ impl<'w> Vantages<'w> {
     pub(super) fn of(workspace: &'w Workspace) -> Self {
         Self {
             all: &workspace.config.vantages,
+            conversation: Duration::from_secs(workspace.config.conversation.as_seconds()),
             directory: &workspace.root,
             aside: Arc::default(),
+        }
+    }
+
+    /// The same, with no more time for a conversation than a person gave.
+    pub(super) fn within(self, patience: Duration) -> Self {
+        Self {
+            conversation: self.conversation.min(patience),
+            ..self
         }
     }
 
@@ -60,7 +71,11 @@ impl<'w> Vantages<'w> {
         targets: &[Target],
         connections: impl Fn(&Endpoint, &SocketAddr) -> u8,
     ) -> (Vec<Sighting>, Vec<Aside>) {
-        let (caller, bounds) = (Caller::default(), Bounds::default());
+        let caller = Caller::within(self.conversation);
+        let bounds = Bounds {
+            overall: self.conversation,
+            ..Bounds::default()
+        };
         let places = Place::of(targets, &connections);
         let here = probe::survey(targets, &caller, bounds, &connections);
         let asked = if places.is_empty() { &[] } else { self.all };

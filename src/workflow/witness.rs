@@ -4,8 +4,8 @@
 use super::case::Case;
 use super::known::Known;
 use super::web_pki;
-use crate::observe::tlsrpt::Gathered;
 use crate::observe::tlsrpt::report::Report;
+use crate::observe::tlsrpt::{Gathered, Trouble};
 use crate::rotation::observation::Seen;
 use crate::rotation::step::{Rotation, Step};
 use crate::rotation::timing::Instant;
@@ -33,29 +33,44 @@ pub(super) fn witness(
         _ => BTreeMap::new(),
     };
     let mailbox = case.certificate.tlsrpt.as_deref();
+    let watched = mailbox.zip(swapped);
+    let watched = watched.map(|(mailbox, since)| reports(mailbox, since, notes));
+    let (reports, unread) = watched.map_or((None, BTreeMap::new()), |(reports, unread)| {
+        (Some(reports), unread)
+    });
     Witness {
-        reports: mailbox
-            .zip(swapped)
-            .map(|(mailbox, since)| reports(mailbox, since, notes)),
+        reports,
+        unread,
         web,
     }
 }
 
-/// The failures in the mailbox that touch the time since `since`.
-fn reports(mailbox: &Path, since: Instant, notes: &mut Vec<String>) -> Seen<Vec<ReportedFailure>> {
+/// The failures in the mailbox that touch the time since `since`, and what may be a report and cannot be read: the SHA-256
+/// of each, and where it lies and why.
+fn reports(
+    mailbox: &Path,
+    since: Instant,
+    notes: &mut Vec<String>,
+) -> (Seen<Vec<ReportedFailure>>, BTreeMap<String, String>) {
     let mut gathered = Gathered::default();
     gathered.add_path(mailbox);
     if let Some(trouble) = gathered.troubles.iter().find(|trouble| trouble.unreadable) {
-        return Seen::Unknown(format!("{}: {}", trouble.place, trouble.why));
+        let why = format!("{}: {}", trouble.place, trouble.why);
+        return (Seen::Unknown(why), BTreeMap::new());
     }
+    if gathered.more_troubles > 0 {
+        let why = format!(
+            "{}: more than can be told apart cannot be read",
+            mailbox.display()
+        );
+        return (Seen::Unknown(why), BTreeMap::new());
+    }
+    let unread = unread(&gathered);
     // Other mail lies in the mailbox too; one line says so.
     if let [first, ..] = gathered.troubles.as_slice() {
         notes.push(format!(
             "{} of the files and mails in {} could not be read as TLS reports, such as {}: {}",
-            gathered
-                .troubles
-                .len()
-                .saturating_add(gathered.more_troubles),
+            gathered.troubles.len(),
             mailbox.display(),
             first.place,
             first.why
@@ -77,7 +92,16 @@ fn reports(mailbox: &Path, since: Instant, notes: &mut Vec<String>) -> Seen<Vec<
     for report in reports.chain(gathered.contradicting.iter().map(|c| &c.report)) {
         failures.extend(failures_in(report, since));
     }
-    Seen::Known(failures.into_iter().collect())
+    (Seen::Known(failures.into_iter().collect()), unread)
+}
+
+/// What may be a report and cannot be read: the SHA-256 of each, and where it lies and why.
+pub(super) fn unread(gathered: &Gathered) -> BTreeMap<String, String> {
+    let told = |trouble: &Trouble| {
+        let digest = trouble.report.clone()?;
+        Some((digest, format!("{}: {}", trouble.place, trouble.why)))
+    };
+    gathered.troubles.iter().filter_map(told).collect()
 }
 
 /// A report without dates may be about any time.

@@ -21,7 +21,7 @@ fn archive(octets: &[u8]) -> Vec<u8> {
 
 fn told(mailbox: &Path) -> (Seen<Vec<ReportedFailure>>, Vec<String>) {
     let mut notes = Vec::new();
-    let seen = reports(mailbox, Instant::from_unix(0), &mut notes);
+    let (seen, _) = reports(mailbox, Instant::from_unix(0), &mut notes);
     (seen, notes)
 }
 

@@ -110,7 +110,13 @@ async fn zone_of<S: Source + Send + Sync>(validator: &Validator<S>, name: &Name)
 /// What a server so ailing does to the whole.
 pub(super) fn standing(ailment: Ailment) -> Standing {
     match ailment {
-        Ailment::Silent | Ailment::Truncated | Ailment::Lame | Ailment::Stale => Standing::Unknown,
+        // A resolver that gets no answer from one server asks the next. Where all of them drop TLSA, the lookup itself fails.
+        Ailment::Silent
+        | Ailment::Truncated
+        | Ailment::Lame
+        | Ailment::Intercepted
+        | Ailment::NoTlsa
+        | Ailment::Stale => Standing::Unknown,
         Ailment::Wrong
         | Ailment::Unsigned
         | Ailment::Expired

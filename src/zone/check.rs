@@ -1,14 +1,16 @@
 //! What a zone may not hold although its text is well-formed (RFC 1034 §3.6.2, RFC 1035 §5.2, RFC 2181 §5.2, §10.1, RFC 6672 §2.4).
 
+use crate::zone::content::Zone;
 use crate::zone::diagnostic::{Finding, Findings, Kind, Severity, Source};
 use crate::zone::form::Form;
 use crate::zone::lexer::Lexer;
 use crate::zone::name::{Name, write_name};
 use crate::zone::order::is_below;
+use crate::zone::rdata;
 use crate::zone::record::Rtype;
 use crate::zone::records::{Records, Run, Stored};
 use crate::zone::sorted::Sorted;
-use crate::zone::{parent, targets};
+use crate::zone::{nodes, parent, targets, zonemd};
 use std::ops::Range;
 
 /// Checks records, given in canonical order by number, against the rules of a zone at `apex`.
@@ -36,6 +38,7 @@ pub(crate) fn check(
         return;
     }
     targets::check(&mut check, sorted);
+    digests(&mut check, sorted);
     let at_apex = sorted.find(records, apex.wire()).iter();
     let apex_types: Vec<Rtype> = at_apex
         .filter_map(|n| Some(records.get(*n)?.rtype))
@@ -51,6 +54,35 @@ pub(crate) fn check(
             format!("the zone {apex} has no NS record at its apex"),
             "name its authoritative servers: `@ NS ns1`",
         );
+    }
+}
+
+/// The digests of the whole zone at its apex, where nothing else is wrong (RFC 8976 §4).
+fn digests(check: &mut Check<'_>, sorted: &Sorted) {
+    let records = check.records;
+    let at_apex = sorted.find(records, check.apex.wire()).iter();
+    let at_apex = at_apex.filter_map(|number| records.get(*number));
+    let stored: Vec<&Stored> = at_apex.filter(|r| r.rtype == Rtype::ZONEMD).collect();
+    if stored.is_empty() || check.findings.counts().errors > 0 {
+        return;
+    }
+    let nodes = nodes::nodes(records, sorted).map(|n| (n.to_owner(), n.to_node()));
+    let zone = Zone {
+        apex: check.apex.clone(),
+        nodes: nodes.collect(),
+    };
+    for (rdata, fault) in zonemd::faults(&zone) {
+        if let Some(record) = stored.iter().find(|r| records.data(r) == &*rdata.0) {
+            let message = fault.to_string();
+            let help = "a server that checks it refuses the zone; it is made anew whenever this program edits or signs the zone";
+            check.say(
+                record,
+                Part::LastField,
+                Severity::Warning,
+                message,
+                Some(help),
+            );
+        }
     }
 }
 
@@ -131,8 +163,12 @@ impl Check<'_> {
         let at_apex = owner.eq_ignore_ascii_case(self.apex.wire());
         if !at_apex && !is_below(owner, self.apex.wire()) {
             for (_, record) in &stored {
-                let message = format!("{} lies outside of the zone {}", text(owner), self.apex);
-                self.say(record, Part::Owner, Severity::Error, message, Some("is a dot missing or one too many at the end of the name, or is $ORIGIN wrong?"));
+                let message = format!(
+                    "{} lies outside of the zone {}: name servers leave this record out, or refuse the file",
+                    text(owner),
+                    self.apex
+                );
+                self.say(record, Part::Owner, Severity::Warning, message, Some("is a dot missing or one too many at the end of the name, or is $ORIGIN wrong?"));
             }
             return;
         }
@@ -141,6 +177,9 @@ impl Check<'_> {
             self.rrset(&runs, rrset, owner, at_apex);
         }
         self.alone(&stored, owner);
+        if !at_apex {
+            self.delegated_once(&stored, owner);
+        }
         if !runs.is_empty() {
             self.signatures(&runs, &stored);
         }
@@ -214,7 +253,8 @@ impl Check<'_> {
         let ttl = self.records.ttl_of(runs, rrset.iter().map(|(n, _)| *n));
         for (_, record) in in_text {
             let singleton = matches!(rtype, Rtype::SOA | Rtype::CNAME | Rtype::DNAME);
-            let repeated = self.records.data(record) == self.records.data(earliest);
+            let (data, first) = (self.records.data(record), self.records.data(earliest));
+            let repeated = rdata::same(rtype, data, first);
             if singleton && !repeated {
                 let message = format!("{} has a second {rtype} record", text(owner));
                 self.say(record, Part::Owner, Severity::Error, message, None);
@@ -227,6 +267,22 @@ impl Check<'_> {
                 let help = "the records of one owner and type share one TTL (RFC 2181 §5.2)";
                 self.say(record, Part::Owner, Severity::Warning, message, Some(help));
             }
+        }
+    }
+
+    /// Below the apex, names go elsewhere by NS or by DNAME, not by both (RFC 6672 §2.4). BIND loads it all the same.
+    fn delegated_once(&mut self, stored: &[(u32, &Stored)], owner: &[u8]) {
+        let has = |rtype: Rtype| stored.iter().any(|(_, r)| r.rtype == rtype);
+        if !has(Rtype::NS) {
+            return;
+        }
+        for (_, record) in stored.iter().filter(|(_, r)| r.rtype == Rtype::DNAME) {
+            let message = format!(
+                "{} has NS records, and DNAME beside them: it is never served, and Knot does not load the zone",
+                text(owner)
+            );
+            let help = "remove one of the two (RFC 6672 §2.4)";
+            self.say(record, Part::Owner, Severity::Warning, message, Some(help));
         }
     }
 

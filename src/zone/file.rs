@@ -129,12 +129,15 @@ impl ZoneFile {
         let soa = records.all().iter().find(|r| r.rtype == Rtype::SOA);
         let apex = origin.cloned();
         let apex = apex.or_else(|| soa.map(|r| Name::from_checked_wire(records.owner(r))));
-        let sorted = Sorted::of(&records, apex.as_ref().map_or(&[], Name::wire));
+        let mut sorted = Sorted::of(&records, apex.as_ref().map_or(&[], Name::wire));
         match &apex {
             Some(apex) => check::check(apex, &records, &sorted, &sources, &mut findings),
             // With lines that could not be read, what is missing may only be unread.
             None if findings.has_syntax_errors() => {}
             None => findings.push(check::no_apex()),
+        }
+        if let Some(apex) = &apex {
+            sorted.drop_outsiders(&records, apex.wire());
         }
         let counts = findings.counts();
         let unreadable = findings.has_syntax_errors();
@@ -189,8 +192,15 @@ impl ZoneFile {
 
     /// The data of the zone's SOA record.
     pub fn soa(&self) -> Option<Soa> {
-        let soa = self.records.all().iter().find(|r| r.rtype == Rtype::SOA)?;
-        Soa::from_rdata(&Rdata(self.records.data(soa).into()))
+        Soa::from_rdata(&Rdata(self.records.data(self.soa_records().next()?).into()))
+    }
+
+    /// Every copy of the zone's SOA record, in the order of the text: what a transfer prints has two.
+    pub(crate) fn soa_records(&self) -> impl Iterator<Item = &Stored> {
+        let apex = self.apex.as_ref().map_or(&[][..], Name::wire);
+        let at_apex = |r: &&Stored| self.records.owner(r).eq_ignore_ascii_case(apex);
+        let all = self.records.all().iter();
+        all.filter(|r| r.rtype == Rtype::SOA).filter(at_apex)
     }
 
     /// The serial of the zone's SOA record.

@@ -42,6 +42,6 @@ impl fmt::Display for Record {
 pub(crate) fn append_line(owner: &str, ttl: Ttl, rtype: Rtype, data: &[u8], line: &mut String) {
     line.push_str(owner);
     // Writing to a String cannot fail.
-    let _ = write!(line, " {ttl} IN {rtype} ");
-    rdata::write_text(rtype, data, line);
+    let _ = write!(line, " {ttl} IN {} ", rtype.in_zone());
+    rdata::write_in_zone(rtype, data, line);
 }

@@ -89,9 +89,83 @@ impl Rtype {
         Self::parse(text).or_else(number)
     }
 
+    /// The type as zone files have it: its mnemonic where every server that is in use reads it, else the generic form, which
+    /// all of them read (RFC 3597 §5).
+    pub(crate) fn in_zone(self) -> InZone {
+        InZone(self)
+    }
+
+    /// Whether BIND 9.18, Knot 3.2, NSD 4.6, PowerDNS 4.7 and ldns 1.8 read the mnemonic and the data behind it; measured
+    /// with each of them.
+    pub(crate) const fn is_known_everywhere(self) -> bool {
+        matches!(
+            self,
+            Self::A
+                | Self::AAAA
+                | Self::NS
+                | Self::CNAME
+                | Self::MX
+                | Self::TXT
+                | Self::PTR
+                | Self::SOA
+                | Self::RRSIG
+                | Self::NSEC
+                | Self::NSEC3
+                | Self::NSEC3PARAM
+                | Self::DS
+                | Self::DNSKEY
+                | Self::TLSA
+                | Self::SRV
+                | Self::CAA
+                | Self::HTTPS
+                | Self::SVCB
+                | Self::HINFO
+                | Self::MINFO
+                | Self::RP
+                | Self::AFSDB
+                | Self::KEY
+                | Self::LOC
+                | Self::NAPTR
+                | Self::KX
+                | Self::CERT
+                | Self::DNAME
+                | Self::APL
+                | Self::SSHFP
+                | Self::IPSECKEY
+                | Self::DHCID
+                | Self::SMIMEA
+                | Self::CDS
+                | Self::CDNSKEY
+                | Self::OPENPGPKEY
+                | Self::CSYNC
+                | Self::ZONEMD
+                | Self::SPF
+                | Self::NID
+                | Self::L32
+                | Self::L64
+                | Self::LP
+                | Self::EUI48
+                | Self::EUI64
+                | Self::URI
+        )
+    }
+
     /// Whether the type belongs to queries and messages and can never be zone data (RFC 6895 §3.1).
     pub const fn is_meta(self) -> bool {
         matches!(self.0, 0 | 41 | 128..=255)
+    }
+}
+
+/// See [`Rtype::in_zone`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InZone(Rtype);
+
+impl fmt::Display for InZone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            known if known.is_known_everywhere() => known.fmt(f),
+            Rtype(number) => write!(f, "TYPE{number}"),
+        }
     }
 }
 

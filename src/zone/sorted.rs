@@ -63,6 +63,25 @@ impl Sorted {
         sorted
     }
 
+    /// Leaves out what lies outside of the zone at `apex`.
+    pub(crate) fn drop_outsiders(&mut self, records: &Records, apex: &[u8]) {
+        if !self.has_outsiders(apex) {
+            return;
+        }
+        let all = std::mem::take(self);
+        self.above.clone_from(&all.above);
+        for (at, prefix) in all.prefixes.iter().enumerate() {
+            let node = all.node(at).unwrap_or_default();
+            let first = node.first().and_then(|number| records.get(*number));
+            if first.is_some_and(|r| is_below(records.owner(r), apex)) {
+                self.numbers.extend(node);
+                self.ends
+                    .push(u32::try_from(self.numbers.len()).unwrap_or(u32::MAX));
+                self.prefixes.push(*prefix);
+            }
+        }
+    }
+
     /// All numbers.
     pub(crate) fn numbers(&self) -> &[u32] {
         &self.numbers

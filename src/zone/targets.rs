@@ -8,10 +8,12 @@ use crate::zone::order::{compare_wire, is_below};
 use crate::zone::record::Rtype;
 use crate::zone::records::{Records, Stored};
 use crate::zone::sorted::Sorted;
+use crate::zone::tlsa_owners;
+use std::net::IpAddr;
 
 /// What a zone has at a name that a record points at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
+pub(super) enum Found {
     /// Addresses, or a delegation that has them elsewhere.
     Address,
     /// The name lies in a delegated zone, and there is no glue.
@@ -59,12 +61,15 @@ pub(super) fn check(check: &mut Check<'_>, sorted: &Sorted) {
         };
         let matters = matches!(
             record.rtype,
-            Rtype::NS | Rtype::DNAME | Rtype::MX | Rtype::SRV
+            Rtype::NS | Rtype::DNAME | Rtype::CNAME | Rtype::MX | Rtype::SRV
         );
         if cut.is_none() && !matters {
             continue;
         }
         let owner = zone.records.owner(record);
+        if !is_below(owner, zone.apex) {
+            continue;
+        }
         if let Some((top, by)) = cut {
             if owner.len() > top.len() && is_below(owner, top) {
                 hidden(check, record, top, by);
@@ -80,7 +85,15 @@ pub(super) fn check(check: &mut Check<'_>, sorted: &Sorted) {
             Rtype::DNAME if cut.is_none() => cut = Some((owner, Rtype::DNAME)),
             _ => {}
         }
-        let Some(target) = target_of(record.rtype, zone.records.data(record)) else {
+        let data = zone.records.data(record);
+        if let Some(address) = named_address(record.rtype, data, zone.apex) {
+            is_address(check, record, at_apex, &address);
+            continue;
+        }
+        let Some(target) = target_of(record.rtype, data) else {
+            if record.rtype == Rtype::MX {
+                null_exchange(check, &zone, record, owner);
+            }
             continue;
         };
         if is_below(target, zone.apex) {
@@ -95,6 +108,59 @@ pub(super) fn check(check: &mut Check<'_>, sorted: &Sorted) {
             pointed(check, record, at_apex, target, found);
         }
     }
+    tlsa_owners::check(check, &zone);
+}
+
+/// The address that stands where a name belongs, as in `MX 10 192.0.2.1`: as a name, it is one below the zone or the root.
+fn named_address(rtype: Rtype, data: &[u8], apex: &[u8]) -> Option<IpAddr> {
+    let target = match rtype {
+        Rtype::CNAME => Some(data),
+        rtype => target_of(rtype, data),
+    }?;
+    let length = target.len().saturating_sub(apex.len());
+    let relative = target.get(..length).filter(|_| is_below(target, apex));
+    [
+        relative.map(|labels| [labels, &[0]].concat()).as_deref(),
+        Some(target),
+    ]
+    .into_iter()
+    .flatten()
+    .find_map(|name| {
+        let shown = text(name).replace('\\', "");
+        let bare = shown.strip_suffix('.')?;
+        let bare = bare
+            .strip_prefix('[')
+            .map_or(bare, |b| b.trim_end_matches(']'));
+        bare.parse().ok()
+    })
+}
+
+fn is_address(check: &mut Check<'_>, record: &Stored, own_servers: bool, address: &IpAddr) {
+    let severity = if own_servers {
+        Severity::Error
+    } else {
+        Severity::Warning
+    };
+    let rtype = record.rtype;
+    let message = format!("{address} is an address, where {rtype} needs the name of a host");
+    let help = "give the address a name (`mx1 A …` or `mx1 AAAA …`), and write that name here";
+    check.say(record, Part::LastField, severity, message, Some(help));
+}
+
+/// `MX 0 .` says that a domain takes no mail, and stands alone (RFC 7505 §3).
+fn null_exchange(check: &mut Check<'_>, zone: &Contents<'_>, record: &Stored, owner: &[u8]) {
+    if zone.exchanges(owner).is_empty() {
+        return;
+    }
+    let message = "this record says that nobody takes mail here, and another one names a host";
+    let help = "remove one of the two (RFC 7505 §3)";
+    check.say(
+        record,
+        Part::LastField,
+        Severity::Warning,
+        message.to_owned(),
+        Some(help),
+    );
 }
 
 /// The name that a record points at; `None` for `.`, which means that there is no such service.
@@ -118,6 +184,10 @@ fn pointed(check: &mut Check<'_>, record: &Stored, at_apex: bool, target: &[u8],
         Found::NoGlue => (
             format!("{name} has no A or AAAA record here, and nobody can find it without"),
             "add its addresses as glue: the delegation leads to it only through them",
+        ),
+        Found::Nothing if tlsa_owners::is_doubled(target, check.apex.wire()) => (
+            format!("{name} has the zone's name twice, and no A or AAAA record"),
+            "end the name with a dot",
         ),
         Found::Nothing => (
             format!("{name} has no A or AAAA record"),
@@ -175,15 +245,15 @@ fn has_cuts(records: &Records, apex: &[u8]) -> bool {
 }
 
 /// The zone as somebody asks it for a name.
-struct Contents<'a> {
-    apex: &'a [u8],
-    records: &'a Records,
+pub(super) struct Contents<'a> {
+    pub(super) apex: &'a [u8],
+    pub(super) records: &'a Records,
     sorted: &'a Sorted,
     has_cuts: bool,
 }
 
 impl Contents<'_> {
-    fn has(&self, name: &[u8], wanted: &[Rtype]) -> bool {
+    pub(super) fn has(&self, name: &[u8], wanted: &[Rtype]) -> bool {
         let mut here = self.sorted.find(self.records, name).iter();
         here.any(|number| {
             self.records
@@ -194,15 +264,54 @@ impl Contents<'_> {
 
     /// Whether the name or one below it has records.
     fn exists(&self, name: &[u8]) -> bool {
+        self.below(name).next().is_some()
+    }
+
+    /// The records of a name and of all names below it, in canonical order.
+    pub(super) fn below(&self, name: &[u8]) -> impl Iterator<Item = &Stored> {
         let numbers = self.sorted.numbers();
         let owner = |number: &u32| self.records.get(*number).map(|r| self.records.owner(r));
         let before = |number: &u32| owner(number).is_some_and(|o| compare_wire(o, name).is_lt());
-        let next = numbers.get(numbers.partition_point(before));
-        next.and_then(owner).is_some_and(|o| is_below(o, name))
+        let rest = numbers.get(numbers.partition_point(before)..);
+        let stored = rest.unwrap_or_default().iter();
+        let stored = stored.filter_map(|number| self.records.get(*number));
+        stored.take_while(move |r| is_below(self.records.owner(r), name))
+    }
+
+    /// All records in canonical order.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = &Stored> {
+        let numbers = self.sorted.numbers().iter();
+        numbers.filter_map(|number| self.records.get(*number))
+    }
+
+    /// The hosts that take the mail of a name, most preferred first, a null MX left out.
+    pub(super) fn exchanges(&self, name: &[u8]) -> Vec<&[u8]> {
+        let here = self.sorted.find(self.records, name).iter();
+        let here = here.filter_map(|number| self.records.get(*number));
+        here.filter(|r| r.rtype == Rtype::MX)
+            .filter_map(|r| target_of(Rtype::MX, self.records.data(r)))
+            .collect()
+    }
+
+    /// Whether the names at this place are served elsewhere: below a delegation, or below a DNAME record.
+    pub(super) fn is_hidden(&self, name: &[u8]) -> bool {
+        if !self.has_cuts {
+            return false;
+        }
+        let mut rest = name;
+        while rest.len() > self.apex.len() {
+            let own = rest.len() == name.len();
+            if self.has(rest, &[Rtype::NS]) || (!own && self.has(rest, &[Rtype::DNAME])) {
+                return true;
+            }
+            let label = usize::from(rest.first().copied().unwrap_or(0)).saturating_add(1);
+            rest = rest.get(label..).unwrap_or_default();
+        }
+        false
     }
 
     /// What a query for the addresses of a name at or below the apex gets.
-    fn find(&self, name: &[u8]) -> Found {
+    pub(super) fn find(&self, name: &[u8]) -> Found {
         const ADDRESSES: &[Rtype] = &[Rtype::A, Rtype::AAAA];
         // What nearly every name is found by.
         if !self.has_cuts && self.has(name, ADDRESSES) {

@@ -30,7 +30,7 @@ use crate::zone::content::{Node, Rrset, Zone};
 use crate::zone::file::ZoneFile;
 use crate::zone::include::NoFiles;
 use crate::zone::name::Name;
-use crate::zone::nodes::NodeView;
+use crate::zone::nodes::{NodeView, RrsetView};
 use crate::zone::record::Rtype;
 use content::Content;
 use part::Part;
@@ -250,6 +250,15 @@ pub fn resign(
     let seal = sealed.seal;
     if zone.apex() != Some(&seal.zone) || seal.blocks.first().map(|b| &b.first) != zone.apex() {
         return Err(NotCarried::Foreign);
+    }
+    let mut at_apex = zone.nodes().take(1).flat_map(|node| {
+        let types = node.rrsets().map(RrsetView::rtype);
+        types.collect::<Vec<_>>()
+    });
+    if at_apex.any(|rtype| rtype == Rtype::ZONEMD) {
+        return Err(NotCarried::Whole(
+            "its digest (ZONEMD) is that of all of it",
+        ));
     }
     let contents = contents(zone, seal);
     let due = |block: &Block| {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt::{self, Write as _};
 
 /// The first word of the text form; a number for a form that can change.
-const MAGIC: &str = "tlsa-rotate-seal-1";
+const MAGIC: &str = "tlsa-rotate-seal-2";
 
 /// A verified signed zone file.
 #[derive(Clone, Debug, PartialEq, Eq)]

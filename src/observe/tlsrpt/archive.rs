@@ -1,7 +1,7 @@
 //! Gzip, the form in which reports travel (RFC 8460 §3, RFC 1952), never expanded beyond a bound.
 
-use flate2::read::MultiGzDecoder;
-use std::io::Read as _;
+use flate2::bufread::GzDecoder;
+use std::io::{ErrorKind, Read as _};
 
 /// Why octets could not be expanded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,19 +37,44 @@ pub fn is_gzip(octets: &[u8]) -> bool {
     octets.starts_with(&[0x1f, 0x8b])
 }
 
-/// What the octets hold, at most `limit` of it.
+/// The same, of an archive that a server on the way packed once more, too.
+pub fn expand_twice(octets: &[u8], limit: usize) -> Result<Vec<u8>, NotExpanded> {
+    let expanded = expand(octets, limit)?;
+    if is_gzip(&expanded) {
+        return expand(&expanded, limit);
+    }
+    Ok(expanded)
+}
+
+/// What the octets hold, at most `limit` of it. What stands behind an archive that is whole (a line end, zeros to fill a
+/// block) is no part of it (RFC 1952 §2.2), and that its last eight octets are missing says nothing of what came out.
 pub fn expand(octets: &[u8], limit: usize) -> Result<Vec<u8>, NotExpanded> {
-    let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    let mut rest = octets;
     let mut expanded = Vec::new();
-    let done = MultiGzDecoder::new(octets)
-        .take(one_more)
-        .read_to_end(&mut expanded);
-    done.map_err(|e| NotExpanded::Damaged {
-        why: e.to_string(),
-        before: expanded.len(),
-    })?;
-    if expanded.len() > limit {
-        return Err(NotExpanded::TooLong { limit });
+    loop {
+        let room = limit.saturating_sub(expanded.len()).saturating_add(1);
+        let room = u64::try_from(room).unwrap_or(u64::MAX);
+        let mut member = GzDecoder::new(rest);
+        let done = member.by_ref().take(room).read_to_end(&mut expanded);
+        if expanded.len() > limit {
+            return Err(NotExpanded::TooLong { limit });
+        }
+        match done {
+            // Whether what came out is all there is to be seen from it.
+            Err(e) if e.kind() == ErrorKind::UnexpectedEof && !expanded.is_empty() => break,
+            Err(e) => {
+                return Err(NotExpanded::Damaged {
+                    why: e.to_string(),
+                    before: expanded.len(),
+                });
+            }
+            Ok(_) => {}
+        }
+        // One archive may follow another, and nothing else that counts.
+        rest = member.into_inner();
+        if !is_gzip(rest) {
+            break;
+        }
     }
     Ok(expanded)
 }

@@ -1,6 +1,8 @@
 //! Reports inside mail: the attachments of a `multipart/report` message, and of those forwarded within it
 //! (RFC 8460 §5.3, RFC 2045).
 
+use super::archive::is_gzip;
+use super::wrapping::may_be_report;
 use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
 use std::borrow::Cow;
 use std::path::Path;
@@ -29,7 +31,23 @@ pub fn attachments(octets: &[u8]) -> Option<Vec<Vec<u8>>> {
     }
     let mut found = Vec::new();
     collect(&message, DEPTH, &mut found);
+    if found.is_empty() && says_it_reports(&message) {
+        // It says that it brings one, and what it brings is none.
+        found.push(Vec::new());
+    }
     Some(found)
+}
+
+/// Whether a message says that it is a report's (RFC 8460 §5.3).
+fn says_it_reports(message: &Message<'_>) -> bool {
+    let kind = message
+        .content_type()
+        .and_then(|media| media.attribute("report-type"));
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case("tlsrpt"))
+        || message
+            .headers()
+            .iter()
+            .any(|header| header.name().eq_ignore_ascii_case("tls-report-domain"))
 }
 
 fn collect(message: &Message<'_>, depth: usize, found: &mut Vec<Vec<u8>>) {
@@ -63,9 +81,14 @@ fn is_report(part: &MessagePart<'_>) -> bool {
         Path::new(name).extension() == Some("json".as_ref())
     });
     let contents = part.contents();
-    let by_look = super::archive::is_gzip(contents)
-        || (name.is_some() && contents.trim_ascii_start().starts_with(b"{"));
+    // Text without a name is the body of a mail, unless it has what every report has.
+    let by_look = may_be_report(contents)
+        && (name.is_some() || is_gzip(contents) || memmem(contents, b"\"policies\""));
     by_media || by_name || by_look
+}
+
+fn memmem(octets: &[u8], wanted: &[u8]) -> bool {
+    memchr::memmem::find(octets, wanted).is_some()
 }
 
 /// Whether a file is an mbox: it begins with the line that parts messages (RFC 4155).

@@ -10,6 +10,7 @@ pub mod mail;
 mod policy_text;
 pub mod report;
 pub mod tally;
+mod wrapping;
 
 use crate::files;
 use report::Report;
@@ -66,6 +67,8 @@ pub struct Trouble {
     pub why: String,
     /// Whether the place could not be read at all, so that nobody knows what lies there.
     pub unreadable: bool,
+    /// The SHA-256 of what may be a report, in hexadecimal digits; `None` of mail that holds none.
+    pub report: Option<String>,
 }
 
 impl Gathered {
@@ -118,7 +121,7 @@ impl Gathered {
             for (message, number) in mail::mbox(octets).zip(1_u64..) {
                 self.add_mail(&format!("{place}, message {number}"), &message);
             }
-        } else if archive::is_gzip(octets) || octets.trim_ascii_start().starts_with(b"{") {
+        } else if wrapping::may_be_report(octets) {
             self.add_report(place, octets);
         } else {
             self.add_mail(place, octets);
@@ -130,14 +133,25 @@ impl Gathered {
             return self.trouble(place, "a message longer than 16 MiB holds no TLS report");
         }
         match mail::attachments(octets) {
-            None => self.trouble(place, "neither a TLS report (JSON, gzip) nor a mail"),
+            None => {
+                self.no_report(
+                    place,
+                    "neither a TLS report (JSON, gzip) nor a mail",
+                    octets,
+                );
+            }
             Some(parts) if parts.is_empty() => {
                 self.trouble(place, "a mail without a TLS report in it");
             }
             Some(parts) => {
                 let before = self.came();
                 for part in &parts {
-                    self.add_report(place, part);
+                    if part.is_empty() {
+                        let why = "it says that it is a TLS report, and there is none in it";
+                        self.no_report(place, why, octets);
+                    } else {
+                        self.add_report(place, part);
+                    }
                 }
                 let new = self.came().saturating_sub(before);
                 self.by_mail = self.by_mail.saturating_add(new);
@@ -152,17 +166,19 @@ impl Gathered {
     }
 
     fn add_report(&mut self, place: &str, octets: &[u8]) {
+        let whole = octets;
+        let octets = &*wrapping::unwrapped(octets);
         let expanded = if archive::is_gzip(octets) {
             if self.expanded > MAX_EXPANDED {
                 let why = "not looked into: the archives before it came to 512 MiB already";
-                return self.keep(place, why.to_owned(), true);
+                return self.keep(place, why.to_owned(), true, None);
             }
-            match archive::expand(octets, report::MAX_OCTETS) {
+            match archive::expand_twice(octets, report::MAX_OCTETS) {
                 Ok(expanded) => expanded,
                 Err(why) => {
                     // It took as long as a good one: those that come to nothing are bounded, too.
                     self.expanded = self.expanded.saturating_add(why.expanded());
-                    return self.trouble(place, why.to_string());
+                    return self.no_report(place, why.to_string(), whole);
                 }
             }
         } else {
@@ -171,7 +187,7 @@ impl Gathered {
         self.expanded = self.expanded.saturating_add(expanded.len());
         let report = match Report::parse(&expanded) {
             Ok(report) => report,
-            Err(why) => return self.trouble(place, why.to_string()),
+            Err(why) => return self.no_report(place, why.to_string(), whole),
         };
         let name = (report.organisation.to_lowercase(), report.id.clone());
         let known = self.seen.get(&name).and_then(|at| self.reports.get(*at));
@@ -194,15 +210,22 @@ impl Gathered {
     }
 
     fn trouble(&mut self, place: &str, why: impl Into<String>) {
-        self.keep(place, why.into(), false);
+        self.keep(place, why.into(), false, None);
+    }
+
+    /// What may be a report, and cannot be read as one.
+    fn no_report(&mut self, place: &str, why: impl Into<String>, octets: &[u8]) {
+        let digest = ring::digest::digest(&ring::digest::SHA256, octets);
+        let digest = data_encoding::HEXLOWER.encode(digest.as_ref());
+        self.keep(place, why.into(), false, Some(digest));
     }
 
     fn unreadable(&mut self, place: &str, error: &io::Error) {
-        self.keep(place, error.to_string(), true);
+        self.keep(place, error.to_string(), true, None);
     }
 
     /// What could not be read at all is kept whatever came before it: it decides whether anything is known.
-    fn keep(&mut self, place: &str, why: String, unreadable: bool) {
+    fn keep(&mut self, place: &str, why: String, unreadable: bool, report: Option<String>) {
         if self.troubles.len() >= MAX_TROUBLES && !unreadable {
             self.more_troubles = self.more_troubles.saturating_add(1);
             return;
@@ -211,6 +234,7 @@ impl Gathered {
             place: place.to_owned(),
             why,
             unreadable,
+            report,
         });
     }
 }

@@ -6,6 +6,7 @@
 
 use super::lenient::{Capped, Count, Text, shown};
 use super::policy_text::{self, PolicyText};
+use super::wrapping::unwrapped;
 use crate::rotation::association::Association;
 use crate::rotation::timing::Instant;
 use serde::Deserialize;
@@ -18,7 +19,6 @@ pub const MAX_OCTETS: usize = 4 * 1024 * 1024;
 const POLICIES: usize = 200;
 /// Failures of one policy that are kept, and policy lines and MX patterns.
 const DETAILS: usize = 2_000;
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What one sender reports about one span of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,11 +130,30 @@ impl Report {
         if octets.len() > MAX_OCTETS {
             return Err(NotReport::TooLong);
         }
-        let octets = octets.strip_prefix(BYTE_ORDER_MARK).unwrap_or(octets);
-        let file: FileReport =
-            serde_json::from_slice(octets).map_err(|e| NotReport::Json(shown(&e.to_string())))?;
+        let octets = &*unwrapped(octets);
+        let refuse = |e: serde_json::Error| NotReport::Json(shown(&e.to_string()));
+        // JSON in a string of JSON, as some gateways pass it on.
+        if octets.starts_with(b"\"") {
+            let text: String = first(octets).map_err(refuse)?;
+            let file: FileReport = first(unwrapped(text.as_bytes()).as_ref()).map_err(refuse)?;
+            return Ok(file.into_report());
+        }
+        // A list of the one report.
+        if octets.starts_with(b"[") {
+            let [file]: [FileReport; 1] = first(octets).map_err(refuse)?;
+            return Ok(file.into_report());
+        }
+        let file: FileReport = first(octets).map_err(refuse)?;
         Ok(file.into_report())
     }
+}
+
+/// The value that the text begins with. A whole one is not made wrong by what follows it.
+fn first<T: serde::de::DeserializeOwned>(octets: &[u8]) -> serde_json::Result<T> {
+    let mut values = serde_json::Deserializer::from_slice(octets).into_iter();
+    values
+        .next()
+        .unwrap_or_else(|| serde_json::from_slice(octets))
 }
 
 #[derive(Deserialize)]

@@ -1,6 +1,6 @@
 //! Reports added up: sessions by day, sender, policy, MX host and result type (RFC 8460 §4.3, §4.4).
 
-use super::report::{Kind, Report};
+use super::report::{Kind, Policy, Report};
 use crate::rotation::timing::{Instant, Span};
 use std::collections::BTreeMap;
 
@@ -39,6 +39,7 @@ const UNEXPLAINED: &str = "(not explained)";
 pub fn tally<'r>(reports: impl Iterator<Item = &'r Report>, domain: Option<&str>) -> Tally {
     let mut tally = Tally::default();
     for report in reports {
+        let mut counted = Sessions::default();
         for policy in &report.policies {
             let row = |host: Option<&str>, result: Option<&str>| Row {
                 day: report.span.map(|(begin, end)| day(begin, end)),
@@ -67,23 +68,92 @@ pub fn tally<'r>(reports: impl Iterator<Item = &'r Report>, domain: Option<&str>
             if unexplained > 0 {
                 found.push((row(only_host, Some(UNEXPLAINED)), unexplained));
             }
+            let mut of_policy = (0_u64, 0_u64);
             for (row, sessions) in found {
                 if domain.is_none_or(|domain| row.concerns(domain)) {
+                    let (successful, failed) = &mut of_policy;
+                    let total = if row.result.is_none() {
+                        successful
+                    } else {
+                        failed
+                    };
+                    *total = total.saturating_add(sessions);
                     tally.count(row, sessions);
                 }
             }
+            // A session that failed for two reasons stands in two details, and once in the summary.
+            if policy.failed > 0 {
+                of_policy.1 = of_policy.1.min(policy.failed);
+            }
+            counted.add(root(policy, &report.policies), &policy.kind, of_policy);
         }
+        let (successful, failed) = counted.together();
+        tally.successful = tally.successful.saturating_add(successful);
+        tally.failed = tally.failed.saturating_add(failed);
     }
     tally
 }
 
+/// Sessions that went well and that failed.
+type Pair = (u64, u64);
+
+/// The sessions of one report by domain. A sender that applies two kinds of policy to one domain tells each session under
+/// both (RFC 8460 §4): these are not added up.
+#[derive(Default)]
+struct Sessions<'r>(BTreeMap<(&'r str, &'r Kind), Pair>);
+
+impl<'r> Sessions<'r> {
+    fn add(&mut self, domain: &'r str, kind: &'r Kind, (successful, failed): Pair) {
+        let pair = self.0.entry((domain, kind)).or_default();
+        pair.0 = pair.0.saturating_add(successful);
+        pair.1 = pair.1.saturating_add(failed);
+    }
+
+    fn together(&self) -> Pair {
+        let mut by_domain: BTreeMap<&str, (Pair, Pair)> = BTreeMap::new();
+        for ((domain, kind), (successful, failed)) in &self.0 {
+            let (same, others) = by_domain.entry(domain).or_default();
+            if matches!(kind, Kind::Tlsa | Kind::Sts) {
+                *same = (same.0.max(*successful), same.1.max(*failed));
+            } else {
+                *others = (
+                    others.0.saturating_add(*successful),
+                    others.1.saturating_add(*failed),
+                );
+            }
+        }
+        by_domain.values().fold((0, 0), |sum, (same, others)| {
+            let add =
+                |sum: u64, one: u64, other: u64| sum.saturating_add(one).saturating_add(other);
+            (add(sum.0, same.0, others.0), add(sum.1, same.1, others.1))
+        })
+    }
+}
+
+/// The domain whose mail a policy is about: some senders name the MX host in a TLSA policy, and the domain in one of MTA-STS.
+fn root<'r>(policy: &'r Policy, all: &'r [Policy]) -> &'r str {
+    let Some(own) = policy.domain.as_deref() else {
+        return "";
+    };
+    let lies_in = |domain: &str| {
+        own.strip_suffix(domain)
+            .is_some_and(|rest| rest.ends_with('.'))
+    };
+    let names = |other: &&Policy| {
+        let domain = other.domain.as_deref();
+        other.kind != policy.kind
+            && (domain.is_some_and(lies_in)
+                || (domain != Some(own) && other.mx.iter().any(|mx| mx == own)))
+    };
+    let of_other = all
+        .iter()
+        .find(names)
+        .and_then(|other| other.domain.as_deref());
+    of_other.unwrap_or(own)
+}
+
 impl Tally {
     fn count(&mut self, row: Row, sessions: u64) {
-        let total = match row.result {
-            None => &mut self.successful,
-            Some(_) => &mut self.failed,
-        };
-        *total = total.saturating_add(sessions);
         let count = self.rows.entry(row).or_default();
         *count = count.saturating_add(sessions);
     }

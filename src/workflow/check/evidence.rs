@@ -118,6 +118,14 @@ pub(super) struct Presented {
 }
 
 impl ZoneEvidence {
+    /// Whether somebody else is to sign the zone, and nobody does: it has no DNSKEY, and no DS says that it should.
+    pub(super) fn is_never_signed(&self) -> bool {
+        let none =
+            |seen: &Seen<Vec<Rdata>>| matches!(seen, Seen::Known(rdatas) if rdatas.is_empty());
+        let insecure = matches!(self.chain, Ok(Security::Insecure(_)));
+        insecure && self.refresh.is_none() && none(&self.dnskeys) && none(&self.ds)
+    }
+
     /// The servers that resolvers are led to and no rotation asks. Only what the parent says leads anybody anywhere.
     pub(super) fn unasked_of(&self, delegation: &Delegation) -> Vec<Authority> {
         if delegation.parent_unknown.is_some() || self.asked.is_empty() {

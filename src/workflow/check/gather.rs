@@ -65,10 +65,10 @@ pub(super) fn gather(
         conversations: AT_ONCE,
         overall: means.patience,
     };
-    let caller = Caller::default();
+    let caller = Caller::within(means.patience);
     let questions = scope.questions();
     let targets = scope.targets();
-    let vantages = Vantages::of(workspace);
+    let vantages = Vantages::of(workspace).within(means.patience);
     let resolving = sender(means.anchors.clone()).validator;
     let asking = Arc::new(sender(means.anchors));
     let limits = Limits::default();

@@ -35,7 +35,11 @@ pub(super) fn answers(evidence: &Evidence) -> Vec<Finding> {
                 .remedy("set `servers` in the configuration"),
             );
         }
-        found.extend(zone.served.findings.iter().map(ailing));
+        let told = zone.served.findings.iter().filter(|seen| {
+            // That nobody signs is said once, and puts no mail at risk.
+            !(zone.is_never_signed() && seen.ailment == Ailment::Unsigned)
+        });
+        found.extend(told.map(ailing));
     }
     found
 }
@@ -47,6 +51,8 @@ fn ailing(seen: &ailment::Finding) -> Finding {
         Ailment::Silent => "server-silent",
         Ailment::Truncated => "server-truncated",
         Ailment::Lame => "server-lame",
+        Ailment::Intercepted => "port-53",
+        Ailment::NoTlsa => "server-tlsa",
         Ailment::Wrong => "server-wrong",
         Ailment::Unsigned => "server-unsigned",
         Ailment::Expired => "server-expired",

@@ -84,6 +84,8 @@ fn what_ails_a_server_is_told_by_its_name() {
         (Ailment::Silent, "server-silent person needed"),
         (Ailment::Truncated, "server-truncated person needed"),
         (Ailment::Lame, "server-lame person needed"),
+        (Ailment::Intercepted, "port-53 person needed"),
+        (Ailment::NoTlsa, "server-tlsa person needed"),
         (Ailment::Wrong, "server-wrong delivery at risk"),
         (Ailment::Unsigned, "server-unsigned delivery at risk"),
         (Ailment::Expired, "server-expired delivery at risk"),

@@ -26,6 +26,11 @@ pub(super) fn chain(evidence: &Evidence) -> Vec<Finding> {
         let place = &zone.apex;
         match &zone.chain {
             Ok(Security::Secure) => {}
+            Ok(Security::Insecure(_)) if zone.is_never_signed() => found.push(
+                Finding::new("never-signed", place, "its servers have no DNSKEY record: nobody signs the zone, and TLSA records in it would count for nothing")
+                    .by("RFC 7672 §2.2")
+                    .remedy("ask who runs the servers whether they sign zones: some providers cannot. Then move the zone to one that does, or sign it here (`sign = { keys = … }`) and let them transfer it. Where neither can be, MTA-STS (RFC 8461) remains: a TXT record `_mta-sts` and a policy at https://mta-sts.DOMAIN/.well-known/mta-sts.txt protect the mail of senders that follow it"),
+            ),
             Ok(Security::Insecure(flaw)) => found.push(
                 Finding::new("chain", place, format!("the zone is not secure, so its TLSA records count for nothing: {flaw}"))
                     .by("RFC 7672 §2.2")

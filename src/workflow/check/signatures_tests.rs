@@ -58,7 +58,7 @@ fn the_chain_is_secure_or_it_is_said_what_that_does_to_mail() {
     #[rustfmt::skip]
     let table = [
         (Ok(Security::Secure), "", "whole"),
-        (Ok(insecure), "chain person needed", "no DS: mail flows, unprotected"),
+        (Ok(insecure.clone()), "never-signed person needed", "no key and no DS: a provider that does not sign"),
         (Ok(Security::Indeterminate(flaw(ExtendedError::DnssecIndeterminate))), "chain person needed", "no anchor"),
         (Err(NoAnswer::Bogus(flaw(ExtendedError::DnssecBogus))), "chain delivery at risk", "senders defer"),
         (Err(NoAnswer::Failed(flaw(ExtendedError::NoReachableAuthority))), "chain delivery at risk", "senders defer"),
@@ -67,6 +67,23 @@ fn the_chain_is_secure_or_it_is_said_what_that_does_to_mail() {
     for (seen, expected, why) in table {
         let found = chain(&evidence(|zone| zone.chain = seen.clone()));
         assert_eq!(said(&found), expected, "{why}");
+    }
+    let key = Rdata(vec![1, 1, 3, 13, 9].into());
+    let here = Some(Span::days(8));
+    #[rustfmt::skip]
+    let signed = [
+        evidence(|zone| (zone.chain, zone.dnskeys) = (Ok(insecure.clone()), Seen::Known(vec![key.clone()]))),
+        evidence(|zone| (zone.chain, zone.ds) = (Ok(insecure.clone()), Seen::Known(vec![key.clone()]))),
+        evidence(|zone| (zone.chain, zone.dnskeys) = (Ok(insecure.clone()), Seen::Unknown("why".to_owned()))),
+        evidence(|zone| (zone.chain, zone.refresh) = (Ok(insecure.clone()), here)),
+    ];
+    for evidence in signed {
+        assert_eq!(
+            said(&chain(&evidence)),
+            "chain person needed",
+            "{:?}",
+            evidence.zones
+        );
     }
 }
 

@@ -64,6 +64,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
 const DOCUMENT: &[&str] = &[
     "branch",
     "rehearsal",
+    "conversation",
     "policy",
     "zone",
     "certificate",
@@ -89,6 +90,8 @@ const POLICY: &[&str] = &[
 pub struct Config {
     /// Whether the workspace is one to practise in: it acts at the time that `--now` names, and at no other.
     pub rehearsal: bool,
+    /// How long a conversation with a mail host may take, with all repetitions that the host asks for.
+    pub conversation: Span,
     /// The zones, in the order written.
     pub zones: Vec<ZoneConfig>,
     /// The certificates, in the order written, each with the policy that holds for it.
@@ -210,10 +213,30 @@ impl Config {
     }
 }
 
+/// How long a conversation may take where nothing is said: more than the five minutes that senders wait for a greeting
+/// (RFC 5321 §4.5.3.2).
+const CONVERSATION: Span = Span::minutes(6);
+const SHORTEST_CONVERSATION: Span = Span::seconds(5);
+const LONGEST_CONVERSATION: Span = Span::hours(1);
+
+fn conversation<'t>(document: &mut Section<'t>, findings: &mut Findings<'t>) -> Span {
+    let line = document.line;
+    let said = duration_of(document, "conversation", findings).unwrap_or(CONVERSATION);
+    if !(SHORTEST_CONVERSATION..=LONGEST_CONVERSATION).contains(&said) {
+        let (least, most) = (SHORTEST_CONVERSATION, LONGEST_CONVERSATION);
+        findings.wrong(
+            line,
+            format!("`conversation` must be from {least} to {most}, this is {said}"),
+        );
+    }
+    said
+}
+
 fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
     let mut document = findings.document(DOCUMENT)?;
     let branch = document.text("branch", findings);
     let rehearsal = document.flag("rehearsal", findings).unwrap_or_default();
+    let conversation = conversation(&mut document, findings);
     let policy = match document.take("policy", findings) {
         None => Patience::default(),
         Some((_, value)) => {
@@ -262,6 +285,7 @@ fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
     let names = certificates.iter().map(|c| c.name.clone());
     let apexes = zones.iter().map(|(_, z)| z.name.clone());
     let config = Config {
+        conversation,
         rehearsal,
         by_apex: apexes.zip(0..).collect(),
         by_name: names.zip(0..).collect(),

@@ -2,6 +2,7 @@
 //!
 //! An edit is refused unless the edited text means exactly the old records, the changes and a later serial.
 
+mod digest;
 mod layout;
 mod place;
 mod proof;
@@ -224,6 +225,12 @@ fn attempt(
                 serial = Some(next);
             }
             edited = patched(&edited, patches);
+        }
+    }
+    if raised.is_some() && !wanted.is_empty() {
+        let renewed = digest::renew(&edited);
+        if !renewed.is_empty() {
+            edited = patched(&edited, renewed);
         }
     }
     if !wanted.is_empty() {

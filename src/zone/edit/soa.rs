@@ -5,7 +5,7 @@ use super::{EditError, Patch};
 use crate::rotation::timing::Instant;
 use crate::zone::file::ZoneFile;
 use crate::zone::rdata::Soa;
-use crate::zone::record::{Rdata, Rtype};
+use crate::zone::record::Rdata;
 use crate::zone::records::Stored;
 use crate::zone::serial::{self, NextSerial};
 
@@ -15,8 +15,7 @@ pub(super) fn raise_serial(
     now: Instant,
 ) -> Result<(NextSerial, Vec<Patch>), EditError> {
     let records = file.records();
-    let all = records.all().iter();
-    let copies: Vec<&Stored> = all.filter(|r| r.rtype == Rtype::SOA).collect();
+    let copies: Vec<&Stored> = file.soa_records().collect();
     let Some(first) = copies.first() else {
         return Err(EditError::NoSerial {
             file: String::new(),

@@ -1,7 +1,7 @@
 //! Octets as hexadecimal, base64 and base32hex, and back (RFC 4648 §4, §7, §8).
 
 use super::RdataError;
-use super::words::{Run, shown};
+use super::words::{NO_QUOTES, Run, quotes, shown};
 use crate::zone::lexer::Token;
 
 /// Reads hexadecimal digits that blanks may cut anywhere.
@@ -12,7 +12,10 @@ pub(super) fn hex(run: &Run<'_>, out: &mut Vec<u8>) -> Result<(), RdataError> {
         last = Some(token);
         let digit = |character: u8| {
             let digit = hex_digit(character).filter(|_| !token.quoted);
-            digit.ok_or_else(|| refused(token, text, "hexadecimal digits"))
+            digit.ok_or_else(|| {
+                let is_digit = |c| hex_digit(c).is_some();
+                refused(token, text, "hexadecimal digits", is_digit)
+            })
         };
         let mut rest = text;
         if let (Some(begun), Some((first, after))) = (high, text.split_first()) {
@@ -81,11 +84,33 @@ const fn values(digits: &[u8], or: &[u8]) -> [u8; 256] {
     table
 }
 
-fn refused(token: Token, text: &[u8], expected: &str) -> RdataError {
+/// What is wrong with a word that should hold digits: its quotes, one character, or all of it.
+fn refused(token: Token, text: &[u8], expected: &str, is_digit: impl Fn(u8) -> bool) -> RdataError {
+    if token.quoted {
+        return RdataError {
+            span: token.span(),
+            message: format!("{expected} stand without quotes, these are quoted"),
+            help: Some(NO_QUOTES),
+        };
+    }
+    let at = text.iter().position(|c| !is_digit(*c)).unwrap_or(0);
+    let rest = text.get(at..).unwrap_or_default();
+    let chunk = rest.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let length = chunk.chars().next().map_or(1, char::len_utf8);
+    // A word that begins wrongly is mostly another one.
+    let (start, found) = match rest.get(..length).filter(|_| at > 0) {
+        Some(character) => (at, character),
+        None => (0, text),
+    };
+    let start = token.start.saturating_add(start);
     RdataError {
-        span: token.span(),
-        message: format!("expected {expected}, found `{}`", shown(text)),
-        help: None,
+        span: start..start.saturating_add(found.len()),
+        message: format!("expected {expected}, found `{}`", shown(found)),
+        help: quotes(text).or(match found {
+            b":" => Some("write the digits without colons"),
+            b"x" | b"X" => Some("write the digits without `0x` in front"),
+            _ => None,
+        }),
     }
 }
 
@@ -107,7 +132,10 @@ pub(super) fn base64(run: &Run<'_>, out: &mut Vec<u8>) -> Result<(), RdataError>
             }
             let value = digit_in(&BASE64_VALUES, character)
                 .filter(|_| padding == 0 && !token.quoted)
-                .ok_or_else(|| refused(token, text, "base64"))?;
+                .ok_or_else(|| {
+                    let is_digit = |c| digit_in(&BASE64_VALUES, c).is_some();
+                    refused(token, text, "base64", is_digit)
+                })?;
             held = held << 6 | u32::from(value);
             bits = bits.saturating_add(6);
             if bits >= 8 {

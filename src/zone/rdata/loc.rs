@@ -14,9 +14,13 @@ const PRECISIONS: [u8; 3] = [0x12, 0x16, 0x13];
 
 /// Version 0, precisions with digits up to nine, coordinates on the globe.
 pub(super) fn is_well_formed(octets: &[u8]) -> bool {
-    let [0, size, horizontal, vertical, coordinates @ ..] = octets else {
+    let [version, size, horizontal, vertical, coordinates @ ..] = octets else {
         return false;
     };
+    // What a later version means is not known here (RFC 1876 §2).
+    if *version != 0 {
+        return true;
+    }
     let digits = |p: &u8| {
         let (mantissa, exponent) = (p >> 4, p & 15);
         mantissa <= 9 && exponent <= 9 && (mantissa != 0 || exponent == 0)
@@ -147,8 +151,12 @@ fn centimetres(text: &[u8]) -> Option<i64> {
 }
 
 /// A precision as digit and power of ten, in centimetres (RFC 1876 §2), rounded down.
+/// The largest size in centimetres: nine and nine zeros (RFC 1876 §2).
+const LARGEST: u64 = 9_000_000_000;
+
 fn precision(text: &[u8]) -> Option<u8> {
     let mut mantissa = u64::try_from(centimetres(text)?).ok()?;
+    (mantissa <= LARGEST).then_some(())?;
     let mut exponent = 0_u8;
     while mantissa > 9 {
         mantissa /= 10;
@@ -160,7 +168,7 @@ fn precision(text: &[u8]) -> Option<u8> {
 
 /// Prints a location in the form of RFC 1876 §3.
 pub(super) fn write(octets: &[u8], out: &mut String) -> Option<()> {
-    let [_, size, horizontal, vertical, rest @ ..] = octets else {
+    let [0, size, horizontal, vertical, rest @ ..] = octets else {
         return None;
     };
     let (latitude, rest) = rest.split_first_chunk::<4>()?;

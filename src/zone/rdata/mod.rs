@@ -115,13 +115,21 @@ pub(crate) fn encode(
     };
     let start = out.len();
     let whole = words.clone();
-    for field in fields {
-        read::field(*field, words, out)?;
+    for (number, field) in fields.iter().enumerate() {
+        read::field(*field, words, out).map_err(|mut error| {
+            if rtype == Rtype::MX && number == 0 && error.help.is_none() {
+                error.help = Some("the preference stands in front of the host: `MX 10 mx1`");
+            }
+            error
+        })?;
     }
     words.finish()?;
     let length = out.len().saturating_sub(start);
     if length > usize::from(u16::MAX) {
         return Err(whole.whole("the data is longer than 65535 octets"));
+    }
+    if rtype == Rtype::KEY {
+        key_fits(out.get(start..).unwrap_or_default()).map_err(|why| whole.whole(why))?;
     }
     match schema::digest_lengths(rtype, out.get(start..).unwrap_or_default()) {
         Some((wanted, found)) if wanted != found => Err(whole.whole(&format!(
@@ -130,6 +138,38 @@ pub(crate) fn encode(
         _ => Ok(()),
     }
 }
+
+/// KEY says by its flags whether a key follows (RFC 2535 §3.1.2).
+fn key_fits(octets: &[u8]) -> Result<(), &'static str> {
+    let no_key = octets.first().is_some_and(|flags| flags & 0xc0 == 0xc0);
+    match (no_key, octets.len() > KEY_FIELDS) {
+        (true, true) => Err("a key follows, although the flags say that there is none"),
+        (false, false) => Err("the key is missing"),
+        _ => Ok(()),
+    }
+}
+
+/// Prints RDATA as every server reads it that is in use: in the generic form where one does not know the type, or not data
+/// of it that lacks its last field.
+pub(crate) fn write_in_zone(rtype: Rtype, octets: &[u8], out: &mut String) {
+    let lacks_key = match rtype {
+        Rtype::KEY => octets.len() == KEY_FIELDS,
+        // Algorithm 0: no key (RFC 4025 §2.4).
+        Rtype::IPSECKEY => octets.get(2) == Some(&0),
+        Rtype::CSYNC => octets.len() == CSYNC_FIELDS,
+        _ => false,
+    };
+    if rtype.is_known_everywhere() && !lacks_key {
+        write_text(rtype, octets, out);
+    } else {
+        write::generic(octets, out);
+    }
+}
+
+/// Octets in front of the key of KEY and DNSKEY (RFC 4034 §2.1).
+const KEY_FIELDS: usize = 4;
+/// Octets in front of the types of CSYNC (RFC 7477 §2.1).
+const CSYNC_FIELDS: usize = 6;
 
 /// Prints RDATA; falls back to the generic form of RFC 3597 §5.
 pub(crate) fn write_text(rtype: Rtype, octets: &[u8], out: &mut String) {
@@ -151,7 +191,8 @@ pub(crate) fn check(rtype: Rtype, octets: &[u8]) -> Result<(), Malformed> {
     }
     let digest_fits =
         schema::digest_lengths(rtype, octets).is_none_or(|(wanted, found)| wanted == found);
-    if rest.is_empty() && digest_fits {
+    let key_fits = rtype != Rtype::KEY || key_fits(octets).is_ok();
+    if rest.is_empty() && digest_fits && key_fits {
         Ok(())
     } else {
         Err(Malformed(rtype))

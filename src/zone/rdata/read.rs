@@ -60,7 +60,7 @@ pub(super) fn field(
         }
         Field::Target => target(words, out)?,
         Field::Hex => some(words, "hexadecimal digits", codec::hex, out)?,
-        Field::Base64 => some(words, "base64", codec::base64, out)?,
+        Field::Base64 => some(words, "base64 digits", codec::base64, out)?,
         Field::Base64Maybe => codec::base64(&words.run(), out)?,
         Field::Salt => salt(words, out)?,
         Field::HashedOwner => hashed_owner(words, out)?,

@@ -113,9 +113,8 @@ pub(super) fn fields(rtype: Rtype) -> Option<&'static [Field]> {
         }
         Rtype::TLSA | Rtype::SMIMEA => &[U8, U8, U8, Hex],
         Rtype::DS | Rtype::CDS | Rtype::TA | Rtype::DLV => &[U16, Algorithm, Digest, Hex],
-        Rtype::DNSKEY | Rtype::CDNSKEY | Rtype::KEY | Rtype::RKEY => {
-            &[U16, U8, Algorithm, Base64Maybe]
-        }
+        Rtype::DNSKEY | Rtype::CDNSKEY | Rtype::RKEY => &[U16, U8, Algorithm, Base64],
+        Rtype::KEY => &[U16, U8, Algorithm, Base64Maybe],
         Rtype::RRSIG | Rtype::SIG => &[Type, Algorithm, U8, Seconds, Time, Time, U16, Name, Base64],
         Rtype::NSEC => &[NameAsIs, Types],
         Rtype::NSEC3 => &[U8, U8, U16, Salt, HashedOwner, TypesMaybe],

@@ -6,6 +6,7 @@ use super::words::Words;
 use super::write::joined;
 use crate::zone::lexer::Token;
 use crate::zone::name::unescape;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -19,6 +20,8 @@ const IPV6HINT: u16 = 6;
 const OHTTP: u16 = 8;
 const INVALID: u16 = 65_535;
 
+/// The last key that RFC 9460 itself names.
+const OLDEST: u16 = 6;
 const NAMES: [&str; 9] = [
     "mandatory",
     "alpn",
@@ -249,18 +252,21 @@ fn listed(text: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(items)
 }
 
+/// A key by the name that every server reads, which those of RFC 9460 have; the others by number.
+fn key_text(key: u16) -> Cow<'static, str> {
+    match NAMES.get(usize::from(key)) {
+        Some(name) if key <= OLDEST => Cow::Borrowed(name),
+        _ => Cow::Owned(format!("key{key}")),
+    }
+}
+
 /// Prints services as `key=value` words; values that need it in quotes.
 pub(super) fn write(octets: &[u8], out: &mut String) -> Option<()> {
     for (at, (key, value)) in services(octets)?.into_iter().enumerate() {
         if at > 0 {
             out.push(' ');
         }
-        match NAMES.get(usize::from(key)) {
-            Some(name) => out.push_str(name),
-            None => {
-                let _ = write!(out, "key{key}");
-            }
-        }
+        out.push_str(&key_text(key));
         if !value.is_empty() {
             out.push('=');
             write_value(key, value, out)?;
@@ -276,9 +282,7 @@ fn write_value(key: u16, value: &[u8], out: &mut String) -> Option<()> {
                 let key = k
                     .iter()
                     .fold(0_u16, |sum, octet| sum << 8 | u16::from(*octet));
-                NAMES
-                    .get(usize::from(key))
-                    .map_or(format!("key{key}"), |n| (*n).to_owned())
+                key_text(key).into_owned()
             };
             joined(value.chunks(2).map(name), ",", out);
         }

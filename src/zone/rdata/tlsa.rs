@@ -47,6 +47,14 @@ pub enum TlsaFault {
     EmptyInput(&'static str),
 }
 
+impl TlsaFault {
+    /// Whether the numbers are those of nobody yet, or of somebody's private use (RFC 6698 §7.2 to §7.4): clients take such a
+    /// record for unusable, and a zone may hold it.
+    pub fn is_unassigned(self) -> bool {
+        matches!(self, Self::Usage(_) | Self::Selector(_) | Self::Matching(_))
+    }
+}
+
 /// What is wrong with TLSA data, if something is.
 pub(crate) fn fault(octets: &[u8]) -> Option<TlsaFault> {
     let [usage, selector, matching, data @ ..] = octets else {

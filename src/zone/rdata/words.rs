@@ -67,7 +67,9 @@ impl<'a> Words<'a> {
     pub(super) fn word(&mut self, expected: &str) -> Result<(Token, &'a [u8]), RdataError> {
         let token = self.token(expected)?;
         if token.quoted {
-            return Err(self.refuse(token, expected));
+            let mut error = self.refuse(token, &format!("{expected} without quotes"));
+            error.help = Some(NO_QUOTES);
+            return Err(error);
         }
         Ok((token, token.text(self.file)))
     }
@@ -192,13 +194,25 @@ impl<'a> Words<'a> {
         RdataError {
             span: token.span(),
             message: format!("expected {expected}, found `{}`", self.shown(token)),
-            help: None,
+            help: quotes(self.text(token)),
         }
     }
 
     fn shown(&self, token: Token) -> String {
         shown(self.file.get(token.span()).unwrap_or_default())
     }
+}
+
+/// The way out where quotes stand around what is not text.
+pub(super) const NO_QUOTES: &str = "take the quotes away: only text, as in TXT, stands in quotes";
+
+/// What to do about quotes of another kind around a word.
+pub(super) fn quotes(text: &[u8]) -> Option<&'static str> {
+    let marks = [
+        "'", "`", "\u{2018}", "\u{2019}", "\u{201a}", "\u{201c}", "\u{201d}", "\u{201e}", "\u{ab}",
+    ];
+    let found = marks.iter().any(|mark| text.starts_with(mark.as_bytes()));
+    found.then_some(NO_QUOTES)
 }
 
 /// A text as a message can show it: printable, and not endless.

@@ -58,7 +58,7 @@ fn write(field: Field, octets: &[u8], out: &mut String) -> Option<()> {
             let _ = write!(
                 out,
                 "{}",
-                Rtype(u16::from_be_bytes(octets.try_into().ok()?))
+                Rtype(u16::from_be_bytes(octets.try_into().ok()?)).in_zone()
             );
         }
         Field::Ipv4 => {
@@ -91,7 +91,7 @@ fn write(field: Field, octets: &[u8], out: &mut String) -> Option<()> {
             let types = bitmap::types(octets)?;
             for (at, rtype) in types.iter().enumerate() {
                 let between = if at > 0 { " " } else { "" };
-                let _ = write!(out, "{between}{rtype}");
+                let _ = write!(out, "{between}{}", rtype.in_zone());
             }
         }
         Field::Location => loc::write(octets, out)?,

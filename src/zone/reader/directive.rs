@@ -211,7 +211,8 @@ impl Reader<'_> {
             let form = Form::of(&made, &tokens, &text).map_err(at_template)?;
             let stored = self.store(owner, &form, &text, text.len(), place);
             if let Some(fault) = stored.map_err(at_template)? {
-                self.refuse(source, Kind::Content, at_template(fault));
+                let (severity, fault) = fault;
+                self.say(source, Kind::Content, severity, at_template(fault));
             }
         }
         // Lines below take the owner from above the directive.

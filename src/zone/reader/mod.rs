@@ -9,6 +9,7 @@ use crate::rotation::timing::Ttl;
 use crate::zone::diagnostic::{Finding, Findings, Kind, Severity, Source};
 use crate::zone::form::{Form, MAX_TTL, class_number, ttl_value, wrong};
 use crate::zone::include::Files;
+use crate::zone::invisible;
 use crate::zone::lexer::{Lexer, Line, Token};
 use crate::zone::name::{Name, append_wire, split_name};
 use crate::zone::rdata::{self, RdataError, Soa, Words, shown};
@@ -122,7 +123,11 @@ impl Reader<'_> {
             return;
         }
         self.open.push(source);
-        let mut lexer = Lexer::new(&bytes);
+        let marked = invisible::mark(&bytes, source);
+        let mut lexer = Lexer::at(&bytes, marked.as_ref().map_or(0, |(length, _)| *length));
+        if let Some((_, finding)) = marked {
+            self.findings.push(finding);
+        }
         let mut tokens = Vec::new();
         while !self.full
             && let Some(line) = lexer.next_line(&mut tokens)
@@ -135,10 +140,14 @@ impl Reader<'_> {
     }
 
     fn refuse(&mut self, source: usize, kind: Kind, error: RdataError) {
+        self.say(source, kind, Severity::Error, error);
+    }
+
+    fn say(&mut self, source: usize, kind: Kind, severity: Severity, error: RdataError) {
         self.findings.push(Finding {
             source,
             span: error.span,
-            severity: Severity::Error,
+            severity,
             kind,
             message: error.message,
             help: error.help.map(str::to_owned),
@@ -159,6 +168,9 @@ impl Reader<'_> {
         let Some(first) = tokens.first() else {
             return Ok(());
         };
+        for finding in invisible::findings(file, source, line, tokens) {
+            self.findings.push(finding);
+        }
         if !line.indented && !first.quoted && first.text(file).starts_with(b"$") {
             return self.directive(source, file, line, tokens);
         }
@@ -192,8 +204,8 @@ impl Reader<'_> {
             origin: self.origin_number,
             generated: false,
         };
-        if let Some(fault) = self.store(owner, &form, file, line.end, place)? {
-            self.refuse(source, Kind::Content, fault);
+        if let Some((severity, fault)) = self.store(owner, &form, file, line.end, place)? {
+            self.say(source, Kind::Content, severity, fault);
         }
         Ok(())
     }
@@ -201,11 +213,15 @@ impl Reader<'_> {
     /// The place of the owner's octets in the buffer.
     fn owner_field(&mut self, token: Token, file: &[u8]) -> Result<usize, RdataError> {
         let text = token.text(file);
-        if token.quoted {
-            return Err(wrong(
+        // BIND takes such a word for a directive, NSD for an owner, and others for neither.
+        if token.quoted && text.starts_with(b"$") {
+            let mut error = wrong(
                 token.span(),
-                "an owner name is expected, this is a quoted string",
-            ));
+                "in quotes, some servers take this word for a directive and some for an owner",
+            );
+            error.help =
+                Some("a directive has no quotes; an owner that begins with `$` is written `\\$`");
+            return Err(error);
         }
         let start = self.records.filled();
         let origin = self.origin.as_ref().map(Name::wire);
@@ -248,7 +264,7 @@ impl Reader<'_> {
         file: &[u8],
         end: usize,
         place: Place,
-    ) -> Result<Option<RdataError>, RdataError> {
+    ) -> Result<Option<(Severity, RdataError)>, RdataError> {
         if let Some(class) = form.class {
             let text = class.text(file);
             if !text.eq_ignore_ascii_case(b"IN") && class_number(text) != Some(1) {
@@ -352,14 +368,19 @@ impl Reader<'_> {
     }
 
     /// What makes the data appended last match nothing (TLSA and SMIMEA only).
-    fn tlsa_fault(&mut self, form: &Form<'_>, data: usize) -> Option<RdataError> {
+    fn tlsa_fault(&mut self, form: &Form<'_>, data: usize) -> Option<(Severity, RdataError)> {
         if !matches!(form.rtype, Rtype::TLSA | Rtype::SMIMEA) {
             return None;
         }
         let octets = self.records.buffer().get(data..)?;
         let fault = rdata::tlsa_fault(octets)?;
         let (first, last) = form.data.first().zip(form.data.last())?;
-        Some(wrong(first.start..last.end, fault.to_string()))
+        let severity = if fault.is_unassigned() {
+            Severity::Warning
+        } else {
+            Severity::Error
+        };
+        Some((severity, wrong(first.start..last.end, fault.to_string())))
     }
 }
 
