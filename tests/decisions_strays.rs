@@ -13,7 +13,8 @@ mod decision_support;
 use decision_support::{World, at, hours, mx, set};
 use std::collections::BTreeMap;
 use tlsa_rotate::rotation::alarm::Trouble;
-use tlsa_rotate::rotation::decide::{Decision, decide};
+use tlsa_rotate::rotation::blocker::Blocker;
+use tlsa_rotate::rotation::decide::{Action, Decision, decide};
 use tlsa_rotate::rotation::observation::{Authority, Observation, Seen};
 use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
@@ -144,4 +145,69 @@ fn one_time_of_wrong_answers_is_two_facts_however_often_it_is_looked_at() {
         run(&mut rotation, &look);
     }
     assert_eq!(facts, 2 * 3, "three names");
+}
+
+/// On the way back nobody is told to put the previous key where a server, or a cache, lacks its record.
+#[test]
+fn nobody_is_sent_back_to_a_key_whose_record_was_taken_out() {
+    let back = Event::AbortRequested {
+        reason: "it fails".into(),
+    };
+    let mut rotation = apply(Some(&at(Step::SwapOpen)), hours(27), &back).unwrap();
+    assert_eq!(rotation.step, Step::RollingBack);
+    let sent_back = |decision: &Decision| {
+        let wrong = |one: &Blocker| matches!(one, Blocker::WrongKey { .. });
+        let told = decision.blockers.iter().any(wrong);
+        let asked = |one: &Action| matches!(one, Action::RollBack(_));
+        assert_eq!(told, decision.actions.iter().any(asked), "{decision:?}");
+        told
+    };
+    let t = hours(28);
+    assert!(sent_back(&run(&mut rotation, &seen(&[1, 2], 2, t))));
+    let out = run(&mut rotation, &seen(&[2], 2, t + Span::minutes(5)));
+    assert!(!sent_back(&out) && !out.blockers.is_empty(), "{out:?}");
+    for minutes in [10, 69] {
+        let decision = run(&mut rotation, &seen(&[1, 2], 2, t + Span::minutes(minutes)));
+        assert!(!sent_back(&decision), "{minutes}: {decision:?}");
+        let waits = |one: &Blocker| matches!(one, Blocker::CachesMayLackOld(_));
+        assert!(
+            decision.blockers.iter().any(waits),
+            "{minutes}: {decision:?}"
+        );
+    }
+    assert!(sent_back(&run(
+        &mut rotation,
+        &seen(&[1, 2], 2, t + Span::minutes(70))
+    )));
+}
+
+/// A run a day is too seldom for a soak of a day: somebody is told how often.
+#[test]
+fn a_soak_that_comes_to_no_end_is_a_matter_for_a_person() {
+    let mut rotation = apply(
+        Some(&at(Step::SwapOpen)),
+        hours(27),
+        &Event::HostsPresentedIncoming,
+    )
+    .unwrap();
+    let mut told = Vec::new();
+    for day in 1..4 {
+        let look = seen(&[1, 2], 2, hours(27 + 24 * day));
+        let decision = run(&mut rotation, &look);
+        let seldom = |one: &Blocker| matches!(one, Blocker::LooksTooSeldom { .. });
+        told.push(decision.blockers.iter().any(seldom));
+        assert_eq!(rotation.step, Step::Deployed);
+    }
+    assert_eq!(told, [true, true, true]);
+    let words = Blocker::LooksTooSeldom {
+        from: hours(27),
+        apart: Span::hours(6),
+    };
+    assert!(words.way_out().contains("at least every 6h"));
+    // Watched from then on, it ends, whatever was before.
+    for hour in [6, 12, 18, 24] {
+        let look = seen(&[1, 2], 2, hours(27 + 72 + hour));
+        run(&mut rotation, &look);
+    }
+    assert_ne!(rotation.step, Step::Deployed);
 }

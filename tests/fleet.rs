@@ -10,7 +10,7 @@
 
 mod rotation_support;
 
-use rotation_support::{BEGIN, HOSTS, Publish, SIGNED, World, ZONE_FILE, hours};
+use rotation_support::{BEGIN, HOSTS, Publish, SIGNED, World, ZONE_FILE, hours, live_key};
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,15 +21,19 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tlsa_rotate::workspace::config::Config;
+use tlsa_rotate::workspace::tls_key::KeyFiles;
 
 /// Three certificates more than the one that there is, each of a host of its own, and more that rest.
 fn fleet(resting: usize) -> World {
-    World::with(Publish::Current, |mut config| {
-        let there = config.split_once("\"mx1.example.com\" = [").unwrap().1;
-        let there = there.split_once(']').unwrap().0.to_owned();
+    let names = || {
         let names = ["a", "b", "c"].map(str::to_owned);
         let rest = (0..resting).map(|number| format!("rest{number}"));
-        for name in names.into_iter().chain(rest) {
+        names.into_iter().chain(rest)
+    };
+    let configured = |mut config: String| {
+        let there = config.split_once("\"mx1.example.com\" = [").unwrap().1;
+        let there = there.split_once(']').unwrap().0.to_owned();
+        for name in names() {
             // The same machine for all: the first records of a name are published only once its host was seen.
             let _ = write!(
                 config,
@@ -37,7 +41,19 @@ fn fleet(resting: usize) -> World {
             );
         }
         config
-    })
+    };
+    let zone = |mut text: String, _: &[KeyFiles]| {
+        for name in names() {
+            let _ = writeln!(text, "{name} IN A 192.0.2.30");
+        }
+        text
+    };
+    World::shaped(
+        Publish::Current,
+        configured,
+        |root| vec![live_key(root)],
+        zone,
+    )
 }
 
 #[test]

@@ -10,7 +10,7 @@
 
 mod rotation_support;
 
-use rotation_support::{BEGIN, Publish, World, hours};
+use rotation_support::{BEGIN, Publish, World, ZONE_FILE, hours};
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
 use tlsa_rotate::rotation::timing::Instant;
@@ -56,7 +56,10 @@ fn load(world: &World) {
 
 fn serial(world: &World) -> u32 {
     let apex = Name::parse(b"plain.example.", None).unwrap();
-    let zone = Zone::parse(world.read(PLAIN).as_bytes(), Some(&apex)).unwrap();
+    serial_of(&Zone::parse(world.read(PLAIN).as_bytes(), Some(&apex)).unwrap())
+}
+
+fn serial_of(zone: &Zone) -> u32 {
     zone.soa().unwrap().serial
 }
 
@@ -149,6 +152,63 @@ fn the_serial_goes_on_from_wherever_it_is_known() {
     edit(&restored, "f");
     restored.advance(hours(3)).ends(0);
     assert_eq!(serial(&restored), 2_026_120_106);
+}
+
+/// One server lags, and the one that has the latest version does not answer when all else is lost.
+#[test]
+fn a_silent_server_may_have_the_latest_serial() {
+    let world = world();
+    for host in ["a", "b"] {
+        edit(&world, host);
+        world.advance(hours(1)).ends(0);
+    }
+    let (udp, tcp) = silent();
+    let config = world.read("tlsa-rotate.toml");
+    let servers = format!("{:?}", [world.server(0), world.server(1)]);
+    let (front, back) = config.split_at(config.rfind(&servers).unwrap());
+    let one = format!("[{:?}, \"{}\"]", world.server(0), udp.local_addr().unwrap());
+    world.write(
+        "tlsa-rotate.toml",
+        &format!("{front}{}", back.replace(&servers, &one)),
+    );
+    lose(&world, &[PLAIN, ".tlsa-rotate"]);
+    let run = world.advance(hours(48)).ends(3);
+    run.complains_of("nothing tells which serial");
+    assert!(!world.path(PLAIN).exists());
+    drop(tcp);
+}
+
+/// What a server is seen with was handed out, whatever is remembered here: the next version is after it.
+#[test]
+fn a_served_serial_that_is_ahead_is_passed_in_the_next_run() {
+    let (world, hour) = World::new(Publish::Current).brought_to("Waiting");
+    let signed = world.signed();
+    let ahead = serial_of(&signed).wrapping_add(7);
+    let text: String = world.read(ZONE_FILE);
+    let before = text
+        .split_whitespace()
+        .find(|word| word.starts_with("202612"))
+        .unwrap();
+    let zone = text.replacen(before, &ahead.to_string(), 1);
+    world.write("ahead.zone", &zone);
+    let sign = [
+        "zone",
+        "sign",
+        "ahead.zone",
+        "--origin",
+        "example.com",
+        "--keys",
+        "keys",
+        "--output",
+        "ahead.signed",
+    ];
+    world.run(hours(hour), &sign).ends(0);
+    let apex = Name::parse(b"example.com.", None).unwrap();
+    let served = Zone::parse(world.read("ahead.signed").as_bytes(), Some(&apex)).unwrap();
+    assert_eq!(serial_of(&served), ahead);
+    world.serve(1, served);
+    world.advance(hours(hour + 1)).ends(0);
+    assert!(serial_of(&world.signed()) > ahead);
 }
 
 #[test]

@@ -298,7 +298,7 @@ fn what_is_no_certificate_is_named_with_its_reason_and_the_others_still_print_in
     bench.openssl("pkcs8 -topk8 -in good.key -passout pass:x -outform DER -out locked.der");
     bench.key("rsa", "rsa");
     bench.openssl("rsa -in rsa.key -traditional -aes128 -passout pass:x -out old.key");
-    bench.openssl("ecparam -name secp521r1 -genkey -noout -out p521.key");
+    bench.openssl("dsaparam -genkey -noout -out dsa.key 1024");
 
     let table = [
         ("empty", "empty: did the command"),
@@ -325,7 +325,7 @@ fn what_is_no_certificate_is_named_with_its_reason_and_the_others_still_print_in
         ("locked.key", "an encrypted private key"),
         ("locked.der", "an encrypted private key"),
         ("old.key", "an encrypted private key"),
-        ("p521.key", "give the certificate or the public key instead"),
+        ("dsa.key", "give the certificate or the public key instead"),
         ("/dev/zero", "it is a device, and a file is expected"),
         ("absent", "No such file"),
         (".", "directory"),

@@ -120,6 +120,9 @@ fn security_first_replaces_at_once_and_says_until_when_mail_is_deferred() {
     let zone = world.tlsa(HOSTS[0]);
     assert_eq!(zone.len(), 1, "the old record is gone at once");
     assert_ne!(zone, old);
+    // The gate of automation says what the run says.
+    let swap = world.run(BEGIN, &["check", "--swap", "mail"]).ends(0);
+    assert!(swap.stdout.contains("deploy now on mx1"), "{swap:#?}");
     world.deploy(0);
     world.deploy(1);
     world.load();

@@ -752,3 +752,46 @@ fn a_record_that_matches_nothing_is_told_and_left_alone() {
     driven(&world, &|| world.deploy(0));
     assert!(records(&world).contains(&format!("_25._tcp.mx1.example.com. {stale}")));
 }
+
+/// A host that shared an RRset by an alias gets records of its own, and another leaves: neither locks the rotation.
+#[test]
+fn a_host_whose_alias_is_gone_goes_on_with_its_own_records() {
+    let world = aliased();
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN).ends(3);
+    assert!(world.merge());
+    world.advance(hours(1));
+    load_both(&world);
+    world.advance(hours(2)).ends(0);
+    assert_eq!(world.step(hours(2)), "Waiting");
+    let keys = world.read(OTHER);
+    let record = keys
+        .lines()
+        .find(|line| line.contains("_dane.mail IN TLSA"))
+        .unwrap();
+    let record = record.split_once("TLSA").unwrap().1;
+    let zone = world.read(ZONE_FILE);
+    let own = zone.replace(
+        "_25._tcp.mx2 IN CNAME mail.example.net.",
+        &format!("_25._tcp.mx2 IN TLSA{record}"),
+    );
+    assert_ne!(own, zone);
+    world.write(ZONE_FILE, &own.replace("2026112301", "2026120301"));
+    world.git("commit --quiet --all --message own");
+    let run = world.advance(hours(3));
+    assert!(
+        run.stderr
+            .contains("mx2.example.com:25 has other records now: it joined mail.1 with them"),
+        "{run:#?}"
+    );
+    assert!(!run.stdout.contains("is no alias there"), "{run:#?}");
+    assert!(world.merge(), "{run:#?}");
+    for hour in 4..6 {
+        world.advance(hours(hour));
+        load_both(&world);
+    }
+    let status = world.run(hours(6), &["status"]);
+    assert!(!status.stdout.contains("is no alias there"), "{status:#?}");
+    world.advance(hours(60));
+    assert_eq!(world.step(hours(60)), "SwapOpen");
+}

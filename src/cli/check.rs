@@ -254,7 +254,7 @@ pub(super) fn swap(
         None => {}
     }
     let is_open = is_open(&tick, host) && waits.is_empty();
-    if waits.is_empty() && !is_open && step_of(&tick) == Some(Step::SwapOpen) {
+    if waits.is_empty() && !is_open && step_of(&tick).is_some_and(lets_deploy) {
         waits.extend(host.and_then(|host| turn(&tick, host)));
     }
     let step = step_of(&tick);
@@ -321,7 +321,7 @@ pub(super) fn swap(
     for reason in &reasons {
         eprintln!("because: {reason}");
     }
-    if step != Some(Step::SwapOpen) {
+    if !step.is_some_and(lets_deploy) {
         eprintln!(
             "because: the next certificate may be deployed in the step SwapOpen only, and the rotation stands at {stands}"
         );
@@ -329,9 +329,14 @@ pub(super) fn swap(
     Ok(format.exit(exit))
 }
 
+/// The steps in which hosts are given the next certificate; where security goes first, as soon as it is published.
+fn lets_deploy(step: Step) -> bool {
+    matches!(step, Step::SwapOpen | Step::Replacing | Step::Replaced)
+}
+
 /// Whether the swap is open, as it was recorded and as it is seen in this run; with `host`, whether it is that host's turn.
 fn is_open(tick: &Tick, host: Option<&str>) -> bool {
-    let at_it = step_of(tick) == Some(Step::SwapOpen);
+    let at_it = step_of(tick).is_some_and(lets_deploy);
     let is_asked = |action: &Action| match (action, host) {
         (Action::Deploy(_), None) => true,
         (Action::Deploy(endpoints), Some(host)) => {

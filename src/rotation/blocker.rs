@@ -130,6 +130,13 @@ pub enum Blocker {
     CachesMayLackIt(TimeGate),
     /// The soak is under way.
     Soaking(TimeGate),
+    /// The soak begins anew again and again, because runs are further apart than it may go without a look.
+    LooksTooSeldom {
+        /// When it began last.
+        from: Instant,
+        /// How far apart runs may be.
+        apart: Span,
+    },
     /// A host presents a key other than the ones wanted now.
     WrongKey {
         /// Which host and port.
@@ -252,6 +259,7 @@ impl Blocker {
             | Self::ExpiresTooSoon { .. }
             | Self::Held { .. }
             | Self::WouldRefuse(_)
+            | Self::LooksTooSeldom { .. }
             | Self::OthersTakeLong { .. }
             | Self::Unsafe(_) => Who::You,
         }
@@ -357,6 +365,9 @@ impl Blocker {
             }
             Self::Objected(objection) => objection.way_out(),
             Self::Clock(doubt) => doubt.way_out(),
+            Self::LooksTooSeldom { apart, .. } => {
+                format!("let cron or a timer run `tlsa-rotate advance` at least every {apart}")
+            }
             Self::OthersTakeLong { first, .. } => {
                 format!("find out what is wrong there: {}", first.way_out())
             }

@@ -115,6 +115,10 @@ impl fmt::Display for Blocker {
             Self::Soaking(gate) => {
                 write!(f, "the soak runs until {} ({})", gate.opens, Binding::Soak)
             }
+            Self::LooksTooSeldom { from, apart } => write!(
+                f,
+                "the soak began anew at {from}, and not for the first time: it may go {apart} without a run, and runs are further apart"
+            ),
             Self::WrongKey {
                 endpoint,
                 address,

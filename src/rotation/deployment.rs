@@ -9,6 +9,8 @@ use super::gate::{self, Wanted};
 use super::observation::{Endpoint, Seen, TlsaName};
 use super::promise::{self, Breach};
 use super::step::Event;
+use super::timing::Span;
+use super::wait::{Binding, TimeGate};
 use super::witness;
 use std::collections::BTreeSet;
 
@@ -137,6 +139,37 @@ impl Question<'_> {
         let mut hosts = gate::not_presenting(rotation, self.observation, Wanted::Current);
         hosts.retain(|host| !refused.contains(&rotation.name_of(host)));
         (!hosts.is_empty()).then_some(Action::RollBack(hosts))
+    }
+
+    /// What keeps the hosts from having the previous key alone. Where one is not to be put back yet, what keeps that from being
+    /// asked for is the reason, not the key that it has.
+    pub(super) fn not_rolled_back(&self) -> Vec<Blocker> {
+        let asked = match self.roll_back() {
+            Some(Action::RollBack(asked)) => asked,
+            _ => BTreeSet::new(),
+        };
+        let mut blockers = self.presented(Wanted::Current);
+        let all = blockers.len();
+        blockers.retain(|blocker| match blocker {
+            Blocker::WrongKey {
+                endpoint, presents, ..
+            } => asked.contains(endpoint) || !self.rotation.incoming.contains(presents),
+            _ => true,
+        });
+        if blockers.len() < all {
+            blockers.extend(self.as_demanded(Span::ZERO));
+            let strays = self.rotation.strays.values().flatten();
+            let until = strays.map(|(_, stray)| stray.until.unwrap_or(self.now + stray.ttl.span()));
+            let until = until.max();
+            blockers.extend(until.filter(|until| self.now < *until).map(|until| {
+                Blocker::CachesMayLackOld(TimeGate {
+                    protocol: until,
+                    opens: until,
+                    binds: Binding::OneTtl,
+                })
+            }));
+        }
+        blockers
     }
 
     pub(super) fn deployed(&self) -> Answer {

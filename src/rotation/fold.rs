@@ -240,6 +240,7 @@ pub(super) fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str
         staying: BTreeSet::new(),
         satisfied: BTreeMap::new(),
         aliases: BTreeMap::new(),
+        former_aliases: BTreeMap::new(),
         not_after: None,
         published: None,
         abort_reason: None,

@@ -27,7 +27,10 @@ impl Rotation {
 
     /// The name that the TLSA RRset of one endpoint lies at.
     pub fn name_of(&self, endpoint: &Endpoint) -> TlsaName {
-        name_of(endpoint, &self.aliases)
+        let own = endpoint.tlsa_name();
+        let aliased = self.aliases.get(&own);
+        let aliased = aliased.or_else(|| self.former_aliases.get(&own));
+        aliased.cloned().unwrap_or(own)
     }
 
     pub(super) fn join(
@@ -40,6 +43,11 @@ impl Rotation {
         self.endpoints.extend(endpoints.iter().cloned());
         self.left
             .retain(|endpoint, _| !endpoints.contains(endpoint));
+        for own in endpoints.iter().map(Endpoint::tlsa_name) {
+            self.former_aliases.remove(&own);
+            // What it was an alias of before, it may not be any more.
+            self.aliases.remove(&own);
+        }
         let aliases = aliases
             .iter()
             .map(|(one, other)| (one.clone(), other.clone()));
@@ -74,6 +82,10 @@ impl Rotation {
             self.endpoints.remove(endpoint);
             let until = *until;
             self.left.insert(endpoint.clone(), Left { until, asked });
+            let own = endpoint.tlsa_name();
+            if let Some(name) = self.aliases.remove(&own) {
+                self.former_aliases.insert(own, name);
+            }
         }
         self.names = names_of(&self.endpoints, &self.aliases);
         let names = &self.names;

@@ -62,9 +62,7 @@ impl Question<'_> {
                 ],
                 Event::RetireServed,
             ),
-            Step::RollingBack => {
-                self.all_of([self.presented(Wanted::Current)], Event::WithdrawalDecided)
-            }
+            Step::RollingBack => self.all_of([self.not_rolled_back()], Event::WithdrawalDecided),
             Step::Withdrawing => self.all_of(
                 [
                     self.presented(Wanted::Current),
@@ -155,7 +153,8 @@ impl Question<'_> {
         } else if is_well && soak.wants_a_look(self.now, self.policy) {
             Ok(Some(Event::SoakSeen))
         } else {
-            Err(against)
+            let seldom = soak.looks_too_seldom(self.rotation.since, self.policy);
+            Err(against.into_iter().chain(seldom).collect())
         }
     }
 

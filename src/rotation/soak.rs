@@ -3,6 +3,7 @@
 //! Two sightings a day apart would say nothing of the day between them. A look counts if every place presented an incoming
 //! key and every server served the set; looks are kept in the state a few times in a soak, not at each run.
 
+use super::blocker::Blocker;
 use super::policy::Policy;
 use super::step::Rotation;
 use super::timing::{Instant, Span};
@@ -46,6 +47,16 @@ impl Soak {
     /// does not run to the second.
     pub(super) fn has_gap(self, now: Instant, policy: &Policy) -> bool {
         policy.soak > Span::ZERO && now.since(self.last) > longest_gap(policy) + lateness(policy)
+    }
+
+    /// What a person has to know where it began anew after a time in which it could have ended, since all hosts were deployed.
+    pub(super) fn looks_too_seldom(self, deployed: Instant, policy: &Policy) -> Option<Blocker> {
+        let lost = self.from.since(deployed);
+        let apart = longest_gap(policy);
+        (policy.soak > Span::ZERO && lost >= policy.soak).then_some(Blocker::LooksTooSeldom {
+            from: self.from,
+            apart,
+        })
     }
 
     /// Whether a look at which all is well is worth keeping: half an hour after the last one, in a soak of a day. One that is

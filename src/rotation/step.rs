@@ -93,6 +93,8 @@ pub struct Rotation {
     pub satisfied: BTreeMap<Association, BTreeSet<Association>>,
     /// TLSA owner names that are aliases (RFC 7671 §6), each with the name that the RRset lies at.
     pub aliases: BTreeMap<TlsaName, TlsaName>,
+    /// The same of hosts that left: nothing is asked of those aliases any more.
+    pub former_aliases: BTreeMap<TlsaName, TlsaName>,
     /// The earliest end of validity among the incoming certificates.
     pub not_after: Option<Instant>,
     /// `T_all` and the TTL of the set that the step demands, while every server serves it.

@@ -96,24 +96,8 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
         ) => step,
         (step, Event::DaneLeft { .. }) if !step.is_the_end() => S::Aborted,
         // What is only remembered.
-        (
-            _,
-            Event::SignatureSeen { .. }
-            | Event::SignatureBegan { .. }
-            | Event::SignerRenewed { .. }
-            | Event::SeveralKeysSeen { .. }
-            | Event::HostsWereSilent { .. }
-            | Event::StraysAnswered { .. }
-            | Event::RisksSeen { .. }
-            | Event::ServersSeen { .. }
-            | Event::ServersHadLeft { .. }
-            | Event::AddressesSeen { .. }
-            | Event::AddressesHadLeft { .. }
-            | Event::DelaySeen { .. }
-            | Event::CadenceHeld
-            | Event::ReportsSetAside { .. }
-            | Event::ClockRepaired { .. },
-        ) => step,
+        (_, Event::ReportsSetAside { .. } | Event::CadenceHeld) => step,
+        (_, fact) if fact.is_kept_in_mind() && *fact != Event::SoakSeen => step,
         _ => return None,
     })
 }

@@ -180,7 +180,7 @@ fn look_round_again(
 
 /// Refuses to take a key out that hosts of another certificate have come to need since it was published. Where security goes
 /// first it leaves all the same, and that is told.
-fn takes_from_nobody(
+pub(super) fn takes_from_nobody(
     known: &mut Known<'_>,
     case: &Case<'_>,
     requirement: &Requirement,
@@ -190,7 +190,10 @@ fn takes_from_nobody(
         return Ok(());
     };
     let (heads, leaving) = (&mut known.heads, &requirement.absent);
-    match neighbours::keep_their_keys(heads, case.certificate, state.names(), leaving) {
+    // Hosts that left are looked at as long as they share an RRset.
+    let has_left = |alias: &TlsaName| state.left.keys().any(|one| one.tlsa_name() == *alias);
+    let names = state.names();
+    match neighbours::keep_their_keys(heads, case.certificate, names, leaving, has_left) {
         // Nor is a compromised key kept for what cannot be told of the others.
         Err(found) if state.emergency == Some(Priority::Security) => {
             remember(&mut tick.notes, vec![found.to_string()]);

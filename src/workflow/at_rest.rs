@@ -1,9 +1,10 @@
-//! Configured hosts that no rotation has taken in: before the first one, after the last, or added when it is too late to
-//! join the one that runs. What is published for them is held against the keys that they are seen with (RFC 7671 §8).
+//! Hosts that no rotation has taken in, though mail comes to them: configured before the first one, after the last, or when it
+//! is too late to join the one that runs; and those that left the configuration. What is published for them is held against the keys that they are seen with (RFC 7671 §8).
 
 use super::admit;
 use super::case::Case;
 use super::head::Heads;
+use super::hosts::listed_by;
 use super::known::Known;
 use super::{look, surroundings};
 use crate::dane::certificate::Certificate;
@@ -30,7 +31,10 @@ pub(super) fn at_rest(
     };
     let (mut endpoints, mut aliases) = (BTreeSet::new(), BTreeMap::new());
     let (mut base, mut ttl) = (BTreeMap::new(), BTreeMap::new());
-    for endpoint in certificate.endpoints().filter(is_out) {
+    let configured = certificate.endpoints().filter(is_out);
+    let still: Vec<Endpoint> =
+        rotation.map_or_else(Vec::new, |state| still_found(heads, state, now));
+    for endpoint in configured.chain(still) {
         // What cannot be found is told where a rotation begins.
         let Ok(found) = surroundings::find(heads, &endpoint.tlsa_name()) else {
             continue;
@@ -69,7 +73,25 @@ pub(super) fn at_rest(
         satisfied: BTreeMap::new(),
     };
     let state = apply(None, now, &started).ok()?;
-    apply(Some(&state), now, &found).ok()
+    let mut state = apply(Some(&state), now, &found).ok()?;
+    // Where a host that left was found, it may be found still.
+    let known = rotation.map(|rotation| rotation.addresses.clone());
+    let known = known.into_iter().flatten();
+    let is_of = |host: &String| state.endpoints.iter().any(|one| one.host == *host);
+    state.addresses = known.filter(|(host, _)| is_of(host)).collect();
+    Some(state)
+}
+
+/// The hosts that left the rotation by the configuration and have RRsets of their own, as long as mail may come to them: until
+/// what led there has run out, and longer where an MX RRset lists them still.
+fn still_found(heads: &mut Heads<'_>, state: &Rotation, now: Instant) -> Vec<Endpoint> {
+    let left = state
+        .left
+        .iter()
+        .filter(|(one, left)| !left.asked && !state.names().contains(&state.name_of(one)));
+    left.filter(|(one, left)| now < left.until || listed_by(heads, &one.host).is_some())
+        .map(|(one, _)| one.clone())
+        .collect()
 }
 
 /// The risks at the hosts that the latest rotation has not taken in, as they are seen now. Before the first rotation nobody

@@ -8,6 +8,7 @@ use super::head::{self, Head};
 use super::others;
 use crate::change::changes::{Changes, Detail};
 use crate::change::message::Purpose;
+use crate::dnssec::delta::Delta;
 use crate::publish::git::{Change as FileChange, Repository};
 use crate::rotation::step::{Requirement, Rotation};
 use crate::rotation::timing::{Instant, Ttl};
@@ -226,6 +227,19 @@ pub(super) fn text_diff(workspace: &Workspace, draft: &Draft<'_>) -> String {
         );
     }
     text
+}
+
+/// What a draft changes in its zone, without what follows from that.
+pub(super) fn meaning(draft: &Draft<'_>) -> Result<Changes, WorkflowError> {
+    let target = content(&draft.edited)?;
+    let changes = diff::diff(&draft.head.content, &target);
+    Ok(Changes::of(&changes, Detail::Meaning))
+}
+
+/// Whether a delta of the signed zone says these changes, and no other.
+pub(super) fn means(delta: &Delta, zone: &ZoneConfig, changes: &Changes) -> bool {
+    let told = Changes::of_delta(delta, Detail::Meaning);
+    delta.apex() == &zone.name && told.listed == changes.listed
 }
 
 /// What the edited file means.

@@ -618,6 +618,8 @@ impl WorkflowError {
             | Self::KeysBreak { .. }
             | Self::KeyGone { .. }
             | Self::JournalLost { .. }
+            | Self::HangsOn { .. }
+            | Self::SharedKey { .. }
             | Self::JournalOlder { .. }
             | Self::NotAsJudged(_)
             | Self::DsWanted { .. } => true,

@@ -5,9 +5,12 @@ use super::WorkflowError;
 use super::advance::Tick;
 use super::before;
 use super::case::Case;
+use super::head::{self, Heads};
 use super::known::{Known, plain};
+use super::sign;
 use super::surroundings::{self, Surroundings};
-use crate::rotation::observation::Endpoint;
+use crate::rotation::association::Association;
+use crate::rotation::observation::{Endpoint, TlsaName};
 use crate::rotation::step::{Event, Rotation, Step};
 use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::config::Config;
@@ -51,6 +54,7 @@ pub(super) fn follow_configuration(
         }
     }
     follow_those_that_left(known, case, &configured)?;
+    follow_records(known, case, tick)?;
     if !gone.is_empty() {
         if gone.len() == state.endpoints.len() && new.is_empty() && !lets_all_go(state.step) {
             tick.notes.push(format!(
@@ -85,7 +89,7 @@ fn follow_those_that_left(
         if left.asked || !shares || configured.contains(endpoint) {
             continue;
         }
-        if let Some((_, ttl)) = listed_by(known, &endpoint.host)
+        if let Some((_, ttl)) = listed_by(&mut known.heads, &endpoint.host)
             && left.until.since(now).as_seconds() < u64::from(ttl.0) / 2
         {
             still.insert(endpoint.clone());
@@ -98,13 +102,79 @@ fn follow_those_that_left(
     case.note(now, left)
 }
 
+/// A host whose TLSA name is no alias any more leaves the RRset that it shared and joins with its own.
+/// So does one that joined with records that were corrected before any server had them: no cache holds those.
+fn follow_records(
+    known: &mut Known<'_>,
+    case: &mut Case<'_>,
+    tick: &mut Tick,
+) -> Result<(), WorkflowError> {
+    let Some((id, state)) = case.under_way().cloned() else {
+        return Ok(());
+    };
+    let mut moved = BTreeSet::new();
+    for endpoint in &state.endpoints {
+        // What cannot be found now is told where it is looked at.
+        let Ok(found) = surroundings::find(&mut known.heads, &endpoint.tlsa_name()) else {
+            continue;
+        };
+        let name = state.name_of(endpoint);
+        // An alias that leads elsewhere may be a slip; one that is gone is not.
+        let is_alone = found.name == endpoint.tlsa_name() && found.name != name;
+        let is_moved = is_alone && state.step >= Step::Hashed;
+        if is_moved || was_corrected(known, &state, &name, &found.rrset) {
+            moved.insert(endpoint.clone());
+        }
+    }
+    if moved.is_empty() || moved.len() == state.endpoints.len() {
+        return Ok(());
+    }
+    let left = left(known, &state, &moved, None);
+    case.note(known.now, left)?;
+    let Some((_, state)) = case.under_way().cloned() else {
+        return Ok(());
+    };
+    let mut deed = format!("{} has other records now", listed(&moved));
+    if takes_in(state.step) {
+        let joined = joined(known, case, &state, moved, tick)?;
+        case.note(known.now, joined)?;
+        deed.push_str(&format!(": it joined {id} with them"));
+    }
+    tick.deeds.push(deed);
+    Ok(())
+}
+
+/// Whether a name joined with records that are gone from `rrset`, and that what was handed out last does not hold.
+fn was_corrected(
+    known: &Known<'_>,
+    state: &Rotation,
+    name: &TlsaName,
+    rrset: &BTreeSet<Association>,
+) -> bool {
+    let is_joining = matches!(state.joining.get(name), Some(None));
+    let Some(base) = state
+        .base
+        .get(name)
+        .filter(|base| is_joining && !base.is_subset(rrset))
+    else {
+        return false;
+    };
+    let Ok(owner) = Name::parse(name.as_str().as_bytes(), None) else {
+        return false;
+    };
+    let zone = known.workspace.config.zone_of(&owner);
+    // Where nobody here hands it out, it may have been served.
+    let handed_out = zone.and_then(|zone| sign::handed_out(zone).ok().flatten());
+    handed_out.is_some_and(|zone| head::associations(&zone, &owner).is_disjoint(base))
+}
+
 /// The mail domain that lists a host in its MX RRset, with the largest TTL of those that do.
-fn listed_by(known: &mut Known<'_>, host: &str) -> Option<(Name, Ttl)> {
-    let zones = &known.workspace.config.zones;
+pub(super) fn listed_by(heads: &mut Heads<'_>, host: &str) -> Option<(Name, Ttl)> {
+    let zones = &heads.workspace.config.zones;
     let mut found: Option<(Name, Ttl)> = None;
     for zone in zones {
         // A zone that cannot be read is told at its own gates.
-        let Ok(head) = known.heads.get(zone) else {
+        let Ok(head) = heads.get(zone) else {
             continue;
         };
         for (domain, exchanges) in mail::exchanges(&head.content) {
@@ -208,7 +278,7 @@ fn senders_come_until(
     if let Some(ttl) = state.ttl_old.get(&state.name_of(endpoint)) {
         longest = longest.max(*ttl);
     }
-    if let Some((_, ttl)) = listed_by(known, &endpoint.host) {
+    if let Some((_, ttl)) = listed_by(&mut known.heads, &endpoint.host) {
         longest = longest.max(ttl);
     }
     now + longest.span()
@@ -232,7 +302,7 @@ pub(super) fn told(
             (true, None) => format!("its records at {name} are those of other hosts, too: the key that it has stays in them until no sender comes to it"),
             (true, Some(_)) => format!("its records at {name} are those of other hosts, too: nobody waits for it any more, but as long as it is seen with the previous key, that key stays in them"),
         };
-        let come = match listed_by(known, &endpoint.host) {
+        let come = match listed_by(&mut known.heads, &endpoint.host) {
             Some((domain, ttl)) => format!("The MX of {domain} still lists it: senders come to it until that is taken out, and {} longer", ttl.span()),
             None => format!("Senders may come to it until {until}"),
         };

@@ -120,12 +120,13 @@ fn has_address(heads: &mut Heads<'_>, host: &Name) -> bool {
 
 /// Refuses that one of `moved` keys comes to these names, or goes, while hosts of another certificate present it by the same
 /// RRset: taken out for one, it would be missing for the other. Keys that differ disturb nobody. What a host presents that
-/// no certificate has is not known, so none may hang on the RRset.
+/// no certificate has is not known, so none may hang on the RRset, but for those that `is_known` tells: hosts that left.
 pub(super) fn keep_their_keys<'n>(
     heads: &mut Heads<'_>,
     certificate: &CertificateConfig,
     names: impl IntoIterator<Item = &'n TlsaName>,
     moved: &BTreeSet<Association>,
+    is_known: impl Fn(&TlsaName) -> bool,
 ) -> Result<(), WorkflowError> {
     if moved.is_empty() {
         return Ok(());
@@ -135,10 +136,12 @@ pub(super) fn keep_their_keys<'n>(
         let Some(there) = neighbours.0.get(name) else {
             continue;
         };
-        if !there.strangers.is_empty() {
+        let mut aliases = there.strangers.clone();
+        aliases.retain(|alias, _| !is_known(alias));
+        if !aliases.is_empty() {
             return Err(WorkflowError::HangsOn {
                 certificate: certificate.name.clone(),
-                aliases: there.strangers.clone(),
+                aliases,
                 name: name.clone(),
             });
         }

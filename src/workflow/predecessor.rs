@@ -107,7 +107,8 @@ impl Predecessor {
             Seen::Known(_) => None,
         };
         let silent: Vec<String> = served.iter().filter_map(silent).collect();
-        if silent.len() == served.len() {
+        // One that is not heard may be the one that has the latest.
+        if !silent.is_empty() {
             return Err(unknown(silent.join("; ")));
         }
         // What those keys did is not known: they are taken to have signed what their flags say, until now.
@@ -136,6 +137,15 @@ impl Predecessor {
             });
         self.handed_out.serial = latest;
         latest
+    }
+
+    /// Takes in what the servers were seen with in this run: what they have was handed out, whoever forgot it.
+    pub(super) fn was_served(&mut self, serials: &BTreeMap<Authority, Seen<u32>>) {
+        for seen in serials.values() {
+            if let Seen::Known(serial) = seen {
+                self.handed_out.serial = later(self.handed_out.serial, Some(*serial));
+            }
+        }
     }
 
     /// Refuses a version whose key set no validator would take that has what is served (RFC 6781 §4.1.2).

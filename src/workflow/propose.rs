@@ -5,8 +5,8 @@
 use super::WorkflowError;
 use super::case::Case;
 use super::draft::{
-    Draft, changes, content, draft, edited, names_in, outdated_reviews, record_diff, review_file,
-    text_diff, zone_files,
+    Draft, changes, content, draft, edited, meaning, means, names_in, outdated_reviews,
+    record_diff, review_file, text_diff, zone_files,
 };
 use super::head::{self, Head, Heads};
 use super::upstream::Upstream;
@@ -351,7 +351,10 @@ fn review_files(
         generated: true,
     };
     let mut files = vec![record_diff(workspace, context.id, purpose, draft)?];
-    if let Some(delta) = sign::ahead(workspace, lock, draft.zone, &draft.edited.file, now)? {
+    // What the servers have may be older than the base, where that may not be handed on: a delta from there says something else.
+    let wanted = meaning(draft)?;
+    let delta = sign::ahead(workspace, lock, draft.zone, &draft.edited.file, now)?;
+    if let Some(delta) = delta.filter(|delta| means(delta, draft.zone, &wanted)) {
         files.push(generated("delta", delta.to_string()));
         if let Some(key) = &draft.zone.proposal_key {
             let what = [context.id.to_string(), purpose.to_string()].map(|text| Label::new(&text));

@@ -117,10 +117,17 @@ pub(super) fn look_at_case<'w>(
         tick.notes.extend(would_be_done(case, tick));
     }
     if tick.is_in_doubt() {
-        Ok(())
-    } else {
-        act::would_be_handed_on(known, case, tick.observation.as_ref())
+        return Ok(());
     }
+    act::would_be_handed_on(known, case, tick.observation.as_ref())?;
+    let actions = tick.decision.iter().flat_map(|decision| &decision.actions);
+    let changes = actions.filter_map(|action| match action {
+        Action::ChangeZone(requirement) => Some(requirement.clone()),
+        _ => None,
+    });
+    let changes: Vec<Requirement> = changes.collect();
+    let mut keeps = changes.iter();
+    keeps.try_for_each(|change| act::takes_from_nobody(known, case, change, tick))
 }
 
 /// What the decision asks of the world, one sentence each.

@@ -15,6 +15,7 @@ use crate::dnssec::next::{BACKDATED, Next, NotNext, Numbering, Order, next};
 use crate::dnssec::sign::{SigningPolicy, without_signatures};
 use crate::dnssec::succession::{Held, Why};
 use crate::files::read;
+use crate::rotation::observation::{Authority, Seen};
 use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
 use crate::workspace::config::{Signing, ZoneConfig};
@@ -26,6 +27,7 @@ use crate::workspace::signed::{SignedFile, seal_of, seal_verified, write_verifie
 use crate::zone::content::Zone;
 use crate::zone::file::ZoneFile;
 use crate::zone::include::NoFiles;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -45,6 +47,7 @@ pub(super) fn publish(
     may_be: impl FnOnce() -> Result<(), WorkflowError>,
 ) -> Result<Vec<String>, WorkflowError> {
     let mut deeds = Vec::new();
+    let served = seen.as_ref().map(|(_, serials)| serials.clone());
     let reload = Reload::of(workspace, (zone, head), seen, now);
     let mut may_be = Some(may_be);
     let mut ask = || may_be.take().map_or(Ok(()), |may_be| may_be());
@@ -53,7 +56,8 @@ pub(super) fn publish(
         if let Some(directory) = seal.parent() {
             inside::create_directory(directory, 0o777)?;
         }
-        let (made, mut past) = following(workspace, zone, head, now)?;
+        let (made, mut past) =
+            following(workspace, (zone, head), &served.unwrap_or_default(), now)?;
         if let Some(deed) = made.deed(zone) {
             ask()?;
             reload.owe()?;
@@ -134,21 +138,24 @@ pub(super) fn proposal(
     what: (Option<Label>, Option<Label>),
     now: Instant,
 ) -> Result<Proposal, WorkflowError> {
-    let before = match &zone.signing {
-        Signing::Here { signed: path, .. } => read_signed(path, zone)?,
-        Signing::External { .. } => None,
-    };
-    let before = before.unwrap_or_else(|| Zone::empty(zone.name.clone()));
+    let before = handed_out(zone)?.unwrap_or_else(|| Zone::empty(zone.name.clone()));
     Proposal::of(before, delta, what, (now, now + APPLICABLE)).map_err(|e| cannot_sign(zone, &e))
+}
+
+/// The signed zone as it was handed out last; `None` where somebody else signs, or nothing was signed yet.
+pub(super) fn handed_out(zone: &ZoneConfig) -> Result<Option<Zone>, WorkflowError> {
+    match &zone.signing {
+        Signing::Here { signed: path, .. } => read_signed(path, zone),
+        Signing::External { .. } => Ok(None),
+    }
 }
 
 /// The serial of the signed zone as it lies on disk; `None` where somebody else signs, or nothing was signed yet.
 pub(super) fn serial(zone: &ZoneConfig) -> Result<Option<u32>, WorkflowError> {
-    let signed = match &zone.signing {
-        Signing::Here { signed: path, .. } => read_signed(path, zone)?,
-        Signing::External { .. } => None,
-    };
-    Ok(signed.as_ref().and_then(Zone::soa).map(|soa| soa.serial))
+    Ok(handed_out(zone)?
+        .as_ref()
+        .and_then(Zone::soa)
+        .map(|soa| soa.serial))
 }
 
 /// The next version of a zone that is signed here, and what it was made from and with.
@@ -162,8 +169,8 @@ struct Made {
 /// The version that follows all that was handed out and all that the servers have, and what that is.
 fn following(
     workspace: &Workspace,
-    zone: &ZoneConfig,
-    head: &Head,
+    (zone, head): (&ZoneConfig, &Head),
+    served: &BTreeMap<Authority, Seen<u32>>,
     now: Instant,
 ) -> Result<(Made, Predecessor), WorkflowError> {
     let Signing::Here {
@@ -174,6 +181,7 @@ fn following(
     };
     let mut past = Predecessor::recall(workspace, zone, || read_signed(path, zone), now)?;
     past.be_known(zone, head, now)?;
+    past.was_served(served);
     let load = || load_keys(keys, &zone.name).map_err(|e| cannot_sign(zone, &e));
     let keys = load()?;
     // Where it cannot be asked, the key that it is known to have goes on signing.

@@ -232,7 +232,7 @@ pub(super) fn surroundings(
     let next = admit::next_algorithms(certificate, incoming);
     let found = Surroundings::of(heads, certificate, &live, incoming, &next)?;
     let moved = &found.current | &found.incoming;
-    neighbours::keep_their_keys(heads, certificate, found.base.keys(), &moved)?;
+    neighbours::keep_their_keys(heads, certificate, found.base.keys(), &moved, |_| false)?;
     first_publication(heads, &found)?;
     Ok(found)
 }

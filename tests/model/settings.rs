@@ -24,7 +24,7 @@ impl Setting {
         emergency: None,
         objections: false,
         faults: false,
-        strays: true,
+        strays: false,
         ttl: TTL,
         ttl_before: 0,
         server_had_left: false,
@@ -67,7 +67,6 @@ impl Setting {
     pub(crate) const FAULTS: Self = Self {
         name: "faults",
         faults: true,
-        strays: false,
         // What cannot be seen cannot be said: silence only withholds here.
         silence: 0,
         kills: false,

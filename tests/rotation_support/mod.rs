@@ -248,7 +248,7 @@ impl World {
             Publish::Branch | Publish::Current => "",
         };
         assert!(CONFIG_TEXT.contains(REVIEWED));
-        CONFIG_TEXT
+        let config = CONFIG_TEXT
             .replace(REVIEWED, publish)
             .replace(
                 "[[zone]]",
@@ -260,7 +260,9 @@ impl World {
                     "[[certificate]]\n{stated}addresses = {{ {} }}",
                     places.join(", ")
                 ),
-            )
+            );
+        // Nobody waits long for a host that is nowhere.
+        format!("conversation = \"5s\"\n{config}")
     }
 
     /// The same workspace in another directory, before the same servers and hosts.

@@ -5,7 +5,6 @@
 
 use super::finding::Finding;
 use super::{Request, Verdict};
-use crate::change::changes::{Changes, Detail};
 use crate::change::message::Purpose;
 use crate::change::proposal::Signed;
 use crate::dnssec::delta::Delta;
@@ -16,7 +15,6 @@ use crate::workflow::draft::{self, Draft};
 use crate::workflow::head::{self, Head};
 use crate::workflow::propose::day;
 use crate::workspace::journal::RotationId;
-use crate::zone::diff::diff;
 use crate::zone::name::Name;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -193,12 +191,8 @@ fn signed_files(
     let [delta, proposal] = ["delta", "proposal"]
         .map(|ending| draft::review_file(workspace, &claim.id, claim.purpose, draft.zone, ending));
     let read = |path| request.repository.file_at(&request.head.commit, path);
-    let target = draft::content(&draft.edited)?;
-    let wanted = Changes::of(&diff(&draft.head.content, &target), Detail::Meaning);
-    let means_it = |delta: &Delta| {
-        let told = Changes::of_delta(delta, Detail::Meaning);
-        delta.apex() == &draft.zone.name && told.listed == wanted.listed
-    };
+    let wanted = draft::meaning(draft)?;
+    let means_it = |delta: &Delta| draft::means(delta, draft.zone, &wanted);
     if let Some(octets) = read(&delta)? {
         let parsed = Delta::parse(&String::from_utf8_lossy(&octets));
         let how = match parsed {
