@@ -22,7 +22,7 @@ const THIRD: &str = "mx3.example.com";
 
 /// A world whose zone has a third host with its record from the beginning; the certificate has two.
 fn with_a_third_in_the_zone(publish: Publish) -> World {
-    let zone = |text: String, live: &[tlsa_rotate::workspace::tls_key::KeyFiles]| {
+    let zone = |text: String, live: &[KeyFiles]| {
         let chain = subject::read_chain(&fs::read(&live[0].certificate).unwrap()).unwrap();
         let key = chain[0].spki_association();
         format!("{text}mx3 IN A 192.0.2.27\n_25._tcp.mx3 IN TLSA {key}\n")
@@ -457,7 +457,7 @@ fn dane_is_left_only_once_the_records_are_out() {
 
 #[test]
 fn the_first_records_wait_for_a_host_that_does_not_answer() {
-    let bare = |text: String, _: &[tlsa_rotate::workspace::tls_key::KeyFiles]| {
+    let bare = |text: String, _: &[KeyFiles]| {
         let start = text.find("; DANE: the public key").unwrap();
         let end = text.find("; A delegation").unwrap();
         format!("{}{}", &text[..start], &text[end..])

@@ -20,6 +20,7 @@ use crate::zone::mail;
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 /// Records who joined and who left the certificate since the last run.
 pub(super) fn follow_configuration(
@@ -138,7 +139,7 @@ fn follow_records(
     if takes_in(state.step) {
         let joined = joined(known, case, &state, moved, tick)?;
         case.note(known.now, joined)?;
-        deed.push_str(&format!(": it joined {id} with them"));
+        let _ = write!(deed, ": it joined {id} with them");
     }
     tick.deeds.push(deed);
     Ok(())
