@@ -107,8 +107,8 @@ impl Predecessor {
             Seen::Known(_) => None,
         };
         let silent: Vec<String> = served.iter().filter_map(silent).collect();
-        // One that is not heard may be the one that has the latest.
-        if !silent.is_empty() {
+        // One that is not heard may be the one that has the latest, unless the zone has just begun.
+        if silent.len() == served.len() || !(is_first || silent.is_empty()) {
             return Err(unknown(silent.join("; ")));
         }
         // What those keys did is not known: they are taken to have signed what their flags say, until now.
