@@ -190,8 +190,8 @@ fn silent_zones_cost_check_one_wait_and_say_what_they_say_alone() {
         let pressing = severity.iter().position(|one| *one == finding["severity"]);
         (
             pressing.unwrap(),
-            finding["place"].to_string(),
-            finding["check"].to_string(),
+            finding["place"].as_str().unwrap().to_owned(),
+            finding["check"].as_str().unwrap().to_owned(),
         )
     };
     assert!(all.is_sorted_by_key(rank), "{all:#?}");
