@@ -287,7 +287,7 @@ fn act_on(
         let blockers: Vec<_> = blockers.collect();
         let retracted = propose::retract(workspace, lock, &case, &blockers)?;
         tick.deeds.extend(retracted);
-        tidy(known, &case, tick);
+        leftovers::tidy(known, &case, tick);
         if !again {
             break;
         }
@@ -322,24 +322,6 @@ fn see<'w>(known: &mut Known<'w>, case: &Case<'w>, ahead: Option<Seen>) -> (Opti
         .as_ref()
         .is_none_or(|ahead| ahead.fresh(state, time::Instant::now()).is_some());
     (Some(sight_of(known, case, state, ahead)), is_fresh)
-}
-
-/// Takes away what a rotation that is over leaves behind. What cannot be taken away holds nothing up.
-fn tidy(known: &mut Known<'_>, case: &Case<'_>, tick: &mut Tick) {
-    let branches = leftovers::forget_branches(known.workspace, case, known.now);
-    let keys = match &tick.observation {
-        Some(observation) => leftovers::remove_retired_keys(known, case, observation),
-        None => Ok(Vec::new()),
-    };
-    for (what, done) in [("merged branches", branches), ("retired keys", keys)] {
-        match done {
-            Ok(deeds) => tick.deeds.extend(deeds),
-            Err(error) => {
-                let note = format!("{what} were left where they are: {error}");
-                remember(&mut tick.notes, vec![note]);
-            }
-        }
-    }
 }
 
 /// Why `advance` would begin a rotation now by itself, if it would: the next key is to be published always, or the key in

@@ -3,6 +3,7 @@
 
 use super::WorkflowError;
 use super::admit;
+use super::advance::{Tick, remember};
 use super::case::{Case, Retirement};
 use super::head;
 use super::known::Known;
@@ -24,11 +25,29 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+/// Takes away what a rotation that is over leaves behind. What cannot be taken away holds nothing up.
+pub(super) fn tidy(known: &mut Known<'_>, case: &Case<'_>, tick: &mut Tick) {
+    let branches = forget_branches(known.workspace, case, known.now);
+    let keys = match &tick.observation {
+        Some(observation) => remove_retired_keys(known, case, observation),
+        None => Ok(Vec::new()),
+    };
+    for (what, done) in [("merged branches", branches), ("retired keys", keys)] {
+        match done {
+            Ok(deeds) => tick.deeds.extend(deeds),
+            Err(error) => {
+                let note = format!("{what} were left where they are: {error}");
+                remember(&mut tick.notes, vec![note]);
+            }
+        }
+    }
+}
+
 /// For how long after its end the branches of a rotation are looked for: a run that failed or was killed is not the last.
 const LOOKED_FOR: Span = Span::days(1);
 
 /// Deletes the branches of a rotation that is over and whose proposals are merged, where proposals are and here; says so.
-pub(super) fn forget_branches(
+fn forget_branches(
     workspace: &Workspace,
     case: &Case<'_>,
     now: Instant,
@@ -71,7 +90,7 @@ pub(super) fn forget_branches(
 ///
 /// A key that a host was seen to present, that a certificate of the configuration has, or that a rotation under way needs
 /// stays, whatever the journal says.
-pub(super) fn remove_retired_keys(
+fn remove_retired_keys(
     known: &mut Known<'_>,
     case: &Case<'_>,
     observation: &Observation,
