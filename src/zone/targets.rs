@@ -87,7 +87,9 @@ pub(super) fn check(check: &mut Check<'_>, sorted: &Sorted) {
         }
         let data = zone.records.data(record);
         if let Some(address) = named_address(record.rtype, data, zone.apex) {
-            is_address(check, record, at_apex, &address);
+            let led_astray = target_of(record.rtype, data)
+                .is_none_or(|target| !matches!(zone.find(target), Found::Address));
+            is_address(check, record, at_apex && led_astray, &address);
             continue;
         }
         let Some(target) = target_of(record.rtype, data) else {
@@ -135,8 +137,9 @@ fn named_address(rtype: Rtype, data: &[u8], apex: &[u8]) -> Option<IpAddr> {
     })
 }
 
-fn is_address(check: &mut Check<'_>, record: &Stored, own_servers: bool, address: &IpAddr) {
-    let severity = if own_servers {
+/// Somebody may have given the name that looks like an address an address of its own: then it works, as BIND says too.
+fn is_address(check: &mut Check<'_>, record: &Stored, nobody_answers: bool, address: &IpAddr) {
+    let severity = if nobody_answers {
         Severity::Error
     } else {
         Severity::Warning

@@ -24,7 +24,7 @@ pub(crate) struct Known(
     pub(crate) &'static str,
 );
 
-const OUTSIDE: &str = "data of another zone is an error here, as in Knot and NSD where they see it: nobody means it, nobody serves it";
+const OUTSIDE: &str = "data of another zone is a warning here, as in BIND and Knot, which drop it";
 const URI: &str = "RFC 7553 §4.4 requires a target";
 const SIGNATURE_TTL: &str = "an RRSIG gets the TTL of what it signs (RFC 4034 §3), and a warning where the file has another";
 const NO_TTL: &str = "which TTL a record without one has: we follow BIND ($TTL, the record above, the SOA's minimum)";
@@ -38,15 +38,13 @@ const GLUE: &str = "missing glue is a warning here, as in BIND";
 
 #[rustfmt::skip]
 pub(crate) const KNOWN: &[Known] = &[
-    Known(Bind, PeerAccepts, "lies outside of the zone", "", OUTSIDE),
     Known(Bind, PeerAccepts, "expected a URI that is not empty", "", URI),
     Known(Bind, PeerAccepts, "is no hashed name", "bad-nsec3owner-padded", "with all its checks off it takes any owner of NSEC3"),
     Known(Bind, OtherRecords, "only TTLs differ", "", SIGNATURE_TTL),
 
-    Known(BindCheck, PeerAccepts, "lies outside of the zone", "", OUTSIDE),
     Known(BindCheck, PeerAccepts, "expected a URI that is not empty", "", URI),
 
-    Known(Ldns, PeerAccepts, "lies outside of the zone", "", NO_RULES),
+    Known(Ldns, PeerAccepts, "expected a latitude", "", "it takes degrees without a space before N; BIND does not"),
     Known(Ldns, PeerAccepts, "cannot have", "", NO_RULES),
     Known(Ldns, PeerAccepts, "has a second", "", NO_RULES),
     Known(Ldns, PeerAccepts, "has no NS record at its apex", "", NO_RULES),
@@ -80,7 +78,6 @@ pub(crate) const KNOWN: &[Known] = &[
     Known(Ldns, OtherRecords, "lies outside of the zone", "generic.db", "it reads `$ORIGIN @` as a name of its own"),
     Known(Ldns, OtherRecords, "records differ", "svcb", "it drops escapes of commas in the values of SVCB"),
 
-    Known(Knot, PeerAccepts, "lies outside of the zone", "", "it drops such data, with a warning"),
     Known(Knot, PeerAccepts, "no DNSKEY record has the algorithm", "", UNCHECKED),
     Known(Knot, PeerAccepts, "a DS record at the apex", "", UNCHECKED),
     Known(Knot, PeerAccepts, "expected a hashed owner name", "", "it takes padding, which RFC 5155 §3.3 forbids"),
@@ -120,6 +117,7 @@ pub(crate) const KNOWN: &[Known] = &[
     Known(Nsd, PeerAccepts, "exists in messages only", "", UNCHECKED),
     Known(Nsd, PeerAccepts, "the digest has", "", UNCHECKED),
     Known(Nsd, PeerAccepts, "no record above whose owner", "", "it takes the origin as owner"),
+    Known(Nsd, PeerRefuses, "out of zone data", "", OUTSIDE),
     Known(Nsd, PeerRefuses, "Unknown directive", "", BIND_ONLY),
     Known(Nsd, PeerRefuses, "directive requires absolute domain name", "", "RFC 1035 §5.1 allows a relative one"),
     Known(Nsd, PeerRefuses, "this SOA record was already encountered", "", "the same SOA twice, as a zone transfer prints it, is one record"),
