@@ -61,6 +61,31 @@ fn before_the_first_rotation_a_record_that_a_host_does_not_match_is_not_handed_o
 }
 
 #[test]
+fn before_the_first_rotation_a_host_whose_key_the_servers_do_not_list_is_told_at_once() {
+    let world = World::new(Publish::Current);
+    world.advance(hours(0)).ends(0);
+    world.load();
+    let quiet = world.run(hours(1), &["status"]).ends(0);
+    assert!(!quiet.stdout.contains("RISK"), "{quiet:#?}");
+    world.renew_elsewhere(0);
+    for arguments in [&["status"][..], &["advance"], &["advance", "--dry-run"]] {
+        let run = world.run(hours(2), arguments).ends(4);
+        assert!(
+            run.stdout.contains("no rotation; DELIVERY AT RISK"),
+            "{run:#?}"
+        );
+    }
+    let told = world.run(hours(2), &["status"]).ends(4).stdout;
+    assert!(
+        told.contains("AT RISK    a key that its records do not list (mx1.example.com:25 on 127."),
+        "{told}"
+    );
+    assert!(!told.contains("mx2.example.com:25 on 127."), "{told}");
+    world.put_back(0);
+    world.advance(hours(3)).ends(0);
+}
+
+#[test]
 fn a_host_that_is_seen_by_nobody_holds_no_zone_up() {
     let world = World::new(Publish::Current);
     world.advance(hours(0)).ends(0);

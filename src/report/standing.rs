@@ -56,8 +56,13 @@ impl Standing<'_> {
     /// One line: state, what changed, who is next.
     pub fn line(&self) -> String {
         let Some((id, state)) = self.rotation else {
+            let risk = if self.alarms().is_empty() {
+                ""
+            } else {
+                "; DELIVERY AT RISK"
+            };
             return format!(
-                "{}: no rotation; `tlsa-rotate start {}` begins one",
+                "{}: no rotation{risk}; `tlsa-rotate start {}` begins one",
                 self.certificate, self.certificate
             );
         };
@@ -80,7 +85,9 @@ impl Standing<'_> {
     /// A paragraph: the step, the three facts, every reason why not further and the way out of each.
     pub fn text(&self) -> String {
         let Some((id, state)) = self.rotation else {
-            return format!("{}\n", self.line());
+            let mut text = format!("{}\n", self.line());
+            self.tell_alarms(&mut text);
+            return text;
         };
         let mut text = format!("{id}: {} since {}\n", state.step, state.since);
         let _ = writeln!(text, "  {}", step_sentence(state));
@@ -107,12 +114,7 @@ impl Standing<'_> {
                 replay(state)
             );
         }
-        for alarm in self.alarms() {
-            let _ = writeln!(text, "  AT RISK    {alarm}");
-            for sentence in &alarm.plan {
-                let _ = writeln!(text, "             way out: {sentence}");
-            }
-        }
+        self.tell_alarms(&mut text);
         for deadline in self.deadlines() {
             let _ = writeln!(text, "  deadline   {deadline}");
             let _ = writeln!(text, "             way out: {}", deadline.way_out());
@@ -136,6 +138,15 @@ impl Standing<'_> {
         }
         let _ = writeln!(text, "  next       {}", self.next());
         text
+    }
+
+    fn tell_alarms(&self, text: &mut String) {
+        for alarm in self.alarms() {
+            let _ = writeln!(text, "  AT RISK    {alarm}");
+            for sentence in &alarm.plan {
+                let _ = writeln!(text, "             way out: {sentence}");
+            }
+        }
     }
 
     /// The same for programs.

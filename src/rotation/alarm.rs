@@ -24,6 +24,8 @@ pub enum Trouble {
     OldKeyAgain,
     /// A host presents a key that the rotation does not know: somebody else renewed its certificate.
     UnknownKey,
+    /// Some RRset does not list the key that a host presents, though no rotation is to take it out.
+    Unlisted,
     /// A server answers with an RRset that does not list a key that the step demands: it went back, or a zone was restored.
     ServerUnfit,
     /// The zone holds such an RRset where it is kept: it is about to be served.
@@ -65,6 +67,13 @@ pub fn alarms(rotation: &Rotation, now: Instant, observation: &Observation) -> V
     let exposure = Exposure::of_caches(rotation, now).with_seen(rotation, observation);
     let breaches = promise::breaches(&exposure);
     named(rotation, now, observation, (&exposure, breaches))
+}
+
+/// The same where nothing is under way: caches hold what servers were seen to answer with.
+pub fn alarms_at_rest(at_rest: &Rotation, now: Instant, observation: &Observation) -> Vec<Alarm> {
+    let exposure = Exposure::default().with_seen(at_rest, observation);
+    let breaches = promise::breaches(&exposure);
+    named(at_rest, now, observation, (&exposure, breaches))
 }
 
 /// The same, where what may be met and what breaks the promise is known.
@@ -115,8 +124,19 @@ fn of_key(rotation: &Rotation, key: &Association) -> Trouble {
             Step::Replacing | Step::Replaced => Trouble::PromiseWaived,
             _ => Trouble::EarlyKey,
         }
+    } else if rotation.incoming.is_empty() {
+        Trouble::Unlisted
     } else if rotation.current.contains(key) {
-        Trouble::OldKeyAgain
+        match rotation.step {
+            Step::Started
+            | Step::Generated
+            | Step::Hashed
+            | Step::Prepublishing
+            | Step::Waiting
+            | Step::Withdrawing
+            | Step::Aborted => Trouble::Unlisted,
+            _ => Trouble::OldKeyAgain,
+        }
     } else {
         Trouble::UnknownKey
     }
@@ -175,7 +195,8 @@ fn plan(
         )),
         Trouble::HeadUnfit => {
             let source = observation.source_of(name);
-            let how = match (&source, rotation.is_over()) {
+            let nothing_runs = rotation.is_over() || rotation.incoming.is_empty();
+            let how = match (&source, nothing_runs) {
                 (Source::GitHead, true) => ": revert that change",
                 (Source::GitHead, false) => {
                     ": revert that change, or merge what `tlsa-rotate advance` proposes"
@@ -191,11 +212,14 @@ fn plan(
         Trouble::StaleInCaches => plan.push(format!(
             "find out who changed {name}, so that it does not happen again: the servers answer with other records now, but caches keep what they have"
         )),
-        Trouble::EarlyKey | Trouble::OldKeyAgain | Trouble::UnknownKey => {}
+        Trouble::EarlyKey
+        | Trouble::OldKeyAgain
+        | Trouble::UnknownKey
+        | Trouble::Unlisted => {}
     }
     let is_the_hosts = matches!(
         risk.trouble,
-        Trouble::EarlyKey | Trouble::OldKeyAgain | Trouble::UnknownKey
+        Trouble::EarlyKey | Trouble::OldKeyAgain | Trouble::UnknownKey | Trouble::Unlisted
     );
     let mut or_else = "";
     if risk.trouble != Trouble::PromiseWaived {
@@ -203,9 +227,7 @@ fn plan(
             plan.push(other);
             or_else = if is_the_hosts { "without that, " } else { "" };
         } else if is_the_hosts {
-            plan.push(format!(
-                "publish {key} at {name} now and make every server load it: no other key is safe on that host either"
-            ));
+            plan.push(publish(rotation, name, &key));
         }
     }
     let lacking = lacking(observation, name, &breach.key);
@@ -221,6 +243,15 @@ fn plan(
         ),
     });
     plan
+}
+
+fn publish(rotation: &Rotation, name: &TlsaName, key: &str) -> String {
+    let publish = format!("publish {key} at {name} now and make every server load it");
+    if rotation.incoming.is_empty() {
+        format!("{publish}, or put a certificate on that host whose key the records list")
+    } else {
+        format!("{publish}: no other key is safe on that host either")
+    }
 }
 
 /// The keys of this rotation that every RRset lists which a sender may meet: going there is safe at once.
@@ -308,8 +339,9 @@ impl fmt::Display for Trouble {
             Self::EarlyKey => "the incoming key before its time",
             Self::OldKeyAgain => "the previous key, whose record leaves or has left",
             Self::UnknownKey => "a key that this rotation does not know",
+            Self::Unlisted => "a key that its records do not list",
             Self::ServerUnfit => "a server went back",
-            Self::HeadUnfit => "the zone itself went back",
+            Self::HeadUnfit => "the zone lacks a record that is needed",
             Self::StaleInCaches => "records that were served for a while are still in caches",
             Self::PromiseWaived => "security goes first",
         })

@@ -122,7 +122,9 @@ pub fn advance(
     known.sights = look_ahead(&mut known, &names);
     let mut ticks = Vec::with_capacity(names.len());
     for name in names {
-        let sight = known.sights.remove(&name);
+        // What was seen before the first rotation is asked for wherever a zone is handed on.
+        let is_begun = known.rotation(&name).is_some();
+        let sight = is_begun.then(|| known.sights.remove(&name)).flatten();
         ticks.push(if let Some(lock) = &lock {
             tick_with(&mut known, lock, &name, sight)
         } else {
@@ -259,6 +261,7 @@ fn act_on(
         }
         // A rotation that is over is still looked at: what goes back after the end is said loudly, too.
         let Some(sight) = sight else {
+            tick.decision = at_rest::before_the_first(known, &case);
             return failed.or(not_begun).map_or(Ok(()), Err);
         };
         members?;

@@ -6,9 +6,10 @@ use super::case::Case;
 use super::head::Heads;
 use super::hosts::listed_by;
 use super::known::Known;
-use super::{look, surroundings};
+use super::surroundings;
 use crate::dane::certificate::Certificate;
 use crate::rotation::alarm::{self, Alarm};
+use crate::rotation::decide::Decision;
 use crate::rotation::observation::Endpoint;
 use crate::rotation::step::{Event, Rotation, apply};
 use crate::rotation::timing::{Instant, Ttl};
@@ -94,16 +95,26 @@ fn still_found(heads: &mut Heads<'_>, state: &Rotation, now: Instant) -> Vec<End
         .collect()
 }
 
-/// The risks at the hosts that the latest rotation has not taken in, as they are seen now. Before the first rotation nobody
-/// asked for such a look.
+/// The risks at the hosts that the latest rotation has not taken in, or that none has yet, as they are seen now.
 pub(super) fn alarms<'w>(known: &mut Known<'w>, case: &Case<'w>) -> Vec<Alarm> {
-    let Some((_, state)) = &case.rotation else {
-        return Vec::new();
-    };
+    let rotation = case.rotation.as_ref().map(|(_, state)| state);
     let now = known.now;
-    let Some(outside) = at_rest(&mut known.heads, case.certificate, Some(state), now) else {
+    let Some(outside) = at_rest(&mut known.heads, case.certificate, rotation, now) else {
         return Vec::new();
     };
-    let sight = look::look(&mut known.heads, case.certificate, &outside, now);
-    alarm::alarms(&outside, now, &sight.observation)
+    let Some(mut sight) = known.sight_of(&case.certificate.name, &outside) else {
+        return Vec::new();
+    };
+    // What the branch that counts holds and no server has is not handed on; who would do so says that.
+    sight.observation.merged.clear();
+    alarm::alarms_at_rest(&outside, now, &sight.observation)
+}
+
+/// What there is to decide before the first rotation: nothing, but for mail that is at risk already.
+pub(super) fn before_the_first<'w>(known: &mut Known<'w>, case: &Case<'w>) -> Option<Decision> {
+    let alarms = alarms(known, case);
+    (!alarms.is_empty()).then(|| Decision {
+        alarms,
+        ..Decision::default()
+    })
 }

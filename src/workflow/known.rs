@@ -229,7 +229,7 @@ impl<'w> Known<'w> {
             let sight;
             let observation = match own {
                 Some((own, observation)) if own == certificate => observation,
-                _ => match self.sight_of_another(&certificate, &state) {
+                _ => match self.sight_of(&certificate, &state) {
                     Some(seen) => {
                         sight = seen;
                         &sight.observation
@@ -288,7 +288,9 @@ impl<'w> Known<'w> {
         if !places(config, &state).any(|(_, place)| place.name == zone.name) {
             return Ok(());
         }
-        let sight = look::look(&mut self.heads, certificate, &state, now);
+        let Some(sight) = self.sight_of(&certificate.name, &state) else {
+            return Ok(());
+        };
         let mut reasons = self.unsafe_there((zone, head), &state, (&sight.observation, false));
         reasons.retain(|reason| matches!(reason, Blocker::WouldRefuse(_)));
         if reasons.is_empty() {
@@ -303,8 +305,8 @@ impl<'w> Known<'w> {
         })
     }
 
-    /// What is seen of the hosts and servers of a certificate whose turn it is not.
-    fn sight_of_another(&mut self, certificate: &str, state: &Rotation) -> Option<Sight> {
+    /// What is seen of the hosts and servers of a certificate whose turn it is not, or that no rotation has taken in.
+    pub(super) fn sight_of(&mut self, certificate: &str, state: &Rotation) -> Option<Sight> {
         let configured = self.workspace.config.certificate(certificate)?;
         if let Some(seen) = self.sights.get(certificate)
             && let Some(sight) = seen.fresh(state, std::time::Instant::now())

@@ -3,6 +3,7 @@
 //!
 //! A server or host that does not answer holds up the rotations that depend on it and no other.
 
+use super::at_rest::at_rest;
 use super::known::Known;
 use super::look::{Sight, View};
 use super::zone_look::{Asked, Question, zone_name};
@@ -96,10 +97,12 @@ pub(super) fn look_ahead(known: &mut Known<'_>, names: &[String]) -> BTreeMap<St
     for name in names {
         // What cannot be read is said when its turn comes.
         let rotation = known.rotation(name).map(|(_, rotation)| rotation.clone());
-        let both = workspace.config.certificate(name).zip(rotation);
-        let view = both.map(|(certificate, rotation)| {
+        let certificate = workspace.config.certificate(name);
+        let view = certificate.and_then(|certificate| {
+            let at_rest = |heads| at_rest(heads, certificate, None, now);
+            let rotation = rotation.or_else(|| at_rest(&mut known.heads))?;
             let view = View::of(&mut known.heads, certificate, rotation, now);
-            (name.clone(), view)
+            Some((name.clone(), view))
         });
         views.extend(view);
     }

@@ -13,7 +13,7 @@ use super::{act, afterwards, at_rest};
 use super::{pace, witness};
 use crate::rotation::association::Association;
 use crate::rotation::blocker::Blocker;
-use crate::rotation::decide::{Action, Decision};
+use crate::rotation::decide::Action;
 use crate::rotation::observation::{Endpoint, Observation, Seen as Asked};
 use crate::rotation::settle::{settle, take_in};
 use crate::rotation::step::{Requirement, Rotation};
@@ -62,10 +62,11 @@ pub(super) fn look_at_case<'w>(
     }
     let doubt = known.doubt(case);
     let Some((id, mut state)) = case.rotation.clone() else {
-        tick.decision = doubt.map(|doubt| Decision {
-            blockers: vec![Blocker::Clock(doubt)],
-            ..Decision::default()
-        });
+        tick.decision = at_rest::before_the_first(known, case);
+        if let Some(doubt) = doubt {
+            let decision = tick.decision.get_or_insert_default();
+            decision.blockers.push(Blocker::Clock(doubt));
+        }
         return if tick.is_in_doubt() {
             Ok(())
         } else {
