@@ -96,3 +96,42 @@ fn a_host_that_is_seen_by_nobody_holds_no_zone_up() {
     wrong(&world);
     world.advance(hours(1)).ends(0);
 }
+
+#[test]
+fn records_that_are_all_gone_after_the_end_are_told_until_somebody_says_that_dane_was_left() {
+    let (world, retiring) = World::new(Publish::Branch).brought_to("Retiring");
+    world.merge();
+    world.advance(hours(retiring + 1));
+    world.load();
+    let hour = retiring + 2;
+    world.advance(hours(hour)).ends(0);
+    assert_eq!(world.step(hours(hour)), "Retired");
+    let mut zone = without_tlsa(&world.read(ZONE_FILE), "_25._tcp.mx1");
+    zone = without_tlsa(&zone, "_25._tcp.mx2");
+    world.write(ZONE_FILE, &zone);
+    world.git("commit --quiet --all --message out");
+    let told = world.advance(hours(hour + 1)).ends(3);
+    assert!(
+        told.stdout
+            .contains("_25._tcp.mx1.example.com. has no TLSA record any more"),
+        "{told:#?}"
+    );
+    assert!(!world.merge(), "nothing is put back unasked");
+    let told = world.run(hours(hour + 1), &["status"]).ends(3).stdout;
+    assert!(
+        told.contains("tlsa-rotate abort mail --leave-dane"),
+        "{told}"
+    );
+    world.load();
+    let leave = ["abort", "mail", "--leave-dane"];
+    let left = world.run(hours(hour + 2), &leave).ends(0);
+    assert!(left.stdout.contains("DANE was left on "), "{left:#?}");
+    world.advance(hours(hour + 30)).ends(0);
+    // It is no rotation any more that could be taken back.
+    for again in [&leave[..], &["abort", "mail"]] {
+        world
+            .run(hours(hour + 31), again)
+            .ends(1)
+            .complains_of("no rotation of `mail` is under way");
+    }
+}

@@ -205,7 +205,7 @@ fn a_host_that_leaves_the_configuration_is_let_go_and_its_records_stay() {
     let gate = world.run(late, &gate).ends(4);
     says(&gate, &["mx2.example.com:25 presents 3 1 1 "]);
     world.git("merge --quiet --ff-only tidy");
-    let run = world.advance(late).ends(4);
+    let run = world.advance(late).ends(3);
     says(
         &run,
         &["was not handed to its name servers, for mail: mx2.example.com:25"],

@@ -322,6 +322,9 @@ fn count(facts: impl Iterator<Item = bool>) -> Count {
 }
 
 fn step_sentence(state: &Rotation) -> String {
+    if let Some(left) = state.dane_left {
+        return format!("DANE was left on {left}: nothing is published for these hosts any more");
+    }
     match state.step.chapter() {
         Some(chapter) => {
             format!(

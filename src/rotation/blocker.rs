@@ -39,6 +39,15 @@ pub enum Blocker {
         /// What must leave it.
         unwanted: Vec<Association>,
     },
+    /// A name has no record any more, and nobody said that it leaves DANE.
+    DaneGone {
+        /// Which RRset.
+        name: TlsaName,
+        /// Where its zone is kept.
+        source: Source,
+        /// The certificate whose hosts are behind it.
+        certificate: String,
+    },
     /// What is held there cannot be told.
     MergedUnknown {
         /// Which RRset.
@@ -248,6 +257,7 @@ impl Blocker {
             | Self::HostUnknown { .. } => Who::World,
             Self::KeyMissing
             | Self::NotMerged { .. }
+            | Self::DaneGone { .. }
             | Self::MergedUnknown { .. }
             | Self::SignatureWindow { .. }
             | Self::NothingObserved { .. }
@@ -292,6 +302,9 @@ impl Blocker {
             Self::NotMerged { source, .. } => {
                 format!("run `tlsa-rotate advance`; it makes the change {}", source.located())
             }
+            Self::DaneGone { certificate, .. } => format!(
+                "put the records back; or, if these hosts are to go on without DANE: tlsa-rotate abort {certificate} --leave-dane"
+            ),
             Self::MergedUnknown { source: Source::GitHead, .. } => {
                 "make the zone file readable on the branch that counts, then run again".into()
             }

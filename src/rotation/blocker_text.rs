@@ -25,6 +25,11 @@ impl fmt::Display for Blocker {
                     Difference { missing, unwanted }
                 )
             }
+            Self::DaneGone { name, source, .. } => write!(
+                f,
+                "{name} has no TLSA record any more {}: senders deliver there without DANE",
+                source.located()
+            ),
             Self::MergedUnknown { name, source, why } => {
                 write!(f, "{name} TLSA {} cannot be told: {why}", source.located())
             }

@@ -82,7 +82,9 @@ impl Rotation {
             }
             Event::ForwardRequested { .. } => self.go_forward(),
             Event::DaneLeft { reason } => {
-                self.abort_reason = Some(reason.clone());
+                if !self.is_over() {
+                    self.abort_reason = Some(reason.clone());
+                }
                 self.dane_left = Some(at);
             }
             Event::RollbackRequested { reason } => {

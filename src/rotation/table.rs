@@ -59,7 +59,7 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
         (
             S::Retiring | S::Retired | S::Replacing | S::Replaced | S::Reinstating | S::Reinstated,
             Event::AbortRequested { .. },
-        ) if rotation.abort_reason.is_none() => S::Reinstating,
+        ) if rotation.abort_reason.is_none() && rotation.dane_left.is_none() => S::Reinstating,
         (S::Reinstating, Event::ReinstatementServed { .. }) => S::Reinstated,
         (S::Reinstated, Event::MergeReverted { .. } | Event::ServerRegressed { .. }) => {
             S::Reinstating
@@ -95,6 +95,7 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
             Event::JoinServed { .. } | Event::JoinRegressed { .. } | Event::JoinOpened { .. },
         ) => step,
         (step, Event::DaneLeft { .. }) if !step.is_the_end() => S::Aborted,
+        (step, Event::DaneLeft { .. }) if rotation.dane_left.is_none() => step,
         // What is only remembered.
         (_, Event::ReportsSetAside { .. } | Event::CadenceHeld) => step,
         (_, fact) if fact.is_kept_in_mind() && *fact != Event::SoakSeen => step,

@@ -41,9 +41,12 @@ pub fn abort(
         run.keep(&mut case)?;
         return Ok(run.follow(&case));
     }
-    let retired = |state: &Rotation| state.step == Step::Retired && !ending.leaves_dane;
+    let still_can = |state: &Rotation| {
+        let can_go_back = !state.is_over() || state.step == Step::Retired;
+        state.dane_left.is_none() && (ending.leaves_dane || can_go_back)
+    };
     let latest = case.rotation.as_ref();
-    let Some((id, state)) = latest.filter(|(_, state)| !state.is_over() || retired(state)) else {
+    let Some((id, state)) = latest.filter(|(_, state)| still_can(state)) else {
         return Err(WorkflowError::NothingUnderWay {
             name: name.to_owned(),
         });

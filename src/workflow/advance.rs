@@ -421,7 +421,7 @@ fn establish<'w>(
         case.note(now, fact.clone())?;
     }
     if let Some((_, state)) = &case.rotation {
-        afterwards::notice(state, &observation, &mut decision);
+        afterwards::notice(case.certificate, state, &observation, &mut decision);
         act_by(state, now, (&observation, &tick.policy), &mut decision);
     }
     decision.alarms.extend(at_rest::alarms(known, case));

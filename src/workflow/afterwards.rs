@@ -8,15 +8,23 @@ use super::WorkflowError;
 use super::case::Case;
 use super::head::Heads;
 use super::propose::{self, Proposed};
+use crate::rotation::association::Association;
 use crate::rotation::blocker::Blocker;
 use crate::rotation::decide::Decision;
 use crate::rotation::gate::{self, Wanted};
-use crate::rotation::observation::{Observation, Seen};
+use crate::rotation::observation::{Observation, Seen, TlsaName};
 use crate::rotation::step::{Rotation, Step};
+use crate::workspace::config::CertificateConfig;
 use crate::workspace::lock::WorkspaceLock;
+use std::collections::BTreeSet;
 
 /// Adds what the branch that counts has made of the end of a rotation to the reasons why a person is needed.
-pub(super) fn notice(state: &Rotation, observation: &Observation, decision: &mut Decision) {
+pub(super) fn notice(
+    certificate: &CertificateConfig,
+    state: &Rotation,
+    observation: &Observation,
+    decision: &mut Decision,
+) {
     if state.dane_left.is_some() {
         decision.blockers.extend(still_served(state, observation));
         return;
@@ -29,11 +37,34 @@ pub(super) fn notice(state: &Rotation, observation: &Observation, decision: &mut
         let Blocker::NotMerged { name, .. } = &blocker else {
             continue;
         };
-        // No record at all is no DANE: whoever stops it may, and no mail is refused.
-        if matches!(observation.merged.get(name), Some(Seen::Known(rrset)) if !rrset.is_empty()) {
-            decision.blockers.push(blocker);
+        match observation.merged.get(name) {
+            Some(Seen::Known(rrset)) if rrset.is_empty() => {
+                decision
+                    .blockers
+                    .extend(dane_gone(certificate, state, observation, name));
+            }
+            Some(Seen::Known(_)) => decision.blockers.push(blocker),
+            _ => {}
         }
     }
+}
+
+/// No record at all is no DANE: no mail is refused, and nothing is put back unasked, but whoever wants to be protected is not.
+/// Of hosts that are configured no more, and names that had none before, there is nothing to tell.
+fn dane_gone(
+    certificate: &CertificateConfig,
+    state: &Rotation,
+    observation: &Observation,
+    name: &TlsaName,
+) -> Option<Blocker> {
+    let mut configured = certificate.endpoints();
+    let had = |rrset: &BTreeSet<Association>| !rrset.is_empty();
+    let had_records = state.step == Step::Retired || state.base.get(name).is_some_and(had);
+    (had_records && configured.any(|one| state.name_of(&one) == *name)).then(|| Blocker::DaneGone {
+        name: name.clone(),
+        source: observation.source_of(name),
+        certificate: certificate.name.clone(),
+    })
 }
 
 /// The servers that answer with records of names that left DANE: caches get them again each time.

@@ -102,7 +102,7 @@ pub(super) fn look_at_case<'w>(
     }
     let mut decision = settled.decision;
     remember(&mut tick.notes, waits);
-    afterwards::notice(&state, &observation, &mut decision);
+    afterwards::notice(case.certificate, &state, &observation, &mut decision);
     if observation.doubt.is_none() {
         act_by(&state, now, (&observation, &tick.policy), &mut decision);
     }
