@@ -14,11 +14,13 @@ mod rotation_support;
 
 use rotation_support::far::{Far, git, hook};
 use rotation_support::{
-    BEGIN, BRANCH, HOSTS, JOURNAL, Publish, Run, WHOLE, World, ZONE_FILE, hours, resealed,
+    BEGIN, BRANCH, HOSTS, JOURNAL, Publish, Run, WHOLE, World, ZONE_FILE, hours, live_key, resealed,
 };
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use tlsa_rotate::rotation::timing::Instant;
+use tlsa_rotate::workspace::tls_key::KeyFiles;
 
 /// What several processes that run at once said.
 fn at_once(runners: &[&World], now: Instant, arguments: &[&str]) -> Vec<Run> {
@@ -299,6 +301,74 @@ fn maker<'w>(a: &'w World, b: &'w World) -> &'w World {
     }
 }
 
+/// The configuration without its second host.
+fn without_the_second(config: &str) -> String {
+    let (front, address) = config.split_once(", \"mx2.example.com\" = [").unwrap();
+    let (_, back) = address.split_once(']').unwrap();
+    format!("{front}{back}").replace(", \"mx2.example.com\"]", "]")
+}
+
+#[test]
+fn runners_go_by_the_configuration_that_was_merged_whatever_they_have_checked_out() {
+    // By their records the hosts are at places that refuse at once.
+    let near = |text: String, _: &[KeyFiles]| {
+        let text = text.replace("198.51.100.25", "127.0.0.1");
+        text.replace("2001:db8:1::25", "::1")
+    };
+    let live = |root: &Path| vec![live_key(root)];
+    let far = Far::of(World::shaped(Publish::Current, |config| config, live, near));
+    let (a, b) = (&far.runner, &far.runner.copy());
+    a.start(BEGIN).ends(0);
+    a.advance(BEGIN).ends(0);
+    a.load();
+    a.advance(hours(1)).ends(0);
+    let config = a.read("tlsa-rotate.toml");
+    let person = far.person();
+    git(&person, "fetch --quiet origin");
+    git(&person, "reset --quiet --hard origin/main");
+    fs::write(person.join("tlsa-rotate.toml"), without_the_second(&config)).unwrap();
+    git(&person, "commit --quiet --all --message leaves");
+    git(&person, "push --quiet origin HEAD:main");
+    let left = a.advance(hours(2)).ends(0);
+    assert!(
+        left.stderr.contains("mx2.example.com:25 left mail.1"),
+        "{left:#?}"
+    );
+    for hour in 3..6 {
+        for runner in [b, a] {
+            let run = runner.advance(hours(hour));
+            let told = format!("{}{}", run.stdout, run.stderr);
+            assert!(
+                !told.contains("joined") && !told.contains("left"),
+                "{run:#?}"
+            );
+            assert!(
+                !told.contains("differs from that of"),
+                "only behind: {run:#?}"
+            );
+        }
+    }
+    assert_eq!(a.read(JOURNAL), b.read(JOURNAL));
+    assert_eq!(b.read("tlsa-rotate.toml"), config, "nobody writes there");
+    // A draft counts for nobody, and its author learns that.
+    let draft = format!("# a draft\n{config}");
+    b.write("tlsa-rotate.toml", &draft);
+    let run = b.advance(hours(7));
+    assert!(
+        run.stderr
+            .contains("differs from that of branch main at origin, which counts"),
+        "{run:#?}"
+    );
+    assert!(!run.stderr.contains("left"), "{run:#?}");
+    // One that nobody can read stops what would be done by it, and says where it is.
+    fs::write(person.join("tlsa-rotate.toml"), "hosts = 7\n").unwrap();
+    git(&person, "commit --quiet --all --message broken");
+    git(&person, "push --quiet origin HEAD:main");
+    let broken = a.advance(hours(8));
+    assert_ne!(broken.code, Some(0), "{broken:#?}");
+    assert!(broken.stderr.contains("tlsa-rotate.toml"), "{broken:#?}");
+}
+
 #[test]
 fn a_runner_without_the_keys_does_not_deploy() {
     let far = Far::new(Publish::Current);
@@ -308,6 +378,8 @@ fn a_runner_without_the_keys_does_not_deploy() {
         "tlsa-rotate.toml",
         &config.replace("deploy = { manual = true }", deploy),
     );
+    far.runner.git("commit --quiet --all --message deploy");
+    far.runner.git("push --quiet origin main");
     let (a, b) = (&far.runner, &far.runner.copy());
     a.start(BEGIN).ends(0);
     a.advance(BEGIN).ends(0);

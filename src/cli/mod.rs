@@ -56,6 +56,7 @@ pub use exit::{Exit, Failure};
 
 use crate::observe::progress;
 use crate::rotation::timing::Instant;
+use crate::workflow::in_force::in_force;
 use crate::workflow::present::Present;
 use crate::workspace::Workspace;
 use crate::workspace::clock::{Noted, is_kernel_asked};
@@ -147,6 +148,15 @@ impl Global {
             None => Workspace::find(Path::new(".")),
         };
         let workspace = found.map_err(|error| Failure::wrong(&error).hints(error.hints()))?;
+        let workspace = match in_force(&workspace)? {
+            Some(other) => {
+                if let Some(draft) = other.draft {
+                    eprintln!("warning: {draft}");
+                }
+                other.workspace
+            }
+            None => workspace,
+        };
         for warning in workspace.warnings() {
             eprintln!("warning: {warning}");
         }

@@ -7,6 +7,7 @@ use super::at_rest;
 use super::case::Case;
 use super::deadlines::act_by;
 use super::deploy::next_files;
+use super::in_force::in_force;
 use super::known::Known;
 use super::look::{self, Sight};
 use super::look_ahead::{Seen, look_ahead};
@@ -111,12 +112,21 @@ pub fn advance(
         }
         Mode::Rehearse | Mode::Look => None,
     };
-    let names = workspace.config.named_or_all(names);
-    if let Some(lock) = &lock
-        && let Err(error) = shared::synchronise(workspace, lock)
-    {
-        return Ok(only_looked_at(workspace, &names, now, &error));
+    let mut counts = None;
+    if let Some(lock) = &lock {
+        // What was fetched may have brought another configuration along.
+        match shared::synchronise(workspace, lock).and_then(|()| in_force(workspace)) {
+            Ok(other) => counts = other,
+            Err(error) => {
+                let names = workspace.config.named_or_all(names);
+                return Ok(only_looked_at(workspace, &names, now, &error));
+            }
+        }
     }
+    let workspace = counts
+        .as_ref()
+        .map_or(workspace, |counts| &counts.workspace);
+    let names = workspace.config.named_or_all(names);
     let mut known = Known::nothing(workspace, now);
     known.doubt = clock::doubt(workspace, present, lock.as_ref());
     known.sights = look_ahead(&mut known, &names);

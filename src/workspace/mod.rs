@@ -83,6 +83,16 @@ impl Workspace {
         Ok(workspace)
     }
 
+    /// The same workspace by another configuration.
+    pub fn with(&self, config: Config) -> Result<Self, Link> {
+        let workspace = Self {
+            config,
+            ..self.clone()
+        };
+        workspace.no_links()?;
+        Ok(workspace)
+    }
+
     /// Refuses symbolic links where files of ours lie, or will: a merged change can bring one, and it leads anywhere.
     fn no_links(&self) -> Result<(), Link> {
         let below = |path: &Path| links::none_below(&self.root, path);
