@@ -172,6 +172,8 @@ fn a_silent_server_may_have_the_latest_serial() {
         &format!("{front}{}", back.replace(&servers, &one)),
     );
     lose(&world, &[PLAIN, ".tlsa-rotate"]);
+    let before = world.run(hours(48), &["status"]).ends(3);
+    before.complains_of("nothing tells which serial");
     let run = world.advance(hours(48)).ends(3);
     run.complains_of("nothing tells which serial");
     assert!(!world.path(PLAIN).exists());
@@ -223,6 +225,13 @@ fn a_zone_of_which_nothing_tells_the_serial_is_not_signed_until_a_person_says_it
     lose(&world, &[PLAIN, ".tlsa-rotate"]);
     let run = world.advance(hours(1)).ends(3);
     run.complains_of("nothing tells which serial");
+    // Who only looks is told the same, once.
+    let status = world.run(hours(1), &["status"]).ends(3);
+    assert_eq!(
+        status.stderr.matches("nothing tells which serial").count(),
+        1,
+        "{status:#?}"
+    );
     assert!(!world.path(PLAIN).exists());
     let new = world.copy();
     let continued = |world: &World, said: &[&str]| {

@@ -148,7 +148,7 @@ pub fn advance(
     let lock = lock.filter(|_| is_told);
     ticks.extend(match &lock {
         Some(lock) => keep_signed::keep_signed(&mut known, lock, &ticks),
-        None => keep_signed::ended(workspace, now),
+        None => keep_signed::ended(&mut known, &ticks),
     });
     if lock.is_some() {
         ticks.extend(noted::note(&mut known));

@@ -5,7 +5,7 @@
 use super::WorkflowError;
 use super::advance::Tick;
 use super::known::Known;
-use super::{act, head};
+use super::{act, head, sign};
 use crate::dnssec::keystore::load_keys;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::timing::{Instant, Span};
@@ -80,14 +80,26 @@ fn unknown(known: &mut Known<'_>, certificates: &[Tick]) -> BTreeSet<Name> {
     unknown
 }
 
-/// The zones whose signatures have ended, for who only looks.
-pub(super) fn ended(workspace: &Workspace, now: Instant) -> Vec<Tick> {
-    let ended = |zone: &ZoneConfig| {
+/// The zones whose signatures have ended, and those of which it is not known what the next version follows, for who only looks.
+/// `certificates` is what was told of those already.
+pub(super) fn ended(known: &mut Known<'_>, certificates: &[Tick]) -> Vec<Tick> {
+    let (workspace, now) = (known.workspace, known.now);
+    let mut ended = |zone: &ZoneConfig| {
         let mut tick = tick_of(zone);
-        tick.failed = Some(ended_since(workspace, zone, now)?);
-        Some(tick)
+        tick.failed = ended_since(workspace, zone, now);
+        if tick.failed.is_none() {
+            let unknown = sign::can_follow(workspace, zone, || known.heads.get(zone), now).err();
+            tick.failed = unknown.filter(|unknown| !is_told(certificates, unknown));
+        }
+        tick.failed.is_some().then_some(tick)
     };
-    zones(workspace).filter_map(ended).collect()
+    zones(workspace).filter_map(&mut ended).collect()
+}
+
+fn is_told(certificates: &[Tick], error: &WorkflowError) -> bool {
+    let told = certificates.iter().filter_map(|tick| tick.failed.as_ref());
+    let mut told = told.map(ToString::to_string);
+    told.any(|told| told == error.to_string())
 }
 
 /// That the signatures of a zone have ended, if they have.

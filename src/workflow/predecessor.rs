@@ -38,7 +38,7 @@ pub(super) struct Predecessor {
     pub(super) handed_out: HandedOut,
     remembered: Option<HandedOut>,
     /// Whether anything is known of it: it is remembered, there is a signed file, or the servers were asked.
-    is_known: bool,
+    pub(super) is_known: bool,
     /// What the servers have.
     served: Option<BTreeMap<Authority, Apex>>,
 }

@@ -111,6 +111,23 @@ pub(super) fn renew(
     publish(workspace, lock, (zone, &head), None, now, || Ok(()))
 }
 
+/// Whether it is known what the next signed version has to follow; asks the servers where nothing else tells.
+pub(super) fn can_follow(
+    workspace: &Workspace,
+    zone: &ZoneConfig,
+    head: impl FnOnce() -> Result<Arc<Head>, WorkflowError>,
+    now: Instant,
+) -> Result<(), WorkflowError> {
+    let Signing::Here { signed: path, .. } = &zone.signing else {
+        return Ok(());
+    };
+    let mut past = Predecessor::recall(workspace, zone, || read_signed(path, zone), now)?;
+    if past.is_known {
+        return Ok(());
+    }
+    past.be_known(zone, &*head()?, now)
+}
+
 /// The signed delta from what is served now to `target`; `None` where somebody else signs, or nothing was signed yet.
 pub(super) fn ahead(
     workspace: &Workspace,
