@@ -218,6 +218,33 @@ PromiseWaived: mx1.example.com:25 on 192.0.2.25
     );
 }
 
+/// Both keys are safe on the host as far as records go; one of them is in somebody else's hands.
+#[test]
+fn nobody_is_told_to_put_a_compromised_key_back() {
+    let declared = Event::EmergencyDeclared {
+        priority: Priority::Delivery,
+        reason: "stolen".into(),
+    };
+    let open = at(Step::SwapOpen);
+    is_told(
+        "no emergency",
+        &of_first(&open, 27, &both(7, 27)),
+        r"
+UnknownKey: mx1.example.com:25 on 192.0.2.25
+  put the previous certificate and key back on mx1.example.com:25 now: every RRset that a sender may hold lists that key
+  without that, senders recover within 1h after the last of these lists 3 1 1 07070707…: the branch that counts, ns1 192.0.2.1:53",
+    );
+    let stolen = apply(Some(&open), hours(27), &declared).unwrap();
+    is_told(
+        "emergency",
+        &of_first(&stolen, 27, &both(7, 27)),
+        r"
+UnknownKey: mx1.example.com:25 on 192.0.2.25
+  put the incoming certificate and key on mx1.example.com:25 now: every RRset that a sender may hold lists that key
+  without that, senders recover within 1h after the last of these lists 3 1 1 07070707…: the branch that counts, ns1 192.0.2.1:53",
+    );
+}
+
 #[test]
 fn a_risk_keeps_the_hour_at_which_it_was_first_seen() {
     let seen = both(2, 1);

@@ -4,7 +4,7 @@ use crate::rotation::association::Association;
 use crate::rotation::due::Release;
 use crate::rotation::emergency::Priority;
 use crate::rotation::observation::{Authority, Endpoint, TlsaName};
-use crate::rotation::step::{Event, Step, apply};
+use crate::rotation::step::{Event, Published, Step, apply};
 use crate::rotation::timing::{Instant, Ttl};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ pub fn mermaid() -> String {
     for from in Step::ALL {
         let mut by_target: BTreeMap<Step, Vec<&str>> = BTreeMap::new();
         for event in sample_events() {
-            if let Some(to) = target(from, &event) {
+            for to in targets(from, &event) {
                 by_target.entry(to).or_default().push(event.name());
             }
         }
@@ -29,13 +29,37 @@ pub fn mermaid() -> String {
     text
 }
 
-fn target(from: Step, event: &Event) -> Option<Step> {
+/// Where an event leads from a step: what else is true of the rotation may decide between two.
+fn targets(from: Step, event: &Event) -> BTreeSet<Step> {
     let now = Instant::from_unix(0);
-    let mut rotation = apply(None, now, &sample_start()).ok()?;
+    let mut targets = BTreeSet::new();
+    let Ok(mut rotation) = apply(None, now, &sample_start()) else {
+        return targets;
+    };
     rotation.step = from;
-    apply(Some(&rotation), now, event)
-        .ok()
-        .map(|after| after.step)
+    if from > Step::Generated {
+        rotation.incoming = sample_incoming();
+    }
+    let published = Published {
+        t_all: now,
+        ttl_new: Ttl(1),
+    };
+    for (published, abort_reason) in [
+        (None, None),
+        (Some(published), None),
+        (None, Some(String::new())),
+        (Some(published), Some(String::new())),
+    ] {
+        rotation.published = published;
+        rotation.abort_reason = abort_reason;
+        let after = apply(Some(&rotation), now, event);
+        targets.extend(after.ok().map(|after| after.step));
+    }
+    targets
+}
+
+fn sample_incoming() -> BTreeSet<Association> {
+    BTreeSet::from([Association::dane_ee_spki_sha256([2; 32])])
 }
 
 fn sample_endpoint() -> Endpoint {
@@ -58,7 +82,7 @@ fn sample_start() -> Event {
 /// One event of each kind that can move a rotation; of the two priorities of an emergency, the one that does.
 fn sample_events() -> Vec<Event> {
     let name: TlsaName = sample_endpoint().tlsa_name();
-    let incoming = BTreeSet::from([Association::dane_ee_spki_sha256([2; 32])]);
+    let incoming = sample_incoming();
     vec![
         sample_start(),
         Event::KeyAdmitted {
@@ -91,6 +115,12 @@ fn sample_events() -> Vec<Event> {
         Event::RetireDecided,
         Event::RetireServed,
         Event::AbortRequested {
+            reason: String::new(),
+        },
+        Event::ForwardRequested {
+            reason: String::new(),
+        },
+        Event::DaneLeft {
             reason: String::new(),
         },
         Event::WithdrawalDecided,

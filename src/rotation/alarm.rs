@@ -275,7 +275,8 @@ fn safe_key(rotation: &Rotation, exposure: &Exposure, breach: &Breach) -> Option
             && !keys.contains(&breach.key)
             && rotation.chains(keys).into_iter().all(is_accepted)
     };
-    if is_safe(&rotation.current) {
+    // What was declared compromised goes back nowhere, however safe its records make it.
+    if rotation.emergency.is_none() && is_safe(&rotation.current) {
         Some(format!(
             "put the previous certificate and key back on {endpoint} now: every RRset that a sender may hold lists that key"
         ))

@@ -54,11 +54,23 @@ pub fn deploy(
             });
         }
     };
+    let told = wish.as_ref().and_then(|wish| skipped(wish, &state));
     if let Some(wish) = wish {
         case.note(run.now, wish)?;
         run.keep(&mut case)?;
     }
-    Ok(run.follow(&case))
+    let mut tick = run.follow(&case);
+    tick.notes.extend(told);
+    Ok(tick)
+}
+
+/// What going forward leaves out, because it was done before.
+fn skipped(wish: &Event, state: &Rotation) -> Option<String> {
+    let retires = matches!(state.step, Step::Reinstating | Step::Reinstated)
+        && matches!(wish, Event::ForwardRequested { .. });
+    retires.then(|| {
+        "nothing is deployed and no soak begins: every host had the next key before the previous records left, so those leave again as soon as every host is seen with it".to_owned()
+    })
 }
 
 /// Whoever goes forward again needs the next keys: here, or on the hosts.

@@ -3,7 +3,9 @@
 use super::WorkflowError;
 use super::error::NotAsJudged;
 use crate::rotation::blocker::Blocker;
+use crate::rotation::exposure::Presenter;
 use crate::rotation::observation::TlsaName;
+use crate::rotation::promise::Breach;
 use std::io;
 
 impl WorkflowError {
@@ -47,7 +49,8 @@ impl WorkflowError {
                 ),
             ],
             Self::NotSeenToBeSafe { certificate, id, is_given_up, reasons, .. } => {
-                let mut hints: Vec<String> = reasons.iter().map(Blocker::way_out).collect();
+                let way_out = if id.is_some() { Blocker::way_out } else { at_rest };
+                let mut hints: Vec<String> = reasons.iter().map(way_out).collect();
                 hints.push(if id.is_none() {
                     "or take the change of the zone file back: nothing in it was handed on".to_owned()
                 } else if *is_given_up {
@@ -265,5 +268,18 @@ impl NotAsJudged {
                 )
             },
         ]
+    }
+}
+
+/// The way out where no rotation waits for a host: there is none to let it go.
+fn at_rest(reason: &Blocker) -> String {
+    match reason {
+        Blocker::WouldRefuse(Breach {
+            presenter: Presenter::Host { endpoint, .. },
+            ..
+        }) => format!(
+            "put a key on {endpoint} that the change lists, and run again; if the host is gone for good, take it out of the MX records and of `hosts`"
+        ),
+        reason => reason.way_out(),
     }
 }
