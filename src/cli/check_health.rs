@@ -45,7 +45,7 @@ pub(super) fn run(args: &Health, format: CheckFormat, global: &Global) -> Result
         anchors: verify::anchors(args.trust_anchor.as_deref())?,
         patience: args.timeout,
     };
-    let report = check::check(&workspace, &args.names, means, global.now())?;
+    let report = check::check(&workspace, &args.names, means, &global.present(&workspace))?;
     let mut out = super::stdout();
     match format {
         CheckFormat::Text => text(&report, &mut out)?,

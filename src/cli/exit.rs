@@ -31,6 +31,8 @@ impl Exit {
                 Self::DeliveryAtRisk
             }
             WorkflowError::NotSeenToBeSafe { .. } => Self::PersonNeeded,
+            WorkflowError::Provider(error) if error.has_lost() => Self::DeliveryAtRisk,
+            WorkflowError::Provider(error) if error.is_not_as_asked() => Self::PersonNeeded,
             error if error.wants_a_person() => Self::PersonNeeded,
             _ => Self::Wrong,
         }

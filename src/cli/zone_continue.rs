@@ -3,7 +3,7 @@
 use super::document::Schema;
 use super::format::{Format, TextOrJson};
 use super::{Exit, Failure, Global};
-use crate::workflow::going_on::{Said, go_on};
+use crate::workflow::going_on::{Said, go_on, provider_was_mended};
 use crate::zone::name::Name;
 use serde_json::json;
 use std::io::Write;
@@ -27,6 +27,9 @@ pub(crate) struct ContinueArgs {
     /// The next version may have keys that no server has: the zone is refused by every validator that has the DS of another
     #[arg(long)]
     keys_anew: bool,
+    /// The program of the zone's provider was mended: it may be asked for changes again
+    #[arg(long, conflicts_with_all = ["serial", "new", "keys_anew"])]
+    provider: bool,
     #[command(flatten)]
     format: Format<TextOrJson>,
 }
@@ -38,9 +41,12 @@ pub(crate) fn run(
     out: &mut impl Write,
 ) -> Result<Exit, Failure> {
     global.acts("zone continue")?;
+    if args.provider {
+        return mended(args, global, out);
+    }
     if !args.new && !args.keys_anew && args.serial.is_none() {
         return Err(Failure::wrong("nothing is said of the zone")
-            .hint("say `--serial N`, `--new` or `--keys-anew`"));
+            .hint("say `--serial N`, `--new`, `--keys-anew` or `--provider`"));
     }
     let said = Said {
         serial: args.serial,
@@ -69,6 +75,19 @@ pub(crate) fn run(
     }
     if known.keys_anew {
         writeln!(out, "the next version of {} may have other keys", args.zone)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn mended(args: &ContinueArgs, global: &Global, out: &mut impl Write) -> Result<Exit, Failure> {
+    let was_halted = provider_was_mended(&global.workspace()?, &args.zone)?;
+    if args.format.0 == TextOrJson::Json {
+        let body = json!({"zone": args.zone.to_string(), "was_halted": was_halted});
+        Schema::ZoneContinue.write(out, body)?;
+    } else if was_halted {
+        writeln!(out, "{} may be changed again", args.zone)?;
+    } else {
+        writeln!(out, "{} was not halted: nothing is changed", args.zone)?;
     }
     Ok(Exit::Done)
 }

@@ -45,6 +45,29 @@ pub enum ProviderError {
         /// What the program wrote on its standard error.
         said: String,
     },
+    /// What is there after a change is not what was asked for.
+    #[error(
+        "`{program}` was asked for {owner} {rtype} {} and answers that it is {} now{}",
+        listed(asked),
+        listed(there),
+        aftermath(lost, put_back)
+    )]
+    NotAsAsked {
+        /// The program.
+        program: String,
+        /// Whose records.
+        owner: Name,
+        /// Of which type.
+        rtype: Rtype,
+        /// What it was asked for.
+        asked: Vec<String>,
+        /// What is there.
+        there: Vec<String>,
+        /// What was there before, was to stay, and is gone.
+        lost: Vec<String>,
+        /// Why what was there before could not be put back, if that was tried.
+        put_back: Option<Box<ProviderError>>,
+    },
     /// Its answer is none.
     #[error("the answer of `{program}` cannot be used: {why}")]
     Answer {
@@ -63,11 +86,50 @@ fn told(said: &str) -> String {
     }
 }
 
+fn listed(records: &[String]) -> String {
+    if records.is_empty() {
+        "without a record".to_owned()
+    } else {
+        format!("({})", records.join("; "))
+    }
+}
+
+fn aftermath(lost: &[String], put_back: &Option<Box<ProviderError>>) -> String {
+    match put_back {
+        _ if lost.is_empty() => String::new(),
+        None => ": what was there before was put back".to_owned(),
+        Some(why) => format!(
+            ": what was there before could not be put back ({why}), and senders refuse a host whose key is missing there"
+        ),
+    }
+}
+
 impl ProviderError {
+    /// Whether the zone is not as it was asked to be, by the provider's own word.
+    pub fn is_not_as_asked(&self) -> bool {
+        matches!(self, Self::NotAsAsked { .. })
+    }
+
+    /// Whether records are missing now that hosts may need.
+    pub fn has_lost(&self) -> bool {
+        matches!(self, Self::NotAsAsked { lost, .. } if !lost.is_empty())
+    }
+
     /// The ways out, one line each.
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::Command(error) => error.hints(),
+            Self::NotAsAsked { lost, put_back, .. } => {
+                let mut hints = Vec::new();
+                if !lost.is_empty() && put_back.is_some() {
+                    hints.push(format!(
+                        "put these records back by hand now: {}",
+                        lost.join("; ")
+                    ));
+                }
+                hints.push("the program must replace the whole RRset by all the records of `after`, not by one of them; scripts/provider-powerdns shows how".to_owned());
+                hints
+            }
             Self::Changed { .. } => vec![
                 "nothing was changed; run again: the change is made anew from what is there now"
                     .to_owned(),
@@ -144,23 +206,68 @@ impl Provider<'_> {
     }
 
     /// Changes RRsets, each of which must be as it was before; what is there then must be what was asked for.
+    ///
+    /// Where a record is gone that was to stay, what was there before is put back at once.
     pub fn change(&self, zone: &Name, changes: &[RrsetChange]) -> Result<(), ProviderError> {
         let rrsets: Vec<Change> = changes.iter().map(to_change).collect();
         let finished = self.run("change", zone, &rrsets)?;
         let there = self.records(&finished)?;
+        let mut wrong = None;
+        let mut backwards = Vec::new();
         for (change, wanted) in changes.iter().zip(&rrsets) {
-            let mut held: Vec<String> = there
+            let held = of_rrset(&there, change);
+            let mut texts: Vec<String> = held.iter().map(|r| r.to_text(change.rtype)).collect();
+            let mut after = wanted.after.clone();
+            texts.sort();
+            after.sort();
+            if texts == after {
+                continue;
+            }
+            let lost = wanted
+                .before
                 .iter()
-                .filter(|r| r.owner == change.owner && r.rtype == change.rtype)
+                .filter(|record| after.contains(record) && !texts.contains(record));
+            let lost: Vec<String> = lost.cloned().collect();
+            if !lost.is_empty() {
+                backwards.push(to_change(&back(change, held)));
+            }
+            wrong.get_or_insert_with(|| ProviderError::NotAsAsked {
+                program: self.command.join(" "),
+                owner: change.owner.clone(),
+                rtype: change.rtype,
+                asked: after,
+                there: texts,
+                lost,
+                put_back: None,
+            });
+        }
+        let Some(mut wrong) = wrong else {
+            return Ok(());
+        };
+        if let ProviderError::NotAsAsked { put_back, .. } = &mut wrong
+            && !backwards.is_empty()
+        {
+            *put_back = self.put_back(zone, &backwards).err().map(Box::new);
+        }
+        Err(wrong)
+    }
+
+    /// Brings RRsets back to what they were.
+    fn put_back(&self, zone: &Name, changes: &[Change]) -> Result<(), ProviderError> {
+        let finished = self.run("change", zone, changes)?;
+        let there = self.records(&finished)?;
+        for change in changes {
+            let held: Vec<String> = there
+                .iter()
+                .filter(|r| {
+                    r.owner.to_string() == change.name && r.rtype.to_string() == change.r#type
+                })
                 .map(|r| r.rdata.to_text(r.rtype))
                 .collect();
-            let mut after = wanted.after.clone();
-            held.sort();
-            after.sort();
-            if held != after {
+            if let Some(missing) = change.after.iter().find(|record| !held.contains(record)) {
                 return Err(self.wrong(format!(
-                    "{} {} is not what was asked for",
-                    wanted.name, wanted.r#type
+                    "{} {} still lacks {missing}",
+                    change.name, change.r#type
                 )));
             }
         }
@@ -230,6 +337,24 @@ impl Provider<'_> {
             program: self.command.first().cloned().unwrap_or_default(),
             why,
         }
+    }
+}
+
+fn of_rrset(records: &[Record], change: &RrsetChange) -> Vec<Rdata> {
+    let of_rrset = |record: &&Record| record.owner == change.owner && record.rtype == change.rtype;
+    let records = records.iter().filter(of_rrset);
+    records.map(|record| record.rdata.clone()).collect()
+}
+
+/// The change that leads from `held` to what was there before `change`.
+fn back(change: &RrsetChange, held: Vec<Rdata>) -> RrsetChange {
+    let missing = change.before.iter().filter(|one| !held.contains(one));
+    let surplus = held.iter().filter(|one| !change.before.contains(one));
+    RrsetChange {
+        added: missing.map(|one| (change.ttl, one.clone())).collect(),
+        removed: surplus.cloned().collect(),
+        before: held,
+        ..change.clone()
     }
 }
 

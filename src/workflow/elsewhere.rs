@@ -3,12 +3,14 @@
 
 use super::WorkflowError;
 use super::head::Head;
+use super::keeper_error::KeeperError;
 use crate::publish::primary::{Primary, RrsetChange};
 use crate::publish::provider::Provider;
 use crate::publish::tsig::read_keys;
-use crate::rotation::timing::Instant;
+use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::Workspace;
 use crate::workspace::config::{CertificateConfig, Publication, ZoneConfig};
+use crate::workspace::halted;
 use crate::zone::content::Zone;
 use crate::zone::edit::Change;
 use crate::zone::file::ZoneFile;
@@ -253,8 +255,91 @@ pub(super) fn change(
             }
         }
     }
-    match Keeper::of(workspace, zone)? {
-        Some(keeper) => keeper.change(&zone.name, &by_rrset, now),
-        None => Ok(()),
+    may_change(workspace, zone)?;
+    let Some(keeper) = Keeper::of(workspace, zone)? else {
+        return Ok(());
+    };
+    ask(workspace, zone, (&keeper, &by_rrset), now)
+}
+
+/// Asks for changes, and for no more where something else came of it.
+fn ask(
+    workspace: &Workspace,
+    zone: &ZoneConfig,
+    (keeper, changes): (&Keeper<'_>, &[RrsetChange]),
+    now: Instant,
+) -> Result<(), WorkflowError> {
+    let changed = keeper.change(&zone.name, changes, now);
+    if let Err(WorkflowError::Provider(error)) = &changed
+        && error.is_not_as_asked()
+    {
+        let why = format!("on {now}: {error}");
+        halted::halt(&workspace.state(), &zone.name, &why)?;
     }
+    changed
+}
+
+/// Refuses to have a zone changed whose provider did something else the last time, until a person says that it was mended:
+/// each further attempt could take a record away that a host needs.
+pub(super) fn may_change(workspace: &Workspace, zone: &ZoneConfig) -> Result<(), WorkflowError> {
+    let state = workspace.state();
+    let halted = halted::read(&state, &zone.name).map_err(|source| WorkflowError::Unreadable {
+        path: halted::path(&state, &zone.name),
+        source,
+    })?;
+    match halted {
+        Some(why) if matches!(zone.publication, Publication::Command(_)) => {
+            Err(WorkflowError::Keeper(KeeperError::Halted {
+                zone: zone.name.clone(),
+                why,
+            }))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Asks a provider for what is there already, each RRset as it is: whether its program does what it is asked for is seen
+/// before anything depends on it.
+pub(super) fn rehearse(
+    workspace: &Workspace,
+    zone: &ZoneConfig,
+    rrsets: &[(Name, Rtype)],
+    now: Instant,
+) -> Result<(), WorkflowError> {
+    let Some(keeper) = Keeper::of(workspace, zone)? else {
+        return Ok(());
+    };
+    let shown = |records: &[Record], (name, rtype): &(Name, Rtype)| -> BTreeSet<(Ttl, Rdata)> {
+        let of_rrset = records
+            .iter()
+            .filter(|one| one.owner == *name && one.rtype == *rtype);
+        of_rrset.map(|one| (one.ttl, one.rdata.clone())).collect()
+    };
+    let before = keeper.fetch(&zone.name, rrsets, now)?;
+    let the_same = rrsets.iter().filter_map(|rrset| {
+        let there = shown(&before, rrset);
+        Some(RrsetChange {
+            owner: rrset.0.clone(),
+            rtype: rrset.1,
+            ttl: there.first()?.0,
+            before: there.into_iter().map(|(_, rdata)| rdata).collect(),
+            added: Vec::new(),
+            removed: Vec::new(),
+        })
+    });
+    let the_same: Vec<RrsetChange> = the_same.collect();
+    if the_same.is_empty() {
+        return Ok(());
+    }
+    ask(workspace, zone, (&keeper, &the_same), now)?;
+    let after = keeper.fetch(&zone.name, rrsets, now)?;
+    for rrset in rrsets {
+        if shown(&before, rrset) != shown(&after, rrset) {
+            return Err(WorkflowError::Keeper(KeeperError::RehearsalChanged {
+                name: rrset.0.clone(),
+                rtype: rrset.1,
+            }));
+        }
+    }
+    Ok(())
 }

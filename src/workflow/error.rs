@@ -1,5 +1,6 @@
 //! Why a use case could not be carried out: one type; the ways out are in `ways_out`.
 
+use super::keeper_error::KeeperError;
 use crate::change::proposal::Unsealed;
 use crate::dnssec::dnskey::KeyId;
 use crate::dnssec::succession::Gone;
@@ -562,6 +563,9 @@ pub enum WorkflowError {
     /// A provider's program that could not be used.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    /// Nothing is asked of whoever keeps a zone.
+    #[error(transparent)]
+    Keeper(#[from] KeeperError),
     /// A TSIG key that cannot be read.
     #[error(transparent)]
     TsigKey(#[from] KeyFileError),
@@ -613,6 +617,7 @@ impl WorkflowError {
     pub const fn wants_a_person(&self) -> bool {
         match self {
             Self::Git(error) => error.wants_a_person(),
+            Self::Keeper(error) => error.wants_a_person(),
             Self::InDoubt(_)
             | Self::SerialUnknown { .. }
             | Self::KeysBreak { .. }

@@ -1,9 +1,10 @@
 //! Where a signed zone goes on from, said by a person: the way out where neither memory, nor signed file, nor servers tell.
 
-use super::WorkflowError;
+use super::{KeeperError, WorkflowError};
 use crate::dnssec::next::later;
 use crate::workspace::Workspace;
-use crate::workspace::config::Signing;
+use crate::workspace::config::{Publication, Signing};
+use crate::workspace::halted;
 use crate::workspace::handed_out::{self, HandedOut};
 use crate::zone::name::Name;
 
@@ -35,4 +36,15 @@ pub fn go_on(workspace: &Workspace, zone: &Name, said: Said) -> Result<HandedOut
     handed_out.keys_anew |= said.keys_anew;
     handed_out.write(&state, zone)?;
     Ok(handed_out)
+}
+
+/// Lets a zone be changed again whose provider did something else than it was asked for; whether that was halted.
+pub fn provider_was_mended(workspace: &Workspace, zone: &Name) -> Result<bool, WorkflowError> {
+    let _lock = workspace.lock()?;
+    let mut zones = workspace.config.zones.iter();
+    let is_provided = |zone: &Publication| matches!(zone, Publication::Command(_));
+    if !zones.any(|one| one.name == *zone && is_provided(&one.publication)) {
+        return Err(KeeperError::NotProvided { zone: zone.clone() }.into());
+    }
+    Ok(halted::go_on(&workspace.state(), zone)?)
 }

@@ -38,6 +38,7 @@ mod history;
 mod hosts;
 pub mod in_force;
 mod keep_signed;
+mod keeper_error;
 mod key_files;
 mod known;
 mod leftovers;
@@ -81,3 +82,4 @@ mod zone_look;
 pub mod zone_servers;
 
 pub use error::WorkflowError;
+pub use keeper_error::KeeperError;

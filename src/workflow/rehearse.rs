@@ -9,7 +9,7 @@ use super::deadlines::act_by;
 use super::known::Known;
 use super::look::Sight;
 use super::look_ahead::Seen;
-use super::{act, afterwards, at_rest};
+use super::{act, afterwards, at_rest, elsewhere, head};
 use super::{pace, witness};
 use crate::rotation::association::Association;
 use crate::rotation::blocker::Blocker;
@@ -127,6 +127,11 @@ pub(super) fn look_at_case<'w>(
         _ => None,
     });
     let changes: Vec<Requirement> = changes.collect();
+    if let Some((_, state)) = case.rotation.as_ref().filter(|_| !changes.is_empty()) {
+        for zone in head::zones_of(workspace, state.names()) {
+            elsewhere::may_change(workspace, zone)?;
+        }
+    }
     let mut keeps = changes.iter();
     keeps.try_for_each(|change| act::takes_from_nobody(known, case, change, tick))
 }

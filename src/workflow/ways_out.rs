@@ -173,6 +173,7 @@ impl WorkflowError {
             Self::Command(error) => error.hints(),
             Self::Primary(error) => error.hints(),
             Self::Provider(error) => error.hints(),
+            Self::Keeper(error) => error.hints(),
             Self::TsigKey(error) => error.hints(),
             Self::SeveralKeys { .. } => {
                 vec!["put the key for updates into a file of its own".to_owned()]

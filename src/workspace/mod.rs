@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod config;
 pub mod durable;
+pub mod halted;
 pub mod handed_out;
 pub mod held;
 pub mod inside;

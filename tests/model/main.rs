@@ -249,7 +249,7 @@ fn signatures_of_a_day_serve_where_they_are_renewed() {
 
 #[test]
 fn names_leave_dane_from_anywhere() {
-    holds(Setting::LEAVING, 521);
+    holds(Setting::LEAVING, 633);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Use case `check`: prerequisites and health of what is rotated. Reads and asks; changes nothing.
+//! Use case `check`: prerequisites and health of what is rotated. Reads and asks; changes nothing. (A provider is asked for
+//! a change to what is there: whether its program can be relied on is seen in no other way.)
 //!
 //! `scope` says what is looked at, `gather` collects the evidence, each rule is a small pure function from it to findings. One finding, one remedy.
 
@@ -7,6 +8,7 @@ mod finding;
 mod gather;
 mod hosts;
 mod policies;
+mod provider;
 mod records;
 mod regressed;
 mod scope;
@@ -17,8 +19,8 @@ mod signatures;
 pub use finding::{Finding, Severity};
 
 use super::WorkflowError;
+use super::present::Present;
 use crate::observe::anchors::Anchors;
-use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use evidence::Evidence;
 use std::net::SocketAddr;
@@ -79,12 +81,14 @@ pub fn check(
     workspace: &Workspace,
     names: &[String],
     means: Means,
-    now: Instant,
+    present: &Present,
 ) -> Result<Report, WorkflowError> {
+    let now = present.now;
     let evidence = gather::gather(workspace, names, means, now)?;
     let mut findings: Vec<Finding> = RULES.iter().flat_map(|rule| rule(&evidence)).collect();
     findings.extend(signatures::ended(workspace, now));
     findings.extend(secrets::kept(workspace)?);
+    findings.extend(provider::rehearsed(workspace, names, present));
     findings.sort_by(|one, other| {
         let pressing = other.severity.cmp(&one.severity);
         pressing.then_with(|| (&one.place, one.check).cmp(&(&other.place, other.check)))
