@@ -101,6 +101,19 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    /// How it ended, in a few words and none of its own, which may hold a secret.
+    pub fn briefly(&self) -> String {
+        match self {
+            Self::Empty => "there is no program to run".to_owned(),
+            Self::NotStarted { source, .. } => format!("it could not be run: {source}"),
+            Self::TimedOut { after, .. } => {
+                format!("it did not end within {} seconds", after.as_secs())
+            }
+            Self::DiskFull { .. } => "the disk is full".to_owned(),
+            Self::Failed { status, .. } => ended(*status),
+        }
+    }
+
     /// The ways out, one line each.
     pub fn hints(&self) -> Vec<String> {
         match self {

@@ -216,6 +216,17 @@ pub enum Blocker {
         /// When it is due, where the policy says so.
         due: Option<Due>,
     },
+    /// The command that brings a host to its key failed.
+    DeploymentFailed {
+        /// Which host.
+        host: String,
+        /// When.
+        at: Instant,
+        /// How it ended.
+        why: String,
+        /// When it is run again.
+        again: Instant,
+    },
     /// Other hosts of the same MX set are being deployed.
     Paced,
     /// Caches may still lack the old association.
@@ -258,6 +269,7 @@ impl Blocker {
             Self::KeyMissing
             | Self::NotMerged { .. }
             | Self::DaneGone { .. }
+            | Self::DeploymentFailed { .. }
             | Self::MergedUnknown { .. }
             | Self::SignatureWindow { .. }
             | Self::NothingObserved { .. }
@@ -352,6 +364,9 @@ impl Blocker {
             Self::Held { .. } => {
                 "once every host presents the previous key: `tlsa-rotate deploy` goes on, `tlsa-rotate abort` gives the rotation up".into()
             }
+            Self::DeploymentFailed { again, .. } => format!(
+                "run that command by hand to see what is wrong; it is run again on {again}, and at once by `tlsa-rotate deploy`"
+            ),
             Self::Paced => "wait until the hosts before it are seen with their new key".into(),
             Self::WrongKey { endpoint, incoming_wanted: true, .. } => {
                 format!("deploy the incoming certificate and key on {endpoint}")

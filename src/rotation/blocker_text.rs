@@ -205,6 +205,9 @@ impl fmt::Display for Blocker {
                 "the next key is published and rests until {}: then {}",
                 due.at, due.why
             ),
+            Self::DeploymentFailed { host, at, why, .. } => {
+                write!(f, "the command for {host} failed on {at}: {why}")
+            }
             Self::Paced => {
                 f.write_str("other hosts of the same MX set are being deployed (policy concurrent)")
             }

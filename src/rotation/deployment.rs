@@ -148,7 +148,8 @@ impl Question<'_> {
             Some(Action::RollBack(asked)) => asked,
             _ => BTreeSet::new(),
         };
-        let mut blockers = self.presented(Wanted::Current);
+        let hosts = self.presented(Wanted::Current);
+        let mut blockers = self.with_failed(hosts, Wanted::Current);
         let all = blockers.len();
         blockers.retain(|blocker| match blocker {
             Blocker::WrongKey {
@@ -172,9 +173,19 @@ impl Question<'_> {
         blockers
     }
 
+    /// The same blockers after the commands that failed for hosts without the key that is wanted.
+    fn with_failed(&self, mut blockers: Vec<Blocker>, wanted: Wanted) -> Vec<Blocker> {
+        if !self.rotation.tried.is_empty() {
+            let lacking = gate::not_presenting(self.rotation, self.observation, wanted);
+            blockers.splice(0..0, self.rotation.failed_for(lacking.iter()));
+        }
+        blockers
+    }
+
     pub(super) fn deployed(&self) -> Answer {
         if let Some(reason) = self.rotation.held.clone() {
-            let mut blockers = self.presented(Wanted::Current);
+            let hosts = self.presented(Wanted::Current);
+            let mut blockers = self.with_failed(hosts, Wanted::Current);
             blockers.push(Blocker::Held { reason });
             return Err(blockers);
         }
@@ -196,7 +207,7 @@ impl Question<'_> {
             return Err(vec![Blocker::Paced]);
         }
         let objections = self.unless_hurried(witness::before_swap(self.observation));
-        let mut hosts = hosts;
+        let mut hosts = self.with_failed(hosts, Wanted::Incoming);
         if !(places.is_empty() && objections.is_empty()) {
             // As long as nobody may have the next key, that a host has the one in use is no reason.
             hosts.retain(|blocker| !self.is_as_before(blocker));

@@ -261,6 +261,13 @@ pub enum Event {
         /// Which RRsets.
         answered: Vec<Stray>,
     },
+    /// A command was run to bring hosts to their key, forward or back.
+    DeploymentTried {
+        /// For which hosts.
+        hosts: BTreeSet<String>,
+        /// How it ended, where it failed; none of its own words, which may hold a secret.
+        failed: Option<String>,
+    },
     /// The risks to delivery that were seen, all of them; none when they are over.
     RisksSeen {
         /// Which and where.
@@ -306,6 +313,7 @@ impl Event {
                 | Self::SignerRenewed { .. }
                 | Self::SignatureSeen { .. }
                 | Self::StraysAnswered { .. }
+                | Self::DeploymentTried { .. }
                 | Self::RisksSeen { .. }
                 | Self::DelaySeen { .. }
                 | Self::ClockRepaired { .. }
@@ -390,6 +398,7 @@ impl Event {
             Self::ForwardRequested { .. } => "ForwardRequested",
             Self::DaneLeft { .. } => "DaneLeft",
             Self::StraysAnswered { .. } => "StraysAnswered",
+            Self::DeploymentTried { .. } => "DeploymentTried",
             Self::RisksSeen { .. } => "RisksSeen",
             Self::DelaySeen { .. } => "DelaySeen",
             Self::CadenceHeld => "CadenceHeld",

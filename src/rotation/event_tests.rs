@@ -172,6 +172,13 @@ fn facts_are_written_as_they_always_were() {
         ),
         (Event::CadenceHeld, r#""cadence-held""#.to_owned()),
         (
+            Event::DeploymentTried {
+                hosts: BTreeSet::from(["mx".into()]),
+                failed: Some("exit code 1".into()),
+            },
+            r#"{"deployment-tried":{"hosts":["mx"],"failed":"exit code 1"}}"#.to_owned(),
+        ),
+        (
             Event::ReportsSetAside { reports: BTreeSet::from(["00ff".into()]), reason: "spam".into() },
             r#"{"reports-set-aside":{"reports":["00ff"],"reason":"spam"}}"#.to_owned(),
         ),

@@ -11,6 +11,7 @@ use super::soak::Soak;
 use super::step::{Published, Rotation, Signer, Step};
 use super::stray;
 use super::timing::Instant;
+use super::tried;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Rotation {
@@ -29,6 +30,9 @@ impl Rotation {
         }
         if self.step != Step::Deployed {
             self.soak = None;
+        }
+        if self.step != was {
+            self.tried.clear();
         }
         // Elsewhere every name is published, or left, together; on the way back the wait goes on that forward again needs.
         if !self.step.lets_join() {
@@ -88,10 +92,12 @@ impl Rotation {
                 self.dane_left = Some(at);
             }
             Event::RollbackRequested { reason } => {
+                self.tried.clear();
                 self.held = Some(reason.clone());
                 self.released = false;
             }
             Event::DeploymentReleased { .. } => {
+                self.tried.clear();
                 self.held = None;
                 self.released = true;
             }
@@ -133,6 +139,9 @@ impl Rotation {
             }
             Event::ReportsSetAside { reports, .. } => {
                 self.set_aside.extend(reports.iter().cloned());
+            }
+            Event::DeploymentTried { hosts, failed } => {
+                tried::add(&mut self.tried, at, hosts, failed.as_ref());
             }
             Event::HostsWereSilent { endpoints } => self.silent_at_swap.clone_from(endpoints),
             Event::SoakSeen => {
@@ -259,6 +268,7 @@ pub(super) fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str
         joining: BTreeMap::new(),
         left: BTreeMap::new(),
         silent_at_swap: BTreeSet::new(),
+        tried: BTreeMap::new(),
         soak: None,
         several: BTreeMap::new(),
         signers: BTreeMap::new(),

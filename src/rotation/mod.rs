@@ -50,5 +50,6 @@ pub mod stray;
 mod table;
 pub mod timeline;
 pub mod timing;
+pub mod tried;
 pub mod wait;
 pub mod witness;

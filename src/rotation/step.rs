@@ -20,6 +20,7 @@ use super::soak::Soak;
 use super::stray::Strays;
 use super::table;
 use super::timing::{Instant, Ttl};
+use super::tried::Attempts;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -128,6 +129,8 @@ pub struct Rotation {
     pub left: BTreeMap<Endpoint, Left>,
     /// The hosts and ports that did not answer when the swap first opened, nor at any time since.
     pub silent_at_swap: BTreeSet<Endpoint>,
+    /// The commands that were run for hosts that do not have their key yet.
+    pub tried: Attempts,
     /// The soak that runs.
     pub soak: Option<Soak>,
     /// The addresses that were seen with several keys of one algorithm, each when last.

@@ -10,11 +10,12 @@ use super::known::Known;
 use super::propose::{self, Proposed};
 use super::zone_look::zone_name;
 use super::{admit, awaited, before, neighbours, sign, start, surroundings};
-use crate::publish::command::Invocation;
+use crate::publish::command::{CommandError, Invocation};
 use crate::rotation::decide::Action;
 use crate::rotation::emergency::Priority;
 use crate::rotation::observation::{Endpoint, Observation, TlsaName};
 use crate::rotation::step::{Event, Requirement, Step};
+use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::config::Deploy;
 use crate::workspace::config::ZoneConfig;
@@ -237,14 +238,26 @@ pub(super) fn carry_out(
             }
             Action::Deploy(endpoints) => match &case.certificate.deploy {
                 Deploy::Command(command) => {
-                    changed |= run_on(workspace, case, ("deploy", command), endpoints, tick)?;
+                    changed |= run_on(
+                        (workspace, known.now),
+                        case,
+                        ("deploy", command),
+                        endpoints,
+                        tick,
+                    )?;
                 }
                 Deploy::Manual => tick.notes.extend(awaited::told(workspace, id)),
             },
             // Without a command, putting a certificate back is for the operator.
             Action::RollBack(endpoints) => {
                 if let Some(command) = &case.certificate.rollback {
-                    changed |= run_on(workspace, case, ("rollback", command), endpoints, tick)?;
+                    changed |= run_on(
+                        (workspace, known.now),
+                        case,
+                        ("rollback", command),
+                        endpoints,
+                        tick,
+                    )?;
                 }
             }
         }
@@ -268,7 +281,7 @@ pub(super) fn tell(proposed: Vec<Proposed>, tick: &mut Tick) -> bool {
 /// Runs a command for the hosts that it has not been run for in this run: one that takes its time is looked at again in
 /// the next. Whether it was run.
 fn run_on(
-    workspace: &Workspace,
+    (workspace, now): (&Workspace, Instant),
     case: &Case<'_>,
     (what, command): (&str, &[String]),
     endpoints: &BTreeSet<Endpoint>,
@@ -280,10 +293,12 @@ fn run_on(
     let hosts: BTreeSet<&str> = endpoints
         .difference(&tick.asked)
         .map(|endpoint| endpoint.host.as_str())
+        .filter(|host| state.may_try(host, now))
         .collect();
     if hosts.is_empty() {
         return Ok(false);
     }
+    let each: BTreeSet<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
     let hosts = hosts.into_iter().collect::<Vec<_>>().join(" ");
     let directory = admit::directory(workspace, id);
     if what == "deploy"
@@ -315,11 +330,28 @@ fn run_on(
         ),
         ("TLSA_ROTATE_ACTION".to_owned(), what.into()),
         ("TLSA_ROTATE_HOSTS".to_owned(), hosts.clone().into()),
-        ("TLSA_ROTATE_DIRECTORY".to_owned(), directory.into()),
     ]);
+    let with = if what == "deploy" {
+        Some(directory)
+    } else {
+        admit::directory_of_previous(workspace, id, &state.current)
+    };
+    if let Some(with) = with {
+        let with = ("TLSA_ROTATE_DIRECTORY".to_owned(), with.into());
+        invocation.set.push(with);
+    }
     // Asked even if it fails: what it did to the host is seen in the next run.
     tick.asked.extend(endpoints.iter().cloned());
-    invocation.run()?;
+    let ended = invocation.run();
+    tick.tried.push(Event::DeploymentTried {
+        hosts: each,
+        failed: ended.as_ref().err().map(CommandError::briefly),
+    });
+    ended.map_err(|source| WorkflowError::Deployment {
+        what: what.to_owned(),
+        hosts: hosts.clone(),
+        source,
+    })?;
     tick.deeds
         .push(format!("ran {} for {hosts}", command.join(" ")));
     Ok(true)

@@ -155,6 +155,21 @@ pub(super) fn holds(
     Ok(incoming.is_subset(&held))
 }
 
+/// The directory of an earlier rotation that holds the certificates of all the keys in use, if one still does: what a host is
+/// put back to.
+pub(super) fn directory_of_previous(
+    workspace: &Workspace,
+    id: &RotationId,
+    current: &BTreeSet<Association>,
+) -> Option<PathBuf> {
+    let mut earlier = (1..id.number).rev().map(|number| RotationId {
+        certificate: id.certificate.clone(),
+        number,
+    });
+    let found = earlier.find(|one| holds(workspace, one, current).is_ok_and(|holds| holds))?;
+    Some(directory(workspace, &found))
+}
+
 struct Pair {
     certificate: PathBuf,
     key: PathBuf,

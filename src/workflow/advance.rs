@@ -62,6 +62,8 @@ pub struct Tick {
     pub deeds: Vec<String>,
     /// The hosts and ports for which a deployment was run.
     pub asked: BTreeSet<Endpoint>,
+    /// How those ended; the run records it.
+    pub(super) tried: Vec<Event>,
     /// The policy that held in this run.
     pub policy: Policy,
     /// What comes after a rotation that is over.
@@ -289,6 +291,10 @@ fn act_on(
             return Err(error);
         }
         let carried_out = act::carry_out(known, lock, &case, &actions, tick);
+        for attempt in std::mem::take(&mut tick.tried) {
+            case.record(lock, known.now, attempt)?;
+            tick.rotation.clone_from(&case.rotation);
+        }
         // What failed in the middle may have changed a zone, too.
         let mut again = carried_out.inspect_err(|_| known.forget_zones())?;
         if let (Some(observation), Some(decision)) = (&tick.observation, &tick.decision) {

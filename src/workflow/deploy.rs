@@ -29,7 +29,7 @@ pub fn deploy(
     };
     let wish = match state.step {
         Step::Hashed | Step::Prepublishing | Step::Waiting | Step::SwapOpen => {
-            let rests = state.held.is_some() || !state.released;
+            let rests = state.held.is_some() || !state.released || !state.tried.is_empty();
             rests.then_some(Event::DeploymentReleased {
                 why: Release::Asked,
             })

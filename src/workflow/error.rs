@@ -563,6 +563,16 @@ pub enum WorkflowError {
     /// A provider's program that could not be used.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    /// The command that brings hosts to their key failed.
+    #[error("the {what} command for {hosts} failed: {source}")]
+    Deployment {
+        /// `deploy` or `rollback`.
+        what: String,
+        /// The hosts that it was run for.
+        hosts: String,
+        /// Why.
+        source: CommandError,
+    },
     /// Nothing is asked of whoever keeps a zone.
     #[error(transparent)]
     Keeper(#[from] KeeperError),
@@ -619,6 +629,7 @@ impl WorkflowError {
             Self::Git(error) => error.wants_a_person(),
             Self::Keeper(error) => error.wants_a_person(),
             Self::InDoubt(_)
+            | Self::Deployment { .. }
             | Self::SerialUnknown { .. }
             | Self::KeysBreak { .. }
             | Self::KeyGone { .. }

@@ -174,6 +174,11 @@ impl WorkflowError {
             Self::Primary(error) => error.hints(),
             Self::Provider(error) => error.hints(),
             Self::Keeper(error) => error.hints(),
+            Self::Deployment { source, .. } => {
+                let mut hints = source.hints();
+                hints.push("`tlsa-rotate status` says when it is run again".to_owned());
+                hints
+            }
             Self::TsigKey(error) => error.hints(),
             Self::SeveralKeys { .. } => {
                 vec!["put the key for updates into a file of its own".to_owned()]
