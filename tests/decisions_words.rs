@@ -108,8 +108,21 @@ fn every_reason_says_who_acts_until_when_and_the_way_out() {
         expiration: hours(1),
         needed_until: hours(2),
     };
+    let gone = Blocker::DaneGone {
+        name: name(),
+        source: Source::GitHead,
+        certificate: "mail".into(),
+    };
+    let failed = Blocker::DeploymentFailed {
+        host: "mx1".into(),
+        at: hours(1),
+        why: "exit code 1".into(),
+        again: hours(2),
+    };
     #[rustfmt::skip]
     let table = [
+        (gone, You, None, "put the records back; or, if these hosts are to go on without DANE: tlsa-rotate abort mail --leave-dane"),
+        (failed, You, None, "run that command by hand to see what is wrong; it is run again on 2026-11-23T02:00:00Z"),
         (Blocker::KeyMissing, You, None, "run `tlsa-rotate advance`; it generates"),
         (unknown(Source::GitHead), You, None, "make the zone file readable on the branch that counts"),
         (unknown(Source::File), You, None, "make the zone file readable"),
