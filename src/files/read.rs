@@ -19,34 +19,38 @@ pub const LIST: u64 = 16 << 20;
 
 /// Opens the regular file at `path` to be read. Never waits, whatever is there.
 pub fn open(path: &Path) -> io::Result<File> {
-    open_with(path, OFlags::empty())
+    if is_handed_over(path) {
+        // The shell's `<(…)`: a pipe that whoever called us has opened, and writes to. It is waited for.
+        return File::open(path);
+    }
+    regular(fs::metadata(path)?.file_type())?;
+    open_regular(path, OFlags::empty())
 }
 
 /// As [`open`], and refuses a symbolic link in the file's own place.
 pub fn open_unlinked(path: &Path) -> io::Result<File> {
-    if fs::symlink_metadata(path)?.is_symlink() {
+    let found = fs::symlink_metadata(path)?.file_type();
+    if found.is_symlink() {
         return Err(io::Error::other(
             "it is a symbolic link, which is not followed here",
         ));
     }
-    open_with(path, OFlags::NOFOLLOW)
+    if is_handed_over(path) {
+        return File::open(path);
+    }
+    regular(found)?;
+    open_regular(path, OFlags::NOFOLLOW)
 }
 
-fn open_with(path: &Path, flags: OFlags) -> io::Result<File> {
-    // Looked at first: to open a device can do something. Looked at again when it is open: then it counts.
-    if !is_handed_over(path) {
-        regular(fs::metadata(path)?.file_type())?;
-    }
+/// Opens what was seen to be a regular file: to open a device can do something. It is looked at again when it is open: then it
+/// counts.
+fn open_regular(path: &Path, flags: OFlags) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(bits(flags | OFlags::NONBLOCK | OFlags::NOCTTY))
         .open(path)?;
-    if !is_handed_over(path) {
-        regular(file.metadata()?.file_type())?;
-        return Ok(file);
-    }
-    // The shell's `<(…)`: a pipe that whoever called us has opened, and writes to. It is waited for.
-    File::open(path)
+    regular(file.metadata()?.file_type())?;
+    Ok(file)
 }
 
 /// Flags as the standard library takes them.

@@ -21,7 +21,7 @@ use crate::files::read;
 use config::{Config, ConfigError, Problem, Signing};
 use journal::RotationId;
 use lock::{LockError, WorkspaceLock};
-use std::fs;
+use std::fs::{self, FileType};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -108,10 +108,10 @@ impl Workspace {
         below(&self.root.join("keys/tls"))?;
         below(&self.state())?;
         // One level deeper, too: the lock, the journals, the notes.
-        for entry in entries(&self.state()) {
+        for entry in entries(&self.state(), |_| true) {
             below(&entry)?;
-            for inside in entries(&entry).into_iter().filter(|path| path.is_symlink()) {
-                below(&inside)?;
+            for link in entries(&entry, |kind| kind.is_symlink()) {
+                below(&link)?;
             }
         }
         Ok(())
@@ -174,9 +174,13 @@ fn locate(path: &Path) -> io::Result<(PathBuf, PathBuf)> {
 }
 
 /// What lies in a directory, if it is one and can be looked into.
-fn entries(directory: &Path) -> Vec<PathBuf> {
+/// The entries of a directory that are of a kind, which the directory itself tells: there may be thousands.
+fn entries(directory: &Path, is_wanted: impl Fn(FileType) -> bool) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).collect()
+    entries
+        .filter(|entry| entry.file_type().is_ok_and(&is_wanted))
+        .map(|entry| entry.path())
+        .collect()
 }
 
 fn read_text(path: &Path) -> io::Result<String> {
