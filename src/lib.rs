@@ -41,7 +41,7 @@
 //! - **proposed, merged, served**: we wrote it; the branch that counts holds it; every authoritative server answers it. Three facts.
 //! - **`T_all`**: when all authoritative servers were first seen, in one run, serving the full set.
 //! - **`Unknown`**: what silence and contradiction are; never a yes.
-//! - **who acts**: *you*, *the clock* or *the world*: every reason for not going on names one.
+//! - **who acts**: *you*, *wait* (time alone) or *others* (a server or host that may come right by itself): every reason for not going on names one.
 
 pub mod change;
 pub mod cli;

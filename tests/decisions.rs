@@ -139,7 +139,7 @@ fn silence_of_one_server_holds_the_clock_back() {
     assert_eq!(blockers[0].who(), Who::World);
     assert_eq!(
         blockers[0].to_string(),
-        "_25._tcp.mx1.example.com. TLSA on ns2 192.0.2.2:53 cannot be told: timed out after 5 s over UDP"
+        "_25._tcp.mx1.example.com. TLSA on ns2 192.0.2.2:53 is not known: timed out after 5 s over UDP"
     );
 }
 
@@ -633,7 +633,7 @@ fn what_senders_report_holds_the_retire_step() {
         (said(&[failure(MX1, "validation-failure", 0, &[])]), "", "no session at all"),
         (said(&[failure(MX1, "validation-failure", 1, &[1])]), "1 failed session with mx1.example.com on 2026-11-24: validation-failure (report g-1), by a stale RRset in its cache: it saw 3 1 1 01010101… and no incoming record", "the old set alone should have left the caches"),
         (said(&[failure(MX1, "validation-failure", 1, &[1, 2])]), "validation-failure (report g-1)", "both were seen: the cache is right"),
-        (Some(Seen::Unknown("permission denied".into())), "what senders report cannot be told: permission denied", "a mailbox that is watched and cannot be read"),
+        (Some(Seen::Unknown("permission denied".into())), "what senders report is not known: permission denied", "a mailbox that is watched and cannot be read"),
     ];
     for step in [Step::Deployed, Step::Verified] {
         let mut events = deployed();

@@ -377,7 +377,7 @@ fn a_zone_that_is_not_kept_in_git_is_named_by_where_it_is() {
         assert!(
             unknown
                 .to_string()
-                .contains(&format!("TLSA {located} cannot be told"))
+                .contains(&format!("TLSA {located} is not known"))
         );
         assert!(unknown.way_out().ends_with(", then run again"));
     }

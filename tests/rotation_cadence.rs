@@ -65,7 +65,7 @@ fn driven(world: &World, next: impl Fn(Instant, &str) -> Instant) -> (End, usize
 
 /// Every minute, except that an hour passes at a time while only the clock is waited for, up to five minutes before.
 fn busily(now: Instant, said: &str) -> Instant {
-    let Some(gate) = said.split("the clock, on ").nth(1) else {
+    let Some(gate) = said.split("wait until ").nth(1) else {
         return now + Span::minutes(1);
     };
     let left = (0..=60).find(|&minutes| (now + Span::minutes(minutes)).to_string() == gate.trim());

@@ -248,7 +248,7 @@ fn a_dead_host_is_let_go_by_the_printed_command_once_the_swap_is_open() {
     world.silence(1);
     world.deploy(0);
     let waits = world.advance(hours(hour + 1)).ends(0);
-    says(&waits, &["next: the world: "]);
+    says(&waits, &["next: others: "]);
     // For hours it may come right by itself; then somebody should look.
     let status = world.run(hours(hour + 1), &["status"]).ends(0);
     let way_out = "if the host is gone for good: tlsa-rotate forget mx2.example.com";
@@ -468,7 +468,7 @@ fn the_first_records_wait_for_a_host_that_does_not_answer() {
     let waits = world.advance(BEGIN).ends(0);
     says(
         &waits,
-        &["mail.1: Hashed; next: the world: ", "mx2.example.com:25"],
+        &["mail.1: Hashed; next: others: ", "mx2.example.com:25"],
     );
     assert!(!is_proposed(&world));
     let long = world.advance(hours(7)).ends(3);

@@ -82,7 +82,7 @@ fn delivery_first_keeps_the_protocols_wait_and_nothing_more() {
     assert!(
         waits
             .stdout
-            .contains("next: the clock, on 2026-12-01T11:00:00Z"),
+            .contains("next: wait until 2026-12-01T11:00:00Z"),
         "{waits:#?}"
     );
     world.advance(hours(2)).ends(0);

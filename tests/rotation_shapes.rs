@@ -513,7 +513,7 @@ fn the_rrset_behind_aliases_is_changed_where_it_lies() {
     assert!(
         waiting
             .stdout
-            .contains("next: the clock, on 2026-12-03T11:00:00Z"),
+            .contains("next: wait until 2026-12-03T11:00:00Z"),
         "{waiting:#?}"
     );
 

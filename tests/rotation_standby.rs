@@ -37,7 +37,7 @@ fn a_standby_key_is_published_always_and_rests_until_it_is_let_go() {
     let rests = world.advance(hours(26)).ends(0);
     assert_eq!(
         line(&rests, "mail.1"),
-        "mail.1: SwapOpen (SwapOpened); next: the clock: the next key is published and rests until a person lets it go"
+        "mail.1: SwapOpen (SwapOpened); next: wait: the next key is published and rests until a person lets it go"
     );
     world.advance(hours(5000));
     world.load();
@@ -91,7 +91,7 @@ fn a_standby_key_goes_when_the_live_one_is_due() {
     world.advance(hours(1)).ends(0);
     let rests = world.advance(hours(26)).ends(0);
     assert!(
-        line(&rests, "mail.1").ends_with("next: the clock, on 2026-12-11T08:00:00Z"),
+        line(&rests, "mail.1").ends_with("next: wait until 2026-12-11T08:00:00Z"),
         "{rests:#?}"
     );
     let plan = world.run(hours(26), &["plan"]).ends(0).stdout;
@@ -291,7 +291,7 @@ fn in_turns(world: &World) {
     assert_eq!(world.read("ran"), "mail mx1.example.com\n", "{open:#?}");
     assert!(
         line(&open, "other.1")
-            .contains("next: the world: other hosts of the same MX set are being deployed"),
+            .contains("next: others: other hosts of the same MX set are being deployed"),
         "{open:#?}"
     );
     assert!(

@@ -182,7 +182,7 @@ fn an_abort_from_the_last_step_waits_before_the_old_key_goes_back() {
     assert!(
         waits
             .stdout
-            .contains("Reinstated (ReinstatementServed); next: the clock"),
+            .contains("Reinstated (ReinstatementServed); next: wait"),
         "{waits:#?}"
     );
     // Somebody does not wait: caches may hold the incoming association alone.

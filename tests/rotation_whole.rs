@@ -113,7 +113,7 @@ fn a_whole_rotation_with_review() {
     assert!(
         signed
             .stdout
-            .contains("mail.1: Prepublishing; next: the world: "),
+            .contains("mail.1: Prepublishing; next: others: "),
         "{signed:#?}"
     );
     world.load_into(0);
@@ -125,7 +125,7 @@ fn a_whole_rotation_with_review() {
             .advance(hours(3))
             .ends(0)
             .stdout
-            .contains("Waiting (PrepublishServed); next: the clock, on 2026-12-02T12:00:00Z")
+            .contains("Waiting (PrepublishServed); next: wait until 2026-12-02T12:00:00Z")
     );
     assert!(
         world
@@ -199,8 +199,8 @@ fn without_review_a_run_publishes_by_itself() {
         let run = world.advance(BEGIN).ends(0);
         // Where no history tells who served the zone before, resolvers may ask such a server for its NS records' TTL.
         let next = match publish {
-            Publish::File => "the clock, on 2026-12-01T09:00:00Z",
-            _ => "the world: ",
+            Publish::File => "wait until 2026-12-01T09:00:00Z",
+            _ => "others: ",
         };
         let told = format!("Prepublishing (PrepublishDecided); next: {next}");
         assert!(run.stdout.contains(&told), "{run:#?}");

@@ -126,7 +126,7 @@ fn failures_that_senders_report_hold_the_old_record_in_the_zone() {
     fs::rename(world.path("reports"), world.path("elsewhere")).unwrap();
     let blind = world.advance(hours(81)).ends(3);
     assert!(
-        blind.stdout.contains("what senders report cannot be told"),
+        blind.stdout.contains("what senders report is not known"),
         "{blind:#?}"
     );
     fs::rename(world.path("elsewhere"), world.path("reports")).unwrap();
@@ -285,7 +285,7 @@ fn the_swap_waits_for_a_certificate_that_senders_without_dane_accept() {
     self_signed.advance(hours(27)).ends(0);
     assert_eq!(self_signed.step(hours(27)), "Waiting");
     assert!(
-        told(&self_signed).contains("cannot be told: mta-sts.example.com answers 500"),
+        told(&self_signed).contains("is not known: mta-sts.example.com answers 500"),
         "{}",
         told(&self_signed)
     );
@@ -352,7 +352,7 @@ fn the_swap_waits_for_the_policies_of_domains_kept_elsewhere() {
     assert_eq!(world.step(hours(26)), "Waiting");
     let text = told(26);
     assert!(
-        text.contains("cannot be told: _mta-sts.customer.test. TXT: "),
+        text.contains("is not known: _mta-sts.customer.test. TXT: "),
         "{text}"
     );
     assert!(

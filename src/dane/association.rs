@@ -37,7 +37,7 @@ pub enum AssociationError {
     },
     /// Selector 0 of something that is no certificate.
     #[error(
-        "selector 0 is the whole certificate, and this is a {0}, from which the certificate cannot be told: \
+        "selector 0 is the whole certificate, and this is a {0}, which does not tell the certificate: \
          use selector 1, or give the certificate"
     )]
     NoCertificate(&'static str),

@@ -92,7 +92,7 @@ impl Warning<'_> {
             Some(until) => format!(
                 "until {until}: whoever can forge DNS answers can replay the old RRset with its signature (RFC 7671 §13)"
             ),
-            None => "cannot be told: no server showed a signature over the old RRset".to_owned(),
+            None => "not known: no server showed a signature over the old RRset".to_owned(),
         };
         [("outage", outage), ("swap", swap), ("replay", replay)]
     }

@@ -172,7 +172,7 @@ impl Standing<'_> {
             .iter()
             .map(|blocker| {
                 json!({
-                    "who": blocker.who().to_string(),
+                    "who": blocker.who().name(),
                     "what": blocker.to_string(),
                     "way_out": blocker.way_out(),
                     "until": blocker.until().map(|until| until.to_string()),
@@ -236,7 +236,7 @@ impl Standing<'_> {
                 format!("{}: {first}; {}", first.who(), doubt.way_out())
             }
             (_, [first, ..]) => match (first.who(), first.until()) {
-                (Who::Clock, Some(until)) => format!("the clock, on {until}"),
+                (Who::Clock, Some(until)) => format!("wait until {until}"),
                 // A finding about a zone file shows the file's line below: the next step fits on one.
                 (who, _) => {
                     format!(

@@ -406,12 +406,23 @@ impl Blocker {
     }
 }
 
+impl Who {
+    /// As programs know it since the first version.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::You => "you",
+            Self::Clock => "the clock",
+            Self::World => "the world",
+        }
+    }
+}
+
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::You => "you",
-            Self::Clock => "the clock",
-            Self::World => "the world",
+            Self::Clock => "wait",
+            Self::World => "others",
         })
     }
 }

@@ -31,7 +31,7 @@ impl fmt::Display for Blocker {
                 source.located()
             ),
             Self::MergedUnknown { name, source, why } => {
-                write!(f, "{name} TLSA {} cannot be told: {why}", source.located())
+                write!(f, "{name} TLSA {} is not known: {why}", source.located())
             }
             Self::NotServed {
                 name,
@@ -50,7 +50,7 @@ impl fmt::Display for Blocker {
                 authority,
                 why,
             } => {
-                write!(f, "{name} TLSA on {authority} cannot be told: {why}")
+                write!(f, "{name} TLSA on {authority} is not known: {why}")
             }
             Self::ServerLeaves {
                 name,
@@ -148,7 +148,7 @@ impl fmt::Display for Blocker {
             } => {
                 write!(
                     f,
-                    "which {algorithm} key {endpoint} presents on {address} cannot be told: {why}"
+                    "which {algorithm} key {endpoint} presents on {address} is not known: {why}"
                 )
             }
             Self::NoCertificate { endpoint, address } => {

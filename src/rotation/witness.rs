@@ -200,7 +200,7 @@ impl fmt::Display for Objection {
                 )
             }
             Self::ReportsUnknown { why } => {
-                write!(f, "what senders report cannot be told: {why}")
+                write!(f, "what senders report is not known: {why}")
             }
             Self::ReportsUnread { first, more } => {
                 write!(
@@ -218,7 +218,7 @@ impl fmt::Display for Objection {
             ),
             Self::WebUnknown { domain, why } => write!(
                 f,
-                "whether the MTA-STS policy of {domain} lets the incoming certificate pass cannot be told: {why}"
+                "whether the MTA-STS policy of {domain} lets the incoming certificate pass is not known: {why}"
             ),
         }
     }

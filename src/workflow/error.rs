@@ -430,7 +430,7 @@ pub enum WorkflowError {
         hints: Vec<String>,
     },
     /// No journals where they should be.
-    #[error("there are no journals in {}: what rotations require cannot be told", path.display())]
+    #[error("there are no journals in {}: what rotations require is not known", path.display())]
     NoJournals {
         /// Where they were looked for.
         path: PathBuf,

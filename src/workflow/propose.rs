@@ -272,7 +272,7 @@ fn publish(
     Ok(match (branch, outcome) {
         (None, _) => Proposed::Merged(format!("committed {what}")),
         (Some(branch), Outcome::Rebuilt { .. }) => Proposed::ForReview(format!(
-            "rebuilt {what} on branch {branch}: its base, its step or its time was over"
+            "rebuilt {what} on branch {branch}: it was out of date"
         )),
         (Some(branch), Outcome::Repeated { .. }) => Proposed::ForReview(format!(
             "proposed {what} again on branch {branch}: it was merged, and what it brought has been taken out since"

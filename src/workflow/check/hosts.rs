@@ -184,7 +184,7 @@ fn verdict(place: &str, verdict: &Verdict) -> Option<Finding> {
             Finding::new(
                 "host-unknown",
                 place,
-                format!("what it presents cannot be told: {why}"),
+                format!("what it presents is not known: {why}"),
             )
             .by("RFC 7672 §3.1")
             .remedy(WAY_OUT),

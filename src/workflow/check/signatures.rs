@@ -42,7 +42,7 @@ pub(super) fn chain(evidence: &Evidence) -> Vec<Finding> {
                     .remedy("give an anchor for it, or the root's, with --trust-anchor"),
             ),
             Err(NoAnswer::Failed(flaw)) if flaw.error == ExtendedError::NetworkError => found.push(
-                Finding::new("chain", place, format!("the chain to the zone cannot be told: {flaw}"))
+                Finding::new("chain", place, format!("the chain to the zone is not known: {flaw}"))
                     .by("RFC 4035 §5")
                     .remedy("name a resolver that answers, and passes DNSSEC records on, with --resolver"),
             ),

@@ -255,7 +255,7 @@ impl fmt::Display for Finding {
                     .collect();
                 write!(
                     f,
-                    "it changes {} and is not based on the tip of the base: what would be merged cannot be told",
+                    "it changes {} and is not based on the tip of the base: what would be merged is not known",
                     touched.join(", ")
                 )
             }

@@ -108,7 +108,7 @@ impl JournalError {
                 ..
             } => "use the version of tlsa-rotate that wrote it; journals are never converted silently".to_owned(),
             Self::Corrupt { path, .. } => format!(
-                "restore {} from a backup; without one, move it away and start again: the next run observes the world anew",
+                "restore {} from a backup; without one, move it away and start again: the next run looks at servers and hosts anew",
                 path.display()
             ),
             Self::Write(error) => return error.hints(),
