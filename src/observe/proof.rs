@@ -144,13 +144,35 @@ pub(super) fn tlsa(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<Answe
         let target = target.and_then(|rdata| Name::split_wire(&rdata.0).ok());
         let (target, _) = target.ok_or_else(|| format!("the alias at {name} cannot be read"))?;
         return Ok(Answer::Alias(ServedAlias {
+            behind: behind(reply, &target, judge),
             target: TlsaName::new(target.to_string()),
             ttl: signed.rrset.ttl,
             signature: window_of(&signed, reply, name, judge)?,
         }));
     }
+    match records(reply, name, judge)? {
+        Some(rrset) => Ok(Answer::Rrset(rrset)),
+        None => absent(reply, name, judge).map(Answer::Rrset),
+    }
+}
+
+/// The signed TLSA RRset where the aliases from `name` on end, as far as the answer itself has them.
+fn behind(reply: &Reply, name: &Name, judge: Judge<'_>) -> Option<ServedRrset> {
+    const MOST_LINKS: usize = 8;
+    let mut at = name.clone();
+    for _ in 0..MOST_LINKS {
+        let Some(link) = judge.signed(&reply.answers, &at, Rtype::CNAME).ok()? else {
+            return records(reply, &at, judge).ok()?;
+        };
+        at = Name::split_wire(&link.rrset.rdatas.first()?.0).ok()?.0;
+    }
+    None
+}
+
+/// The signed TLSA RRset at `name` itself, if the answer has one.
+fn records(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<Option<ServedRrset>, Flaw> {
     let Some(signed) = judge.signed(&reply.answers, name, Rtype::TLSA)? else {
-        return absent(reply, name, judge).map(Answer::Rrset);
+        return Ok(None);
     };
     let read = |rdata: &Rdata| {
         let short = || format!("a TLSA record at {name} is too short");
@@ -158,7 +180,7 @@ pub(super) fn tlsa(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<Answe
     };
     let signature = window_of(&signed, reply, name, judge)?;
     let rdatas = signed.rrset.rdatas.iter();
-    Ok(Answer::Rrset(ServedRrset {
+    Ok(Some(ServedRrset {
         associations: rdatas.map(read).collect::<Result<_, _>>()?,
         ttl: signed.rrset.ttl,
         signature,

@@ -14,6 +14,8 @@ pub struct ServedAlias {
     pub ttl: Ttl,
     /// The window of its verified signature.
     pub signature: SignatureWindow,
+    /// What the same answer holds where the aliases end, if that is in the zone: what a resolver gets for the name.
+    pub behind: Option<ServedRrset>,
 }
 
 /// What stands at a TLSA owner name.

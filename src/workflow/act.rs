@@ -82,7 +82,7 @@ pub(super) fn would_be_handed_on<'w>(
             if let (Some((id, state)), Some(seen)) = (&case.rotation, seen) {
                 known.is_seen_to_be_safe_for((zone, &head), (id, state), (seen, false))?;
             }
-            known.is_safe_at_rest_for((zone, &head), case.certificate)?;
+            known.is_safe_at_rest_for(zone, case.certificate)?;
             sign::can_follow(known.workspace, zone, || Ok(head), known.now)?;
         }
     }

@@ -1,5 +1,6 @@
 //! Hosts that no rotation has taken in, though mail comes to them: configured before the first one, after the last, or when it
-//! is too late to join the one that runs; and those that left the configuration. What is published for them is held against the keys that they are seen with (RFC 7671 §8).
+//! is too late to join the one that runs; those that left the configuration; and those whose alias leads to other records than
+//! the rotation knows. What is published for them is held against the keys that they are seen with (RFC 7671 §8).
 
 use super::admit;
 use super::case::Case;
@@ -10,7 +11,7 @@ use super::surroundings;
 use crate::dane::certificate::Certificate;
 use crate::rotation::alarm::{self, Alarm};
 use crate::rotation::decide::Decision;
-use crate::rotation::observation::Endpoint;
+use crate::rotation::observation::{Endpoint, TlsaName};
 use crate::rotation::step::{Event, Rotation, apply};
 use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::config::CertificateConfig;
@@ -24,15 +25,17 @@ pub(super) fn at_rest(
     rotation: Option<&Rotation>,
     now: Instant,
 ) -> Option<Rotation> {
-    let is_out = |one: &Endpoint| {
-        rotation.is_none_or(|state| {
-            let was_let_go = state.left.get(one).is_some_and(|left| left.asked);
-            !state.endpoints.contains(one) && !was_let_go
-        })
+    let was_let_go = |one: &Endpoint| {
+        let left = rotation.and_then(|state| state.left.get(one));
+        left.is_some_and(|left| left.asked)
+    };
+    // The rotation looks after a host where it knows its records to be; not where an alias leads to others now.
+    let is_looked_after = |one: &Endpoint, at: &TlsaName| {
+        rotation.is_some_and(|state| state.endpoints.contains(one) && state.name_of(one) == *at)
     };
     let (mut endpoints, mut aliases) = (BTreeSet::new(), BTreeMap::new());
     let (mut base, mut ttl) = (BTreeMap::new(), BTreeMap::new());
-    let configured = certificate.endpoints().filter(is_out);
+    let configured = certificate.endpoints().filter(|one| !was_let_go(one));
     let still: Vec<Endpoint> =
         rotation.map_or_else(Vec::new, |state| still_found(heads, state, now));
     for endpoint in configured.chain(still) {
@@ -40,8 +43,9 @@ pub(super) fn at_rest(
         let Ok(found) = surroundings::find(heads, &endpoint.tlsa_name()) else {
             continue;
         };
-        if found.rrset.is_empty() {
-            continue; // no record is no DANE
+        // No record is no DANE.
+        if found.rrset.is_empty() || is_looked_after(&endpoint, &found.name) {
+            continue;
         }
         for link in found.links {
             aliases.insert(link, found.name.clone());

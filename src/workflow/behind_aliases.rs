@@ -39,7 +39,8 @@ pub(super) fn merged(rotation: &Rotation, places: &[Place<'_>], mut merged: Merg
     merged
 }
 
-/// What every server serves at each name, with the links to it.
+/// What every server serves at each name, with the links to it. Where a server leads a resolver elsewhere, or answers with
+/// records of the alias's own, those are what it serves for the rotation.
 pub(super) fn served(rotation: &Rotation, asked: Served) -> ServedRrsets {
     let Served {
         tlsa: mut served,
@@ -55,7 +56,8 @@ pub(super) fn served(rotation: &Rotation, asked: Served) -> ServedRrsets {
         }
         let links = aliases.get(alias);
         for (authority, answer) in answers {
-            let wrong = match (links.and_then(|links| links.get(&authority)), answer) {
+            let instead = |behind: &ServedRrset| Seen::Known(behind.clone());
+            let seen = match (links.and_then(|links| links.get(&authority)), answer) {
                 (Some(link), _) if leads_on(rotation, &link.target, name) => {
                     let rrsets = served
                         .get_mut(name)
@@ -69,12 +71,28 @@ pub(super) fn served(rotation: &Rotation, asked: Served) -> ServedRrsets {
                     }
                     continue;
                 }
-                (Some(link), _) => repointed(alias, &link.target, name),
-                (None, Seen::Known(_)) => no_alias(alias, name),
-                (None, Seen::Unknown(why)) => format!("{why} (asked for the alias {alias})"),
+                (Some(link), _) => link.behind.as_ref().map_or_else(
+                    || Seen::Unknown(repointed(alias, &link.target, name)),
+                    instead,
+                ),
+                (None, Seen::Known(own)) if !own.associations.is_empty() => Seen::Known(own),
+                (None, Seen::Known(_)) => Seen::Unknown(no_alias(alias, name)),
+                (None, Seen::Unknown(why)) => {
+                    Seen::Unknown(format!("{why} (asked for the alias {alias})"))
+                }
             };
             let rrsets = served.entry(name.clone()).or_default();
-            rrsets.insert(authority, Seen::Unknown(wrong));
+            let asked = format!("{authority} (asked for {alias})");
+            rrsets.insert(Authority(asked), seen);
+        }
+    }
+    // A name that the rotation knows as none, and that a server answers with an alias for.
+    for name in rotation.names() {
+        for (authority, link) in aliases.get(name).into_iter().flatten() {
+            if let Some(behind) = &link.behind {
+                let rrsets = served.entry(name.clone()).or_default();
+                rrsets.insert(authority.clone(), Seen::Known(behind.clone()));
+            }
         }
     }
     served

@@ -239,7 +239,7 @@ impl<'w> Known<'w> {
             };
             self.is_seen_to_be_safe_for((zone, head), (&id, &state), (observation, true))?;
         }
-        self.is_safe_at_rest(zone, head)
+        self.is_safe_at_rest(zone)
     }
 
     /// The same for one rotation alone, where something is `demanded` of servers that nobody saw, or not.
@@ -268,15 +268,15 @@ impl<'w> Known<'w> {
 
     /// The same for the configured hosts that no rotation has taken in. Nothing is waited for there: what is seen to be refused
     /// counts, silence does not.
-    fn is_safe_at_rest(&mut self, zone: &ZoneConfig, head: &Head) -> Result<(), WorkflowError> {
+    fn is_safe_at_rest(&mut self, zone: &ZoneConfig) -> Result<(), WorkflowError> {
         let mut certificates = self.workspace.config.certificates.iter();
-        certificates.try_for_each(|one| self.is_safe_at_rest_for((zone, head), one))
+        certificates.try_for_each(|one| self.is_safe_at_rest_for(zone, one))
     }
 
     /// The same for the hosts of one certificate.
     pub(super) fn is_safe_at_rest_for(
         &mut self,
-        (zone, head): (&ZoneConfig, &Head),
+        zone: &ZoneConfig,
         certificate: &'w CertificateConfig,
     ) -> Result<(), WorkflowError> {
         let (config, now) = (&self.workspace.config, self.now);
@@ -285,13 +285,18 @@ impl<'w> Known<'w> {
         let Some(state) = at_rest(&mut self.heads, certificate, rotation, now) else {
             return Ok(());
         };
-        if !places(config, &state).any(|(_, place)| place.name == zone.name) {
+        if !lies_on_the_way(config, zone, &state) {
             return Ok(());
         }
         let Some(sight) = self.sight_of(&certificate.name, &state) else {
             return Ok(());
         };
-        let mut reasons = self.unsafe_there((zone, head), &state, (&sight.observation, false));
+        // Its base is what the zones as they are kept lead to: this one, where it is to be handed on.
+        let mut reasons = Vec::new();
+        for (tlsa, after) in &state.base {
+            let seen = (&sight.observation, false);
+            add_objections(&mut reasons, &state, seen, (tlsa, after));
+        }
         reasons.retain(|reason| matches!(reason, Blocker::WouldRefuse(_)));
         if reasons.is_empty() {
             return Ok(());
@@ -329,25 +334,8 @@ impl<'w> Known<'w> {
             places(&self.workspace.config, state).filter(|(_, place)| place.name == zone.name);
         for ((tlsa, name), _) in here {
             let after = head::associations(&head.content, &name);
-            let served = observation.served.get(tlsa).into_iter().flatten();
-            let mut before: BTreeSet<&BTreeSet<Association>> = served
-                .filter_map(|(_, seen)| match seen {
-                    Asked::Known(rrset) => Some(&rrset.associations),
-                    Asked::Unknown(_) => None,
-                })
-                .collect();
-            // Where no server can be asked, everything that it demanded so far may be what it serves.
-            let all = state.requirement_in(Step::SwapOpen).applied_to(&after);
-            if before.is_empty() && demanded {
-                before.insert(&all);
-            }
-            for before in before {
-                for reason in admissible::objections(state, observation, tlsa, (before, &after)) {
-                    if !reasons.contains(&reason) {
-                        reasons.push(reason);
-                    }
-                }
-            }
+            let seen = (observation, demanded);
+            add_objections(&mut reasons, state, seen, (tlsa, &after));
         }
         reasons
     }
@@ -370,6 +358,45 @@ impl<'w> Known<'w> {
     /// It was.
     pub(super) fn handed_on(&mut self, zone: &ZoneConfig) {
         self.handed_on.insert(zone.name.clone());
+    }
+}
+
+/// Whether an RRset of the rotation lies in the zone, or an alias on the way to one.
+fn lies_on_the_way(config: &Config, zone: &ZoneConfig, state: &Rotation) -> bool {
+    let mut names = state.names().iter().chain(state.aliases.keys());
+    names.any(|tlsa| {
+        let name = Name::parse(tlsa.as_str().as_bytes(), None).ok();
+        let place = name.and_then(|name| config.zone_of(&name));
+        place.is_some_and(|place| place.name == zone.name)
+    })
+}
+
+/// Adds what speaks against `after` at a name in place of what servers were seen to serve there, or, where none was seen and
+/// something is `demanded` of them, of what was.
+fn add_objections(
+    reasons: &mut Vec<Blocker>,
+    state: &Rotation,
+    (observation, demanded): (&Observation, bool),
+    (tlsa, after): (&TlsaName, &BTreeSet<Association>),
+) {
+    let served = observation.served.get(tlsa).into_iter().flatten();
+    let mut before: BTreeSet<&BTreeSet<Association>> = served
+        .filter_map(|(_, seen)| match seen {
+            Asked::Known(rrset) => Some(&rrset.associations),
+            Asked::Unknown(_) => None,
+        })
+        .collect();
+    // Where no server can be asked, everything that it demanded so far may be what it serves.
+    let all = state.requirement_in(Step::SwapOpen).applied_to(after);
+    if before.is_empty() && demanded {
+        before.insert(&all);
+    }
+    for before in before {
+        for reason in admissible::objections(state, observation, tlsa, (before, after)) {
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
     }
 }
 
