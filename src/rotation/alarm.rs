@@ -103,7 +103,9 @@ pub(super) fn named(
 }
 
 fn risk(rotation: &Rotation, breach: &Breach) -> Risk {
-    let demanded = rotation.requirement().present.contains(&breach.key);
+    // Where nothing is under way, nobody knows which of host and records is wrong: the host is named.
+    let is_under_way = !rotation.incoming.is_empty();
+    let demanded = is_under_way && rotation.requirement().present.contains(&breach.key);
     let (trouble, place) = match &breach.holder {
         Holder::Server(server) if demanded => {
             (Trouble::ServerUnfit, format!("{} on {server}", breach.name))

@@ -7,7 +7,7 @@ use super::case::Case;
 use super::head::Heads;
 use super::hosts::listed_by;
 use super::known::Known;
-use super::surroundings;
+use super::{neighbours, surroundings};
 use crate::dane::certificate::Certificate;
 use crate::rotation::alarm::{self, Alarm};
 use crate::rotation::decide::Decision;
@@ -38,7 +38,12 @@ pub(super) fn at_rest(
     let configured = certificate.endpoints().filter(|one| !was_let_go(one));
     let still: Vec<Endpoint> =
         rotation.map_or_else(Vec::new, |state| still_found(heads, state, now));
-    for endpoint in configured.chain(still) {
+    let strangers = unconfigured(heads, certificate, rotation);
+    let mine = certificate.endpoints().collect::<BTreeSet<_>>();
+    let strangers = strangers
+        .into_iter()
+        .filter(|one| !was_let_go(one) && !mine.contains(one));
+    for endpoint in configured.chain(still).chain(strangers) {
         // What cannot be found is told where a rotation begins.
         let Ok(found) = surroundings::find(heads, &endpoint.tlsa_name()) else {
             continue;
@@ -85,6 +90,28 @@ pub(super) fn at_rest(
     let is_of = |host: &String| state.endpoints.iter().any(|one| one.host == *host);
     state.addresses = known.filter(|(host, _)| is_of(host)).collect();
     Some(state)
+}
+
+/// Hosts and ports that no certificate has and whose mail depends on the keys of this one all the same.
+fn unconfigured(
+    heads: &mut Heads<'_>,
+    certificate: &CertificateConfig,
+    rotation: Option<&Rotation>,
+) -> BTreeSet<Endpoint> {
+    let mut names: BTreeSet<TlsaName> = BTreeSet::new();
+    for endpoint in certificate.endpoints() {
+        names.extend(surroundings::find(heads, &endpoint.tlsa_name()).map(|found| found.name));
+    }
+    let mut keys = BTreeSet::new();
+    if let Some(state) = rotation {
+        names.extend(state.names().iter().cloned());
+        keys.extend(state.current.iter().chain(&state.incoming).cloned());
+    } else {
+        let live = admit::in_use(certificate).unwrap_or_default();
+        let leaves = live.iter().filter_map(|chain| chain.first());
+        keys.extend(leaves.map(Certificate::spki_association));
+    }
+    neighbours::unconfigured(heads, &names, &keys)
 }
 
 /// The hosts that left the rotation by the configuration and have RRsets of their own, as long as mail may come to them: until

@@ -75,8 +75,7 @@ pub(super) fn served(rotation: &Rotation, asked: Served) -> ServedRrsets {
                     || Seen::Unknown(repointed(alias, &link.target, name)),
                     instead,
                 ),
-                (None, Seen::Known(own)) if !own.associations.is_empty() => Seen::Known(own),
-                (None, Seen::Known(_)) => Seen::Unknown(no_alias(alias, name)),
+                (None, Seen::Known(own)) => Seen::Known(own),
                 (None, Seen::Unknown(why)) => {
                     Seen::Unknown(format!("{why} (asked for the alias {alias})"))
                 }

@@ -1,12 +1,12 @@
 //! Who hangs on one TLSA RRset by aliases (RFC 7671 §6): certificates whose hosts senders meet by it, of which two may
 //! present one key that must neither come nor go for one alone, and hosts that no certificate has.
 
-use super::head::Heads;
+use super::head::{self, Heads};
 use super::known::plain;
 use super::{WorkflowError, admit, surroundings};
 use crate::dane::certificate::Certificate;
 use crate::rotation::association::Association;
-use crate::rotation::observation::TlsaName;
+use crate::rotation::observation::{Endpoint, TlsaName};
 use crate::workspace::config::CertificateConfig;
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
@@ -23,9 +23,13 @@ struct Hanging<'w> {
     strangers: BTreeMap<TlsaName, String>,
 }
 
-/// Who hangs on which RRset.
+/// Who hangs on which RRset, and which RRsets lie beside those of the certificates.
 #[derive(Default)]
-pub(super) struct Neighbours<'w>(BTreeMap<TlsaName, Hanging<'w>>);
+pub(super) struct Neighbours<'w> {
+    by_name: BTreeMap<TlsaName, Hanging<'w>>,
+    /// The RRsets of hosts and ports that no certificate has.
+    others: BTreeMap<Endpoint, BTreeSet<Association>>,
+}
 
 /// All of them, as the branch that counts has the zones now. A name that leads nowhere is said when its certificate has its turn.
 pub(super) fn all<'w>(heads: &mut Heads<'w>) -> Neighbours<'w> {
@@ -35,7 +39,8 @@ pub(super) fn all<'w>(heads: &mut Heads<'w>) -> Neighbours<'w> {
         for endpoint in certificate.endpoints() {
             let own = endpoint.tlsa_name();
             if let Ok(found) = surroundings::find(heads, &own) {
-                let there = all.0.entry(found.name).or_default();
+                known.insert(found.name.clone());
+                let there = all.by_name.entry(found.name).or_default();
                 there.certificates.push(certificate);
             }
             known.insert(own);
@@ -54,11 +59,65 @@ pub(super) fn all<'w>(heads: &mut Heads<'w>) -> Neighbours<'w> {
             continue;
         }
         if let Ok(found) = surroundings::find(heads, &alias) {
-            let there = all.0.entry(found.name).or_default();
+            let there = all.by_name.entry(found.name).or_default();
             there.strangers.insert(alias, place);
         }
     }
+    all.others = others(heads, &known);
     all
+}
+
+/// The TLSA RRsets in the zones that stand where a sender looks for them, but for those at `known` names.
+fn others(
+    heads: &mut Heads<'_>,
+    known: &BTreeSet<TlsaName>,
+) -> BTreeMap<Endpoint, BTreeSet<Association>> {
+    let mut others = BTreeMap::new();
+    for zone in &heads.workspace.config.zones {
+        let Ok(head) = heads.get(zone) else { continue };
+        let nodes = head.content.nodes.iter();
+        for (owner, _) in nodes.filter(|(_, node)| node.contains_key(&Rtype::TLSA)) {
+            if !known.contains(&TlsaName::new(owner.to_string()))
+                && let Some(endpoint) = endpoint_of(owner)
+            {
+                others.insert(endpoint, head::associations(&head.content, owner));
+            }
+        }
+    }
+    others
+}
+
+/// The host and port that a sender looks for records of at `owner`.
+fn endpoint_of(owner: &Name) -> Option<Endpoint> {
+    let (host, place) = host_and_port(owner)?;
+    let port = place.rsplit(':').next()?.parse().ok()?;
+    Some(Endpoint {
+        host: plain(&host),
+        port,
+    })
+}
+
+/// The hosts and ports that no certificate has and that senders hold to the RRset at one of `names`, or to an RRset of their own
+/// that lists one of `keys`: whoever moves those keys may move theirs.
+pub(super) fn unconfigured<'n>(
+    heads: &mut Heads<'_>,
+    names: impl IntoIterator<Item = &'n TlsaName>,
+    keys: &BTreeSet<Association>,
+) -> BTreeSet<Endpoint> {
+    let neighbours = Rc::clone(heads.neighbours());
+    let mut found = BTreeSet::new();
+    for name in names {
+        let there = neighbours.by_name.get(name).into_iter();
+        let aliases = there.flat_map(|there| there.strangers.keys());
+        found.extend(aliases.filter_map(|alias| {
+            let owner = Name::parse(alias.as_str().as_bytes(), None).ok()?;
+            endpoint_of(&owner)
+        }));
+    }
+    let shares = |(_, rrset): &(&Endpoint, &BTreeSet<Association>)| !rrset.is_disjoint(keys);
+    let others = neighbours.others.iter().filter(shares);
+    found.extend(others.map(|(endpoint, _)| endpoint.clone()));
+    found
 }
 
 /// Every CNAME record in the zones that stands where a sender looks for TLSA records (RFC 6698 §3), with the host and how
@@ -133,7 +192,7 @@ pub(super) fn keep_their_keys<'n>(
     }
     let neighbours = Rc::clone(heads.neighbours());
     for name in names {
-        let Some(there) = neighbours.0.get(name) else {
+        let Some(there) = neighbours.by_name.get(name) else {
             continue;
         };
         let mut aliases = there.strangers.clone();
