@@ -138,8 +138,9 @@ pub fn advance(
         Some(lock) => keep_signed::keep_signed(&mut known, lock, &ticks),
         None => keep_signed::ended(workspace, now),
     });
-    if lock.is_some() {
+    if let Some(lock) = &lock {
         ticks.extend(noted::note(&mut known));
+        known.heads.keep_read_up_to(lock);
     }
     Ok(ticks)
 }
