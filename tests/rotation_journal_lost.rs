@@ -95,12 +95,13 @@ fn a_journal_that_is_lost_for_good_is_given_up_by_a_persons_word() {
 }
 
 /// What a person or a timer may run.
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 15] = [
     &["advance"],
     &["advance", "--dry-run"],
     &["status", "mail"],
     &["status", "mail", "--format", "json"],
     &["check", "--swap", "mail"],
+    &["check", "--merge", "--head", "main"],
     &["plan", "mail"],
     &["plan", "mail", "--emergency", "security"],
     &["start", "mail"],
