@@ -76,11 +76,24 @@ fn person(world: &World, name: &str) {
     world.git(&format!("commit --quiet --message {name}"));
 }
 
-/// A copy of a world whose journal is lost: git alone knows of its rotation.
+/// A copy of a world whose journal is lost: git alone knows of its rotation. What was kept is kept of the copy.
 fn without_journal(world: &World) -> World {
     let lost = world.copy();
     fs::remove_file(lost.path(JOURNAL)).unwrap();
+    let (_, kept) = world.read(KEPT).split_once('\n').map(owned).unwrap();
+    let copied = kept.replace(&root(world), &root(&lost));
+    assert_ne!(copied, kept);
+    keep(&lost, &copied);
     lost
+}
+
+fn owned((one, other): (&str, &str)) -> (String, String) {
+    (one.to_owned(), other.to_owned())
+}
+
+fn root(world: &World) -> String {
+    let root = world.path("").display().to_string();
+    root.trim_end_matches('/').to_owned()
 }
 
 #[track_caller]
@@ -91,16 +104,34 @@ fn git_is_believed(lost: &World, what: &str) {
     assert!(run.stderr.contains(told), "{what}: {run:#?}");
 }
 
-/// Writes what is kept as the program would have, read up to `tip` with nothing found.
-fn keep_nothing_up_to(world: &World, tip: &str) {
-    let root = world.path("").display().to_string();
-    let root = root.trim_end_matches('/');
-    let text = format!(
-        "{{\"version\":1,\"repositories\":{{\"{root}\":{{\"tip\":\"{tip}\",\"steps\":[]}}}}}}"
-    );
+/// Writes what is kept as the program would have.
+fn keep(world: &World, text: &str) {
     let sum = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
     let sum = data_encoding::HEXLOWER.encode(sum.as_ref());
     world.write(KEPT, &format!("{sum}\n{text}"));
+}
+
+/// It was read up to `tip`, and nothing was found.
+fn keep_nothing_up_to(world: &World, tip: &str) {
+    let root = root(world);
+    keep(
+        world,
+        &format!(
+            "{{\"version\":1,\"repositories\":{{\"{root}\":{{\"tip\":\"{tip}\",\"steps\":[]}}}}}}"
+        ),
+    );
+}
+
+/// Nothing that is lost here is found by a run that relies on what is kept.
+#[track_caller]
+fn is_relied_on(world: &World) {
+    let lost = without_journal(world);
+    keep_nothing_up_to(&lost, &lost.git("rev-parse HEAD"));
+    assert_eq!(
+        lost.advance(BEGIN).code,
+        Some(0),
+        "what is kept is not read"
+    );
 }
 
 #[test]
@@ -136,8 +167,10 @@ fn what_was_kept_is_believed_only_of_the_history_that_is_there() {
     fs::remove_file(lost.path(KEPT)).unwrap();
     git_is_believed(&lost, "lost");
 
+    is_relied_on(&world);
     let lost = without_journal(&world);
-    lost.write(KEPT, &kept.replace("mail.1/publish", "else.1/publish"));
+    let damaged = lost.read(KEPT).replace("mail.1/publish", "else.1/publish");
+    lost.write(KEPT, &damaged);
     git_is_believed(&lost, "damaged");
 
     // Read up to commits that are not in the branch: nowhere, and beside it.

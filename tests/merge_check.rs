@@ -386,7 +386,7 @@ fn the_configuration_of_a_request_hides_nothing() {
             ZONE_FILE,
             &with_serial(&without_tlsa_of(&zone, "mx1"), "2026120199"),
         );
-        let journal = world.read(rotation_support::JOURNAL);
+        let journal = world.read(JOURNAL);
         let directory = world.path("journal");
         fs::create_dir_all(&directory).unwrap();
         fs::write(
@@ -405,6 +405,8 @@ fn the_configuration_of_a_request_hides_nothing() {
 #[test]
 fn without_journals_nothing_can_be_told() {
     let world = published();
+    world.git("rm -r --quiet changes");
+    world.git("commit --quiet --message tidy");
     fs::rename(world.path(".tlsa-rotate"), world.path("moved")).unwrap();
     let run = judged(&world, hours(3), "main").ends(1);
     run.complains_of("there are no journals in ");

@@ -346,6 +346,13 @@ fn a_compromised_key_never_comes_back() {
     ];
     let said = world.run(hours(2), &arguments).ends(1);
     said.complains_of("was declared compromised in mail.1, and never comes back");
+    // Nor for another certificate.
+    let config = world.read("tlsa-rotate.toml");
+    let other = "[[certificate]]\nname = \"spare\"\nhosts = [\"mx3.example.com\"]\nlive = { certificate = \"live/fullchain.pem\" }\n";
+    world.write("tlsa-rotate.toml", &format!("{config}\n{other}"));
+    let arguments = arguments.map(|word| if word == "mail" { "spare" } else { word });
+    let said = world.run(hours(2), &arguments).ends(1);
+    said.complains_of("was declared compromised in mail.1, and never comes back");
 }
 
 #[test]
