@@ -140,7 +140,8 @@ pub fn advance(
     });
     if let Some(lock) = &lock {
         ticks.extend(noted::note(&mut known));
-        known.heads.keep_read_up_to(lock);
+        let made = ticks.iter().any(|tick| !tick.deeds.is_empty());
+        known.heads.keep_read_up_to(lock, made);
     }
     Ok(ticks)
 }

@@ -134,8 +134,12 @@ impl<'w> Heads<'w> {
         Ok(self.in_git.as_ref().map_or(&NONE, |(in_git, _)| in_git))
     }
 
-    /// Keeps how far git was read, for later runs. They read it anew where that is not kept.
-    pub(super) fn keep_read_up_to(&mut self, _lock: &WorkspaceLock) {
+    /// Keeps how far git was read, for later runs, this run's own commits included, if it `made` any. Where that is not kept,
+    /// they read it anew.
+    pub(super) fn keep_read_up_to(&mut self, _lock: &WorkspaceLock, made: bool) {
+        if made {
+            self.in_git = lost_journal::in_git(self.workspace).ok();
+        }
         if let Some((_, read)) = &mut self.in_git {
             let _ = read.keep(&self.workspace.state());
         }
