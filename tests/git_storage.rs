@@ -115,6 +115,24 @@ fn without_a_name_or_a_home_it_works_or_says_what_is_missing() {
 }
 
 #[test]
+fn where_git_cannot_be_asked_no_rotation_is_taken_for_none() {
+    let world = started(Publish::Branch);
+    for command in [
+        &["status"][..],
+        &["status", "mail"],
+        &["advance", "--dry-run"],
+        &["status", "--format", "json"],
+    ] {
+        let mut run = world.command(BEGIN, command);
+        let run = Run::from(run.env("PATH", "/nonexistent").output().unwrap()).ends(1);
+        assert!(run.stderr.contains("cannot run `git`"), "{run:#?}");
+        assert!(!run.stdout.contains("no rotation"), "{run:#?}");
+        let told = "its journal cannot be held against git";
+        assert!(run.stdout.contains(told), "{run:#?}");
+    }
+}
+
+#[test]
 fn a_repository_of_another_user_is_not_trusted_and_that_is_told() {
     if !rustix::process::geteuid().is_root() {
         return; // only root can give files away
