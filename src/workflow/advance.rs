@@ -142,8 +142,8 @@ pub fn advance(
     });
     if let Some(lock) = &lock {
         ticks.extend(noted::note(&mut known));
-        let made = ticks.iter().any(|tick| !tick.deeds.is_empty());
-        known.heads.keep_read_up_to(lock, made);
+        let has_acted = ticks.iter().any(|tick| !tick.deeds.is_empty());
+        known.heads.keep_read_up_to(lock, has_acted);
     }
     Ok(ticks)
 }

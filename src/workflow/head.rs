@@ -134,10 +134,10 @@ impl<'w> Heads<'w> {
         Ok(self.in_git.as_ref().map_or(&NONE, |(in_git, _)| in_git))
     }
 
-    /// Keeps how far git was read, for later runs, this run's own commits included, if it `made` any. Where that is not kept,
+    /// Keeps how far git was read, for later runs, this run's own commits included, if it `has_acted`. Where that is not kept,
     /// they read it anew.
-    pub(super) fn keep_read_up_to(&mut self, _lock: &WorkspaceLock, made: bool) {
-        if made {
+    pub(super) fn keep_read_up_to(&mut self, _lock: &WorkspaceLock, has_acted: bool) {
+        if has_acted {
             self.in_git = lost_journal::in_git(self.workspace).ok();
         }
         if let Some((_, read)) = &mut self.in_git {

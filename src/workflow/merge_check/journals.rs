@@ -81,13 +81,14 @@ fn are_whole(
     for (certificate, known) in in_git {
         let of_certificate =
             |journal: &&Journal<Event>| journal.certificate() == certificate.as_str();
-        match journals.iter().find(of_certificate) {
-            Some(journal) => lost_journal::is_whole(workspace, journal, Some(known))?,
-            None => {
-                let none = Journal::parse(&workspace.journal(certificate), certificate, b"")?;
-                lost_journal::is_whole(workspace, &none, Some(known))?;
-            }
-        }
+        let none;
+        let journal = if let Some(journal) = journals.iter().find(of_certificate) {
+            journal
+        } else {
+            none = Journal::parse(&workspace.journal(certificate), certificate, b"")?;
+            &none
+        };
+        lost_journal::is_whole(workspace, journal, Some(known))?;
     }
     Ok(())
 }
