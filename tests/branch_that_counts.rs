@@ -249,6 +249,13 @@ fn the_working_tree_follows_the_remote_that_its_server_is_behind() {
     follow(world, &run, "bring it forward");
     world.git("checkout --quiet main");
     world.git("reset --quiet --hard HEAD~1");
+    // Nobody's unfinished work is put aside, also where his git would.
+    world.git("config merge.autoStash true");
+    let unfinished = format!("; mine\n{}", world.read(ZONE_FILE));
+    world.write(ZONE_FILE, &unfinished);
+    world.advance(hours(1)).ends(3);
+    assert_eq!(world.read(ZONE_FILE), unfinished);
+    world.git("reset --quiet --hard");
 
     world.advance(hours(1)).ends(0);
     assert_eq!(

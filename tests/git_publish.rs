@@ -468,6 +468,16 @@ fn repositories_that_cannot_be_committed_to_say_why_and_the_way_out() {
 }
 
 #[test]
+fn a_file_in_a_directory_that_is_not_checked_out_is_read_from_its_branch() {
+    let home = Home::new();
+    let there = home.path("zones/zone");
+    let held = fs::read(&there).unwrap();
+    fs::remove_dir_all(home.path("zones")).unwrap();
+    let repository = Repository::discover(&there).unwrap();
+    assert_eq!(repository.head_file(&there).unwrap(), Some(held));
+}
+
+#[test]
 fn paths_that_are_no_repository_or_no_file_are_told_apart() {
     let home = Home::new();
     let outside = tempfile::tempdir().unwrap();

@@ -105,6 +105,8 @@ fn a_whole_rotation_that_is_reviewed_at_a_distance() {
 fn without_review_commits_are_pushed_forward_only() {
     let far = Far::new(Publish::Current);
     let world = &far.runner;
+    world.git("config push.followTags true");
+    world.git("tag --annotate mine --message mine");
     world.start(BEGIN).ends(0);
     // Somebody pushes between our fetch and our push, once: git runs this before it pushes a branch.
     let person = far.person().display().to_string();
@@ -124,6 +126,7 @@ fn without_review_commits_are_pushed_forward_only() {
     assert_eq!(far.commits(), 1);
     assert_eq!(far.tlsa(HOSTS[0]), 2);
     world.advance(BEGIN).ends(0);
+    assert_eq!(git(&far.bare(), "tag"), "", "nothing else is pushed");
     assert_eq!(far.commits(), 1, "once");
     assert_eq!(world.facts(), WHOLE[..4]);
 }

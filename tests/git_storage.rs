@@ -12,7 +12,7 @@
 mod rotation_support;
 
 use rotation_support::far::{Far, git};
-use rotation_support::{BEGIN, BRANCH, Publish, Run, World};
+use rotation_support::{BEGIN, BRANCH, JOURNAL, Publish, Run, World};
 use std::fs;
 use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
@@ -112,6 +112,62 @@ fn without_a_name_or_a_home_it_works_or_says_what_is_missing() {
     shell(&world, &way_out(&run, "for this repository: "));
     bare(&world).ends(3);
     assert_eq!(world.commits(), 1);
+}
+
+/// What a person has set for himself.
+const SETTINGS: [(&str, &str); 3] = [
+    ("log.showSignature", "true"),
+    ("i18n.logOutputEncoding", "UTF-16"),
+    ("trailer.separators", "="),
+];
+
+#[test]
+fn whatever_a_person_has_set_for_git_its_history_is_read() {
+    let world = World::new(Publish::Current);
+    let key = world.path("live/signs");
+    let made = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&key)
+        .status();
+    assert!(made.unwrap().success());
+    world.git("config gpg.format ssh");
+    world.git(&format!("config user.signingKey {}", key.display()));
+    world.git("config commit.gpgSign true");
+    world.start(BEGIN).ends(0);
+    let mut run = world.command(BEGIN, &["advance"]);
+    let run = run.env("GIT_ICASE_PATHSPECS", "1").output().unwrap();
+    Run::from(run).ends(0);
+    assert_eq!(world.commits(), 1);
+    fs::remove_file(world.path(JOURNAL)).unwrap();
+    for (name, value) in SETTINGS {
+        world.git(&format!("config {name} {value}"));
+        // What is kept of it was read without that.
+        let _ = fs::remove_file(world.path(".tlsa-rotate/steps"));
+        let run = world.advance(BEGIN).ends(3);
+        assert!(
+            run.stderr.contains("git knows of mail.1"),
+            "{name}: {run:#?}"
+        );
+        world.git(&format!("config --unset {name}"));
+    }
+}
+
+#[test]
+fn where_git_cannot_be_asked_no_rotation_is_taken_for_none() {
+    let world = started(Publish::Branch);
+    for command in [
+        &["status"][..],
+        &["status", "mail"],
+        &["advance", "--dry-run"],
+        &["status", "--format", "json"],
+    ] {
+        let mut run = world.command(BEGIN, command);
+        let run = Run::from(run.env("PATH", "/nonexistent").output().unwrap()).ends(1);
+        assert!(run.stderr.contains("cannot run `git`"), "{run:#?}");
+        assert!(!run.stdout.contains("no rotation"), "{run:#?}");
+        let told = "its journal cannot be held against git";
+        assert!(run.stdout.contains(told), "{run:#?}");
+    }
 }
 
 #[test]

@@ -20,6 +20,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tlsa_rotate::workflow::renewed;
+use tlsa_rotate::workspace::Workspace;
 
 fn world() -> World {
     let world = World::new(Publish::Current);
@@ -231,6 +233,7 @@ fn a_second_renewal_is_kept_for_the_next_rotation_and_one_of_the_same_key_goes_w
     world.advance(hours(1)).ends(0);
     world.advance(hours(26)).ends(3);
     let deploy = install(&world, "deploy", BEGIN, &[]);
+    no_other_key_is_deployed(&world, 26);
     run(&world, &deploy, hours(26), &[], &[]).ends(0);
     assert_eq!(world.read(LIVE), key + &renewed);
     assert_eq!(told(&world), "postfix reload\n");
@@ -275,6 +278,27 @@ fn a_second_renewal_is_kept_for_the_next_rotation_and_one_of_the_same_key_goes_w
         said.stderr
             .contains("was retired in mail.1, and never comes back"),
         "{said:#?}"
+    );
+}
+
+/// Where another pair lies in the place of the next one it is not installed, by the gate before or by what hands it over.
+#[track_caller]
+fn no_other_key_is_deployed(world: &World, hour: u64) {
+    let world = world.copy();
+    let before = world.read(LIVE);
+    let (chain, key) = issue(&world.path("live/else"), EC, &HOSTS);
+    let directory = world.path("keys/tls/mail.1");
+    fs::copy(chain, directory.join("brought-0.cert.pem")).unwrap();
+    fs::copy(key, directory.join("brought-0.key.pem")).unwrap();
+    let deploy = install(&world, "deploy", BEGIN, &[]);
+    let said = run(&world, &deploy, hours(hour), &[], &[]).ends(3);
+    assert!(said.stderr.contains("nothing was installed"), "{said:#?}");
+    assert_eq!(world.read(LIVE), before);
+    let workspace = Workspace::open(&world.path("tlsa-rotate.toml")).unwrap();
+    let refused = renewed::to_deploy(&workspace, "mail", hours(hour)).unwrap_err();
+    assert!(
+        refused.to_string().contains("are not all in its directory"),
+        "{refused}"
     );
 }
 

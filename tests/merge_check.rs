@@ -11,8 +11,11 @@
 
 mod rotation_support;
 
-use rotation_support::{BEGIN, BRANCH, HOSTS, Publish, Run, World, ZONE_FILE, hours, without_tlsa};
+use rotation_support::{
+    BEGIN, BRANCH, HOSTS, JOURNAL, PROGRAM, Publish, Run, World, ZONE_FILE, hours, without_tlsa,
+};
 use std::fs;
+use std::process::Command;
 use tlsa_rotate::rotation::timing::Instant;
 
 /// A rotation whose first proposal waits for review.
@@ -383,7 +386,7 @@ fn the_configuration_of_a_request_hides_nothing() {
             ZONE_FILE,
             &with_serial(&without_tlsa_of(&zone, "mx1"), "2026120199"),
         );
-        let journal = world.read(rotation_support::JOURNAL);
+        let journal = world.read(JOURNAL);
         let directory = world.path("journal");
         fs::create_dir_all(&directory).unwrap();
         fs::write(
@@ -402,10 +405,71 @@ fn the_configuration_of_a_request_hides_nothing() {
 #[test]
 fn without_journals_nothing_can_be_told() {
     let world = published();
+    world.git("rm -r --quiet changes");
+    world.git("commit --quiet --message tidy");
     fs::rename(world.path(".tlsa-rotate"), world.path("moved")).unwrap();
     let run = judged(&world, hours(3), "main").ends(1);
     run.complains_of("there are no journals in ");
     assert_eq!(run.stdout, "");
+    // That of one certificate alone.
+    fs::rename(world.path("moved"), world.path(".tlsa-rotate")).unwrap();
+    fs::remove_file(world.path(JOURNAL)).unwrap();
+    let run = judged(&world, hours(3), "main").ends(3);
+    assert!(run.stderr.contains("git knows of mail.1"), "{run:#?}");
+    assert_eq!(run.stdout, "");
+}
+
+#[test]
+fn before_the_first_rotation_the_configured_hosts_are_protected() {
+    let world = World::new(Publish::Branch);
+    assert!(!world.path(".tlsa-rotate/journal").exists());
+    pull_request(&world, "main", |zone| {
+        zone.to_owned() + "www IN A 192.0.2.80\n"
+    });
+    let told = allowed(judged(&world, BEGIN, "pr"));
+    assert!(told.contains("none has begun yet"), "{told}");
+    pull_request(&world, "main", |zone| {
+        zone.replacen("3 1 1 ( ; mx1", "3 0 1 ( ; mx1", 1)
+    });
+    refused(judged(&world, BEGIN, "pr"), 4, &["mx1.example.com"]);
+}
+
+#[test]
+fn that_git_shows_no_step_is_believed_only_where_it_would_show_one() {
+    let world = published();
+    // Whoever merged wrote a message of his own, and tidied up.
+    let world = world.copy();
+    world.git("checkout --quiet --detach HEAD");
+    let tree = world.git("rev-parse main^{tree}");
+    let first = world.git("rev-list --max-parents=0 main");
+    let squashed = world.git(&format!("commit-tree -p {first} -m merged {tree}"));
+    world.git(&format!("branch --quiet --force main {squashed}"));
+    world.git("checkout --quiet main");
+    for name in world
+        .git("for-each-ref --format=%(refname) refs/tlsa-rotate refs/heads/tlsa-rotate")
+        .lines()
+    {
+        world.git(&format!("update-ref -d {name}"));
+    }
+    fs::remove_dir_all(world.path(".tlsa-rotate")).unwrap();
+    let run = judged(&world, hours(3), "main").ends(1);
+    run.complains_of("there are no journals in ");
+    // Nor where the history is cut off.
+    let world = published();
+    world.git("rm -r --quiet changes");
+    world.git("commit --quiet --message tidy");
+    let clone = world.path("clone");
+    let from = format!("file://{}", world.path("").display());
+    world.git(&format!(
+        "clone --quiet --depth 1 --branch main {from} clone"
+    ));
+    let mut check = Command::new(PROGRAM);
+    check.current_dir(&clone);
+    check.args(["--now", &hours(3).to_string()]);
+    check.args(["check", "--merge", "--base", "main", "--head", "main"]);
+    let run = Run::from(check.output().unwrap()).ends(1);
+    run.complains_of("there are no journals in ");
+    assert!(run.stderr.contains("--unshallow"), "{run:#?}");
 }
 
 #[test]

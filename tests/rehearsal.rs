@@ -122,10 +122,14 @@ fn what_writes_files_of_your_choice_rehearses_too() {
     let made = [
         "change", "make", ZONE_FILE, ZONE_FILE, "--output", "proposal",
     ];
-    let table: [(&[&str], i32, &str); 6] = [
+    let hook = [
+        "hook", "install", "deploy", "mail", "--live", "live.pem", "--to", "hook",
+    ];
+    let table: [(&[&str], i32, &str); 7] = [
         (&signed, 0, SAID),
         (&generate, 1, "`key generate` cannot be rehearsed"),
         (&made, 1, "`change make` cannot be rehearsed"),
+        (&hook, 1, "`hook install` cannot be rehearsed"),
         (
             &["zone", "continue", "example.com", "--keys-anew"],
             1,

@@ -11,7 +11,7 @@
 
 mod rotation_support;
 
-use rotation_support::{BRANCH, JOURNAL, Publish, World, ZONE_FILE, hours};
+use rotation_support::{BRANCH, JOURNAL, Publish, SIGNED, World, ZONE_FILE, hours};
 use std::fs;
 
 /// A rotation whose first change was merged, and its journal.
@@ -95,12 +95,13 @@ fn a_journal_that_is_lost_for_good_is_given_up_by_a_persons_word() {
 }
 
 /// What a person or a timer may run.
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 15] = [
     &["advance"],
     &["advance", "--dry-run"],
     &["status", "mail"],
     &["status", "mail", "--format", "json"],
     &["check", "--swap", "mail"],
+    &["check", "--merge", "--head", "main"],
     &["plan", "mail"],
     &["plan", "mail", "--emergency", "security"],
     &["start", "mail"],
@@ -185,6 +186,24 @@ fn an_older_journal_is_never_taken_for_the_whole_whichever_step_it_is_of() {
         let before = "tlsa-rotate start mail --journal-lost";
         assert!(!run.stderr.contains(before), "{run:#?}");
     }
+}
+
+#[test]
+fn by_an_older_journal_nothing_is_signed_and_no_server_is_told() {
+    let (world, hour) = there_and_back(Publish::Current);
+    let whole = world.read(JOURNAL);
+    let older: Vec<&str> = whole.split_inclusive('\n').take(4).collect();
+    world.write(JOURNAL, &older.concat());
+    let zone = world.read(ZONE_FILE);
+    world.write(ZONE_FILE, &(zone + "new.example.com. IN A 192.0.2.81\n"));
+    world.git("commit --quiet --all --message edit");
+    let before = world.read(SIGNED);
+    world.advance(hours(hour + 1)).ends(3);
+    assert_eq!(world.read(SIGNED), before);
+    // By the whole one it is.
+    world.write(JOURNAL, &whole);
+    world.advance(hours(hour + 1)).ends(0);
+    assert_ne!(world.read(SIGNED), before);
 }
 
 #[test]

@@ -208,16 +208,25 @@ fn what_git_tracks_of_secrets_is_refused_until_it_is_taken_out() {
         "live/privkey.pem".to_owned(),
         "acme/private_key.json".to_owned(),
     ];
+    let config = world.read("tlsa-rotate.toml");
+    let in_earnest = config.replace("rehearsal = true", "rehearsal = false");
+    assert_ne!(config, in_earnest);
     for file in &table {
         world.git(&format!("add --force {file}"));
         world.git("commit --quiet --message oops");
+        world.write("tlsa-rotate.toml", &in_earnest);
         for command in [&["start", "mail"][..], &["advance"]] {
-            let said = world.run(BEGIN, command).ends(1);
+            let said = in_directory(&world.path(""), command).ends(1);
             said.complains_of(&format!("git tracks what is secret: {file}"));
             assert!(!said.stderr.contains("q83v"), "{said:#?}");
         }
         // The way out, as it is told.
-        let said = world.advance(BEGIN);
+        let said = in_directory(&world.path(""), &["advance"]);
+        world.write("tlsa-rotate.toml", &config);
+        // Where nothing rests on the keys it is told, and no more.
+        let told = format!("warning: git tracks what is secret: {file};");
+        let practised = world.advance(BEGIN).ends(0);
+        assert!(practised.stderr.contains(&told), "{practised:#?}");
         let way_out = said
             .stderr
             .lines()
@@ -344,6 +353,13 @@ fn a_compromised_key_never_comes_back() {
         "--key",
         &key,
     ];
+    let said = world.run(hours(2), &arguments).ends(1);
+    said.complains_of("was declared compromised in mail.1, and never comes back");
+    // Nor for another certificate.
+    let config = world.read("tlsa-rotate.toml");
+    let other = "[[certificate]]\nname = \"spare\"\nhosts = [\"mx3.example.com\"]\nlive = { certificate = \"live/fullchain.pem\" }\n";
+    world.write("tlsa-rotate.toml", &format!("{config}\n{other}"));
+    let arguments = arguments.map(|word| if word == "mail" { "spare" } else { word });
     let said = world.run(hours(2), &arguments).ends(1);
     said.complains_of("was declared compromised in mail.1, and never comes back");
 }

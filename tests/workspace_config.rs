@@ -568,8 +568,8 @@ fn every_mistake_is_told_with_its_line() {
         ),
         (
             "[policy]",
-            "conversation = \"4s\"\n[policy]",
-            &["1: `conversation` must be from 5s to 1h, this is 4s"],
+            "branch = \"main\"\nconversation = \"4s\"\n[policy]",
+            &["2: `conversation` must be from 5s to 1h, this is 4s"],
         ),
         (
             "[policy]",

@@ -163,6 +163,9 @@ impl Global {
         if let Some(taken) = crate::workflow::upstream::taken(&workspace) {
             eprintln!("warning: {taken}");
         }
+        if let Some(tracked) = crate::workflow::tracked::of_rehearsal(&workspace) {
+            eprintln!("warning: {tracked}");
+        }
         Ok(workspace)
     }
 }

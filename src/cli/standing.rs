@@ -67,12 +67,13 @@ pub(super) fn print(ticks: &[Tick], style: Style) -> Result<Exit, Failure> {
             continue;
         }
         // Where the journal tells nothing, or not all, there may be a rotation all the same.
-        let unread = tick.failed.as_ref().filter(|_| tick.rotation.is_none());
-        let unread = unread.and_then(|error| match error {
-            WorkflowError::Journal(_) => Some("cannot be read"),
-            WorkflowError::JournalLost { .. } => Some("is missing"),
-            WorkflowError::JournalOlder { .. } => Some("is older than git"),
-            _ => None,
+        let is_unread = tick.rotation.is_none() && !tick.is_read;
+        let unread = tick.failed.as_ref().filter(|_| is_unread);
+        let unread = unread.map(|error| match error {
+            WorkflowError::Journal(_) => "cannot be read",
+            WorkflowError::JournalLost { .. } => "is missing",
+            WorkflowError::JournalOlder { .. } => "is older than git",
+            _ => "cannot be held against git",
         });
         match (style, unread) {
             (Style::Line | Style::Paragraph, Some(why)) => {
@@ -89,7 +90,13 @@ pub(super) fn print(ticks: &[Tick], style: Style) -> Result<Exit, Failure> {
                 writeln!(out, "{}", standing.line())?;
             }
             (Style::Paragraph, None) => write!(out, "{}", standing.text())?,
-            (Style::Json(_), _) => documents.push(with_error(standing.json(), tick)),
+            (Style::Json(_), unread) => {
+                let mut document = with_error(standing.json(), tick);
+                if let (Some(why), Some(fields)) = (unread, document.as_object_mut()) {
+                    fields.insert("unread".to_owned(), json!(format!("its journal {why}")));
+                }
+                documents.push(document);
+            }
         }
     }
     if let Style::Json(schema) = style {

@@ -52,6 +52,8 @@ pub struct Tick {
     pub zone: Option<Name>,
     /// The latest rotation and its state after the run.
     pub rotation: Option<(RotationId, Rotation)>,
+    /// Whether that is known, and none is none: the journal was read, and git knows no more than it.
+    pub is_read: bool,
     /// What was established in this run, in order.
     pub events: Vec<Event>,
     /// The machine's last word in this run.
@@ -152,8 +154,10 @@ pub fn advance(
         Some(lock) => keep_signed::keep_signed(&mut known, lock, &ticks),
         None => keep_signed::ended(&mut known, &ticks),
     });
-    if lock.is_some() {
+    if let Some(lock) = &lock {
         ticks.extend(noted::note(&mut known));
+        let has_acted = ticks.iter().any(|tick| !tick.deeds.is_empty());
+        known.heads.keep_read_up_to(lock, has_acted);
     }
     Ok(ticks)
 }
@@ -246,6 +250,7 @@ fn act_on(
     remember(&mut tick.notes, case.torn_end().into_iter().collect());
     // A rotation that cannot begin is said at the end: the one before it is looked at all the same.
     case.is_whole(&mut known.heads)?;
+    tick.is_read = true;
     let not_begun = begin_if_due(workspace, lock, &mut case, now, tick).err();
     tick.rotation.clone_from(&case.rotation);
     // Hosts are deployed one after the other, each seen with its key before the next.

@@ -291,7 +291,7 @@ impl<'w> Case<'w> {
     /// A person says that what the journal lacks is lost for good: what is under way is given up as it stands, and the next
     /// rotation has a number of its own.
     pub(super) fn give_up_lost(&mut self) -> Result<(), WorkflowError> {
-        let mut in_git = in_git(self.workspace)?;
+        let (mut in_git, _) = in_git(self.workspace)?;
         let known = in_git.remove(&self.certificate.name);
         if lost_journal::is_whole(self.workspace, &self.journal, known.as_ref()).is_err() {
             self.given_up = known.map(|known| known.id.number);

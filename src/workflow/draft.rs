@@ -180,18 +180,30 @@ pub(super) fn outdated_reviews(
     commit: &str,
     id: &RotationId,
 ) -> Result<Vec<PathBuf>, WorkflowError> {
+    let there = reviewed(workspace, repository, commit)?.into_iter();
+    let is_outdated = |of: &RotationId| of.certificate == id.certificate && of.number < id.number;
+    Ok(there
+        .filter_map(|(of, path)| is_outdated(&of).then_some(path))
+        .collect())
+}
+
+/// The files for review that `commit` holds, each with its rotation.
+pub(super) fn reviewed(
+    workspace: &Workspace,
+    repository: &Repository,
+    commit: &str,
+) -> Result<Vec<(RotationId, PathBuf)>, WorkflowError> {
     let all = workspace.root.join("changes");
-    let is_outdated = |path: &PathBuf| {
+    let of = |path: &Path| {
         let (directory, file) = (path.parent()?.to_str()?, path.file_name()?.to_str()?);
-        let of: RotationId = directory.parse().ok()?;
-        let is_ours = [".diff", ".delta", ".proposal"]
-            .iter()
-            .any(|end| file.ends_with(end));
-        (is_ours && of.certificate == id.certificate && of.number < id.number).then_some(())
+        let mut endings = [".diff", ".delta", ".proposal"].iter();
+        let is_ours = endings.any(|end| file.ends_with(end));
+        directory.parse::<RotationId>().ok().filter(|_| is_ours)
     };
-    let mut there = repository.files_below(commit, &all)?;
-    there.retain(|path| is_outdated(path).is_some());
-    Ok(there.into_iter().map(|path| all.join(path)).collect())
+    let there = repository.files_below(commit, &all)?.into_iter();
+    Ok(there
+        .filter_map(|path| Some((of(&path)?, all.join(path))))
+        .collect())
 }
 
 /// What changes in the zone files, line by line.

@@ -4,6 +4,7 @@
 use super::look::Sight;
 use super::lost_journal::{self, InGit};
 use super::neighbours::{self, Neighbours};
+use super::read_up_to::ReadUpTo;
 use super::upstream::Upstream;
 use super::vantages::Vantages;
 use super::zone_look::Serials;
@@ -17,6 +18,7 @@ use crate::rotation::observation::{Source, TlsaName};
 use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::Workspace;
 use crate::workspace::config::{Publication, ZoneConfig};
+use crate::workspace::lock::WorkspaceLock;
 use crate::zone::answers::{self, Answer};
 use crate::zone::content::{Rrset, Zone};
 use crate::zone::file::ZoneFile;
@@ -102,7 +104,7 @@ pub(super) struct Heads<'w> {
     /// Whose RRsets lie where, by the zones that were read.
     neighbours: Option<Rc<Neighbours<'w>>>,
     /// The rotations that git knows of.
-    in_git: Option<InGit>,
+    in_git: Option<(InGit, ReadUpTo)>,
     /// The serials that servers answered with when they were looked at last.
     pub(super) serials: Serials,
 }
@@ -129,7 +131,18 @@ impl<'w> Heads<'w> {
         if self.in_git.is_none() {
             self.in_git = Some(lost_journal::in_git(self.workspace)?);
         }
-        Ok(self.in_git.as_ref().unwrap_or(&NONE))
+        Ok(self.in_git.as_ref().map_or(&NONE, |(in_git, _)| in_git))
+    }
+
+    /// Keeps how far git was read, for later runs, this run's own commits included, if it `has_acted`. Where that is not kept,
+    /// they read it anew.
+    pub(super) fn keep_read_up_to(&mut self, _lock: &WorkspaceLock, has_acted: bool) {
+        if has_acted {
+            self.in_git = lost_journal::in_git(self.workspace).ok();
+        }
+        if let Some((_, read)) = &mut self.in_git {
+            let _ = read.keep(&self.workspace.state());
+        }
     }
 
     /// What servers answered with when they were looked at.

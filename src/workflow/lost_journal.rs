@@ -5,6 +5,8 @@
 //! it; those of earlier ones were archived, or given up. A commit that changes no zone of this workspace is another's.
 
 use super::WorkflowError;
+use super::read_up_to::ReadUpTo;
+use super::upstream::Upstream;
 use crate::publish::git::{Repository, StepCommit};
 use crate::rotation::step::Event;
 use crate::workspace::Workspace;
@@ -56,16 +58,19 @@ struct Made {
 /// The last rotation of each certificate that git knows of.
 pub(super) type InGit = BTreeMap<String, GitKnows>;
 
-/// Asks every repository that a zone of the workspace is published by, once for all certificates.
-pub(super) fn in_git(workspace: &Workspace) -> Result<InGit, WorkflowError> {
+/// Asks every repository that a zone of the workspace is published by, once for all certificates; and how far each was read.
+pub(super) fn in_git(workspace: &Workspace) -> Result<(InGit, ReadUpTo), WorkflowError> {
     let config = &workspace.config;
     let certificates = config.certificates.iter();
     let configured: BTreeSet<&str> = certificates.map(|one| one.name.as_str()).collect();
     let zones = config.zones.iter().filter(|zone| zone.publication.is_git());
-    let places: BTreeSet<_> = zones.map(|zone| (zone.file.parent(), &zone.file)).collect();
+    let places: BTreeMap<_, _> = zones
+        .map(|zone| ((zone.file.parent(), &zone.file), zone))
+        .collect();
     let (mut directory, mut asked) = (None, BTreeSet::new());
     let mut latest = InGit::new();
-    for (parent, file) in places {
+    let mut read = ReadUpTo::read(&workspace.state());
+    for ((parent, file), zone) in places {
         // Zones in one directory are of one repository.
         if directory.replace(parent) == Some(parent) {
             continue;
@@ -74,7 +79,9 @@ pub(super) fn in_git(workspace: &Workspace) -> Result<InGit, WorkflowError> {
         if !asked.insert(repository.root().to_owned()) {
             continue;
         }
-        for found in repository.steps_made()? {
+        // Where no branch counts, every one is read whole.
+        let tip = Upstream::of(workspace, zone).and_then(|upstream| upstream.tip());
+        for found in read.steps(&repository, tip.ok().as_deref())? {
             for (id, made) in Made::of(&found, &repository) {
                 if configured.contains(&*id.certificate) {
                     take_up(&mut latest, id, made);
@@ -82,7 +89,7 @@ pub(super) fn in_git(workspace: &Workspace) -> Result<InGit, WorkflowError> {
             }
         }
     }
-    Ok(latest)
+    Ok((latest, read))
 }
 
 fn take_up(latest: &mut InGit, id: RotationId, made: Made) {

@@ -5,7 +5,7 @@
 //! `draft` its edit, `in_force` the configuration that counts, `known` what one run knows of everything at once, `look` one look at the world, `look_ahead` that for
 //! many rotations, `noted` what runs keep in mind of the zones, `witness` what others say of it, `web_pki` among them; `pace`
 //! is its policy for now; `shared` is what several runners have in common; `afterwards` watches over rotations that are over, `leftovers` takes
-//! away what they leave, `archive` moves them out of the journal; `act`, `admit`, `propose` and `sign` do what a decision asks
+//! away what they leave, `archive` moves them out of the journal; `lost_journal` holds a journal against what git knows, which `read_up_to` keeps; `act`, `admit`, `propose` and `sign` do what a decision asks
 //! for, `reload` tells servers what they are to load, `keep_signed` signs the zones that no certificate asks for, and `predecessor` is what a signed version must follow.
 //! `check` looks at prerequisites and health, `merge_check` judges
 //! pull requests. `demo` stages a whole rotation on loopback. `present` is the time of a run,
@@ -58,6 +58,7 @@ mod predecessor;
 pub mod present;
 mod propose;
 mod reach;
+mod read_up_to;
 mod rehearse;
 mod reload;
 pub mod renewed;

@@ -52,6 +52,7 @@ pub(super) fn look_at_case<'w>(
     let (workspace, now) = (known.workspace, known.now);
     tick.notes.extend(case.torn_end());
     case.is_whole(&mut known.heads)?;
+    tick.is_read = true;
     tick.rotation.clone_from(&case.rotation);
     if mode == Mode::Rehearse
         && known.doubt(case).is_none()

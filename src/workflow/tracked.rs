@@ -27,8 +27,30 @@ const NAMES: &[&str] = &[
 /// The largest file that is looked into for a secret, in bytes.
 const LARGEST: u64 = 1 << 20;
 
-/// Refuses to go on while git tracks a secret of the workspace, or others may write to where its keys lie.
+/// Refuses to go on while git tracks a secret of the workspace, or others may write to where its keys lie. Secrets to practise
+/// with protect nothing: [`of_rehearsal`] tells of them.
 pub fn none(workspace: &Workspace) -> Result<(), WorkflowError> {
+    match judge(workspace) {
+        Err(WorkflowError::SecretInGit { .. }) if workspace.config.rehearsal => Ok(()),
+        judged => judged,
+    }
+}
+
+/// What is to be told of a workspace to practise in, whose secrets git tracks.
+pub fn of_rehearsal(workspace: &Workspace) -> Option<String> {
+    if !workspace.config.rehearsal {
+        return None;
+    }
+    let files = secrets(workspace).ok().filter(|files| !files.is_empty())?;
+    let names: Vec<String> = files.iter().map(|f| f.display().to_string()).collect();
+    Some(format!(
+        "git tracks what is secret: {}; that is let pass in a workspace to practise in (rehearsal = true), and refused in any other",
+        names.join(", ")
+    ))
+}
+
+/// Whether git tracks a secret of the workspace, or others may write to where its keys lie, whatever it is for.
+pub(super) fn judge(workspace: &Workspace) -> Result<(), WorkflowError> {
     for zone in &workspace.config.zones {
         if let Signing::Here { keys, .. } = &zone.signing {
             guard::directory(keys)?;

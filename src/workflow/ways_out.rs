@@ -208,6 +208,7 @@ impl WorkflowError {
             ],
             Self::NoJournals { .. } => vec![
                 "run this where `advance` runs, or share the journals over git: publish = { git = { …, remote = \"origin\" } }".to_owned(),
+                "where no rotation has begun yet, the whole history of the branch tells it: git fetch --unshallow".to_owned(),
             ],
             Self::ConfigAt { .. } => {
                 vec!["correct the configuration in that commit; nothing was judged".to_owned()]

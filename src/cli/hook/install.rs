@@ -68,6 +68,7 @@ impl Client {
 }
 
 pub(super) fn run(args: &Install, global: &Global) -> Result<Exit, Failure> {
+    global.acts("hook install")?;
     let workspace = global.workspace()?;
     let name = &args.target.name;
     if workspace.config.certificate(name).is_none() {

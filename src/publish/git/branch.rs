@@ -3,7 +3,7 @@
 //! What is checked out says nothing of it: to look at a proposal is not to merge it, nor is to bisect.
 
 use super::{GitError, Repository, Site, line_of};
-use std::fs;
+use crate::files::read;
 
 /// The branches that are taken for the main one where nobody says which it is.
 const USUAL: [&str; 2] = ["main", "master"];
@@ -141,7 +141,7 @@ impl Repository {
             notes.push("logs/HEAD");
         }
         let notes = self.git_paths(&notes)?.into_iter();
-        let mut notes = notes.filter_map(|path| fs::read_to_string(path).ok());
+        let mut notes = notes.filter_map(|path| read::read_text(&path, read::STATE).ok());
         let last = |notes: String| Some(notes.lines().next_back()?.split(' ').nth(1)?.to_owned());
         Ok(notes.find_map(last))
     }

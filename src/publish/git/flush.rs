@@ -1,7 +1,6 @@
 //! What git leaves to the file system: the directories in which its files got their names.
 //!
-//! git flushes a file and then renames it; that the name survives a power cut is for the directory to tell (fsync(2)). The
-//! index that `git commit --only` leaves is not flushed at all.
+//! git flushes a file and then renames it; that the name survives a power cut is for the directory to tell (fsync(2)).
 
 use super::{GitError, Repository};
 use std::fs::{self, File};
@@ -18,12 +17,11 @@ impl Repository {
         self.flush_all(&["objects"])
     }
 
-    /// Flushes where the names of commits lie, and the index.
+    /// Flushes where the names of commits lie, and that of the index.
     pub(super) fn flush_names(&self) -> Result<(), GitError> {
         self.flush_all(&["refs", "logs"])?;
         // The index is of this working tree, packed refs of all of them.
         for file in self.git_paths(&["packed-refs", "index"])? {
-            flush(&file).map_err(|source| unreadable(&file, source))?;
             let Some(directory) = file.parent() else {
                 continue;
             };

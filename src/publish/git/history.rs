@@ -1,13 +1,16 @@
 //! What lies between two commits: who descends from whom, which files differ, which of our steps are among them.
 
 use super::commit::{STOOD, TRAILER};
-use super::{Finished, GitError, Repository, succeeded};
+use super::ledger::LEDGER;
+use super::{Finished, GitError, Repository, line_of, succeeded};
+use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 /// A commit and the step in its trailer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StepCommit {
     /// The commit.
     pub commit: String,
@@ -25,6 +28,17 @@ impl Repository {
         })
     }
 
+    /// Whether every commit has the parents that it was made with, all of them here: in a shallow clone, and where objects are
+    /// replaced, history is as somebody has set it.
+    pub fn tells_all(&self) -> Result<bool, GitError> {
+        let asked = self.ask(["rev-parse", "--is-shallow-repository"])?;
+        let shallow = line_of(&succeeded("say whether its history is whole", asked)?);
+        let asked = self.ask(["for-each-ref", "--count=1", "refs/replace"])?;
+        let replaced = succeeded("list replaced objects", asked)?.stdout;
+        let mut grafts = self.git_paths(&["info/grafts"])?.into_iter();
+        Ok(shallow == "false" && replaced.is_empty() && !grafts.any(|path| path.exists()))
+    }
+
     /// Whether `of` is `commit` or descends from it.
     pub fn is_ancestor(&self, commit: &str, of: &str) -> Result<bool, GitError> {
         let asked = self.ask(["merge-base", "--is-ancestor", commit, of])?;
@@ -35,7 +49,7 @@ impl Repository {
     pub fn merge_base(&self, a: &str, b: &str) -> Result<Option<String>, GitError> {
         let asked = self.ask(["merge-base", a, b])?;
         let is_there = self.yes_or_no(&asked)?;
-        Ok(is_there.then(|| super::line_of(&asked)))
+        Ok(is_there.then(|| line_of(&asked)))
     }
 
     /// Exit code 0 is a yes, 1 a no; anything else is that git could not tell.
@@ -78,11 +92,28 @@ impl Repository {
         Ok(step_commits(&log.stdout))
     }
 
-    /// The commits of our steps, newest first, on any branch, tag or remote branch here.
-    pub fn steps_made(&self) -> Result<Vec<StepCommit>, GitError> {
+    /// The commits of our steps, newest first, on any branch, tag or remote branch here, but for those that the commit `known`
+    /// descends from.
+    pub fn steps_made(&self, known: Option<&str>) -> Result<Vec<StepCommit>, GitError> {
+        // The journals of runners have no steps in their messages, and a commit for every fact.
+        let journals = format!("--exclude={LEDGER}");
+        let mut which = vec![&*journals, "--all"];
+        which.extend(known.into_iter().flat_map(|known| ["--not", known]));
+        self.steps_among(&which)
+    }
+
+    /// The commits of our steps, newest first, that `tip` descends from and the commit `known` does not.
+    pub fn steps_up_to(&self, tip: &str, known: Option<&str>) -> Result<Vec<StepCommit>, GitError> {
+        let mut which = vec![tip];
+        which.extend(known.into_iter().flat_map(|known| ["--not", known]));
+        self.steps_among(&which)
+    }
+
+    fn steps_among(&self, which: &[&str]) -> Result<Vec<StepCommit>, GitError> {
         let format = format_of_steps();
         let trailer = format!("--grep={TRAILER}: ");
-        let log = self.ask(["log", "-z", "--all", "--fixed-strings", &trailer, &format])?;
+        let how = ["log", "-z", "--fixed-strings", &trailer, &format];
+        let log = self.ask(how.into_iter().chain(which.iter().copied()))?;
         let mut commits = step_commits(&succeeded("read the log", log)?.stdout);
         // A person's text may quote a trailer.
         commits.retain(|commit| commit.step.is_some());

@@ -3,6 +3,7 @@
 
 use super::flush::directories;
 use super::{GitError, Repository, succeeded};
+use crate::files::read;
 use crate::workspace::durable;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ impl Repository {
     /// An index in which nothing is was not flushed: it is made anew from the commit that is checked out. No file changes.
     fn make_index_anew(&self) -> Result<(), GitError> {
         for index in self.git_paths(&["index"])? {
-            let contents = fs::read(&index);
+            let contents = read::beginning(&index, INDEX.len());
             if contents.is_ok_and(|octets| !octets.starts_with(INDEX)) {
                 durable::remove(&index)?;
                 let made = self.ask(["reset", "--quiet"])?;

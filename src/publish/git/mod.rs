@@ -49,11 +49,14 @@ const UNSET: &[&str] = &[
     "GIT_CONFIG_COUNT",
     "GIT_CONFIG_PARAMETERS",
     "GIT_DIR",
+    "GIT_GLOB_PATHSPECS",
     "GIT_GRAFT_FILE",
+    "GIT_ICASE_PATHSPECS",
     "GIT_IMPLICIT_WORK_TREE",
     "GIT_INDEX_FILE",
     "GIT_INTERNAL_SUPER_PREFIX",
     "GIT_NAMESPACE",
+    "GIT_NOGLOB_PATHSPECS",
     "GIT_NO_REPLACE_OBJECTS",
     "GIT_OBJECT_DIRECTORY",
     "GIT_PREFIX",
@@ -63,12 +66,18 @@ const UNSET: &[&str] = &[
     "GIT_WORK_TREE",
 ];
 
-/// What holds for every git that is run, whatever the user's configuration says: what it writes survives a power cut, and a
-/// repository that lies in the working tree as plain files is none.
-const SETTINGS: [&str; 3] = [
+/// What holds for every git that is run, whatever the user's configuration says: what it writes survives a power cut, a
+/// repository that lies in the working tree as plain files is none, a log is read as it was written, and nothing moves but
+/// what is named.
+const SETTINGS: [&str; 8] = [
     "core.fsync=all",
     "core.fsyncMethod=fsync",
     "safe.bareRepository=explicit",
+    "log.showSignature=false",
+    "i18n.logOutputEncoding=UTF-8",
+    "trailer.separators=:",
+    "merge.autoStash=false",
+    "push.followTags=false",
 ];
 
 /// A repository with a working tree.
@@ -93,6 +102,9 @@ impl Repository {
             Some(parent) if !path.is_dir() => parent,
             _ => path,
         };
+        // A directory that only a branch holds need not be here.
+        let mut above = directory.ancestors();
+        let directory = above.find(|above| above.is_dir()).unwrap_or(directory);
         let arguments = ["rev-parse", "--is-bare-repository", "--show-toplevel"];
         let asked = git_in(directory, &arguments.map(OsString::from), Vec::new())?;
         let mut answers = asked.stdout.splitn(2, |&b| b == b'\n');

@@ -7,7 +7,7 @@
 use super::commit::{Change, Message, Outcome, TRAILER, moved};
 use super::remote::{Move, Site};
 use super::{GitError, Repository, said, succeeded};
-use std::fs;
+use crate::files::read;
 use std::path::{Path, PathBuf};
 
 /// The tip of a branch that changes are proposed on.
@@ -208,7 +208,7 @@ impl Repository {
         let notes = ["rebase-merge/head-name", "rebase-apply/head-name"];
         let place = Site::Here.place(branch);
         for note in self.git_paths(&notes)? {
-            if fs::read_to_string(note).is_ok_and(|name| name.trim() == place) {
+            if read::read_text(&note, read::LIST).is_ok_and(|name| name.trim() == place) {
                 let (root, what) = (self.root.clone(), "rebase");
                 return Err(GitError::InProgress { root, what });
             }

@@ -7,7 +7,7 @@ use crate::workspace::Workspace;
 /// Secrets that git tracks, and keys in use that others can read or exchange.
 pub(super) fn kept(workspace: &Workspace) -> Result<Vec<Finding>, WorkflowError> {
     let mut findings = Vec::new();
-    if let Err(error) = tracked::none(workspace) {
+    if let Err(error) = tracked::judge(workspace) {
         let check = match &error {
             WorkflowError::SecretInGit { .. } => "secret-in-git",
             WorkflowError::KeyUnkept(_) => "key-kept",

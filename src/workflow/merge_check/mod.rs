@@ -71,7 +71,8 @@ pub fn merge_check(
     let told = (repository.resolve(base)?, repository.resolve(head)?);
     let by_base = Tree::of_base(workspace, &repository, (&told.0, &told.1))?;
     // First, because it fetches: the base is then what it is now.
-    let journals::Told { rotations, source } = journals::rotations(&by_base.workspace)?;
+    let journals::Told { rotations, source } =
+        journals::rotations(&by_base.workspace, &repository, &told.0)?;
     let (base, head) = (repository.resolve(base)?, repository.resolve(head)?);
     let fork = repository.merge_base(&base, &head)?;
     let request = Request {

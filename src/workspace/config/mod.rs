@@ -220,8 +220,9 @@ const SHORTEST_CONVERSATION: Span = Span::seconds(5);
 const LONGEST_CONVERSATION: Span = Span::hours(1);
 
 fn conversation<'t>(document: &mut Section<'t>, findings: &mut Findings<'t>) -> Span {
-    let line = document.line;
-    let said = duration_of(document, "conversation", findings).unwrap_or(CONVERSATION);
+    let Some((line, said)) = duration_at(document, "conversation", findings) else {
+        return CONVERSATION;
+    };
     if !(SHORTEST_CONVERSATION..=LONGEST_CONVERSATION).contains(&said) {
         let (least, most) = (SHORTEST_CONVERSATION, LONGEST_CONVERSATION);
         findings.wrong(
@@ -309,9 +310,18 @@ fn duration_of<'t>(
     key: &str,
     findings: &mut Findings<'t>,
 ) -> Option<Span> {
+    duration_at(section, key, findings).map(|(_, span)| span)
+}
+
+/// The same, with its line.
+fn duration_at<'t>(
+    section: &mut Section<'t>,
+    key: &str,
+    findings: &mut Findings<'t>,
+) -> Option<(usize, Span)> {
     let Located { line, value } = section.text(key, findings)?;
     match duration::parse(&value) {
-        Ok(span) => Some(span),
+        Ok(span) => Some((line, span)),
         Err(wrong) => {
             findings.wrong(line, format!("`{key}`: {wrong}"));
             None

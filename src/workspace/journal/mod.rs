@@ -298,6 +298,11 @@ impl<E: Fact + Serialize + DeserializeOwned + Clone> Journal<E> {
         self.torn.as_ref()
     }
 
+    /// The certificate that it is of.
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
     /// Where the journal lies.
     pub fn path(&self) -> &Path {
         &self.path
