@@ -163,9 +163,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// Says EHLO; returns the keywords of the extensions the server has, upper case.
+    /// Says EHLO; returns the keywords of the extensions the server has, upper case. A server that knows HELO alone
+    /// (RFC 5321 §3.2) has none.
     pub async fn ehlo(&mut self, name: &str) -> Result<Vec<String>, SmtpError> {
-        let reply = self.command(&format!("EHLO {name}"), 250).await?;
+        let reply = match self.command(&format!("EHLO {name}"), 250).await {
+            Err(SmtpError::Refused { to, reply }) if reply.code >= 500 => {
+                // Where HELO is refused as well, it is the caller who is not welcome.
+                let greeted = self.command(&format!("HELO {name}"), 250).await;
+                greeted.map_err(|_| SmtpError::Refused { to, reply })?;
+                return Ok(Vec::new());
+            }
+            other => other?,
+        };
         let keyword = |line: &String| {
             let word = line.split_ascii_whitespace().next();
             word.map(str::to_ascii_uppercase)

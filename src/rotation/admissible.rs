@@ -100,7 +100,10 @@ impl Place<'_> {
                         blockers.extend(
                             refused.map(|chain| self.would_refuse(address, &chain.key, after)),
                         );
-                        continue;
+                        match offer.unanswered() {
+                            Some(why) => why.to_owned(),
+                            None => continue,
+                        }
                     }
                     Some(Seen::Unknown(why)) => why.clone(),
                     None => "it was not asked".to_owned(),

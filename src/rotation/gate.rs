@@ -285,7 +285,7 @@ fn presented_by(
         let (endpoint, address) = place.clone();
         if !presents_any {
             blockers.push(Blocker::NoCertificate { endpoint, address });
-        } else if !presents_incoming && wanted == Wanted::Incoming && blockers.is_empty() {
+        } else if !presents_incoming && wanted == Wanted::Incoming && blockers.len() == before {
             blockers.push(Blocker::OnlyStayingKey { endpoint, address });
         }
         if let Some(until) = left_until(rotation, &place.0, &place.1, observation.at)
@@ -348,9 +348,11 @@ fn offer_is_wanted(
     match seen {
         None => Some(unknown("it was not asked")),
         Some(Seen::Unknown(why)) => Some(unknown(why)),
+        // What was met counts, whatever the other connections met: silence is told where nothing else is.
         Some(Seen::Known(offer)) => {
             let mut chains = offer.chains().iter();
-            chains.find_map(|chain| chain_is_wanted(place, chain, rotation, wanted))
+            let refused = chains.find_map(|chain| chain_is_wanted(place, chain, rotation, wanted));
+            refused.or_else(|| offer.unanswered().map(unknown))
         }
     }
 }

@@ -17,9 +17,7 @@ use crate::observe::referral::Guide;
 use crate::observe::servers::HostSeen;
 use crate::observe::side_by_side::side_by_side;
 use crate::rotation::association::Association;
-use crate::rotation::observation::{
-    Authority, Endpoint, Observation, Presented, Seen, ServedRrset, TlsaName,
-};
+use crate::rotation::observation::{Authority, Endpoint, Observation, Seen, ServedRrset, TlsaName};
 use crate::rotation::step::{Rotation, Step};
 use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::config::{CertificateConfig, Signing, ZoneConfig};
@@ -272,8 +270,7 @@ impl<'w> View<'w> {
             let candidates = at_hand(rotation, &rotation.name_of(endpoint), &merged, &served);
             judge::satisfied(&candidates, &chain, &[&endpoint.host], now)
         };
-        let awaited = |chain: &Presented| is_awaited(rotation, chain);
-        let presented = probe::offers(&targets, sightings, satisfied, awaited);
+        let presented = probe::offers(&targets, sightings, satisfied);
         Sight {
             observation: Observation {
                 at: now,
@@ -290,18 +287,6 @@ impl<'w> View<'w> {
             serials: asked.serials,
         }
     }
-}
-
-/// Whether a chain is one that the hosts are to present where the rotation stands: on the way back the key in use, else the
-/// next one. A key that stays is always one.
-fn is_awaited(rotation: &Rotation, chain: &Presented) -> bool {
-    let keys = match rotation.step {
-        Step::Reinstating | Step::Reinstated | Step::RollingBack | Step::Withdrawing => {
-            &rotation.current
-        }
-        _ => &rotation.incoming,
-    };
-    keys.contains(&chain.key) || rotation.staying.contains(&chain.key)
 }
 
 /// Every association that a chain at `name` may be held against.
