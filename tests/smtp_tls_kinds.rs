@@ -17,7 +17,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use tlsa_rotate::dane::judge::{self, Rules, Verdict};
 use tlsa_rotate::dane::subject::read_chain;
-use tlsa_rotate::observe::probe::{Answer, probe};
+use tlsa_rotate::observe::probe::{Answer, Obstacle, present_anything, probe};
 use tlsa_rotate::observe::smtp::Caller;
 use tlsa_rotate::rotation::observation::{Endpoint, KeyAlgorithm, Seen};
 use tlsa_rotate::rotation::timing::Instant;
@@ -262,5 +262,35 @@ async fn a_server_with_which_no_handshake_ends_is_not_understood() {
                 "{manner:?} {algorithm}: {seen:?}"
             );
         }
+    }
+}
+
+/// What no sender can speak: each handshake is ended, by an alert or by OpenSSL, which senders have too.
+#[tokio::test]
+async fn a_server_with_which_no_sender_can_do_a_handshake_is_known_as_that() {
+    let bench = Bench::new();
+    for kind in ["rsa", "p256"] {
+        bench.self_signed(kind, kind, HOST);
+    }
+    let endpoint = Endpoint {
+        host: HOST.to_owned(),
+        port: PORT,
+    };
+    let caller = Caller::within(PATIENT);
+    let table = [
+        ("rsa", "-tls1_2 -cipher aNULL:@SECLEVEL=0", true),
+        ("p256", "-tls1_2 -cipher ECDHE-RSA-AES128-GCM-SHA256", true),
+        ("rsa", "-tls1 -cipher DEFAULT:@SECLEVEL=0", true),
+        ("rsa", "-tls1_2", false),
+    ];
+    for (kind, how, ended) in table {
+        let server = Server::start(&bench, kind, how);
+        let met = present_anything(&endpoint, server.address, &caller).await;
+        let told = matches!(met, Err(Obstacle::NoHandshake(_)));
+        assert_eq!(told, ended, "{kind} {how}: {met:?}");
+        assert_eq!(met.is_ok(), !ended, "{kind} {how}: {met:?}");
+        let rsa = ask(server.address, KeyAlgorithm::Rsa, PATIENT).await;
+        let is_seen = matches!(rsa, Seen::Known(Answer::Chain(_)));
+        assert_eq!(is_seen, !ended, "{kind} {how}: {rsa:?}");
     }
 }

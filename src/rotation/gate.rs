@@ -281,6 +281,10 @@ fn presented_by(
             let place = (endpoint, address.as_str(), algorithm);
             blockers.extend(offer_is_wanted(place, seen, rotation, wanted));
         }
+        // What was seen is told before what was not.
+        if let Some(here) = blockers.get_mut(before..) {
+            here.sort_by_key(|blocker| matches!(blocker, Blocker::HostUnknown { .. }));
+        }
         let place = (endpoint.clone(), address.clone());
         let (endpoint, address) = place.clone();
         if !presents_any {
