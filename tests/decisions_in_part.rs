@@ -10,7 +10,8 @@
 
 mod decision_support;
 
-use decision_support::{World, at, hours, key, mx, set};
+use decision_support::{World, at, hours, key, mx, set, then};
+use std::collections::BTreeMap;
 use tlsa_rotate::rotation::admissible::objections;
 use tlsa_rotate::rotation::blocker::Blocker;
 use tlsa_rotate::rotation::decide::{Action, Decision, decide};
@@ -18,6 +19,7 @@ use tlsa_rotate::rotation::gate::{Wanted, presented};
 use tlsa_rotate::rotation::observation::{KeyAlgorithm, Observation, Offer, Presented, Seen};
 use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::step::{Event, Step};
+use tlsa_rotate::rotation::timing::Ttl;
 
 const SILENT: &str = "timed out";
 
@@ -160,4 +162,43 @@ fn a_host_that_answered_once_is_not_silent_and_two_keys_are_two_servers() {
         actions.any(|action| matches!(action, Action::Deploy(hosts) if hosts.contains(&mx(3))))
     };
     assert!(asked(["1?", "-"]) && !asked(["2", "-"]));
+}
+
+/// The third host is asked nowhere; what is known of its addresses, and whether the others present the next key.
+#[test]
+fn a_host_to_which_no_sender_can_come_keeps_no_other_waiting() {
+    let nowhere = Seen::Known(BTreeMap::new());
+    let somewhere = BTreeMap::from([("192.0.2.25".to_owned(), Ttl(3600))]);
+    let unknown = Seen::Unknown(SILENT.to_owned());
+    #[rustfmt::skip]
+    let table = [
+        ("no server knows an address", Some(nowhere.clone()), false, true, true),
+        ("nobody was asked", None, false, true, false),
+        ("a server did not answer", Some(unknown), false, true, false),
+        ("it has one", Some(Seen::Known(somewhere.clone())), false, true, false),
+        ("a cache may know one", Some(nowhere.clone()), true, true, false),
+        ("nothing at all is seen", Some(nowhere), false, false, false),
+    ];
+    for (situation, addresses, cached, others, goes_on) in table {
+        let mut rotation = at(Step::SwapOpen);
+        if cached {
+            let known = Event::AddressesSeen {
+                host: mx(3).host,
+                addresses: somewhere.clone(),
+            };
+            rotation = then(rotation, 30, &[known]);
+        }
+        let mut seen = World::of(&[1, 2], [2, 2, 0]).seen(31);
+        seen.presented.remove(&mx(3));
+        if !others {
+            seen.presented.clear();
+        }
+        seen.addresses
+            .extend(addresses.map(|known| (mx(3).host, known)));
+        let blockers = presented(&rotation, &seen, Wanted::Incoming);
+        assert_eq!(blockers.is_empty(), goes_on, "{situation}: {blockers:?}");
+        let change = (&set(&[1, 2]), &set(&[2]));
+        let against = objections(&rotation, &seen, &mx(3).tlsa_name(), change);
+        assert_eq!(against.is_empty(), goes_on, "{situation}: {against:?}");
+    }
 }

@@ -8,6 +8,7 @@ use super::observation::{
     Authority, Endpoint, KeyAlgorithm, Observation, Offer, Offers, Presented, Seen, ServedRrset,
     TlsaName,
 };
+use super::reach;
 use super::several;
 use super::signature;
 use super::step::{Requirement, Rotation};
@@ -253,9 +254,10 @@ fn presented_by(
         .get(endpoint)
         .filter(|offers| !offers.is_empty());
     let Some(offers) = offers else {
-        return vec![Blocker::NothingObserved {
-            what: endpoint.to_string(),
-        }];
+        let what = endpoint.to_string();
+        let blocker = Blocker::NothingObserved { what };
+        let waits = !reach::is_nowhere(endpoint, rotation, observation);
+        return waits.then_some(blocker).into_iter().collect();
     };
     let mut blockers = unseen_addresses(endpoint, offers, rotation, observation.at);
     for (address, by_algorithm) in offers {

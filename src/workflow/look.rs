@@ -263,6 +263,11 @@ impl<'w> View<'w> {
         }
         let targets = self.targets(&asked);
         let addresses = self.addresses(&asked);
+        notes.extend(
+            targets
+                .iter()
+                .filter_map(|target| nowhere(target, &addresses)),
+        );
         let merged = behind_aliases::merged(rotation, &self.places, merged(&self.places));
         let served = behind_aliases::served(rotation, asked.served);
         let satisfied = |endpoint: &Endpoint, chain: &[Vec<u8>]| {
@@ -287,6 +292,22 @@ impl<'w> View<'w> {
             serials: asked.serials,
         }
     }
+}
+
+/// That a host has no address, which its zone's servers agree on.
+fn nowhere(
+    target: &Target,
+    addresses: &BTreeMap<String, Seen<BTreeMap<String, Ttl>>>,
+) -> Option<String> {
+    let endpoint = &target.endpoint;
+    let known = addresses.get(&endpoint.host)?;
+    let is_nowhere = target.addresses.is_empty() && *known == Seen::Known(BTreeMap::new());
+    is_nowhere.then(|| {
+        format!(
+            "{endpoint} has no address: no sender comes to it, and no other host waits for it. Give it a certificate that its \
+             records list before it gets an address; if it is not to get one, take it out of `hosts`"
+        )
+    })
 }
 
 /// Every association that a chain at `name` may be held against.
