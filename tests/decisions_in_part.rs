@@ -56,11 +56,13 @@ fn decided(hour: u64, answers: [&str; 2]) -> Decision {
     decide(&at(Step::SwapOpen), hours(hour), &seen, &Policy::default())
 }
 
+/// Answers, whether all is deployed, the keys of blockers that name one, the algorithms of which nothing is known.
+type Told<'t> = ([&'t str; 2], bool, &'t [u8], &'t [KeyAlgorithm]);
+
 #[test]
 fn a_key_that_is_seen_is_told_whatever_else_stays_silent() {
-    // Whether all is deployed, the keys of blockers that name one, the algorithms of which nothing is known.
     #[rustfmt::skip]
-    let table: [([&str; 2], bool, &[u8], &[KeyAlgorithm]); 12] = [
+    let table: [Told<'_>; 12] = [
         (["2", "-"], true, &[], &[]),
         (["1", "-"], false, &[1], &[]),
         (["1", "?"], false, &[1], &[KeyAlgorithm::Rsa]),

@@ -2,7 +2,8 @@
 //!
 //! No mail is sent. "Has none of this algorithm" is said by a TLS alert to two ways of asking. A server that ends the
 //! handshake in any other way says it too, if it fails both and then presents another key to whoever asks for anything.
-//! All else (silence, garbage, a refused STARTTLS, a lost connection) is `Unknown`, never a yes and never a no.
+//! All else (silence, garbage, a refused STARTTLS, a lost connection) is `Unknown`, never a yes and never a no; what of it
+//! keeps senders from delivering is an [`Obstacle`] of its own.
 
 use crate::dane::certificate::Certificate;
 use crate::observe::in_time;

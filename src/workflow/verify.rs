@@ -205,7 +205,7 @@ impl<S: Source + Send + Sync + 'static> Run<S> {
             seen.lines = lines.into_iter().flat_map(|(_, lines)| lines).collect();
             for address in Case::refusing_everything(&seen.lines) {
                 let anything = probe::present_anything(&case.endpoint, address, &self.caller);
-                let anything = self.in_turn(anything).await;
+                let anything = Box::pin(self.in_turn(anything)).await;
                 case.settle(&mut seen.lines, address, Some(&anything));
             }
         }
@@ -270,10 +270,9 @@ fn differs(preferred: &Result<Answer, Obstacle>, older: &Result<Answer, Obstacle
     match (preferred, older) {
         (Ok(Answer::Chain(_)), Ok(Answer::NotOffered)) => false,
         (Ok(one), Ok(other)) => one != other,
-        // Offered in one conversation and not in the next: whether mail flows is luck.
-        (Ok(_), Err(Obstacle::NoStarttls(_))) => true,
-        // What was seen counts, whatever stayed silent.
-        (Err(_), Ok(Answer::Chain(_))) => true,
+        // Offered in one conversation and not in the next: whether mail flows is luck. What was seen counts, whatever stayed
+        // silent.
+        (Ok(_), Err(Obstacle::NoStarttls(_))) | (Err(_), Ok(Answer::Chain(_))) => true,
         _ => false,
     }
 }
