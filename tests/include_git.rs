@@ -121,3 +121,28 @@ fn who_keeps_the_zone_file_is_told_of_a_serial_that_stands_still_and_refused_one
     assert_eq!(told.code, Some(4), "{told:#?}");
     assert!(told.stdout.contains("it must not be merged"), "{told:#?}");
 }
+
+#[test]
+fn who_keeps_the_zone_file_is_told_of_a_digest_that_is_not_of_the_zone_any_more() {
+    for has_digest in [true, false] {
+        let world = world();
+        let zone = world.read(ZONE_FILE);
+        let zeros = "00".repeat(48);
+        if has_digest {
+            let line = format!("example.com. 3600 IN ZONEMD 1 1 1 {zeros}\n");
+            world.write(ZONE_FILE, &format!("{zone}{line}"));
+            world.git("commit --quiet --all --message digest");
+        }
+        sign_elsewhere(&world, BEGIN);
+        world.start(BEGIN).ends(0);
+        let said = world.advance(BEGIN).ends(3);
+        let said = format!("{}{}", said.stdout, said.stderr);
+        let message = world.git(&format!("log -1 --format=%B {BRANCH}"));
+        for told in [&said, &message] {
+            let is_told = told.contains("ZONEMD: the digest is of the zone before");
+            assert_eq!(is_told, has_digest, "{told}");
+        }
+        let kept = world.git(&format!("diff --name-only main {BRANCH}"));
+        assert!(!kept.contains(ZONE_FILE), "{kept}");
+    }
+}

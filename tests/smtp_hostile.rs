@@ -127,7 +127,7 @@ async fn what_hostile_or_broken_peers_do_is_unknown_with_its_reason() {
         (
             &["220-\r\n"],
             Last::Flood,
-            "the reply to the connection is not SMTP: `220 then 250",
+            "the reply to the connection is longer than 64 KiB",
         ),
         (
             &["220 mx1\r\n", "250-a\r\n"],
@@ -186,5 +186,60 @@ async fn what_hostile_or_broken_peers_do_is_unknown_with_its_reason() {
                 "expected {expected}, got {reason}"
             );
         }
+    }
+}
+
+/// How far a conversation comes whose replies are odd and say yes all the same, and one with a server that knows HELO alone.
+#[tokio::test]
+async fn what_senders_take_for_a_yes_is_one() {
+    let endpoint = Endpoint {
+        host: "mx1.example.com".to_owned(),
+        port: 25,
+    };
+    let table: [(&'static [&'static str], &str); 7] = [
+        (
+            &["250 mx1\r\n", "220-mx1\r\n220 STARTTLS\r\n", "250 go\r\n"],
+            "no TLS handshake within",
+        ),
+        (
+            &[
+                "220-mx1\n220-\n220\n",
+                "250-mx1\n250-starttls\n250\n",
+                "220-a\n220 b\n",
+            ],
+            "no TLS handshake within",
+        ),
+        (
+            &[
+                "220-mx1\r\n250 mx1\r\n",
+                "250-mx1\r\n250 STARTTLS\r\n",
+                "250-a\r\n220 go\r\n",
+            ],
+            "no TLS handshake within",
+        ),
+        (
+            &["220-mx1\r\n554 go away\r\n"],
+            "the connection was answered with `554",
+        ),
+        (&["354 mx1\r\n"], "the connection was answered with `354"),
+        (
+            &["220 mx1\r\n", "502 what?\r\n", "250 mx1\r\n"],
+            "STARTTLS is not offered",
+        ),
+        (
+            &["220 mx1\r\n", "550 not you\r\n", "550 nor so\r\n"],
+            "EHLO probe.example.net was answered with `550 not you`",
+        ),
+    ];
+    for (texts, expected) in table {
+        let address = peer(texts, Last::Hold).await;
+        let seen = probe(&endpoint, address, KeyAlgorithm::Rsa, &hasty()).await;
+        let Seen::Unknown(reason) = seen else {
+            panic!("{expected}: {seen:?}");
+        };
+        assert!(
+            reason.contains(expected),
+            "expected {expected}, got {reason}"
+        );
     }
 }

@@ -9,15 +9,15 @@
 )]
 
 mod dane_support;
+mod tls_support;
 
 use dane_support::Bench;
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+use tls_support::Server;
 use tlsa_rotate::dane::judge::{self, Rules, Verdict};
 use tlsa_rotate::dane::subject::read_chain;
-use tlsa_rotate::observe::probe::{Answer, probe};
+use tlsa_rotate::observe::probe::{Answer, Obstacle, present_anything, probe};
 use tlsa_rotate::observe::smtp::Caller;
 use tlsa_rotate::rotation::observation::{Endpoint, KeyAlgorithm, Seen};
 use tlsa_rotate::rotation::timing::Instant;
@@ -27,49 +27,6 @@ use tokio::net::{TcpListener, TcpStream};
 const HOST: &str = "mx1.example.com";
 /// A port on which TLS begins at once: `openssl s_server` does not speak SMTP.
 const PORT: u16 = 465;
-
-/// `openssl s_server`, ended when dropped.
-struct Server {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Server {
-    fn start(bench: &Bench, name: &str, more: &str) -> Self {
-        let mut child = Command::new("openssl")
-            .args(["s_server", "-accept", "127.0.0.1:0"])
-            .args([
-                "-key",
-                &format!("{name}.key"),
-                "-cert",
-                &format!("{name}.pem"),
-            ])
-            .args(more.split_whitespace())
-            .current_dir(bench.dir.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("openssl must be installed");
-        let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = out
-            .find_map(|line| line.unwrap().strip_prefix("ACCEPT ").map(str::to_owned))
-            .expect("s_server says where it listens");
-        // Whoever stops reading would stop the server, which reports each connection.
-        std::thread::spawn(move || out.for_each(drop));
-        Self {
-            child,
-            address: address.parse().unwrap(),
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 async fn ask(address: SocketAddr, algorithm: KeyAlgorithm, step: Duration) -> Seen<Answer> {
     let caller = Caller {
@@ -119,7 +76,7 @@ async fn every_kind_of_key_is_met_in_every_version_and_exchange_that_senders_spe
         ("rsa", "-tls1_2 -sigalgs RSA+SHA256"),
     ]);
     for (kind, how) in table {
-        let server = Server::start(&bench, kind, how);
+        let server = Server::start(bench.dir.path(), kind, how);
         let of_rsa = ["rsa", "pss"].contains(&kind);
         let (own, other) = if of_rsa {
             (KeyAlgorithm::Rsa, KeyAlgorithm::Ecdsa)
@@ -147,7 +104,7 @@ async fn a_key_that_is_too_small_for_senders_is_named_as_that() {
         bench.openssl(&format!(
             "req -x509 -key {name}.key -out {name}.pem -days 30 -subj /CN={HOST}"
         ));
-        let server = Server::start(&bench, &name, "-cipher ALL:@SECLEVEL=0");
+        let server = Server::start(bench.dir.path(), &name, "-cipher ALL:@SECLEVEL=0");
         let seen = ask(server.address, KeyAlgorithm::Rsa, PATIENT).await;
         assert_eq!(seen, presented(&bench, &name), "{bits}");
         let chain = read_chain(&bench.read(&format!("{name}.pem"))).unwrap();
@@ -218,7 +175,7 @@ async fn a_server_that_says_by_no_alert_that_nothing_fits_is_understood() {
     let step = Duration::from_secs(1);
     for kind in ["rsa", "p256"] {
         for how in ["", "-tls1_2"] {
-            let server = Server::start(&bench, kind, how);
+            let server = Server::start(bench.dir.path(), kind, how);
             for manner in [Manner::Close, Manner::Reset, Manner::Silence] {
                 let address = without_alerts(server.address, manner).await;
                 let (own, other) = match kind {
@@ -262,5 +219,35 @@ async fn a_server_with_which_no_handshake_ends_is_not_understood() {
                 "{manner:?} {algorithm}: {seen:?}"
             );
         }
+    }
+}
+
+/// What no sender can speak: each handshake is ended, by an alert or by OpenSSL, which senders have too.
+#[tokio::test]
+async fn a_server_with_which_no_sender_can_do_a_handshake_is_known_as_that() {
+    let bench = Bench::new();
+    for kind in ["rsa", "p256"] {
+        bench.self_signed(kind, kind, HOST);
+    }
+    let endpoint = Endpoint {
+        host: HOST.to_owned(),
+        port: PORT,
+    };
+    let caller = Caller::within(PATIENT);
+    let table = [
+        ("rsa", "-tls1_2 -cipher aNULL:@SECLEVEL=0", true),
+        ("p256", "-tls1_2 -cipher ECDHE-RSA-AES128-GCM-SHA256", true),
+        ("rsa", "-tls1 -cipher DEFAULT:@SECLEVEL=0", true),
+        ("rsa", "-tls1_2", false),
+    ];
+    for (kind, how, ended) in table {
+        let server = Server::start(bench.dir.path(), kind, how);
+        let met = present_anything(&endpoint, server.address, &caller).await;
+        let told = matches!(met, Err(Obstacle::NoHandshake(_)));
+        assert_eq!(told, ended, "{kind} {how}: {met:?}");
+        assert_eq!(met.is_ok(), !ended, "{kind} {how}: {met:?}");
+        let rsa = ask(server.address, KeyAlgorithm::Rsa, PATIENT).await;
+        let is_seen = matches!(rsa, Seen::Known(Answer::Chain(_)));
+        assert_eq!(is_seen, !ended, "{kind} {how}: {rsa:?}");
     }
 }

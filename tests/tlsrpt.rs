@@ -446,6 +446,61 @@ fn what_stands_around_a_whole_report_does_not_hide_it() {
     }
 }
 
+/// A failure in the second counts as one in the first, and a second that is damaged is told.
+#[test]
+fn several_reports_in_one_file_all_count() {
+    let (one, other) = two();
+    let both = format!("{one}\n{other}");
+    let whole: Vec<(&str, Vec<u8>)> = vec![
+        ("lines", both.clone().into_bytes()),
+        ("nothing between", format!("{one}{other}").into_bytes()),
+        ("a list", format!("[{one},{other}]").into_bytes()),
+        ("gzip of both", gzip(both.as_bytes())),
+        (
+            "gzip behind gzip",
+            [gzip(one.as_bytes()), gzip(other.as_bytes())].concat(),
+        ),
+        (
+            "a string of both",
+            serde_json::to_string(&both).unwrap().into_bytes(),
+        ),
+    ];
+    for (what, octets) in whole {
+        let mut gathered = Gathered::default();
+        gathered.add_from("place", octets.as_slice());
+        assert_eq!(gathered.troubles, [], "{what}");
+        let sums = tally(gathered.reports.iter().map(|(_, report)| report), None);
+        assert_eq!((sums.successful, sums.failed), (127, 6), "{what}");
+    }
+    let half = &other[..other.len() / 2];
+    let many = "{\"policies\":[]}".repeat(2_000);
+    for (what, text, why) in [
+        (
+            "half of the second",
+            format!("{one}\n{half}"),
+            "EOF while parsing",
+        ),
+        ("another object", format!("{one}\n{{}}"), "missing field"),
+        ("too many", many.clone(), "more than 1000 reports"),
+        (
+            "too long a list",
+            format!("[{}]", many.replace("}{", "},{")),
+            "more than 1000 reports",
+        ),
+    ] {
+        let mut gathered = Gathered::default();
+        gathered.add_from("place", text.as_bytes());
+        assert!(!gathered.reports.is_empty(), "{what}");
+        let [trouble] = gathered.troubles.as_slice() else {
+            panic!("{what}: {:?}", gathered.troubles);
+        };
+        assert!(
+            trouble.why.contains(why) && trouble.report.is_some(),
+            "{what}: {trouble:?}"
+        );
+    }
+}
+
 /// What may be a report and cannot be read is told from other mail.
 #[test]
 fn what_may_be_a_report_is_known_by_its_digest_and_other_mail_is_not() {

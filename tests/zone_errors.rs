@@ -664,7 +664,7 @@ fn what_grows_without_end_takes_one_pass_and_is_read_or_refused() {
             1,
             "a long name",
         ),
-        ("\0 A \0\n".repeat(MANY), MANY, "NULs"),
+        ("\0 A \0\n".repeat(MANY), 3 * MANY, "NULs"),
         (
             each(&|n| format!("a CNAME b{n}\n")),
             MANY - 1,
@@ -917,5 +917,31 @@ proptest! {
         if let Ok(back) = back {
             prop_assert_eq!(back, rdata);
         }
+    }
+}
+
+/// BIND and Knot read no further at a NUL, except BIND in a quoted string.
+#[test]
+fn a_nul_octet_in_a_word_is_an_error_and_in_a_string_a_warning() {
+    for (line, errors, warnings) in [
+        ("a\0b A 192.0.2.9\n", 1, 0),
+        ("ab TXT a\0b\n", 1, 0),
+        ("ab TXT \"a\0b\"\n", 0, 1),
+        ("ab TXT ab ; a\0b\n", 0, 0),
+    ] {
+        let text = format!(
+            "@ 300 IN SOA ns1 h 1 2 3 4 5\n@ 300 IN NS ns1\n$TTL 300\nns1 A 192.0.2.1\n{line}"
+        );
+        let apex = Name::parse(b"example.com.", None).unwrap();
+        let file = ZoneFile::read("zone", text.into_bytes(), Some(&apex), &NoFiles);
+        let found = file.diagnostics().iter();
+        let found: Vec<_> = found.filter(|one| one.message.contains("U+0000")).collect();
+        let severe = found.iter().filter(|one| one.severity == Severity::Error);
+        let severe = severe.count();
+        assert_eq!(
+            (severe, found.len() - severe),
+            (errors, warnings),
+            "{line:?}"
+        );
     }
 }

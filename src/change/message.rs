@@ -35,6 +35,8 @@ pub struct Subject<'a> {
     pub requirement: &'a Requirement,
     /// The zones that change: their names without a final dot, and their serials before and after where those are ours.
     pub zones: Vec<(String, Option<(u32, u32)>)>,
+    /// Those of them with a digest (ZONEMD) that is not ours to make anew.
+    pub digests: BTreeSet<String>,
     /// The RRsets as they stand in the zone now.
     pub now: BTreeMap<TlsaName, BTreeSet<Association>>,
     /// The operator's patience, for what comes next.
@@ -149,6 +151,9 @@ impl fmt::Display for Purpose {
     }
 }
 
+/// What follows for a digest where somebody else raises the serial and signs (RFC 8976 §3.1).
+pub const OUTDATED_DIGEST: &str = "the digest is of the zone before; whoever raises the serial makes it anew, or servers that check it refuse the zone";
+
 /// The whole message, without trailers.
 pub fn message(purpose: Purpose, subject: &Subject<'_>) -> String {
     let hosts = subject
@@ -184,6 +189,9 @@ pub fn message(purpose: Purpose, subject: &Subject<'_>) -> String {
         if let Some((before, after)) = serials {
             let _ = writeln!(text, "  ~ {zone}. SOA serial {before} -> {after}");
         }
+    }
+    for zone in &subject.digests {
+        let _ = writeln!(text, "  ! {zone}. ZONEMD: {OUTDATED_DIGEST}");
     }
     text.push('\n');
     let _ = writeln!(

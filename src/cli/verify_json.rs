@@ -133,6 +133,7 @@ fn line_value(line: &Line) -> Value {
         "verdict": word(&line.verdict).to_lowercase().replace(' ', "-"),
         "reason": reason(line),
         "dissent": line.dissent,
+        "unanswered_in_tls12": line.unanswered,
         "by": match &line.verdict { Verdict::Verified(by) => Some(by), _ => None },
         "presented": line.presented.as_ref().map(|(key, not_after)| json!({"key": key, "not_after": not_after.to_string()})),
     })

@@ -204,10 +204,13 @@ pub(super) fn reason(line: &Line) -> String {
             format!("presents the key {presented}; {}", said.join("; "))
         }
     };
-    match &line.dissent {
-        Some(dissent) => format!("{reason}; {dissent}"),
-        None => reason,
-    }
+    let silence = line.unanswered.as_ref();
+    let silence = silence.map(|why| format!("in TLS 1.2 nothing was met: {why}"));
+    let more = line.dissent.iter().cloned().chain(silence);
+    std::iter::once(reason)
+        .chain(more)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// What to do about a line, if there is anything.
@@ -234,7 +237,7 @@ fn remedy(host: &Host, line: &Line) -> Option<String> {
             ),
             (None, _) => "let the server present its certificate".to_owned(),
         }),
-        Verdict::NoTls(_) => Some("offer STARTTLS there, to everybody; until then no DANE sender delivers".to_owned()),
+        Verdict::NoTls(_) => Some("let it speak TLS after STARTTLS, with everybody; until then no DANE sender delivers".to_owned()),
         Verdict::Unprotected(_) => line
             .presented
             .as_ref()

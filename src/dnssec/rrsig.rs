@@ -136,7 +136,16 @@ pub struct CanonicalRrset<'a> {
 impl<'a> CanonicalRrset<'a> {
     /// Lower-cases the names in the data, sorts, and drops duplicates.
     pub fn new(rtype: Rtype, rrset: &'a Rrset) -> Self {
-        let mut rdatas: Vec<_> = rrset.rdatas.iter().map(|r| r.canonical(rtype)).collect();
+        Self::sorted(rrset.rdatas.iter().map(|r| r.canonical(rtype)).collect())
+    }
+
+    /// The same with the names in the data as they are.
+    pub fn as_written(rrset: &'a Rrset) -> Self {
+        let rdatas = rrset.rdatas.iter();
+        Self::sorted(rdatas.map(|r| Cow::Borrowed(&*r.0)).collect())
+    }
+
+    fn sorted(mut rdatas: Vec<Cow<'a, [u8]>>) -> Self {
         if !rdatas.is_sorted_by(|a, b| a < b) {
             rdatas.sort_unstable();
             rdatas.dedup();

@@ -15,7 +15,7 @@ use crate::dnssec::work::{self, Job};
 use crate::rotation::timing::{Instant, Span, Ttl};
 use crate::zone::content::{Rrset, Zone};
 use crate::zone::name::Name;
-use crate::zone::rdata::Soa;
+use crate::zone::rdata::{FOLDED_BY_SOME, Soa};
 use crate::zone::record::{Rdata, Rtype};
 use crate::zone::zonemd;
 use std::num::NonZeroUsize;
@@ -284,9 +284,23 @@ pub fn without_signatures(mut unsigned: Zone) -> Result<Zone, SignError> {
     }
     unsigned.nodes.retain(|_, node| {
         node.retain(|rtype, _| !is_made(*rtype));
+        for rtype in FOLDED_BY_SOME {
+            if let Some(rrset) = node.get_mut(&rtype) {
+                fold(rtype, rrset);
+            }
+        }
         !node.is_empty()
     });
     Ok(unsigned)
+}
+
+/// What is written in lower case is signed and digested alike by all.
+fn fold(rtype: Rtype, rrset: &mut Rrset) {
+    for rdata in &mut rrset.rdatas {
+        *rdata = Rdata(rdata.canonical(rtype).into_owned().into());
+    }
+    rrset.rdatas.sort();
+    rrset.rdatas.dedup();
 }
 
 fn soa(zone: &Zone) -> Result<SoaTimes, SignError> {

@@ -10,6 +10,7 @@ use crate::rotation::observation::SignatureWindow;
 use crate::rotation::timing::{Instant, Ttl};
 use crate::zone::content::Rrset;
 use crate::zone::name::Name;
+use crate::zone::rdata::FOLDED_BY_SOME;
 use crate::zone::record::{Rdata, Rtype};
 use std::cmp::Ordering;
 
@@ -162,16 +163,20 @@ impl<'a> Judge<'a> {
         }
         let wildcard = wildcard_signed(owner, rrsig, self.apex)?;
         let window = window(rrsig, self.at)?;
-        let signed_owner = wildcard.as_ref().unwrap_or(owner);
-        self.message.clear();
-        rrsig.append_front(&mut self.message);
-        CanonicalRrset::new(rtype, rrset).append_records(
-            &signed_owner.canonical(),
-            rtype,
-            rrsig.original_ttl,
-            &mut self.message,
-        );
-        self.ring.vouches_for(rrsig, &self.message)?;
+        let signed_owner = wildcard.as_ref().unwrap_or(owner).canonical();
+        let mut vouched = |records: CanonicalRrset<'_>| {
+            self.message.clear();
+            rrsig.append_front(&mut self.message);
+            records.append_records(&signed_owner, rtype, rrsig.original_ttl, &mut self.message);
+            self.ring.vouches_for(rrsig, &self.message)
+        };
+        match vouched(CanonicalRrset::new(rtype, rrset)) {
+            // Others' signers do not agree on these.
+            Err(Invalid::Bogus(_)) if FOLDED_BY_SOME.contains(&rtype) => {
+                vouched(CanonicalRrset::as_written(rrset))?;
+            }
+            found => found?,
+        }
         Ok(Verified {
             key: rrsig.key,
             window,

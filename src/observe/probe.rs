@@ -2,7 +2,8 @@
 //!
 //! No mail is sent. "Has none of this algorithm" is said by a TLS alert to two ways of asking. A server that ends the
 //! handshake in any other way says it too, if it fails both and then presents another key to whoever asks for anything.
-//! All else (silence, garbage, a refused STARTTLS, a lost connection) is `Unknown`, never a yes and never a no.
+//! All else (silence, garbage, a refused STARTTLS, a lost connection) is `Unknown`, never a yes and never a no; what of it
+//! keeps senders from delivering is an [`Obstacle`] of its own.
 
 use crate::dane::certificate::Certificate;
 use crate::observe::in_time;
@@ -45,6 +46,9 @@ pub enum Obstacle {
     /// The server does not let TLS begin: STARTTLS is not offered, or refused.
     #[error("{0}")]
     NoStarttls(SmtpError),
+    /// No handshake can be done: the server ends each by an alert, or does what OpenSSL takes at no sender.
+    #[error("{0}")]
+    NoHandshake(String),
     /// What was presented is not what was asked for.
     #[error("{0}")]
     Unfit(String),
@@ -76,19 +80,39 @@ pub async fn present(
 ) -> Result<Answer, Obstacle> {
     let conversation = || async {
         let first = converse(endpoint, address, Ask::Only(algorithm), caller).await;
-        if !matches!(first, Err(Failure::NothingFits | Failure::NoHandshake(_))) {
+        let is_open = |found: &Result<_, Failure>| {
+            matches!(
+                found,
+                Err(Failure::NothingFits | Failure::Ended(_) | Failure::NoHandshake(_))
+            )
+        };
+        if !is_open(&first) {
             return first;
         }
         // The second way of asking: see `Ask::OnlySuites`.
         match converse(endpoint, address, Ask::OnlySuites(algorithm), caller).await {
-            Err(Failure::NoHandshake(why)) => {
+            Err(Failure::Ended(why) | Failure::NoHandshake(why)) => {
                 let control = converse(endpoint, address, Ask::Anything, caller).await;
                 by_control(control, algorithm, why)
             }
             second => second,
         }
     };
-    patiently(address, conversation, algorithm, caller).await
+    answer(patiently(address, conversation, caller).await, algorithm)
+}
+
+/// Whatever chain the server prefers: what a sender gets.
+pub async fn present_anything(
+    endpoint: &Endpoint,
+    address: SocketAddr,
+    caller: &Caller,
+) -> Result<Vec<Vec<u8>>, Obstacle> {
+    let conversation = || async {
+        let asked = converse(endpoint, address, Ask::Anything, caller).await;
+        asked.map_err(Failure::by_word)
+    };
+    let found = patiently(address, conversation, caller).await?;
+    found.ok_or_else(|| Obstacle::Other("nothing was presented".to_owned()))
 }
 
 /// The same in TLS 1.2, in which a server may present another chain than in TLS 1.3.
@@ -99,7 +123,7 @@ pub async fn present_tls12(
     caller: &Caller,
 ) -> Result<Answer, Obstacle> {
     let conversation = || converse(endpoint, address, Ask::OnlySuites(algorithm), caller);
-    patiently(address, conversation, algorithm, caller).await
+    answer(patiently(address, conversation, caller).await, algorithm)
 }
 
 /// What follows for an algorithm from what is presented to whoever asks for anything, where asking for it ended `why`.
@@ -108,8 +132,10 @@ fn by_control(
     algorithm: KeyAlgorithm,
     why: String,
 ) -> Result<Vec<Vec<u8>>, Failure> {
-    let Ok(chain) = control else {
-        return Err(Failure::NoHandshake(why));
+    let chain = match control.map_err(Failure::by_word) {
+        Ok(chain) => chain,
+        Err(word @ Failure::Ended(_)) => return Err(word),
+        Err(_) => return Err(Failure::NoHandshake(why)),
     };
     let leaf = chain
         .first()
@@ -121,13 +147,21 @@ fn by_control(
     }
 }
 
-/// The answer of the last conversation, of as many as a server that puts them off is asked for, all within the caller's time.
+/// What a conversation met that asked for one algorithm.
+fn answer(
+    met: Result<Option<Vec<Vec<u8>>>, Obstacle>,
+    algorithm: KeyAlgorithm,
+) -> Result<Answer, Obstacle> {
+    met?.map_or(Ok(Answer::NotOffered), |chain| presented(chain, algorithm))
+}
+
+/// The chain that the last conversation met, of as many as a server that puts them off is asked for, all within the caller's
+/// time; nothing where nothing fits.
 async fn patiently<F>(
     address: SocketAddr,
     conversation: impl Fn() -> F,
-    algorithm: KeyAlgorithm,
     caller: &Caller,
-) -> Result<Answer, Obstacle>
+) -> Result<Option<Vec<Vec<u8>>>, Obstacle>
 where
     F: Future<Output = Result<Vec<Vec<u8>>, Failure>>,
 {
@@ -147,8 +181,9 @@ where
     let began = Instant::now();
     let (found, asked) = turns::again(address, caller.whole, turns::USUAL, one).await;
     match found {
-        Ok(chain) => presented(chain, algorithm),
-        Err(Failure::NothingFits) => Ok(Answer::NotOffered),
+        Ok(chain) => Ok(Some(chain)),
+        Err(Failure::NothingFits) => Ok(None),
+        Err(Failure::Ended(why)) => Err(Obstacle::NoHandshake(why)),
         Err(Failure::NoHandshake(why)) => Err(Obstacle::Other(why).after(asked, began.elapsed())),
         Err(Failure::Stopped(obstacle) | Failure::PutOff(obstacle)) => {
             Err(obstacle.after(asked, began.elapsed()))
@@ -176,7 +211,9 @@ impl Obstacle {
 /// Why a conversation gave no chain.
 enum Failure {
     NothingFits,
-    /// TLS began and came to no end: an alert that says nothing, an end without one, silence.
+    /// The server ended the handshake by an alert that says something else, or OpenSSL did here.
+    Ended(String),
+    /// TLS began and came to no end: an end without an alert, silence.
     NoHandshake(String),
     Stopped(Obstacle),
     /// The server asks for another try, later.
@@ -191,6 +228,14 @@ impl Failure {
             Self::PutOff(obstacle)
         } else {
             Self::Stopped(obstacle)
+        }
+    }
+
+    /// Where anything would have done, "nothing fits" is a refusal to speak TLS.
+    fn by_word(self) -> Self {
+        match self {
+            Self::NothingFits => Self::Ended("the server ends every TLS handshake".to_owned()),
+            other => other,
         }
     }
 
@@ -246,6 +291,7 @@ async fn converse(
         })?
         .map_err(|error| match error {
             HandshakeError::NothingFits(_) => Failure::NothingFits,
+            HandshakeError::Ended(why) => Failure::Ended(why),
             HandshakeError::Failed(why) => Failure::NoHandshake(why),
             other @ HandshakeError::BadName(_) => Failure::other(other),
         })?;

@@ -163,9 +163,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// Says EHLO; returns the keywords of the extensions the server has, upper case.
+    /// Says EHLO; returns the keywords of the extensions the server has, upper case. A server that knows HELO alone
+    /// (RFC 5321 §3.2) has none.
     pub async fn ehlo(&mut self, name: &str) -> Result<Vec<String>, SmtpError> {
-        let reply = self.command(&format!("EHLO {name}"), 250).await?;
+        let reply = match self.command(&format!("EHLO {name}"), 250).await {
+            Err(SmtpError::Refused { to, reply }) if reply.code >= 500 => {
+                // Where HELO is refused as well, it is the caller who is not welcome.
+                let greeted = self.command(&format!("HELO {name}"), 250).await;
+                greeted.map_err(|_| SmtpError::Refused { to, reply })?;
+                return Ok(Vec::new());
+            }
+            other => other?,
+        };
         let keyword = |line: &String| {
             let word = line.split_ascii_whitespace().next();
             word.map(str::to_ascii_uppercase)
@@ -187,7 +196,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         }
     }
 
-    /// Says one command; its reply must have this code.
+    /// Says one command; its reply must have a code that begins as this one.
     pub async fn command(&mut self, line: &str, code: u16) -> Result<Reply, SmtpError> {
         self.write(line, format!("{line}\r\n").as_bytes()).await?;
         let reply = self.reply(line).await?;
@@ -261,12 +270,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 code,
                 lines: Vec::new(),
             });
-            if so_far.code != code {
-                return Err(SmtpError::NotSmtp {
-                    to: to.to_owned(),
-                    line: format!("{} then {code} in one reply", so_far.code),
-                });
-            }
+            // Where lines disagree, which RFC 5321 §4.2.1 does not allow, senders go by the last.
+            so_far.code = code;
             so_far.lines.push(text);
             if last {
                 return Ok(so_far.clone());
@@ -297,8 +302,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 }
 
+/// The first digit says whether to go on (RFC 5321 §4.3.2), as senders take it.
 fn expect(code: u16, to: &str, reply: Reply) -> Result<Reply, SmtpError> {
-    if reply.code == code {
+    if reply.code.checked_div(100) == code.checked_div(100) {
         return Ok(reply);
     }
     Err(SmtpError::Refused {

@@ -173,22 +173,24 @@ impl Sighting {
     }
 }
 
-/// What any connection to a place met, each thing once; nothing where one failed beside others that were answered.
+/// What the connections to a place met, each thing once, and one reason why some met nothing, if some did.
 pub fn met(
     seen: &[Sighting],
     endpoint: &Endpoint,
     address: SocketAddr,
     algorithm: KeyAlgorithm,
-) -> Vec<Answer> {
+) -> Vec<Seen<Answer>> {
     let place = |one: &&Sighting| {
         (&one.endpoint, one.address, one.algorithm) == (endpoint, address, algorithm)
     };
-    let mut met = Vec::new();
+    let mut met: Vec<Seen<Answer>> = Vec::new();
     for answer in seen.iter().filter(place).flat_map(|one| &one.answers) {
-        match answer {
-            Seen::Known(known) if !met.contains(known) => met.push(known.clone()),
-            Seen::Known(_) => {}
-            Seen::Unknown(_) => return Vec::new(),
+        let is_told = match answer {
+            known @ Seen::Known(_) => met.contains(known),
+            Seen::Unknown(_) => met.iter().any(|one| matches!(one, Seen::Unknown(_))),
+        };
+        if !is_told {
+            met.push(answer.clone());
         }
     }
     met
@@ -210,19 +212,18 @@ pub async fn probe_endpoints(
     bounds: Bounds,
 ) -> BTreeMap<Endpoint, Offers> {
     let sightings = survey(targets, caller, bounds, |_, _| 1).await;
-    offers(targets, sightings, |_, _| BTreeSet::new(), |_| true)
+    offers(targets, sightings, |_, _| BTreeSet::new())
 }
 
 /// What each address of each endpoint presents, by algorithm. `satisfied` says what else than the leaf's `3 1 1`
 /// association a chain, leaf first, satisfies at an endpoint.
 ///
-/// Where some connections met a chain and others failed, the place is unknown, unless a chain was met that is not `awaited`:
-/// that is a fact whatever else is there.
+/// Where some connections met a chain and others failed, what was met is a fact, and what the others would have met is not
+/// known.
 pub fn offers(
     targets: &[Target],
     sightings: Vec<Sighting>,
     satisfied: impl Fn(&Endpoint, &[Vec<u8>]) -> BTreeSet<Association>,
-    awaited: impl Fn(&Presented) -> bool,
 ) -> BTreeMap<Endpoint, Offers> {
     let mut offers: BTreeMap<Endpoint, Offers> = targets
         .iter()
@@ -233,7 +234,7 @@ pub fn offers(
         let answers = sighting.answers.into_iter();
         let met =
             answers.map(|answer| met_once(answer, |chain| satisfied(&sighting.endpoint, chain)));
-        let offer = together(met, &awaited);
+        let offer = together(met);
         offers
             .entry(sighting.endpoint)
             .or_default()
@@ -267,10 +268,7 @@ fn met_once(
 }
 
 /// What all connections to one place met.
-fn together(
-    met: impl Iterator<Item = Seen<Option<Presented>>>,
-    awaited: impl Fn(&Presented) -> bool,
-) -> Seen<Offer> {
+fn together(met: impl Iterator<Item = Seen<Option<Presented>>>) -> Seen<Offer> {
     let (mut chains, mut failures, mut connections) = (Vec::new(), Vec::new(), 0_usize);
     for one in met {
         connections = connections.saturating_add(1);
@@ -281,13 +279,22 @@ fn together(
             Seen::Unknown(why) => failures.push(why),
         }
     }
-    if let Some(why) = failures.first()
-        && chains.iter().all(&awaited)
-    {
-        return Seen::Unknown(match connections {
-            1 => why.clone(),
-            _ => format!("{why} ({} of {connections} connections)", failures.len()),
-        });
+    if let Some(why) = failures.first() {
+        let failed = failures.len();
+        let unanswered = match (connections, chains.as_slice()) {
+            (1, _) => why.clone(),
+            (_, []) => format!("{why} ({failed} of {connections} connections)"),
+            (_, [met, ..]) => format!(
+                "{failed} of {connections} connections were not answered ({why}); another one met {}",
+                met.key.short()
+            ),
+        };
+        return if chains.is_empty() {
+            Seen::Unknown(unanswered)
+        } else {
+            let met = chains;
+            Seen::Known(Offer::InPart { met, unanswered })
+        };
     }
     match (chains.pop(), chains.is_empty()) {
         (None, _) if connections == 0 => Seen::Unknown("it was not asked".to_owned()),
@@ -312,7 +319,7 @@ pub(super) fn doubt_refusals_of_everything(sightings: &mut [Sighting]) {
             for sighting in place {
                 let address = sighting.address;
                 sighting.answers.fill(Seen::Unknown(format!(
-                    "{address}: the server refuses RSA and ECDSA alike: it offers no TLS that senders speak"
+                    "{address}: the server refuses RSA and ECDSA alike: no sender can speak TLS with it"
                 )));
             }
         }
@@ -328,16 +335,16 @@ mod tests {
         Presented::of_key(key, crate::rotation::timing::Instant::from_unix(9))
     }
 
-    /// Key 1 is awaited. `?` is a connection that failed, `-` one that was told there is none.
+    /// `?` is a connection that failed, `-` one that was told there is none.
     #[test]
-    fn several_connections_are_one_fact_and_a_failed_one_makes_no_yes() {
+    fn several_connections_are_one_fact_and_a_failed_one_takes_nothing_from_the_others() {
         #[rustfmt::skip]
         let table = [
             ("1", "key 1"), ("-", "none"), ("?", "unknown"), ("", "unknown"),
             ("111", "key 1"), ("---", "none"), ("???", "unknown"),
             ("121", "several 1 2"), ("1-1", "key 1"),
-            ("11?", "unknown"), ("-?-", "unknown"),
-            ("2??", "key 2"), ("12?", "several 1 2"),
+            ("-?-", "unknown"), ("11?", "in part 1"), ("?-1", "in part 1"),
+            ("2??", "in part 2"), ("12?", "in part 1 2"),
         ];
         for (connections, expected) in table {
             let met = connections.chars().map(|c| match c {
@@ -347,14 +354,16 @@ mod tests {
                 _ => Seen::Known(Some(key(2))),
             });
             let number = |chain: &Presented| if *chain == key(1) { "1" } else { "2" };
-            let told = match together(met, |chain| *chain == key(1)) {
+            let numbers = |chains: &[Presented]| {
+                let numbers: Vec<&str> = chains.iter().map(number).collect();
+                numbers.join(" ")
+            };
+            let told = match together(met) {
                 Seen::Unknown(_) => "unknown".to_owned(),
                 Seen::Known(Offer::NotOffered) => "none".to_owned(),
                 Seen::Known(Offer::Key(chain)) => format!("key {}", number(&chain)),
-                Seen::Known(Offer::Several(chains)) => {
-                    let chains: Vec<&str> = chains.iter().map(number).collect();
-                    format!("several {}", chains.join(" "))
-                }
+                Seen::Known(Offer::Several(chains)) => format!("several {}", numbers(&chains)),
+                Seen::Known(Offer::InPart { met, .. }) => format!("in part {}", numbers(&met)),
             };
             assert_eq!(told, expected, "{connections}");
         }

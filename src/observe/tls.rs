@@ -49,7 +49,11 @@ pub enum HandshakeError {
     /// The name cannot be sent as SNI.
     #[error("`{0}` is not a host name")]
     BadName(String),
-    /// Anything else: another alert, no TLS, a wrong signature, the connection lost.
+    /// The peer ends it by another alert, or OpenSSL does here, as it would at a sender: no TLS, a wrong signature, what is
+    /// too old or too weak.
+    #[error("{0}")]
+    Ended(String),
+    /// Anything else: the connection lost.
     #[error("{0}")]
     Failed(String),
 }
@@ -159,12 +163,12 @@ fn failure(error: &ssl::Error, ask: Ask) -> HandshakeError {
         Some(alert::PROTOCOL_VERSION) if matches!(ask, Ask::OnlySuites(_)) => {
             HandshakeError::NothingFits(told().to_owned())
         }
-        Some(0..=255) => HandshakeError::Failed(format!(
+        Some(0..=255) => HandshakeError::Ended(format!(
             "the server ended the handshake with the TLS alert {}",
             told()
         )),
         _ if words.contains("unexpected eof") => HandshakeError::Failed(closed()),
-        _ => HandshakeError::Failed(format!("TLS handshake: {words}")),
+        _ => HandshakeError::Ended(format!("TLS handshake: {words}")),
     }
 }
 

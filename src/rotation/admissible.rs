@@ -10,6 +10,7 @@ use super::emergency::Priority;
 use super::exposure::{Holder, Presenter};
 use super::observation::{Endpoint, KeyAlgorithm, Observation, Seen, TlsaName};
 use super::promise::{self, Breach, Mismatch};
+use super::reach;
 use super::several;
 use super::step::{Rotation, Step};
 use std::collections::BTreeSet;
@@ -79,7 +80,8 @@ impl Place<'_> {
         let offers = observation.presented.get(self.endpoint);
         let Some(offers) = offers.filter(|offers| !offers.is_empty()) else {
             let what = self.endpoint.to_string();
-            let unseen = (!is_let_go).then_some(Blocker::NothingObserved { what });
+            let waits = !is_let_go && !reach::is_nowhere(self.endpoint, self.rotation, observation);
+            let unseen = waits.then_some(Blocker::NothingObserved { what });
             return unseen.into_iter().collect();
         };
         let mut blockers = Vec::new();
@@ -100,7 +102,10 @@ impl Place<'_> {
                         blockers.extend(
                             refused.map(|chain| self.would_refuse(address, &chain.key, after)),
                         );
-                        continue;
+                        match offer.unanswered() {
+                            Some(why) => why.to_owned(),
+                            None => continue,
+                        }
                     }
                     Some(Seen::Unknown(why)) => why.clone(),
                     None => "it was not asked".to_owned(),

@@ -8,6 +8,7 @@ use super::observation::{
     Authority, Endpoint, KeyAlgorithm, Observation, Offer, Offers, Presented, Seen, ServedRrset,
     TlsaName,
 };
+use super::reach;
 use super::several;
 use super::signature;
 use super::step::{Requirement, Rotation};
@@ -253,9 +254,10 @@ fn presented_by(
         .get(endpoint)
         .filter(|offers| !offers.is_empty());
     let Some(offers) = offers else {
-        return vec![Blocker::NothingObserved {
-            what: endpoint.to_string(),
-        }];
+        let what = endpoint.to_string();
+        let blocker = Blocker::NothingObserved { what };
+        let waits = !reach::is_nowhere(endpoint, rotation, observation);
+        return waits.then_some(blocker).into_iter().collect();
     };
     let mut blockers = unseen_addresses(endpoint, offers, rotation, observation.at);
     for (address, by_algorithm) in offers {
@@ -281,11 +283,15 @@ fn presented_by(
             let place = (endpoint, address.as_str(), algorithm);
             blockers.extend(offer_is_wanted(place, seen, rotation, wanted));
         }
+        // What was seen is told before what was not.
+        if let Some(here) = blockers.get_mut(before..) {
+            here.sort_by_key(|blocker| matches!(blocker, Blocker::HostUnknown { .. }));
+        }
         let place = (endpoint.clone(), address.clone());
         let (endpoint, address) = place.clone();
         if !presents_any {
             blockers.push(Blocker::NoCertificate { endpoint, address });
-        } else if !presents_incoming && wanted == Wanted::Incoming && blockers.is_empty() {
+        } else if !presents_incoming && wanted == Wanted::Incoming && blockers.len() == before {
             blockers.push(Blocker::OnlyStayingKey { endpoint, address });
         }
         if let Some(until) = left_until(rotation, &place.0, &place.1, observation.at)
@@ -348,9 +354,11 @@ fn offer_is_wanted(
     match seen {
         None => Some(unknown("it was not asked")),
         Some(Seen::Unknown(why)) => Some(unknown(why)),
+        // What was met counts, whatever the other connections met: silence is told where nothing else is.
         Some(Seen::Known(offer)) => {
             let mut chains = offer.chains().iter();
-            chains.find_map(|chain| chain_is_wanted(place, chain, rotation, wanted))
+            let refused = chains.find_map(|chain| chain_is_wanted(place, chain, rotation, wanted));
+            refused.or_else(|| offer.unanswered().map(unknown))
         }
     }
 }

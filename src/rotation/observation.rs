@@ -112,6 +112,14 @@ pub enum Offer {
     Key(Presented),
     /// Several connections met different keys of this algorithm: there is more than one server behind the address.
     Several(Vec<Presented>),
+    /// Some connections met these chains, others of the same question were not answered: the chains are there, and whether
+    /// they are all that is there is not known.
+    InPart {
+        /// What was met.
+        met: Vec<Presented>,
+        /// What became of the others, for people.
+        unanswered: String,
+    },
     /// It said, by a TLS alert, that it has none of this algorithm.
     NotOffered,
 }
@@ -198,7 +206,16 @@ impl Offer {
         match self {
             Self::Key(presented) => std::slice::from_ref(presented),
             Self::Several(presented) => presented,
+            Self::InPart { met, .. } => met,
             Self::NotOffered => &[],
+        }
+    }
+
+    /// Why this is not all that may be there, where it is not.
+    pub fn unanswered(&self) -> Option<&str> {
+        match self {
+            Self::InPart { unanswered, .. } => Some(unanswered),
+            Self::Key(_) | Self::Several(_) | Self::NotOffered => None,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A resolver that was referred to a server keeps its name and address for their TTLs (RFC 1035 §3.2.1, RFC 2181 §5.4.1);
 //! a sender keeps the address of a host as long.
 
-use super::observation::{Observation, Seen};
+use super::observation::{Endpoint, Observation, Seen};
 use super::step::{Event, Rotation};
 use super::timing::{Instant, Ttl};
 use std::collections::BTreeMap;
@@ -72,6 +72,16 @@ impl Reachable {
     pub fn is_there(&self, at: Instant) -> bool {
         self.until.is_none_or(|until| at < until)
     }
+}
+
+/// Whether no sender can come to a host, now or by what a cache holds: every server of its zone was seen to know no address
+/// of it. Other hosts, of which some was seen, need not wait for that one.
+pub(super) fn is_nowhere(endpoint: &Endpoint, rotation: &Rotation, seen: &Observation) -> bool {
+    let host = &endpoint.host;
+    let none_now = matches!(seen.addresses.get(host), Some(Seen::Known(all)) if all.is_empty());
+    let mut earlier = rotation.addresses.get(host).into_iter().flatten();
+    let none_cached = !earlier.any(|(_, known)| known.is_there(seen.at));
+    none_now && none_cached && seen.presented.values().any(|offers| !offers.is_empty())
 }
 
 /// The servers or addresses that were seen now, where that differs from what is known.

@@ -32,7 +32,8 @@ pub(super) fn evidence(rotation: &Rotation, observation: &Observation) -> Vec<Ev
     let mut facts = Vec::new();
     for (endpoint, offers) in &observation.presented {
         for (address, by_algorithm) in offers {
-            let differ = |seen: &Seen<Offer>| matches!(seen, Seen::Known(Offer::Several(_)));
+            let differ =
+                |seen: &Seen<Offer>| matches!(seen, Seen::Known(offer) if offer.chains().len() > 1);
             let place = (endpoint.clone(), address.clone());
             let noted = rotation.several.get(&place);
             let is_new = noted.is_none_or(|last| observation.at.since(*last) >= NOTED);

@@ -17,9 +17,7 @@ use crate::observe::referral::Guide;
 use crate::observe::servers::HostSeen;
 use crate::observe::side_by_side::side_by_side;
 use crate::rotation::association::Association;
-use crate::rotation::observation::{
-    Authority, Endpoint, Observation, Presented, Seen, ServedRrset, TlsaName,
-};
+use crate::rotation::observation::{Authority, Endpoint, Observation, Seen, ServedRrset, TlsaName};
 use crate::rotation::step::{Rotation, Step};
 use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::config::{CertificateConfig, Signing, ZoneConfig};
@@ -265,6 +263,11 @@ impl<'w> View<'w> {
         }
         let targets = self.targets(&asked);
         let addresses = self.addresses(&asked);
+        notes.extend(
+            targets
+                .iter()
+                .filter_map(|target| nowhere(target, &addresses)),
+        );
         let merged = behind_aliases::merged(rotation, &self.places, merged(&self.places));
         let served = behind_aliases::served(rotation, asked.served);
         let satisfied = |endpoint: &Endpoint, chain: &[Vec<u8>]| {
@@ -272,8 +275,7 @@ impl<'w> View<'w> {
             let candidates = at_hand(rotation, &rotation.name_of(endpoint), &merged, &served);
             judge::satisfied(&candidates, &chain, &[&endpoint.host], now)
         };
-        let awaited = |chain: &Presented| is_awaited(rotation, chain);
-        let presented = probe::offers(&targets, sightings, satisfied, awaited);
+        let presented = probe::offers(&targets, sightings, satisfied);
         Sight {
             observation: Observation {
                 at: now,
@@ -292,16 +294,20 @@ impl<'w> View<'w> {
     }
 }
 
-/// Whether a chain is one that the hosts are to present where the rotation stands: on the way back the key in use, else the
-/// next one. A key that stays is always one.
-fn is_awaited(rotation: &Rotation, chain: &Presented) -> bool {
-    let keys = match rotation.step {
-        Step::Reinstating | Step::Reinstated | Step::RollingBack | Step::Withdrawing => {
-            &rotation.current
-        }
-        _ => &rotation.incoming,
-    };
-    keys.contains(&chain.key) || rotation.staying.contains(&chain.key)
+/// That a host has no address, which its zone's servers agree on.
+fn nowhere(
+    target: &Target,
+    addresses: &BTreeMap<String, Seen<BTreeMap<String, Ttl>>>,
+) -> Option<String> {
+    let endpoint = &target.endpoint;
+    let known = addresses.get(&endpoint.host)?;
+    let is_nowhere = target.addresses.is_empty() && *known == Seen::Known(BTreeMap::new());
+    is_nowhere.then(|| {
+        format!(
+            "{endpoint} has no address: no sender comes to it, and no other host waits for it. Give it a certificate that its \
+             records list before it gets an address; if it is not to get one, take it out of `hosts`"
+        )
+    })
 }
 
 /// Every association that a chain at `name` may be held against.

@@ -11,7 +11,7 @@ use super::draft::{
 use super::head::{self, Head, Heads};
 use super::upstream::Upstream;
 use super::{elsewhere, sign};
-use crate::change::message::{Purpose, Subject, message};
+use crate::change::message::{OUTDATED_DIGEST, Purpose, Subject, message};
 use crate::change::proposal::{Label, NAMESPACE, Signed};
 use crate::publish::git::{Change as FileChange, Message, Outcome, Target};
 use crate::publish::ssh_sign;
@@ -25,7 +25,7 @@ use crate::workspace::config::Publication;
 use crate::workspace::inside;
 use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What a proposal is made for.
@@ -212,7 +212,12 @@ impl Context<'_> {
         let plural = if zones.len() == 1 { "" } else { "s" };
         let zones = zones.join(" and ");
         let purpose = self.purpose();
-        format!("{} in zone{plural} {zones} ({purpose})", self.id)
+        let digest = if drafts.iter().any(|d| d.edited.outdates_digest()) {
+            format!("; ZONEMD: {OUTDATED_DIGEST}")
+        } else {
+            String::new()
+        };
+        format!("{} in zone{plural} {zones} ({purpose}{digest})", self.id)
     }
 
     fn purpose(&self) -> Purpose {
@@ -376,6 +381,7 @@ fn subject<'a>(
 ) -> Subject<'a> {
     let mut now = BTreeMap::new();
     let mut zones = Vec::new();
+    let mut digests = BTreeSet::new();
     for draft in drafts {
         for name in names_in(context.workspace, draft.zone, context.state) {
             let rrset = head::associations(&draft.head.content, &name);
@@ -383,13 +389,18 @@ fn subject<'a>(
         }
         let serials = draft.edited.serial.map(|serial| (serial.from, serial.to));
         let zone = draft.zone.name.to_string();
-        zones.push((zone.trim_end_matches('.').to_owned(), serials));
+        let zone = zone.trim_end_matches('.').to_owned();
+        if draft.edited.outdates_digest() {
+            digests.insert(zone.clone());
+        }
+        zones.push((zone, serials));
     }
     Subject {
         rotation: context.id.to_string(),
         state: context.state,
         requirement,
         zones,
+        digests,
         now,
         policy: context.policy,
     }

@@ -9,6 +9,7 @@ use crate::observe::senders_view::Tlsa;
 use crate::rotation::association::Association;
 use crate::rotation::observation::{Endpoint, KeyAlgorithm};
 use crate::rotation::timing::Instant;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 /// One address asked for one algorithm.
@@ -26,6 +27,8 @@ pub struct Line {
     pub verdict: Verdict,
     /// What some senders make of it that are of another mind.
     pub dissent: Option<String>,
+    /// Why nothing is known of what TLS 1.2 shows there, where that was not answered.
+    pub unanswered: Option<String>,
 }
 
 /// What a sender makes of one address.
@@ -84,6 +87,7 @@ impl Case {
             presented,
             verdict,
             dissent,
+            unanswered: None,
         }
     }
 
@@ -99,14 +103,8 @@ impl Case {
         let chain = match answer {
             Ok(Answer::NotOffered) => return (Verdict::NotOffered, None, None),
             Ok(Answer::Chain(chain)) => chain,
-            Err(obstacle @ Obstacle::NoStarttls(_)) => {
-                let why = obstacle.to_string();
-                // Even records of which none is usable make TLS mandatory (RFC 7672 §2.2).
-                let verdict = match records {
-                    [] => Verdict::Unprotected(format!("{why}: mail goes there in clear text")),
-                    _ => Verdict::NoTls(why),
-                };
-                return (verdict, None, None);
+            Err(obstacle @ (Obstacle::NoStarttls(_) | Obstacle::NoHandshake(_))) => {
+                return (self.without_tls(obstacle.to_string()), None, None);
             }
             Err(obstacle) => return (Verdict::Unknown(obstacle.to_string()), None, None),
         };
@@ -138,6 +136,50 @@ impl Case {
     }
 }
 
+impl Case {
+    /// What senders do where no TLS is to be had, for this reason. Even records of which none is usable make TLS mandatory
+    /// (RFC 7672 §2.2).
+    fn without_tls(&self, why: String) -> Verdict {
+        match &self.tlsa {
+            Tlsa::Published { records, .. } if !records.is_empty() => Verdict::NoTls(why),
+            _ => Verdict::Unprotected(format!("{why}: mail goes there in clear text")),
+        }
+    }
+
+    /// The addresses that refuse both algorithms.
+    pub(super) fn refusing_everything(lines: &[Line]) -> BTreeSet<SocketAddr> {
+        let all: BTreeSet<SocketAddr> = lines.iter().map(|line| line.address).collect();
+        let refuses = |address: &SocketAddr| {
+            let mut here = lines.iter().filter(|line| line.address == *address);
+            here.all(|line| line.verdict == Verdict::NotOffered)
+        };
+        all.into_iter().filter(refuses).collect()
+    }
+
+    /// Judges an address that refuses both algorithms by what it said to whoever takes anything, if that was asked: it may
+    /// end all TLS, or present what no sender knows.
+    pub(super) fn settle(
+        &self,
+        lines: &mut [Line],
+        address: SocketAddr,
+        anything: Option<&Result<Vec<Vec<u8>>, Obstacle>>,
+    ) {
+        let both = "the server refuses RSA and ECDSA alike";
+        for line in lines.iter_mut().filter(|line| line.address == address) {
+            line.verdict = match anything {
+                Some(Err(Obstacle::NoHandshake(why) | Obstacle::Unfit(why))) => {
+                    self.without_tls(format!("{both}: {why}"))
+                }
+                Some(Err(why)) => Verdict::Unknown(format!("{both}; asked for anything: {why}")),
+                Some(Ok(_)) => {
+                    Verdict::Unknown(format!("{both} and presents a key of another kind"))
+                }
+                None => Verdict::Unknown(format!("{both}: no sender can speak TLS with it")),
+            };
+        }
+    }
+}
+
 fn unusable(records: &[(Association, Finding)]) -> String {
     let said: Vec<String> = records
         .iter()
@@ -147,23 +189,6 @@ fn unusable(records: &[(Association, Finding)]) -> String {
         "no TLSA record is usable, so senders use TLS without authentication ({})",
         said.join("; ")
     )
-}
-
-/// An address that refuses both algorithms was not understood: it may speak only what no sender does.
-pub(super) fn doubt_refusals_of_everything(lines: &mut [Line]) {
-    let addresses: Vec<SocketAddr> = lines.iter().map(|line| line.address).collect();
-    for address in addresses {
-        let at = |line: &&mut Line| line.address == address;
-        let mut here: Vec<&mut Line> = lines.iter_mut().filter(at).collect();
-        if here.iter().all(|line| line.verdict == Verdict::NotOffered) {
-            for line in &mut here {
-                line.verdict = Verdict::Unknown(
-                    "the server refuses RSA and ECDSA alike: it offers no TLS that senders speak"
-                        .to_owned(),
-                );
-            }
-        }
-    }
 }
 
 impl Verdict {

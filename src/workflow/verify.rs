@@ -4,13 +4,13 @@
 //! First the sender's view (DNS), then a conversation with every address for each algorithm, in whatever TLS the server
 //! prefers and in TLS 1.2, then the judgement. Nothing is sent but EHLO, STARTTLS and QUIT.
 
-use super::verdict::{Case, Line, Standing, Verdict, doubt_refusals_of_everything, of_failure};
+use super::verdict::{Case, Line, Standing, Verdict, of_failure};
 use crate::observe::chain::Source;
 use crate::observe::in_time;
 use crate::observe::probe::{self, Answer, Obstacle};
 use crate::observe::senders_view::{Destination, Host, Sender, Tlsa, plain};
 use crate::observe::smtp::Caller;
-use crate::rotation::observation::{Endpoint, KeyAlgorithm};
+use crate::rotation::observation::{Endpoint, KeyAlgorithm, Seen};
 use crate::rotation::timing::Instant;
 use crate::zone::name::Name;
 use std::net::SocketAddr;
@@ -203,7 +203,11 @@ impl<S: Source + Send + Sync + 'static> Run<S> {
             }
             lines.sort_by_key(|(number, _)| *number);
             seen.lines = lines.into_iter().flat_map(|(_, lines)| lines).collect();
-            doubt_refusals_of_everything(&mut seen.lines);
+            for address in Case::refusing_everything(&seen.lines) {
+                let anything = probe::present_anything(&case.endpoint, address, &self.caller);
+                let anything = Box::pin(self.in_turn(anything)).await;
+                case.settle(&mut seen.lines, address, Some(&anything));
+            }
         }
         seen.host = Some(host);
         seen
@@ -218,14 +222,18 @@ impl<S: Source + Send + Sync + 'static> Run<S> {
         let mut lines = vec![case.line(address, algorithm, false, &preferred, self.now)];
         if differs(&preferred, &older) {
             lines.push(case.line(address, algorithm, true, &older, self.now));
+        } else if let (Ok(Answer::Chain(_)), Err(why)) = (&preferred, &older)
+            && let [line, ..] = lines.as_mut_slice()
+        {
+            line.unanswered = Some(why.to_string());
         }
         lines
     }
 
-    async fn in_turn(
+    async fn in_turn<T>(
         &self,
-        conversation: impl Future<Output = Result<Answer, Obstacle>>,
-    ) -> Result<Answer, Obstacle> {
+        conversation: impl Future<Output = Result<T, Obstacle>>,
+    ) -> Result<T, Obstacle> {
         let question = async {
             // The semaphore is never closed; a permit it cannot give bounds nothing worse.
             let _slot = self.free.acquire().await;
@@ -262,8 +270,9 @@ fn differs(preferred: &Result<Answer, Obstacle>, older: &Result<Answer, Obstacle
     match (preferred, older) {
         (Ok(Answer::Chain(_)), Ok(Answer::NotOffered)) => false,
         (Ok(one), Ok(other)) => one != other,
-        // Offered in one conversation and not in the next: whether mail flows is luck.
-        (Ok(_), Err(Obstacle::NoStarttls(_))) => true,
+        // Offered in one conversation and not in the next: whether mail flows is luck. What was seen counts, whatever stayed
+        // silent.
+        (Ok(_), Err(Obstacle::NoStarttls(_))) | (Err(_), Ok(Answer::Chain(_))) => true,
         _ => false,
     }
 }
@@ -305,7 +314,7 @@ impl Verification {
     /// Judges what was met elsewhere where nothing could be told from here. `met` says what, at a place for an algorithm.
     pub fn look_elsewhere(
         &mut self,
-        met: impl Fn(&Endpoint, SocketAddr, KeyAlgorithm) -> Vec<Answer>,
+        met: impl Fn(&Endpoint, SocketAddr, KeyAlgorithm) -> Vec<Seen<Answer>>,
         now: Instant,
     ) {
         let also = also(&self.question.name, self.destination.as_ref());
@@ -327,14 +336,22 @@ impl Verification {
                     Verdict::Unknown(_) => met(&own, address, algorithm),
                     _ => Vec::new(),
                 };
-                if met.is_empty() {
+                if !met.iter().any(|one| matches!(one, Seen::Known(_))) {
                     seen.lines.push(line);
+                    continue;
                 }
-                let judged = met.into_iter();
-                let judged = judged.map(|met| case.line(address, algorithm, false, &Ok(met), now));
-                seen.lines.extend(judged);
+                for met in met {
+                    let met = match met {
+                        Seen::Known(answer) => Ok(answer),
+                        Seen::Unknown(why) => Err(Obstacle::Other(why)),
+                    };
+                    seen.lines
+                        .push(case.line(address, algorithm, line.tls12_only, &met, now));
+                }
             }
-            doubt_refusals_of_everything(&mut seen.lines);
+            for address in Case::refusing_everything(&seen.lines) {
+                case.settle(&mut seen.lines, address, None);
+            }
         }
     }
 }

@@ -49,20 +49,27 @@ pub(super) fn findings(
     let tokens = if whole.iter().all(plain) { &[] } else { tokens };
     let owner = |token: &Token| token.start == line.start;
     let machines = |token: &Token| token.text(file).to_ascii_lowercase().starts_with(b"v=");
-    let matters = move |token: &&Token| !token.quoted || owner(token) || machines(token);
+    let ends = |token: &Token| token.text(file).contains(&0);
+    let matters =
+        move |token: &&Token| !token.quoted || owner(token) || machines(token) || ends(token);
     let seen = tokens.iter().filter(matters).filter_map(move |token| {
         let (at, character) = first(token.text(file))?;
         let quote = usize::from(token.quoted);
         let start = token.start.saturating_add(quote);
-        Some((
-            start.saturating_add(at.start)..start.saturating_add(at.end),
-            character,
-        ))
+        let span = start.saturating_add(at.start)..start.saturating_add(at.end);
+        // BIND and Knot read no further there; in a quoted string BIND does.
+        let stops = file.get(span.start) == Some(&0) && !token.quoted;
+        let severity = if stops {
+            Severity::Error
+        } else {
+            Severity::Warning
+        };
+        Some((span, severity, character))
     });
-    seen.map(move |(span, (what, way_out))| Finding {
+    seen.map(move |(span, severity, (what, way_out))| Finding {
         source,
         span,
-        severity: Severity::Warning,
+        severity,
         kind: Kind::Content,
         message: format!("{what} stands here, and counts as part of the word"),
         help: Some(way_out.to_owned()),

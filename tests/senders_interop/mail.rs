@@ -4,7 +4,7 @@ use crate::pki::{KEYS, ODD};
 use crate::world::World;
 
 /// Ways to present a chain, and the address of each on Postfix.
-pub const POSTFIX: [(&str, &str); 8] = [
+pub const POSTFIX: [(&str, &str); 10] = [
     ("A", "127.0.25.1"),
     ("ANOCA", "127.0.25.2"),
     ("B", "127.0.25.3"),
@@ -13,6 +13,8 @@ pub const POSTFIX: [(&str, &str); 8] = [
     ("RSA+A", "127.0.25.6"),
     ("none", "127.0.25.7"),
     ("RSA", "127.0.25.8"),
+    ("anonymous", "127.0.25.9"),
+    ("TLSv1", "127.0.25.10"),
 ];
 
 /// The same on Exim.
@@ -27,6 +29,17 @@ pub const EXIM: [(&str, &str); 6] = [
 
 /// Presents A in TLS 1.3 and B in TLS 1.2, as a balancer in front of two servers may.
 pub const SPLIT: &str = "127.0.27.1";
+
+/// Hosts that go other ways to TLS, or to none.
+pub const ODDLY: [(&str, &str); 7] = [
+    ("talkative", "127.0.27.2"),
+    ("helo-only", "127.0.27.3"),
+    ("unwelcome", "127.0.27.4"),
+    ("tls-not-now", "127.0.27.5"),
+    ("tls-refused", "127.0.27.6"),
+    ("alert", "127.0.27.7"),
+    ("later", "127.0.27.8"),
+];
 
 /// The address at which a peer presents so.
 pub fn at(peer: &[(&str, &'static str)], chain: &str) -> &'static str {
@@ -71,6 +84,10 @@ pub fn postfix(world: &mut World, domains: &str) {
     let service = |address: &str, port: u16, chain: &str| {
         let files = match chain {
             "none" => "-o smtpd_tls_security_level=none".to_owned(),
+            "anonymous" => "-o smtpd_tls_cert_file=none".to_owned(),
+            "TLSv1" => {
+                format!("-o smtpd_tls_protocols=TLSv1 -o smtpd_tls_chain_files={pki}/R.pem")
+            }
             "RSA+A" => format!("-o smtpd_tls_chain_files={pki}/R.pem,{pki}/A.pem"),
             "RSA" => format!("-o smtpd_tls_chain_files={pki}/R.pem"),
             one => format!("-o smtpd_tls_chain_files={pki}/{one}.pem"),
@@ -197,4 +214,8 @@ pub fn split(world: &mut World) {
     world.write("split.py", include_str!("split.py"));
     world.start("split", "python3", &["split.py", SPLIT]);
     world.wait_for_port(SPLIT, 25);
+    for (manner, address) in ODDLY {
+        world.start(manner, "python3", &["split.py", address, manner]);
+        world.wait_for_port(address, 25);
+    }
 }

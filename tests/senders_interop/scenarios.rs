@@ -1,7 +1,7 @@
 //! Situations a sender may meet: what is in the zone, which host answers, and what must come of it.
 
 use crate::authorities::{EXPIRED, UNSIGNED};
-use crate::mail::{self, EXIM, POSTFIX, SPLIT, at};
+use crate::mail::{self, EXIM, ODDLY, POSTFIX, SPLIT, at};
 use crate::pki::Pki;
 
 /// What comes of a destination, for `verify` and for `posttls-finger` alike.
@@ -126,6 +126,7 @@ pub fn all(pki: &Pki) -> Vec<Scenario> {
     let ee = |digest: &String| format!("3 1 1 {digest}");
     let postfix = |chain| at(&POSTFIX, chain);
     let exim = |chain| at(&EXIM, chain);
+    let oddly = |manner| at(&ODDLY, manner);
     let mut all: Vec<Scenario> = Vec::new();
     let mut simple =
         |name: &'static str, addresses: &[&str], tlsa: &[String], expected, peer, why| {
@@ -319,6 +320,73 @@ pub fn all(pki: &Pki) -> Vec<Scenario> {
         Same,
         "RFC 7672 §2.2: TLS is mandatory",
     );
+    for (name, host, expected, peer, why) in [
+        (
+            "anonymous",
+            postfix("anonymous"),
+            AtRisk,
+            Same,
+            "nothing is presented to anybody",
+        ),
+        (
+            "tls-1-0",
+            postfix("TLSv1"),
+            AtRisk,
+            Same,
+            "a TLS that no sender speaks",
+        ),
+        (
+            "talkative",
+            oddly("talkative"),
+            Verified,
+            Same,
+            "RFC 5321 §4.2.1: a greeting of several lines",
+        ),
+        (
+            "helo-only",
+            oddly("helo-only"),
+            AtRisk,
+            Same,
+            "RFC 5321 §3.2: no extensions, so no STARTTLS",
+        ),
+        (
+            "unwelcome",
+            oddly("unwelcome"),
+            Unknown,
+            DoesNotJudge,
+            "it may be the caller alone whom it refuses",
+        ),
+        (
+            "tls-not-now",
+            oddly("tls-not-now"),
+            AtRisk,
+            Same,
+            "RFC 3207 §4: 454",
+        ),
+        (
+            "tls-refused",
+            oddly("tls-refused"),
+            AtRisk,
+            Same,
+            "RFC 3207 §4: 554",
+        ),
+        (
+            "alert",
+            oddly("alert"),
+            AtRisk,
+            Same,
+            "each handshake is ended by an alert",
+        ),
+        (
+            "later",
+            oddly("later"),
+            Verified,
+            DoesNotJudge,
+            "RFC 5321 §4.2.1: 421 is asked again, by senders later",
+        ),
+    ] {
+        simple(name, &[host], &[ee(a)], expected, peer, why);
+    }
     simple(
         "both-algorithms",
         &[postfix("RSA+A")],

@@ -185,10 +185,15 @@ impl Gathered {
             octets.to_vec()
         };
         self.expanded = self.expanded.saturating_add(expanded.len());
-        let report = match Report::parse(&expanded) {
-            Ok(report) => report,
-            Err(why) => return self.no_report(place, why.to_string(), whole),
-        };
+        for report in Report::parse_all(&expanded) {
+            match report {
+                Ok(report) => self.add_one(place, report),
+                Err(why) => self.no_report(place, why.to_string(), whole),
+            }
+        }
+    }
+
+    fn add_one(&mut self, place: &str, report: Report) {
         let name = (report.organisation.to_lowercase(), report.id.clone());
         let known = self.seen.get(&name).and_then(|at| self.reports.get(*at));
         match known {

@@ -10,11 +10,14 @@ use super::wrapping::unwrapped;
 use crate::rotation::association::Association;
 use crate::rotation::timing::Instant;
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
 /// No report is longer, uncompressed.
 pub const MAX_OCTETS: usize = 4 * 1024 * 1024;
+/// Reports of one text that are read.
+const REPORTS: usize = 1_000;
 /// Policies of one report that are kept.
 const POLICIES: usize = 200;
 /// Failures of one policy that are kept, and policy lines and MX patterns.
@@ -119,41 +122,83 @@ pub enum NotReport {
     /// Too long.
     #[error("longer than {} MiB: no TLS report is", MAX_OCTETS / 1024 / 1024)]
     TooLong,
+    /// More in one text than are read.
+    #[error("more than {REPORTS} reports in one file")]
+    TooMany,
     /// Not JSON, or JSON of another shape.
     #[error("not a TLS report (RFC 8460 §4.4): {0}")]
     Json(String),
 }
 
 impl Report {
-    /// Reads one report.
+    /// Reads the first report of a text.
     pub fn parse(octets: &[u8]) -> Result<Self, NotReport> {
+        let first = Self::parse_all(octets).into_iter().next();
+        first.unwrap_or(Err(NotReport::Json("nothing is there".to_owned())))
+    }
+
+    /// Reads every report of a text, one at least or why there is none: gateways put several into one file, in a list or one
+    /// after the other. A whole one is not made wrong by what follows it, which counts if it begins as a report does.
+    pub fn parse_all(octets: &[u8]) -> Vec<Result<Self, NotReport>> {
         if octets.len() > MAX_OCTETS {
-            return Err(NotReport::TooLong);
+            return vec![Err(NotReport::TooLong)];
         }
         let octets = &*unwrapped(octets);
-        let refuse = |e: serde_json::Error| NotReport::Json(shown(&e.to_string()));
         // JSON in a string of JSON, as some gateways pass it on.
         if octets.starts_with(b"\"") {
-            let text: String = first(octets).map_err(refuse)?;
-            let file: FileReport = first(unwrapped(text.as_bytes()).as_ref()).map_err(refuse)?;
-            return Ok(file.into_report());
+            return match first::<String>(octets) {
+                Ok((text, _)) => one_after_the_other(unwrapped(text.as_bytes()).as_ref()),
+                Err(why) => vec![Err(why)],
+            };
         }
-        // A list of the one report.
-        if octets.starts_with(b"[") {
-            let [file]: [FileReport; 1] = first(octets).map_err(refuse)?;
-            return Ok(file.into_report());
-        }
-        let file: FileReport = first(octets).map_err(refuse)?;
-        Ok(file.into_report())
+        one_after_the_other(octets)
     }
 }
 
-/// The value that the text begins with. A whole one is not made wrong by what follows it.
-fn first<T: serde::de::DeserializeOwned>(octets: &[u8]) -> serde_json::Result<T> {
+fn one_after_the_other(octets: &[u8]) -> Vec<Result<Report, NotReport>> {
+    let mut found = Vec::new();
+    let mut rest = octets;
+    while found.len() < REPORTS {
+        let read = if rest.starts_with(b"[") {
+            let list = first::<Capped<FileReport, REPORTS>>(rest);
+            list.map(|(list, read)| (list.kept, list.left_out, read))
+        } else {
+            first(rest).map(|(file, read)| (vec![file], 0, read))
+        };
+        let read = match read {
+            Ok((files, ..)) if files.is_empty() => Err(NotReport::Json("an empty list".to_owned())),
+            read => read,
+        };
+        let (files, left_out, read) = match read {
+            Ok(read) => read,
+            Err(why) => {
+                found.push(Err(why));
+                return found;
+            }
+        };
+        found.extend(files.into_iter().map(|file| Ok(file.into_report())));
+        if left_out > 0 {
+            break;
+        }
+        // Base64 behind a report is no report.
+        match unwrapped(rest.get(read..).unwrap_or_default()) {
+            Cow::Borrowed(more) if more.starts_with(b"{") => rest = more,
+            _ => return found,
+        }
+    }
+    found.push(Err(NotReport::TooMany));
+    found
+}
+
+/// The value that the text begins with, and how long it is.
+fn first<T: serde::de::DeserializeOwned>(octets: &[u8]) -> Result<(T, usize), NotReport> {
+    let refuse = |e: serde_json::Error| NotReport::Json(shown(&e.to_string()));
     let mut values = serde_json::Deserializer::from_slice(octets).into_iter();
-    values
+    let value = values
         .next()
-        .unwrap_or_else(|| serde_json::from_slice(octets))
+        .unwrap_or_else(|| serde_json::from_slice(octets));
+    let length = values.byte_offset();
+    Ok((value.map_err(refuse)?, length))
 }
 
 #[derive(Deserialize)]

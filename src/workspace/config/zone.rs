@@ -209,7 +209,8 @@ fn read_signing<'t>(
         return None;
     };
     if value.get_ref().as_str() == Some("external") {
-        let example = "anchor = \"keys/example.com.ds\" (DS or DNSKEY lines that answers are validated against)";
+        let example = "anchor = \"keys/example.com.ds\" (DS or DNSKEY lines that answers are validated against: what the parent \
+                       publishes is `dig +noall +answer DS example.com`)";
         let anchor = section.required_text("anchor", example, findings)?;
         return Some(Signing::External {
             anchor: root.join(anchor.value),

@@ -14,6 +14,7 @@ use crate::zone::file::ZoneFile;
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Record, Rtype};
 use crate::zone::serial::NextSerial;
+use crate::zone::zonemd;
 use std::ops::Range;
 
 /// One wished change of a zone's content.
@@ -56,6 +57,15 @@ pub struct Edited {
     pub outcomes: Vec<Outcome>,
     /// Which of [`ZoneFile::sources`] have new text.
     pub touched: Vec<usize>,
+}
+
+impl Edited {
+    /// Whether a digest of the whole zone (ZONEMD) is not of this edit: it stands where nothing is ours to write, and changes
+    /// once more with the serial.
+    pub fn outdates_digest(&self) -> bool {
+        let zone = self.file.zone();
+        !self.touched.is_empty() && zone.is_ok_and(|zone| !zonemd::faults(&zone).is_empty())
+    }
 }
 
 /// Why a file was not edited.
@@ -176,7 +186,8 @@ pub fn edit(file: &ZoneFile, changes: &[Change], now: Instant) -> Result<Edited,
     }
 }
 
-/// Makes the changes in the included file `ours` alone: whoever keeps the zone file raises its serial.
+/// Makes the changes in the included file `ours` alone: whoever keeps the zone file raises its serial, and makes its digest
+/// anew if it has one.
 pub fn edit_included(file: &ZoneFile, changes: &[Change], ours: &str) -> Result<Edited, EditError> {
     if file.has_errors() {
         return Err(EditError::HasErrors(errors(file)));

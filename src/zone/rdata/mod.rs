@@ -223,6 +223,10 @@ pub(crate) fn canonical(rtype: Rtype, octets: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(folded)
 }
 
+/// Types whose names some implementations put in lower case before they sign and check, and others leave as they are: A6 is
+/// in the list of RFC 4034 §6.2 and unknown to Knot and ldns, NSAP-PTR is not in it and folded by BIND.
+pub(crate) const FOLDED_BY_SOME: [Rtype; 2] = [Rtype::A6, Rtype::NSAP_PTR];
+
 /// Whether two data of one type are the same record (RFC 2181 §5, RFC 4034 §6.2).
 pub(crate) fn same(rtype: Rtype, a: &[u8], b: &[u8]) -> bool {
     a == b || (a.eq_ignore_ascii_case(b) && canonical(rtype, a) == canonical(rtype, b))

@@ -105,7 +105,9 @@ pub(super) fn fields(rtype: Rtype) -> Option<&'static [Field]> {
         | Rtype::MF
         | Rtype::MB
         | Rtype::MG
-        | Rtype::MR => &[Name],
+        | Rtype::MR
+        // Not in the list of RFC 4034 §6.2, and folded by BIND; see `FOLDED_BY_SOME`.
+        | Rtype::NSAP_PTR => &[Name],
         Rtype::SOA => &[Name, Name, U32, Seconds, Seconds, Seconds, Seconds],
         Rtype::MX | Rtype::AFSDB | Rtype::RT | Rtype::KX => &[U16, Name],
         Rtype::TXT | Rtype::SPF | Rtype::AVC | Rtype::NINFO | Rtype::RESINFO | Rtype::WALLET => {
@@ -146,7 +148,6 @@ pub(super) fn fields(rtype: Rtype) -> Option<&'static [Field]> {
         Rtype::ISDN => &[Text, TextMaybe],
         Rtype::GPOS => &[Text, Text, Text],
         Rtype::NSAP => &[Nsap],
-        Rtype::NSAP_PTR => &[NameAsIs],
         Rtype::PX => &[U16, Name, Name],
         Rtype::SINK => &[U8, U8, U8, Base64Maybe],
         Rtype::TALINK => &[NameAsIs, NameAsIs],
