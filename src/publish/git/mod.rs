@@ -12,6 +12,7 @@ mod follow;
 mod history;
 mod ledger;
 mod locks;
+mod merged;
 mod proposal;
 mod remote;
 mod scratch;
@@ -22,6 +23,7 @@ pub use commit::{Change, Message, Outcome, Target};
 pub use error::GitError;
 pub use history::StepCommit;
 pub use ledger::LEDGER;
+pub use merged::{Entry, EntryKind, Merged};
 pub use proposal::Proposal;
 pub use remote::Site;
 pub use versions::Version;
@@ -260,6 +262,14 @@ impl Repository {
         about(self.invocation(arguments), files).run_to_end()
     }
 
+    /// git that changes something, and may run hooks for it: what they print is for people, and may be cut.
+    fn deed<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Invocation {
+        Invocation {
+            whole: false,
+            ..self.invocation(arguments)
+        }
+    }
+
     fn invocation<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Invocation {
         let arguments: Vec<OsString> = arguments.into_iter().map(OsString::from).collect();
         invocation(&self.root, &arguments, Vec::new())
@@ -317,6 +327,9 @@ fn invocation(directory: &Path, arguments: &[OsString], input: Vec<u8>) -> Invoc
     invocation.set = vec![("GIT_TERMINAL_PROMPT".to_owned(), "0".into())];
     // Ctrl-C must reach git and its hooks, and a signing key's passphrase must be askable.
     invocation.own_group = false;
+    // Lists of files, commits and refs are as long as they are, and what is missing in one would be taken for gone.
+    invocation.limit = blob::LARGEST;
+    invocation.whole = true;
     invocation
 }
 

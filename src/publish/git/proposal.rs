@@ -189,7 +189,7 @@ impl Repository {
         let place = Site::Here.place(branch);
         let told = "tlsa-rotate: commit";
         let moves = ["update-ref", "-m", told, &place, commit, base];
-        let done = self.ask(moves)?;
+        let done = self.deed(moves).run_to_end()?;
         if done.status.success() {
             return self.flush_names();
         }
@@ -357,7 +357,7 @@ impl Repository {
 
     /// Changes what `branch` and our memory of it name, in one transaction.
     fn update(&self, branch: &str, changes: &[String]) -> Result<(), GitError> {
-        let mut update = self.invocation(["update-ref", "-m", "tlsa-rotate: propose", "--stdin"]);
+        let mut update = self.deed(["update-ref", "-m", "tlsa-rotate: propose", "--stdin"]);
         update.input = format!("start\n{}\nprepare\ncommit\n", changes.join("\n")).into_bytes();
         let updated = update.run_to_end()?;
         if updated.status.success() {
