@@ -15,6 +15,19 @@ use tlsa_rotate::zone::record::Rtype;
 
 /// Two zones and three hosts: those of example.com rotate and wait, that of example.net rests. And the hour.
 pub(crate) fn estate(publish: Publish) -> (World, u64) {
+    resting(publish).brought_to("Waiting")
+}
+
+/// The same with the first proposal of the rotation waiting for review.
+pub(crate) fn proposed(publish: Publish) -> World {
+    let world = resting(publish);
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN).ends(3);
+    world
+}
+
+/// The same without any rotation.
+fn resting(publish: Publish) -> World {
     let world = World::new(publish);
     let third = world.one_more_host("mx.example.net");
     let address = world.hosts()[third];
@@ -60,7 +73,7 @@ pub(crate) fn estate(publish: Publish) -> (World, u64) {
     }
     world.advance(BEGIN);
     load(&world);
-    world.brought_to("Waiting")
+    world
 }
 
 fn load(world: &World) {
@@ -117,6 +130,32 @@ impl Row {
             says: says.to_owned(),
             head: None,
         }
+    }
+
+    /// Something of another kind at a path, brought into the index alone; what lies there stays.
+    pub(crate) fn index(what: &str, mode: &str, path: &str, code: i32, says: &str) -> Self {
+        let (mode, path) = (mode.to_owned(), path.to_owned());
+        Self::branch(
+            what,
+            move |world| {
+                world.git("checkout --quiet -B pr main");
+                let object = match &*mode {
+                    "160000" => world.git("rev-parse main"),
+                    _ => world.git("rev-parse main:.gitignore"),
+                };
+                world.git(&format!("rm -r --quiet --cached --ignore-unmatch {path}"));
+                world.git(&format!(
+                    "update-index --add --cacheinfo {mode},{object},{path}"
+                ));
+                let tree = world.git("write-tree");
+                let commit = world.git(&format!("commit-tree {tree} -p main -m work"));
+                world.git("read-tree main");
+                world.git(&format!("update-ref refs/heads/pr {commit}"));
+                world.git("symbolic-ref HEAD refs/heads/main");
+            },
+            code,
+            says,
+        )
     }
 
     /// A branch that `work` makes itself.
@@ -288,4 +327,40 @@ pub(crate) fn with_ttl(zone: &str, owner: &str, ttl: &str) -> String {
 pub(crate) fn append(world: &World, file: &str, text: &str) {
     let before = fs::read_to_string(world.path(file)).unwrap_or_default();
     world.write(file, &(before + text));
+}
+
+/// A setting that is another.
+pub(crate) fn config(what: &str, from: &str, to: &str, code: i32, says: &str) -> Row {
+    let (from, to) = (from.to_owned(), to.to_owned());
+    Row::work(
+        what,
+        move |world| {
+            let before = world.read("tlsa-rotate.toml");
+            let after = before.replacen(&from, &to, 1);
+            assert_ne!(before, after, "the edit does nothing");
+            world.write("tlsa-rotate.toml", &after);
+        },
+        code,
+        says,
+    )
+}
+
+/// Takes a host out of the configuration, with its address.
+pub(crate) fn less(host: &str) -> impl Fn(&World) + 'static {
+    let host = format!("\"{host}\"");
+    move |world| {
+        let config = world.read("tlsa-rotate.toml");
+        let lines = config.lines().map(|line| {
+            if line.starts_with("hosts = ") {
+                line.replace(&format!(", {host}"), "")
+            } else if let Some(at) = line.find(&format!(", {host} = [")) {
+                let end = at + line[at..].find(']').unwrap() + 1;
+                format!("{}{}", &line[..at], &line[end..])
+            } else {
+                line.to_owned()
+            }
+        });
+        let lines: Vec<String> = lines.collect();
+        world.write("tlsa-rotate.toml", &(lines.join("\n") + "\n"));
+    }
 }

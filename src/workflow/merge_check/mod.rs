@@ -136,7 +136,7 @@ impl Request<'_> {
         let before = self.base.zones(self.repository, None)?;
         let kept = (&before, &self.changed);
         let after = self.head.zones(self.repository, Some(kept))?;
-        self.broken((&before, &after), verdict);
+        broken((&before, &after), verdict);
         settings::judge(self, (&before, &after), verdict)?;
         let both = Both {
             before: self.base.side(&before),
@@ -153,17 +153,6 @@ impl Request<'_> {
         answered::judge(self, both, verdict);
         verdict.notes.extend(remarks::remarks(both));
         proposed::judge(self, both, verdict)
-    }
-
-    /// Zones that cannot be read: those that could be before, or that nobody had.
-    fn broken(&self, (before, after): (&Zones, &Zones), verdict: &mut Verdict) {
-        verdict.findings.extend(after.newly_broken(before));
-        let still = after
-            .broken
-            .keys()
-            .filter(|zone| before.broken.contains_key(*zone));
-        let still = still.map(|zone| format!("zone {zone} cannot be read, and could not before"));
-        verdict.notes.extend(still);
     }
 
     /// A path as people name it.
@@ -184,4 +173,15 @@ impl Tree {
 
 fn shown(root: &Path, path: &Path) -> PathBuf {
     path.strip_prefix(root).unwrap_or(path).to_owned()
+}
+
+/// Zones that cannot be read: those that could be before, or that nobody had.
+fn broken((before, after): (&Zones, &Zones), verdict: &mut Verdict) {
+    verdict.findings.extend(after.newly_broken(before));
+    let still = after
+        .broken
+        .keys()
+        .filter(|zone| before.broken.contains_key(*zone));
+    let still = still.map(|zone| format!("zone {zone} cannot be read, and could not before"));
+    verdict.notes.extend(still);
 }

@@ -71,10 +71,11 @@ fn configuration(request: &Request<'_>, verdict: &mut Verdict) {
     }
     for one in weaker {
         match concerned(request, verdict, &one) {
-            Some(id) => verdict.refuse(SettingFinding::Weaker { id, what: one.what }),
-            None => verdict
-                .notes
-                .push(format!("weaker, or another: {}", one.what)),
+            Some(id) => verdict.refuse(SettingFinding::Weaker {
+                id,
+                what: one.to_string(),
+            }),
+            None => verdict.notes.push(format!("weaker, or another: {one}")),
         }
     }
 }
@@ -85,13 +86,17 @@ fn concerned(request: &Request<'_>, verdict: &Verdict, weaker: &Weaker) -> Optio
         return None;
     }
     let mut running = verdict.upheld.iter().filter(|(_, state)| !state.is_over());
-    let is_meant = |id: &RotationId, names: &BTreeSet<_>| match &weaker.of {
+    let is_of = |of: &Of, id: &RotationId, names: &BTreeSet<_>| match of {
         Of::Everything => true,
         Of::Certificate(name) => *id.certificate == **name,
         Of::Zone(zone) => names.iter().any(|name| {
             let home = request.base.zone_of(name);
             home.is_some_and(|home| home.name == *zone)
         }),
+    };
+    let is_meant = |id: &RotationId, names: &BTreeSet<_>| {
+        let mut all = weaker.of.iter();
+        all.any(|of| is_of(of, id, names))
     };
     let found = running.find(|(id, state)| is_meant(id, state.names()));
     found.map(|(id, _)| id.clone())

@@ -82,7 +82,7 @@ impl Side<'_> {
             let target = match answers::answer(&head.content, &at, rtype) {
                 Answer::Records(rrset) => {
                     ttl = ttl.max(rrset.ttl);
-                    break End::Records(rrset.rdatas.to_vec());
+                    break End::Records(rrset.rdatas.clone());
                 }
                 Answer::NoData | Answer::NoName => {
                     ttl = ttl.max(head.negative_ttl());

@@ -4,9 +4,9 @@ use crate::rotation::policy::Policy;
 use crate::rotation::timing::Span;
 use crate::workspace::config::{CertificateConfig, Config, Signing, ZoneConfig};
 use crate::zone::name::Name;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
-/// What a change touches.
+/// What a setting is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Of {
     Everything,
@@ -17,10 +17,27 @@ pub(super) enum Of {
 /// One setting that is weaker, or that says who acts and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Weaker {
-    pub(super) of: Of,
+    /// What it is of: a policy can be that of many certificates.
+    pub(super) of: Vec<Of>,
     /// Whether a rotation under way could conclude too much by it.
     pub(super) is_grave: bool,
-    pub(super) what: String,
+    what: String,
+}
+
+impl fmt::Display for Weaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = self.of.iter().filter_map(|of| match of {
+            Of::Everything => None,
+            Of::Zone(name) => Some(format!("zone {name}")),
+            Of::Certificate(name) => Some(format!("certificate {name}")),
+        });
+        let of: Vec<String> = of.collect();
+        f.write_str(&self.what)?;
+        match of.as_slice() {
+            [] => Ok(()),
+            all => write!(f, " ({})", all.join(", ")),
+        }
+    }
 }
 
 /// Everything that `after` weakens, in the order of the base's configuration.
@@ -62,28 +79,25 @@ struct List {
 
 impl List {
     fn say(&mut self, what: String) {
-        let what = match &self.of {
-            Of::Everything => what,
-            Of::Zone(name) => format!("{what} (zone {name})"),
-            Of::Certificate(name) => format!("{what} (certificate {name})"),
-        };
+        self.add(what, true);
+    }
+
+    fn add(&mut self, what: String, is_grave: bool) {
         let of = self.of.clone();
-        self.all.push(Weaker {
-            of,
-            is_grave: true,
-            what,
-        });
+        match self.all.iter_mut().find(|one| one.what == what) {
+            Some(one) => one.of.push(of),
+            None => self.all.push(Weaker {
+                of: vec![of],
+                is_grave,
+                what,
+            }),
+        }
     }
 
     /// What a reviewer should know, and no rotation goes by.
     fn aside<T: PartialEq + Debug>(&mut self, key: &str, before: &T, after: &T) {
-        self.other(key, before, after);
         if before != after {
-            self.all
-                .iter_mut()
-                .next_back()
-                .into_iter()
-                .for_each(|last| last.is_grave = false);
+            self.add(format!("{key} is another"), false);
         }
     }
 
