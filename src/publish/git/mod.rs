@@ -16,6 +16,7 @@ mod merged;
 mod proposal;
 mod remote;
 mod scratch;
+mod updates;
 mod versions;
 
 pub use branch::Counting;
@@ -345,4 +346,24 @@ fn succeeded(doing: &'static str, finished: Finished) -> Result<Finished, GitErr
 
 fn line_of(finished: &Finished) -> String {
     String::from_utf8_lossy(finished.stdout.trim_ascii_end()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CommandError, invocation};
+    use std::path::Path;
+
+    #[test]
+    fn a_part_of_an_answer_is_an_error() {
+        let mut asked = invocation(Path::new("/"), &["--version".into()], Vec::new());
+        assert!(asked.run_to_end().is_ok_and(|told| !told.truncated));
+        asked.limit = 3;
+        let cut = asked.run_to_end();
+        assert!(
+            matches!(cut, Err(CommandError::Cut { limit: 3, .. })),
+            "{cut:?}"
+        );
+        asked.whole = false; // what a hook prints is for people
+        assert!(asked.run_to_end().is_ok_and(|told| told.truncated));
+    }
 }
