@@ -259,6 +259,37 @@ fn what_a_request_makes_of_the_answers() {
             3,
             "address",
         ),
+        Row::edit(
+            "another address of a host that is found by its name",
+            net,
+            |z| z.replace("127.0.0.1", "127.0.0.2"),
+            3,
+            "nobody has seen whether the hosts of net present",
+        ),
+        Row::edit(
+            "a typo in the only digest of a host that is not seen",
+            net,
+            |z| {
+                let (front, back) = z.split_at(z.find("_25._tcp.far").unwrap());
+                front.to_owned() + &gate_support::typo(back)
+            },
+            3,
+            "nobody has seen whether the hosts of net present",
+        ),
+        Row::zone(
+            "a record more for a host that is not seen",
+            net,
+            &format!("_25._tcp.far IN TLSA 3 1 1 {typo}"),
+            0,
+            "",
+        ),
+        Row::zone(
+            "another host that takes mail",
+            net,
+            "foo IN A 192.0.2.99\n@ IN MX 30 foo",
+            0,
+            "foo.example.net. comes to take mail",
+        ),
     ];
     judge_all(&world, hours(hour + 1), rows);
 }
@@ -570,14 +601,18 @@ fn what_comes_of_a_merge() {
     let trailer = "About proposals\n\nTlsa-Rotate-Step: mail.1/publish\n";
     let digest = |w: &World| {
         let zone = w.read("example.com.zone");
-        let line = zone
-            .lines()
-            .find(|line| line.ends_with(" )") && line.len() > 20);
-        let line = line.unwrap();
-        w.write(
-            "example.com.zone",
-            &zone.replacen(line, &line.replace(['a', '1'], "b"), 1),
-        );
+        let mut lines = zone.lines();
+        let line = lines
+            .find(|line| line.ends_with(" )") && line.len() > 20)
+            .unwrap();
+        let at = line.len() - " )".len() - 1;
+        let other = if line[at..].starts_with('0') {
+            "1"
+        } else {
+            "0"
+        };
+        let changed = format!("{}{other} )", &line[..at]);
+        w.write("example.com.zone", &zone.replacen(line, &changed, 1));
     };
     let rows = vec![
         Row::branch("nothing", move |w| on(w, "main"), 0, "it changes nothing"),
@@ -747,6 +782,62 @@ fn what_comes_of_a_merge() {
             },
             3,
             "mail.7/publish",
+        ),
+        Row::branch(
+            "a base that cannot be read, and other files",
+            move |w| {
+                append(w, "example.com.zone", "$INCLUDE nowhere\n");
+                commit(w, "broken");
+                on(w, "main");
+                w.write("notes", "hello\n");
+                commit(w, "notes");
+            },
+            0,
+            "cannot be read, and could not before",
+        ),
+        Row::branch(
+            "a base that cannot be read, and as bad",
+            move |w| {
+                append(w, "example.com.zone", "$INCLUDE nowhere\n");
+                commit(w, "broken");
+                on(w, "main");
+                ftp(w, "example.com.zone");
+                commit(w, "ftp");
+            },
+            1,
+            "zone example.com. cannot be read",
+        ),
+        Row::branch(
+            "a base that cannot be read, mended",
+            move |w| {
+                let sound = w.read("example.com.zone");
+                append(w, "example.com.zone", "$INCLUDE nowhere\n");
+                commit(w, "broken");
+                on(w, BRANCH);
+                let zone = w.read("example.com.zone");
+                w.git("checkout --quiet -B pr main");
+                assert_ne!(zone, sound);
+                w.write("example.com.zone", &zone);
+                commit(w, "sound");
+            },
+            0,
+            "",
+        ),
+        Row::branch(
+            "a base that cannot be read, mended with less",
+            move |w| {
+                let sound = w.read("example.com.zone");
+                append(w, "example.com.zone", "$INCLUDE nowhere\n");
+                commit(w, "broken");
+                on(w, "main");
+                w.write(
+                    "example.com.zone",
+                    &rotation_support::without_tlsa(&sound, "_25._tcp.mx2"),
+                );
+                commit(w, "less");
+            },
+            4,
+            "_25._tcp.mx2.example.com.",
         ),
     ];
     judge_all(&world, hours(1), rows);

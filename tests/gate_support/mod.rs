@@ -36,7 +36,7 @@ fn resting(publish: Publish) -> World {
         + &format!(
             "\n[[zone]]\nservers = [\"{first}\", \"{second}\"]\nname = \"example.net\"\nfile = \"example.net.zone\"\n\
              sign = {{ keys = \"keys\" }}\npublish = {{ git = {{ branch = \"tlsa-rotate/{{rotation}}\" }} }}\n\
-             \n[[certificate]]\nname = \"net\"\nhosts = [\"mx.example.net\", \"wild.example.net\"]\n\
+             \n[[certificate]]\nname = \"net\"\nhosts = [\"mx.example.net\", \"wild.example.net\", \"far.example.net\"]\n\
              addresses = {{ \"mx.example.net\" = [\"{address}\"], \"wild.example.net\" = [\"{address}\"] }}\nports = [25]\n\
              live = {{ certificate = \"live/fullchain.pem\" }}\nnext = {{ generate = \"ecdsa-p256\" }}\ndeploy = {{ manual = true }}\n"
         );
@@ -60,8 +60,8 @@ fn resting(publish: Publish) -> World {
         &format!(
             "$TTL 3600\n@ IN SOA ns1.example.com. hostmaster.example.com. 2026120105 7200 3600 604800 300\n\
              @ IN NS ns1.example.com.\n@ IN NS ns2.example.com.\n@ IN MX 10 mx\n\
-             mx IN A 192.0.2.26\nwild IN A 192.0.2.26\n\
-             _25._tcp.mx IN TLSA 3 1 1 {digest}\n*._tcp.wild IN TLSA 3 1 1 {digest}\n"
+             mx IN A 192.0.2.26\nwild IN A 192.0.2.26\nfar IN A 127.0.0.1\n\
+             _25._tcp.mx IN TLSA 3 1 1 {digest}\n*._tcp.wild IN TLSA 3 1 1 {digest}\n_25._tcp.far IN TLSA 3 1 1 {digest}\n"
         ),
     );
     world

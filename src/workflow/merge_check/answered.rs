@@ -9,6 +9,7 @@ use crate::rotation::observation::Endpoint;
 use crate::rotation::step::Rotation;
 use crate::workflow::known::plain;
 use crate::workflow::others;
+use crate::workspace::config::CertificateConfig;
 use crate::workspace::journal::RotationId;
 use crate::zone::mail;
 use crate::zone::name::Name;
@@ -43,11 +44,13 @@ pub(super) fn judge(request: &Request<'_>, both: Both<'_>, verdict: &mut Verdict
                 continue;
             }
             place.judge(both, (&was, &becomes), verdict);
+            place.judge_move(request, both, (&certificate, &becomes), verdict);
             if !becomes.leads_away() {
                 changed.push((endpoint, was.associations(), becomes.associations()));
             }
         }
-        presented::judge_at_rest(request, both.after.zones, &certificate, &changed, verdict);
+        let changed = (&*changed, presented::Seen::AsConfigured);
+        presented::judge_at_rest(request, both.after.zones, &certificate, changed, verdict);
     }
     judge_strangers(request, both, verdict);
     judge_zones(both, verdict);
@@ -158,17 +161,45 @@ impl Place<'_> {
             if takes_mail(both.after, &name) {
                 verdict.object(AnswerFinding::NoAddress { certificate, host });
             }
-        } else if has(&was) && has(&becomes) {
-            let (from, to) = (both.before.addresses(&name), both.after.addresses(&name));
-            let new: Vec<&str> = to.difference(&from).map(String::as_str).collect();
-            if !new.is_empty() {
-                verdict.notes.push(format!(
-                    "{host} gets another address, {}: nobody has looked at which key is presented there",
-                    new.join(", ")
-                ));
-            }
         }
         false
+    }
+
+    /// Judges another address of a host: what is presented there is held against the records. Where the configuration says
+    /// where the host is found, it is told only.
+    fn judge_move(
+        &self,
+        request: &Request<'_>,
+        both: Both<'_>,
+        (certificate, becomes): (&CertificateConfig, &Way),
+        verdict: &mut Verdict,
+    ) {
+        let Some(name) = way::host(self.endpoint) else {
+            return;
+        };
+        let (from, to) = (both.before.addresses(&name), both.after.addresses(&name));
+        let new: Vec<String> = to.difference(&from).cloned().collect();
+        if new.is_empty() || from.is_empty() {
+            return;
+        }
+        let host = &self.endpoint.host;
+        let told = format!("{host} gets another address, {}", new.join(", "));
+        let is_elsewhere = certificate.addresses.contains_key(host);
+        if is_elsewhere || !becomes.has_dane() {
+            verdict.notes.push(format!(
+                "{told}: nobody has looked at which key is presented there"
+            ));
+            return;
+        }
+        verdict.notes.push(told);
+        let moved = certificate.only_at(self.endpoint, &new);
+        let changed = [(
+            self.endpoint.clone(),
+            BTreeSet::new(),
+            becomes.associations(),
+        )];
+        let seen = presented::Seen::Anew;
+        presented::judge_at_rest(request, both.after.zones, &moved, (&changed, seen), verdict);
     }
 
     /// Whether the host takes no mail any more: it has no address, and no MX record names it.

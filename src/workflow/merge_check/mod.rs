@@ -136,7 +136,7 @@ impl Request<'_> {
         let before = self.base.zones(self.repository, None)?;
         let kept = (&before, &self.changed);
         let after = self.head.zones(self.repository, Some(kept))?;
-        broken((&before, &after), verdict);
+        self.broken((&before, &after), verdict);
         settings::judge(self, (&before, &after), verdict)?;
         let both = Both {
             before: self.base.side(&before),
@@ -146,13 +146,34 @@ impl Request<'_> {
         self.serials(before, after, verdict);
         for (id, state) in verdict.upheld.clone() {
             for name in state.names() {
-                self.rrset(&id, &state, name, (before, after), verdict);
+                self.rrset(&id, &state, name, both, verdict);
             }
             presented::judge(self, (&id, &state), (before, after), verdict);
         }
         answered::judge(self, both, verdict);
         verdict.notes.extend(remarks::remarks(both));
         proposed::judge(self, both, verdict)
+    }
+
+    /// Zones that cannot be read after the merge; where the base is as bad, and the request leaves them alone, it is told.
+    fn broken(&self, (before, after): (&Zones, &Zones), verdict: &mut Verdict) {
+        for (zone, findings) in &after.broken {
+            let configured = self.head.workspace.config.zones.iter();
+            let mut files = configured
+                .filter(|one| one.name == *zone)
+                .flat_map(|one| std::iter::once(&one.file).chain(&one.included));
+            let is_touched = files.any(|file| self.changed.contains(file));
+            if is_touched || !before.broken.contains_key(zone) {
+                verdict.findings.push(Finding::NotAZone {
+                    zone: zone.clone(),
+                    findings: findings.clone(),
+                });
+            } else {
+                verdict.notes.push(format!(
+                    "zone {zone} cannot be read, and could not before: nothing is said of its hosts"
+                ));
+            }
+        }
     }
 
     /// A path as people name it.
@@ -173,15 +194,4 @@ impl Tree {
 
 fn shown(root: &Path, path: &Path) -> PathBuf {
     path.strip_prefix(root).unwrap_or(path).to_owned()
-}
-
-/// Zones that cannot be read: those that could be before, or that nobody had.
-fn broken((before, after): (&Zones, &Zones), verdict: &mut Verdict) {
-    verdict.findings.extend(after.newly_broken(before));
-    let still = after
-        .broken
-        .keys()
-        .filter(|zone| before.broken.contains_key(*zone));
-    let still = still.map(|zone| format!("zone {zone} cannot be read, and could not before"));
-    verdict.notes.extend(still);
 }

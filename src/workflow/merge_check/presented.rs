@@ -20,6 +20,15 @@ use crate::zone::name::Name;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// Which hosts are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// Those that no rotation has taken in: the latest one looks at its own.
+    AsConfigured,
+    /// All, where the request says that they are: what was known of them before does not count.
+    Anew,
+}
+
 type Associations = BTreeSet<Association>;
 
 /// Judges what one rotation's hosts present by the RRsets that the request leaves.
@@ -93,7 +102,7 @@ pub(super) fn judge_at_rest(
     request: &Request<'_>,
     after: &BTreeMap<Name, Head>,
     certificate: &CertificateConfig,
-    changed: &[(Endpoint, Associations, Associations)],
+    (changed, seen): (&[(Endpoint, Associations, Associations)], Seen),
     verdict: &mut Verdict,
 ) {
     if changed.is_empty() {
@@ -102,6 +111,7 @@ pub(super) fn judge_at_rest(
     let mut rotations = verdict.upheld.iter();
     let state = rotations.find(|(id, _)| *id.certificate == *certificate.name);
     let state = state.map(|(_, state)| state);
+    let state = state.filter(|_| seen == Seen::AsConfigured);
     let mut heads = read(request, after);
     let Some(outside) = at_rest(&mut heads, certificate, state, request.now) else {
         return;
@@ -133,7 +143,9 @@ pub(super) fn judge_at_rest(
             seen: Box::new(seen),
         });
         verdict.findings.extend(refused);
-        let is_known = !keys.is_empty() && keys.iter().all(|key| becomes.contains(key));
+        let is_known = seen == Seen::AsConfigured
+            && !keys.is_empty()
+            && keys.iter().all(|key| becomes.contains(key));
         if !is_refused && !reasons.is_empty() && !is_known {
             verdict.object(AnswerFinding::Unseen {
                 certificate: certificate.name.clone(),

@@ -2,8 +2,13 @@
 //! long others keep it (RFC 7344, RFC 8078 §4, RFC 1912 §2.2, RFC 2182 §5).
 
 use super::answered::Both;
+use super::way;
+use crate::workspace::config::CertificateConfig;
 use crate::zone::content::{Rrset, Zone};
+use crate::zone::mail;
+use crate::zone::name::Name;
 use crate::zone::record::Rtype;
+use std::collections::BTreeSet;
 
 const CDS: Rtype = Rtype(59);
 const CDNSKEY: Rtype = Rtype(60);
@@ -20,9 +25,29 @@ pub(super) fn remarks(both: Both<'_>) -> Vec<String> {
         };
         if before.content != after.content {
             notes.extend(of_zone(&before.content, &after.content));
+            notes.extend(exchanges(both, (&before.content, &after.content)));
         }
     }
     notes
+}
+
+/// Hosts that come to take mail and that no certificate has.
+fn exchanges(both: Both<'_>, (before, after): (&Zone, &Zone)) -> Vec<String> {
+    let hosts = |zone| -> BTreeSet<Name> {
+        let all = mail::exchanges(zone).into_values().flatten();
+        all.map(|(_, host)| host).collect()
+    };
+    let certificates = both.after.config.certificates.iter();
+    let endpoints = certificates.flat_map(CertificateConfig::endpoints);
+    let ours: BTreeSet<Name> = endpoints.filter_map(|one| way::host(&one)).collect();
+    let (was, becomes) = (hosts(before), hosts(after));
+    let new = becomes
+        .difference(&was)
+        .filter(|host| !ours.contains(*host));
+    new.map(|host| {
+        format!("{host} comes to take mail, and is a host of no certificate: nobody looks at its records and keys")
+    })
+    .collect()
 }
 
 fn of_zone(before: &Zone, after: &Zone) -> Vec<String> {

@@ -1,15 +1,16 @@
 //! What a rotation requires of its RRsets (review rule R2): what the base holds of it must stay, what is to leave must not
 //! come.
 
+use super::answered::Both;
 use super::finding::Finding;
+use super::tree::Tree;
+use super::way::Side;
 use super::{Request, Verdict};
 use crate::rotation::association::Association;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::step::Rotation;
-use crate::workflow::head::Head;
 use crate::workspace::journal::RotationId;
 use crate::zone::name::Name;
-use std::collections::BTreeMap;
 
 impl Request<'_> {
     /// What a rotation requires of one RRset (R2): what the base holds of it must stay, what is to leave must not come.
@@ -18,19 +19,24 @@ impl Request<'_> {
         id: &RotationId,
         state: &Rotation,
         name: &TlsaName,
-        (before, after): (&BTreeMap<Name, Head>, &BTreeMap<Name, Head>),
+        both: Both<'_>,
         verdict: &mut Verdict,
     ) {
-        let Some(was) = self.base.rrset(before, name) else {
+        let zone_of = |tree: &Tree| tree.zone_of(name).map(|zone| zone.name.clone());
+        let is_broken = |zone: Option<Name>, side: Side<'_>| {
+            zone.is_some_and(|zone| side.broken.contains_key(&zone))
+        };
+        let was_broken = is_broken(zone_of(&self.base), both.before);
+        let was = self.base.rrset(both.before.zones, name);
+        if was.is_none() && !was_broken {
             verdict.notes.push(format!(
                 "{name}, which {id} rotates, is in no zone of the base"
             ));
             return;
-        };
-        let Some(becomes) = self.head.rrset(after, name) else {
-            // A zone that cannot be read is a finding of its own.
-            let unreadable = |finding: &Finding| matches!(finding, Finding::NotAZone { .. });
-            if !verdict.findings.iter().any(unreadable) {
+        }
+        let Some(becomes) = self.head.rrset(both.after.zones, name) else {
+            // A zone that cannot be read is told as one.
+            if !is_broken(zone_of(&self.head), both.after) {
                 verdict.findings.push(Finding::ZoneLeft {
                     id: id.clone(),
                     name: name.clone(),
@@ -39,8 +45,14 @@ impl Request<'_> {
             return;
         };
         let requirement = state.requirement();
+        // Where the base cannot be read, it is taken to hold what is required.
+        let was = was.unwrap_or_else(|| requirement.applied_to(&becomes));
         if state.is_over() && becomes.is_empty() && !was.is_empty() {
-            return; // for a host that is configured still, that is judged by what senders are answered
+            // For a host that is configured still, that is judged by what senders are answered.
+            verdict
+                .notes
+                .push(format!("{name} would have no TLSA record any more"));
+            return;
         }
         for association in requirement.missing_in(&becomes) {
             if was.contains(association) {

@@ -1,7 +1,6 @@
 //! One of the two sides that are held against each other: the base, and what the merge makes of it; each read by its own
 //! configuration.
 
-use super::finding::Finding;
 use crate::publish::git::{GitError, Repository};
 use crate::rotation::association::Association;
 use crate::rotation::observation::TlsaName;
@@ -27,19 +26,6 @@ pub(super) struct Zones {
     pub(super) read: BTreeMap<Name, Head>,
     /// Those that could not be, with what is wrong with them.
     pub(super) broken: BTreeMap<Name, String>,
-}
-
-impl Zones {
-    /// What is wrong with the zones that could be read in the base, or that it does not have.
-    pub(super) fn newly_broken(&self, before: &Self) -> Vec<Finding> {
-        let broken = self.broken.iter();
-        let new = broken.filter(|(zone, _)| !before.broken.contains_key(*zone));
-        new.map(|(zone, findings)| Finding::NotAZone {
-            zone: zone.clone(),
-            findings: findings.clone(),
-        })
-        .collect()
-    }
 }
 
 impl Tree {
