@@ -224,6 +224,20 @@ fn what_a_request_makes_of_the_answers() {
             0,
             "serial",
         ),
+        Row::zone(
+            "DS records where nothing is delegated",
+            net,
+            &format!("www IN A 192.0.2.80\nwww IN DS 12345 13 2 {typo}"),
+            3,
+            "is not a delegation",
+        ),
+        Row::zone(
+            "a DNSKEY with which nothing can be signed",
+            net,
+            "@ IN DNSKEY 257 3 15 l02Woi0iS8Aa25FQkUd9RMzZHJpBoRQwAQEX1SxZJA4=",
+            3,
+            "algorithm 15",
+        ),
         Row::edit(
             "a TTL raised in a rotation",
             com,
@@ -841,4 +855,70 @@ fn what_comes_of_a_merge() {
         ),
     ];
     judge_all(&world, hours(1), rows);
+}
+
+/// A host whose rotation is over is led to other records: what it presents must match those.
+#[test]
+fn a_rotation_that_is_over_protects_its_hosts_still() {
+    let (world, hour) = World::new(Publish::Branch).brought_to("Retiring");
+    world.merge();
+    world.advance(hours(hour + 2)).ends(0);
+    world.load();
+    world.advance(hours(hour + 3)).ends(0);
+    assert_eq!(world.step(hours(hour + 3)), "Retired");
+    let com = "example.com.zone";
+    let typo = "ab".repeat(32);
+    let led = |digest: &str| {
+        let lines = format!("_25._tcp.mx2 IN CNAME other\nother IN TLSA 3 1 1 {digest}\n");
+        move |zone: &str| {
+            let zone = rotation_support::without_tlsa(zone, "_25._tcp.mx2");
+            gate_support::with_lines(&zone, &lines)
+        }
+    };
+    let right = world.tlsa("mx2.example.com").remove(0);
+    let rows = vec![
+        Row::edit(
+            "an alias to the record of another key",
+            com,
+            led(&typo),
+            4,
+            "mx2.example.com:25 presents",
+        ),
+        Row::zone(
+            "another digest beside it",
+            com,
+            &format!("_25._tcp.mx2 IN TLSA 3 1 1 {typo}"),
+            0,
+            "",
+        ),
+        Row::edit(
+            "nothing left",
+            com,
+            |z| rotation_support::without_tlsa(z, "_25._tcp.mx2"),
+            3,
+            "without DANE",
+        ),
+        Row::edit(
+            "a larger TTL",
+            com,
+            |z| gate_support::with_ttl(z, "_25._tcp.mx2", "7200"),
+            0,
+            "",
+        ),
+        Row::edit(
+            "an alias to the record of the same key",
+            com,
+            led(&right),
+            0,
+            "",
+        ),
+        config(
+            "no soak",
+            "soak = \"24h\"",
+            "soak = \"0s\"",
+            0,
+            "soak goes from 1d to 0s",
+        ),
+    ];
+    judge_all(&world, hours(hour + 4), rows);
 }

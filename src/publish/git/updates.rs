@@ -37,7 +37,7 @@ impl Repository {
                 (true, false) => second,
                 _ => return Ok(None),
             };
-            at = below.to_owned();
+            below.clone_into(&mut at);
         }
         Ok(None)
     }

@@ -2,14 +2,16 @@
 
 use super::answer_finding::AnswerFinding;
 use super::finding::Finding;
-use super::presented;
+use super::presented::{self, Seen};
 use super::way::{self, End, Side, Way};
 use super::{Request, Verdict};
+use crate::dnssec::sign;
 use crate::rotation::observation::Endpoint;
 use crate::rotation::step::Rotation;
+use crate::workflow::head::Head;
 use crate::workflow::known::plain;
 use crate::workflow::others;
-use crate::workspace::config::CertificateConfig;
+use crate::workspace::config::{CertificateConfig, Signing};
 use crate::workspace::journal::RotationId;
 use crate::zone::mail;
 use crate::zone::name::Name;
@@ -28,7 +30,7 @@ pub(super) fn judge(request: &Request<'_>, both: Both<'_>, verdict: &mut Verdict
     let mut without_address = BTreeSet::new();
     for certificate in presented::configured(request) {
         let state = state_of(verdict, &certificate.name);
-        let mut changed = Vec::new();
+        let (mut changed, mut led) = (Vec::new(), Vec::new());
         for endpoint in certificate.endpoints() {
             let (Some(was), Some(becomes)) =
                 (both.before.tlsa(&endpoint), both.after.tlsa(&endpoint))
@@ -46,14 +48,21 @@ pub(super) fn judge(request: &Request<'_>, both: Both<'_>, verdict: &mut Verdict
             place.judge(both, (&was, &becomes), verdict);
             place.judge_move(request, both, (&certificate, &becomes), verdict);
             if !becomes.leads_away() {
-                changed.push((endpoint, was.associations(), becomes.associations()));
+                let all = if was.at == becomes.at {
+                    &mut changed
+                } else {
+                    &mut led
+                };
+                all.push((endpoint, was.associations(), becomes.associations()));
             }
         }
-        let changed = (&*changed, presented::Seen::AsConfigured);
-        presented::judge_at_rest(request, both.after.zones, &certificate, changed, verdict);
+        // Those that are led to other records are looked at, whether the latest rotation has them or not.
+        for changed in [(&*changed, Seen::AsConfigured), (&*led, Seen::OtherRecords)] {
+            presented::judge_at_rest(request, both.after.zones, &certificate, changed, verdict);
+        }
     }
     judge_strangers(request, both, verdict);
-    judge_zones(both, verdict);
+    judge_zones(request, both, verdict);
 }
 
 /// The latest rotation of a certificate.
@@ -157,10 +166,8 @@ impl Place<'_> {
             return false;
         }
         let has = |way: &Way| matches!(way.end, End::Records(_));
-        if has(&was) && becomes.end == End::Nothing {
-            if takes_mail(both.after, &name) {
-                verdict.object(AnswerFinding::NoAddress { certificate, host });
-            }
+        if has(&was) && becomes.end == End::Nothing && takes_mail(both.after, &name) {
+            verdict.object(AnswerFinding::NoAddress { certificate, host });
         }
         false
     }
@@ -198,8 +205,13 @@ impl Place<'_> {
             BTreeSet::new(),
             becomes.associations(),
         )];
-        let seen = presented::Seen::Anew;
-        presented::judge_at_rest(request, both.after.zones, &moved, (&changed, seen), verdict);
+        presented::judge_at_rest(
+            request,
+            both.after.zones,
+            &moved,
+            (&changed, Seen::OtherPlace),
+            verdict,
+        );
     }
 
     /// Whether the host takes no mail any more: it has no address, and no MX record names it.
@@ -296,9 +308,13 @@ fn hangers(side: Side<'_>) -> BTreeMap<Name, Name> {
 }
 
 /// What is new of each zone: findings, and whether it is delegated by the one above.
-fn judge_zones(both: Both<'_>, verdict: &mut Verdict) {
+fn judge_zones(request: &Request<'_>, both: Both<'_>, verdict: &mut Verdict) {
     for (zone, after) in both.after.zones {
         let before = both.before.zones.get(zone);
+        if let Some(finding) = unsignable(request, before, (zone, after)) {
+            let zone = zone.clone();
+            verdict.object(AnswerFinding::NewFinding { zone, finding });
+        }
         if let Some(before) = before
             && let Some(finding) = others::new_finding(&before.file, &after.file)
         {
@@ -325,4 +341,40 @@ fn judge_zones(both: Both<'_>, verdict: &mut Verdict) {
             });
         }
     }
+}
+
+/// What the signer would refuse of a zone that it signs, and did not before.
+fn unsignable(
+    request: &Request<'_>,
+    before: Option<&Head>,
+    (zone, after): (&Name, &Head),
+) -> Option<String> {
+    let mut zones = request.base.workspace.config.zones.iter();
+    let Signing::Here { keys, .. } = &zones.find(|one| one.name == *zone)?.signing else {
+        return None;
+    };
+    let refused = |head: &Head| sign::signable(&head.content).err();
+    if let Some(error) = refused(after)
+        && before.is_none_or(|before| refused(before).is_none())
+    {
+        return Some(error.to_string());
+    }
+    // Which keys there are is told by their names (`Kexample.com.+013+12345.key`), wherever the private ones lie.
+    let files = request.repository.files_below(&request.base.commit, keys);
+    let files = files.unwrap_or_default();
+    let front = format!("K{zone}+");
+    let names = files.iter().filter_map(|file| file.file_name()?.to_str());
+    let algorithms = names.filter_map(|name| name.strip_prefix(&*front)?.get(..3)?.parse().ok());
+    let algorithms: BTreeSet<u8> = algorithms.collect();
+    let used = |head: &Head| -> BTreeSet<u8> {
+        let dnskeys = head.content.rrset(zone, Rtype::DNSKEY);
+        let rdatas = dnskeys.into_iter().flat_map(|rrset| &rrset.rdatas);
+        rdatas.filter_map(|rdata| rdata.0.get(3).copied()).collect()
+    };
+    let known = before.map(used).unwrap_or_default();
+    let mut new = used(after).into_iter().filter(|one| !known.contains(one));
+    let foreign = new.find(|one| !algorithms.is_empty() && !algorithms.contains(one))?;
+    Some(format!(
+        "its text holds a DNSKEY record of algorithm {foreign}, and there is no key of that algorithm to sign with: nothing could be signed"
+    ))
 }

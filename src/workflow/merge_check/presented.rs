@@ -25,8 +25,10 @@ use std::sync::Arc;
 pub(super) enum Seen {
     /// Those that no rotation has taken in: the latest one looks at its own.
     AsConfigured,
-    /// All, where the request says that they are: what was known of them before does not count.
-    Anew,
+    /// All: the records that they are led to are others.
+    OtherRecords,
+    /// All, where the request says that they are: what the files say of those that were there before does not count.
+    OtherPlace,
 }
 
 type Associations = BTreeSet<Association>;
@@ -143,7 +145,7 @@ pub(super) fn judge_at_rest(
             seen: Box::new(seen),
         });
         verdict.findings.extend(refused);
-        let is_known = seen == Seen::AsConfigured
+        let is_known = seen != Seen::OtherPlace
             && !keys.is_empty()
             && keys.iter().all(|key| becomes.contains(key));
         if !is_refused && !reasons.is_empty() && !is_known {
