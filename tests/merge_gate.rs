@@ -225,6 +225,13 @@ fn what_a_request_makes_of_the_answers() {
             "serial",
         ),
         Row::zone(
+            "a record outside of the zone",
+            net,
+            "www.example.org. IN A 192.0.2.80",
+            3,
+            "has a new finding",
+        ),
+        Row::zone(
             "DS records where nothing is delegated",
             net,
             &format!("www IN A 192.0.2.80\nwww IN DS 12345 13 2 {typo}"),
@@ -787,6 +794,18 @@ fn what_comes_of_a_merge() {
             "",
         ),
         Row::branch(
+            "a request of before a proposal was merged",
+            move |w| {
+                let old = w.git("rev-parse main");
+                w.git(&format!("merge --quiet --ff-only {BRANCH}"));
+                on(w, &old);
+                ftp(w, "example.com.zone");
+                commit(w, "ftp");
+            },
+            0,
+            "",
+        ),
+        Row::branch(
             "a proposal of a step that is none",
             move |w| {
                 on(w, "main");
@@ -921,4 +940,19 @@ fn a_rotation_that_is_over_protects_its_hosts_still() {
         ),
     ];
     judge_all(&world, hours(hour + 4), rows);
+}
+
+#[test]
+fn a_journal_that_holds_nothing_says_nothing_of_what_is_required() {
+    let world = proposed(Publish::Branch);
+    let journal = world.read(rotation_support::JOURNAL);
+    world.write(rotation_support::JOURNAL, "");
+    let run = gate_support::judged(&world, hours(1), BRANCH).ends(3);
+    assert!(
+        run.stdout
+            .contains("the journal of mail is there and holds nothing"),
+        "{run:#?}"
+    );
+    world.write(rotation_support::JOURNAL, &journal);
+    gate_support::judged(&world, hours(1), BRANCH).ends(0);
 }

@@ -261,8 +261,8 @@ fn said(zone: &Zone, name: &Name) -> String {
     }
 }
 
-pub(crate) fn judged(world: &World, now: Instant) -> Run {
-    world.run(now, &["check", "--merge", "--base", "main", "--head", "pr"])
+pub(crate) fn judged(world: &World, now: Instant, head: &str) -> Run {
+    world.run(now, &["check", "--merge", "--base", "main", "--head", head])
 }
 
 /// The text with lines added, before a last line that may not be ended.
