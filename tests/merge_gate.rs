@@ -189,6 +189,27 @@ fn what_a_request_makes_of_the_answers() {
             "foo.example.com",
         ),
         Row::zone(
+            "a stranger by a wildcard",
+            com,
+            "foo IN A 192.0.2.99\n*.foo IN CNAME _25._tcp.mx1",
+            3,
+            "foo.example.com",
+        ),
+        Row::zone(
+            "a stranger by a DNAME at the host",
+            com,
+            "foo IN A 192.0.2.99\nfoo IN DNAME mx1",
+            3,
+            "foo.example.com",
+        ),
+        Row::zone(
+            "an alias for other names",
+            com,
+            "foo IN A 192.0.2.99\nbar IN CNAME foo\n*.pool IN CNAME foo",
+            0,
+            "",
+        ),
+        Row::zone(
             "a stranger on an RRset at rest",
             net,
             "foo IN A 192.0.2.99\n@ IN MX 30 foo\n_25._tcp.foo IN CNAME _25._tcp.mx",

@@ -47,7 +47,7 @@ pub(super) fn judge(request: &Request<'_>, both: Both<'_>, verdict: &mut Verdict
             }
             place.judge(both, (&was, &becomes), verdict);
             place.judge_move(request, both, (&certificate, &becomes), verdict);
-            if !becomes.leads_away() {
+            if !becomes.leads_away() && was.associations() != becomes.associations() {
                 let all = if was.at == becomes.at {
                     &mut changed
                 } else {
@@ -286,20 +286,25 @@ fn hangers(side: Side<'_>) -> BTreeMap<Name, Name> {
             let is_tcp = |label: Option<&[u8]>| {
                 label.is_some_and(|label| label.eq_ignore_ascii_case(b"_tcp"))
             };
-            if node.contains_key(&Rtype::CNAME) && is_tcp(second) {
-                let Some(host) = owner.parent().and_then(|name| name.parent()) else {
+            let host = if node.contains_key(&Rtype::CNAME) && is_tcp(second) {
+                let host = owner.parent().and_then(|name| name.parent());
+                if first != Some(b"*") {
+                    hangers.extend(host.map(|host| (owner.clone(), host)));
                     continue;
-                };
-                let asked = match first {
-                    Some(b"*") => smtp(&host),
-                    _ => Some(owner.clone()),
-                };
-                hangers.extend(asked.map(|asked| (asked, host)));
-            } else if node.contains_key(&Rtype::DNAME) && is_tcp(first) {
-                let host = owner.parent();
-                let asked = host.and_then(|host| Some((smtp(&host)?, host)));
-                hangers.extend(asked);
-            }
+                }
+                host
+            } else if node.contains_key(&Rtype::CNAME) && first == Some(b"*") {
+                owner.parent()
+            } else if node.contains_key(&Rtype::DNAME) {
+                if is_tcp(first) {
+                    owner.parent()
+                } else {
+                    Some(owner.clone())
+                }
+            } else {
+                None
+            };
+            hangers.extend(host.and_then(|host| Some((smtp(&host)?, host))));
         }
         let exchanges = mail::exchanges(&head.content).into_values().flatten();
         hangers.extend(exchanges.filter_map(|(_, host)| Some((smtp(&host)?, host))));
