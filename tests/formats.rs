@@ -41,6 +41,7 @@ const CALLS: &[Call] = &[
     ("plan mail --emergency security", Place::Fresh, "plan"),
     ("simulate mail --senders 1000", Place::Fresh, "simulate"),
     ("advance", Place::Proposed, "advance"),
+    ("propose --again", Place::Proposed, "advance"),
     ("status", Place::Proposed, "status"),
     ("check --resolver SERVER --trust-anchor anchor --timeout 20", Place::Fresh, "check"),
     ("check --merge --base HEAD --head BRANCH", Place::Proposed, "check-merge"),

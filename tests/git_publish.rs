@@ -386,7 +386,7 @@ fn a_deleted_or_checked_out_branch_is_left_to_the_person() {
         error.to_string(),
         format!("branch {BRANCH} was deleted before its proposal was merged")
     );
-    let way_out = error.hints()[0].clone();
+    let way_out = error.hints()[1].clone();
     let command = way_out
         .split("again: git ")
         .nth(1)

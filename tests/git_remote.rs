@@ -623,7 +623,13 @@ fn a_request_says_neither_where_the_journals_are_nor_brings_its_own() {
         Run::from(output.unwrap())
     };
     let run = judge("origin/main").ends(4);
-    assert!(run.stdout.contains("by the journals on origin"), "{run:#?}");
+    for told in [
+        "by the journals on origin",
+        "no longer be shared by way of remote origin",
+        "it brings .tlsa-rotate/journal/none, a file that only runs write",
+    ] {
+        assert!(run.stdout.contains(told), "no `{told}`: {run:#?}");
+    }
     // Where the base has no configuration, that of the request is not taken for the operator's.
     git(&person, "checkout --quiet -B without origin/main");
     git(&person, "rm --quiet tlsa-rotate.toml");

@@ -10,6 +10,7 @@
 
 mod rotation_support;
 
+use rotation_support::far::{Far, git};
 use rotation_support::{
     BEGIN, BRANCH, HOSTS, Publish, World, ZONE_FILE, hours, pieces, without_tlsa,
 };
@@ -116,6 +117,98 @@ fn a_proposal_that_was_deleted_unmerged_is_not_forced_upon_anybody() {
     let run = world.advance(hours(1)).ends(1);
     run.complains_of("was deleted before its proposal was merged");
     world.run(hours(1), &["abort", "mail"]).ends(0);
+}
+
+#[test]
+fn a_proposal_that_was_deleted_is_made_again_after_a_day_or_when_a_person_asks() {
+    for far in [None, Some(())] {
+        let far = far.map(|()| Far::new(Publish::Branch));
+        let here = far.is_none().then(|| World::new(Publish::Branch));
+        let world = far
+            .as_ref()
+            .map_or_else(|| here.as_ref().unwrap(), |far| &far.runner);
+        let delete = || match &far {
+            Some(far) => drop(git(
+                &far.bare(),
+                &format!("update-ref -d refs/heads/{BRANCH}"),
+            )),
+            None => drop(world.git(&format!("branch --quiet -D {BRANCH}"))),
+        };
+        world.start(BEGIN).ends(0);
+        world.advance(BEGIN).ends(3);
+        delete();
+        for hour in [1, 2, 24] {
+            let run = world.advance(hours(hour)).ends(1);
+            run.complains_of("was deleted before its proposal was merged");
+        }
+        let run = world.advance(hours(25)).ends(3);
+        assert!(run.stderr.contains("for review on branch"), "{run:#?}");
+        // The next deletion is another.
+        delete();
+        world.advance(hours(26)).ends(1);
+        world.advance(hours(27)).ends(1);
+        let run = world.run(hours(27), &["propose", "--again"]).ends(3);
+        assert!(run.stderr.contains("for review on branch"), "{run:#?}");
+        // Also where no run has seen it yet.
+        delete();
+        let run = world
+            .run(hours(28), &["propose", "--again", "mail"])
+            .ends(3);
+        assert!(run.stderr.contains("for review on branch"), "{run:#?}");
+        assert_eq!(world.read(".tlsa-rotate/deleted"), "");
+    }
+}
+
+#[test]
+fn a_branch_that_a_forge_brought_up_to_date_is_rebuilt_and_nobodys_work() {
+    let far = Far::new(Publish::Branch);
+    let world = &far.runner;
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN).ends(3);
+    let person = far.person();
+    let update = |more: &str| {
+        git(&person, "fetch --quiet origin");
+        git(
+            &person,
+            &format!("checkout --quiet -B update origin/{BRANCH}"),
+        );
+        git(&person, "merge --quiet --no-ff --no-commit origin/main");
+        if !more.is_empty() {
+            fs::write(person.join(more), "mine\n").unwrap();
+            git(&person, "add --all");
+        }
+        git(&person, "commit --quiet --no-edit");
+        git(&person, &format!("push --quiet origin update:{BRANCH}"));
+    };
+    // Twice, as two people press the button.
+    for file in ["one", "two"] {
+        far.work(file, "hello\n");
+        update("");
+    }
+    let run = world.advance(hours(1)).ends(3);
+    assert!(run.stderr.contains("rebuilt mail.1"), "{run:#?}");
+    assert!(!run.stderr.contains("a person made"), "{run:#?}");
+    let merges = git(&far.bare(), &format!("rev-list --merges {BRANCH}"));
+    assert_eq!(merges, "", "it is one commit again");
+    // What a person puts into such a merge is a person's.
+    far.work("three", "hello\n");
+    update("mine");
+    let run = world.advance(hours(1)).ends(1);
+    run.complains_of("holds commits that a person made or changed");
+}
+
+#[test]
+fn an_abort_takes_a_proposal_back_that_a_forge_brought_up_to_date() {
+    let world = proposed();
+    world.write("notes", "hello\n");
+    world.git("add --all");
+    world.git("commit --quiet --message notes");
+    world.git(&format!("checkout --quiet {BRANCH}"));
+    world.git("merge --quiet --no-edit main");
+    world.git("checkout --quiet main");
+    world.run(hours(1), &["abort", "mail"]).ends(0);
+    world.advance(hours(1));
+    assert_eq!(world.git(&format!("branch --list {BRANCH}")), "");
 }
 
 #[test]

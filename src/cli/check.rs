@@ -28,8 +28,8 @@ use std::io::Write as _;
 pub(crate) struct Check {
     #[command(flatten)]
     health: super::check_health::Health,
-    /// Whether a pull request of the zone repository may be merged: nothing that a rotation requires gets lost, and a
-    /// proposal is what would be proposed again now
+    /// Whether a pull request of the zone repository may be merged: nothing that a rotation requires gets lost, no host's
+    /// mail is refused or led away, and a proposal is what would be proposed again now
     #[arg(long)]
     merge: bool,
     /// What it is merged into [default: origin/HEAD; HEAD where --head is given]

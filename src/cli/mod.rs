@@ -32,6 +32,7 @@ mod key;
 mod look;
 mod plan;
 mod proposal_view;
+mod propose;
 mod record;
 mod repair;
 mod rollback;
@@ -195,6 +196,8 @@ enum Command {
     Simulate(simulate::Simulate),
     /// One tick of the machine: look, decide, record, propose; for cron
     Advance(advance::Advance),
+    /// Propose again what somebody deleted before it was merged
+    Propose(propose::Propose),
     /// Where each rotation stands and why not further
     Status(status::Status),
     /// What ACME clients and `deploy` run: install a renewed certificate, or begin a rotation to it
@@ -269,6 +272,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::run(args, global),
         Command::Simulate(args) => simulate::run(args, global),
         Command::Advance(args) => advance::run(args, global),
+        Command::Propose(args) => propose::run(args, global),
         Command::Status(args) => status::run(args, global),
         Command::Check(args) => check::run(args, global),
         Command::Hook(args) => hook::run(args, global),

@@ -13,7 +13,7 @@ use crate::dnssec::reuse::Pool;
 use crate::dnssec::signers::{Signers, Unsignable};
 use crate::dnssec::work::{self, Job};
 use crate::rotation::timing::{Instant, Span, Ttl};
-use crate::zone::content::{Rrset, Zone};
+use crate::zone::content::{Node, Rrset, Zone};
 use crate::zone::name::Name;
 use crate::zone::rdata::{FOLDED_BY_SOME, Soa};
 use crate::zone::record::{Rdata, Rtype};
@@ -303,6 +303,23 @@ fn fold(rtype: Rtype, rrset: &mut Rrset) {
     rrset.rdatas.dedup();
 }
 
+/// What is refused of a zone whatever the keys: for those who have none.
+pub fn signable(zone: &Zone) -> Result<(), SignError> {
+    soa(zone)?;
+    let mut nodes = zone.nodes.iter();
+    let stray = nodes
+        .find(|(owner, node)| node.contains_key(&Rtype::DS) && is_stray(owner, node, &zone.apex));
+    match stray {
+        Some((owner, _)) => Err(SignError::StrayDs(owner.clone())),
+        None => Ok(()),
+    }
+}
+
+/// Whether DS records of an owner stand where nothing is delegated.
+fn is_stray(owner: &Name, node: &Node, apex: &Name) -> bool {
+    !node.contains_key(&Rtype::NS) || owner == apex
+}
+
 fn soa(zone: &Zone) -> Result<SoaTimes, SignError> {
     let rrset = zone.rrset(&zone.apex, Rtype::SOA);
     rrset
@@ -347,8 +364,7 @@ fn jobs<'a>(
         let candidates = candidates.at(owner);
         let before = jobs.len();
         for (&rtype, rrset) in node {
-            let delegated = node.contains_key(&Rtype::NS) && *owner != zone.apex;
-            if rtype == Rtype::DS && !delegated {
+            if rtype == Rtype::DS && is_stray(owner, node, &zone.apex) {
                 return Err(SignError::StrayDs(owner.clone()));
             }
             if standing.signs(rtype) {

@@ -39,6 +39,8 @@ pub struct Invocation {
     pub deadline: Duration,
     /// How much of each output stream is kept, in bytes; the rest is read and dropped.
     pub limit: usize,
+    /// Whether its output is an answer, of which a part says something else than the whole: then what was cut is an error.
+    pub whole: bool,
     /// Whether it and all it starts are killed together. Such programs get no Ctrl-C and cannot ask on the terminal.
     pub own_group: bool,
 }
@@ -80,6 +82,16 @@ pub enum CommandError {
         /// What it had written on its standard error (or else output).
         said: String,
     },
+    /// It said more than is read, or its output did not end, and a part of the answer is none.
+    #[error(
+        "`{command}` said more than the {limit} octets that are read of it, or did not finish its answer: nothing is concluded from a part of it"
+    )]
+    Cut {
+        /// The program and its arguments.
+        command: String,
+        /// How much is read.
+        limit: usize,
+    },
     /// It could not write: the disk is full, and nothing else is wrong with it.
     #[error("the disk is full: `{command}` could not write:\n{said}")]
     DiskFull {
@@ -105,6 +117,7 @@ impl CommandError {
     pub fn briefly(&self) -> String {
         match self {
             Self::Empty => "there is no program to run".to_owned(),
+            Self::Cut { .. } => "it printed more than is read".to_owned(),
             Self::NotStarted { source, .. } => format!("it could not be run: {source}"),
             Self::TimedOut { after, .. } => {
                 format!("it did not end within {} seconds", after.as_secs())
@@ -125,6 +138,9 @@ impl CommandError {
             Self::DiskFull { .. } => vec![FREE_SOME_SPACE.to_owned()],
             Self::NotStarted { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 vec![FREE_SOME_SPACE.to_owned()]
+            }
+            Self::Cut { .. } => {
+                vec!["run it by hand to see what it says; then run the command again".to_owned()]
             }
             Self::TimedOut { .. } => vec!["run it by hand to see what it waits for".to_owned()],
             _ => Vec::new(),
@@ -163,6 +179,7 @@ impl Invocation {
             input: Vec::new(),
             deadline,
             limit: OUTPUT,
+            whole: false,
             own_group: true,
         }
     }
@@ -212,6 +229,12 @@ impl Invocation {
         if !status.success() && tells_full_disk(&said) {
             let command = self.as_text();
             return Err(CommandError::DiskFull { command, said });
+        }
+        if self.whole && (more_out || more_err) {
+            return Err(CommandError::Cut {
+                command: self.as_text(),
+                limit: self.limit,
+            });
         }
         Ok(Finished {
             status,

@@ -52,7 +52,7 @@ fn configured(workspace: &Workspace) -> BTreeSet<Name> {
 }
 
 /// A finding of the later file that the earlier one has not, or not as often.
-fn new_finding(before: &ZoneFile, after: &ZoneFile) -> Option<String> {
+pub(super) fn new_finding(before: &ZoneFile, after: &ZoneFile) -> Option<String> {
     let mut known: BTreeMap<(Severity, &str), usize> = BTreeMap::new();
     for finding in before.diagnostics() {
         let count = known.entry((finding.severity, finding.message.as_str()));

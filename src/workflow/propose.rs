@@ -10,10 +10,10 @@ use super::draft::{
 };
 use super::head::{self, Head, Heads};
 use super::upstream::Upstream;
-use super::{elsewhere, sign};
+use super::{deleted, elsewhere, sign};
 use crate::change::message::{OUTDATED_DIGEST, Purpose, Subject, message};
 use crate::change::proposal::{Label, NAMESPACE, Signed};
-use crate::publish::git::{Change as FileChange, Message, Outcome, Target};
+use crate::publish::git::{Change as FileChange, GitError, Message, Outcome, Target};
 use crate::publish::ssh_sign;
 use crate::rotation::blocker::Blocker;
 use crate::rotation::observation::TlsaName;
@@ -273,7 +273,21 @@ fn publish(
             site: upstream.site(),
         },
     };
-    let outcome = upstream.repository.commit(&files, message, target)?;
+    let repository = &upstream.repository;
+    let outcome = match repository.commit(&files, message, target) {
+        Err(GitError::BranchDeleted { branch, .. })
+            if deleted::let_go(
+                context.workspace,
+                lock,
+                (repository, upstream.site()),
+                &branch,
+                now,
+            )? =>
+        {
+            repository.commit(&files, message, target)?
+        }
+        outcome => outcome?,
+    };
     Ok(match (branch, outcome) {
         (None, _) => Proposed::Merged(format!("committed {what}")),
         (Some(branch), Outcome::Rebuilt { .. }) => Proposed::ForReview(format!(

@@ -69,12 +69,12 @@ impl Shared {
         let Some(commit) = self.repository.ledger()? else {
             return Ok(None);
         };
-        let mut journals = Vec::new();
-        for (file, object) in self.repository.ledger_files(&commit)? {
-            let octets = self.repository.object(&object)?;
-            journals.push(self.parse(&file, &octets)?);
-        }
-        Ok(Some(journals))
+        let files = self.repository.ledger_files(&commit)?;
+        let objects: Vec<&str> = files.values().map(String::as_str).collect();
+        let octets = self.repository.objects(&objects)?;
+        let journals = files.keys().zip(octets);
+        let journals = journals.map(|(file, octets)| self.parse(file, &octets));
+        journals.collect::<Result<_, _>>().map(Some)
     }
 
     fn parse(&self, file: &str, octets: &[u8]) -> Result<Journal<Event>, WorkflowError> {
@@ -102,10 +102,12 @@ impl Shared {
             None => BTreeMap::new(),
         };
         let mut ahead = Vec::new();
-        for (file, object) in &there {
-            if known.get(file) != Some(object) {
-                ahead.extend(self.take_over(workspace, file, object)?);
-            }
+        let is_new = |(file, object): &(&String, &String)| known.get(*file) != Some(*object);
+        let new: Vec<(&String, &String)> = there.iter().filter(is_new).collect();
+        let objects: Vec<&str> = new.iter().map(|(_, object)| object.as_str()).collect();
+        let octets = self.repository.objects(&objects)?;
+        for ((file, _), theirs) in new.into_iter().zip(octets) {
+            ahead.extend(self.take_over(workspace, file, &theirs)?);
         }
         if seen.is_none() || now.is_none() {
             ahead.extend(only_here(workspace, &there)?);
@@ -129,23 +131,22 @@ impl Shared {
         &self,
         workspace: &Workspace,
         file: &str,
-        object: &str,
+        theirs: &[u8],
     ) -> Result<Option<(String, Vec<u8>)>, WorkflowError> {
         let Some(certificate) = certificate_of(file) else {
             return Ok(None);
         };
-        let theirs = self.repository.object(object)?;
-        self.parse(file, &theirs)?;
+        self.parse(file, theirs)?;
         let path = workspace.journal(certificate);
         let ours = Journal::<Event>::read(&path, certificate)?.octets()?;
         if ours == theirs {
             return Ok(None);
         }
-        if ours.starts_with(&theirs) {
+        if ours.starts_with(theirs) {
             return Ok(Some((file.to_owned(), ours)));
         }
         if !theirs.starts_with(&ours) {
-            let same = ours.iter().zip(&theirs).take_while(|(a, b)| a == b);
+            let same = ours.iter().zip(theirs).take_while(|(a, b)| a == b);
             let line = same.filter(|(octet, _)| **octet == b'\n').count();
             return Err(WorkflowError::JournalsDiffer {
                 path,
@@ -156,7 +157,7 @@ impl Shared {
         if let Some(directory) = path.parent() {
             inside::create_directory(directory, 0o777)?;
         }
-        inside::replace(&path, &theirs)?;
+        inside::replace(&path, theirs)?;
         Ok(None)
     }
 }

@@ -24,6 +24,9 @@ const NAMES: &[&str] = &[
     ":(glob)**/keys/**",
 ];
 
+/// The longest list of tracked files that is read, in bytes.
+const LONGEST_LIST: usize = 64 << 20;
+
 /// The largest file that is looked into for a secret, in bytes.
 const LARGEST: u64 = 1 << 20;
 
@@ -85,7 +88,8 @@ pub(super) fn secrets(workspace: &Workspace) -> Result<Vec<PathBuf>, WorkflowErr
         literal
     }));
     let mut invocation = Invocation::new(arguments, root, PATIENCE);
-    invocation.limit = 16 << 20;
+    invocation.limit = LONGEST_LIST;
+    invocation.whole = true;
     invocation.unset = &[
         "GIT_DIR",
         "GIT_WORK_TREE",

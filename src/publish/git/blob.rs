@@ -37,7 +37,7 @@ impl Repository {
             return Ok(None);
         };
         let mut read = self.invocation(["cat-file", "blob", &object]);
-        read.limit = LARGEST;
+        read.whole = false; // which file it is says more than which command
         let blob = succeeded("read a file of a commit", read.run_to_end()?)?;
         if blob.truncated {
             return Err(GitError::TooLarge {

@@ -285,7 +285,10 @@ impl GitError {
                     None => format!("git update-ref -d refs/tlsa-rotate/{branch}"),
                     Some(remote) => format!("git push {remote} --delete refs/tlsa-rotate/{branch}"),
                 };
-                format!("to have it proposed again: {forget}; to give the rotation up: tlsa-rotate abort")
+                return vec![
+                    "it is proposed again a day after a run first saw that; at once: tlsa-rotate propose --again".to_owned(),
+                    format!("the same by hand, to have it proposed again: {forget}; to give the rotation up: tlsa-rotate abort"),
+                ];
             }
             Self::BranchCheckedOut { .. } => "check out another branch there, then run again".to_owned(),
             Self::BranchMoved { .. } => "run again: the proposal is built on what is there now".to_owned(),

@@ -24,7 +24,9 @@ impl Repository {
         }
         self.recover()?;
         self.ready()?;
-        let merged = self.ask(["merge", "--quiet", "--ff-only", &tip])?;
+        let merged = self
+            .deed(["merge", "--quiet", "--ff-only", &tip])
+            .run_to_end()?;
         if !merged.status.success() {
             return Err(not_followed(said(&merged.stdout, &merged.stderr)));
         }

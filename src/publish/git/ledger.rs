@@ -3,13 +3,25 @@
 //! No branch holds it, so no pull request can change it. It moves only by compare-and-swap: a runner that was overtaken
 //! is refused, and decides anew from what the other one has recorded.
 
-use super::blob::LARGEST;
 use super::remote::Move;
 use super::{GitError, Repository, line_of, succeeded};
 use std::collections::BTreeMap;
 
 /// The ref, here and in the remote.
 pub const LEDGER: &str = "refs/tlsa-rotate/journal";
+
+/// How many journals one git is asked for: each is at most a few hundred kilobytes, and all of an answer is held.
+const AT_ONCE: usize = 256;
+
+/// The first object of `git cat-file --batch`'s answer, which must be this one, and what follows it.
+fn batched<'a>(answer: &'a [u8], object: &str) -> Option<(&'a [u8], &'a [u8])> {
+    let end = answer.iter().position(|octet| *octet == b'\n')?;
+    let (line, rest) = answer.split_at_checked(end)?;
+    let size = str::from_utf8(line).ok()?.strip_prefix(object)?;
+    let size: usize = size.strip_prefix(" blob ")?.parse().ok()?;
+    let (octets, rest) = rest.get(1..)?.split_at_checked(size)?;
+    Some((octets, rest.strip_prefix(b"\n")?))
+}
 
 impl Repository {
     /// The last commit of the journals, as it was fetched; none before the first fact.
@@ -36,9 +48,28 @@ impl Repository {
 
     /// The octets of an object.
     pub fn object(&self, object: &str) -> Result<Vec<u8>, GitError> {
-        let mut read = self.invocation(["cat-file", "blob", object]);
-        read.limit = LARGEST;
-        Ok(succeeded("read a journal", read.run_to_end()?)?.stdout)
+        let read = self.ask(["cat-file", "blob", object])?;
+        Ok(succeeded("read a journal", read)?.stdout)
+    }
+
+    /// The octets of many objects, in order, read by one git.
+    pub fn objects(&self, objects: &[&str]) -> Result<Vec<Vec<u8>>, GitError> {
+        let mut all = Vec::with_capacity(objects.len());
+        for some in objects.chunks(AT_ONCE) {
+            let mut read = self.invocation(["cat-file", "--batch"]);
+            read.input = (some.join("\n") + "\n").into_bytes();
+            let said = succeeded("read the journals", read.run_to_end()?)?.stdout;
+            let mut rest = &*said;
+            for object in some {
+                let (octets, after) = batched(rest, object).ok_or_else(|| GitError::Corrupt {
+                    root: self.root.clone(),
+                    said: format!("git does not hand out the journal {object}"),
+                })?;
+                all.push(octets.to_vec());
+                rest = after;
+            }
+        }
+        Ok(all)
     }
 
     /// Puts `files` into the journals of `remote`, if their last commit there still is `was`; the new last commit.

@@ -12,9 +12,11 @@ mod follow;
 mod history;
 mod ledger;
 mod locks;
+mod merged;
 mod proposal;
 mod remote;
 mod scratch;
+mod updates;
 mod versions;
 
 pub use branch::Counting;
@@ -22,6 +24,7 @@ pub use commit::{Change, Message, Outcome, Target};
 pub use error::GitError;
 pub use history::StepCommit;
 pub use ledger::LEDGER;
+pub use merged::{Entry, EntryKind, Merged};
 pub use proposal::Proposal;
 pub use remote::Site;
 pub use versions::Version;
@@ -272,6 +275,14 @@ impl Repository {
         about(self.invocation(arguments), files).run_to_end()
     }
 
+    /// git that changes something, and may run hooks for it: what they print is for people, and may be cut.
+    fn deed<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Invocation {
+        Invocation {
+            whole: false,
+            ..self.invocation(arguments)
+        }
+    }
+
     fn invocation<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Invocation {
         let arguments: Vec<OsString> = arguments.into_iter().map(OsString::from).collect();
         invocation(&self.root, &arguments, Vec::new())
@@ -329,6 +340,9 @@ fn invocation(directory: &Path, arguments: &[OsString], input: Vec<u8>) -> Invoc
     invocation.set = vec![("GIT_TERMINAL_PROMPT".to_owned(), "0".into())];
     // Ctrl-C must reach git and its hooks, and a signing key's passphrase must be askable.
     invocation.own_group = false;
+    // Lists of files, commits and refs are as long as they are, and what is missing in one would be taken for gone.
+    invocation.limit = blob::LARGEST;
+    invocation.whole = true;
     invocation
 }
 
@@ -344,4 +358,24 @@ fn succeeded(doing: &'static str, finished: Finished) -> Result<Finished, GitErr
 
 fn line_of(finished: &Finished) -> String {
     String::from_utf8_lossy(finished.stdout.trim_ascii_end()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CommandError, invocation};
+    use std::path::Path;
+
+    #[test]
+    fn a_part_of_an_answer_is_an_error() {
+        let mut asked = invocation(Path::new("/"), &["--version".into()], Vec::new());
+        assert!(asked.run_to_end().is_ok_and(|told| !told.truncated));
+        asked.limit = 3;
+        let cut = asked.run_to_end();
+        assert!(
+            matches!(cut, Err(CommandError::Cut { limit: 3, .. })),
+            "{cut:?}"
+        );
+        asked.whole = false; // what a hook prints is for people
+        assert!(asked.run_to_end().is_ok_and(|told| told.truncated));
+    }
 }

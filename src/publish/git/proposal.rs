@@ -53,14 +53,19 @@ impl Repository {
         else {
             return Ok(false);
         };
-        let set = self.commit_of(&format!("refs/tlsa-rotate/{branch}"))?;
-        if stands.as_deref() != Some(step)
-            || set.as_ref() != Some(&commit)
-            || self.is_ancestor(&commit, base)?
-        {
+        let set = self.commit_of(&memory(branch))?;
+        let Some(set) = set else {
+            return Ok(false);
+        };
+        let is_ours = if set == commit {
+            stands.as_deref() == Some(step)
+        } else {
+            self.step_of(&set)? == step && self.below_updates(&commit, Some(&set), base)?.is_some()
+        };
+        if !is_ours || self.is_ancestor(&commit, base)? {
             return Ok(false);
         }
-        self.set_branch(branch, site, [Some(&commit), Some(&commit)], None)?;
+        self.set_branch(branch, site, [Some(&commit), Some(&set)], None)?;
         Ok(true)
     }
 
@@ -90,6 +95,21 @@ impl Repository {
         let set = self.commit_of(&memory(branch))?;
         self.set_branch(branch, site, [Some(&commit), set.as_deref()], None)?;
         Ok(true)
+    }
+
+    /// The tip that was set last on a branch of ours.
+    pub fn remembered(&self, branch: &str) -> Result<Option<String>, GitError> {
+        self.commit_of(&memory(branch))
+    }
+
+    /// Forgets that `commit` was proposed on a branch that somebody has deleted since.
+    pub fn forget_deleted(
+        &self,
+        branch: &str,
+        commit: &str,
+        site: Site<'_>,
+    ) -> Result<(), GitError> {
+        self.set_branch(branch, site, [None, Some(commit)], None)
     }
 
     pub(super) fn commit_on_branch(
@@ -189,7 +209,7 @@ impl Repository {
         let place = Site::Here.place(branch);
         let told = "tlsa-rotate: commit";
         let moves = ["update-ref", "-m", told, &place, commit, base];
-        let done = self.ask(moves)?;
+        let done = self.deed(moves).run_to_end()?;
         if done.status.success() {
             return self.flush_names();
         }
@@ -226,7 +246,7 @@ impl Repository {
     }
 
     /// The step in a commit's trailer; empty where there is none.
-    fn step_of(&self, commit: &str) -> Result<String, GitError> {
+    pub(super) fn step_of(&self, commit: &str) -> Result<String, GitError> {
         Ok(self
             .steps(&["--max-count=1", commit])?
             .pop()
@@ -241,7 +261,10 @@ impl Repository {
         set: Option<&str>,
         base: &str,
     ) -> Result<(), GitError> {
-        if set == Some(tip) || self.is_ancestor(tip, base)? {
+        if set == Some(tip)
+            || self.is_ancestor(tip, base)?
+            || self.below_updates(tip, set, base)?.is_some()
+        {
             return Ok(());
         }
         // A clone does not have the memory of where the branch was set; there the trailers have to do.
@@ -357,7 +380,7 @@ impl Repository {
 
     /// Changes what `branch` and our memory of it name, in one transaction.
     fn update(&self, branch: &str, changes: &[String]) -> Result<(), GitError> {
-        let mut update = self.invocation(["update-ref", "-m", "tlsa-rotate: propose", "--stdin"]);
+        let mut update = self.deed(["update-ref", "-m", "tlsa-rotate: propose", "--stdin"]);
         update.input = format!("start\n{}\nprepare\ncommit\n", changes.join("\n")).into_bytes();
         let updated = update.run_to_end()?;
         if updated.status.success() {

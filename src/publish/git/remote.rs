@@ -84,7 +84,9 @@ impl Repository {
         for Move { place, to, .. } in moves {
             arguments.push(format!("{}:{place}", to.as_deref().unwrap_or_default()));
         }
-        let pushed = self.ask(arguments.iter().map(String::as_str))?;
+        let pushed = self
+            .deed(arguments.iter().map(String::as_str))
+            .run_to_end()?;
         if !pushed.status.success() {
             return Err(GitError::PushRefused {
                 remote: remote.to_owned(),
@@ -114,7 +116,7 @@ impl Repository {
 
     /// Notes where refs of the remote are now; git does it by itself only where the clone's configuration says so.
     fn note(&self, remote: &str, moves: &[Move]) -> Result<(), GitError> {
-        let mut update = self.invocation(["update-ref", "-m", "tlsa-rotate: push", "--stdin"]);
+        let mut update = self.deed(["update-ref", "-m", "tlsa-rotate: push", "--stdin"]);
         for Move { place, to, .. } in moves {
             let here = match place.strip_prefix("refs/heads/") {
                 Some(branch) => Site::Remote(remote).place(branch),

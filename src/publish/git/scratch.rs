@@ -22,7 +22,7 @@ impl Repository {
         if let Some(above) = scratch.parent() {
             inside::create_directory(above, 0o777)?;
         }
-        let mut add = self.invocation(["worktree", "add", "--quiet", "--detach"]);
+        let mut add = self.deed(["worktree", "add", "--quiet", "--detach"]);
         add.arguments
             .extend([scratch.as_os_str().to_owned(), OsString::from(base)]);
         succeeded("make a temporary working tree", add.run_to_end()?)?;
@@ -60,8 +60,7 @@ impl Repository {
         }
         let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
         succeeded("take up the files", there.ask_about(["add"], &files)?)?;
-        let mut commit =
-            there.invocation(["commit", "--quiet", "--cleanup=whitespace", "--file=-"]);
+        let mut commit = there.deed(["commit", "--quiet", "--cleanup=whitespace", "--file=-"]);
         commit.input = with_trailer(message);
         committed(&commit.run_to_end()?)?;
         // What a name is going to lead to is on disk before the name is.

@@ -1,12 +1,13 @@
 //! Why a pull request must not be merged as it is, how grave that is, and the way out.
 
+use super::answer_finding::AnswerFinding;
+use super::setting_finding::SettingFinding;
 use crate::rotation::association::Association;
 use crate::rotation::blocker::Blocker;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::step::Step;
 use crate::workspace::journal::RotationId;
 use crate::zone::name::Name;
-use std::fmt;
 use std::path::PathBuf;
 
 /// How grave it is.
@@ -82,11 +83,15 @@ pub enum Finding {
         /// The RRset that would be nowhere.
         name: TlsaName,
     },
-    /// It changes zones and does not start from what they are now.
-    BaseMoved {
-        /// What it changes.
+    /// It cannot be put together with what the base is now.
+    Conflicts {
+        /// The files in which both sides changed the same; none: the two have no history in common.
         touched: Vec<PathBuf>,
     },
+    /// What senders would be answered is no good.
+    Answers(Box<AnswerFinding>),
+    /// What it makes of the configuration, or of where files lie, is no good.
+    Settings(Box<SettingFinding>),
     /// The zone would get an older serial.
     SerialBack {
         /// Which.
@@ -102,13 +107,6 @@ pub enum Finding {
         step: String,
         /// Where the rotation stands; none: there is no such rotation.
         stands: Option<Step>,
-    },
-    /// A proposal, and commits beside it.
-    MoreThanAProposal {
-        /// The proposal.
-        step: String,
-        /// How many commits there are.
-        commits: usize,
     },
     /// A file of a proposal is not what would be proposed.
     NotAsProposed {
@@ -130,8 +128,10 @@ pub enum Finding {
 
 impl Finding {
     /// How grave it is.
-    pub const fn severity(&self) -> Severity {
+    pub fn severity(&self) -> Severity {
         match self {
+            Self::Answers(finding) => finding.severity(),
+            Self::Settings(finding) => finding.severity(),
             Self::NotAZone { .. } => Severity::Wrong,
             Self::Lost { .. }
             | Self::Refused { .. }
@@ -139,159 +139,30 @@ impl Finding {
             | Self::ZoneLeft { .. } => Severity::DeliveryAtRisk,
             Self::Unwanted { .. }
             | Self::Unseen { .. }
-            | Self::BaseMoved { .. }
+            | Self::Conflicts { .. }
             | Self::SerialBack { .. }
             | Self::EarlierStep { .. }
-            | Self::MoreThanAProposal { .. }
             | Self::NotAsProposed { .. }
             | Self::StrayFile { .. } => Severity::PersonNeeded,
         }
     }
 
     /// One word for programs.
-    pub const fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
+            Self::Answers(finding) => finding.kind(),
+            Self::Settings(finding) => finding.kind(),
             Self::NotAZone { .. } => "not-a-zone",
             Self::Lost { .. } => "lost",
             Self::Unwanted { .. } => "unwanted",
             Self::Refused { .. } | Self::RefusedAtRest { .. } => "refused",
             Self::Unseen { .. } => "unseen",
             Self::ZoneLeft { .. } => "zone-left",
-            Self::BaseMoved { .. } => "base-moved",
+            Self::Conflicts { .. } => "conflicts",
             Self::SerialBack { .. } => "serial-back",
             Self::EarlierStep { .. } => "earlier-step",
-            Self::MoreThanAProposal { .. } => "more-than-a-proposal",
             Self::NotAsProposed { .. } => "not-as-proposed",
             Self::StrayFile { .. } => "stray-file",
-        }
-    }
-
-    /// The way out, as one sentence.
-    pub fn way_out(&self) -> String {
-        match self {
-            Self::NotAZone { .. } => "correct the zone file; `tlsa-rotate zone check` shows every finding".into(),
-            Self::Lost { id, association, .. } => format!(
-                "keep the record {association}; to give the rotation up: tlsa-rotate abort {}",
-                id.certificate
-            ),
-            Self::Unwanted { association, .. } => format!(
-                "leave the record {association} out; a key comes back only by a rotation of its own"
-            ),
-            Self::Refused { seen, .. } | Self::RefusedAtRest { seen, .. } => {
-                format!("do not merge it yet; {}", seen.way_out())
-            }
-            Self::Unseen { reasons, .. } => {
-                let mut ways: Vec<String> = reasons.iter().map(Blocker::way_out).collect();
-                ways.dedup();
-                format!(
-                    "run this check where every mail host can be reached, as where `tlsa-rotate advance` runs (many pipelines may not connect to port 25); {}",
-                    ways.join("; ")
-                )
-            }
-            Self::ZoneLeft { id, .. } => format!(
-                "keep the zone until the rotation is over, or give it up first: tlsa-rotate abort {}",
-                id.certificate
-            ),
-            Self::BaseMoved { .. } => {
-                "a proposal is rebuilt by the next `tlsa-rotate advance`; rebase anything else onto the tip of the base".into()
-            }
-            Self::SerialBack { from, .. } => format!("give the zone a serial after {from}, or rebase"),
-            Self::EarlierStep { .. } => "close it; what is wanted now, `tlsa-rotate advance` proposes".into(),
-            Self::MoreThanAProposal { .. } => {
-                "merge the proposal as it was made, and the other commits in a request of their own".into()
-            }
-            Self::NotAsProposed { .. } => {
-                "do not edit a proposal: change the zone on the base, and `tlsa-rotate advance` rebuilds it".into()
-            }
-            Self::StrayFile { .. } => "propose the change of that file in a request of its own".into(),
-        }
-    }
-}
-
-impl fmt::Display for Finding {
-    /// What was expected, what was found, and where.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAZone { zone, findings } => {
-                write!(f, "zone {zone} cannot be read:\n{findings}")
-            }
-            Self::Lost {
-                id,
-                step,
-                name,
-                association,
-            } => write!(
-                f,
-                "it takes {} out of {name} TLSA, which {id} ({step}) requires: senders could refuse mail",
-                association.short()
-            ),
-            Self::Unwanted {
-                id,
-                step,
-                name,
-                association,
-            } => write!(
-                f,
-                "it brings {} into {name} TLSA, from where {id} ({step}) has taken it",
-                association.short()
-            ),
-            Self::Refused { id, seen } => write!(f, "{seen} ({id})"),
-            Self::RefusedAtRest { certificate, seen } => write!(f, "{seen} ({certificate})"),
-            Self::Unseen { id, name, reasons } => {
-                let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-                write!(
-                    f,
-                    "after it only hosts whose key {name} TLSA then lists get mail, and not every host of {id} was seen: {}",
-                    reasons.join("; ")
-                )
-            }
-            Self::ZoneLeft { id, name } => {
-                write!(f, "it leaves {name}, which {id} rotates, without its zone")
-            }
-            Self::BaseMoved { touched } => {
-                let touched: Vec<String> = touched
-                    .iter()
-                    .map(|path| path.display().to_string())
-                    .collect();
-                write!(
-                    f,
-                    "it changes {} and is not based on the tip of the base: what would be merged is not known",
-                    touched.join(", ")
-                )
-            }
-            Self::SerialBack { zone, from, to } => {
-                write!(
-                    f,
-                    "the serial of zone {zone} goes back from {from} to {to}: secondaries would not fetch it"
-                )
-            }
-            Self::EarlierStep {
-                step,
-                stands: Some(stands),
-            } => {
-                write!(
-                    f,
-                    "the proposal {step} is over: the rotation stands at {stands}"
-                )
-            }
-            Self::EarlierStep { step, stands: None } => {
-                write!(
-                    f,
-                    "the proposal {step} belongs to no rotation that is under way"
-                )
-            }
-            Self::MoreThanAProposal { step, commits } => {
-                write!(
-                    f,
-                    "it holds the proposal {step} in {commits} commits, not in one alone"
-                )
-            }
-            Self::NotAsProposed { step, path, how } => {
-                write!(f, "{} is not what {step} proposes: {how}", path.display())
-            }
-            Self::StrayFile { step, path } => {
-                write!(f, "the proposal {step} also changes {}", path.display())
-            }
         }
     }
 }

@@ -14,6 +14,8 @@ use crate::workspace::journal::{Journal, RotationId};
 pub(super) struct Told {
     pub(super) rotations: Vec<(RotationId, Rotation)>,
     pub(super) source: String,
+    /// The certificates whose journal is there and holds nothing.
+    pub(super) empty: Vec<String>,
 }
 
 /// The latest rotation of every certificate that has a journal, also of those that the configuration names no more. `base` is
@@ -43,11 +45,20 @@ pub(super) fn rotations(
         None => return Err(WorkflowError::NoJournals { path }),
     };
     are_whole(workspace, &journals, &in_git)?;
-    let mut rotations = Vec::new();
+    let (mut rotations, mut empty) = (Vec::new(), Vec::new());
     for journal in journals {
+        if journal.latest() == 0 {
+            let name = journal.path().file_stem().unwrap_or_default();
+            let name = name.to_string_lossy();
+            empty.push(name.rsplit(':').next().unwrap_or_default().to_owned());
+        }
         rotations.extend(replay(&journal)?);
     }
-    Ok(Told { rotations, source })
+    Ok(Told {
+        rotations,
+        source,
+        empty,
+    })
 }
 
 /// From the directory beside the zones.

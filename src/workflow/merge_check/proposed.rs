@@ -1,8 +1,9 @@
-//! A pull request that is a proposal: of the present step, and the same octets that would be proposed again now (R1).
+//! A pull request that brings proposals: of the present step, and the same that would be proposed again now (R1).
 //!
 //! ECDSA signatures differ each time they are made. What holds them is compared by what it means, and its own signature
 //! is verified.
 
+use super::answered::Both;
 use super::finding::Finding;
 use super::{Request, Verdict};
 use crate::change::message::Purpose;
@@ -12,87 +13,65 @@ use crate::publish::git::Change as FileChange;
 use crate::rotation::step::Rotation;
 use crate::workflow::WorkflowError;
 use crate::workflow::draft::{self, Draft};
-use crate::workflow::head::{self, Head};
+use crate::workflow::head;
 use crate::workflow::propose::day;
 use crate::workspace::journal::RotationId;
 use crate::zone::name::Name;
+use crate::zone::record::Rtype;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A proposal of the present step.
-pub(super) struct Claim {
+struct Claim {
     step: String,
     id: RotationId,
     state: Rotation,
     purpose: Purpose,
 }
 
-/// Judges the proposal that the request is, if it is one, by rebuilding it from the base.
+/// Judges the proposals that the merge brings: each must be of the present step, and what would be proposed again now on the
+/// base. What a message says of them does not count, nor in how many commits and merges they come.
 pub(super) fn judge(
     request: &Request<'_>,
-    before: &BTreeMap<Name, Head>,
+    both: Both<'_>,
     verdict: &mut Verdict,
 ) -> Result<(), WorkflowError> {
-    let Some(claim) = judge_step(request, verdict)? else {
-        return Ok(());
-    };
-    let requirement = claim.state.requirement();
-    let workspace = &request.base.workspace;
-    let mut known = BTreeSet::new();
-    for zone in head::zones_of(workspace, claim.state.names()) {
-        let Some(head) = before.get(&zone.name).cloned().map(Arc::new) else {
-            continue;
-        };
-        let day = day(&claim.state);
-        let Some(draft) = draft::draft(workspace, &claim.state, zone, head, &requirement, day)?
-        else {
-            continue;
-        };
-        let mut files = draft::zone_files(&draft);
-        files.push(draft::record_diff(
-            workspace,
-            &claim.id,
-            claim.purpose,
-            &draft,
-        )?);
-        for file in files {
-            verdict.findings.extend(differs(request, &claim, &file)?);
-            known.insert(file.path);
+    let mut known = BTreeMap::new();
+    for step in steps(request) {
+        match judge_step(&step, verdict) {
+            Ok(claim) => {
+                let files = judge_claim(request, &claim, both, verdict)?;
+                known.insert(step, files);
+            }
+            Err(finding) => verdict.findings.push(finding),
         }
-        known.extend(signed_files(request, &claim, &draft, verdict)?);
     }
-    if known.is_empty() {
-        // The base meets the step already: nothing would be proposed.
-        verdict.findings.push(Finding::EarlierStep {
-            step: claim.step,
-            stands: Some(claim.state.step),
-        });
-        return Ok(());
-    }
-    // It takes the files for review of earlier rotations away; what it makes of them otherwise is stray.
-    let outdated =
-        |commit| draft::outdated_reviews(workspace, request.repository, commit, &claim.id);
-    let kept = outdated(&request.head.commit)?;
-    let gone = outdated(&request.base.commit)?.into_iter();
-    known.extend(gone.filter(|path| !kept.contains(path)));
-    let stray = request.changed.iter().filter(|path| !known.contains(*path));
-    verdict
-        .findings
-        .extend(stray.map(|path| Finding::StrayFile {
-            step: claim.step.clone(),
-            path: request.shown(path),
-        }));
-    Ok(())
+    judge_stray(request, &known, verdict)
 }
 
-/// Whether the request is a proposal, and then one of the present step, in a commit of its own.
-fn judge_step_of(step: &str, commits: usize, verdict: &Verdict) -> Result<Claim, Finding> {
+/// The steps whose files for review the merge brings or changes, such as `mail.1/publish`.
+fn steps(request: &Request<'_>) -> BTreeSet<String> {
+    let all = request.base.workspace.root.join("changes");
+    let there = request.entries.iter().filter(|entry| entry.kind.is_some());
+    let steps = there.filter_map(|entry| {
+        let path = entry.path.strip_prefix(&all).ok()?;
+        let id: RotationId = path.parent()?.to_str()?.parse().ok()?;
+        let file = path.file_name()?.to_str()?;
+        let is_ours = [".diff", ".delta", ".proposal"]
+            .iter()
+            .any(|end| file.ends_with(end));
+        let (purpose, _) = file.split_once('.').filter(|_| is_ours)?;
+        Some(format!("{id}/{purpose}"))
+    });
+    steps.collect()
+}
+
+/// Whether a step is the present one of its rotation.
+fn judge_step(step: &str, verdict: &Verdict) -> Result<Claim, Finding> {
     let (id, purpose) = step.rsplit_once('/').unwrap_or((step, ""));
-    let found = verdict
-        .upheld
-        .iter()
-        .find(|(known, _)| known.to_string() == id);
+    let mut rotations = verdict.upheld.iter();
+    let found = rotations.find(|(known, _)| known.to_string() == id);
     let over = |state: Option<&Rotation>| Finding::EarlierStep {
         step: step.to_owned(),
         stands: state.map(|state| state.step),
@@ -102,40 +81,142 @@ fn judge_step_of(step: &str, commits: usize, verdict: &Verdict) -> Result<Claim,
     };
     // Also of a rotation that is over: what was merged late is taken back by its last step, proposed once more.
     match Purpose::of(state.step) {
-        Some(present) if present.to_string() == purpose => {
-            if commits > 1 {
-                return Err(Finding::MoreThanAProposal {
-                    step: step.to_owned(),
-                    commits,
-                });
-            }
-            Ok(Claim {
-                step: step.to_owned(),
-                id: id.clone(),
-                state: state.clone(),
-                purpose: present,
-            })
-        }
+        Some(present) if present.to_string() == purpose => Ok(Claim {
+            step: step.to_owned(),
+            id: id.clone(),
+            state: state.clone(),
+            purpose: present,
+        }),
         _ => Err(over(Some(state))),
     }
 }
 
-/// The proposal that the request is; what is wrong with that is a finding.
-pub(super) fn judge_step(
+/// Judges one proposal by making it again from the base; the files that it is made of.
+fn judge_claim(
     request: &Request<'_>,
+    claim: &Claim,
+    both: Both<'_>,
     verdict: &mut Verdict,
-) -> Result<Option<Claim>, WorkflowError> {
-    let (base, head) = (&request.base.commit, &request.head.commit);
-    let commits = request.repository.between(base, head)?;
-    let steps: BTreeSet<&String> = commits.iter().filter_map(|c| c.step.as_ref()).collect();
-    let mut claim = None;
-    for step in steps {
-        match judge_step_of(step, commits.len(), verdict) {
-            Ok(found) => claim = Some(found),
-            Err(finding) => verdict.findings.push(finding),
+) -> Result<BTreeSet<PathBuf>, WorkflowError> {
+    let requirement = claim.state.requirement();
+    let workspace = &request.base.workspace;
+    let mut known = BTreeSet::new();
+    for zone in head::zones_of(workspace, claim.state.names()) {
+        let Some(head) = both.before.zones.get(&zone.name).cloned().map(Arc::new) else {
+            continue;
+        };
+        let day = day(&claim.state);
+        let Some(draft) = draft::draft(workspace, &claim.state, zone, head, &requirement, day)?
+        else {
+            continue;
+        };
+        let means_it = means_the_same(&draft, &claim.state, both)?;
+        for file in draft::zone_files(&draft) {
+            if let Some(finding) = differs(request, claim, &file)? {
+                if means_it {
+                    verdict.notes.push(format!(
+                        "{} changes in more than what {} proposes",
+                        request.shown(&file.path).display(),
+                        claim.step
+                    ));
+                } else {
+                    verdict.findings.push(finding);
+                }
+            }
+            known.insert(file.path);
+        }
+        let review = draft::record_diff(workspace, &claim.id, claim.purpose, &draft)?;
+        if let Some(finding) = differs(request, claim, &review)?
+            && !(means_it && differs_in_serial_only(request, &review)?)
+        {
+            verdict.findings.push(finding);
+        }
+        known.insert(review.path);
+        known.extend(signed_files(request, claim, &draft, verdict)?);
+    }
+    if known.is_empty() {
+        // The base meets the step already: nothing would be proposed.
+        verdict.findings.push(Finding::EarlierStep {
+            step: claim.step.clone(),
+            stands: Some(claim.state.step),
+        });
+    }
+    // It takes the files for review of earlier rotations away; what it makes of them otherwise is stray.
+    let outdated =
+        |commit| draft::outdated_reviews(workspace, request.repository, commit, &claim.id);
+    let kept = outdated(&request.head.commit)?;
+    let gone = outdated(&request.base.commit)?.into_iter();
+    known.extend(gone.filter(|path| !kept.contains(path)));
+    Ok(known)
+}
+
+/// Whether a record diff says something else of the serial alone: the zone has got another one since.
+fn differs_in_serial_only(
+    request: &Request<'_>,
+    wanted: &FileChange,
+) -> Result<bool, WorkflowError> {
+    let lines = |octets: &[u8]| -> Vec<String> {
+        let text = String::from_utf8_lossy(octets);
+        let lines = text
+            .lines()
+            .filter(|line| !line.starts_with("~ SOA serial "));
+        lines.map(str::to_owned).collect()
+    };
+    let commit = &request.head.commit;
+    let there = request.repository.file_at(commit, &wanted.path)?;
+    Ok(there.is_some_and(|there| lines(&there) == lines(&wanted.contents)))
+}
+
+/// Whether the merge makes of the RRsets of a rotation what its proposal would.
+fn means_the_same(
+    draft: &Draft<'_>,
+    state: &Rotation,
+    both: Both<'_>,
+) -> Result<bool, WorkflowError> {
+    let wanted = draft::content(&draft.edited)?;
+    let Some(after) = both.after.zones.get(&draft.zone.name) else {
+        return Ok(false);
+    };
+    let names = state.names().iter();
+    let mut names = names.filter_map(|name| Name::parse(name.as_str().as_bytes(), None).ok());
+    let is_here = |name: &Name| {
+        both.before.config.zone_of(name).map(|zone| &zone.name) == Some(&draft.zone.name)
+    };
+    Ok(names.all(|name| {
+        !is_here(&name)
+            || wanted.rrset(&name, Rtype::TLSA) == after.content.rrset(&name, Rtype::TLSA)
+    }))
+}
+
+/// What the commit of a proposal changes beside it.
+fn judge_stray(
+    request: &Request<'_>,
+    known: &BTreeMap<String, BTreeSet<PathBuf>>,
+    verdict: &mut Verdict,
+) -> Result<(), WorkflowError> {
+    if known.is_empty() {
+        return Ok(());
+    }
+    let commits = request
+        .repository
+        .between(&request.base.commit, request.tip)?;
+    for commit in commits {
+        let Some((step, files)) = commit.step.and_then(|step| {
+            let files = known.get(&step)?;
+            Some((step, files))
+        }) else {
+            continue;
+        };
+        for path in request.repository.touched(&commit.commit)? {
+            // What the base has as well is none of the request's.
+            if !files.contains(&path) && request.changed.contains(&path) {
+                let path = request.shown(&path);
+                let step = step.clone();
+                verdict.findings.push(Finding::StrayFile { step, path });
+            }
         }
     }
-    Ok(claim)
+    Ok(())
 }
 
 /// How a file of the request differs from what would be proposed.

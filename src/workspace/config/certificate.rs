@@ -119,6 +119,18 @@ impl CertificateConfig {
         })
     }
 
+    /// The same for one host and port alone, at these addresses; what is none is left out.
+    #[must_use]
+    pub fn only_at(&self, endpoint: &Endpoint, addresses: &[String]) -> Self {
+        let there = addresses.iter().filter_map(|text| Destination::parse(text));
+        Self {
+            hosts: vec![endpoint.host.clone()],
+            ports: vec![endpoint.port],
+            addresses: BTreeMap::from([(endpoint.host.clone(), there.collect())]),
+            ..self.clone()
+        }
+    }
+
     fn places(&self) -> impl Iterator<Item = (&str, u16)> {
         let ports = |host| self.ports.iter().map(move |port| (host, *port));
         self.hosts.iter().map(String::as_str).flat_map(ports)

@@ -1,0 +1,101 @@
+//! What a rotation requires of its RRsets (review rule R2): what the base holds of it must stay, what is to leave must not
+//! come.
+
+use super::answered::Both;
+use super::finding::Finding;
+use super::tree::Tree;
+use super::way::Side;
+use super::{Request, Verdict};
+use crate::rotation::association::Association;
+use crate::rotation::observation::TlsaName;
+use crate::rotation::step::Rotation;
+use crate::workspace::journal::RotationId;
+use crate::zone::name::Name;
+
+impl Request<'_> {
+    /// What a rotation requires of one RRset (R2): what the base holds of it must stay, what is to leave must not come.
+    pub(super) fn rrset(
+        &self,
+        id: &RotationId,
+        state: &Rotation,
+        name: &TlsaName,
+        both: Both<'_>,
+        verdict: &mut Verdict,
+    ) {
+        let zone_of = |tree: &Tree| tree.zone_of(name).map(|zone| zone.name.clone());
+        let is_broken = |zone: Option<Name>, side: Side<'_>| {
+            zone.is_some_and(|zone| side.broken.contains_key(&zone))
+        };
+        let was_broken = is_broken(zone_of(&self.base), both.before);
+        let was = self.base.rrset(both.before.zones, name);
+        if was.is_none() && !was_broken {
+            verdict.notes.push(format!(
+                "{name}, which {id} rotates, is in no zone of the base"
+            ));
+            return;
+        }
+        let Some(becomes) = self.head.rrset(both.after.zones, name) else {
+            // A zone that cannot be read is told as one.
+            if !is_broken(zone_of(&self.head), both.after) {
+                verdict.findings.push(Finding::ZoneLeft {
+                    id: id.clone(),
+                    name: name.clone(),
+                });
+            }
+            return;
+        };
+        let requirement = state.requirement();
+        // Where the base cannot be read, it is taken to hold what is required.
+        let was = was.unwrap_or_else(|| requirement.applied_to(&becomes));
+        if state.is_over() && becomes.is_empty() && !was.is_empty() {
+            // For a host that is configured still, that is judged by what senders are answered.
+            verdict
+                .notes
+                .push(format!("{name} would have no TLSA record any more"));
+            return;
+        }
+        for association in requirement.missing_in(&becomes) {
+            if was.contains(association) {
+                verdict.findings.push(Finding::Lost {
+                    id: id.clone(),
+                    step: state.step,
+                    name: name.clone(),
+                    association: association.clone(),
+                });
+            } else {
+                verdict
+                    .notes
+                    .push(open(id, state, name, "lacks", association));
+            }
+        }
+        for association in requirement.unwanted_in(&becomes) {
+            if was.contains(association) {
+                verdict
+                    .notes
+                    .push(open(id, state, name, "still holds", association));
+            } else {
+                verdict.findings.push(Finding::Unwanted {
+                    id: id.clone(),
+                    step: state.step,
+                    name: name.clone(),
+                    association: association.clone(),
+                });
+            }
+        }
+    }
+}
+
+/// What neither tree has yet: another request brings it.
+fn open(
+    id: &RotationId,
+    state: &Rotation,
+    name: &TlsaName,
+    how: &str,
+    association: &Association,
+) -> String {
+    format!(
+        "{name} {how} {}, as it did before: {id} ({}) proposes it in a request of its own",
+        association.short(),
+        state.step
+    )
+}
