@@ -46,28 +46,8 @@ pub enum ProviderError {
         said: String,
     },
     /// What is there after a change is not what was asked for.
-    #[error(
-        "`{program}` was asked for {owner} {rtype} {} and answers that it is {} now{}",
-        listed(asked),
-        listed(there),
-        aftermath(lost, put_back)
-    )]
-    NotAsAsked {
-        /// The program.
-        program: String,
-        /// Whose records.
-        owner: Name,
-        /// Of which type.
-        rtype: Rtype,
-        /// What it was asked for.
-        asked: Vec<String>,
-        /// What is there.
-        there: Vec<String>,
-        /// What was there before, was to stay, and is gone.
-        lost: Vec<String>,
-        /// Why what was there before could not be put back, if that was tried.
-        put_back: Option<Box<ProviderError>>,
-    },
+    #[error(transparent)]
+    NotAsAsked(Box<NotAsAsked>),
     /// Its answer is none.
     #[error("the answer of `{program}` cannot be used: {why}")]
     Answer {
@@ -76,6 +56,55 @@ pub enum ProviderError {
         /// What is wrong.
         why: String,
     },
+}
+
+/// What a provider made of a change instead of what was asked for.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{program}` was asked for {owner} {rtype} {} and answers that it is {} now{}",
+    listed(asked),
+    listed(there),
+    self.aftermath()
+)]
+pub struct NotAsAsked {
+    /// The program.
+    program: String,
+    /// Whose records.
+    owner: Name,
+    /// Of which type.
+    rtype: Rtype,
+    /// What it was asked for.
+    asked: Vec<String>,
+    /// What is there.
+    there: Vec<String>,
+    /// What was there before, was to stay, and is gone.
+    lost: Vec<String>,
+    /// Why what was there before could not be put back, if that was tried.
+    put_back: Option<ProviderError>,
+}
+
+impl NotAsAsked {
+    fn aftermath(&self) -> String {
+        match &self.put_back {
+            _ if self.lost.is_empty() => String::new(),
+            None => ": what was there before was put back".to_owned(),
+            Some(why) => format!(
+                ": what was there before could not be put back ({why}), and senders refuse a host whose key is missing there"
+            ),
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let mut hints = Vec::new();
+        if !self.lost.is_empty() && self.put_back.is_some() {
+            hints.push(format!(
+                "put these records back by hand now: {}",
+                self.lost.join("; ")
+            ));
+        }
+        hints.push("the program must replace the whole RRset by all the records of `after`, not by one of them; scripts/provider-powerdns shows how".to_owned());
+        hints
+    }
 }
 
 fn told(said: &str) -> String {
@@ -94,42 +123,22 @@ fn listed(records: &[String]) -> String {
     }
 }
 
-fn aftermath(lost: &[String], put_back: &Option<Box<ProviderError>>) -> String {
-    match put_back {
-        _ if lost.is_empty() => String::new(),
-        None => ": what was there before was put back".to_owned(),
-        Some(why) => format!(
-            ": what was there before could not be put back ({why}), and senders refuse a host whose key is missing there"
-        ),
-    }
-}
-
 impl ProviderError {
     /// Whether the zone is not as it was asked to be, by the provider's own word.
     pub fn is_not_as_asked(&self) -> bool {
-        matches!(self, Self::NotAsAsked { .. })
+        matches!(self, Self::NotAsAsked(_))
     }
 
     /// Whether records are missing now that hosts may need.
     pub fn has_lost(&self) -> bool {
-        matches!(self, Self::NotAsAsked { lost, .. } if !lost.is_empty())
+        matches!(self, Self::NotAsAsked(what) if !what.lost.is_empty())
     }
 
     /// The ways out, one line each.
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::Command(error) => error.hints(),
-            Self::NotAsAsked { lost, put_back, .. } => {
-                let mut hints = Vec::new();
-                if !lost.is_empty() && put_back.is_some() {
-                    hints.push(format!(
-                        "put these records back by hand now: {}",
-                        lost.join("; ")
-                    ));
-                }
-                hints.push("the program must replace the whole RRset by all the records of `after`, not by one of them; scripts/provider-powerdns shows how".to_owned());
-                hints
-            }
+            Self::NotAsAsked(what) => what.hints(),
             Self::Changed { .. } => vec![
                 "nothing was changed; run again: the change is made anew from what is there now"
                     .to_owned(),
@@ -231,7 +240,7 @@ impl Provider<'_> {
             if !lost.is_empty() {
                 backwards.push(to_change(&back(change, held)));
             }
-            wrong.get_or_insert_with(|| ProviderError::NotAsAsked {
+            wrong.get_or_insert_with(|| NotAsAsked {
                 program: self.command.join(" "),
                 owner: change.owner.clone(),
                 rtype: change.rtype,
@@ -244,12 +253,10 @@ impl Provider<'_> {
         let Some(mut wrong) = wrong else {
             return Ok(());
         };
-        if let ProviderError::NotAsAsked { put_back, .. } = &mut wrong
-            && !backwards.is_empty()
-        {
-            *put_back = self.put_back(zone, &backwards).err().map(Box::new);
+        if !backwards.is_empty() {
+            wrong.put_back = self.put_back(zone, &backwards).err();
         }
-        Err(wrong)
+        Err(ProviderError::NotAsAsked(Box::new(wrong)))
     }
 
     /// Brings RRsets back to what they were.

@@ -5,12 +5,15 @@ use super::advance::Tick;
 use super::head::{self, Heads};
 use super::present::Present;
 use super::run::Run;
+use super::surroundings;
+use crate::rotation::observation::TlsaName;
 use crate::rotation::step::{Event, Rotation, Step};
 use crate::rotation::timing::Instant;
 use crate::rotation::wait;
 use crate::workspace::Workspace;
 use crate::workspace::journal::RotationId;
 use crate::zone::name::Name;
+use std::collections::BTreeSet;
 
 /// How a rotation is given up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,7 +96,13 @@ fn has_left_dane(
 ) -> Result<(), WorkflowError> {
     let ours = &(&state.current | &state.incoming) | &state.staying;
     let mut heads = Heads::of(workspace, now);
-    for tlsa in state.names() {
+    // A host's alias may lead to other records by now.
+    let led_to = state.endpoints.iter().filter_map(|endpoint| {
+        let found = surroundings::find(&mut heads, &endpoint.tlsa_name());
+        found.ok().map(|found| found.name)
+    });
+    let names: BTreeSet<TlsaName> = led_to.chain(state.names().iter().cloned()).collect();
+    for tlsa in &names {
         let name = Name::parse(tlsa.as_str().as_bytes(), None).ok();
         let zone = name
             .as_ref()

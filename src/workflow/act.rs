@@ -99,7 +99,14 @@ pub(super) fn hand_on(
     deeds: &mut Vec<String>,
 ) -> Result<(), WorkflowError> {
     let (workspace, now) = (known.workspace, known.now);
-    let head = known.heads.get(zone)?;
+    let head = match known.heads.get(zone) {
+        Ok(head) => head,
+        // What cannot be read is no reason to let the signatures of what the servers have run out.
+        Err(error) => {
+            deeds.extend(renewed(workspace, lock, zone, now));
+            return Err(error);
+        }
+    };
     let serials = known.heads.serials.get(&zone_name(zone)).cloned();
     let serials = serials.unwrap_or_default();
     let handed_on = known.keeps_every_promise(zone, &head).and_then(|()| {
@@ -111,18 +118,27 @@ pub(super) fn hand_on(
         Ok(more) => deeds.extend(more),
         Err(error) => {
             if error.is_of_handing_on() {
-                match sign::renew(workspace, lock, zone, now) {
-                    Ok(more) => deeds.extend(more),
-                    Err(why) => deeds.push(format!(
-                        "the signatures of {} could not be made anew: {why}",
-                        zone.name
-                    )),
-                }
+                deeds.extend(renewed(workspace, lock, zone, now));
             }
             return Err(error);
         }
     }
     Ok(())
+}
+
+/// Makes the signatures of what the servers have anew; says what was done, or why not.
+fn renewed(
+    workspace: &Workspace,
+    lock: &WorkspaceLock,
+    zone: &ZoneConfig,
+    now: Instant,
+) -> Vec<String> {
+    sign::renew(workspace, lock, zone, now).unwrap_or_else(|why| {
+        let zone = &zone.name;
+        vec![format!(
+            "the signatures of {zone} could not be made anew: {why}"
+        )]
+    })
 }
 
 /// Finishes steps 1 and 2 where a start was interrupted.
@@ -350,7 +366,7 @@ fn run_on(
     ended.map_err(|source| WorkflowError::Deployment {
         what: what.to_owned(),
         hosts: hosts.clone(),
-        source,
+        source: Box::new(source),
     })?;
     tick.deeds
         .push(format!("ran {} for {hosts}", command.join(" ")));

@@ -110,9 +110,22 @@ pub(super) fn head(
         for record in keeper.fetch(&zone.name, &wanted, now)? {
             content.insert(record);
         }
+        let mut asked: BTreeSet<(Name, Rtype)> = wanted.iter().cloned().collect();
+        // An RRset behind an alias is what counts, wherever in the zone it lies (RFC 7671 §6).
+        for _ in 0..MOST_LINKS {
+            let behind = behind_aliases(workspace, zone, &content);
+            let behind: Vec<(Name, Rtype)> = behind.difference(&asked).cloned().collect();
+            if behind.is_empty() {
+                break;
+            }
+            for record in keeper.fetch(&zone.name, &behind, now)? {
+                content.insert(record);
+            }
+            asked.extend(behind);
+        }
         let mut led_to = addresses_of_servers(workspace, zone, &content);
         led_to.extend(of_exchanges(workspace, zone, &content));
-        led_to.retain(|question| !wanted.contains(question));
+        led_to.retain(|question| !asked.contains(question));
         if !led_to.is_empty() {
             for record in keeper.fetch(&zone.name, &led_to, now)? {
                 content.insert(record);
@@ -131,6 +144,24 @@ pub(super) fn head(
         content: Arc::new(content),
         commit: None,
     })
+}
+
+/// More links than any name needs.
+const MOST_LINKS: usize = 8;
+
+/// The TLSA RRsets that the aliases known so far lead to.
+fn behind_aliases(
+    workspace: &Workspace,
+    zone: &ZoneConfig,
+    content: &Zone,
+) -> BTreeSet<(Name, Rtype)> {
+    let aliases = content.nodes.values();
+    let aliases = aliases.filter_map(|node| node.get(&Rtype::CNAME)?.rdatas.first());
+    aliases
+        .filter_map(|rdata| Some(Name::split_wire(&rdata.0).ok()?.0))
+        .filter(|name| lies_in(workspace, zone, name))
+        .map(|name| (name, Rtype::TLSA))
+        .collect()
 }
 
 /// What must be known of a zone.
@@ -269,14 +300,14 @@ fn ask(
     (keeper, changes): (&Keeper<'_>, &[RrsetChange]),
     now: Instant,
 ) -> Result<(), WorkflowError> {
-    let changed = keeper.change(&zone.name, changes, now);
-    if let Err(WorkflowError::Provider(error)) = &changed
+    let asked = keeper.change(&zone.name, changes, now);
+    if let Err(WorkflowError::Provider(error)) = &asked
         && error.is_not_as_asked()
     {
         let why = format!("on {now}: {error}");
         halted::halt(&workspace.state(), &zone.name, &why)?;
     }
-    changed
+    asked
 }
 
 /// Refuses to have a zone changed whose provider did something else the last time, until a person says that it was mended:

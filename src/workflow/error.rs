@@ -571,7 +571,7 @@ pub enum WorkflowError {
         /// The hosts that it was run for.
         hosts: String,
         /// Why.
-        source: CommandError,
+        source: Box<CommandError>,
     },
     /// Nothing is asked of whoever keeps a zone.
     #[error(transparent)]

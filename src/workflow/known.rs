@@ -295,9 +295,14 @@ impl<'w> Known<'w> {
         let mut reasons = Vec::new();
         for (tlsa, after) in &state.base {
             let seen = (&sight.observation, false);
-            add_objections(&mut reasons, &state, seen, (tlsa, after));
+            let mut objections = Vec::new();
+            add_objections(&mut objections, &state, seen, (tlsa, after));
+            // A name's first records need every host to be seen; others are not waited for.
+            if !is_first(&sight.observation, tlsa) {
+                objections.retain(|reason| matches!(reason, Blocker::WouldRefuse(_)));
+            }
+            reasons.extend(objections);
         }
-        reasons.retain(|reason| matches!(reason, Blocker::WouldRefuse(_)));
         if reasons.is_empty() {
             return Ok(());
         }
@@ -359,6 +364,18 @@ impl<'w> Known<'w> {
     pub(super) fn handed_on(&mut self, zone: &ZoneConfig) {
         self.handed_on.insert(zone.name.clone());
     }
+}
+
+/// Whether every server that could be asked, and at least one, answers that a name has no record.
+fn is_first(observation: &Observation, tlsa: &TlsaName) -> bool {
+    let served = observation.served.get(tlsa).into_iter().flatten();
+    let mut known = served.filter_map(|(_, seen)| match seen {
+        Asked::Known(rrset) => Some(rrset.associations.is_empty()),
+        Asked::Unknown(_) => None,
+    });
+    known
+        .next()
+        .is_some_and(|first| first && known.all(|other| other))
 }
 
 /// Whether an RRset of the rotation lies in the zone, or an alias on the way to one.
