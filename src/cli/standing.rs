@@ -75,6 +75,12 @@ pub(super) fn print(ticks: &[Tick], style: Style) -> Result<Exit, Failure> {
             WorkflowError::JournalOlder { .. } => "is older than git",
             _ => "cannot be held against git",
         });
+        if let (Style::Line | Style::Paragraph, Some(WorkflowError::Orphan { id, step })) =
+            (style, &tick.failed)
+        {
+            writeln!(out, "{id}: {step}; its certificate is not configured")?;
+            continue;
+        }
         match (style, unread) {
             (Style::Line | Style::Paragraph, Some(why)) => {
                 writeln!(
@@ -128,11 +134,15 @@ fn zone_document(tick: &Tick) -> serde_json::Value {
 
 /// What one rotation asks of whoever reads exit codes.
 fn code(tick: &Tick) -> Exit {
+    let failed = tick.failed.as_ref().map_or(Exit::Done, Exit::of);
+    failed.max(decided(tick))
+}
+
+/// The same, of what was decided alone.
+fn decided(tick: &Tick) -> Exit {
     let decision = tick.decision.as_ref();
     if decision.is_some_and(|decision| !decision.alarms.is_empty()) {
         Exit::DeliveryAtRisk
-    } else if let Some(error) = &tick.failed {
-        Exit::of(error)
     } else if decision.and_then(super::super::rotation::decide::Decision::who_acts)
         == Some(Who::You)
         || decision.is_some_and(|decision| !decision.deadlines.is_empty())

@@ -14,8 +14,8 @@ use super::look_ahead::{Seen, look_ahead};
 use super::present::Present;
 use super::rehearse::{look_at, look_at_case};
 use super::{
-    act, afterwards, clock, hosts, keep_signed, leftovers, noted, pace, propose, renewed, shared,
-    start, tracked, witness,
+    act, afterwards, clock, hosts, keep_signed, leftovers, noted, orphans, pace, propose, renewed,
+    shared, start, tracked, witness,
 };
 use crate::rotation::blocker::Blocker;
 use crate::rotation::decide::{Action, Decision};
@@ -116,6 +116,7 @@ pub fn advance(
         }
         Mode::Rehearse | Mode::Look => None,
     };
+    let is_of_all = names.is_empty();
     let mut counts = None;
     if let Some(lock) = &lock {
         // What was fetched may have brought another configuration along.
@@ -146,6 +147,9 @@ pub fn advance(
             tick.failed = look_at(&mut known, &name, (mode, sight), &mut tick).err();
             tick
         });
+    }
+    if is_of_all {
+        ticks.extend(orphans::told(workspace));
     }
     // By a time that cannot be told nothing is signed, and nothing kept in mind.
     let is_told = known.doubt.is_none() && !ticks.iter().any(Tick::is_in_doubt);

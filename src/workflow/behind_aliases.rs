@@ -81,8 +81,14 @@ pub(super) fn served(rotation: &Rotation, asked: Served) -> ServedRrsets {
                 }
             };
             let rrsets = served.entry(name.clone()).or_default();
-            let asked = format!("{authority} (asked for {alias})");
-            rrsets.insert(Authority(asked), seen);
+            match seen {
+                // Beside what it answers where it is asked for the name itself, as for other hosts.
+                Seen::Known(_) => {
+                    let asked = format!("{authority} (asked for {alias})");
+                    rrsets.insert(Authority(asked), seen);
+                }
+                Seen::Unknown(_) => drop(rrsets.insert(authority, seen)),
+            }
         }
     }
     // A name that the rotation knows as none, and that a server answers with an alias for.

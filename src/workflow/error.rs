@@ -563,6 +563,17 @@ pub enum WorkflowError {
     /// A provider's program that could not be used.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    /// A rotation is under way, and its certificate is not in the configuration.
+    #[error(
+        "{id} is under way ({step}), and the configuration has no certificate `{}`: nobody advances it or looks at its hosts",
+        id.certificate
+    )]
+    Orphan {
+        /// The rotation.
+        id: RotationId,
+        /// Where it stands.
+        step: Step,
+    },
     /// The command that brings hosts to their key failed.
     #[error("the {what} command for {hosts} failed: {source}")]
     Deployment {
@@ -630,6 +641,7 @@ impl WorkflowError {
             Self::Keeper(error) => error.wants_a_person(),
             Self::InDoubt(_)
             | Self::Deployment { .. }
+            | Self::Orphan { .. }
             | Self::SerialUnknown { .. }
             | Self::KeysBreak { .. }
             | Self::KeyGone { .. }

@@ -174,6 +174,10 @@ impl WorkflowError {
             Self::Primary(error) => error.hints(),
             Self::Provider(error) => error.hints(),
             Self::Keeper(error) => error.hints(),
+            Self::Orphan { id, .. } => vec![format!(
+                "give that certificate its name `{0}` back until its rotation is over, or until `tlsa-rotate abort {0}` has ended it",
+                id.certificate
+            )],
             Self::Deployment { source, .. } => {
                 let mut hints = source.hints();
                 hints.push("`tlsa-rotate status` says when it is run again".to_owned());
