@@ -9,6 +9,7 @@ use super::case::Case;
 use super::head::{self, Head, Heads};
 use super::look::{self, Sight};
 use super::look_ahead::Seen;
+use super::moved;
 use crate::rotation::admissible;
 use crate::rotation::alarm::publication_breaks;
 use crate::rotation::association::Association;
@@ -250,6 +251,7 @@ impl<'w> Known<'w> {
         (observation, demanded): (&Observation, bool),
     ) -> Result<(), WorkflowError> {
         let mut reasons = self.unsafe_there((zone, head), state, (observation, demanded));
+        reasons.extend(moved::would_refuse((zone, head), state, observation));
         if state.is_over() {
             // Nothing is waited for any more; what is seen to be refused is.
             reasons.retain(|reason| matches!(reason, Blocker::WouldRefuse(_)));
@@ -302,6 +304,10 @@ impl<'w> Known<'w> {
                 objections.retain(|reason| matches!(reason, Blocker::WouldRefuse(_)));
             }
             reasons.extend(objections);
+        }
+        if let Ok(head) = self.heads.get(zone) {
+            let observation = &sight.observation;
+            reasons.extend(moved::would_refuse((zone, &head), &state, observation));
         }
         if reasons.is_empty() {
             return Ok(());

@@ -158,7 +158,11 @@ impl<'w> View<'w> {
             let (host, port) = (&endpoint.host, endpoint.port);
             let configured = self.certificate.addresses.get(host);
             let mut addresses: Vec<SocketAddr> = if let Some(configured) = configured {
-                configured.iter().map(|a| a.socket(port)).collect()
+                let configured: Vec<SocketAddr> =
+                    configured.iter().map(|a| a.socket(port)).collect();
+                let hidden = self.hidden(host, &configured, asked).into_keys();
+                let hidden: Vec<SocketAddr> = hidden.map(|ip| SocketAddr::new(ip, port)).collect();
+                [configured, hidden].concat()
             } else {
                 let known = self.addresses_known(host, asked).into_keys();
                 known.map(|ip| SocketAddr::new(ip, port)).collect()
@@ -175,6 +179,18 @@ impl<'w> View<'w> {
             }
         };
         endpoints.map(target).collect()
+    }
+
+    /// The A and AAAA of a host that the configuration leaves out though it names others of them: senders come there all the
+    /// same. Where it names none of them, it says where the host is for who runs this, behind a translation of addresses.
+    fn hidden(&self, host: &str, configured: &[SocketAddr], asked: &Asked) -> Addresses {
+        let mut known = self.addresses_known(host, asked);
+        let all = known.len();
+        known.retain(|ip, _| configured.iter().all(|at| at.ip() != *ip));
+        if known.len() == all {
+            known.clear();
+        }
+        known
     }
 
     /// The A and AAAA of a host, as its zone is kept and as its servers were seen to serve it.
@@ -199,9 +215,13 @@ impl<'w> View<'w> {
             let told: BTreeMap<String, Ttl> =
                 if let Some(configured) = self.certificate.addresses.get(host) {
                     let ttl = known.values().max().copied().unwrap_or_default();
-                    let told = configured.iter().map(|a| a.socket(port));
-                    let told = told.map(|at| (probe::address_text(endpoint, at), ttl));
-                    told.collect()
+                    let configured: Vec<SocketAddr> =
+                        configured.iter().map(|a| a.socket(port)).collect();
+                    let hidden = self.hidden(host, &configured, asked).into_keys();
+                    let told = configured
+                        .iter()
+                        .map(|at| (probe::address_text(endpoint, *at), ttl));
+                    told.chain(hidden.map(|ip| (ip.to_string(), ttl))).collect()
                 } else {
                     match asked.hosts.get(host).map(|seen| &seen.missing) {
                         None => continue,

@@ -49,6 +49,7 @@ pub mod look_from;
 mod lost_journal;
 mod made_here;
 pub mod merge_check;
+mod moved;
 mod neighbours;
 mod noted;
 mod orphans;
