@@ -305,9 +305,9 @@ fn a_journal_that_holds_nothing_says_nothing_of_what_is_required() {
     let journal = world.read(rotation_support::JOURNAL);
     world.write(rotation_support::JOURNAL, "");
     let run = gate_support::judged(&world, hours(1), BRANCH).ends(3);
+    // Git knows what it should hold; where git knows nothing, it is the journal that is told.
     assert!(
-        run.stdout
-            .contains("the journal of mail is there and holds nothing"),
+        run.stderr.contains("the journal of mail is missing"),
         "{run:#?}"
     );
     world.write(rotation_support::JOURNAL, &journal);

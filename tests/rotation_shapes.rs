@@ -68,6 +68,12 @@ fn with_records(text: &str, owner: &str, data: &[&str]) -> String {
     format!("{text}{}", lines.concat())
 }
 
+/// The host that no certificate has lies at a place that refuses at once.
+fn near(text: &str) -> String {
+    let text = text.replace("198.51.100.25", "127.0.0.1");
+    text.replace("2001:db8:1::25", "::1")
+}
+
 fn without_mx2(config: &str) -> String {
     let both = "hosts = [\"mx1.example.com\", \"mx2.example.com\"]";
     assert!(config.contains(both));
@@ -128,7 +134,11 @@ fn other_forms_of_the_key_in_use_are_rotated_along() {
         |text, live| {
             let data = extra.map(|numbers| record(&live[0].certificate, numbers));
             let foreign = format!("1 1 1 {}", "ab".repeat(32));
-            with_records(&text, "_25._tcp.mx1", &[&data[0], &data[1], &foreign])
+            with_records(
+                &near(&text),
+                "_25._tcp.mx1",
+                &[&data[0], &data[1], &foreign],
+            )
         },
     );
     let started = world.start(BEGIN).ends(0);
@@ -183,7 +193,7 @@ fn an_issuer_that_stays_is_kept_and_one_that_does_not_is_said_before_publishing(
         |root| vec![copied(&bench, "live", &root.join("live"), "mail")],
         |text, live| {
             let issuer = record(&live[0].certificate, (2, 1, 1));
-            with_records(&text, "_25._tcp.mx1", &[&issuer])
+            with_records(&near(&text), "_25._tcp.mx1", &[&issuer])
         },
     );
     let other = world.copy();
@@ -722,7 +732,7 @@ fn a_record_that_matches_nothing_is_told_and_left_alone() {
         Publish::Current,
         |config| without_mx2(&config),
         |root| vec![live_key(root)],
-        |text, _| with_records(&text, "_25._tcp.mx1", &[&stale]),
+        |text, _| with_records(&near(&text), "_25._tcp.mx1", &[&stale]),
     );
     let started = world.start(BEGIN).ends(0);
     assert!(

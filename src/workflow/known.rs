@@ -26,6 +26,7 @@ use crate::zone::mail;
 use crate::zone::name::Name;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant as Tick;
 
 /// A mail domain in a configured zone.
 pub(super) struct MailDomain {
@@ -64,6 +65,8 @@ pub(super) struct Known<'w> {
     rotations: Option<Rotations>,
     /// What was seen ahead of rotations whose turn has not come.
     pub(super) sights: BTreeMap<String, Seen>,
+    /// What was seen in this run of rotations whose turn it was not, and of hosts at rest.
+    looked: BTreeMap<String, Seen>,
 }
 
 /// Every certificate's latest rotation, found by the zones of its names.
@@ -110,6 +113,7 @@ impl<'w> Known<'w> {
             tried: BTreeSet::new(),
             rotations: None,
             sights: BTreeMap::new(),
+            looked: BTreeMap::new(),
         }
     }
 
@@ -124,6 +128,7 @@ impl<'w> Known<'w> {
         self.mail = None;
         self.judged.clear();
         self.handed_on.clear();
+        self.looked.clear();
     }
 
     /// Other runners have been at work: everything is read anew.
@@ -324,12 +329,16 @@ impl<'w> Known<'w> {
     /// What is seen of the hosts and servers of a certificate whose turn it is not, or that no rotation has taken in.
     pub(super) fn sight_of(&mut self, certificate: &str, state: &Rotation) -> Option<Sight> {
         let configured = self.workspace.config.certificate(certificate)?;
-        if let Some(seen) = self.sights.get(certificate)
-            && let Some(sight) = seen.fresh(state, std::time::Instant::now())
-        {
-            return Some(sight.clone());
+        let began = Tick::now();
+        for seen in [self.sights.get(certificate), self.looked.get(certificate)] {
+            if let Some(sight) = seen.and_then(|seen| seen.fresh(state, began)) {
+                return Some(sight.clone());
+            }
         }
-        Some(look::look(&mut self.heads, configured, state, self.now))
+        let sight = look::look(&mut self.heads, configured, state, self.now);
+        let seen = Seen::now(state.clone(), sight.clone(), began);
+        self.looked.insert(certificate.to_owned(), seen);
+        Some(sight)
     }
 
     /// What speaks against answering with the RRsets of `head` in place of what the servers were seen to answer, or, where

@@ -60,6 +60,11 @@ impl Seen {
 }
 
 impl Seen {
+    /// Just now.
+    pub(super) fn now(of: Rotation, sight: Sight, began: Tick) -> Self {
+        Self { of, sight, began }
+    }
+
     /// Whether the rotation stands where it stood.
     pub(super) fn is_of(&self, state: &Rotation) -> bool {
         self.of == *state

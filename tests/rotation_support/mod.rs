@@ -605,6 +605,8 @@ impl World {
             !name.starts_with(".git/") || name.starts_with(".git/refs/") || name == ".git/HEAD"
         });
         files.remove(".tlsa-rotate/lock");
+        // How far git was read, which may be lost.
+        files.remove(".tlsa-rotate/steps");
         // What runs note of a zone moves with time.
         files.retain(|name, _| !name.starts_with(".tlsa-rotate/seen"));
         files

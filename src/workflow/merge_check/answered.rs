@@ -2,7 +2,7 @@
 
 use super::answer_finding::AnswerFinding;
 use super::finding::Finding;
-use super::presented::{self, Seen};
+use super::presented::{self, Associations, Seen};
 use super::way::{self, End, Side, Way};
 use super::{Request, Verdict};
 use crate::dnssec::sign;
@@ -56,6 +56,10 @@ pub(super) fn judge(request: &Request<'_>, both: Both<'_>, verdict: &mut Verdict
                 all.push((endpoint, was.associations(), becomes.associations()));
             }
         }
+        changed.extend(of_those_that_left(
+            both,
+            state.as_ref().map(|(_, state)| state),
+        ));
         // Those that are led to other records are looked at, whether the latest rotation has them or not.
         for changed in [(&*changed, Seen::AsConfigured), (&*led, Seen::OtherRecords)] {
             presented::judge_at_rest(request, both.after.zones, &certificate, changed, verdict);
@@ -63,6 +67,22 @@ pub(super) fn judge(request: &Request<'_>, both: Both<'_>, verdict: &mut Verdict
     }
     judge_strangers(request, both, verdict);
     judge_zones(request, both, verdict);
+}
+
+/// What changes for hosts that left a rotation by the configuration: mail may come to them still, and `at_rest` knows to which.
+fn of_those_that_left(
+    both: Both<'_>,
+    state: Option<&Rotation>,
+) -> Vec<(Endpoint, Associations, Associations)> {
+    let left = state.into_iter().flat_map(|state| &state.left);
+    let by_configuration = left.filter(|(_, left)| !left.asked);
+    by_configuration
+        .filter_map(|(endpoint, _)| {
+            let (was, becomes) = (both.before.tlsa(endpoint)?, both.after.tlsa(endpoint)?);
+            let (was, becomes) = (was.associations(), becomes.associations());
+            (was != becomes).then(|| (endpoint.clone(), was, becomes))
+        })
+        .collect()
 }
 
 /// The latest rotation of a certificate.

@@ -31,7 +31,7 @@ pub(super) enum Seen {
     OtherPlace,
 }
 
-type Associations = BTreeSet<Association>;
+pub(super) type Associations = BTreeSet<Association>;
 
 /// Judges what one rotation's hosts present by the RRsets that the request leaves.
 pub(super) fn judge(
