@@ -42,7 +42,8 @@ pub(super) fn alias(
     };
     let (target, _) = Name::split_wire(&record.rdata.0).map_err(|_| unreadable())?;
     let target = if record.rtype == Rtype::DNAME {
-        substituted(name, &record.owner, &target).ok_or_else(unreadable)?
+        name.redirected(&record.owner, &target)
+            .ok_or_else(unreadable)?
     } else {
         target
     };
@@ -51,14 +52,4 @@ pub(super) fn alias(
         rtype: record.rtype,
     };
     Ok(Some((signed, target)))
-}
-
-/// `name` with `target` in place of its end `owner` (RFC 6672 §2.2); `None` if that is no name.
-fn substituted(name: &Name, owner: &Name, target: &Name) -> Option<Name> {
-    let kept = name.label_count().checked_sub(owner.label_count())?;
-    let labels: Vec<&[u8]> = name.labels().take(kept).collect();
-    labels
-        .into_iter()
-        .rev()
-        .try_fold(target.clone(), |under, label| under.child(label).ok())
 }

@@ -2,6 +2,8 @@
 //!
 //! Pure: octets and an instant in, a value or a reason for people out.
 
+use super::alias::{AliasRecord, alias};
+use super::answer::NoAnswer;
 use super::denial;
 use super::dns::{Reply, rcode_name};
 use super::extended_error::{ExtendedError, Flaw};
@@ -139,15 +141,12 @@ pub(super) fn trusted_keys(
 /// The TLSA RRset at `name`, the alias there, or the proof that there is neither.
 pub(super) fn tlsa(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<Answer, Flaw> {
     speaks_for_the_zone(reply)?;
-    if let Some(signed) = judge.signed(&reply.answers, name, Rtype::CNAME)? {
-        let target = signed.rrset.rdatas.first();
-        let target = target.and_then(|rdata| Name::split_wire(&rdata.0).ok());
-        let (target, _) = target.ok_or_else(|| format!("the alias at {name} cannot be read"))?;
+    if let Some((signed, at, target)) = link(reply, name, judge)? {
         return Ok(Answer::Alias(ServedAlias {
             behind: behind(reply, &target, judge),
             target: TlsaName::new(target.to_string()),
             ttl: signed.rrset.ttl,
-            signature: window_of(&signed, reply, name, judge)?,
+            signature: window_of(&signed, reply, &at, judge)?,
         }));
     }
     match records(reply, name, judge)? {
@@ -161,12 +160,33 @@ fn behind(reply: &Reply, name: &Name, judge: Judge<'_>) -> Option<ServedRrset> {
     const MOST_LINKS: usize = 8;
     let mut at = name.clone();
     for _ in 0..MOST_LINKS {
-        let Some(link) = judge.signed(&reply.answers, &at, Rtype::CNAME).ok()? else {
+        let Some((_, _, target)) = link(reply, &at, judge).ok()? else {
             return records(reply, &at, judge).ok()?;
         };
-        at = Name::split_wire(&link.rrset.rdatas.first()?.0).ok()?.0;
+        at = target;
     }
     None
+}
+
+/// The signed record that makes `name` an alias, where it stands, and the name that it leads to.
+fn link(
+    reply: &Reply,
+    name: &Name,
+    judge: Judge<'_>,
+) -> Result<Option<(Signed, Name, Name)>, Flaw> {
+    let found = alias(reply, name, Rtype::TLSA);
+    let found = found.map_err(|(NoAnswer::Bogus(flaw) | NoAnswer::Failed(flaw))| flaw)?;
+    let Some((AliasRecord { owner, rtype }, target)) = found else {
+        return Ok(None);
+    };
+    let signed = judge.signed(&reply.answers, &owner, rtype)?;
+    let signed = signed.ok_or_else(|| format!("the alias at {name} cannot be read"))?;
+    let at = if rtype == Rtype::CNAME {
+        name.clone()
+    } else {
+        owner
+    };
+    Ok(Some((signed, at, target)))
 }
 
 /// The signed TLSA RRset at `name` itself, if the answer has one.

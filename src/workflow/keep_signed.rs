@@ -91,6 +91,9 @@ pub(super) fn ended(known: &mut Known<'_>, certificates: &[Tick]) -> Vec<Tick> {
             let unknown = sign::can_follow(workspace, zone, || known.heads.get(zone), now).err();
             tick.failed = unknown.filter(|unknown| !is_told(certificates, unknown));
         }
+        if let Wanted::Due(error) = ds_wanted(known, zone) {
+            tick.failed = tick.failed.or(Some(error));
+        }
         tick.failed.is_some().then_some(tick)
     };
     zones(workspace).filter_map(&mut ended).collect()

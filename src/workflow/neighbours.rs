@@ -90,7 +90,8 @@ fn others(
 /// The host and port that a sender looks for records of at `owner`.
 fn endpoint_of(owner: &Name) -> Option<Endpoint> {
     let (host, place) = host_and_port(owner)?;
-    let port = place.rsplit(':').next()?.parse().ok()?;
+    // Where any port is meant, mail comes to this one.
+    let port = place.rsplit(':').next()?.parse().unwrap_or(25);
     Some(Endpoint {
         host: plain(&host),
         port,
@@ -120,20 +121,43 @@ pub(super) fn unconfigured<'n>(
     found
 }
 
-/// Every CNAME record in the zones that stands where a sender looks for TLSA records (RFC 6698 §3), with the host and how
-/// people name host and port. Zones that cannot be read are told where they are needed.
+/// Every alias in the zones where a sender looks for TLSA records (RFC 6698 §3), by a CNAME or by a DNAME record above it, with
+/// the host and how people name host and port. Zones that cannot be read are told where they are needed.
 fn aliases(heads: &mut Heads<'_>) -> BTreeMap<TlsaName, (Name, String)> {
     let mut aliases = BTreeMap::new();
     for zone in &heads.workspace.config.zones {
         let Ok(head) = heads.get(zone) else { continue };
         let nodes = head.content.nodes.iter();
-        for (owner, _) in nodes.filter(|(_, node)| node.contains_key(&Rtype::CNAME)) {
-            if let Some((host, place)) = host_and_port(owner) {
-                aliases.insert(TlsaName::new(owner.to_string()), (host, place));
+        for (owner, node) in nodes {
+            let alias = if node.contains_key(&Rtype::CNAME) {
+                host_and_port(owner).map(|(host, place)| (owner.clone(), host, place))
+            } else if node.contains_key(&Rtype::DNAME) {
+                redirected(owner)
+            } else {
+                None
+            };
+            if let Some((alias, host, place)) = alias {
+                aliases.insert(TlsaName::new(alias.to_string()), (host, place));
             }
         }
     }
     aliases
+}
+
+/// Where senders look for the records of a host at or above whose names a DNAME record stands: at `_tcp` of it, or at itself.
+fn redirected(owner: &Name) -> Option<(Name, Name, String)> {
+    let is_tcp = owner
+        .labels()
+        .next()
+        .is_some_and(|label| label.eq_ignore_ascii_case(b"_tcp"));
+    let host = if is_tcp {
+        owner.parent()?
+    } else {
+        owner.clone()
+    };
+    let alias = host.child(b"_tcp").and_then(|tcp| tcp.child(b"_25")).ok()?;
+    let place = format!("{}:25", plain(&host));
+    Some((alias, host, place))
 }
 
 /// The host and port of `_25._tcp.host`; of `*._tcp.host` the host with any port.

@@ -84,17 +84,22 @@ pub(super) fn find(heads: &mut Heads<'_>, tlsa: &TlsaName) -> Result<Found, Work
 /// The TTL under which the RRset at a name, its alias or its absence is cached.
 pub(super) fn ttl_at(head: &Head, name: &Name) -> Ttl {
     match answers::answer(&head.content, name, Rtype::TLSA) {
-        Answer::Records(rrset) | Answer::Alias(rrset) => rrset.ttl,
+        Answer::Records(rrset) | Answer::Alias(rrset) | Answer::Redirection(_, rrset) => rrset.ttl,
         _ => head.negative_ttl(),
     }
 }
 
-/// The name that a name, or the wildcard that stands for it, is an alias of, on the branch that counts.
+/// The name that a name, or the wildcard that stands for it, is an alias of, on the branch that counts: by a CNAME record, or by
+/// a DNAME above it.
 pub(super) fn alias(head: &Head, name: &Name) -> Option<TlsaName> {
-    let Answer::Alias(cname) = answers::answer(&head.content, name, Rtype::TLSA) else {
-        return None;
+    let target = match answers::answer(&head.content, name, Rtype::TLSA) {
+        Answer::Alias(cname) => Name::split_wire(&cname.rdatas.first()?.0).ok()?.0,
+        Answer::Redirection(owner, dname) => {
+            let (target, _) = Name::split_wire(&dname.rdatas.first()?.0).ok()?;
+            name.redirected(&owner, &target)?
+        }
+        _ => return None,
     };
-    let (target, _) = Name::split_wire(&cname.rdatas.first()?.0).ok()?;
     Some(TlsaName::new(target.to_string()))
 }
 

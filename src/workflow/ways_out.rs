@@ -6,6 +6,8 @@ use crate::rotation::blocker::Blocker;
 use crate::rotation::exposure::Presenter;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::promise::Breach;
+use crate::zone::answers::Difference;
+use crate::zone::record::Rtype;
 use std::io;
 
 impl WorkflowError {
@@ -76,10 +78,7 @@ impl WorkflowError {
                 "or leave `servers` out: they are then asked where the zone says".to_owned(),
             ],
             Self::ChangesAnswer { difference, .. } => vec![
-                format!(
-                    "give {0} {1} records of its own first: a wildcard answers no longer for a name once there are records at it or below it (RFC 4592 §2.2.2)",
-                    difference.name, difference.rtype
-                ),
+                its_own(difference),
                 "then commit that where the zone is in git, and run again; nothing was changed".to_owned(),
             ],
             Self::NewFinding { .. } => vec![
@@ -280,6 +279,21 @@ impl NotAsJudged {
             },
         ]
     }
+}
+
+/// What else is asked for at or below a name keeps its answer only by records of its own.
+fn its_own(difference: &Difference) -> String {
+    let Difference { name, rtype, .. } = difference;
+    let first = name.labels().next().unwrap_or_default();
+    // Nobody asks for TLSA records at `_tcp` itself.
+    if *rtype == Rtype::TLSA && first.eq_ignore_ascii_case(b"_tcp") {
+        return format!(
+            "give every port below {name} that takes mail TLSA records of its own first, such as _465.{name}: a wildcard answers no longer for any name below {name} once one of them has records (RFC 4592 §2.2.2)"
+        );
+    }
+    format!(
+        "give {name} {rtype} records of its own first: a wildcard answers no longer for a name once there are records at it or below it (RFC 4592 §2.2.2)"
+    )
 }
 
 /// The way out where no rotation waits for a host: there is none to let it go.

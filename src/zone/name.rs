@@ -118,6 +118,15 @@ impl Name {
         self.labels().next() == Some(b"*")
     }
 
+    /// The name that a DNAME record at `owner` makes of this one: with `target` in place of its end (RFC 6672 §2.2). `None`
+    /// if that is no name.
+    pub fn redirected(&self, owner: &Self, target: &Self) -> Option<Self> {
+        let kept = self.label_count().checked_sub(owner.label_count())?;
+        let labels: Vec<&[u8]> = self.labels().take(kept).collect();
+        let mut labels = labels.into_iter().rev();
+        labels.try_fold(target.clone(), |under, label| under.child(label).ok())
+    }
+
     /// `label` in front of this name.
     pub fn child(&self, label: &[u8]) -> Result<Self, NameError> {
         let mut wire = Vec::with_capacity(

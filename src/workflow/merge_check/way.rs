@@ -98,7 +98,7 @@ impl Side<'_> {
                 Answer::Redirection(owner, rrset) => {
                     ttl = ttl.max(rrset.ttl);
                     let target = rrset.rdatas.first().and_then(target);
-                    target.and_then(|target| moved(&at, &owner, &target))
+                    target.and_then(|target| at.redirected(&owner, &target))
                 }
             };
             let Some(target) = target else {
@@ -191,17 +191,6 @@ fn target(rdata: &Rdata) -> Option<Name> {
     Name::split_wire(&rdata.0).ok().map(|(name, _)| name)
 }
 
-/// `name`, which lies below `owner`, as it is called below `target` (RFC 6672 §2.2).
-fn moved(name: &Name, owner: &Name, target: &Name) -> Option<Name> {
-    let kept = name.label_count().checked_sub(owner.label_count())?;
-    let labels: Vec<&[u8]> = name.labels().take(kept).collect();
-    let mut moved = target.clone();
-    for label in labels.into_iter().rev() {
-        moved = moved.child(label).ok()?;
-    }
-    Some(moved)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -210,7 +199,7 @@ mod tests {
     #[test]
     fn a_redirection_keeps_the_labels_below_it() {
         let name = |text: &str| Name::parse(text.as_bytes(), None).unwrap();
-        let moved = |a: &str, b: &str, c: &str| moved(&name(a), &name(b), &name(c));
+        let moved = |a: &str, b: &str, c: &str| name(a).redirected(&name(b), &name(c));
         assert_eq!(moved("a.b.c.", "c.", "d.e."), Some(name("a.b.d.e.")));
         assert_eq!(
             moved("_25._tcp.m.", "_tcp.m.", "_tcp.n."),
