@@ -120,9 +120,12 @@ fn follow_records(
             continue;
         };
         let name = state.name_of(endpoint);
-        // An alias that leads elsewhere may be a slip; one that is gone is not.
+        // An alias that leads elsewhere may be a slip; one that is gone for records of the host's own is none.
         let is_alone = found.name == endpoint.tlsa_name() && found.name != name;
-        let is_moved = is_alone && state.step >= Step::Hashed;
+        // Nor is one whose own records lack a key that the host may have by now: that zone is not handed on.
+        let both = &state.current | &state.incoming;
+        let bears_both = state.step < Step::SwapOpen || both.is_subset(&found.rrset);
+        let is_moved = is_alone && bears_both && state.step >= Step::Hashed;
         if is_moved || was_corrected(known, &state, &name, &found.rrset) {
             moved.insert(endpoint.clone());
         }
