@@ -134,15 +134,11 @@ fn zone_document(tick: &Tick) -> serde_json::Value {
 
 /// What one rotation asks of whoever reads exit codes.
 fn code(tick: &Tick) -> Exit {
-    let failed = tick.failed.as_ref().map_or(Exit::Done, Exit::of);
-    failed.max(decided(tick))
-}
-
-/// The same, of what was decided alone.
-fn decided(tick: &Tick) -> Exit {
     let decision = tick.decision.as_ref();
     if decision.is_some_and(|decision| !decision.alarms.is_empty()) {
         Exit::DeliveryAtRisk
+    } else if let Some(error) = &tick.failed {
+        Exit::of(error)
     } else if decision.and_then(super::super::rotation::decide::Decision::who_acts)
         == Some(Who::You)
         || decision.is_some_and(|decision| !decision.deadlines.is_empty())
