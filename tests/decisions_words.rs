@@ -124,7 +124,7 @@ fn every_reason_says_who_acts_until_when_and_the_way_out() {
         (gone, You, None, "put the records back; or, if these hosts are to go on without DANE: tlsa-rotate abort mail --leave-dane"),
         (failed, You, None, "run that command by hand to see what is wrong; it is run again on 2026-11-23T02:00:00Z"),
         (Blocker::KeyMissing, You, None, "run `tlsa-rotate advance`; it generates"),
-        (unknown(Source::GitHead), You, None, "make the zone file readable on the branch that counts"),
+        (unknown(Source::GitHead), You, None, "correct that on the branch that counts"),
         (unknown(Source::File), You, None, "make the zone file readable"),
         (unknown(Source::Provider), You, None, "make the provider answer"),
         (on_server(&[key(1)], &[]), TheWorld, None, "wait for ns1 to load the zone"),

@@ -318,7 +318,7 @@ impl Blocker {
                 "put the records back; or, if these hosts are to go on without DANE: tlsa-rotate abort {certificate} --leave-dane"
             ),
             Self::MergedUnknown { source: Source::GitHead, .. } => {
-                "make the zone file readable on the branch that counts, then run again".into()
+                "correct that on the branch that counts (a file that cannot be read, or an alias that was led elsewhere), then run again".into()
             }
             Self::MergedUnknown { source: Source::File, .. } => {
                 "make the zone file readable, then run again".into()
