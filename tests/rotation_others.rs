@@ -40,7 +40,7 @@ fn a_first_record_that_would_hurt_another_name_is_refused_before_a_key_is_made()
         ),
         (
             |text| without_tlsa(&text, "_25._tcp.mx1") + "mx1 IN DNAME elsewhere.example.net.\n",
-            "`tlsa-rotate zone check` would find: this TLSA record is never served: mx1.example.com. has a DNAME record",
+            "_25._tcp.mx1.example.com. is an alias of _25._tcp.elsewhere.example.net., which lies in no configured zone",
         ),
     ];
     for (change, expected) in table {

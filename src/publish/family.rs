@@ -27,6 +27,8 @@ pub(super) const MARK: &str = "TLSA_ROTATE_FAMILY";
 
 /// How often members are looked for that came meanwhile; each time fewer can.
 const ROUNDS: usize = 100;
+/// How many looks in a row that find nobody new are the last.
+const QUIET: usize = 3;
 
 /// The processes that descend from one, as far as they were seen.
 #[derive(Debug)]
@@ -67,6 +69,22 @@ impl Family {
             }
         }
         self.signal(Signal::KILL);
+        // A signal is not there at once: one that was still running can have started another, and who becomes another program
+        // just now has no environment to be known by.
+        let mut quiet = 0_usize;
+        for _ in 0..ROUNDS {
+            let before = self.members.len();
+            self.look();
+            quiet = if self.members.len() == before {
+                quiet.saturating_add(1)
+            } else {
+                0
+            };
+            if quiet == QUIET {
+                break;
+            }
+            self.signal(Signal::KILL);
+        }
     }
 
     fn look(&mut self) {
