@@ -10,6 +10,7 @@ use super::{Global, stdout};
 use crate::publish::command::Invocation;
 use crate::workflow::WorkflowError;
 use crate::workflow::advance::{self, Mode};
+use crate::workflow::present::Present;
 use crate::workflow::renewed::{self, Renewed};
 use crate::workflow::start::Offered;
 use crate::workspace::Workspace;
@@ -142,13 +143,7 @@ fn renew(target: &Target, files: &Offered, of_all: bool, global: &Global) -> Res
     let name = &target.name;
     let mut installed = Installed::read(&target.live).map_err(|e| not_installed(&e))?;
     let in_use = installed.as_ref().map(Installed::keys);
-    let present = global.present(&workspace);
-    if present.mode(&workspace)? != Mode::Act {
-        return Err(Failure::wrong(
-            "a hook acts on a renewal that has happened: it cannot be rehearsed",
-        )
-        .hint("run it without --now, or in a workspace with `rehearsal = true`"));
-    }
+    let present = acts(&workspace, global, "a renewal that has happened")?;
     let now = present.now;
     let renewed = patiently(|| renewed::renewed(&workspace, name, files, in_use.as_ref(), now))?;
     match renewed {
@@ -188,6 +183,18 @@ fn renew(target: &Target, files: &Offered, of_all: bool, global: &Global) -> Res
     }
 }
 
+/// The present, where a hook acts on something that is so now.
+fn acts(workspace: &Workspace, global: &Global, what: &str) -> Result<Present, Failure> {
+    let present = global.present(workspace);
+    if present.mode(workspace)? == Mode::Act {
+        return Ok(present);
+    }
+    Err(Failure::wrong(format_args!(
+        "a hook acts on {what}: it cannot be rehearsed"
+    ))
+    .hint("run it without --now, or in a workspace with `rehearsal = true`"))
+}
+
 /// One step on. That a person is to review is how it goes on, and no failure of the renewal.
 fn go_on(workspace: &Workspace, name: &str, global: &Global) -> Result<Exit, Failure> {
     let names = [name.to_owned()];
@@ -218,13 +225,14 @@ fn deploy(target: &Target, global: &Global) -> Result<Exit, Failure> {
         ))
         .hint("a program that puts the previous key back goes into `rollback = [ … ]`"));
     }
+    let workspace = global.workspace()?;
+    acts(&workspace, global, "a swap that is open")?;
     // Asked once more: by hand, or from a script that goes wrong, nothing is deployed outside of the swap.
     let open = super::check::swap((name, None), CheckFormat::Text, global)?;
     if open != Exit::Done {
         eprintln!("error: nothing was installed");
         return Ok(open);
     }
-    let workspace = global.workspace()?;
     let pairs = renewed::to_deploy(&workspace, name, global.now())?;
     let mut next = Installed::read(&target.live)
         .map_err(|e| not_installed(&e))?

@@ -31,7 +31,8 @@ pub(crate) fn run(args: &Propose, global: &Global) -> Result<Exit, Failure> {
     };
     // The first run sees what is gone, the second proposes it.
     let mut ticks = tick()?;
-    if args.again && deleted::ask_again(&workspace)? {
+    let acts = global.present(&workspace).mode(&workspace)? == Mode::Act;
+    if args.again && acts && deleted::ask_again(&workspace)? {
         ticks = tick()?;
     }
     let style = match args.format.0 {

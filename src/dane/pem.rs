@@ -118,8 +118,11 @@ fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn boundary<'a>(line: &'a [u8], opening: &[u8]) -> Option<&'a str> {
+    // Longer than any label: lines that end in CR alone make one of a whole file, and what is in it may be a key.
+    const LONGEST: usize = 64;
     let label = line.strip_prefix(opening)?.strip_suffix(b"-----")?;
-    std::str::from_utf8(label).ok()
+    let is_label = label.len() <= LONGEST && !label.contains(&b'\r');
+    std::str::from_utf8(label).ok().filter(|_| is_label)
 }
 
 #[cfg(test)]

@@ -30,13 +30,33 @@ const LAST_LINE: usize = 4;
 
 /// Whether a line may be part of a key whose beginning is lost: nothing but base64, or a TSIG key.
 pub fn may_be_in(line: &[u8]) -> bool {
-    is_base64_line(line, LINE) || is_tsig(line.trim_ascii())
+    is_base64_line(line, LINE) || is_tsig(line.trim_ascii()) || is_of_private_key(line)
 }
 
 /// Whether a line may be the last one of such a key, where `text` has others of it.
 pub fn may_be_last_in(line: &[u8], text: &[u8]) -> bool {
     let mut lines = text.split(|octet| *octet == b'\n');
     is_base64_line(line, LAST_LINE) && lines.any(|line| is_base64_line(line, LINE))
+}
+
+/// A field of a DNSSEC private key as BIND writes it (`PrivateKey: …`, `Prime1: …`).
+fn is_of_private_key(line: &[u8]) -> bool {
+    const FIELDS: [&[u8]; 11] = [
+        b"PrivateKey",
+        b"Modulus",
+        b"PublicExponent",
+        b"PrivateExponent",
+        b"Prime1",
+        b"Prime2",
+        b"Exponent1",
+        b"Exponent2",
+        b"Coefficient",
+        b"Key",
+        b"Secret",
+    ];
+    let line = line.trim_ascii();
+    let field = memchr::memchr(b':', line).and_then(|at| line.get(..at));
+    field.is_some_and(|field| FIELDS.iter().any(|one| field.eq_ignore_ascii_case(one)))
 }
 
 fn is_base64_line(line: &[u8], least: usize) -> bool {

@@ -9,7 +9,7 @@ use super::head;
 use super::known::Known;
 use super::propose::{self, Proposed};
 use super::zone_look::zone_name;
-use super::{admit, awaited, before, neighbours, sign, start, surroundings};
+use super::{admit, awaited, before, neighbours, renewed, sign, start, surroundings};
 use crate::publish::command::{CommandError, Invocation};
 use crate::rotation::decide::Action;
 use crate::rotation::emergency::Priority;
@@ -329,6 +329,10 @@ fn run_on(
             directory.display()
         ));
         return Ok(false);
+    }
+    if what == "deploy" {
+        // What a program copies to hosts is looked at as what is installed here is.
+        renewed::sound_pairs(workspace, id)?;
     }
     let mut invocation = Invocation::new(command, &workspace.root, DEPLOYMENT);
     let environment = case.certificate.deploy_environment.iter();

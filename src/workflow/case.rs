@@ -189,10 +189,10 @@ impl<'w> Case<'w> {
         if let Some(id) = self.retired(key)? {
             return Ok(Some((id, false)));
         }
-        let all = self.workspace.config.certificates.iter();
-        for other in all.filter(|other| other.name != self.certificate.name) {
-            let journal =
-                Journal::<Event>::read(&self.workspace.journal(&other.name), &other.name)?;
+        // Also those whose certificates the configuration names no more: what they took out of use stays out.
+        let names = shared::names(self.workspace)?;
+        for other in names.iter().filter(|name| **name != self.certificate.name) {
+            let journal = Journal::<Event>::read(&self.workspace.journal(other), other)?;
             let earlier = journal.earlier()?;
             for (leaving, compromised) in [(Leaving::Compromised, true), (Leaving::Retired, false)]
             {

@@ -2,10 +2,11 @@
 
 use super::case::Case;
 use super::present::Present;
+use super::shared;
 use crate::rotation::doubt::Doubt;
 use crate::rotation::repair::TooEarly;
 use crate::workspace::Workspace;
-use crate::workspace::clock::{Jump, Noted, judge};
+use crate::workspace::clock::{Jump, Noted, judge, not_set_yet};
 use crate::workspace::lock::WorkspaceLock;
 
 /// Why it is not, if so. Where a run acts, what its clock shows is kept in mind; what cannot be kept holds nothing up.
@@ -17,6 +18,13 @@ pub(super) fn doubt(
     let reading = present.reading.as_ref()?;
     let state = workspace.state();
     let noted = Noted::read(&state);
+    // A journal that came along, from a remote or a backup, rests on another machine's time, or on an earlier start of this one.
+    if noted.is_none()
+        && shared::names(workspace).is_ok_and(|journals| !journals.is_empty())
+        && let Some(doubt) = not_set_yet(reading)
+    {
+        return Some(doubt);
+    }
     let (mut now, mut doubt) = judge(noted.as_ref(), reading);
     // A clock that is kept right now, and was wrong while nothing was recorded by it, has done no harm.
     if let Some(jump) = now.jump()

@@ -5,7 +5,7 @@ use super::WorkflowError;
 use super::advance::Tick;
 use super::present::Present;
 use super::run::Run;
-use super::{admit, awaited};
+use super::{admit, awaited, renewed};
 use crate::rotation::due::Release;
 use crate::rotation::step::{Event, Rotation, Step};
 use crate::workspace::Workspace;
@@ -111,7 +111,8 @@ pub struct NextFiles {
 pub fn next_files(workspace: &Workspace, id: &RotationId, state: &Rotation) -> NextFiles {
     NextFiles {
         directory: admit::directory(workspace, id),
-        are_right: admit::holds(workspace, id, &state.incoming).is_ok_and(|are_right| are_right),
+        are_right: admit::holds(workspace, id, &state.incoming).is_ok_and(|are_right| are_right)
+            && renewed::sound_pairs(workspace, id).is_ok(),
         awaited: awaited::told(workspace, id),
     }
 }

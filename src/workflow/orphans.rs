@@ -8,9 +8,18 @@ use crate::rotation::step::Event;
 use crate::workspace::Workspace;
 use crate::workspace::journal::Journal;
 
-/// One for each. A journal that cannot be read tells of none: it is no certificate's here.
+/// One for each. A journal that cannot be read tells of none: it is no certificate's here. Where runners share their journals,
+/// one may be of another workspace in the same repository, and nothing is told.
 pub(super) fn told(workspace: &Workspace) -> Vec<Tick> {
     let mut ticks = Vec::new();
+    if workspace
+        .config
+        .zones
+        .iter()
+        .any(|zone| zone.remote.is_some())
+    {
+        return ticks;
+    }
     for name in shared::names(workspace).unwrap_or_default() {
         if workspace.config.certificate(&name).is_some() {
             continue;

@@ -142,6 +142,14 @@ pub fn to_deploy(
     if !admit::holds(workspace, id, &state.incoming)? {
         return Err(not_here("its next keys are not all in its directory"));
     }
+    sound_pairs(workspace, id)
+}
+
+/// The certificates of a rotation's next keys, each with the private key beside it, which is its own and kept as one.
+pub(super) fn sound_pairs(
+    workspace: &Workspace,
+    id: &RotationId,
+) -> Result<Vec<Offered>, WorkflowError> {
     let files = admit::chain_files(&admit::directory(workspace, id))?;
     let mut pairs = Vec::new();
     for certificate in files {

@@ -146,6 +146,9 @@ pub fn judge(noted: Option<&Noted>, reading: &Reading) -> (Noted, Option<Doubt>)
 
 /// Whether it matters what the kernel says of the clock: it is asked only then.
 pub fn is_kernel_asked(noted: Option<&Noted>, reading: &Reading) -> bool {
+    if noted.is_none() {
+        return reading.since_boot < SETTLES;
+    }
     let unknown = Reading {
         synchronised: None,
         ..reading.clone()
@@ -180,7 +183,7 @@ fn went_back(noted: &Noted, reading: &Reading) -> Option<Jump> {
 }
 
 /// A machine that was just started, whose clock nobody has set.
-fn not_set_yet(reading: &Reading) -> Option<Doubt> {
+pub fn not_set_yet(reading: &Reading) -> Option<Doubt> {
     let waits = reading.since_boot < SETTLES && reading.synchronised != Some(true);
     waits.then(|| Doubt::NotSetYet {
         until: reading.shown - reading.since_boot + SETTLES,
