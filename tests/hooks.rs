@@ -319,6 +319,14 @@ fn a_deployment_out_of_its_time_or_for_a_rollback_installs_nothing() {
     .ends(1);
     assert!(said.stderr.contains("asked for `rollback`"), "{said:#?}");
     assert_eq!((world.read(LIVE), told(&world)), (before, String::new()));
+    // At a time that somebody names nothing is installed for real.
+    let config = world.read("tlsa-rotate.toml");
+    let real = config.replace("rehearsal = true", "rehearsal = false");
+    assert_ne!(config, real);
+    world.write("tlsa-rotate.toml", &real);
+    run(&world, &deploy, BEGIN, &[], &[])
+        .ends(1)
+        .complains_of("a hook acts on a swap that is open: it cannot be rehearsed");
 }
 
 #[test]

@@ -91,6 +91,23 @@ fn a_deployment_that_fails_is_told_and_run_again_at_growing_intervals() {
     assert_eq!(ran(&world).len(), 8);
 }
 
+/// The certificate is the one that was published; the key beside it is not its own.
+#[test]
+fn nothing_is_deployed_with_a_private_key_that_is_not_the_certificates_own() {
+    let (world, hour) = world().brought_to("Waiting");
+    let key = "keys/tls/mail.1/ecdsa-p256.key.pem";
+    let right = world.read(key);
+    world.write(key, &world.read("live/privkey.pem"));
+    let run = world.advance(minutes(hour + 25, 0));
+    assert_eq!(world.step(minutes(hour + 25, 0)), "SwapOpen");
+    assert_ne!(run.code, Some(0), "{run:#?}");
+    assert!(run.stderr.contains("ecdsa-p256"), "{run:#?}");
+    assert_eq!(ran(&world), Vec::<String>::new());
+    world.write(key, &right);
+    world.advance(minutes(hour + 25, 1));
+    assert_eq!(ran(&world).len(), 1);
+}
+
 /// What the next key lies in must not be what hosts are put back to.
 #[test]
 fn a_rollback_is_given_the_directory_of_the_previous_key_or_none() {

@@ -359,8 +359,16 @@ fn a_compromised_key_never_comes_back() {
     let config = world.read("tlsa-rotate.toml");
     let other = "[[certificate]]\nname = \"spare\"\nhosts = [\"mx3.example.com\"]\nlive = { certificate = \"live/fullchain.pem\" }\n";
     world.write("tlsa-rotate.toml", &format!("{config}\n{other}"));
-    let arguments = arguments.map(|word| if word == "mail" { "spare" } else { word });
-    let said = world.run(hours(2), &arguments).ends(1);
+    let spare = arguments.map(|word| if word == "mail" { "spare" } else { word });
+    let said = world.run(hours(2), &spare).ends(1);
+    said.complains_of("was declared compromised in mail.1, and never comes back");
+    // Nor once the configuration does not name the certificate any more whose rotation that was.
+    world.write(
+        "tlsa-rotate.toml",
+        &config.replace("name = \"mail\"", "name = \"post\""),
+    );
+    let post = arguments.map(|word| if word == "mail" { "post" } else { word });
+    let said = world.run(hours(2), &post).ends(1);
     said.complains_of("was declared compromised in mail.1, and never comes back");
 }
 

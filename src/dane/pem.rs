@@ -146,6 +146,15 @@ mod tests {
         assert!(!blocks(clear).unwrap()[0].encrypted);
     }
 
+    /// A key whose lines end in CR alone is one line to us, and no part of it is a label.
+    #[test]
+    fn no_label_is_made_of_what_may_be_a_key() {
+        let text = "-----BEGIN PRIVATE KEY-----\rMIGHAgEA\r-----END PRIVATE KEY-----\r";
+        assert!(blocks(text.as_bytes()).unwrap().is_empty());
+        let long = format!("-----BEGIN {}-----\n", "A".repeat(65));
+        assert!(blocks(long.as_bytes()).unwrap().is_empty());
+    }
+
     #[test]
     fn damaged_blocks_are_refused_with_their_line() {
         let table = [

@@ -134,5 +134,8 @@ mod tests {
         }
         assert!(may_be_in(&[b'A'; 64]));
         assert!(!may_be_in(b"www IN A 192.0.2.1"));
+        // A field of a key file without the lines that it is known by.
+        assert!(may_be_in(b"PrivateKey: Cjix/41t"));
+        assert!(may_be_in(b"  Prime1: AQ=="));
     }
 }
