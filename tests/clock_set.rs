@@ -18,6 +18,11 @@ use serde_json::Value;
 use serve_support::until;
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
+use tlsa_rotate::rotation::timing::{Instant, Span};
+use tlsa_rotate::workflow::advance::{Mode, advance};
+use tlsa_rotate::workflow::present::Present;
+use tlsa_rotate::workspace::Workspace;
+use tlsa_rotate::workspace::clock::Reading;
 
 const CLOCK: &str = ".tlsa-rotate/clock";
 const KEPT: [&str; 3] = [
@@ -114,5 +119,40 @@ fn a_small_correction_and_a_lost_note_ask_nobody() {
     fs::remove_file(world.path(CLOCK)).unwrap();
     let said = world.advance();
     assert!(!said.contains("the clock was set"), "{said}");
-    assert!(world.path(CLOCK).exists());
+    // On a machine that was started just now it is waited for.
+    let is_waited_for = said.contains("was started a short while ago");
+    assert!(world.path(CLOCK).exists() || is_waited_for, "{said}");
+}
+
+/// A journal that came along, from a remote or a backup, has no note of this machine beside it.
+#[test]
+fn just_after_a_start_nothing_rests_on_the_clock_where_there_is_a_journal() {
+    let world = world();
+    let workspace = Workspace::open(&world.path("tlsa-rotate.toml")).unwrap();
+    let shown = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let shown = Instant::from_unix(shown.as_secs());
+    let is_in_doubt = |since_boot, synchronised| {
+        let reading = Reading {
+            shown,
+            since_boot: Span::seconds(since_boot),
+            boot: "another".to_owned(),
+            synchronised,
+        };
+        let present = Present::shown(shown, Some(reading));
+        let ticks = advance(&workspace, &[], &present, Mode::Look).unwrap();
+        ticks[0].is_in_doubt()
+    };
+    fs::remove_file(world.path(CLOCK)).unwrap();
+    for (since_boot, synchronised, expected) in [
+        (100, None, true),
+        (100, Some(false), true),
+        (100, Some(true), false),
+        (1_000, None, false),
+    ] {
+        assert_eq!(
+            is_in_doubt(since_boot, synchronised),
+            expected,
+            "{since_boot} s, {synchronised:?}"
+        );
+    }
 }
