@@ -14,8 +14,8 @@ mod rotation_support;
 
 use dane_support::Bench;
 use https_support::{PolicyServer, Says, ok};
+use rotation_support::external::keep_by_a_provider;
 use rotation_support::{BEGIN, HOSTS, Publish, Run, World, hours};
-use std::fmt::Write as _;
 use tlsa_rotate::zone::content::Zone;
 
 /// Where the customer wants to be told of failures.
@@ -244,21 +244,7 @@ fn the_mail_of_a_zone_kept_elsewhere_is_looked_at() {
                  found.setdefault((name, kind, int(ttl)), []).append(data.strip())\n\
          print(json.dumps({'rrsets': [dict(zip(('name', 'type', 'ttl'), k), records=r) for k, r in found.items()]}))\n",
     );
-    let ds = world
-        .run(BEGIN, &["key", "ds", "example.com", "--keys", "keys"])
-        .ends(0);
-    world.write("anchors", &ds.stdout);
-    let mut config = String::new();
-    for line in world.read("tlsa-rotate.toml").lines() {
-        let line = match line.split('=').next().unwrap().trim() {
-            "sign" => "sign = \"external\"\nanchor = \"anchors\"",
-            "publish" => "publish = { command = [\"python3\", \"provider\"] }",
-            "file" => continue,
-            _ => line,
-        };
-        writeln!(config, "{line}").unwrap();
-    }
-    world.write("tlsa-rotate.toml", &config);
+    keep_by_a_provider(&world);
     let run = check(&world, "anchors").ends(3);
     assert!(run.stdout.contains("1 mail domain, 3 hosts"), "{run:#?}");
     // Its records are known, and it is spoken to.

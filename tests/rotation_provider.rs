@@ -11,8 +11,8 @@
 
 mod rotation_support;
 
+use rotation_support::external::keep_by_a_provider;
 use rotation_support::{BEGIN, Publish, World, hours};
-use std::fmt::Write as _;
 
 /// The program: it keeps the zone in `held`, and does what `mode` says with each RRset that it is asked to change.
 const PROVIDER: &str = r"
@@ -49,19 +49,7 @@ fn world(mode: &str) -> World {
     world.write("held", &plain.ends(0).stdout);
     world.write("provider", PROVIDER);
     world.write("mode", mode);
-    let ds = world.run(BEGIN, &["key", "ds", "example.com", "--keys", "keys"]);
-    world.write("anchors", &ds.ends(0).stdout);
-    let mut config = String::new();
-    for line in world.read("tlsa-rotate.toml").lines() {
-        let line = match line.split('=').next().unwrap().trim() {
-            "sign" => "sign = \"external\"\nanchor = \"anchors\"",
-            "publish" => "publish = { command = [\"python3\", \"provider\"] }",
-            "file" => continue,
-            _ => line,
-        };
-        writeln!(config, "{line}").unwrap();
-    }
-    world.write("tlsa-rotate.toml", &config);
+    keep_by_a_provider(&world);
     world
 }
 

@@ -51,3 +51,21 @@ pub(crate) fn sign(world: &World, now: Instant) {
     world.run(now, &arguments).ends(0);
     world.load();
 }
+
+/// Has the zone kept, and signed, by a provider behind the program `provider`, which the test brings.
+pub(crate) fn keep_by_a_provider(world: &World) {
+    let ds = world.run(BEGIN, &["key", "ds", "example.com", "--keys", "keys"]);
+    world.write("anchors", &ds.ends(0).stdout);
+    let mut config = String::new();
+    for line in world.read("tlsa-rotate.toml").lines() {
+        let line = match line.split('=').next().unwrap_or_default().trim() {
+            "sign" => "sign = \"external\"\nanchor = \"anchors\"",
+            "publish" => "publish = { command = [\"python3\", \"provider\"] }",
+            "file" => continue,
+            _ => line,
+        };
+        config.push_str(line);
+        config.push('\n');
+    }
+    world.write("tlsa-rotate.toml", &config);
+}
