@@ -15,8 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use tlsa_rotate::rotation::before::TtlSource;
 use tlsa_rotate::rotation::blocker::{Blocker, Who};
 use tlsa_rotate::rotation::decide::{Action, Decision, decide};
+use tlsa_rotate::rotation::emergency::Priority;
 use tlsa_rotate::rotation::observation::{
-    Authority, KeyAlgorithm, Observation, Offer, Presented, Seen, ZoneName,
+    Authority, KeyAlgorithm, Observation, Offer, Presented, Seen, TlsaName, ZoneName,
 };
 use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
@@ -440,4 +441,109 @@ fn several_keys_behind_one_address_count_for_hours() {
     assert_eq!(decision.event, None);
     let noted = |fact: &Event| matches!(fact, Event::SeveralKeysSeen { .. });
     assert!(decision.remembered.iter().any(noted), "{decision:?}");
+}
+
+/// The records of these hosts lie behind an alias now.
+fn behind_alias(hosts: &[u8]) -> Event {
+    let dane = TlsaName::new("_dane.example.com.");
+    let names = hosts.iter().map(|host| mx(*host).tlsa_name());
+    Event::HostsJoined {
+        endpoints: hosts.iter().map(|host| mx(*host)).collect(),
+        aliases: names.map(|name| (name, dane.clone())).collect(),
+        base: BTreeMap::from([(dane.clone(), set(&[1, 2]))]),
+        ttl: BTreeMap::from([(dane, Ttl(60))]),
+        ttl_sources: BTreeMap::new(),
+    }
+}
+
+/// Also the steps that are not on the way forward.
+fn come_to(step: Step) -> Rotation {
+    use Step as S;
+    let reason = || "asked".to_owned();
+    let abort = Event::AbortRequested { reason: reason() };
+    let replace = Event::EmergencyDeclared {
+        priority: Priority::Security,
+        reason: reason(),
+    };
+    let ttl = Ttl(3600);
+    let (from, facts) = match step {
+        S::RollingBack => (S::Waiting, vec![abort]),
+        S::Withdrawing => (S::Waiting, vec![abort, Event::WithdrawalDecided]),
+        S::Reinstating => (S::Retiring, vec![abort]),
+        S::Reinstated => (S::Retiring, vec![abort, Event::ReinstatementServed { ttl }]),
+        S::Replacing => (S::Waiting, vec![replace]),
+        S::Replaced => (S::Waiting, vec![replace, Event::ReplacementServed { ttl }]),
+        step => (step, Vec::new()),
+    };
+    let rotation = then(at(from), 60, &facts);
+    assert_eq!(rotation.step, step);
+    rotation
+}
+
+/// Where no name is left that was seen everywhere, the whole begins anew; else the new name has a wait of its own. What caches
+/// may hold of the name before binds there, too.
+#[test]
+fn records_that_move_begin_their_publication_anew() {
+    use Step as S;
+    let dane = TlsaName::new("_dane.example.com.");
+    let ways = [
+        (S::Prepublishing, S::Prepublishing, S::Prepublishing),
+        (S::Waiting, S::Prepublishing, S::Waiting),
+        (S::SwapOpen, S::Prepublishing, S::SwapOpen),
+        (S::Deployed, S::Prepublishing, S::SwapOpen),
+        (S::Verified, S::Prepublishing, S::SwapOpen),
+        (S::Retiring, S::Retiring, S::Retiring),
+        (S::Reinstating, S::Reinstating, S::Reinstating),
+        (S::Reinstated, S::Reinstating, S::Reinstating),
+        (S::Replacing, S::Replacing, S::Replacing),
+        (S::Replaced, S::Replacing, S::Replacing),
+        (S::RollingBack, S::RollingBack, S::RollingBack),
+        (S::Withdrawing, S::Withdrawing, S::Withdrawing),
+    ];
+    for (from, with_all, with_one) in ways {
+        let before = come_to(from);
+        let former = before.ttl_old[&mx(1).tlsa_name()];
+        assert!(former > Ttl(60));
+        for (hosts, to) in [(&[1, 2, 3][..], with_all), (&[1], with_one)] {
+            let after = then(before.clone(), 90, &[behind_alias(hosts)]);
+            assert_eq!(after.step, to, "{from:?}: {hosts:?}");
+            assert_eq!(after.ttl_old[&dane], former, "{from:?}: {hosts:?}");
+            let joins = hosts.len() == 1
+                && matches!(
+                    to,
+                    S::Prepublishing | S::Waiting | S::SwapOpen | S::RollingBack
+                );
+            assert_eq!(after.joining.contains_key(&dane), joins, "{from:?}");
+            let begins_anew = match hosts.len() {
+                3 => to <= S::SwapOpen || to == S::RollingBack,
+                _ => false,
+            } || matches!(to, S::Reinstating | S::Replacing);
+            assert_eq!(
+                after.published.is_none(),
+                begins_anew || before.published.is_none(),
+                "{from:?}: {hosts:?}"
+            );
+        }
+    }
+}
+
+/// Back where they were, they wait again: caches may hold what they were led to meanwhile.
+#[test]
+fn records_that_move_back_wait_again() {
+    let name = mx(1).tlsa_name();
+    let back = Event::HostsJoined {
+        endpoints: BTreeSet::from([mx(1)]),
+        aliases: BTreeMap::new(),
+        base: BTreeMap::new(),
+        ttl: BTreeMap::new(),
+        ttl_sources: BTreeMap::new(),
+    };
+    let mut away = behind_alias(&[1]);
+    if let Event::HostsJoined { ttl, .. } = &mut away {
+        ttl.values_mut().for_each(|ttl| *ttl = Ttl(500_000));
+    }
+    let after = then(at(Step::SwapOpen), 90, &[away, back]);
+    assert_eq!(after.joining, BTreeMap::from([(name.clone(), None)]));
+    assert_eq!(after.ttl_old[&name], Ttl(500_000));
+    assert!(after.aliases.is_empty());
 }

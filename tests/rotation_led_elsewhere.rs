@@ -15,6 +15,7 @@ use rotation_support::{
     BEGIN, Publish, SIGNED, World, ZONE_FILE, apex, hours, live_key, without_tlsa,
 };
 use std::fs;
+use std::net::Ipv4Addr;
 use tlsa_rotate::dane::subject;
 use tlsa_rotate::workspace::tls_key::KeyFiles;
 use tlsa_rotate::zone::content::Zone;
@@ -111,6 +112,43 @@ fn a_server_that_leads_a_deployed_host_elsewhere_is_mail_at_risk() {
     let run = world.advance(hours(hour + 1)).ends(4);
     assert!(run.stdout.contains("DELIVERY AT RISK"), "{run:#?}");
     world.run(hours(hour + 1), &["status"]).ends(4);
+}
+
+/// A secondary that joins with the zone of before is not handed on to resolvers, as long as it answers so.
+#[test]
+fn a_server_that_joins_with_the_zone_of_before_is_not_handed_on() {
+    let world = World::new(Publish::Branch);
+    let of_before = world.signed();
+    let (world, hour) = world.brought_to("Deployed");
+    let joined = world.one_more_server(Ipv4Addr::new(127, 0, 0, 9), of_before);
+    let config = world.read("tlsa-rotate.toml");
+    let servers = format!("servers = [\"{}\", ", joined.local_addr());
+    world.write(
+        "tlsa-rotate.toml",
+        &config.replacen("servers = [", &servers, 1),
+    );
+    let text = world.read(ZONE_FILE);
+    world.write(
+        ZONE_FILE,
+        &format!("{text}@ IN NS ns9\nns9 IN A 127.0.0.9\n"),
+    );
+    world.git("commit --quiet --all --message joins");
+    let before = world.read(SIGNED);
+    for arguments in [&["advance"][..], &["status"]] {
+        let run = world.run(hours(hour + 1), arguments);
+        assert!(matches!(run.code, Some(3 | 4)), "{run:#?}");
+        assert!(
+            run.stderr.contains("was not handed to its") && run.stderr.contains("127.0.0.9"),
+            "{run:#?}"
+        );
+    }
+    assert_eq!(world.read(SIGNED), before);
+    // It has the zone of now: it may join.
+    joined.publish(std::sync::Arc::new(
+        tlsa_rotate::publish::serve::served::ServedZone::unverified(world.signed()).unwrap(),
+    ));
+    world.advance(hours(hour + 2));
+    assert_ne!(world.read(SIGNED), before);
 }
 
 /// A host that no certificate has hangs on the records by a DNAME.

@@ -791,7 +791,7 @@ fn a_host_whose_alias_is_gone_goes_on_with_its_own_records() {
     let run = world.advance(hours(3));
     assert!(
         run.stderr
-            .contains("mx2.example.com:25 has other records now: it joined mail.1 with them"),
+            .contains("the records of mx2.example.com:25 are others now: mail.1 goes on with them"),
         "{run:#?}"
     );
     assert!(!run.stdout.contains("is no alias there"), "{run:#?}");

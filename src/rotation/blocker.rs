@@ -4,7 +4,7 @@ use super::association::Association;
 use super::combination::Lost;
 use super::doubt::Doubt;
 use super::due::Due;
-use super::exposure::Presenter;
+use super::exposure::{Holder, Presenter};
 use super::observation::{Authority, Endpoint, KeyAlgorithm, Source, TlsaName};
 use super::promise::Breach;
 use super::timing::{Instant, Span};
@@ -429,12 +429,15 @@ impl fmt::Display for Who {
 
 /// A host that would be refused gets a key that the records list; which one that is, the host shows.
 fn would_refuse(breach: &Breach) -> String {
-    match &breach.presenter {
-        Presenter::Host { endpoint, .. } => format!(
+    match (&breach.holder, &breach.presenter) {
+        (Holder::Server(server), _) => {
+            format!("make {server} load the zone as it is now, and run again")
+        }
+        (_, Presenter::Host { endpoint, .. }) => format!(
             "put a key on {endpoint} that the change lists, and run again; if the host is gone for good: tlsa-rotate forget {}",
             endpoint.host
         ),
-        Presenter::Step(_) => "bring zone and hosts back into agreement first".to_owned(),
+        (_, Presenter::Step(_)) => "bring zone and hosts back into agreement first".to_owned(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::association::Association;
 use super::blocker::Blocker;
-use super::exposure::Presenter;
+use super::exposure::{Holder, Presenter};
 use super::wait::Binding;
 use std::fmt;
 
@@ -92,14 +92,20 @@ impl fmt::Display for Blocker {
                 f,
                 "{endpoint} presented several keys on {address}: there is more than one server behind that address, and the other key counts until {until}"
             ),
-            Self::WouldRefuse(breach) => match &breach.presenter {
-                Presenter::Host { endpoint, address } => write!(
+            Self::WouldRefuse(breach) => match (&breach.holder, &breach.presenter) {
+                (Holder::Server(server), Presenter::Host { endpoint, address }) => write!(
+                    f,
+                    "{server} would be a name server of the zone, and its records of {} do not list {}, which {endpoint} presents on {address}: mail would be refused",
+                    breach.name,
+                    breach.key.short()
+                ),
+                (_, Presenter::Host { endpoint, address }) => write!(
                     f,
                     "{endpoint} presents {} on {address}, which the records of {} would not list: its mail would be refused",
                     breach.key.short(),
                     breach.name
                 ),
-                Presenter::Step(_) => write!(f, "the change would refuse mail: {breach}"),
+                (_, Presenter::Step(_)) => write!(f, "the change would refuse mail: {breach}"),
             },
             Self::SignatureWindow {
                 name,

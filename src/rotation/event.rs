@@ -174,15 +174,15 @@ pub enum Event {
         /// Each with the end of the last record that a cache may hold.
         until: BTreeMap<String, Instant>,
     },
-    /// Hosts or ports came to present the certificate while the rotation runs. Each of their names goes through its own
-    /// publication and wait.
+    /// Hosts or ports came to present the certificate while the rotation runs, or the RRset of some that do lies at another
+    /// name now. Each of their names goes through its own publication and wait.
     HostsJoined {
         /// Which.
         endpoints: BTreeSet<Endpoint>,
         /// Those of their TLSA owner names that are aliases, each with the name that the RRset lies at.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         aliases: BTreeMap<TlsaName, TlsaName>,
-        /// The TLSA RRset of each name that is new to the rotation, as it was found.
+        /// The TLSA RRset of each name that is new to the rotation, or was corrected before it was published, as it was found.
         base: BTreeMap<TlsaName, BTreeSet<Association>>,
         /// The largest TTL known of each of them.
         ttl: BTreeMap<TlsaName, Ttl>,

@@ -40,6 +40,7 @@ impl Rotation {
         base: &BTreeMap<TlsaName, BTreeSet<Association>>,
         (ttl, ttl_sources): (&BTreeMap<TlsaName, Ttl>, &BTreeMap<TlsaName, TtlSource>),
     ) {
+        let moves = moves(self, endpoints, aliases);
         self.endpoints.extend(endpoints.iter().cloned());
         self.left
             .retain(|endpoint, _| !endpoints.contains(endpoint));
@@ -54,7 +55,10 @@ impl Rotation {
         self.aliases.extend(aliases);
         let before = std::mem::take(&mut self.names);
         self.names = names_of(&self.endpoints, &self.aliases);
-        for name in self.names.difference(&before) {
+        let found = base.keys().filter(|name| self.names.contains(*name));
+        let mut new: BTreeSet<TlsaName> = self.names.difference(&before).cloned().collect();
+        new.extend(found.cloned());
+        for name in &new {
             let found = base.get(name).cloned().unwrap_or_default();
             self.base.insert(name.clone(), found);
             let mark = self.ttl_old.entry(name.clone()).or_default();
@@ -62,13 +66,41 @@ impl Rotation {
             if let Some(source) = ttl_sources.get(name) {
                 self.ttl_sources.insert(name.clone(), *source);
             }
-            // Once the others are proposed, none of them waits for who comes later.
-            if self.step >= Step::Prepublishing {
-                self.joining.insert(name.clone(), None);
-            }
         }
+        // Caches may lead to what the name before held, as long as they may hold that.
+        for (from, to) in &moves {
+            let former = self.ttl_old.get(from).copied().unwrap_or_default();
+            let mark = self.ttl_old.entry(to.clone()).or_default();
+            *mark = (*mark).max(former);
+            new.insert(to.clone());
+        }
+        if !moves.is_empty() {
+            let names = &self.names;
+            self.aliases.retain(|_, target| names.contains(target));
+            self.joining.retain(|name, _| names.contains(name));
+            self.ttl_old.retain(|name, _| names.contains(name));
+        }
+        self.begin_publication(new, !moves.is_empty());
         // Who had let the deployment go, or had it done, has not asked for another rest.
         self.released |= self.step == Step::SwapOpen && self.soak.is_some();
+    }
+
+    /// Names that joined, or that hosts moved to, go through their own publication; where there is no other, it is the whole's.
+    fn begin_publication(&mut self, names: BTreeSet<TlsaName>, is_move: bool) {
+        let is_whole = is_move && self.settled_names().all(|name| names.contains(name));
+        match self.step {
+            Step::Reinstating | Step::Replacing if is_move => self.published = None,
+            step if step.lets_join() && is_whole => {
+                self.joining.clear();
+                self.published = None;
+            }
+            // Once the others are proposed, none of them waits for who comes later.
+            step if step.lets_join() || step >= Step::Prepublishing && !is_move => {
+                let names = names.into_iter().map(|name| (name, None));
+                self.joining.extend(names);
+            }
+            _ => {}
+        }
     }
 
     /// Whether a host that left is waited for no longer at `at`: a person let it go, or no sender comes there any more.
@@ -167,6 +199,49 @@ pub(super) fn adds_no_name(
         rotation.names.contains(name.unwrap_or(&own))
     };
     joining.iter().all(known)
+}
+
+/// The hosts among these that take part already and whose RRset is to lie elsewhere: from which name to which.
+fn moves(
+    rotation: &Rotation,
+    joining: &BTreeSet<Endpoint>,
+    aliases: &BTreeMap<TlsaName, TlsaName>,
+) -> BTreeSet<(TlsaName, TlsaName)> {
+    let present = joining
+        .iter()
+        .filter(|one| rotation.endpoints.contains(*one));
+    present
+        .map(|one| (rotation.name_of(one), name_of(one, aliases)))
+        .filter(|(from, to)| from != to)
+        .collect()
+}
+
+/// Where hosts move that take part already, and nobody else joins: the step that follows. What was seen everywhere was so of
+/// other names, where no name is left that it was seen of.
+pub(super) fn after_moving(
+    rotation: &Rotation,
+    joining: &BTreeSet<Endpoint>,
+    aliases: &BTreeMap<TlsaName, TlsaName>,
+) -> Option<Step> {
+    let moves = moves(rotation, joining, aliases);
+    if moves.is_empty() || !joining.is_subset(&rotation.endpoints) {
+        return None;
+    }
+    let stays = |name: &TlsaName| {
+        let mut others = rotation.endpoints.difference(joining);
+        let is_target = moves.iter().any(|(_, to)| to == name);
+        others.any(|one| rotation.name_of(one) == *name) && !is_target
+    };
+    let is_whole = !rotation.settled_names().any(stays);
+    Some(match rotation.step {
+        Step::Waiting | Step::SwapOpen | Step::Deployed | Step::Verified if is_whole => {
+            Step::Prepublishing
+        }
+        Step::Deployed | Step::Verified => Step::SwapOpen,
+        Step::Reinstated => Step::Reinstating,
+        Step::Replaced => Step::Replacing,
+        step => step,
+    })
 }
 
 pub(super) fn names_of(

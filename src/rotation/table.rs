@@ -79,7 +79,17 @@ pub(super) fn successor(rotation: &Rotation, event: &Event) -> Option<Step> {
         (S::Replacing, Event::ReplacementServed { .. }) => S::Replaced,
         (S::Replaced, Event::MergeReverted { .. } | Event::ServerRegressed { .. }) => S::Replacing,
         (S::Replaced, Event::ReplacementVerified) => S::Retired,
-        // Hosts come and go.
+        // Hosts come and go, and their records move.
+        (
+            step,
+            Event::HostsJoined {
+                endpoints, aliases, ..
+            },
+        ) if !step.is_the_end()
+            && members::after_moving(rotation, endpoints, aliases).is_some() =>
+        {
+            return members::after_moving(rotation, endpoints, aliases);
+        }
         (S::Deployed | S::Verified, Event::HostsJoined { .. }) => S::SwapOpen,
         (step, Event::HostsJoined { .. }) if step <= S::SwapOpen => step,
         (step, Event::HostsLeft { .. }) if !step.is_the_end() => step,

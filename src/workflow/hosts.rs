@@ -8,7 +8,7 @@ use super::case::Case;
 use super::head::{self, Heads};
 use super::known::{Known, plain};
 use super::sign;
-use super::surroundings::{self, Surroundings};
+use super::surroundings::{self, Found, Surroundings};
 use crate::rotation::association::Association;
 use crate::rotation::observation::{Endpoint, TlsaName};
 use crate::rotation::step::{Event, Rotation, Step};
@@ -20,7 +20,6 @@ use crate::zone::mail;
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 /// Records who joined and who left the certificate since the last run.
 pub(super) fn follow_configuration(
@@ -103,7 +102,7 @@ fn follow_those_that_left(
     case.note(now, left)
 }
 
-/// A host whose TLSA name is no alias any more leaves the RRset that it shared and joins with its own.
+/// A host whose RRset lies elsewhere now, as an alias came, went or leads to another, moves there with a wait of its own.
 /// So does one that joined with records that were corrected before any server had them: no cache holds those.
 fn follow_records(
     known: &mut Known<'_>,
@@ -113,39 +112,49 @@ fn follow_records(
     let Some((id, state)) = case.under_way().cloned() else {
         return Ok(());
     };
-    let mut moved = BTreeSet::new();
+    let (mut moved, mut corrected) = (BTreeSet::new(), BTreeSet::new());
     for endpoint in &state.endpoints {
         // What cannot be found now is told where it is looked at.
         let Ok(found) = surroundings::find(&mut known.heads, &endpoint.tlsa_name()) else {
             continue;
         };
         let name = state.name_of(endpoint);
-        // An alias that leads elsewhere may be a slip; one that is gone for records of the host's own is none.
-        let is_alone = found.name == endpoint.tlsa_name() && found.name != name;
-        // Nor is one whose own records lack a key that the host may have by now: that zone is not handed on.
-        let both = &state.current | &state.incoming;
-        let bears_both = state.step < Step::SwapOpen || both.is_subset(&found.rrset);
-        let is_moved = is_alone && bears_both && state.step >= Step::Hashed;
-        if is_moved || was_corrected(known, &state, &name, &found.rrset) {
+        if found.name != name && is_fit_to_move_to(&state, &endpoint.tlsa_name(), &found) {
             moved.insert(endpoint.clone());
+        } else if was_corrected(known, &state, &name, &found.rrset) {
+            corrected.insert(endpoint.clone());
         }
     }
-    if moved.is_empty() || moved.len() == state.endpoints.len() {
+    let changed: BTreeSet<Endpoint> = moved.union(&corrected).cloned().collect();
+    if changed.is_empty() {
         return Ok(());
     }
-    let left = left(known, &state, &moved, None);
-    case.note(known.now, left)?;
-    let Some((_, state)) = case.under_way().cloned() else {
-        return Ok(());
+    let joined = joined(known, case, &state, changed.clone(), tick)?;
+    case.note(known.now, joined)?;
+    let goes_back = case
+        .under_way()
+        .is_some_and(|(_, after)| after.step != state.step);
+    let what = match goes_back {
+        true => format!("{id} waits for them anew"),
+        false => format!("{id} goes on with them"),
     };
-    let mut deed = format!("{} has other records now", listed(&moved));
-    if takes_in(state.step) {
-        let joined = joined(known, case, &state, moved, tick)?;
-        case.note(known.now, joined)?;
-        let _ = write!(deed, ": it joined {id} with them");
-    }
-    tick.deeds.push(deed);
+    let who = listed(&changed);
+    tick.deeds
+        .push(format!("the records of {who} are others now: {what}"));
     Ok(())
+}
+
+/// Whether a host that is led to other records can be followed there. Before anybody may have the next key, records of its own
+/// are no slip whatever they hold; an alias that leads elsewhere may be one, and so may records that lack a key which the host
+/// has or may have by now: such a zone is not handed on.
+fn is_fit_to_move_to(state: &Rotation, own: &TlsaName, found: &Found) -> bool {
+    let needed = match state.step {
+        Step::Started | Step::Generated => return false,
+        step if step < Step::SwapOpen && found.name == *own => BTreeSet::new(),
+        step if step < Step::SwapOpen => &state.current | &state.staying,
+        _ => state.requirement().present,
+    };
+    needed.is_subset(&found.rrset)
 }
 
 /// Whether a name joined with records that are gone from `rrset`, and that what was handed out last does not hold.
@@ -222,7 +231,8 @@ fn joined(
         for link in found.links {
             aliases.insert(link, found.name.clone());
         }
-        if state.names().contains(&found.name) {
+        let is_unpublished = matches!(state.joining.get(&found.name), Some(None));
+        if state.names().contains(&found.name) && !is_unpublished {
             continue; // it shares an RRset that is part of the rotation
         }
         let mark: &mut Ttl = ttl.entry(found.name.clone()).or_default();

@@ -10,6 +10,7 @@ use super::head::{self, Head, Heads};
 use super::look::{self, Sight};
 use super::look_ahead::Seen;
 use super::moved;
+use super::newcomers;
 use crate::rotation::admissible;
 use crate::rotation::alarm::publication_breaks;
 use crate::rotation::association::Association;
@@ -257,6 +258,7 @@ impl<'w> Known<'w> {
     ) -> Result<(), WorkflowError> {
         let mut reasons = self.unsafe_there((zone, head), state, (observation, demanded));
         reasons.extend(moved::would_refuse((zone, head), state, observation));
+        reasons.extend(newcomers::would_refuse((zone, head), state, observation));
         if state.is_over() {
             // Nothing is waited for any more; what is seen to be refused is.
             reasons.retain(|reason| matches!(reason, Blocker::WouldRefuse(_)));
@@ -313,6 +315,7 @@ impl<'w> Known<'w> {
         if let Ok(head) = self.heads.get(zone) {
             let observation = &sight.observation;
             reasons.extend(moved::would_refuse((zone, &head), &state, observation));
+            reasons.extend(newcomers::would_refuse((zone, &head), &state, observation));
         }
         if reasons.is_empty() {
             return Ok(());

@@ -51,6 +51,7 @@ mod made_here;
 pub mod merge_check;
 mod moved;
 mod neighbours;
+mod newcomers;
 mod noted;
 mod orphans;
 mod others;

@@ -6,12 +6,12 @@ use super::zone_look::at_home;
 use crate::rotation::association::Association;
 use crate::rotation::blocker::Blocker;
 use crate::rotation::exposure::{Holder, Presenter};
-use crate::rotation::observation::{Endpoint, Observation, Seen, TlsaName};
+use crate::rotation::observation::{Endpoint, KeyAlgorithm, Observation, Offer, Seen, TlsaName};
 use crate::rotation::promise::{self, Breach, Mismatch};
 use crate::rotation::step::Rotation;
 use crate::workspace::config::ZoneConfig;
 use crate::zone::name::Name;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// What would be refused at addresses that the zone has for hosts of a rotation and that it did not have when it was handed
@@ -80,6 +80,14 @@ fn refused_at(
         .presented
         .get(endpoint)?
         .get(&address.to_string())?;
+    refused_of(offers, rrset)
+}
+
+/// A key among those offered at one address that the RRset does not list.
+pub(super) fn refused_of(
+    offers: &BTreeMap<KeyAlgorithm, Seen<Offer>>,
+    rrset: &BTreeSet<Association>,
+) -> Option<Association> {
     let chains = offers.values().filter_map(|seen| match seen {
         Seen::Known(offer) => Some(offer.chains()),
         Seen::Unknown(_) => None,

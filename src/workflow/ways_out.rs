@@ -3,7 +3,7 @@
 use super::WorkflowError;
 use super::error::NotAsJudged;
 use crate::rotation::blocker::Blocker;
-use crate::rotation::exposure::Presenter;
+use crate::rotation::exposure::{Holder, Presenter};
 use crate::rotation::observation::TlsaName;
 use crate::rotation::promise::Breach;
 use crate::zone::answers::Difference;
@@ -300,6 +300,7 @@ fn its_own(difference: &Difference) -> String {
 fn at_rest(reason: &Blocker) -> String {
     match reason {
         Blocker::WouldRefuse(Breach {
+            holder: Holder::Change,
             presenter: Presenter::Host { endpoint, .. },
             ..
         }) => format!(

@@ -76,10 +76,9 @@ impl Bench {
     /// Makes a root `name.pem`.
     pub(crate) fn root(&self, name: &str) {
         self.key(name, "p256");
-        self.openssl(&format!(
-            "req -x509 -key {name}.key -out {name}.pem -days 300 -subj /CN={name} \
-             -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign"
-        ));
+        let extensions = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n\
+                          subjectKeyIdentifier=hash\n";
+        self.certify(name, name, None, extensions, "300");
     }
 
     /// Makes `name.pem` with a new key, issued by `issuer`, with these extension lines, valid for `days`.
@@ -92,13 +91,40 @@ impl Bench {
         days: &str,
     ) {
         self.key(name, "p256");
+        self.certify(name, subject, Some(issuer), extensions, days);
+    }
+
+    /// Certifies `name.key`, by itself where there is no issuer, until so many days from now (less than none: long ago). It begins at a fixed day long
+    /// ago: tests that have a time of their own are not to depend on the day on which they run.
+    fn certify(
+        &self,
+        name: &str,
+        subject: &str,
+        issuer: Option<&str>,
+        extensions: &str,
+        days: &str,
+    ) {
         self.openssl(&format!(
             "req -new -key {name}.key -out {name}.csr -subj /CN={subject}"
         ));
         self.write(&format!("{name}.ext"), extensions);
+        self.write("ca.index", "");
+        self.write(
+            "ca.cnf",
+            "[ca]\ndefault_ca = here\n[here]\ndatabase = ca.index\nserial = ca.serial\nnew_certs_dir = .\n\
+             default_md = sha256\npolicy = names\nunique_subject = no\n[names]\ncommonName = supplied\n",
+        );
+        let end = match days.strip_prefix('-') {
+            None => format!("-days {days}"),
+            Some(_) => "-enddate 20260201000000Z".to_owned(),
+        };
+        let by = match issuer {
+            Some(issuer) => format!("-cert {issuer}.pem -keyfile {issuer}.key"),
+            None => format!("-selfsign -keyfile {name}.key"),
+        };
         self.openssl(&format!(
-            "x509 -req -in {name}.csr -CA {issuer}.pem -CAkey {issuer}.key -CAcreateserial -days {days} \
-             -extfile {name}.ext -out {name}.pem"
+            "ca -batch -notext -config ca.cnf -create_serial {by} -in {name}.csr -out {name}.pem \
+             -startdate 20260101000000Z {end} -extfile {name}.ext"
         ));
     }
 

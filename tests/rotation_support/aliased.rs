@@ -1,6 +1,6 @@
 //! A world whose hosts' TLSA names are aliases of one RRset in another zone (RFC 7671 §6).
 
-use super::{PROGRAM, Publish, World, live_key};
+use super::{BEGIN, PROGRAM, Publish, World, live_key};
 use std::fs;
 use std::path::Path;
 use tlsa_rotate::dane::subject;
@@ -22,10 +22,12 @@ pub(crate) fn aliased() -> World {
              mail IN CNAME _dane.mail\n_dane.mail IN TLSA {data}\n"
         );
         fs::write(root.join(OTHER), text).unwrap();
-        let keys = ["key", "generate", "example.net", "--keys", "keys"];
+        // The key is as old as the world, whenever the test runs; the configuration proper comes later.
+        fs::write(root.join("tlsa-rotate.toml"), "rehearsal = true\n").unwrap();
         let made = std::process::Command::new(PROGRAM)
             .current_dir(root)
-            .args(keys)
+            .args(["key", "generate", "example.net", "--keys", "keys"])
+            .args(["--now", &BEGIN.to_string()])
             .output();
         assert!(made.unwrap().status.success());
         vec![live]

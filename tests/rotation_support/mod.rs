@@ -391,6 +391,14 @@ impl World {
         self.net.servers[server].local_addr().to_string()
     }
 
+    /// One server more, at any port of this address; it answers with a zone as it is now.
+    pub(crate) fn one_more_server(&self, address: Ipv4Addr, zone: Zone) -> Server {
+        let started = Server::start(SocketAddr::from((address, 0)), Settings::default());
+        let server = self.net.runtime.block_on(started).unwrap();
+        server.publish(Arc::new(ServedZone::unverified(zone).unwrap()));
+        server
+    }
+
     /// Where the hosts are.
     pub(crate) fn hosts(&self) -> Vec<SocketAddr> {
         let hosts = self.net.hosts.lock().unwrap();
