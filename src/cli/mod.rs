@@ -144,30 +144,34 @@ impl Global {
 
     /// The workspace of `--config`, or the one that the working directory lies in. Its warnings are told.
     pub(crate) fn workspace(&self) -> Result<Workspace, Failure> {
+        let (workspace, warnings) = self.workspace_with_warnings()?;
+        for warning in warnings {
+            eprintln!("warning: {warning}");
+        }
+        Ok(workspace)
+    }
+
+    /// The same, with its warnings.
+    pub(crate) fn workspace_with_warnings(&self) -> Result<(Workspace, Vec<String>), Failure> {
         let found = match &self.config {
             Some(path) => Workspace::open(path),
             None => Workspace::find(Path::new(".")),
         };
         let workspace = found.map_err(|error| Failure::wrong(&error).hints(error.hints()))?;
+        let mut warnings = Vec::new();
         let workspace = match in_force(&workspace)? {
             Some(other) => {
-                if let Some(draft) = other.draft {
-                    eprintln!("warning: {draft}");
-                }
+                warnings.extend(other.draft.map(|draft| draft.to_string()));
                 other.workspace
             }
             None => workspace,
         };
-        for warning in workspace.warnings() {
-            eprintln!("warning: {warning}");
-        }
-        if let Some(taken) = crate::workflow::upstream::taken(&workspace) {
-            eprintln!("warning: {taken}");
-        }
-        if let Some(tracked) = crate::workflow::tracked::of_rehearsal(&workspace) {
-            eprintln!("warning: {tracked}");
-        }
-        Ok(workspace)
+        warnings.extend(workspace.warnings());
+        let taken = crate::workflow::upstream::taken(&workspace);
+        warnings.extend(taken.map(|taken| taken.to_string()));
+        let tracked = crate::workflow::tracked::of_rehearsal(&workspace);
+        warnings.extend(tracked.map(|tracked| tracked.to_string()));
+        Ok((workspace, warnings))
     }
 }
 

@@ -3,12 +3,13 @@
 use super::document::Schema;
 use super::exit::{Exit, Failure};
 use super::format::TextOrJson;
+use crate::report::news::{Found, Press};
 use crate::report::standing::Standing;
 use crate::rotation::blocker::Who;
 use crate::workflow::WorkflowError;
 use crate::workflow::advance::Tick;
 use serde_json::json;
-use std::io::Write as _;
+use std::io::Write;
 
 /// How to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,74 +35,17 @@ impl Style {
 /// Prints every rotation and returns the most pressing exit code among them.
 pub(super) fn print(ticks: &[Tick], style: Style) -> Result<Exit, Failure> {
     let mut out = super::stdout();
-    let mut exit = Exit::Done;
     let (mut documents, mut zones) = (Vec::new(), Vec::new());
     for tick in ticks {
-        for note in &tick.notes {
-            eprintln!("note: {}: {note}", tick.certificate);
-        }
-        exit = exit.max(code(tick));
-        let id = tick.rotation.as_ref().map(|(id, _)| id.to_string());
-        let standing = Standing {
-            certificate: &tick.certificate,
-            rotation: id
-                .as_deref()
-                .zip(tick.rotation.as_ref().map(|(_, state)| state)),
-            decision: tick.decision.as_ref(),
-            observation: tick.observation.as_ref(),
-            events: &tick.events,
-            deeds: &tick.deeds,
-            afterwards: tick.afterwards,
-        };
-        if let Some(error) = &tick.failed {
-            eprintln!("error: {}: {error}", tick.certificate);
-            for hint in error.hints() {
-                eprintln!("hint: {hint}");
-            }
-        }
-        if tick.zone.is_some() {
-            zones.push(zone_document(tick));
-            for deed in tick.deeds.iter().filter(|_| matches!(style, Style::Line)) {
-                eprintln!("{}: {deed}", tick.certificate);
-            }
-            continue;
-        }
-        // Where the journal tells nothing, or not all, there may be a rotation all the same.
-        let is_unread = tick.rotation.is_none() && !tick.is_read;
-        let unread = tick.failed.as_ref().filter(|_| is_unread);
-        let unread = unread.map(|error| match error {
-            WorkflowError::Journal(_) => "cannot be read",
-            WorkflowError::JournalLost { .. } => "is missing",
-            WorkflowError::JournalOlder { .. } => "is older than git",
-            _ => "cannot be held against git",
-        });
-        if let (Style::Line | Style::Paragraph, Some(WorkflowError::Orphan { id, step })) =
-            (style, &tick.failed)
-        {
-            writeln!(out, "{id}: {step}; its certificate is not configured")?;
-            continue;
-        }
-        match (style, unread) {
-            (Style::Line | Style::Paragraph, Some(why)) => {
-                writeln!(
-                    out,
-                    "{}: its journal {why}, so its step is not known",
-                    tick.certificate
-                )?;
-            }
-            (Style::Line, None) => {
-                for deed in &tick.deeds {
-                    eprintln!("{}: {deed}", tick.certificate);
+        match style {
+            Style::Line | Style::Paragraph => tell(tick, style, &mut out)?,
+            Style::Json(_) => {
+                warn(tick);
+                if tick.zone.is_some() {
+                    zones.push(zone_document(tick));
+                } else {
+                    documents.push(document(tick));
                 }
-                writeln!(out, "{}", standing.line())?;
-            }
-            (Style::Paragraph, None) => write!(out, "{}", standing.text())?,
-            (Style::Json(_), unread) => {
-                let mut document = with_error(standing.json(), tick);
-                if let (Some(why), Some(fields)) = (unread, document.as_object_mut()) {
-                    fields.insert("unread".to_owned(), json!(format!("its journal {why}")));
-                }
-                documents.push(document);
             }
         }
     }
@@ -109,7 +53,84 @@ pub(super) fn print(ticks: &[Tick], style: Style) -> Result<Exit, Failure> {
         schema.write(&mut out, json!({"rotations": documents, "zones": zones}))?;
     }
     out.flush()?;
-    Ok(exit)
+    let codes = ticks.iter().map(code);
+    Ok(codes.fold(Exit::Done, Ord::max))
+}
+
+/// Tells of one rotation or zone, for people.
+pub(super) fn tell(tick: &Tick, style: Style, out: &mut impl Write) -> std::io::Result<()> {
+    warn(tick);
+    for deed in tick.deeds.iter().filter(|_| style == Style::Line) {
+        eprintln!("{}: {deed}", tick.certificate);
+    }
+    if tick.zone.is_some() {
+        return Ok(());
+    }
+    if let Some(WorkflowError::Orphan { id, step }) = &tick.failed {
+        return writeln!(out, "{id}: {step}; its certificate is not configured");
+    }
+    let name = &tick.certificate;
+    let id = tick.rotation.as_ref().map(|(id, _)| id.to_string());
+    match (unread(tick), style) {
+        (Some(why), _) => writeln!(out, "{name}: its journal {why}, so its step is not known"),
+        (None, Style::Paragraph) => write!(out, "{}", standing(tick, id.as_deref()).text()),
+        (None, _) => writeln!(out, "{}", standing(tick, id.as_deref()).line()),
+    }
+}
+
+/// What there is to know beside it, and what failed, on standard error.
+fn warn(tick: &Tick) {
+    for note in &tick.notes {
+        eprintln!("note: {}: {note}", tick.certificate);
+    }
+    if let Some(error) = &tick.failed {
+        eprintln!("error: {}: {error}", tick.certificate);
+        for hint in error.hints() {
+            eprintln!("hint: {hint}");
+        }
+    }
+}
+
+/// What is said of one rotation.
+fn standing<'t>(tick: &'t Tick, id: Option<&'t str>) -> Standing<'t> {
+    Standing {
+        certificate: &tick.certificate,
+        rotation: id.zip(tick.rotation.as_ref().map(|(_, state)| state)),
+        decision: tick.decision.as_ref(),
+        observation: tick.observation.as_ref(),
+        events: &tick.events,
+        deeds: &tick.deeds,
+        afterwards: tick.afterwards,
+    }
+}
+
+/// What a run found of it, as far as that can be news.
+pub(super) fn found(tick: &Tick, press: Press) -> Found {
+    let id = tick.rotation.as_ref().map(|(id, _)| id.to_string());
+    let failed = tick.failed.as_ref().map(ToString::to_string);
+    Found::of(&standing(tick, id.as_deref()), failed, press)
+}
+
+/// What became of a journal that tells nothing, or not all: there may be a rotation all the same.
+fn unread(tick: &Tick) -> Option<&'static str> {
+    let is_unread = tick.rotation.is_none() && !tick.is_read;
+    let error = tick.failed.as_ref().filter(|_| is_unread)?;
+    Some(match error {
+        WorkflowError::Journal(_) => "cannot be read",
+        WorkflowError::JournalLost { .. } => "is missing",
+        WorkflowError::JournalOlder { .. } => "is older than git",
+        _ => "cannot be held against git",
+    })
+}
+
+/// The document of one rotation.
+fn document(tick: &Tick) -> serde_json::Value {
+    let id = tick.rotation.as_ref().map(|(id, _)| id.to_string());
+    let mut document = with_error(standing(tick, id.as_deref()).json(), tick);
+    if let (Some(why), Some(fields)) = (unread(tick), document.as_object_mut()) {
+        fields.insert("unread".to_owned(), json!(format!("its journal {why}")));
+    }
+    document
 }
 
 /// The document of a rotation, with what a run of it failed for.
@@ -133,7 +154,7 @@ fn zone_document(tick: &Tick) -> serde_json::Value {
 }
 
 /// What one rotation asks of whoever reads exit codes.
-fn code(tick: &Tick) -> Exit {
+pub(super) fn code(tick: &Tick) -> Exit {
     let decision = tick.decision.as_ref();
     if decision.is_some_and(|decision| !decision.alarms.is_empty()) {
         Exit::DeliveryAtRisk

@@ -15,6 +15,7 @@ pub mod signed;
 pub mod stand_in;
 pub mod template;
 pub mod tls_key;
+pub mod told;
 
 use crate::files::links::{self, Link};
 use crate::files::read;
