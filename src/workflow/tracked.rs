@@ -3,8 +3,8 @@
 use super::WorkflowError;
 use crate::files::{guard, read, secret};
 use crate::publish::command::Invocation;
-use crate::workspace::Workspace;
 use crate::workspace::config::{NextKey, Publication, Signing};
+use crate::workspace::{ROTATION_KEYS, Workspace};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
@@ -59,7 +59,7 @@ pub(super) fn judge(workspace: &Workspace) -> Result<(), WorkflowError> {
             guard::directory(keys)?;
         }
     }
-    guard::directory(&workspace.root.join("keys/tls"))?;
+    guard::directory(&workspace.root.join(ROTATION_KEYS))?;
     let files = secrets(workspace)?;
     if files.is_empty() {
         return Ok(());

@@ -28,7 +28,7 @@ pub(crate) fn serve_with_the_key_in_use(world: &World) {
 
 /// Has the script of a client written, with these options.
 pub(crate) fn install(world: &World, client: &str, now: Instant, options: &[&str]) -> PathBuf {
-    let script = world.path(".tlsa-rotate/hooks").join(client);
+    let script = world.path("other/hooks").join(client);
     let (to, live) = (
         script.display().to_string(),
         world.path(LIVE).display().to_string(),
@@ -40,12 +40,12 @@ pub(crate) fn install(world: &World, client: &str, now: Instant, options: &[&str
     let run = world.run(now, &arguments).ends(0);
     assert_eq!(run.stdout.trim(), to, "{run:#?}");
     // The script calls the program by its place; here the time is another one.
-    let at = world.path(".tlsa-rotate/hooks/program");
+    let at = world.path("other/hooks/program");
     executable(
         &at,
         &format!(
             "exec {PROGRAM} --now \"$(cat {})\" \"$@\"",
-            world.path(".tlsa-rotate/hooks/now").display()
+            world.path("other/hooks/now").display()
         ),
     );
     let text = fs::read_to_string(&script).unwrap();
@@ -56,15 +56,15 @@ pub(crate) fn install(world: &World, client: &str, now: Instant, options: &[&str
 
 /// A command in the environment of a client's hook, at `now`.
 pub(crate) fn command(world: &World, program: &Path, now: Instant) -> Command {
-    let bin = world.path(".tlsa-rotate/hooks/bin");
+    let bin = world.path("other/hooks/bin");
     for server in ["postfix", "doveadm"] {
-        let told = world.path(".tlsa-rotate/hooks/told");
+        let told = world.path("other/hooks/told");
         executable(
             &bin.join(server),
             &format!("echo {server} \"$@\" >> {}", told.display()),
         );
     }
-    fs::write(world.path(".tlsa-rotate/hooks/now"), now.to_string()).unwrap();
+    fs::write(world.path("other/hooks/now"), now.to_string()).unwrap();
     let mut command = Command::new(program);
     command
         .env_clear()
@@ -92,7 +92,7 @@ pub(crate) fn run(
 
 /// What the servers were told since this was asked last, one line each.
 pub(crate) fn told(world: &World) -> String {
-    let told = world.path(".tlsa-rotate/hooks/told");
+    let told = world.path("other/hooks/told");
     let text = fs::read_to_string(&told).unwrap_or_default();
     let _ = fs::remove_file(told);
     text

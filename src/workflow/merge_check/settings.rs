@@ -8,6 +8,7 @@ use super::weaker::{self, Of, Weaker};
 use super::{Request, Verdict};
 use crate::publish::git::{Entry, EntryKind};
 use crate::workflow::WorkflowError;
+use crate::workspace::ROTATION_KEYS;
 use crate::workspace::config::{Signing, ZoneConfig};
 use crate::workspace::journal::RotationId;
 use crate::zone::name::Name;
@@ -110,7 +111,7 @@ fn places(request: &Request<'_>, before: &Zones, verdict: &mut Verdict) {
     let mut directories: BTreeSet<PathBuf> = BTreeSet::new();
     directories.insert(state.clone());
     directories.insert(workspace.root.join("changes"));
-    directories.insert(workspace.root.join("keys/tls"));
+    directories.insert(workspace.root.join(ROTATION_KEYS));
     let configured = workspace.config.zones.iter();
     let configured = configured.chain(&request.head.workspace.config.zones);
     for zone in configured {
