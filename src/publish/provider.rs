@@ -13,6 +13,7 @@
 
 use super::command::{CommandError, Finished, Invocation, said};
 use super::primary::RrsetChange;
+use crate::files::secret;
 use crate::rotation::timing::Ttl;
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Record, Rtype};
@@ -342,7 +343,7 @@ impl Provider<'_> {
     fn wrong(&self, why: String) -> ProviderError {
         ProviderError::Answer {
             program: self.command.first().cloned().unwrap_or_default(),
-            why,
+            why: secret::shown(&why),
         }
     }
 }
