@@ -7,15 +7,15 @@ use super::at_rest;
 use super::case::Case;
 use super::deadlines::act_by;
 use super::deploy::next_files;
-use super::in_force::in_force;
+use super::in_force::{self, in_force};
 use super::known::Known;
 use super::look::{self, Sight};
 use super::look_ahead::{Seen, look_ahead};
 use super::present::Present;
 use super::rehearse::{look_at, look_at_case};
 use super::{
-    act, afterwards, clock, hosts, keep_signed, leftovers, noted, orphans, pace, propose, renewed,
-    shared, start, tracked, witness,
+    act, afterwards, clock, hosts, keep_signed, leftovers, noted, orphans, pace,
+    propose, renewed, shared, start, tracked, witness,
 };
 use crate::rotation::blocker::Blocker;
 use crate::rotation::decide::{Action, Decision};
@@ -131,6 +131,9 @@ pub fn advance(
     let workspace = counts
         .as_ref()
         .map_or(workspace, |counts| &counts.workspace);
+    if let Some(lock) = &lock {
+        in_force::note(workspace, lock);
+    }
     let names = workspace.config.named_or_all(names);
     let mut known = Known::nothing(workspace, now);
     known.doubt = clock::doubt(workspace, present, lock.as_ref());
