@@ -272,3 +272,52 @@ fn a_commit_that_changes_no_zone_here_tells_nothing_of_a_journal_here() {
     }
     world.advance(hours(2)).ends(0);
 }
+
+/// Each command of the workspace refuses to take the lost journal for one that has not begun; then it is given up.
+fn is_refused_and_given_up(world: &World, why: &str, next: &str) {
+    fs::remove_dir_all(world.path(".tlsa-rotate")).unwrap();
+    for command in [
+        &["advance"][..],
+        &["status", "mail"],
+        &["plan", "mail"],
+        &["start", "mail"],
+        &["check", "--swap", "mail"],
+    ] {
+        let run = world.run(hours(3), command);
+        let told = format!("{}{}", run.stdout, run.stderr);
+        assert_eq!(run.code, Some(3), "{command:?}: {run:#?}");
+        assert!(told.contains(why), "{command:?}: {run:#?}");
+        assert!(told.contains("--journal-lost"), "{command:?}: {run:#?}");
+        assert!(!told.contains("no rotation"), "{command:?}: {run:#?}");
+    }
+    assert!(!world.path(JOURNAL).exists());
+    let begun = world.run(hours(3), &["start", "mail", "--journal-lost"]);
+    let begun = begun.ends(0);
+    assert!(begun.stdout.contains(next), "{begun:#?}");
+}
+
+#[test]
+fn a_merge_in_a_persons_own_words_and_a_cut_history_are_no_new_beginning() {
+    // What was proposed is merged as one commit, without our words, and the branch is gone.
+    let world = World::new(Publish::Branch);
+    world.start(hours(1)).ends(0);
+    world.advance(hours(1)).ends(3);
+    world.git(&format!("merge --quiet --squash {BRANCH}"));
+    world.git("commit --quiet --message next");
+    // Nor does a clone have what is remembered of the branch beside it.
+    world.git(&format!("branch --quiet -D {BRANCH}"));
+    world.git(&format!("update-ref -d refs/tlsa-rotate/{BRANCH}"));
+    is_refused_and_given_up(&world, "is of mail.1", "mail.2");
+    // A clone of the last commit alone.
+    let world = World::new(Publish::Current);
+    world.start(hours(1)).ends(0);
+    world.advance(hours(1)).ends(0);
+    world.git("rm --quiet -r changes");
+    world.git("commit --quiet --message other");
+    let head = world.git("rev-parse HEAD");
+    world.write(".git/shallow", &head);
+    // Where the journal is, nothing is asked.
+    let run = world.advance(hours(2));
+    assert!(!run.stderr.contains("is cut"), "{run:#?}");
+    is_refused_and_given_up(&world, "fetch --unshallow", "mail.2");
+}

@@ -366,6 +366,26 @@ pub enum WorkflowError {
         /// Where the journal would lie.
         path: PathBuf,
     },
+    /// The journal knows no rotation, no commit of ours tells of one, and what was committed for its review is there.
+    #[error("the journal of {} is missing ({}), but {} on the branch that counts is of {rotation}. What was published and waited for since is not known here", rotation.certificate, path.display(), review.display())]
+    JournalGone {
+        /// The rotation.
+        rotation: RotationId,
+        /// A file for its review.
+        review: PathBuf,
+        /// Where the journal would lie.
+        path: PathBuf,
+    },
+    /// There is no journal, and git cannot tell whether there should be one.
+    #[error("there is no journal of {certificate} ({}), and the history in {} is cut (a shallow clone, or objects that were replaced): whether a rotation began before is not known here", path.display(), root.display())]
+    HistoryCut {
+        /// The certificate.
+        certificate: String,
+        /// The repository.
+        root: PathBuf,
+        /// Where the journal would lie.
+        path: PathBuf,
+    },
     /// Git holds commits of ours that the journal knows nothing of.
     #[error("the journal of {} ({}) is older than git: commit {commit:.12} is step `{step}` of {rotation}, and the journal ends before it, with entry {entry} of {at}. What was published and waited for since is not known here", rotation.certificate, path.display())]
     JournalOlder {
@@ -646,6 +666,8 @@ impl WorkflowError {
             | Self::KeysBreak { .. }
             | Self::KeyGone { .. }
             | Self::JournalLost { .. }
+            | Self::JournalGone { .. }
+            | Self::HistoryCut { .. }
             | Self::HangsOn { .. }
             | Self::SharedKey { .. }
             | Self::JournalOlder { .. }

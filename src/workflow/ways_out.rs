@@ -142,6 +142,20 @@ impl WorkflowError {
                     "if it is lost for good: `tlsa-rotate start {certificate} --journal-lost` begins a new rotation, which takes out no record before every host was seen without its key"
                 ),
             ],
+            Self::JournalGone { rotation, path, .. } => vec![
+                format!("bring {} back from a backup, or run this where the journal is", path.display()),
+                format!(
+                    "if it is lost for good: `tlsa-rotate start {} --journal-lost` begins a new rotation, which takes out no record before every host was seen without its key",
+                    rotation.certificate
+                ),
+            ],
+            Self::HistoryCut { certificate, root, path } => vec![
+                format!("fetch the whole history: git -C {} fetch --unshallow", root.display()),
+                format!(
+                    "if {} is lost for good, or there never was one: `tlsa-rotate start {certificate} --journal-lost`",
+                    path.display()
+                ),
+            ],
             Self::JournalOlder { path, rotation, .. } => vec![
                 format!("put the newest copy of {} back, or run this where it is", path.display()),
                 format!(
