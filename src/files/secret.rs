@@ -10,6 +10,16 @@ const MARKS: &[(&str, &str)] = &[
     ("\"kty\"", "an ACME account key"),
 ];
 
+/// A word of these stands in every text that [`whole`] takes for a secret.
+pub const WORDS: &[&str] = &[
+    "PRIVATE KEY-----",
+    "Private-key-format:",
+    "PuTTY-User-Key-File",
+    "AGE-SECRET-KEY-",
+    "\"kty\"",
+    "hmac-",
+];
+
 /// A line of at least so many characters that is nothing but base64 may be a line of a key.
 const LINE: usize = 40;
 
@@ -96,6 +106,7 @@ fn is_private_jwk(octets: &[u8]) -> bool {
 fn is_tsig_file(octets: &[u8]) -> bool {
     let lower = octets.to_ascii_lowercase();
     let is_statement = memchr::memmem::find(&lower, b"algorithm").is_some()
+        && memchr::memmem::find(&lower, b"hmac-").is_some()
         && lower.contains(&b'{')
         && is_tsig(octets);
     let mut lines = octets.split(|octet| *octet == b'\n');

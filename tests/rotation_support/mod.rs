@@ -302,6 +302,9 @@ impl World {
             let words = ["commit", "--quiet", "--message", "configuration", "--"];
             let mut git = Command::new("git");
             git.current_dir(self.directory.path()).args(words);
+            let date = format!("@{} +0000", (BEGIN - Span::days(20)).unix());
+            git.env("GIT_AUTHOR_DATE", &date)
+                .env("GIT_COMMITTER_DATE", &date);
             // Where it is as it was, nothing is to be committed.
             git.arg("tlsa-rotate.toml").output().unwrap();
         }
@@ -349,7 +352,10 @@ impl World {
             .unwrap();
         let run = Run::from(output);
         // The configuration is committed as soon as it is written.
-        let is_done = arguments.starts_with("commit ") && run.stdout.contains("nothing to commit");
+        let is_done = arguments.starts_with("commit ")
+            && ["nothing to commit", "nothing added to commit"]
+                .iter()
+                .any(|said| run.stdout.contains(said));
         assert!(run.code == Some(0) || is_done, "git {arguments}: {run:#?}");
         run.stdout.trim().to_owned()
     }
