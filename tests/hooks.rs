@@ -13,7 +13,8 @@ mod hook_support;
 mod rotation_support;
 
 use hook_support::{
-    EC, LIVE, RSA, command, executable, install, issue, run, serve_with_the_key_in_use, told,
+    EC, LIVE, RSA, command, executable, install, issue, issue_between, run,
+    serve_with_the_key_in_use, told,
 };
 use rotation_support::{BEGIN, HOSTS, JOURNAL, Publish, World, hours};
 use std::fs;
@@ -234,6 +235,7 @@ fn a_second_renewal_is_kept_for_the_next_rotation_and_one_of_the_same_key_goes_w
     world.advance(hours(26)).ends(3);
     let deploy = install(&world, "deploy", BEGIN, &[]);
     no_other_key_is_deployed(&world, 26);
+    nothing_is_deployed_on_another_word_or_through_a_link(&world, &deploy, 26);
     run(&world, &deploy, hours(26), &[], &[]).ends(0);
     assert_eq!(world.read(LIVE), key + &renewed);
     assert_eq!(told(&world), "postfix reload\n");
@@ -300,6 +302,96 @@ fn no_other_key_is_deployed(world: &World, hour: u64) {
         refused.to_string().contains("are not all in its directory"),
         "{refused}"
     );
+}
+
+/// What `advance` says to the program that it runs is what is installed; and that lies where a run put it.
+#[track_caller]
+fn nothing_is_deployed_on_another_word_or_through_a_link(world: &World, deploy: &Path, hour: u64) {
+    let before = (world.read(LIVE), told(world));
+    let own = text(&world.path("keys/tls/mail.1"));
+    for (variable, said) in [
+        ("TLSA_ROTATE_ROTATION", "mail.2"),
+        ("TLSA_ROTATE_CERTIFICATE", "web"),
+        ("TLSA_ROTATE_HOSTS", "mx9.example.com"),
+        ("TLSA_ROTATE_HOSTS", "mx1.example.com mx9.example.com"),
+        ("TLSA_ROTATE_HOSTS", ""),
+        ("TLSA_ROTATE_DIRECTORY", "/tmp"),
+        ("TLSA_ROTATE_CONFIG", "/etc/tlsa-rotate.toml"),
+    ] {
+        let set = [("TLSA_ROTATE_DIRECTORY", &*own), (variable, said)];
+        let run = run(world, deploy, hours(hour), &set, &[]).ends(1);
+        run.complains_of(&format!("nothing was installed: {variable} says {said}"));
+    }
+    for file in ["brought-0.key.pem", "brought-0.cert.pem"] {
+        let (own, aside) = (Path::new(&own).join(file), world.path("live").join(file));
+        fs::rename(&own, &aside).unwrap();
+        symlink(&aside, &own).unwrap();
+        let run = run(world, deploy, hours(hour), &[], &[]);
+        assert_ne!(run.code, Some(0), "{run:#?}");
+        assert!(run.stderr.contains("nothing was installed"), "{run:#?}");
+        fs::rename(&aside, &own).unwrap();
+    }
+    assert_eq!((world.read(LIVE), told(world)), before);
+}
+
+#[test]
+fn a_certificate_that_others_would_refuse_is_not_installed_for_its_key() {
+    let world = world();
+    let before = world.read(LIVE);
+    let directory = world.path("live/odd");
+    fs::create_dir_all(&directory).unwrap();
+    let (chain, key) = (
+        directory.join("fullchain.pem"),
+        directory.join("privkey.pem"),
+    );
+    fs::copy(world.path("live/privkey.pem"), &key).unwrap();
+    let (chain, key) = (text(&chain), text(&key));
+    let renewed = || {
+        let live = text(&world.path(LIVE));
+        let files = ["--certificate", &*chain, "--key", &*key, "--live", &live];
+        world.run(
+            BEGIN,
+            &[
+                &["hook", "renewed", "mail", "--reload-with", "/bin/true"],
+                &files[..],
+            ]
+            .concat(),
+        )
+    };
+    for (names, years, why) in [
+        (
+            &HOSTS[..],
+            (2030, 2040),
+            "it is valid from 2030-01-01T00:00:00Z on",
+        ),
+        (
+            &HOSTS[..],
+            (2020, 2021),
+            "it was valid until 2021-01-01T00:00:00Z",
+        ),
+        (
+            &["www.example.com"],
+            (2020, 2040),
+            "none of them is a host of mail",
+        ),
+    ] {
+        issue_between(Path::new(&chain), Path::new(&key), names, years);
+        renewed().ends(1).complains_of(why);
+        assert_eq!(world.read(LIVE), before);
+    }
+    issue_between(Path::new(&chain), Path::new(&key), &HOSTS, (2020, 2040));
+    // Two versions of lego at once, of which one is of another certificate.
+    let script = install(&world, "lego", BEGIN, &[]);
+    let set = [
+        ("LEGO_HOOK_CERT_PATH", &*chain),
+        ("LEGO_CERT_PATH", "/etc/lego/web.crt"),
+        ("LEGO_HOOK_CERT_KEY_PATH", &*key),
+    ];
+    let said = run(&world, &script, BEGIN, &set, &[]).ends(1);
+    said.complains_of("LEGO_HOOK_CERT_PATH and LEGO_CERT_PATH name two files");
+    assert_eq!(world.read(LIVE), before);
+    renewed().ends(0);
+    assert_ne!(world.read(LIVE), before);
 }
 
 #[test]

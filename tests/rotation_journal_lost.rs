@@ -321,3 +321,45 @@ fn a_merge_in_a_persons_own_words_and_a_cut_history_are_no_new_beginning() {
     assert!(!run.stderr.contains("is cut"), "{run:#?}");
     is_refused_and_given_up(&world, "fetch --unshallow", "mail.2");
 }
+
+#[test]
+fn what_was_taken_out_stays_out_when_the_journal_is_lost() {
+    let (world, hour) = World::new(Publish::Current).brought_to("Retiring");
+    world.load();
+    world.advance(hours(hour + 1)).ends(0);
+    assert_eq!(world.step(hours(hour + 1)), "Retired");
+    let keep = world.path("other");
+    fs::create_dir_all(&keep).unwrap();
+    for file in ["fullchain.pem", "privkey.pem"] {
+        fs::copy(world.path("live").join(file), keep.join(file)).unwrap();
+        let next = if file == "fullchain.pem" {
+            "cert"
+        } else {
+            "key"
+        };
+        let next = format!("keys/tls/mail.1/ecdsa-p256.{next}.pem");
+        fs::copy(world.path(&next), world.path("live").join(file)).unwrap();
+    }
+    fs::remove_dir_all(world.path(".tlsa-rotate")).unwrap();
+    let offer = |more: &[&str]| {
+        let files = [
+            "--certificate",
+            "other/fullchain.pem",
+            "--key",
+            "other/privkey.pem",
+        ];
+        world.run(
+            hours(hour + 2),
+            &[&["start", "mail", "--journal-lost"], &files[..], more].concat(),
+        )
+    };
+    let said = offer(&[]).ends(1);
+    said.complains_of("stood in the zone and was taken out of it");
+    assert!(!world.path(JOURNAL).exists());
+    // However its record was written.
+    let digest = world.git("log -p --format= -- example.com.zone");
+    assert!(digest.to_lowercase().contains("3 1 1"), "{digest}");
+    world
+        .run(hours(hour + 2), &["start", "mail", "--journal-lost"])
+        .ends(0);
+}

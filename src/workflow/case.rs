@@ -89,6 +89,11 @@ impl<'w> Case<'w> {
         })
     }
 
+    /// The workspace that it is in.
+    pub(super) fn workspace(&self) -> &'w Workspace {
+        self.workspace
+    }
+
     /// The facts that count, in the order in which they were recorded.
     pub(super) fn facts(&self) -> impl Iterator<Item = &Entry<Event>> {
         self.journal.entries().iter()

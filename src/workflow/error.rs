@@ -253,6 +253,14 @@ pub enum WorkflowError {
         /// Why not.
         reason: String,
     },
+    /// A certificate that is not valid yet, or not any more.
+    #[error("{}: {when}", path.display())]
+    NotValidNow {
+        /// Which file.
+        path: PathBuf,
+        /// When it is, or was, valid.
+        when: String,
+    },
     /// Not a private key.
     #[error("{}: {reason}", path.display())]
     NotAKey {
@@ -333,6 +341,16 @@ pub enum WorkflowError {
         path: PathBuf,
         /// Its association.
         association: Association,
+    },
+    /// A key whose record was taken out of a zone.
+    #[error("the record of the key of {} ({}) stood in the zone and was taken out of it (commit {commit:.12}): it is not used again", path.display(), association.short())]
+    KeyTakenOut {
+        /// Its certificate.
+        path: PathBuf,
+        /// Its association.
+        association: Association,
+        /// The commit that took it out, or touched it last.
+        commit: String,
     },
     /// Two certificates present one key by one RRset.
     #[error("the certificates {} and {} have one key ({}) and, by aliases, one TLSA RRset at {name}: a rotation of one would take the key from the other's hosts", certificates.0, certificates.1, key.short())]

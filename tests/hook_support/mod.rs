@@ -112,24 +112,22 @@ pub(crate) fn issue(directory: &Path, kind: &str, names: &[&str]) -> (PathBuf, P
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     }
     let chain = directory.join("fullchain.pem");
-    let alternatives: Vec<String> = names.iter().map(|name| format!("DNS:{name}")).collect();
-    let alternatives = format!("subjectAltName={}", alternatives.join(","));
-    let mut make = Command::new("openssl");
-    make.args([
-        "req",
-        "-x509",
-        "-days",
-        "3650",
-        "-subj",
-        "/CN=issued",
-        "-addext",
-        &alternatives,
-        "-key",
-    ]);
-    make.arg(&key).arg("-out").arg(&chain);
-    assert!(make.output().unwrap().status.success());
+    issue_between(&chain, &key, names, (2020, 2040));
     (chain, key)
 }
 
+/// A chain for a key that is there, and for these names, which is valid from the one year to the other.
+pub(crate) fn issue_between(chain: &Path, key: &Path, names: &[&str], years: (i32, i32)) {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut asked = rcgen::CertificateParams::new(names).unwrap();
+    asked.distinguished_name = rcgen::DistinguishedName::new();
+    asked
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "issued");
+    asked.not_before = rcgen::date_time_ymd(years.0, 1, 1);
+    asked.not_after = rcgen::date_time_ymd(years.1, 1, 1);
+    let pair = rcgen::KeyPair::from_pem(&fs::read_to_string(key).unwrap()).unwrap();
+    fs::write(chain, asked.self_signed(&pair).unwrap().pem()).unwrap();
+}
 pub(crate) const EC: &str = "-algorithm EC -pkeyopt ec_paramgen_curve:P-256";
 pub(crate) const RSA: &str = "-algorithm RSA -pkeyopt rsa_keygen_bits:2048";
