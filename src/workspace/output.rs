@@ -7,7 +7,7 @@ use super::config::Config;
 use super::durable::{self, Replaced, WriteError};
 use super::{CONFIG_FILE, ROTATION_KEYS, STATE};
 use crate::files::links::{self, Link};
-use crate::files::{read, secret};
+use crate::files::{guard, read, secret};
 use std::fs::{self, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
@@ -254,7 +254,7 @@ impl Output {
         }
         let mode = there.mode() & 0o7777;
         // Where new files are kept so, too, it says nothing.
-        if !octets.is_empty() && mode & 0o077 == 0 && umask() & 0o077 != 0o077 {
+        if !octets.is_empty() && guard::is_for_its_owner(mode) && umask() & 0o077 != 0o077 {
             return Err(Refused::Private {
                 path: self.path.clone(),
                 mode,
@@ -325,7 +325,7 @@ fn holds_keys_alone(directory: &Path) -> bool {
     has_secret
 }
 
-/// The permission bits that new files of this process do not get (proc_pid_status(5)).
+/// The permission bits that new files of this process do not get (`proc_pid_status(5)`).
 fn umask() -> u32 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mut lines = status.lines();
