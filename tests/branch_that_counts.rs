@@ -341,3 +341,69 @@ fn a_reload_is_taken_when_the_serial_is_served_whatever_was_changed() {
     let run = world.advance(hours(6)).ends(3);
     assert!(!run.stderr.contains("ran cp "), "{run:#?}");
 }
+
+#[test]
+fn a_configuration_counts_once_it_is_on_the_branch_that_counts() {
+    let world = World::new(Publish::Current);
+    let config = world.read("tlsa-rotate.toml");
+    let touching = |file: &str| {
+        config.replace(
+            "[[zone]]",
+            &format!("[[zone]]\nreload = [\"touch\", \"{file}\"]"),
+        )
+    };
+    // To edit is not to commit; nor is it to look at somebody's branch, or to have it checked out, whichever it names.
+    let other = touching("other").replace("branch = \"main\"", "branch = \"other\"");
+    world.git("checkout --quiet -b other");
+    fs::write(world.path("tlsa-rotate.toml"), &other).unwrap();
+    world.git("commit --quiet --all --message theirs");
+    let looks: [(&str, &str); 4] = [
+        ("main", "edited"),
+        ("other", ""),
+        ("--detach other", ""),
+        ("--orphan none", "unborn"),
+    ];
+    for (nth, (place, edit)) in (1..).zip(looks) {
+        world.git("checkout --quiet main");
+        edits(&world, "one.more", Some(2_026_120_200 + nth));
+        world.git(&format!("checkout --quiet {place}"));
+        if !edit.is_empty() {
+            fs::write(world.path("tlsa-rotate.toml"), touching(edit)).unwrap();
+        }
+        for command in [
+            &["advance"][..],
+            &["status"],
+            &["plan"],
+            &["check", "--swap", "mail"],
+        ] {
+            let run = world.run(hours(u64::from(nth)), command);
+            let told = run
+                .stderr
+                .contains("tlsa-rotate.toml differs from that of branch main, which counts");
+            assert!(told, "{place} {command:?}: {run:#?}");
+        }
+        for file in ["edited", "other", "unborn"] {
+            assert!(!world.path(file).exists(), "{place}: {file}");
+        }
+        world.git("checkout --quiet --force main");
+    }
+    // Once it is there, it counts, wherever one is.
+    world.git("checkout --quiet main");
+    fs::write(world.path("tlsa-rotate.toml"), touching("merged")).unwrap();
+    world.git("commit --quiet --all --message ours");
+    edits(&world, "two.more", Some(2_026_120_209));
+    world.git("checkout --quiet --detach main~2");
+    world.advance(hours(9)).ends(0);
+    assert!(world.path("merged").exists());
+    // What git does not track is the operator's own.
+    world.git("checkout --quiet main");
+    world.git("rm --quiet --cached tlsa-rotate.toml");
+    world.git("commit --quiet --message untracked");
+    fs::write(world.path("tlsa-rotate.toml"), touching("own")).unwrap();
+    edits(&world, "three.more", Some(2_026_120_210));
+    let run = world.advance(hours(10)).ends(0);
+    assert!(
+        world.path("own").exists() && !run.stderr.contains("which counts"),
+        "{run:#?}"
+    );
+}

@@ -124,6 +124,33 @@ fn a_small_correction_and_a_lost_note_ask_nobody() {
     assert!(world.path(CLOCK).exists() || is_waited_for, "{said}");
 }
 
+#[test]
+fn a_damaged_note_is_a_doubt_until_a_person_has_looked() {
+    let world = world();
+    for note in ["", "{", "{\"version\":9}", "\0\0\0\0"] {
+        fs::write(world.path(CLOCK), note).unwrap();
+        let said = world.advance();
+        assert!(
+            said.contains("is damaged") && said.contains("`tlsa-rotate repair`"),
+            "{said}"
+        );
+        assert_eq!(fs::read_to_string(world.path(CLOCK)).unwrap(), note);
+    }
+    let (code, said) = world.run(&["repair"]);
+    assert_eq!(code, 0, "{said}");
+    let said = world.advance();
+    assert!(!said.contains("is damaged"), "{said}");
+}
+
+#[test]
+fn another_time_is_no_yes_for_a_deployment() {
+    let world = world();
+    // Whatever the rotation stands at, the gate says why not.
+    let (code, said) = world.run(&["check", "--swap", "mail", "--now", "2030-01-01T00:00:00Z"]);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("this is a rehearsal"), "{said}");
+}
+
 /// A journal that came along, from a remote or a backup, has no note of this machine beside it.
 #[test]
 fn just_after_a_start_nothing_rests_on_the_clock_where_there_is_a_journal() {

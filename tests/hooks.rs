@@ -13,7 +13,8 @@ mod hook_support;
 mod rotation_support;
 
 use hook_support::{
-    EC, LIVE, RSA, command, executable, install, issue, run, serve_with_the_key_in_use, told,
+    EC, LIVE, RSA, command, executable, install, issue, issue_between, run,
+    serve_with_the_key_in_use, told,
 };
 use rotation_support::{BEGIN, HOSTS, JOURNAL, Publish, World, hours};
 use std::fs;
@@ -185,7 +186,7 @@ fn where_anything_is_wrong_nothing_is_installed() {
     let said = run(&world, &script, BEGIN, &[("RENEWED_LINEAGE", &set)], &[]).ends(1);
     assert!(said.stderr.contains("tlsa-rotate.toml"), "{said:#?}");
     fs::rename(world.path("elsewhere.toml"), &config).unwrap();
-    fs::remove_file(world.path(".tlsa-rotate/hooks/program")).unwrap();
+    fs::remove_file(world.path("other/hooks/program")).unwrap();
     let said = run(&world, &script, BEGIN, &[("RENEWED_LINEAGE", &set)], &[]);
     assert!(matches!(said.code, Some(126 | 127)), "{said:#?}");
     assert!(!said.stderr.is_empty());
@@ -234,6 +235,7 @@ fn a_second_renewal_is_kept_for_the_next_rotation_and_one_of_the_same_key_goes_w
     world.advance(hours(26)).ends(3);
     let deploy = install(&world, "deploy", BEGIN, &[]);
     no_other_key_is_deployed(&world, 26);
+    nothing_is_deployed_on_another_word_or_through_a_link(&world, &deploy, 26);
     run(&world, &deploy, hours(26), &[], &[]).ends(0);
     assert_eq!(world.read(LIVE), key + &renewed);
     assert_eq!(told(&world), "postfix reload\n");
@@ -300,6 +302,96 @@ fn no_other_key_is_deployed(world: &World, hour: u64) {
         refused.to_string().contains("are not all in its directory"),
         "{refused}"
     );
+}
+
+/// What `advance` says to the program that it runs is what is installed; and that lies where a run put it.
+#[track_caller]
+fn nothing_is_deployed_on_another_word_or_through_a_link(world: &World, deploy: &Path, hour: u64) {
+    let before = (world.read(LIVE), told(world));
+    let own = text(&world.path("keys/tls/mail.1"));
+    for (variable, said) in [
+        ("TLSA_ROTATE_ROTATION", "mail.2"),
+        ("TLSA_ROTATE_CERTIFICATE", "web"),
+        ("TLSA_ROTATE_HOSTS", "mx9.example.com"),
+        ("TLSA_ROTATE_HOSTS", "mx1.example.com mx9.example.com"),
+        ("TLSA_ROTATE_HOSTS", ""),
+        ("TLSA_ROTATE_DIRECTORY", "/tmp"),
+        ("TLSA_ROTATE_CONFIG", "/etc/tlsa-rotate.toml"),
+    ] {
+        let set = [("TLSA_ROTATE_DIRECTORY", &*own), (variable, said)];
+        let run = run(world, deploy, hours(hour), &set, &[]).ends(1);
+        run.complains_of(&format!("nothing was installed: {variable} says {said}"));
+    }
+    for file in ["brought-0.key.pem", "brought-0.cert.pem"] {
+        let (own, aside) = (Path::new(&own).join(file), world.path("live").join(file));
+        fs::rename(&own, &aside).unwrap();
+        symlink(&aside, &own).unwrap();
+        let run = run(world, deploy, hours(hour), &[], &[]);
+        assert_ne!(run.code, Some(0), "{run:#?}");
+        assert!(run.stderr.contains("nothing was installed"), "{run:#?}");
+        fs::rename(&aside, &own).unwrap();
+    }
+    assert_eq!((world.read(LIVE), told(world)), before);
+}
+
+#[test]
+fn a_certificate_that_others_would_refuse_is_not_installed_for_its_key() {
+    let world = world();
+    let before = world.read(LIVE);
+    let directory = world.path("live/odd");
+    fs::create_dir_all(&directory).unwrap();
+    let (chain, key) = (
+        directory.join("fullchain.pem"),
+        directory.join("privkey.pem"),
+    );
+    fs::copy(world.path("live/privkey.pem"), &key).unwrap();
+    let (chain, key) = (text(&chain), text(&key));
+    let renewed = || {
+        let live = text(&world.path(LIVE));
+        let files = ["--certificate", &*chain, "--key", &*key, "--live", &live];
+        world.run(
+            BEGIN,
+            &[
+                &["hook", "renewed", "mail", "--reload-with", "/bin/true"],
+                &files[..],
+            ]
+            .concat(),
+        )
+    };
+    for (names, years, why) in [
+        (
+            &HOSTS[..],
+            (2030, 2040),
+            "it is valid from 2030-01-01T00:00:00Z on",
+        ),
+        (
+            &HOSTS[..],
+            (2020, 2021),
+            "it was valid until 2021-01-01T00:00:00Z",
+        ),
+        (
+            &["www.example.com"],
+            (2020, 2040),
+            "none of them is a host of mail",
+        ),
+    ] {
+        issue_between(Path::new(&chain), Path::new(&key), names, years);
+        renewed().ends(1).complains_of(why);
+        assert_eq!(world.read(LIVE), before);
+    }
+    issue_between(Path::new(&chain), Path::new(&key), &HOSTS, (2020, 2040));
+    // Two versions of lego at once, of which one is of another certificate.
+    let script = install(&world, "lego", BEGIN, &[]);
+    let set = [
+        ("LEGO_HOOK_CERT_PATH", &*chain),
+        ("LEGO_CERT_PATH", "/etc/lego/web.crt"),
+        ("LEGO_HOOK_CERT_KEY_PATH", &*key),
+    ];
+    let said = run(&world, &script, BEGIN, &set, &[]).ends(1);
+    said.complains_of("LEGO_HOOK_CERT_PATH and LEGO_CERT_PATH name two files");
+    assert_eq!(world.read(LIVE), before);
+    renewed().ends(0);
+    assert_ne!(world.read(LIVE), before);
 }
 
 #[test]
@@ -466,7 +558,7 @@ fn an_rsa_and_an_ecdsa_key_are_installed_side_by_side() {
     assert_eq!(world.read("live/live.rsa.pem"), pair("rsa"));
     assert_eq!(world.read("live/live.ecdsa.pem"), pair("ec"));
     // A server that does not take it is told of, loudly, and the file is whole.
-    let failing = world.path(".tlsa-rotate/hooks/failing");
+    let failing = world.path("other/hooks/failing");
     executable(&failing, "echo 'No space left on device' >&2; exit 1");
     let option = text(&failing);
     let script = install(&world, "certbot", BEGIN, &["--reload-with", &option]);
@@ -480,7 +572,7 @@ fn an_rsa_and_an_ecdsa_key_are_installed_side_by_side() {
     )
     .ends(1);
     assert!(said.stderr.contains("the disk is full"), "{said:#?}");
-    // certbot's files are links; the server's can be one, too.
+    // certbot's files are links; the server's is none: who knows what is overwritten.
     symlink("live.pem", world.path("live/link.pem")).unwrap();
     let link = text(&world.path("live/link.pem"));
     let arguments = [
@@ -500,6 +592,6 @@ fn an_rsa_and_an_ecdsa_key_are_installed_side_by_side() {
         .args(["--now", &BEGIN.to_string()])
         .args(arguments);
     let said: rotation_support::Run = command.output().unwrap().into();
-    said.ends(0);
+    said.ends(1).complains_of("is a symbolic link");
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
 }

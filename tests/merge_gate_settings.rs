@@ -300,6 +300,71 @@ fn what_a_request_makes_of_the_configuration() {
 }
 
 #[test]
+fn a_program_that_runs_execute_and_a_secret_are_told() {
+    let world = World::with(Publish::Branch, |config| {
+        config.replace(
+            "deploy = { manual = true }",
+            "deploy = { command = [\"sh\", \"-c\", \"exec ./scripts/deploy.sh mail\"], rollback = [\"scripts/back\"] }",
+        )
+    });
+    fs::create_dir(world.path("scripts")).unwrap();
+    for file in ["scripts/deploy.sh", "scripts/back", "scripts/other"] {
+        world.write(file, "exit 1\n");
+    }
+    world.git("add --all");
+    world.git("commit --quiet --message scripts");
+    let (key, secret) = (
+        world.read("live/privkey.pem"),
+        "algorithm hmac-sha256; secret \"q83vASNFZ4mrze8BI0VniavN7wE=\";",
+    );
+    let rows = |code: i32| {
+        let key = key.clone();
+        vec![
+            Row::work(
+                "a script that deploys",
+                |w| w.write("scripts/deploy.sh", "exit 0\n"),
+                code,
+                "scripts/deploy.sh, which `deploy` runs, is another (certificate mail)",
+            ),
+            Row::work(
+                "a script that is gone",
+                |w| fs::remove_file(w.path("scripts/back")).unwrap(),
+                code,
+                "scripts/back, which `rollback` runs, is gone (certificate mail)",
+            ),
+            Row::work(
+                "another script",
+                |w| w.write("scripts/other", "exit 0\n"),
+                0,
+                "it may be merged",
+            ),
+            Row::work(
+                "a key under another name",
+                move |w| w.write("notes", &key),
+                3,
+                "it brings notes, which holds a private key",
+            ),
+            Row::work(
+                "a TSIG key",
+                move |w| w.write("named.conf", &format!("key xfr {{ {secret} }};\n")),
+                3,
+                "it brings named.conf, which holds a TSIG key",
+            ),
+            Row::work(
+                "words about keys",
+                |w| w.write("notes", "-----BEGIN PRIVATE KEY-----\nis how one begins\n"),
+                0,
+                "it may be merged",
+            ),
+        ]
+    };
+    // Before a rotation it is for whoever reviews it; while one goes by it, it is refused.
+    judge_all(&world, hours(1), rows(0));
+    world.start(hours(1)).ends(0);
+    judge_all(&world, hours(1), rows(3));
+}
+
+#[test]
 fn a_journal_that_holds_nothing_says_nothing_of_what_is_required() {
     let world = proposed(Publish::Branch);
     let journal = world.read(rotation_support::JOURNAL);

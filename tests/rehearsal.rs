@@ -11,7 +11,7 @@
 
 mod rotation_support;
 
-use rotation_support::{BEGIN, PROGRAM, Publish, Run, World, ZONE_FILE, hours};
+use rotation_support::{BEGIN, BRANCH, PROGRAM, Publish, Run, World, ZONE_FILE, hours};
 use std::process::Command;
 
 const SAID: &str = "rehearsal: nothing was changed\n";
@@ -103,6 +103,24 @@ fn at_another_time_every_command_says_what_it_would_do_and_changes_nothing() {
             assert_eq!(world.step(hours(hour)), step);
         }
     }
+}
+
+#[test]
+fn what_would_be_proposed_again_stays_deleted_at_another_time() {
+    let world = World::new(Publish::Branch);
+    world.start(hours(0)).ends(0);
+    world.advance(hours(0)).ends(3);
+    world.git(&format!("branch --quiet -D {BRANCH}"));
+    world.advance(hours(1)).complains_of("was deleted before");
+    assert!(world.read(".tlsa-rotate/deleted").contains(BRANCH));
+    for_real(&world);
+    let before = world.everything();
+    let run = world.run(hours(30), &["propose", "--again"]);
+    assert!(run.stderr.ends_with(SAID), "{run:#?}");
+    assert!(
+        world.everything() == before,
+        "something was changed: {run:#?}"
+    );
 }
 
 #[test]

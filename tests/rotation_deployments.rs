@@ -11,7 +11,8 @@
 
 mod rotation_support;
 
-use rotation_support::{JOURNAL, Publish, World, hours};
+use rotation_support::{JOURNAL, PROGRAM, Publish, Run, World, hours};
+use std::process::Command;
 use tlsa_rotate::rotation::timing::{Instant, Span};
 
 /// The hosts are deployed by a program that notes its runs in `ran` and ends with what `outcome` says.
@@ -130,4 +131,44 @@ fn a_rollback_is_given_the_directory_of_the_previous_key_or_none() {
     assert_eq!(ran(&world).len(), runs);
     world.advance(minutes(hour, 7));
     assert_eq!(ran(&world).len(), runs + 1);
+}
+
+#[test]
+fn what_cannot_be_noted_is_not_run_and_what_was_not_recorded_is_not_run_at_each_tick() {
+    let (world, hour) = world().brought_to("Waiting");
+    let then = hour + 26;
+    // The disk on which it would be noted is full.
+    std::fs::create_dir_all(world.path(".tlsa-rotate/deploying")).unwrap();
+    let script = "mount -t tmpfs -o size=4k tmpfs .tlsa-rotate/deploying
+        head -c 4096 /dev/zero > .tlsa-rotate/deploying/full
+        exec \"$0\" \"$@\"";
+    let run = Command::new("unshare")
+        .args(["--map-root-user", "--mount", "sh", "-c", script, PROGRAM])
+        .args(["--now", &hours(then).to_string(), "advance"])
+        .current_dir(world.path("."))
+        .output();
+    let run = Run::from(run.unwrap()).ends(1);
+    run.complains_of("the disk is full: cannot write");
+    assert_eq!(ran(&world), Vec::<String>::new());
+    // A run that was killed, or whose disk was full, before it could record how a deployment ended.
+    for (note, after) in [("mail.1 mx1.example.com mx2.example.com\n", 10), ("", 20)] {
+        std::fs::create_dir_all(world.path(".tlsa-rotate/deploying")).unwrap();
+        world.write(".tlsa-rotate/deploying/mail", note);
+        for later in [0, 1, 4] {
+            world.advance(minutes(then, after + later)).ends(3);
+        }
+        let status = world.run(minutes(then, after + 4), &["status"]).ends(3);
+        assert!(
+            status.stdout.contains("how it ended is not known"),
+            "{status:#?}"
+        );
+        assert_eq!(ran(&world), Vec::<String>::new());
+        assert!(!world.path(".tlsa-rotate/deploying/mail").exists());
+    }
+    // Of another rotation it says nothing.
+    world.write("outcome", "0");
+    world.write(".tlsa-rotate/deploying/mail", "mail.7 mx1.example.com\n");
+    world.advance(minutes(then + 2, 0)).ends(3);
+    assert_eq!(ran(&world).len(), 1);
+    assert!(!world.path(".tlsa-rotate/deploying/mail").exists());
 }

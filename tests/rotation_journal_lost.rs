@@ -272,3 +272,94 @@ fn a_commit_that_changes_no_zone_here_tells_nothing_of_a_journal_here() {
     }
     world.advance(hours(2)).ends(0);
 }
+
+/// Each command of the workspace refuses to take the lost journal for one that has not begun; then it is given up.
+fn is_refused_and_given_up(world: &World, why: &str, next: &str) {
+    fs::remove_dir_all(world.path(".tlsa-rotate")).unwrap();
+    for command in [
+        &["advance"][..],
+        &["status", "mail"],
+        &["plan", "mail"],
+        &["start", "mail"],
+        &["check", "--swap", "mail"],
+    ] {
+        let run = world.run(hours(3), command);
+        let told = format!("{}{}", run.stdout, run.stderr);
+        assert_eq!(run.code, Some(3), "{command:?}: {run:#?}");
+        assert!(told.contains(why), "{command:?}: {run:#?}");
+        assert!(told.contains("--journal-lost"), "{command:?}: {run:#?}");
+        assert!(!told.contains("no rotation"), "{command:?}: {run:#?}");
+    }
+    assert!(!world.path(JOURNAL).exists());
+    let begun = world.run(hours(3), &["start", "mail", "--journal-lost"]);
+    let begun = begun.ends(0);
+    assert!(begun.stdout.contains(next), "{begun:#?}");
+}
+
+#[test]
+fn a_merge_in_a_persons_own_words_and_a_cut_history_are_no_new_beginning() {
+    // What was proposed is merged as one commit, without our words, and the branch is gone.
+    let world = World::new(Publish::Branch);
+    world.start(hours(1)).ends(0);
+    world.advance(hours(1)).ends(3);
+    world.git(&format!("merge --quiet --squash {BRANCH}"));
+    world.git("commit --quiet --message next");
+    // Nor does a clone have what is remembered of the branch beside it.
+    world.git(&format!("branch --quiet -D {BRANCH}"));
+    world.git(&format!("update-ref -d refs/tlsa-rotate/{BRANCH}"));
+    is_refused_and_given_up(&world, "is of mail.1", "mail.2");
+    // A clone of the last commit alone.
+    let world = World::new(Publish::Current);
+    world.start(hours(1)).ends(0);
+    world.advance(hours(1)).ends(0);
+    world.git("rm --quiet -r changes");
+    world.git("commit --quiet --message other");
+    let head = world.git("rev-parse HEAD");
+    world.write(".git/shallow", &head);
+    // Where the journal is, nothing is asked.
+    let run = world.advance(hours(2));
+    assert!(!run.stderr.contains("is cut"), "{run:#?}");
+    is_refused_and_given_up(&world, "fetch --unshallow", "mail.2");
+}
+
+#[test]
+fn what_was_taken_out_stays_out_when_the_journal_is_lost() {
+    let (world, hour) = World::new(Publish::Current).brought_to("Retiring");
+    world.load();
+    world.advance(hours(hour + 1)).ends(0);
+    assert_eq!(world.step(hours(hour + 1)), "Retired");
+    let keep = world.path("other");
+    fs::create_dir_all(&keep).unwrap();
+    for file in ["fullchain.pem", "privkey.pem"] {
+        fs::copy(world.path("live").join(file), keep.join(file)).unwrap();
+        let next = if file == "fullchain.pem" {
+            "cert"
+        } else {
+            "key"
+        };
+        let next = format!("keys/tls/mail.1/ecdsa-p256.{next}.pem");
+        fs::copy(world.path(&next), world.path("live").join(file)).unwrap();
+    }
+    fs::remove_dir_all(world.path(".tlsa-rotate")).unwrap();
+    let offer = |more: &[&str]| {
+        let files = [
+            "--certificate",
+            "other/fullchain.pem",
+            "--key",
+            "other/privkey.pem",
+        ];
+        world.run(
+            hours(hour + 2),
+            &[&["start", "mail", "--journal-lost"], &files[..], more].concat(),
+        )
+    };
+    let said = offer(&[]).ends(1);
+    said.complains_of("stood in the zone and was taken out of it");
+    assert!(!world.path(JOURNAL).exists());
+    // However its record was written.
+    let digest = world.git("log -p --format= -- example.com.zone");
+    assert!(digest.to_lowercase().contains("3 1 1"), "{digest}");
+    world
+        .run(hours(hour + 2), &["start", "mail", "--journal-lost"])
+        .ends(0);
+}

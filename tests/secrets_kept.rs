@@ -207,7 +207,17 @@ fn what_git_tracks_of_secrets_is_refused_until_it_is_taken_out() {
         format!("keys/{private}"),
         "live/privkey.pem".to_owned(),
         "acme/private_key.json".to_owned(),
+        // Whatever it is called.
+        "notes/mail.txt".to_owned(),
     ];
+    fs::create_dir_all(world.path("notes")).unwrap();
+    let key = world.read("live/privkey.pem");
+    world.write("notes/mail.txt", &format!("To whom it concerns:\n\n{key}"));
+    world.write(
+        "notes/manual.txt",
+        "A key begins with\n-----BEGIN PRIVATE KEY-----\nand goes on with its octets.\n",
+    );
+    world.git("add notes/manual.txt");
     let config = world.read("tlsa-rotate.toml");
     let in_earnest = config.replace("rehearsal = true", "rehearsal = false");
     assert_ne!(config, in_earnest);
@@ -238,6 +248,75 @@ fn what_git_tracks_of_secrets_is_refused_until_it_is_taken_out() {
         world.advance(BEGIN).ends(0);
     }
     world.start(BEGIN).ends(0);
+}
+
+#[test]
+fn a_key_that_a_link_of_the_workspace_leads_to_is_not_offered() {
+    let world = World::new(Publish::Current);
+    let outside = tempfile::tempdir().unwrap();
+    let (chain, key) = issue(outside.path(), EC, &HOSTS);
+    symlink(&chain, world.path("chain")).unwrap();
+    symlink(&key, world.path("key")).unwrap();
+    let (chain, key) = (chain.to_str().unwrap(), key.to_str().unwrap());
+    let start = |chain: &str, key: &str| {
+        world.run(
+            BEGIN,
+            &["start", "mail", "--certificate", chain, "--key", key],
+        )
+    };
+    start(chain, "key")
+        .ends(1)
+        .complains_of("key is a symbolic link");
+    start("chain", key)
+        .ends(1)
+        .complains_of("chain is a symbolic link");
+    // Clients have theirs elsewhere (certbot's `live`).
+    let live = outside.path().join("live");
+    symlink(outside.path(), &live).unwrap();
+    let of = |name: &str| live.join(name).display().to_string();
+    start(&of("fullchain.pem"), &of("privkey.pem")).ends(0);
+}
+
+#[test]
+fn what_a_command_says_is_shown_without_keys() {
+    let world = World::with(Publish::Current, |config| {
+        config.replace(
+            "[[zone]]",
+            "[[zone]]\nreload = [\"sh\", \"-c\", \"echo reloading >&2; cat said >&2 || exit 0; exit 7\"]",
+        )
+    });
+    let home = tempfile::tempdir().unwrap();
+    for (nth, name) in (1..).zip(secrets(home.path())) {
+        let text = fs::read_to_string(home.path().join(&name)).unwrap();
+        world.write("said", &text);
+        // Something is to be reloaded in each run.
+        let zone = world.read(ZONE_FILE);
+        world.write(ZONE_FILE, &format!("{zone}new{nth} A 192.0.2.9\n"));
+        world.git("commit --quiet --all --message more");
+        let run = world.advance(hours(nth));
+        assert_ne!(run.code, Some(0), "{run:#?}");
+        assert!(run.stderr.contains("reloading"), "{run:#?}");
+        for token in tokens(&text) {
+            let told = format!("{}{}", run.stdout, run.stderr);
+            assert!(!told.contains(&token), "{name}: {run:#?}");
+        }
+    }
+    // Nor is a file quoted that is its owner's alone, and no zone.
+    world.write("shadow", "root:$6$hunter2hunter2:19000\n");
+    let check = || {
+        world.run(
+            BEGIN,
+            &["zone", "check", "shadow", "--origin", "example.com"],
+        )
+    };
+    assert!(check().ends(1).stderr.contains("hunter2") || check().stdout.contains("hunter2"));
+    chmod(&world.path("shadow"), 0o600);
+    let run = check().ends(1);
+    let told = format!("{}{}", run.stdout, run.stderr);
+    assert!(
+        !told.contains("hunter2") && told.contains("its owner alone"),
+        "{told}"
+    );
 }
 
 #[test]

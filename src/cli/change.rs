@@ -13,8 +13,8 @@ use crate::change::proposal::{LONGEST, Label, NAMESPACE, Proposal, Signed};
 use crate::files::read;
 use crate::publish::ssh_sign;
 use crate::rotation::timing::{Instant, Span};
-use crate::workspace::durable;
 use crate::workspace::held::{HeldFile, HoldError};
+use crate::workspace::output::Output;
 use clap::{Subcommand, ValueEnum};
 use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
@@ -164,6 +164,7 @@ fn make(args: &Make, global: &Global, out: &mut impl Write) -> Result<Exit, Fail
     if args.sign_with.is_some() || args.output.is_some() {
         global.acts("change make")?;
     }
+    let output = args.output.as_deref().map(Output::named).transpose()?;
     let (old, new) = (args.reading.zone(&args.old)?, args.reading.zone(&args.new)?);
     let now = global.now();
     let expires = args.expires.unwrap_or(now + VALIDITY);
@@ -184,9 +185,9 @@ fn make(args: &Make, global: &Global, out: &mut impl Write) -> Result<Exit, Fail
         None => proposal.to_string(),
         Some(key) => signed(proposal, key)?.to_string(),
     };
-    match &args.output {
+    match &output {
         None => write!(out, "{text}")?,
-        Some(file) => write_new(file, &text)?,
+        Some(file) => _ = file.replace(text.as_bytes())?,
     }
     Ok(Exit::Done)
 }
@@ -246,6 +247,10 @@ fn verify(args: &Verify, global: &Global, out: &mut impl Write) -> Result<Exit, 
 fn apply(args: &Apply, global: &Global, out: &mut impl Write) -> Result<Exit, Failure> {
     let now = global.now();
     let (signed, who) = trusted(&args.trust, now)?;
+    let output = match &args.output {
+        Some(file) => Output::named(file)?,
+        None => Output::known(&args.zone)?,
+    };
     let held = HeldFile::open(&args.zone).map_err(|e| not_held(&e))?;
     let base = args.reading.zone_in(&args.zone, held.contents().to_vec())?;
     if args.output.is_none() && base.to_string().as_bytes() != held.contents() {
@@ -261,8 +266,11 @@ fn apply(args: &Apply, global: &Global, out: &mut impl Write) -> Result<Exit, Fa
     let rehearses = global.only_rehearses();
     match &args.output {
         _ if rehearses => {}
-        None => held.replace(text.as_bytes()).map_err(|e| not_held(&e))?,
-        Some(file) => write_new(file, &text)?,
+        None => {
+            output.judge()?;
+            held.replace(text.as_bytes()).map_err(|e| not_held(&e))?;
+        }
+        Some(_) => _ = output.replace(text.as_bytes())?,
     }
     if args.trust.format.0 == TextOrJson::Json {
         let verdict = view::verdict(&signed, &who, Some(&summary));
@@ -338,10 +346,4 @@ fn not_held(error: &HoldError) -> Failure {
         HoldError::Write(write) => Failure::wrong(write).hints(write.hints()),
         HoldError::Unreadable { .. } => Failure::wrong(error),
     }
-}
-
-fn write_new(file: &Path, text: &str) -> Result<(), Failure> {
-    durable::replace(file, text.as_bytes())
-        .map(|_| ())
-        .map_err(|e| Failure::wrong(&e).hints(e.hints()))
 }

@@ -253,6 +253,12 @@ pub(super) fn swap(
         Some(error) => return Err(error.into()),
         None => {}
     }
+    if global.rehearses_in(&workspace) {
+        waits.push(
+            "--now asks for another time, and by that nothing is deployed: this is a rehearsal"
+                .to_owned(),
+        );
+    }
     let is_open = is_open(&tick, host) && waits.is_empty();
     if waits.is_empty() && !is_open && step_of(&tick).is_some_and(lets_deploy) {
         waits.extend(host.and_then(|host| turn(&tick, host)));

@@ -2,6 +2,7 @@
 
 use crate::workflow::WorkflowError;
 use crate::workspace::lock::LockError;
+use crate::workspace::output::{OutputError, Refused};
 use std::fmt;
 use std::process::ExitCode;
 
@@ -89,6 +90,18 @@ impl From<WorkflowError> for Failure {
             message: error.to_string(),
             hints: error.hints(),
         }
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Self::wrong(&refused).hints(refused.hints())
+    }
+}
+
+impl From<OutputError> for Failure {
+    fn from(error: OutputError) -> Self {
+        Self::wrong(&error).hints(error.hints())
     }
 }
 

@@ -2,6 +2,7 @@
 //! that is not sure installs nothing, and says why.
 
 mod client;
+mod environment;
 mod install;
 
 use super::check::CheckFormat;
@@ -233,11 +234,12 @@ fn deploy(target: &Target, global: &Global) -> Result<Exit, Failure> {
         eprintln!("error: nothing was installed");
         return Ok(open);
     }
-    let pairs = renewed::to_deploy(&workspace, name, global.now())?;
+    let to_deploy = renewed::to_deploy(&workspace, name, global.now())?;
+    environment::fits(&workspace, name, &to_deploy)?;
     let mut next = Installed::read(&target.live)
         .map_err(|e| not_installed(&e))?
         .unwrap_or_default();
-    for pair in &pairs {
+    for pair in &to_deploy.pairs {
         put(&mut next, pair)?;
     }
     say(&format!("{name}: the next key is installed"), || {

@@ -10,6 +10,7 @@ use crate::dnssec::keys::SigningKey;
 use crate::dnssec::keystore::{KeyError, NewKey, Role, entry_points, load_keys, new_key};
 use crate::rotation::timing::Instant;
 use crate::workspace::durable;
+use crate::workspace::output::Output;
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
 use clap::{Subcommand, ValueEnum};
@@ -130,6 +131,8 @@ fn generate(args: &Generate, global: &Global) -> Result<Exit, Failure> {
         let hints = e.hints();
         hints.into_iter().fold(Failure::wrong(&e), Failure::hint)
     };
+    // What is made is new, and secret: its place alone is judged.
+    Output::known(&directory.join("key"))?;
     durable::create_directory(directory, 0o700).map_err(written)?;
     let others = load(directory, zone)?;
     let role = match args.role {

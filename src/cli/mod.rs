@@ -102,7 +102,8 @@ impl Global {
         let shown = clock::shown();
         let mut reading = clock::reading(shown);
         if let Some(reading) = &mut reading
-            && is_kernel_asked(Noted::read(&workspace.state()).as_ref(), reading)
+            && Noted::read(&workspace.state())
+                .map_or(true, |noted| is_kernel_asked(noted.as_ref(), reading))
         {
             reading.synchronised = clock::is_synchronised();
         }

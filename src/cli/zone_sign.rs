@@ -12,6 +12,7 @@ use crate::dnssec::next::{Next, NotNext, Numbering, Order, next};
 use crate::dnssec::print::print;
 use crate::dnssec::sign::SigningPolicy;
 use crate::workspace::durable::{self, WriteError};
+use crate::workspace::output::{Output, Refused};
 use crate::workspace::signed::{SignedFile, seal_beside, write_verified};
 use crate::zone::content::Zone;
 use crate::zone::name::Name;
@@ -65,6 +66,7 @@ pub(crate) fn sign_zone(
             "with `--format json` the summary goes to standard output, and so would the zone";
         return Err(Failure::wrong(both).hint("say where the zone goes with `--output FILE`"));
     }
+    let outputs = outputs(args)?;
     let previous = sealed_previous(args)?;
     // The digest of a large signed zone takes as long as reading the unsigned one.
     let (file, intact) = thread::scope(|scope| {
@@ -104,6 +106,7 @@ pub(crate) fn sign_zone(
         eprintln!("{REHEARSED}");
         return Ok(Exit::Done);
     }
+    outputs.iter().try_for_each(Output::judge)?;
     match (&*next, &args.output, &previous) {
         (Next::Carried(carried), Some(output), Some(previous)) => previous
             .write_next(output, &seal_beside(output), carried)
@@ -114,6 +117,13 @@ pub(crate) fn sign_zone(
     }
     tell(args, &apex, &next, out)?;
     Ok(Exit::Done)
+}
+
+/// The files that are to be written: the signed zone, its seal, and the change.
+fn outputs(args: &SignArgs) -> Result<Vec<Output>, Refused> {
+    let seal = args.output.as_deref().map(seal_beside);
+    let files = [&args.output, &seal, &args.delta].into_iter().flatten();
+    files.map(|file| Output::named(file)).collect()
 }
 
 fn write_whole(
@@ -219,7 +229,7 @@ fn tell(args: &SignArgs, apex: &Name, next: &Next, out: &mut impl Write) -> Resu
     if let Some(file) = &args.delta {
         // A delta of nothing is an empty file: whoever reads it next finds none left over from the run before.
         let text = next.delta().map(ToString::to_string).unwrap_or_default();
-        replace(file, &text)?;
+        Output::named(file)?.replace(text.as_bytes())?;
     }
     summarise(args, apex, next, out)
 }
@@ -257,11 +267,6 @@ fn summarise(
 
 pub(super) fn cannot_read(path: &Path, error: &std::io::Error) -> Failure {
     Failure::wrong(format_args!("cannot read {}: {error}", path.display()))
-}
-
-fn replace(path: &Path, text: &str) -> Result<(), Failure> {
-    let replaced = durable::replace(path, text.as_bytes());
-    replaced.map(|_| ()).map_err(|e| cannot_write(&e))
 }
 
 fn cannot_write(error: &WriteError) -> Failure {

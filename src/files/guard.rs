@@ -101,6 +101,16 @@ pub fn brought(path: &Path, open: &Metadata) -> Result<(), Unkept> {
     parent.map_or(Ok(()), |parent| above(parent, Strict::Nowhere))
 }
 
+/// Whether permission bits let nobody but the owner in.
+pub const fn is_for_its_owner(mode: u32) -> bool {
+    matches!(mode & 0o077, 0)
+}
+
+/// Whether the file at `path` is kept as a secret is: nobody but its owner may read it.
+pub fn is_private(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.is_file() && is_for_its_owner(file.mode()))
+}
+
 fn itself(path: &Path, open: &Metadata) -> Result<(), Unkept> {
     owned(path, open)?;
     let mode = open.mode() & 0o7777;

@@ -10,6 +10,16 @@ const MARKS: &[(&str, &str)] = &[
     ("\"kty\"", "an ACME account key"),
 ];
 
+/// A word of these stands in every text that [`whole`] takes for a secret.
+pub const WORDS: &[&str] = &[
+    "PRIVATE KEY-----",
+    "Private-key-format:",
+    "PuTTY-User-Key-File",
+    "AGE-SECRET-KEY-",
+    "\"kty\"",
+    "hmac-",
+];
+
 /// A line of at least so many characters that is nothing but base64 may be a line of a key.
 const LINE: usize = 40;
 
@@ -25,12 +35,143 @@ pub fn kind(text: &[u8]) -> Option<&'static str> {
     marked.or_else(|| is_tsig(text).then_some("a TSIG key"))
 }
 
+/// What secret a whole file is, or has in it. Text that only speaks of one (a manual, a message) is none: a key begins, and its
+/// octets follow.
+pub fn whole(octets: &[u8]) -> Option<&'static str> {
+    if is_der_key(octets) {
+        return Some("a private key");
+    }
+    let what = kind(octets)?;
+    let lines = || {
+        octets
+            .split(|octet| *octet == b'\n')
+            .map(<[u8]>::trim_ascii)
+    };
+    let first = lines().find(|line| !line.is_empty()).unwrap_or_default();
+    let begins = |word: &str| {
+        let word = word.as_bytes();
+        first
+            .get(..word.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(word))
+    };
+    let is_one = is_armoured(lines())
+        || (begins("Private-key-format:") && lines().any(is_of_private_key))
+        || begins("PuTTY-User-Key-File-")
+        || lines().any(|line| line.starts_with(b"AGE-SECRET-KEY-1"))
+        || is_private_jwk(octets)
+        || is_tsig_file(octets);
+    is_one.then_some(what)
+}
+
+/// Whether a private key stands there in its armour (RFC 7468): the line that it begins with, perhaps headers (RFC 1421), and a
+/// line of its octets.
+fn is_armoured<'a>(lines: impl Iterator<Item = &'a [u8]>) -> bool {
+    let mut in_key = false;
+    for line in lines {
+        if line.starts_with(b"-----") {
+            in_key = line.starts_with(b"-----BEGIN ") && kind(line).is_some();
+        } else if in_key && is_base64_line(line, SHORTEST) {
+            return true;
+        } else if !line.is_empty() && !line.contains(&b':') {
+            in_key = false;
+        }
+    }
+    false
+}
+
+/// Whether it is a private key in DER: PKCS#8 (RFC 5958), PKCS#1 (RFC 8017 §A.1.2), SEC 1 (RFC 5915) or PKCS#12 (RFC 7292).
+fn is_der_key(octets: &[u8]) -> bool {
+    let body = match octets {
+        [0x30, 0x82, _, _, body @ ..] | [0x30, 0x81, _, body @ ..] => body,
+        [0x30, length, body @ ..] if *length < 0x80 => body,
+        _ => return false,
+    };
+    matches!(
+        body,
+        [0x02, 0x01, 0x00, 0x30 | 0x02, ..]
+            | [0x02, 0x01, 0x01, 0x04 | 0x30, ..]
+            | [0x02, 0x01, 0x03, 0x30, ..]
+    )
+}
+
+/// Whether it is JSON with a JSON Web Key and its private half (RFC 7518 §6): the account key of an ACME client.
+fn is_private_jwk(octets: &[u8]) -> bool {
+    let holds = |member: &[u8]| memchr::memmem::find(octets, member).is_some();
+    matches!(octets.trim_ascii().first(), Some(b'{' | b'['))
+        && holds(b"\"kty\"")
+        && (holds(b"\"d\"") || holds(b"\"k\""))
+}
+
+/// Whether a TSIG key stands there: BIND's statement with algorithm and secret, or the one line that `nsupdate -y` takes.
+fn is_tsig_file(octets: &[u8]) -> bool {
+    let lower = octets.to_ascii_lowercase();
+    let is_statement = memchr::memmem::find(&lower, b"algorithm").is_some()
+        && memchr::memmem::find(&lower, b"hmac-").is_some()
+        && lower.contains(&b'{')
+        && is_tsig(octets);
+    let mut lines = octets.split(|octet| *octet == b'\n');
+    is_statement
+        || lines.any(|line| {
+            let line = line.trim_ascii();
+            let secret = line.rsplit(|octet| *octet == b':').next();
+            is_tsig(line)
+                && line.split(|octet| *octet == b':').count() == 3
+                && !line.contains(&b' ')
+                && secret.is_some_and(is_base64)
+        })
+}
+
+/// A line of a key has at least so many characters, but for the last.
+const SHORTEST: usize = 16;
+
 /// The last line of a key is shorter.
 const LAST_LINE: usize = 4;
 
 /// Whether a line may be part of a key whose beginning is lost: nothing but base64, or a TSIG key.
 pub fn may_be_in(line: &[u8]) -> bool {
     is_base64_line(line, LINE) || is_tsig(line.trim_ascii()) || is_of_private_key(line)
+}
+
+/// What stands for lines that are not shown.
+const LEFT_OUT: &str = "[left out: it looks like a part of a key]";
+
+/// What another program said, without the lines that are, or may be, parts of a key.
+pub fn shown(said: &str) -> String {
+    let (mut in_key, mut shown) = (false, Vec::<&str>::new());
+    for line in said.lines() {
+        let octets = line.as_bytes();
+        let begins = line.contains("-----BEGIN ") && kind(octets).is_some();
+        let is_one = in_key
+            || begins
+            || kind(octets).is_some()
+            || may_be_in(octets)
+            || may_be_last_in(octets, said.as_bytes())
+            || octets
+                .split(u8::is_ascii_whitespace)
+                .any(|word| is_tsig(word) || holds_long_base64(word));
+        in_key = (in_key || begins) && !line.contains("-----END ");
+        if !is_one {
+            shown.push(line);
+        } else if shown.last() != Some(&LEFT_OUT) {
+            shown.push(LEFT_OUT);
+        }
+    }
+    shown.join("\n")
+}
+
+/// Whether octets of a key's length stand in a word, in base64: letters of both cases and digits, and no path and no digest in
+/// hex, which have none of these.
+fn holds_long_base64(word: &[u8]) -> bool {
+    let is_base64 = |octet: &u8| octet.is_ascii_alphanumeric() || b"+/=".contains(octet);
+    let mut parts = word.split(|octet| !is_base64(octet));
+    parts.any(|part| {
+        let has = |is: fn(&u8) -> bool| part.iter().any(is);
+        part.len() >= LINE
+            && !part.starts_with(b"/")
+            && has(u8::is_ascii_uppercase)
+            && has(u8::is_ascii_lowercase)
+            && has(u8::is_ascii_digit)
+    })
 }
 
 /// Whether a line may be the last one of such a key, where `text` has others of it.
@@ -132,6 +273,34 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(kind(text.as_bytes()), expected, "{text}");
         }
+        // A whole file is one only where its octets are there, too.
+        let files: [(&[u8], bool); 12] = [
+            (b"-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\n", true),
+            (
+                b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nMIIEvQIBADANBgkqhkiG9w0B\n",
+                true,
+            ),
+            (b"A key begins with -----BEGIN PRIVATE KEY-----\nand goes on\n", false),
+            (b"-----BEGIN PRIVATE KEY-----\n\xe2\x80\xa6\n", false),
+            (b"Private-key-format: v1.3\nPrivateKey: Cjix\n", true),
+            (b"The first line is\nPrivate-key-format: v1.3\n", false),
+            (b"key x {\n algorithm hmac-sha256;\n secret \"c2VjcmV0IHNlY3JldA==\";\n};\n", true),
+            (b"xfr:hmac-sha256:c2VjcmV0IHNlY3JldA==\n", true),
+            (b"use xfr:hmac-sha256:SECRET here\n", false),
+            (b"{\"kty\":\"RSA\",\"d\":\"AAAA\"}", true),
+            (b"{\"kty\":\"RSA\",\"n\":\"AAAA\"}", false),
+            (&[0x30, 0x82, 1, 0, 0x02, 0x01, 0x00, 0x30, 0x0d], true),
+        ];
+        for (file, is_one) in files {
+            let shown = String::from_utf8_lossy(file);
+            assert_eq!(whole(file).is_some(), is_one, "{shown}");
+        }
+        // What is said beside them is shown.
+        let said = "deploying\n-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\nat /srv/mail/keys/tls/mail1/ecdsa/P256/live/of/mx1\nPrivateKey: Cj==\n+ use q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k=\ndig -y hmac-sha256:xfr:c2VjcmV0\nof 3fa9c1d2e4b5a6973fa9c1d2e4b5a6973fa9c1d2 it\ndone";
+        let expected = format!(
+            "deploying\n{LEFT_OUT}\nat /srv/mail/keys/tls/mail1/ecdsa/P256/live/of/mx1\n{LEFT_OUT}\nof 3fa9c1d2e4b5a6973fa9c1d2e4b5a6973fa9c1d2 it\ndone"
+        );
+        assert_eq!(shown(said), expected);
         assert!(may_be_in(&[b'A'; 64]));
         assert!(!may_be_in(b"www IN A 192.0.2.1"));
         // A field of a key file without the lines that it is known by.

@@ -1,6 +1,7 @@
 //! Runs other programs (git, reload and deploy commands): an argument vector, never a shell; bounded in time and output.
 
 use super::family::{Family, MARK};
+use crate::files::secret;
 use rustix::process::Pid;
 use std::ffi::OsString;
 use std::io::{self, Read, Write as _};
@@ -302,7 +303,8 @@ impl Invocation {
 
     fn as_text(&self) -> String {
         let words: Vec<_> = self.arguments.iter().map(|a| a.to_string_lossy()).collect();
-        words.join(" ")
+        let shown = words.iter().map(|word| secret::shown(word));
+        shown.collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -330,9 +332,10 @@ pub fn tells_full_disk(said: &str) -> bool {
     words.iter().any(|word| said.contains(word))
 }
 
-/// What people want to read of a failed program: its standard error, or its output when that is empty.
+/// What people want to read of a failed program: its standard error, or its output when that is empty; without what looks like
+/// a key, as logs and mails are read by many.
 pub(super) fn said(stdout: &[u8], stderr: &[u8]) -> String {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    let text = |bytes: &[u8]| secret::shown(String::from_utf8_lossy(bytes).trim());
     let stderr = text(stderr);
     if stderr.is_empty() {
         text(stdout)

@@ -13,6 +13,7 @@
 
 use super::command::{CommandError, Finished, Invocation, said};
 use super::primary::RrsetChange;
+use crate::files::secret;
 use crate::rotation::timing::Ttl;
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Record, Rtype};
@@ -272,7 +273,7 @@ impl Provider<'_> {
                 .map(|r| r.rdata.to_text(r.rtype))
                 .collect();
             if let Some(missing) = change.after.iter().find(|record| !held.contains(record)) {
-                return Err(self.wrong(format!(
+                return Err(self.wrong(&format!(
                     "{} {} still lacks {missing}",
                     change.name, change.r#type
                 )));
@@ -294,7 +295,7 @@ impl Provider<'_> {
             rrsets,
         };
         let mut invocation = Invocation::new(self.command, self.directory, PATIENCE);
-        invocation.input = serde_json::to_vec(&request).map_err(|e| self.wrong(e.to_string()))?;
+        invocation.input = serde_json::to_vec(&request).map_err(|e| self.wrong(&e.to_string()))?;
         invocation.limit = MAX_ANSWER;
         let finished = invocation.run_to_end()?;
         match finished.status.code() {
@@ -313,21 +314,21 @@ impl Provider<'_> {
 
     fn records(&self, finished: &Finished) -> Result<Vec<Record>, ProviderError> {
         if finished.truncated {
-            return Err(self.wrong(format!("it is longer than {MAX_ANSWER} bytes")));
+            return Err(self.wrong(&format!("it is longer than {MAX_ANSWER} bytes")));
         }
         let answer: Answer =
-            serde_json::from_slice(&finished.stdout).map_err(|e| self.wrong(e.to_string()))?;
+            serde_json::from_slice(&finished.stdout).map_err(|e| self.wrong(&e.to_string()))?;
         let mut records = Vec::new();
         for shown in answer.rrsets {
             let name = Name::parse(shown.name.as_bytes(), Some(&Name::root()))
-                .map_err(|e| self.wrong(format!("`{}`: {e}", shown.name)))?;
+                .map_err(|e| self.wrong(&format!("`{}`: {e}", shown.name)))?;
             let rtype: Rtype = shown
                 .r#type
                 .parse()
-                .map_err(|_| self.wrong(format!("`{}` is not a type", shown.r#type)))?;
+                .map_err(|_| self.wrong(&format!("`{}` is not a type", shown.r#type)))?;
             for text in &shown.records {
                 let rdata = Rdata::from_text(rtype, text.as_bytes(), Some(&Name::root()))
-                    .map_err(|e| self.wrong(format!("{name} {rtype} `{text}`: {e}")))?;
+                    .map_err(|e| self.wrong(&format!("{name} {rtype} `{text}`: {e}")))?;
                 records.push(Record {
                     owner: name.clone(),
                     ttl: Ttl(shown.ttl),
@@ -339,10 +340,10 @@ impl Provider<'_> {
         Ok(records)
     }
 
-    fn wrong(&self, why: String) -> ProviderError {
+    fn wrong(&self, why: &str) -> ProviderError {
         ProviderError::Answer {
             program: self.command.first().cloned().unwrap_or_default(),
-            why,
+            why: secret::shown(why),
         }
     }
 }

@@ -26,6 +26,8 @@ pub enum Doubt {
         /// Whether it shows later times than it would have.
         forward: bool,
     },
+    /// What an earlier run noted of the clock is there, and damaged.
+    NoteDamaged,
     /// The machine was started a short while ago, and nobody has set its clock since.
     NotSetYet {
         /// Until when it is waited for.
@@ -39,7 +41,7 @@ impl Doubt {
         match self {
             Self::NotSetYet { until } => Some(*until),
             Self::FactsAhead { last, now, .. } if last.since(*now) <= APART => Some(*last),
-            Self::FactsAhead { .. } | Self::Jumped { .. } => None,
+            Self::FactsAhead { .. } | Self::Jumped { .. } | Self::NoteDamaged => None,
         }
     }
 
@@ -49,7 +51,7 @@ impl Doubt {
             Self::FactsAhead { last, .. } if self.until().is_some() => {
                 format!("nothing to do before {last}")
             }
-            Self::FactsAhead { .. } | Self::Jumped { .. } => {
+            Self::FactsAhead { .. } | Self::Jumped { .. } | Self::NoteDamaged => {
                 "see that the clock is right (`date --utc`), then run `tlsa-rotate repair`"
                     .to_owned()
             }
@@ -82,6 +84,9 @@ impl fmt::Display for Doubt {
                     "the clock was set {to} by {by} since an earlier run: no wait can be told by it"
                 )
             }
+            Self::NoteDamaged => f.write_str(
+                "what an earlier run noted of the clock (.tlsa-rotate/clock) is damaged: whether the clock was set since is not known",
+            ),
             Self::NotSetYet { until } => write!(
                 f,
                 "this machine was started a short while ago, and its clock is not synchronised yet: nothing rests on it until {until}"

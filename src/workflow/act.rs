@@ -9,7 +9,7 @@ use super::head;
 use super::known::Known;
 use super::propose::{self, Proposed};
 use super::zone_look::zone_name;
-use super::{admit, awaited, before, neighbours, renewed, sign, start, surroundings};
+use super::{admit, awaited, before, deploying, neighbours, renewed, sign, start, surroundings};
 use crate::publish::command::{CommandError, Invocation};
 use crate::rotation::decide::Action;
 use crate::rotation::emergency::Priority;
@@ -360,6 +360,7 @@ fn run_on(
         let with = ("TLSA_ROTATE_DIRECTORY".to_owned(), with.into());
         invocation.set.push(with);
     }
+    deploying::begin(workspace, id, &each)?;
     // Asked even if it fails: what it did to the host is seen in the next run.
     tick.asked.extend(endpoints.iter().cloned());
     let ended = invocation.run();

@@ -6,9 +6,11 @@ use super::case::Case;
 use super::key_files;
 use super::start::Offered;
 use super::surroundings::Presentable;
+use super::was_in_zone;
 use crate::dane::certificate::Certificate;
 use crate::dane::subject::{self, MAX_OCTETS};
-use crate::files::guard;
+use crate::files::guard::{self, Unkept};
+use crate::files::links;
 use crate::files::read;
 use crate::rotation::association::Association;
 use crate::rotation::observation::KeyAlgorithm;
@@ -117,6 +119,9 @@ pub(super) fn admit(
     for pair in pairs {
         let leaf = belongs_together(&pair.certificate, &pair.key)?;
         is_new(case, &pair.certificate, &leaf)?;
+        if awaited::is_stand_in(&pair.certificate) {
+            was_never_taken_out(case, &pair.certificate, &leaf)?;
+        }
         let end = leaf.not_after();
         not_after = Some(not_after.map_or(end, |earliest: Instant| earliest.min(end)));
         chains.push(chain(&pair.certificate)?);
@@ -227,6 +232,19 @@ fn names(directory: &Path, number: usize) -> Pair {
     }
 }
 
+/// Refuses a file that a link inside of the workspace leads to: a merged change can bring one. Elsewhere clients have theirs
+/// (certbot's `live`).
+pub(super) fn unlinked<'p>(
+    workspace: &Workspace,
+    files: impl IntoIterator<Item = &'p Path>,
+) -> Result<(), WorkflowError> {
+    for path in files {
+        let path = std::path::absolute(path).map_err(|source| unreadable(path, source))?;
+        links::none_below(&workspace.root, &path).map_err(Unkept::Link)?;
+    }
+    Ok(())
+}
+
 /// Copies a pair that somebody else made into the rotation's directory, so that a renewal there cannot change it here.
 /// A pair that could not be admitted is not copied: the next start would adopt it.
 fn take_over(
@@ -236,8 +254,10 @@ fn take_over(
     certificate: &Path,
     key: &Path,
 ) -> Result<Pair, WorkflowError> {
+    unlinked(case.workspace(), [certificate, key])?;
     let leaf = belongs_together(certificate, key)?;
     is_new(case, certificate, &leaf)?;
+    was_never_taken_out(case, certificate, &leaf)?;
     let pair = names(directory, number);
     for (from, to, mode) in [
         (key, &pair.key, 0o600),
@@ -262,15 +282,31 @@ fn is_new(case: &Case<'_>, path: &Path, leaf: &Certificate) -> Result<(), Workfl
     if !case.has_used(&association)? {
         return Ok(());
     }
-    let live = in_use(case.certificate)?;
-    let mut in_use = live.iter().filter_map(|chain| chain.first());
-    if in_use.any(|live| live.spki_association() == association) {
+    if is_in_use(case, &association)? {
         return Ok(());
     }
     Err(WorkflowError::KeyUsedBefore {
         path: path.to_owned(),
         association,
     })
+}
+
+fn is_in_use(case: &Case<'_>, key: &Association) -> Result<bool, WorkflowError> {
+    let live = in_use(case.certificate)?;
+    let mut in_use = live.iter().filter_map(|chain| chain.first());
+    Ok(in_use.any(|live| live.spki_association() == *key))
+}
+
+/// The same of one that others made, by what git remembers beyond the journal.
+fn was_never_taken_out(
+    case: &Case<'_>,
+    path: &Path,
+    leaf: &Certificate,
+) -> Result<(), WorkflowError> {
+    if is_in_use(case, &leaf.spki_association())? {
+        return Ok(());
+    }
+    was_in_zone::refuse(case.workspace(), case.certificate, (path, leaf))
 }
 
 /// The chains that lie in a rotation's directory, in the order of their file names.

@@ -7,15 +7,15 @@ use super::at_rest;
 use super::case::Case;
 use super::deadlines::act_by;
 use super::deploy::next_files;
-use super::in_force::in_force;
+use super::in_force::{self, in_force};
 use super::known::Known;
 use super::look::{self, Sight};
 use super::look_ahead::{Seen, look_ahead};
 use super::present::Present;
 use super::rehearse::{look_at, look_at_case};
 use super::{
-    act, afterwards, clock, hosts, keep_signed, leftovers, noted, orphans, pace, propose, renewed,
-    shared, start, tracked, witness,
+    act, afterwards, clock, deploying, hosts, keep_signed, leftovers, noted, orphans, pace,
+    propose, renewed, shared, start, tracked, witness,
 };
 use crate::rotation::blocker::Blocker;
 use crate::rotation::decide::{Action, Decision};
@@ -131,6 +131,9 @@ pub fn advance(
     let workspace = counts
         .as_ref()
         .map_or(workspace, |counts| &counts.workspace);
+    if let Some(lock) = &lock {
+        in_force::note(workspace, lock);
+    }
     let names = workspace.config.named_or_all(names);
     let mut known = Known::nothing(workspace, now);
     known.doubt = clock::doubt(workspace, present, lock.as_ref());
@@ -255,6 +258,7 @@ fn act_on(
     // A rotation that cannot begin is said at the end: the one before it is looked at all the same.
     case.is_whole(&mut known.heads)?;
     tick.is_read = true;
+    deploying::record_unfinished(workspace, lock, &mut case, now)?;
     let not_begun = begin_if_due(workspace, lock, &mut case, now, tick).err();
     tick.rotation.clone_from(&case.rotation);
     // Hosts are deployed one after the other, each seen with its key before the next.
@@ -302,6 +306,7 @@ fn act_on(
         let carried_out = act::carry_out(known, lock, &case, &actions, tick);
         for attempt in std::mem::take(&mut tick.tried) {
             case.record(lock, known.now, attempt)?;
+            deploying::end(workspace, name)?;
             tick.rotation.clone_from(&case.rotation);
         }
         // What failed in the middle may have changed a zone, too.

@@ -2,6 +2,7 @@
 
 use super::head::Heads;
 use super::lost_journal::{self, in_git};
+use super::traces::Traces;
 use super::{WorkflowError, shared};
 use crate::rotation::association::Association;
 use crate::rotation::doubt::Doubt;
@@ -86,6 +87,11 @@ impl<'w> Case<'w> {
             journal,
             given_up: None,
         })
+    }
+
+    /// The workspace that it is in.
+    pub(super) fn workspace(&self) -> &'w Workspace {
+        self.workspace
     }
 
     /// The facts that count, in the order in which they were recorded.
@@ -285,7 +291,12 @@ impl<'w> Case<'w> {
             return Ok(());
         }
         let known = heads.in_git()?.get(&self.certificate.name);
-        lost_journal::is_whole(self.workspace, &self.journal, known)
+        lost_journal::is_whole(self.workspace, &self.journal, known)?;
+        if self.journal.latest() > 0 {
+            return Ok(());
+        }
+        let name = &self.certificate.name;
+        heads.traces()?.none_of(self.workspace, name)
     }
 
     /// A person says that what the journal lacks is lost for good: what is under way is given up as it stands, and the next
@@ -295,6 +306,10 @@ impl<'w> Case<'w> {
         let known = in_git.remove(&self.certificate.name);
         if lost_journal::is_whole(self.workspace, &self.journal, known.as_ref()).is_err() {
             self.given_up = known.map(|known| known.id.number);
+        } else if self.journal.latest() == 0 {
+            let (name, traces) = (&self.certificate.name, Traces::of(self.workspace)?);
+            let is_lost = traces.none_of(self.workspace, name).is_err();
+            self.given_up = is_lost.then(|| traces.last(self.workspace, name));
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::shared;
 use crate::rotation::doubt::Doubt;
 use crate::rotation::repair::TooEarly;
 use crate::workspace::Workspace;
-use crate::workspace::clock::{Jump, Noted, judge, not_set_yet};
+use crate::workspace::clock::{Damaged, Jump, Noted, judge, not_set_yet};
 use crate::workspace::lock::WorkspaceLock;
 
 /// Why it is not, if so. Where a run acts, what its clock shows is kept in mind; what cannot be kept holds nothing up.
@@ -17,7 +17,14 @@ pub(super) fn doubt(
 ) -> Option<Doubt> {
     let reading = present.reading.as_ref()?;
     let state = workspace.state();
-    let noted = Noted::read(&state);
+    let noted = match Noted::read(&state) {
+        Ok(noted) => noted,
+        // Where time is kept right now, and nothing waits, nothing can rest on what it was before.
+        Err(Damaged) if reading.synchronised != Some(true) || is_under_way(workspace, present) => {
+            return Some(Doubt::NoteDamaged);
+        }
+        Err(Damaged) => None,
+    };
     // A journal that came along, from a remote or a backup, rests on another machine's time, or on an earlier start of this one.
     if noted.is_none()
         && shared::names(workspace).is_ok_and(|journals| !journals.is_empty())
@@ -41,7 +48,7 @@ pub(super) fn doubt(
 
 /// The facts that were recorded too early by a clock that was set forward since.
 pub(super) fn too_early(workspace: &Workspace, present: &Present) -> Option<TooEarly> {
-    let noted = Noted::read(&workspace.state());
+    let noted = Noted::read(&workspace.state()).ok().flatten();
     let jump = match &present.reading {
         Some(reading) => judge(noted.as_ref(), reading).0.jump(),
         None => None,
@@ -51,6 +58,15 @@ pub(super) fn too_early(workspace: &Workspace, present: &Present) -> Option<TooE
         from: jump.from,
         before: jump.noticed,
         by: jump.by,
+    })
+}
+
+/// Whether any rotation is under way.
+fn is_under_way(workspace: &Workspace, present: &Present) -> bool {
+    let mut certificates = workspace.config.certificates.iter();
+    certificates.any(|certificate| {
+        let case = Case::open(workspace, &certificate.name, present.now);
+        case.is_ok_and(|case| case.under_way().is_some())
     })
 }
 

@@ -253,6 +253,14 @@ pub enum WorkflowError {
         /// Why not.
         reason: String,
     },
+    /// A certificate that is not valid yet, or not any more.
+    #[error("{}: {when}", path.display())]
+    NotValidNow {
+        /// Which file.
+        path: PathBuf,
+        /// When it is, or was, valid.
+        when: String,
+    },
     /// Not a private key.
     #[error("{}: {reason}", path.display())]
     NotAKey {
@@ -334,6 +342,16 @@ pub enum WorkflowError {
         /// Its association.
         association: Association,
     },
+    /// A key whose record was taken out of a zone.
+    #[error("the record of the key of {} ({}) stood in the zone and was taken out of it (commit {commit:.12}): it is not used again", path.display(), association.short())]
+    KeyTakenOut {
+        /// Its certificate.
+        path: PathBuf,
+        /// Its association.
+        association: Association,
+        /// The commit that took it out, or touched it last.
+        commit: String,
+    },
     /// Two certificates present one key by one RRset.
     #[error("the certificates {} and {} have one key ({}) and, by aliases, one TLSA RRset at {name}: a rotation of one would take the key from the other's hosts", certificates.0, certificates.1, key.short())]
     SharedKey {
@@ -363,6 +381,26 @@ pub enum WorkflowError {
         step: String,
         /// That commit.
         commit: String,
+        /// Where the journal would lie.
+        path: PathBuf,
+    },
+    /// The journal knows no rotation, no commit of ours tells of one, and what was committed for its review is there.
+    #[error("the journal of {} is missing ({}), but {} on the branch that counts is of {rotation}. What was published and waited for since is not known here", rotation.certificate, path.display(), review.display())]
+    JournalGone {
+        /// The rotation.
+        rotation: RotationId,
+        /// A file for its review.
+        review: PathBuf,
+        /// Where the journal would lie.
+        path: PathBuf,
+    },
+    /// There is no journal, and git cannot tell whether there should be one.
+    #[error("there is no journal of {certificate} ({}), and the history in {} is cut (a shallow clone, or objects that were replaced): whether a rotation began before is not known here", path.display(), root.display())]
+    HistoryCut {
+        /// The certificate.
+        certificate: String,
+        /// The repository.
+        root: PathBuf,
         /// Where the journal would lie.
         path: PathBuf,
     },
@@ -646,6 +684,8 @@ impl WorkflowError {
             | Self::KeysBreak { .. }
             | Self::KeyGone { .. }
             | Self::JournalLost { .. }
+            | Self::JournalGone { .. }
+            | Self::HistoryCut { .. }
             | Self::HangsOn { .. }
             | Self::SharedKey { .. }
             | Self::JournalOlder { .. }

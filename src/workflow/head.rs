@@ -5,6 +5,7 @@ use super::look::Sight;
 use super::lost_journal::{self, InGit};
 use super::neighbours::{self, Neighbours};
 use super::read_up_to::ReadUpTo;
+use super::traces::Traces;
 use super::upstream::Upstream;
 use super::vantages::Vantages;
 use super::zone_look::Serials;
@@ -105,6 +106,8 @@ pub(super) struct Heads<'w> {
     neighbours: Option<Rc<Neighbours<'w>>>,
     /// The rotations that git knows of.
     in_git: Option<(InGit, ReadUpTo)>,
+    /// What else shows that rotations began.
+    traces: Option<Traces>,
     /// The serials that servers answered with when they were looked at last.
     pub(super) serials: Serials,
 }
@@ -121,6 +124,7 @@ impl<'w> Heads<'w> {
             vantages: Vantages::of(workspace),
             neighbours: None,
             in_git: None,
+            traces: None,
             serials: Serials::new(),
         }
     }
@@ -132,6 +136,14 @@ impl<'w> Heads<'w> {
             self.in_git = Some(lost_journal::in_git(self.workspace)?);
         }
         Ok(self.in_git.as_ref().map_or(&NONE, |(in_git, _)| in_git))
+    }
+
+    /// What shows that rotations began where no journal tells of them, asked once in a run.
+    pub(super) fn traces(&mut self) -> Result<&Traces, WorkflowError> {
+        if self.traces.is_none() {
+            self.traces = Some(Traces::of(self.workspace)?);
+        }
+        Ok(self.traces.get_or_insert_with(Traces::default))
     }
 
     /// Keeps how far git was read, for later runs, this run's own commits included, if it `has_acted`. Where that is not kept,

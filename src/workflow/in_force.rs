@@ -1,13 +1,18 @@
-//! The configuration that counts where several runners share a remote: that of the branch that counts there, as it was fetched
-//! last. What lies in a runner's own directory may be a checkout of long ago, or somebody's draft.
+//! The configuration that counts where git tracks it: that of the branch that counts, here, or, where several runners share a
+//! remote, there, as it was fetched last. What lies in a directory may be a checkout of long ago, a request that somebody
+//! looks at, or a draft: to edit a configuration is not to merge it.
 //!
-//! By two configurations of one certificate two runners would take its hosts in and let them go in turn.
+//! By two configurations of one certificate two runners would take its hosts in and let them go in turn; so would one runner
+//! whose working tree moves. Where git does not track it, the file is all there is.
 
 use super::WorkflowError;
 use crate::files::read;
 use crate::publish::git::{Repository, Site};
 use crate::workspace::Workspace;
 use crate::workspace::config::{Config, Problem};
+use crate::workspace::inside;
+use crate::workspace::lock::WorkspaceLock;
+use std::path::PathBuf;
 
 /// The workspace by the configuration that counts, where that is another one than what lies here.
 pub struct InForce {
@@ -17,32 +22,124 @@ pub struct InForce {
     pub draft: Option<String>,
 }
 
-/// The workspace by the configuration that counts; nothing where the file here is that, or where no remote has one.
+/// The workspace by the configuration that counts; nothing where the file here is that, or where git does not track it.
 pub fn in_force(workspace: &Workspace) -> Result<Option<InForce>, WorkflowError> {
-    let mut remotes = workspace.config.zones.iter().map(|zone| &zone.remote);
-    let Some(remote) = remotes.find_map(Option::as_ref) else {
-        return Ok(None);
-    };
     // Where git cannot be asked, whatever needs it says so.
     let Ok(repository) = Repository::discover(&workspace.config_path) else {
         return Ok(None);
     };
-    let config = &workspace.config;
-    let is_proposal = |branch: &str| config.is_proposal(branch);
-    let site = Site::Remote(remote);
-    let Ok(branch) = repository.counting(config.branch.as_deref(), site, is_proposal) else {
-        return Ok(None);
+    let mut place = Place::of(workspace);
+    // What is checked out may name itself. By which branch runs went before says more, as long as there is one.
+    if let Some(branch) = noted(workspace) {
+        place.branch = Some(branch);
+        if matches!(
+            committed(workspace, &place, &repository)?,
+            Committed::Nowhere
+        ) {
+            place = Place::of(workspace);
+        }
+    }
+    let mut found = None;
+    for _ in 0..MOST_BRANCHES {
+        // A configuration may name another branch than the one that it is on.
+        let next = match committed(workspace, &place, &repository)? {
+            Committed::Nowhere => return Ok(found),
+            Committed::AsHere => {
+                found = None;
+                Place::of(workspace)
+            }
+            Committed::Other(other) => {
+                let next = Place::of(&other.workspace);
+                found = Some(*other);
+                next
+            }
+        };
+        if next == place {
+            return Ok(found);
+        }
+        place = next;
+    }
+    let (commit, path) = ("HEAD".to_owned(), workspace.config_path.clone());
+    let reason = "`branch` and `remote` lead from one configuration to another, and to no end";
+    Err(WorkflowError::ConfigAt {
+        commit,
+        path,
+        reason: reason.to_owned(),
+    })
+}
+
+/// How many branches in a row may each name another one.
+const MOST_BRANCHES: usize = 4;
+
+/// Keeps in mind by which branch a run goes; what cannot be kept holds nothing up.
+pub(super) fn note(workspace: &Workspace, _lock: &WorkspaceLock) {
+    if let Some(branch) = &workspace.config.branch
+        && noted(workspace).as_ref() != Some(branch)
+    {
+        let _ = inside::replace(&note_of(workspace), format!("{branch}\n").as_bytes());
+    }
+}
+
+fn noted(workspace: &Workspace) -> Option<String> {
+    let text = read::read_text_unlinked(&note_of(workspace), read::LIST).ok()?;
+    let branch = text.trim();
+    (!branch.is_empty()).then(|| branch.to_owned())
+}
+
+fn note_of(workspace: &Workspace) -> PathBuf {
+    workspace.state().join("branch")
+}
+
+/// Where a configuration says that what counts is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    branch: Option<String>,
+    remote: Option<String>,
+}
+
+impl Place {
+    fn of(workspace: &Workspace) -> Self {
+        let config = &workspace.config;
+        let mut remotes = config.zones.iter().map(|zone| &zone.remote);
+        Self {
+            branch: config.branch.clone(),
+            remote: remotes.find_map(Option::as_ref).cloned(),
+        }
+    }
+}
+
+/// What the branch that counts has.
+enum Committed {
+    /// No configuration, or there is no such branch: the file here is the operator's own.
+    Nowhere,
+    /// The file that lies here.
+    AsHere,
+    /// Another one.
+    Other(Box<InForce>),
+}
+
+/// The configuration at a place.
+fn committed(
+    workspace: &Workspace,
+    place: &Place,
+    repository: &Repository,
+) -> Result<Committed, WorkflowError> {
+    let remote = place.remote.as_deref();
+    let is_proposal = |branch: &str| workspace.config.is_proposal(branch);
+    let site = remote.map_or(Site::Here, Site::Remote);
+    let Ok(branch) = repository.counting(place.branch.as_deref(), site, is_proposal) else {
+        return Ok(Committed::Nowhere);
     };
     let Ok(tip) = repository.tip(&branch.name, site) else {
-        return Ok(None);
+        return Ok(Committed::Nowhere);
     };
     let path = &workspace.config_path;
     let Some(octets) = repository.file_at(&tip, path)? else {
-        return Ok(None); // it is not in git: the operator's own
+        return Ok(Committed::Nowhere);
     };
     let here = read::read_unlinked(path, read::LIST).ok();
     if here.as_ref() == Some(&octets) {
-        return Ok(None);
+        return Ok(Committed::AsHere);
     }
     let wrong = |reason: String| WorkflowError::ConfigAt {
         commit: tip.clone(),
@@ -58,15 +155,18 @@ pub fn in_force(workspace: &Workspace) -> Result<Option<InForce>, WorkflowError>
     let workspace = workspace
         .with(config)
         .map_err(|link| wrong(link.to_string()))?;
-    let is_old = is_of_the_past(&repository, &tip, here.as_deref(), &workspace);
+    let is_old = is_of_the_past(repository, &tip, here.as_deref(), &workspace);
     let draft = (!is_old).then(|| {
+        let place = match remote {
+            Some(remote) => format!("branch {} at {remote}", branch.name),
+            None => format!("branch {}", branch.name),
+        };
         format!(
-            "{} differs from that of branch {} at {remote}, which counts: what was changed here is not used before it is there",
+            "{} differs from that of {place}, which counts: what was changed here is not used before it is there",
             path.display(),
-            branch.name
         )
     });
-    Ok(Some(InForce { workspace, draft }))
+    Ok(Committed::Other(Box::new(InForce { workspace, draft })))
 }
 
 /// Whether the file here is only behind: as it was committed, in a commit that the branch that counts has.

@@ -13,6 +13,8 @@ use super::start::{self, Offered, Started};
 use super::{shared, tracked};
 use crate::dane::certificate::Certificate;
 use crate::dane::subject::{self, Subject};
+use crate::files::guard::Unkept;
+use crate::files::links;
 use crate::rotation::association::Association;
 use crate::rotation::observation::KeyAlgorithm;
 use crate::rotation::step::Step;
@@ -64,6 +66,7 @@ pub fn renewed(
     shared::synchronise(workspace, &lock)?;
     let mut case = Case::open(workspace, name, now)?;
     case.is_whole(&mut Heads::of(workspace, now))?;
+    admit::unlinked(workspace, [&*brought.certificate, &*brought.key])?;
     let leaf = sound(brought)?;
     let key = leaf.spki_association();
     if let Some((id, compromised)) = case.gone_for_good(&key)? {
@@ -74,8 +77,9 @@ pub fn renewed(
             compromised,
         });
     }
+    is_valid(&brought.certificate, &leaf, now)?;
     let present = present(case.certificate, in_use)?;
-    if !names_a_host(&leaf, case.certificate) && !present.contains(&key) {
+    if !names_a_host(&leaf, case.certificate) {
         return Ok(Renewed::NotOurs {
             names: leaf.dns_names().to_vec(),
         });
@@ -113,12 +117,38 @@ pub fn renewed(
     Ok(Renewed::Started(Box::new(started)))
 }
 
+/// Refuses a certificate that clients without DANE would refuse now, by its dates.
+fn is_valid(path: &Path, leaf: &Certificate, now: Instant) -> Result<(), WorkflowError> {
+    let when = if now < leaf.not_before() {
+        format!("it is valid from {} on, and it is {now}", leaf.not_before())
+    } else if now > leaf.not_after() {
+        format!("it was valid until {}, and it is {now}", leaf.not_after())
+    } else {
+        return Ok(());
+    };
+    Err(WorkflowError::NotValidNow {
+        path: path.to_owned(),
+        when,
+    })
+}
+
+/// What is to be installed of a rotation under way.
+#[derive(Debug)]
+pub struct ToDeploy {
+    /// The rotation.
+    pub id: RotationId,
+    /// Where its keys lie.
+    pub directory: PathBuf,
+    /// They and their chains.
+    pub pairs: Vec<Offered>,
+}
+
 /// The next chains and keys of the rotation under way, for this host: all of them, each whole.
 pub fn to_deploy(
     workspace: &Workspace,
     name: &str,
     now: Instant,
-) -> Result<Vec<Offered>, WorkflowError> {
+) -> Result<ToDeploy, WorkflowError> {
     let case = Case::open(workspace, name, now)?;
     case.is_whole(&mut Heads::of(workspace, now))?;
     let Some((id, state)) = case.under_way() else {
@@ -142,7 +172,15 @@ pub fn to_deploy(
     if !admit::holds(workspace, id, &state.incoming)? {
         return Err(not_here("its next keys are not all in its directory"));
     }
-    sound_pairs(workspace, id)
+    let pairs = sound_pairs(workspace, id)?;
+    for pair in &pairs {
+        is_valid(&pair.certificate, &admit::leaf(&pair.certificate)?, now)?;
+    }
+    Ok(ToDeploy {
+        id: id.clone(),
+        directory: admit::directory(workspace, id),
+        pairs,
+    })
 }
 
 /// The certificates of a rotation's next keys, each with the private key beside it, which is its own and kept as one.
@@ -152,11 +190,15 @@ pub(super) fn sound_pairs(
 ) -> Result<Vec<Offered>, WorkflowError> {
     let files = admit::chain_files(&admit::directory(workspace, id))?;
     let mut pairs = Vec::new();
+    let unlinked = |path: &Path| links::none_on(path).map_err(Unkept::Link);
     for certificate in files {
         let stem = certificate.to_string_lossy();
         let stem = stem.strip_suffix(admit::CHAIN).unwrap_or(&stem);
         let key = PathBuf::from(format!("{stem}.key.pem"));
         let pair = Offered { certificate, key };
+        // Both were put there by a run; a link leads to what somebody else chose.
+        unlinked(&pair.certificate)?;
+        unlinked(&pair.key)?;
         // Of two that are renewed together one can have kept its key: that is in use, and may be installed, too.
         sound(&pair)?;
         pairs.push(pair);

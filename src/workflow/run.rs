@@ -5,6 +5,7 @@ use super::advance::{self, Mode, Tick};
 use super::case::Case;
 use super::clock;
 use super::head::Heads;
+use super::in_force;
 use super::known::Known;
 use super::present::Present;
 use super::rehearse::rehearse;
@@ -38,6 +39,7 @@ impl<'w> Run<'w> {
         };
         if let Some(lock) = &lock {
             shared::synchronise(workspace, lock)?;
+            in_force::note(workspace, lock);
         }
         let doubt = clock::doubt(workspace, present, lock.as_ref());
         Ok(Self {

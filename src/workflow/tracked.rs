@@ -3,9 +3,11 @@
 use super::WorkflowError;
 use crate::files::{guard, read, secret};
 use crate::publish::command::Invocation;
-use crate::workspace::Workspace;
 use crate::workspace::config::{NextKey, Publication, Signing};
+use crate::workspace::{ROTATION_KEYS, Workspace};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,6 +28,9 @@ const NAMES: &[&str] = &[
 
 /// The longest list of tracked files that is read, in bytes.
 const LONGEST_LIST: usize = 64 << 20;
+
+/// The largest file of whatever name that is looked into for a secret, in bytes: keys are small.
+const LARGEST_BY_CONTENT: u64 = 64 << 10;
 
 /// The largest file that is looked into for a secret, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -59,7 +64,7 @@ pub(super) fn judge(workspace: &Workspace) -> Result<(), WorkflowError> {
             guard::directory(keys)?;
         }
     }
-    guard::directory(&workspace.root.join("keys/tls"))?;
+    guard::directory(&workspace.root.join(ROTATION_KEYS))?;
     let files = secrets(workspace)?;
     if files.is_empty() {
         return Ok(());
@@ -77,16 +82,39 @@ pub(super) fn secrets(workspace: &Workspace) -> Result<Vec<PathBuf>, WorkflowErr
         return Ok(Vec::new());
     }
     let known = known(workspace);
-    let words = ["git", "ls-files", "-z", "--cached", "--"];
-    let mut arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
-    arguments.extend(NAMES.iter().map(OsString::from));
+    let named = NAMES.iter().map(OsString::from);
     // A file outside of the repository is in no repository of ours.
     let inside = known.iter().filter_map(|path| path.strip_prefix(root).ok());
-    arguments.extend(inside.map(|path| {
+    let inside = inside.map(|path| {
         let mut literal = OsString::from(":(literal)");
         literal.push(path);
         literal
-    }));
+    });
+    let mut secrets = listed(root, named.chain(inside))?;
+    secrets.retain(|path| known.contains(&root.join(path)) || looks_like_one(&root.join(path)));
+    let zones = workspace.config.zones.iter();
+    let zones: BTreeSet<&PathBuf> = zones
+        .flat_map(|zone| zone.included.iter().chain([&zone.file]))
+        .collect();
+    let mut others = listed(root, [])?;
+    others.retain(|path| {
+        let path = root.join(path);
+        !zones.contains(&path) && is_one_by_its_content(&path)
+    });
+    secrets.append(&mut others);
+    secrets.sort();
+    secrets.dedup();
+    Ok(secrets)
+}
+
+/// The files below `root` that git tracks, of those that the patterns name, relative to it; none where git cannot tell.
+fn listed(
+    root: &Path,
+    patterns: impl IntoIterator<Item = OsString>,
+) -> Result<Vec<PathBuf>, WorkflowError> {
+    let words = ["git", "ls-files", "-z", "--cached", "--"];
+    let mut arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
+    arguments.extend(patterns);
     let mut invocation = Invocation::new(arguments, root, PATIENCE);
     invocation.limit = LONGEST_LIST;
     invocation.whole = true;
@@ -110,12 +138,15 @@ pub(super) fn secrets(workspace: &Workspace) -> Result<Vec<PathBuf>, WorkflowErr
     let paths = listed.stdout.split(|octet| *octet == 0);
     let paths = paths.filter(|path| !path.is_empty());
     let paths = paths.map(|path| PathBuf::from(OsString::from_vec(path.to_vec())));
-    let mut secrets: Vec<PathBuf> = paths
-        .filter(|path| known.contains(&root.join(path)) || looks_like_one(&root.join(path)))
-        .collect();
-    secrets.sort();
-    secrets.dedup();
-    Ok(secrets)
+    Ok(paths.collect())
+}
+
+/// Whether a file of another name is a secret: it is small, and it says so itself.
+fn is_one_by_its_content(path: &Path) -> bool {
+    let is_small = fs::symlink_metadata(path)
+        .is_ok_and(|file| file.is_file() && file.len() <= LARGEST_BY_CONTENT);
+    is_small
+        && read::read(path, LARGEST_BY_CONTENT).is_ok_and(|octets| secret::whole(&octets).is_some())
 }
 
 /// The files that the configuration names as secrets.

@@ -130,7 +130,7 @@ impl WorkflowError {
                 "order the certificate first, and name it beside the key: next = { certificate = …, key = … }".to_owned(),
                 "or publish `3 1 1` beside that record, and take that out after its TTL: then the key is enough".to_owned(),
             ],
-            Self::KeyUsedBefore { .. } => vec![
+            Self::KeyUsedBefore { .. } | Self::KeyTakenOut { .. } => vec![
                 "with selector 1 a renewal that keeps its key needs no rotation; for a rotation make a new key".to_owned(),
             ],
             Self::StaleLive { id, .. } => vec![format!(
@@ -140,6 +140,20 @@ impl WorkflowError {
                 format!("bring {} back from a backup, or run this where the journal is", path.display()),
                 format!(
                     "if it is lost for good: `tlsa-rotate start {certificate} --journal-lost` begins a new rotation, which takes out no record before every host was seen without its key"
+                ),
+            ],
+            Self::JournalGone { rotation, path, .. } => vec![
+                format!("bring {} back from a backup, or run this where the journal is", path.display()),
+                format!(
+                    "if it is lost for good: `tlsa-rotate start {} --journal-lost` begins a new rotation, which takes out no record before every host was seen without its key",
+                    rotation.certificate
+                ),
+            ],
+            Self::HistoryCut { certificate, root, path } => vec![
+                format!("fetch the whole history: git -C {} fetch --unshallow", root.display()),
+                format!(
+                    "if {} is lost for good, or there never was one: `tlsa-rotate start {certificate} --journal-lost`",
+                    path.display()
                 ),
             ],
             Self::JournalOlder { path, rotation, .. } => vec![
@@ -196,6 +210,9 @@ impl WorkflowError {
             Self::NotACertificate { .. } => {
                 vec!["name a PEM file with the certificate first in tlsa-rotate.toml or with --certificate".to_owned()]
             }
+            Self::NotValidNow { .. } => vec![
+                "nothing was installed; see that the clock is right (`date --utc`), or have the certificate renewed".to_owned(),
+            ],
             Self::NotAKey { .. } | Self::Mismatched { .. } => {
                 vec!["name the PEM file of the certificate's own private key".to_owned()]
             }

@@ -2,7 +2,7 @@
 //! one boot both go on alike, so that a clock that was set shows (`clock_gettime(2)`: `CLOCK_REALTIME`, `CLOCK_BOOTTIME`).
 //!
 //! One small JSON file in the state directory. Whoever loses it loses knowledge, never safety: facts that come to lie in the
-//! future are noticed without it.
+//! future are noticed without it. One that is damaged is not taken for one that was never made.
 
 use super::durable::{Operation, WriteError};
 use super::inside;
@@ -10,6 +10,7 @@ use crate::files::read;
 use crate::rotation::doubt::Doubt;
 use crate::rotation::timing::{Instant, Span};
 use serde::{Deserialize, Serialize};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The form of the file.
@@ -73,12 +74,23 @@ pub fn path(state: &Path) -> PathBuf {
     state.join("clock")
 }
 
+/// A note that is there, and cannot be read as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Damaged;
+
 impl Noted {
-    /// Reads it; none where nothing was noted, or nothing that can be read.
-    pub fn read(state: &Path) -> Option<Self> {
-        let text = read::read_text_unlinked(&path(state), read::LIST).ok()?;
-        let noted: Self = serde_json::from_str(&text).ok()?;
-        (noted.version == VERSION).then_some(noted)
+    /// Reads it; none where nothing was noted.
+    pub fn read(state: &Path) -> Result<Option<Self>, Damaged> {
+        let text = match read::read_text_unlinked(&path(state), read::LIST) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            text => text.map_err(|_| Damaged)?,
+        };
+        let noted: Self = serde_json::from_str(&text).map_err(|_| Damaged)?;
+        if noted.version == VERSION {
+            Ok(Some(noted))
+        } else {
+            Err(Damaged)
+        }
     }
 
     /// Writes it.

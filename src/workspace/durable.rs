@@ -46,7 +46,7 @@ pub enum Operation {
 
 /// A write that did not happen. The file is as it was before.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {operation} {}: {source}", path.display())]
+#[error("{}cannot {operation} {}: {source}", full(source), path.display())]
 pub struct WriteError {
     /// What was being done.
     pub operation: Operation,
@@ -54,6 +54,13 @@ pub struct WriteError {
     pub path: PathBuf,
     /// What the system said.
     pub source: io::Error,
+}
+
+fn full(source: &io::Error) -> &'static str {
+    match source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "the disk is full: ",
+        _ => "",
+    }
 }
 
 impl WriteError {

@@ -4,6 +4,7 @@
 //! Beside it lies one file for each algorithm, for servers that want one pair in a file (Dovecot: `ssl_cert`, `ssl_alt_cert`).
 
 use super::durable::{self, WriteError};
+use super::output::{Output, OutputError, Refused};
 use crate::dane::subject::{self, Subject, SubjectError};
 use crate::files::guard::{self, Unkept};
 use crate::files::read;
@@ -51,6 +52,18 @@ pub enum InstallError {
     /// It cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// It may not be written.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+}
+
+impl From<OutputError> for InstallError {
+    fn from(error: OutputError) -> Self {
+        match error {
+            OutputError::Refused(refused) => refused.into(),
+            OutputError::Write(write) => write.into(),
+        }
+    }
 }
 
 impl InstallError {
@@ -66,13 +79,15 @@ impl InstallError {
                 path.display()
             )],
             Self::Write(error) => error.hints(),
+            Self::Refused(refused) => refused.hints(),
         }
     }
 }
 
 impl Installed {
-    /// Reads the file at `path`; none if it is not there yet.
+    /// Reads the file at `path`, where it may be written; none if it is not there yet.
     pub fn read(path: &Path) -> Result<Option<Self>, InstallError> {
+        Output::known(path)?;
         let unreadable = |source| InstallError::Unreadable {
             path: path.to_owned(),
             source,
@@ -131,6 +146,8 @@ impl Installed {
                     KeyAlgorithm::Ecdsa => "ecdsa.pem",
                 };
                 let beside = path.with_extension(name);
+                // What is no such file is somebody else's, and may be the only copy of a key.
+                Self::read(&beside)?;
                 put(&beside, &pair.text)?;
                 written.push(beside);
             }
@@ -147,10 +164,11 @@ impl Installed {
 }
 
 fn put(path: &Path, text: &[u8]) -> Result<(), InstallError> {
+    let output = Output::known(path)?;
     // A new one is born unreadable for others; one that is there keeps its mode and owner.
     match durable::create(path, text, 0o600) {
         Err(error) if error.is_already_there() => {
-            durable::replace(path, text)?;
+            output.replace(text)?;
             Ok(())
         }
         created => Ok(created?),

@@ -11,6 +11,7 @@ pub mod installed;
 pub mod journal;
 pub mod lock;
 pub mod memory;
+pub mod output;
 pub mod signed;
 pub mod stand_in;
 pub mod template;
@@ -31,6 +32,9 @@ pub const CONFIG_FILE: &str = "tlsa-rotate.toml";
 
 /// The directory of what the program remembers, below the workspace; not for git.
 pub const STATE: &str = ".tlsa-rotate";
+
+/// The directory of the keys that were made for rotations, below the workspace.
+pub const ROTATION_KEYS: &str = "keys/tls";
 
 /// An opened workspace: a checked configuration and where everything lies. Paths are absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +110,7 @@ impl Workspace {
                 below(signed)?;
             }
         }
-        below(&self.root.join("keys/tls"))?;
+        below(&self.root.join(ROTATION_KEYS))?;
         below(&self.state())?;
         // One level deeper, too: the lock, the journals, the notes.
         for entry in entries(&self.state(), |_| true) {
@@ -151,7 +155,7 @@ impl Workspace {
 
     /// The directory of the TLS keys generated for a rotation.
     pub fn tls_keys(&self, rotation: &RotationId) -> PathBuf {
-        self.root.join("keys/tls").join(rotation.to_string())
+        self.root.join(ROTATION_KEYS).join(rotation.to_string())
     }
 }
 

@@ -1,9 +1,10 @@
 //! What is wrong with a master file, where, and the way out, as people and editors read it: `file:line:column: error: …`.
 
-use crate::files::secret;
+use crate::files::{guard, secret};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 /// How many errors one reading keeps, and how many warnings: a file that is no zone at all would give one for each line.
@@ -167,7 +168,10 @@ impl Findings {
         let mut diagnostics: Vec<Diagnostic> = Vec::with_capacity(self.kept.len());
         // A zone that can be read is none: only then the text is searched.
         let broken = self.syntax_errors;
-        let holds = |source: &Source| secret::kind(&source.bytes).filter(|_| broken);
+        let holds = |source: &Source| {
+            let what = || secret::kind(&source.bytes).or_else(|| of_its_owner(source));
+            broken.then(what).flatten()
+        };
         let secrets: Vec<Option<&str>> = sources.iter().map(holds).collect();
         let mut shown = BTreeSet::new();
         for finding in self.kept {
@@ -258,6 +262,16 @@ impl Lines {
             marked,
         }
     }
+}
+
+/// What nobody but its owner may read, and is no zone, may be secret in a form that is not known here.
+fn of_its_owner(source: &Source) -> Option<&'static str> {
+    let is_zone = source
+        .bytes
+        .split(u8::is_ascii_whitespace)
+        .any(|word| word.eq_ignore_ascii_case(b"SOA"));
+    (!is_zone && guard::is_private(Path::new(&source.path)))
+        .then_some("text that its owner alone may read")
 }
 
 /// That a file is a secret, in place of whatever a reader of zones has to say of it.

@@ -28,7 +28,7 @@ pub(crate) fn serve_with_the_key_in_use(world: &World) {
 
 /// Has the script of a client written, with these options.
 pub(crate) fn install(world: &World, client: &str, now: Instant, options: &[&str]) -> PathBuf {
-    let script = world.path(".tlsa-rotate/hooks").join(client);
+    let script = world.path("other/hooks").join(client);
     let (to, live) = (
         script.display().to_string(),
         world.path(LIVE).display().to_string(),
@@ -40,12 +40,12 @@ pub(crate) fn install(world: &World, client: &str, now: Instant, options: &[&str
     let run = world.run(now, &arguments).ends(0);
     assert_eq!(run.stdout.trim(), to, "{run:#?}");
     // The script calls the program by its place; here the time is another one.
-    let at = world.path(".tlsa-rotate/hooks/program");
+    let at = world.path("other/hooks/program");
     executable(
         &at,
         &format!(
             "exec {PROGRAM} --now \"$(cat {})\" \"$@\"",
-            world.path(".tlsa-rotate/hooks/now").display()
+            world.path("other/hooks/now").display()
         ),
     );
     let text = fs::read_to_string(&script).unwrap();
@@ -56,15 +56,15 @@ pub(crate) fn install(world: &World, client: &str, now: Instant, options: &[&str
 
 /// A command in the environment of a client's hook, at `now`.
 pub(crate) fn command(world: &World, program: &Path, now: Instant) -> Command {
-    let bin = world.path(".tlsa-rotate/hooks/bin");
+    let bin = world.path("other/hooks/bin");
     for server in ["postfix", "doveadm"] {
-        let told = world.path(".tlsa-rotate/hooks/told");
+        let told = world.path("other/hooks/told");
         executable(
             &bin.join(server),
             &format!("echo {server} \"$@\" >> {}", told.display()),
         );
     }
-    fs::write(world.path(".tlsa-rotate/hooks/now"), now.to_string()).unwrap();
+    fs::write(world.path("other/hooks/now"), now.to_string()).unwrap();
     let mut command = Command::new(program);
     command
         .env_clear()
@@ -92,7 +92,7 @@ pub(crate) fn run(
 
 /// What the servers were told since this was asked last, one line each.
 pub(crate) fn told(world: &World) -> String {
-    let told = world.path(".tlsa-rotate/hooks/told");
+    let told = world.path("other/hooks/told");
     let text = fs::read_to_string(&told).unwrap_or_default();
     let _ = fs::remove_file(told);
     text
@@ -112,24 +112,22 @@ pub(crate) fn issue(directory: &Path, kind: &str, names: &[&str]) -> (PathBuf, P
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
     }
     let chain = directory.join("fullchain.pem");
-    let alternatives: Vec<String> = names.iter().map(|name| format!("DNS:{name}")).collect();
-    let alternatives = format!("subjectAltName={}", alternatives.join(","));
-    let mut make = Command::new("openssl");
-    make.args([
-        "req",
-        "-x509",
-        "-days",
-        "3650",
-        "-subj",
-        "/CN=issued",
-        "-addext",
-        &alternatives,
-        "-key",
-    ]);
-    make.arg(&key).arg("-out").arg(&chain);
-    assert!(make.output().unwrap().status.success());
+    issue_between(&chain, &key, names, (2020, 2040));
     (chain, key)
 }
 
+/// A chain for a key that is there, and for these names, which is valid from the one year to the other.
+pub(crate) fn issue_between(chain: &Path, key: &Path, names: &[&str], years: (i32, i32)) {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut asked = rcgen::CertificateParams::new(names).unwrap();
+    asked.distinguished_name = rcgen::DistinguishedName::new();
+    asked
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, "issued");
+    asked.not_before = rcgen::date_time_ymd(years.0, 1, 1);
+    asked.not_after = rcgen::date_time_ymd(years.1, 1, 1);
+    let pair = rcgen::KeyPair::from_pem(&fs::read_to_string(key).unwrap()).unwrap();
+    fs::write(chain, asked.self_signed(&pair).unwrap().pem()).unwrap();
+}
 pub(crate) const EC: &str = "-algorithm EC -pkeyopt ec_paramgen_curve:P-256";
 pub(crate) const RSA: &str = "-algorithm RSA -pkeyopt rsa_keygen_bits:2048";

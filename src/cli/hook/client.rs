@@ -76,11 +76,26 @@ pub(super) fn dehydrated(words: &[String]) -> Result<Word, Failure> {
     }
 }
 
-/// The first of these variables that is set, as an absolute path: which directory a client runs hooks in, nobody knows.
+/// The first of these variables that is set, as an absolute path: which directory a client runs hooks in, nobody knows. Those
+/// of two versions that are both set, and say two things, say nothing.
 fn variable(names: &[&str], client: &str) -> Result<PathBuf, Failure> {
     let first = names.first().copied().unwrap_or_default();
-    let found = names.iter().find_map(env::var_os);
-    let found = found.filter(|value| !value.is_empty()).ok_or_else(|| {
+    let set = names
+        .iter()
+        .filter_map(|name| Some((name, env::var_os(name)?)));
+    let mut set = set.filter(|(_, value)| !value.is_empty());
+    let found = set.next();
+    if let Some((name, value)) = &found
+        && let Some((other, _)) = set.find(|(_, other)| other != value)
+    {
+        return Err(Failure::wrong(format_args!(
+            "{name} and {other} name two files: nothing was installed"
+        ))
+        .hint(format!(
+            "{client} sets one of them; see who sets the other, and unset it"
+        )));
+    }
+    let found = found.map(|(_, value)| value).ok_or_else(|| {
         Failure::wrong(format_args!("{first} is not set: nothing was installed")).hint(format!(
             "{client} sets it where it runs the hook; for any other client: tlsa-rotate hook renewed NAME --certificate FILE --key FILE"
         ))

@@ -4,15 +4,23 @@
 use super::{Server, Target};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, stdout};
+use crate::files::read;
 use crate::workspace::durable;
+use crate::workspace::output::{Output, OutputError};
 use clap::{Args, ValueEnum};
 use std::env;
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Where scripts go that no client looks for by itself.
 const HOOKS: &str = "/usr/local/lib/tlsa-rotate";
+
+/// What scripts of ours say in their second line.
+const WRITTEN: &str = "# Written by `tlsa-rotate hook install";
+
+/// The longest script, in bytes.
+const LONGEST: u64 = 1 << 20;
 
 /// Write the script that an ACME client, or `deploy`, runs.
 #[derive(Debug, Args)]
@@ -92,23 +100,42 @@ pub(super) fn run(args: &Install, global: &Global) -> Result<Exit, Failure> {
         ))
         .hint("choose a path without blanks: --to FILE"));
     }
+    let output = Output::named(&place)?;
+    is_ours(&place)?;
     let write = || {
         if let Some(directory) = place.parent() {
             durable::create_directory(directory, 0o755)?;
         }
         match durable::create(&place, script.as_bytes(), 0o755) {
             Err(error) if error.is_already_there() => {
-                durable::replace(&place, script.as_bytes()).map(|_| ())
+                output.replace(script.as_bytes())?;
+                Ok(())
             }
-            created => created,
+            created => created.map_err(OutputError::from),
         }
     };
-    write().map_err(|e| Failure::wrong(&e).hints(e.hints()))?;
+    write()?;
     let mut out = stdout();
     writeln!(out, "{shown}")?;
     out.flush()?;
     eprintln!("hint: {}", args.client.use_of(&shown));
     Ok(Exit::Done)
+}
+
+/// Refuses a file that is there and was not written by this command: a client may rest on it.
+fn is_ours(place: &Path) -> Result<(), Failure> {
+    let there = match read::read(place, LONGEST) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        there => there.unwrap_or_default(),
+    };
+    if memchr::memmem::find(&there, WRITTEN.as_bytes()).is_some() {
+        return Ok(());
+    }
+    let refused = Failure::wrong(format_args!(
+        "{} is there, and is no script of `hook install`: it would be overwritten",
+        place.display()
+    ));
+    Err(refused.hint("nothing was written; move it away, or choose another place with --to FILE"))
 }
 
 /// The script. `exec`, and nothing before it that could go wrong: no program is exit 127, and the client reports it.
@@ -139,7 +166,7 @@ fn script(args: &Install, program: &Path, config: &Path) -> Result<String, Failu
     let mut text = String::from("#!/bin/sh\n");
     let _ = writeln!(
         text,
-        "# Written by `tlsa-rotate hook install {} {}`. Where anything is wrong, nothing is installed and the exit code is not 0.",
+        "{WRITTEN} {} {}`. Where anything is wrong, nothing is installed and the exit code is not 0.",
         args.client.name(),
         target.name
     );

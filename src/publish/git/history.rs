@@ -53,7 +53,7 @@ impl Repository {
     }
 
     /// Exit code 0 is a yes, 1 a no; anything else is that git could not tell.
-    fn yes_or_no(&self, asked: &Finished) -> Result<bool, GitError> {
+    pub(super) fn yes_or_no(&self, asked: &Finished) -> Result<bool, GitError> {
         match asked.status.code() {
             Some(0) => Ok(true),
             Some(1) => Ok(false),

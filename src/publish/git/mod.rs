@@ -12,6 +12,7 @@ mod follow;
 mod history;
 mod ledger;
 mod locks;
+mod mention;
 mod merged;
 mod proposal;
 mod remote;

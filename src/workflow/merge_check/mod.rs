@@ -13,6 +13,7 @@ mod finding;
 mod finding_text;
 mod journals;
 mod presented;
+mod programs;
 mod proposed;
 mod remarks;
 mod required;

@@ -52,6 +52,13 @@ pub enum SettingFinding {
         /// Which attributes it would have.
         how: String,
     },
+    /// A file holds a secret.
+    Secret {
+        /// Which.
+        path: PathBuf,
+        /// Of which kind.
+        what: &'static str,
+    },
     /// A journal is there and holds nothing.
     EmptyJournal {
         /// Of which certificate.
@@ -78,6 +85,7 @@ impl SettingFinding {
             Self::ZoneGone { .. } => "zone-gone",
             Self::Weaker { .. } => "weaker",
             Self::Attributes { .. } => "attributes",
+            Self::Secret { .. } => "secret",
             Self::EmptyJournal { .. } => "empty-journal",
         }
     }
@@ -106,6 +114,10 @@ impl SettingFinding {
             Self::Attributes { .. } => {
                 "leave zone files out of .gitattributes: they are committed as they are".into()
             }
+            Self::Secret { path, .. } => format!(
+                "take it out of the request: git rm --cached {}; what was pushed is known, so make another",
+                path.display()
+            ),
             Self::EmptyJournal { certificate } => format!(
                 "put the journal back from a backup or from another runner; `tlsa-rotate status {certificate}` says what git knows of its rotations"
             ),
@@ -145,6 +157,11 @@ impl fmt::Display for SettingFinding {
             Self::Attributes { path, how } => write!(
                 f,
                 "{} would have the git attributes {how}: what is checked out or merged of it would be other octets",
+                path.display()
+            ),
+            Self::Secret { path, what } => write!(
+                f,
+                "it brings {}, which holds {what}: whoever has a clone has it",
                 path.display()
             ),
             Self::EmptyJournal { certificate } => write!(

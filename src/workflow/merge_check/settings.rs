@@ -2,12 +2,15 @@
 //! holds before it is merged, and whoever merges it is told what then does.
 
 use super::finding::Finding;
+use super::programs;
 use super::setting_finding::SettingFinding;
 use super::tree::Zones;
 use super::weaker::{self, Of, Weaker};
 use super::{Request, Verdict};
+use crate::files::secret;
 use crate::publish::git::{Entry, EntryKind};
 use crate::workflow::WorkflowError;
+use crate::workspace::ROTATION_KEYS;
 use crate::workspace::config::{Signing, ZoneConfig};
 use crate::workspace::journal::RotationId;
 use crate::zone::name::Name;
@@ -21,8 +24,16 @@ pub(super) fn judge(
     verdict: &mut Verdict,
 ) -> Result<(), WorkflowError> {
     configuration(request, verdict);
+    let both = [&request.base.workspace, &request.head.workspace].map(|side| &side.config);
+    let root = &request.base.workspace.root;
+    tell(
+        programs::changed(&request.entries, root, both),
+        request,
+        verdict,
+    );
     places(request, before, verdict);
     attributes(request, before, verdict)?;
+    secrets(request, verdict)?;
     line_ends(request, (before, after), verdict);
     let still_configured = |zone: &Name| {
         let mut zones = request.head.workspace.config.zones.iter();
@@ -69,7 +80,12 @@ fn configuration(request: &Request<'_>, verdict: &mut Verdict) {
             request.shown(path).display()
         ));
     }
-    for one in weaker {
+    tell(weaker, request, verdict);
+}
+
+/// Refuses what a rotation under way goes by; the rest is for whoever reviews it.
+fn tell(all: Vec<Weaker>, request: &Request<'_>, verdict: &mut Verdict) {
+    for one in all {
         match concerned(request, verdict, &one) {
             Some(id) => verdict.refuse(SettingFinding::Weaker {
                 id,
@@ -110,7 +126,7 @@ fn places(request: &Request<'_>, before: &Zones, verdict: &mut Verdict) {
     let mut directories: BTreeSet<PathBuf> = BTreeSet::new();
     directories.insert(state.clone());
     directories.insert(workspace.root.join("changes"));
-    directories.insert(workspace.root.join("keys/tls"));
+    directories.insert(workspace.root.join(ROTATION_KEYS));
     let configured = workspace.config.zones.iter();
     let configured = configured.chain(&request.head.workspace.config.zones);
     for zone in configured {
@@ -203,6 +219,25 @@ fn attributes(
             let how = told.collect::<Vec<_>>().join(" ");
             let path = request.shown(&path);
             verdict.refuse(SettingFinding::Attributes { path, how });
+        }
+    }
+    Ok(())
+}
+
+/// Secrets that the request brings or changes: known by what is in them, whatever they are called.
+fn secrets(request: &Request<'_>, verdict: &mut Verdict) -> Result<(), WorkflowError> {
+    let is_file = |entry: &&Entry| entry.kind == Some(EntryKind::File);
+    let changed = request.entries.iter().filter(is_file);
+    let changed: Vec<&Path> = changed.map(|entry| &*entry.path).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let (repository, head) = (request.repository, &request.head.commit);
+    for path in repository.files_with(head, &changed, secret::WORDS)? {
+        let text = repository.file_at(head, &path)?.unwrap_or_default();
+        if let Some(what) = secret::whole(&text) {
+            let path = request.shown(&path);
+            verdict.refuse(SettingFinding::Secret { path, what });
         }
     }
     Ok(())

@@ -24,6 +24,17 @@ pub(super) struct Weaker {
     what: String,
 }
 
+impl Weaker {
+    /// One thing that a rotation goes by.
+    pub(super) fn of(of: Of, what: String) -> Self {
+        Self {
+            of: vec![of],
+            is_grave: true,
+            what,
+        }
+    }
+}
+
 impl fmt::Display for Weaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of = self.of.iter().filter_map(|of| match of {

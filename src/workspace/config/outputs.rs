@@ -2,8 +2,9 @@
 //! the workspace and apart from all of these.
 
 use super::document::Findings;
-use super::{Config, NextKey, Publication, Signing, ZoneConfig};
-use crate::workspace::{CONFIG_FILE, STATE};
+use super::{Config, MAX_SIZE, NextKey, Publication, Signing, ZoneConfig};
+use crate::files::read;
+use crate::workspace::{CONFIG_FILE, ROTATION_KEYS, STATE};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -53,6 +54,26 @@ pub(super) fn check_together(
     }
 }
 
+impl Config {
+    /// What the configuration of the workspace at `root` says of `path`, if that must not be written to: the file or directory
+    /// named there, and what it is. One that cannot be read says nothing; every command that needs it tells of that.
+    pub fn protects(root: &Path, path: &Path) -> Option<(PathBuf, &'static str)> {
+        let text = read::read_text(&root.join(CONFIG_FILE), MAX_SIZE).ok()?;
+        let config = Self::parse(&text, root).ok()?;
+        let mut protected = protected(&config, root);
+        for zone in &config.zones {
+            // Some keep zones and their keys in one directory.
+            if let Signing::Here { keys, .. } = &zone.signing
+                && !outputs(zone).iter().any(|(_, file)| file.starts_with(keys))
+            {
+                protected.insert(keys.clone(), "where the keys of a zone lie");
+            }
+        }
+        let mut above = path.ancestors();
+        above.find_map(|above| Some((above.to_owned(), *protected.get(above)?)))
+    }
+}
+
 fn outputs(zone: &ZoneConfig) -> Vec<(&'static str, &Path)> {
     let mut outputs = Vec::new();
     if !zone.publication.is_elsewhere() {
@@ -70,7 +91,7 @@ fn protected(config: &Config, root: &Path) -> Protected {
         (root.join(".git"), "git's own"),
         (root.join(STATE), "what tlsa-rotate remembers"),
         (root.join(CONFIG_FILE), "this configuration"),
-        (root.join("keys/tls"), "where the keys of rotations lie"),
+        (root.join(ROTATION_KEYS), "where the keys of rotations lie"),
     ];
     for zone in &config.zones {
         if let Signing::External { anchor } = &zone.signing {
