@@ -30,6 +30,7 @@ mod hook;
 mod init;
 mod key;
 mod look;
+mod manual;
 mod plan;
 mod proposal_view;
 mod propose;
@@ -243,6 +244,10 @@ enum Command {
     Serve(serve::Args),
     /// A whole rotation in under a minute on loopback, nothing to install
     Demo(demo::Demo),
+    /// Write man pages: one of the program and one of each command
+    Man(manual::Man),
+    /// Print completions for a shell
+    Completions(manual::Completions),
 }
 
 /// Runs the command line; returns the process's exit code.
@@ -290,6 +295,8 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Emergency(args) => emergency::run(args, global),
         Command::Key(args) => key::run(args, global),
         Command::Zone(args) => zone::run(args, global),
+        Command::Man(args) => manual::run_man(args),
+        Command::Completions(args) => manual::run_completions(args),
     }
 }
 
