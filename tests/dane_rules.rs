@@ -121,14 +121,18 @@ fn a_certificate_says_what_stands_in_it() {
     assert_eq!(leaf.dns_names(), ["mx1.example.com", "mx2.example.com"]);
     assert_eq!(leaf.common_name(), Some("some.name.example"));
     assert_eq!(leaf.subject_text(), "CN=some.name.example");
-    assert_eq!(leaf.not_after().since(leaf.not_before()), Span::days(20));
-    let shown =
-        String::from_utf8(bench.openssl("x509 -in leaf.pem -noout -startdate -dateopt iso_8601"))
-            .unwrap();
-    let begins = shown
-        .trim()
-        .trim_start_matches("notBefore=")
-        .replace(' ', "T");
+    let shown = |which: &str, field: &str| {
+        let shown = bench.openssl(&format!(
+            "x509 -in leaf.pem -noout {which} -dateopt iso_8601"
+        ));
+        let shown = String::from_utf8(shown).unwrap();
+        shown.trim().strip_prefix(field).unwrap().replace(' ', "T")
+    };
+    let (begins, ends) = (
+        shown("-startdate", "notBefore="),
+        shown("-enddate", "notAfter="),
+    );
+    assert_eq!(leaf.not_after().to_string(), ends);
     assert_eq!(leaf.not_before().to_string(), begins);
     assert_eq!(
         [leaf, sub, root].map(Certificate::is_ca),

@@ -73,13 +73,22 @@ const CALLS: &[Call] = &[
     ("key ds example.com --keys keys", Place::Fresh, "key-ds"),
     ("serve --listen 127.0.0.1:0 --unsigned --zone example.com.=example.com.zone", Place::Fresh, "serve"),
     ("demo", Place::Fresh, ""),
+    ("man pages", Place::Fresh, ""),
+    ("completions bash", Place::Fresh, ""),
 ];
 
 /// Commands whose text is nothing: what they did stands in a file, and is told on standard error.
-const SILENT: [&str; 2] = ["zone sign", "change apply"];
+const SILENT: [&str; 3] = ["zone sign", "change apply", "man"];
 
-const EVERY: [&str; 7] = [
-    "text", "json", "markdown", "ics", "nsupdate", "delta", "nagios",
+const EVERY: [&str; 8] = [
+    "text",
+    "json",
+    "markdown",
+    "ics",
+    "nsupdate",
+    "delta",
+    "nagios",
+    "prometheus",
 ];
 
 /// `--help` of a command.
@@ -139,6 +148,7 @@ fn is(format: &str, schema: &str, text: &str) -> bool {
             };
             lines().count() == 1 && words.into_iter().any(begins)
         }
+        "prometheus" => text.starts_with("# HELP tlsa_rotate_"),
         "nsupdate" => text.contains("\nupdate ") && text.contains("\nsend\n"),
         "delta" => {
             text.starts_with("; tlsa-rotate delta 1\n")

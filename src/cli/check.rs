@@ -1,10 +1,10 @@
 //! `check`: health of what is rotated, and gates for other programs: `--merge` for the CI of the zone repository, `--swap`
 //! for hooks of ACME clients.
 
-use super::Global;
 use super::document::Schema;
 use super::exit::{Exit, Failure};
 use super::format::Format;
+use super::{Global, nagios};
 use crate::rotation::blocker::Blocker;
 use crate::rotation::decide::Action;
 use crate::rotation::gate::{self, Wanted};
@@ -65,25 +65,11 @@ pub(super) enum CheckFormat {
 impl CheckFormat {
     /// The exit code that readers of this format expect.
     pub(super) fn exit(self, exit: Exit) -> Exit {
-        match (self, exit) {
-            (Self::Nagios, Exit::PersonNeeded) => Exit::Wrong,
-            (Self::Nagios, Exit::DeliveryAtRisk) => Exit::NagiosCritical,
-            (_, exit) => exit,
+        match self {
+            Self::Nagios => nagios::exit(exit),
+            _ => exit,
         }
     }
-}
-
-/// What Nagios reads: one line, whose word agrees with [`CheckFormat::exit`].
-pub(super) fn nagios_line(exit: Exit, what: &str) -> String {
-    let word = match exit {
-        Exit::Done => "OK",
-        Exit::DeliveryAtRisk => "CRITICAL",
-        _ => "WARNING",
-    };
-    // A bar would begin performance data.
-    format!("DANE {word} - {what}")
-        .replace('|', "/")
-        .replace('\n', " ")
 }
 
 /// Text from files stands in a table's cell, in which neither a backtick nor a bar can end anything.
@@ -124,7 +110,7 @@ fn merge(args: &Check, global: &Global) -> Result<Exit, Failure> {
         CheckFormat::Text => write!(out, "{}", text(&verdict))?,
         CheckFormat::Json => Schema::CheckMerge.write(&mut out, document(&verdict))?,
         CheckFormat::Markdown => write!(out, "{}", markdown(&verdict))?,
-        CheckFormat::Nagios => writeln!(out, "{}", nagios_line(exit, &headline(&verdict)))?,
+        CheckFormat::Nagios => writeln!(out, "{}", nagios::line(exit, &headline(&verdict)))?,
     }
     out.flush()?;
     Ok(args.format.0.exit(exit))
@@ -318,7 +304,7 @@ pub(super) fn swap(
             Schema::CheckSwap.write(&mut out, body)?;
         }
         CheckFormat::Markdown => writeln!(out, "**tlsa-rotate**: {}.", code(&answer))?,
-        CheckFormat::Nagios => writeln!(out, "{}", nagios_line(exit, &answer))?,
+        CheckFormat::Nagios => writeln!(out, "{}", nagios::line(exit, &answer))?,
     }
     out.flush()?;
     if is_open {

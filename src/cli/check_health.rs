@@ -1,6 +1,6 @@
 //! `check [NAME…]`: what it found, for people, programs and Nagios.
 
-use super::check::{CheckFormat, cell, nagios_line};
+use super::check::{CheckFormat, cell};
 use super::document::Schema;
 use super::exit::{Exit, Failure};
 use super::{Global, verify};
@@ -128,7 +128,7 @@ fn nagios(report: &Report) -> String {
     };
     let pressing = first.filter(|finding| finding.severity > Severity::Advice);
     let what = pressing.map(|finding| format!(": {}: {}", finding.place, finding.what));
-    nagios_line(
+    super::nagios::line(
         exit,
         &format!("{}{}", summary(report), what.unwrap_or_default()),
     )

@@ -2,6 +2,7 @@
 
 use super::Arguments;
 use super::exit::{Exit, Failure};
+use super::format::{Format, TextOnly};
 use crate::workspace::output::Output;
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
@@ -53,6 +54,8 @@ pub(crate) struct Man {
     /// Where to; made where it is not there
     #[arg(value_name = "DIRECTORY")]
     directory: PathBuf,
+    #[command(flatten)]
+    format: Format<TextOnly>,
 }
 
 /// Print completions for a shell.
@@ -61,9 +64,12 @@ pub(crate) struct Completions {
     /// Which shell
     #[arg(value_name = "SHELL")]
     shell: Shell,
+    #[command(flatten)]
+    format: Format<TextOnly>,
 }
 
 pub(crate) fn run_man(args: &Man) -> Result<Exit, Failure> {
+    let Format(TextOnly::Text) = args.format;
     let directory = &args.directory;
     std::fs::create_dir_all(directory).map_err(|error| {
         Failure::wrong(format_args!("cannot make {}: {error}", directory.display()))
@@ -107,6 +113,7 @@ fn described(heading: &str, entries: &[(&str, &str)]) -> Roff {
 }
 
 pub(crate) fn run_completions(args: &Completions) -> Result<Exit, Failure> {
+    let Format(TextOnly::Text) = args.format;
     let mut program = Arguments::command();
     let name = program.get_name().to_owned();
     let mut text = Vec::new();

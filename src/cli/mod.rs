@@ -31,6 +31,7 @@ mod init;
 mod key;
 mod look;
 mod manual;
+mod nagios;
 mod plan;
 mod proposal_view;
 mod propose;
@@ -252,11 +253,25 @@ enum Command {
 
 /// Runs the command line; returns the process's exit code.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let for_nagios = nagios::is_asked_for(std::env::args_os());
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // Of a wrong command line, 2 would be read as mail at risk.
+        Err(error) if for_nagios && error.use_stderr() => {
+            let _ = error.print();
+            println!("{}", nagios::line(Exit::Wrong, "the command line is wrong"));
+            return nagios::exit(Exit::Wrong).into();
+        }
+        Err(error) => error.exit(),
+    };
     progress::tell_with(|line| eprintln!("note: {line}"));
     match run(&arguments) {
         Ok(exit) => exit.into(),
         Err(failure) => {
+            if for_nagios {
+                println!("{}", nagios::line(failure.exit, &failure.message));
+                return nagios::exit(failure.exit).into();
+            }
             eprintln!("error: {}", failure.message);
             for hint in &failure.hints {
                 eprintln!("hint: {hint}");

@@ -3,9 +3,12 @@
 use super::document::Schema;
 use super::exit::{Exit, Failure};
 use super::format::TextOrJson;
+use super::nagios;
+use crate::report::metrics::{self, Subject};
 use crate::report::news::{Found, Press};
 use crate::report::standing::Standing;
 use crate::rotation::blocker::Who;
+use crate::rotation::timing::Instant;
 use crate::workflow::WorkflowError;
 use crate::workflow::advance::Tick;
 use serde_json::json;
@@ -55,6 +58,53 @@ pub(super) fn print(ticks: &[Tick], style: Style) -> Result<Exit, Failure> {
     out.flush()?;
     let codes = ticks.iter().map(code);
     Ok(codes.fold(Exit::Done, Ord::max))
+}
+
+/// Prints one line that says what presses most, and returns the exit code that Nagios knows it by.
+pub(super) fn print_nagios(ticks: &[Tick]) -> Result<Exit, Failure> {
+    let codes = ticks.iter().map(|tick| (code(tick), tick));
+    let pressing = codes.filter(|(exit, _)| *exit > Exit::Done);
+    // What is first among the most pressing.
+    let worst = pressing.reduce(|one, other| if other.0 > one.0 { other } else { one });
+    let (exit, what) = match worst {
+        None => (
+            Exit::Done,
+            format!("{} certificates, nothing to do", ticks.len()),
+        ),
+        Some((exit, tick)) => {
+            let id = tick.rotation.as_ref().map(|(id, _)| id.to_string());
+            let what = match &tick.failed {
+                Some(error) => format!("{}: {error}", tick.certificate),
+                None => standing(tick, id.as_deref()).line(),
+            };
+            (exit, what)
+        }
+    };
+    let mut out = super::stdout();
+    writeln!(out, "{}", nagios::line(exit, &what))?;
+    out.flush()?;
+    Ok(nagios::exit(exit))
+}
+
+/// Prints what Prometheus collects.
+pub(super) fn print_metrics(ticks: &[Tick], now: Instant) -> Result<Exit, Failure> {
+    let ids: Vec<Option<String>> = ticks
+        .iter()
+        .map(|tick| tick.rotation.as_ref().map(|(id, _)| id.to_string()))
+        .collect();
+    let subjects = ticks.iter().zip(&ids).map(|(tick, id)| Subject {
+        about: match tick.zone {
+            Some(_) => Err(tick.certificate.as_str()),
+            None => Ok(standing(tick, id.as_deref())),
+        },
+        code: code(tick) as u8,
+    });
+    let subjects: Vec<Subject<'_>> = subjects.collect();
+    let mut out = super::stdout();
+    write!(out, "{}", metrics::text(&subjects, now))?;
+    out.flush()?;
+    // A collector reads the samples; what failed is one of them.
+    Ok(Exit::Done)
 }
 
 /// Tells of one rotation or zone, for people.
