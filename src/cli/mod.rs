@@ -57,10 +57,11 @@ pub use exit::{Exit, Failure};
 
 use crate::observe::progress;
 use crate::rotation::timing::Instant;
-use crate::workflow::in_force::in_force;
+use crate::workflow::in_force::{self, in_force};
 use crate::workflow::present::Present;
 use crate::workspace::Workspace;
 use crate::workspace::clock::{Noted, is_kernel_asked};
+use crate::workspace::config::ConfigError;
 use clap::{Parser, Subcommand};
 use std::io::{BufWriter, StdoutLock, Write as _};
 use std::path::{Path, PathBuf};
@@ -149,15 +150,22 @@ impl Global {
             Some(path) => Workspace::open(path),
             None => Workspace::find(Path::new(".")),
         };
-        let workspace = found.map_err(|error| Failure::wrong(&error).hints(error.hints()))?;
-        let workspace = match in_force(&workspace)? {
+        let other = match &found {
+            Ok(workspace) => in_force(workspace)?,
+            Err(ConfigError::Wrong { path, .. }) => in_force::instead_of(path)?,
+            Err(_) => None,
+        };
+        if let (Err(error), Some(_)) = (&found, &other) {
+            eprintln!("warning: {error}");
+        }
+        let workspace = match other {
             Some(other) => {
                 if let Some(draft) = other.draft {
                     eprintln!("warning: {draft}");
                 }
                 other.workspace
             }
-            None => workspace,
+            None => found.map_err(|error| Failure::wrong(&error).hints(error.hints()))?,
         };
         for warning in workspace.warnings() {
             eprintln!("warning: {warning}");
