@@ -387,8 +387,15 @@ fn a_configuration_counts_once_it_is_on_the_branch_that_counts() {
         }
         world.git("checkout --quiet --force main");
     }
+    // Nor does a draft stop anything that is none yet.
+    fs::write(world.path("tlsa-rotate.toml"), "hosts = 7\n").unwrap();
+    let run = world.run(hours(8), &["status"]).ends(0);
+    assert!(
+        run.stderr.contains("hosts") && run.stderr.contains("branch main, which counts"),
+        "{run:#?}"
+    );
+    world.git("checkout --quiet --force main");
     // Once it is there, it counts, wherever one is.
-    world.git("checkout --quiet main");
     fs::write(world.path("tlsa-rotate.toml"), touching("merged")).unwrap();
     world.git("commit --quiet --all --message ours");
     edits(&world, "two.more", Some(2_026_120_209));

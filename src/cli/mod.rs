@@ -59,10 +59,11 @@ pub use exit::{Exit, Failure};
 
 use crate::observe::progress;
 use crate::rotation::timing::Instant;
-use crate::workflow::in_force::in_force;
+use crate::workflow::in_force::{self, in_force};
 use crate::workflow::present::Present;
 use crate::workspace::Workspace;
 use crate::workspace::clock::{Noted, is_kernel_asked};
+use crate::workspace::config::ConfigError;
 use clap::{Parser, Subcommand};
 use std::io::{BufWriter, StdoutLock, Write as _};
 use std::path::{Path, PathBuf};
@@ -160,14 +161,21 @@ impl Global {
             Some(path) => Workspace::open(path),
             None => Workspace::find(Path::new(".")),
         };
-        let workspace = found.map_err(|error| Failure::wrong(&error).hints(error.hints()))?;
+        let other = match &found {
+            Ok(workspace) => in_force(workspace)?,
+            Err(ConfigError::Wrong { path, .. }) => in_force::instead_of(path)?,
+            Err(_) => None,
+        };
         let mut warnings = Vec::new();
-        let workspace = match in_force(&workspace)? {
+        if let (Err(error), Some(_)) = (&found, &other) {
+            warnings.push(error.to_string());
+        }
+        let workspace = match other {
             Some(other) => {
-                warnings.extend(other.draft.map(|draft| draft.to_string()));
+                warnings.extend(other.draft);
                 other.workspace
             }
-            None => workspace,
+            None => found.map_err(|error| Failure::wrong(&error).hints(error.hints()))?,
         };
         warnings.extend(workspace.warnings());
         let taken = crate::workflow::upstream::taken(&workspace);

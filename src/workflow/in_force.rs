@@ -8,11 +8,12 @@
 use super::WorkflowError;
 use crate::files::read;
 use crate::publish::git::{Repository, Site};
-use crate::workspace::Workspace;
 use crate::workspace::config::{Config, Problem};
 use crate::workspace::inside;
 use crate::workspace::lock::WorkspaceLock;
-use std::path::PathBuf;
+use crate::workspace::{STATE, Workspace};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// The workspace by the configuration that counts, where that is another one than what lies here.
 pub struct InForce {
@@ -30,7 +31,7 @@ pub fn in_force(workspace: &Workspace) -> Result<Option<InForce>, WorkflowError>
     };
     let mut place = Place::of(workspace);
     // What is checked out may name itself. By which branch runs went before says more, as long as there is one.
-    if let Some(branch) = noted(workspace) {
+    if let Some(branch) = noted(&workspace.state()) {
         place.branch = Some(branch);
         if matches!(
             committed(workspace, &place, &repository)?,
@@ -68,26 +69,60 @@ pub fn in_force(workspace: &Workspace) -> Result<Option<InForce>, WorkflowError>
     })
 }
 
+/// The same where the file at `path` is none that can be used: somebody's draft, or a branch that is checked out, stops nothing.
+/// Nothing where no branch that counts has one, either.
+pub fn instead_of(path: &Path) -> Result<Option<InForce>, WorkflowError> {
+    let (directory, name) = (path.parent(), path.file_name());
+    let directory = directory.filter(|above| !above.as_os_str().is_empty());
+    let root = fs::canonicalize(directory.unwrap_or(Path::new(".")));
+    let (Ok(root), Some(name)) = (root, name) else {
+        return Ok(None);
+    };
+    let config_path = root.join(name);
+    let Ok(repository) = Repository::discover(&config_path) else {
+        return Ok(None);
+    };
+    let state = root.join(STATE);
+    let derived = || repository.counting(None, Site::Here, |_| false).ok();
+    let branch = noted(&state).or_else(|| Some(derived()?.name));
+    let tip = branch.and_then(|branch| repository.tip(&branch, Site::Here).ok());
+    let Some(tip) = tip else { return Ok(None) };
+    let octets = repository.file_at(&tip, &config_path)?;
+    let text = octets.and_then(|octets| String::from_utf8(octets).ok());
+    let config = text.and_then(|text| Config::parse(&text, &root).ok());
+    let Some(config) = config else {
+        return Ok(None); // what is wrong here is told
+    };
+    in_force(&Workspace {
+        root,
+        config_path,
+        config,
+    })
+}
+
 /// How many branches in a row may each name another one.
 const MOST_BRANCHES: usize = 4;
 
 /// Keeps in mind by which branch a run goes; what cannot be kept holds nothing up.
 pub(super) fn note(workspace: &Workspace, _lock: &WorkspaceLock) {
     if let Some(branch) = &workspace.config.branch
-        && noted(workspace).as_ref() != Some(branch)
+        && noted(&workspace.state()).as_ref() != Some(branch)
     {
-        let _ = inside::replace(&note_of(workspace), format!("{branch}\n").as_bytes());
+        let _ = inside::replace(
+            &note_in(&workspace.state()),
+            format!("{branch}\n").as_bytes(),
+        );
     }
 }
 
-fn noted(workspace: &Workspace) -> Option<String> {
-    let text = read::read_text_unlinked(&note_of(workspace), read::LIST).ok()?;
+fn noted(state: &Path) -> Option<String> {
+    let text = read::read_text_unlinked(&note_in(state), read::LIST).ok()?;
     let branch = text.trim();
     (!branch.is_empty()).then(|| branch.to_owned())
 }
 
-fn note_of(workspace: &Workspace) -> PathBuf {
-    workspace.state().join("branch")
+fn note_in(state: &Path) -> PathBuf {
+    state.join("branch")
 }
 
 /// Where a configuration says that what counts is.
