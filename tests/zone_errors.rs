@@ -78,8 +78,8 @@ const POINTING: &[(&str, &str)] = &[
          help: put it where the DNAME leads, or remove the DNAME (RFC 6672 §2.4)",
     ),
     (
-        "a.*.b A 192.0.2.1\n",
-        "z:4:1: warning: the `*` within a.*.b.example.com. stands for itself only\n    a.*.b A 192.0.2.1\n    ^^^^^\n    \
+        "a.*.b TXT xxxxxxxxx\n",
+        "z:4:1: warning: the `*` within a.*.b.example.com. stands for itself only\n    a.*.b TXT xxxxxxxxx\n    ^^^^^\n    \
          help: a wildcard is the first label of a name (RFC 4592 §2.1.1)",
     ),
     (
@@ -117,7 +117,7 @@ fn what_points_somewhere_is_not_complained_of() {
         "b NS c.d\nd NS c.d\nc.d A 192.0.2.1\n",
         "@ MX 1 mx.example.net.\n",
         "@ CDS 0 0 0 00\n@ CDNSKEY 0 3 0 AA==\n",
-        "* MX 1 *\n* A 192.0.2.1\n",
+        "* MX 1 m\n* A 192.0.2.1\n",
         "a CNAME c.\na CNAME C.\n",
         "a DNAME b.example.net.\na DNAME B.example.NET.\n",
     ] {
@@ -267,10 +267,11 @@ fn every_error_says_where_and_what_to_do() {
 const DIGEST: &str = "8d0dcd94935adb548ff9f8a925df56b675dadf5747dc94ec6ba2717a1bbae6aa";
 const HOSTS: &str = "ns1 A 192.0.2.1\nmx1 A 192.0.2.2\n@ MX 10 mx1\n";
 
-/// The first line and the help of each finding about lines that follow hosts.
+/// The first line and the help of each finding about lines that follow hosts, but for names that BIND does not load.
 fn told(lines: &str) -> Vec<String> {
     let file = read(format!("{HEAD}{HOSTS}{lines}").as_bytes());
     let told = file.diagnostics().iter();
+    let told = told.filter(|d| !d.message.starts_with("BIND as a primary"));
     told.map(|d| {
         format!(
             "{}:{}: {} | {}",
@@ -611,14 +612,14 @@ fn warnings_without_end_do_not_hide_an_error() {
         file.counts(),
         Counts {
             errors: 1,
-            warnings: 2_999
+            warnings: 3_000
         }
     );
     let found = file.diagnostics();
     assert_eq!(found.len(), 1_001);
     assert_eq!(found[1_000].severity, Severity::Error);
     let help = found[1_000].help.as_deref().unwrap();
-    assert!(help.ends_with("1999 more findings are not shown"), "{help}");
+    assert!(help.ends_with("2000 more findings are not shown"), "{help}");
     assert!(file.zone().is_err());
 }
 

@@ -114,7 +114,7 @@ pub(super) fn check(check: &mut Check<'_>, sorted: &Sorted) {
 }
 
 /// The address that stands where a name belongs, as in `MX 10 192.0.2.1`: as a name, it is one below the zone or the root.
-fn named_address(rtype: Rtype, data: &[u8], apex: &[u8]) -> Option<IpAddr> {
+pub(super) fn named_address(rtype: Rtype, data: &[u8], apex: &[u8]) -> Option<IpAddr> {
     let target = match rtype {
         Rtype::CNAME => Some(data),
         rtype => target_of(rtype, data),
