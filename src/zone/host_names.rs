@@ -112,13 +112,12 @@ fn has_host(rtype: Rtype) -> bool {
 /// Where the first name stands in the data that BIND looks at, in octets and in fields, and what it has to be.
 fn first_name(rtype: Rtype, data: &[u8], owner: &[u8]) -> Option<(usize, usize, Kind)> {
     Some(match rtype {
-        Rtype::NS => (0, 0, Kind::Host),
+        Rtype::NS | Rtype::SOA => (0, 0, Kind::Host),
         Rtype::MX | Rtype::RT | Rtype::AFSDB => (2, 1, Kind::Host),
         // An alias (priority 0) may have any name.
         Rtype::SVCB | Rtype::HTTPS if data.get(..2) != Some(&[0, 0]) => (2, 1, Kind::Host),
         Rtype::SRV => (6, 3, Kind::Host),
         Rtype::DSYNC => (5, 3, Kind::Host),
-        Rtype::SOA => (0, 0, Kind::Host),
         Rtype::MINFO | Rtype::RP => (0, 0, Kind::Mailbox),
         Rtype::PTR if REVERSE.iter().any(|top| is_below(owner, top)) => (0, 0, Kind::Host),
         Rtype::A6 => {

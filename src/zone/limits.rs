@@ -14,6 +14,9 @@ const MOST: usize = 100;
 /// A name with fewer records cannot have too many of anything, signed or not.
 const FEW: usize = (MOST - 2) / 2;
 
+/// A type, and what it covers where it is that of signatures.
+type Kind = (Rtype, Option<[u8; 2]>);
+
 /// Looks at the names that have many records.
 pub(super) fn check(check: &mut Check<'_>, sorted: &Sorted) {
     let records = check.records;
@@ -31,7 +34,7 @@ pub(super) fn check(check: &mut Check<'_>, sorted: &Sorted) {
             continue;
         }
         // The signatures of each type are a type of their own, and BIND counts a line that stands there twice as two.
-        let mut types: BTreeMap<(Rtype, Option<[u8; 2]>), (usize, &Stored)> = BTreeMap::new();
+        let mut types: BTreeMap<Kind, (usize, &Stored)> = BTreeMap::new();
         for record in &stored {
             let covered = records.data(record).first_chunk().copied();
             let covered = covered.filter(|_| record.rtype == Rtype::RRSIG);
