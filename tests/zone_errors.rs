@@ -74,7 +74,7 @@ const POINTING: &[(&str, &str)] = &[
     ),
     (
         "b DNAME c.\nm.b A 192.0.2.1\n",
-        "z:5:1: warning: this A record is never served: b.example.com. has a DNAME record\n    m.b A 192.0.2.1\n    ^^^\n    \
+        "z:5:1: warning: this A record is never served: b.example.com. has a DNAME record, and Knot and NSD do not load the zone\n    m.b A 192.0.2.1\n    ^^^\n    \
          help: put it where the DNAME leads, or remove the DNAME (RFC 6672 §2.4)",
     ),
     (

@@ -320,3 +320,105 @@ fn loaded_by_named(zones: &[String]) -> Vec<bool> {
         .map(|one| one.expect("named said nothing of a zone"))
         .collect()
 }
+
+/// Lines that BIND or NSD does not load, or that look like such.
+const SINGLE: &[&str] = &[
+    "*.w NS ns.example.net.",
+    "w NS ns.example.net.",
+    "d SVCB 1 x.example.net. dohpath=/dns-query{?dns}",
+    "d SVCB 1 x.example.net. key7=/dns-query{?dns}",
+    "d SVCB 1 x.example.net. alpn=h2 key7=/dns-query",
+    "d HTTPS 1 x.example.net. key7=dns-query{?dns}",
+    "i IPSECKEY 10 1 0 192.0.2.38",
+    "i IPSECKEY 10 0 0 .",
+    "i IPSECKEY 10 1 2 192.0.2.38 AQNRU3mG7TVTO2BkR47usntb102uFJtugbo6BSGvgqt4AQ==",
+    "n NAPTR 1 1 u x \"!^.*$!sip:info@example.com!i\" .",
+    "n NAPTR 1 1 u x \"!^.*$!sip:info@example.com!\" .",
+    "n NAPTR 1 1 u x \"!^.*$!x!g\" .",
+    "n NAPTR 1 1 u x \"!^.*$!x\" .",
+    "n NAPTR 1 1 u x \"!^.*$\" .",
+    "n NAPTR 1 1 u x foo .",
+    "n NAPTR 1 1 u x \"!(!x!\" .",
+    "n NAPTR 1 1 u x \"![(]!x!\" .",
+    "n NAPTR 1 1 u x \"!(a)(b)!\\\\2\\\\1!\" .",
+    "n NAPTR 1 1 u x \"!(a)!\\\\2!\" .",
+    "n NAPTR 1 1 u x \"!(a)!\\\\0!\" .",
+    "n NAPTR 1 1 u x \"1a1b1\" .",
+    "n NAPTR 1 1 u x \"!!x!\" .",
+    "n NAPTR 1 1 s x \"\" .",
+    "x X25 311061700956",
+    "x X25 1234",
+    "x X25 123",
+    "x X25 abcd",
+    "c CAA 0 ISSUE x",
+    "c CAA 0 issuE x",
+    "c CAA 0 issue X",
+    "d DNAME x.example.net.\nb.d TXT x",
+];
+
+#[test]
+fn what_a_single_server_does_not_load_is_told_with_its_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("zone");
+    let loads = |command: &[&str]| {
+        let run = Command::new(command[0])
+            .args(&command[1..])
+            .arg(&file)
+            .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
+            .output()
+            .expect("BIND, Knot and NSD must be installed");
+        run.status.success()
+    };
+    let mut wrong = Vec::new();
+    for line in SINGLE {
+        // As we write it, which all know but for what is wrong with it.
+        let read = read(&format!("{HEAD}{line}\n"), "example.com.");
+        let zone = read.zone().unwrap_or_else(|e| panic!("{line}: {e}"));
+        fs::write(&file, zone.to_string()).unwrap();
+        let refused = [
+            (
+                "BIND",
+                !loads(&["named-checkzone", "-i", "local", "example.com"]),
+            ),
+            ("Knot", !loads(&["kzonecheck", "-o", "example.com."])),
+            ("NSD", !loads(&["nsd-checkzone", "example.com"])),
+        ];
+        let found: Vec<&str> = read
+            .diagnostics()
+            .iter()
+            .map(|d| d.message.as_str())
+            .collect();
+        let found: Vec<&str> = found
+            .into_iter()
+            .filter(|m| m.contains("not load the zone"))
+            .collect();
+        for (name, refuses) in refused {
+            if refuses != found.iter().any(|message| message.contains(name)) {
+                wrong.push(format!("{line}: {name} refuses: {refuses}, told {found:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_backslash_in_a_name_is_written_as_all_servers_read_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("zone");
+    let zone = read(
+        &format!("{HEAD}a\\\\ TXT x\nb\\\\c TXT x\nd CNAME e\\\\\n"),
+        "example.com.",
+    );
+    fs::write(&file, zone.zone().unwrap().to_string()).unwrap();
+    let run = Command::new("nsd-checkzone")
+        .arg("example.com")
+        .arg(&file)
+        .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
+        .output()
+        .expect("NSD must be installed");
+    assert!(
+        run.status.success(),
+        "{}",
+        String::from_utf8_lossy(&run.stderr)
+    );
+}

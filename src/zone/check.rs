@@ -10,7 +10,7 @@ use crate::zone::rdata;
 use crate::zone::record::Rtype;
 use crate::zone::records::{Records, Run, Stored};
 use crate::zone::sorted::Sorted;
-use crate::zone::{host_names, limits, nodes, parent, targets, zonemd};
+use crate::zone::{host_names, limits, loads, nodes, parent, targets, zonemd};
 use std::ops::Range;
 
 /// Checks records, given in canonical order by number, against the rules of a zone at `apex`.
@@ -39,6 +39,7 @@ pub(crate) fn check(
     }
     targets::check(&mut check, sorted);
     host_names::check(&mut check);
+    loads::check(&mut check);
     limits::check(&mut check, sorted);
     digests(&mut check, sorted);
     let at_apex = sorted.find(records, apex.wire()).iter();

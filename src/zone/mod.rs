@@ -14,6 +14,7 @@ pub mod include;
 mod invisible;
 pub mod lexer;
 mod limits;
+mod loads;
 pub mod mail;
 pub mod name;
 mod node;

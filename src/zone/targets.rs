@@ -231,7 +231,9 @@ fn hidden(check: &mut Check<'_>, record: &Stored, top: &[u8], by: Rtype) {
         )
     } else {
         (
-            format!("this {rtype} record is never served: {top} has a DNAME record"),
+            format!(
+                "this {rtype} record is never served: {top} has a DNAME record, and Knot and NSD do not load the zone"
+            ),
             "put it where the DNAME leads, or remove the DNAME (RFC 6672 §2.4)",
         )
     };
