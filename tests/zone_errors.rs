@@ -408,6 +408,94 @@ fn tlsa_records_that_are_asked_for_are_not_complained_of() {
     }
 }
 
+/// Each slip is named where it stands, with the way out; what looks like it and is meant is left alone.
+#[test]
+fn records_that_cannot_be_what_was_meant_are_named() {
+    let hex = "0123456789abcdef".repeat(4);
+    let twice = hex.repeat(2);
+    let back =
+        "leads back to itself: who asks for TLSA records here gets a failure, and defers mail";
+    let table: Vec<(String, &str)> = vec![
+        ("_25._tcp.mx1 CNAME _25._tcp.mx1\n".to_owned(), back),
+        (
+            "_25._tcp.mx1 CNAME t\nt CNAME _25._tcp.MX1\n".to_owned(),
+            back,
+        ),
+        (
+            format!("_25._tcp.mx1 TLSA 3 1 0 {hex}\n"),
+            "32 octets are as long as a SHA-256 digest",
+        ),
+        (
+            format!("_25._tcp.mx1 TLSA 3 0 0 {twice}\n"),
+            "64 octets are as long as a SHA-512 digest",
+        ),
+        (
+            format!("_25._tcp.mx1 TLSA 3 1 1 {}\n", "00".repeat(32)),
+            "one octet again and again",
+        ),
+        (
+            format!("_25._tcp.mx1 TLSA 3 1 2 {}\n", "FF".repeat(64)),
+            "one octet again and again",
+        ),
+        (
+            format!("__25._tcp.mx1 TLSA 3 1 1 {hex}\n"),
+            "one `_` stands in front of port and protocol each",
+        ),
+        (
+            format!("__25.__tcp.mx1 TLSA 3 1 1 {hex}\n"),
+            "one `_` stands in front of port and protocol each",
+        ),
+        (
+            format!("_２５._tcp.mx1 TLSA 3 1 1 {hex}\n"),
+            "are full-width characters",
+        ),
+        (
+            format!("＿25._ｔｃｐ.mx1 TLSA 3 1 1 {hex}\n"),
+            "are full-width characters",
+        ),
+        (
+            format!("_25._tcp.mx1 TXT \"3 1 1 {hex}\"\n"),
+            "this is text, not a TLSA record",
+        ),
+        (
+            format!("_25._tcp.mx1 TXT 3 1 1 {hex}\n_25._tcp.mx1 TXT \"3 1 1\" \" {hex}\"\n"),
+            "this is text",
+        ),
+        (
+            format!("mx1 TXT \"_25._tcp.mx1 IN TLSA 3 1 1 {hex}\"\n"),
+            "this is text, not a TLSA record",
+        ),
+        (
+            "@ MX 20 localhost.\n".to_owned(),
+            "mail goes to localhost., and names below localhost.",
+        ),
+        (
+            "@ MX 20 mail.office.local.\n".to_owned(),
+            "names below local. lead to no mail host",
+        ),
+    ];
+    for (lines, expected) in table {
+        let told = told(&lines);
+        let found = told.iter().filter(|one| one.contains(expected)).count();
+        assert!(found > 0, "{lines}{told:?}");
+        if expected.contains("stands in front") || expected.contains("full-width") {
+            assert!(
+                told[0].contains("write _25._tcp.mx1.example.com."),
+                "{told:?}"
+            );
+        }
+    }
+    for lines in [
+        format!("_25._tcp.mx1 TLSA 3 1 0 30{hex}\n"),
+        format!("t TXT \"3 1 1 {hex}\"\n"),
+        "_25._tcp.mx1 CNAME t\nt CNAME u.example.net.\n".to_owned(),
+        "@ MX 20 local.example.net.\n@ MX 30 localhost.example.net.\n".to_owned(),
+        "_25._tcp.mx1 TXT \"3 1 1 is what stands in the other record\"\n".to_owned(),
+    ] {
+        assert_eq!(told(&lines), [""; 0], "{lines}");
+    }
+}
+
 #[test]
 fn hosts_that_are_addresses_and_names_that_are_not_what_they_seem_are_named() {
     let address = "is an address, where MX needs the name of a host";

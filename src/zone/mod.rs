@@ -27,6 +27,7 @@ pub mod record;
 mod records;
 mod rtype;
 pub mod serial;
+mod slips;
 mod sorted;
 mod targets;
 mod tlsa_owners;
