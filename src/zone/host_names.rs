@@ -34,7 +34,8 @@ enum Kind {
 pub(super) fn check(check: &mut Check<'_>) {
     let (records, apex) = (check.records, check.apex.wire());
     let mut last: (&[u8], Rtype) = (&[], Rtype(0));
-    for record in records.all() {
+    let matters = |rtype| has_host(rtype) || has_name(rtype);
+    for record in records.all().iter().filter(|r| matters(r.rtype)) {
         let owner = records.owner(record);
         let rtype = record.rtype;
         let again = last.1 == rtype && last.0 == owner;
@@ -106,6 +107,24 @@ fn has_host(rtype: Rtype) -> bool {
     matches!(
         rtype,
         Rtype::A | Rtype::AAAA | Rtype::MX | Rtype::A6 | Rtype::WKS
+    )
+}
+
+/// Types in whose data BIND looks at a name.
+fn has_name(rtype: Rtype) -> bool {
+    matches!(
+        rtype,
+        Rtype::NS
+            | Rtype::SOA
+            | Rtype::RT
+            | Rtype::AFSDB
+            | Rtype::SVCB
+            | Rtype::HTTPS
+            | Rtype::SRV
+            | Rtype::DSYNC
+            | Rtype::MINFO
+            | Rtype::RP
+            | Rtype::PTR
     )
 }
 

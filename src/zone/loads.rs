@@ -11,7 +11,19 @@ use crate::zone::records::Stored;
 /// Looks at all records of the zone.
 pub(super) fn check(check: &mut Check<'_>) {
     let (records, apex) = (check.records, check.apex.wire());
-    for record in records.all() {
+    let matters = |rtype| {
+        matches!(
+            rtype,
+            Rtype::NS
+                | Rtype::SVCB
+                | Rtype::HTTPS
+                | Rtype::NAPTR
+                | Rtype::IPSECKEY
+                | Rtype::X25
+                | Rtype::CAA
+        )
+    };
+    for record in records.all().iter().filter(|r| matters(r.rtype)) {
         let owner = records.owner(record);
         let Some((part, message, help)) = refused(record.rtype, owner, records.data(record)) else {
             continue;
