@@ -303,3 +303,28 @@ fn where_nothing_can_be_written_it_is_said() {
     };
     refused(&world, &state, &["advance"], ".tlsa-rotate");
 }
+
+/// A zone that somebody else signs, or will sign: what belongs into the anchor is said for both.
+#[test]
+fn a_trust_anchor_that_is_missing_or_empty_is_asked_for_with_the_way_to_it() {
+    let world = rotation_support::external::world(Publish::Branch, "");
+    world.git("add --all");
+    world.git("commit --quiet --message anchor");
+    let spoiled: [(Spoil<'_>, &str); 2] = [
+        (
+            &|world| fs::remove_file(world.path("anchor")).unwrap(),
+            "the trust anchor of example.com. is not there",
+        ),
+        (
+            &|world| world.write("anchor", "; nobody signs yet\n"),
+            "no DS or DNSKEY record in it",
+        ),
+    ];
+    for (spoil, complaint) in spoiled {
+        let world = world.copy();
+        spoil(&world);
+        let told = world.run(BEGIN, &["check"]).stdout;
+        let way = "dig +noall +answer DS example.com.; if nobody has signed the zone yet, let its server sign it first";
+        assert!(told.contains(complaint) && told.contains(way), "{told}");
+    }
+}

@@ -334,7 +334,7 @@ fn every_mistake_is_told_with_its_line() {
             "sign = \"external\"\nanchor = \"keys/sub.ds\"",
             "sign = \"external\"",
             &[
-                "13: [[zone]] needs `anchor`, such as anchor = \"keys/example.com.ds\" (DS or DNSKEY lines that answers are validated against: what the parent publishes is `dig +noall +answer DS example.com`)",
+                "13: [[zone]] needs `anchor`, such as anchor = \"keys/example.com.ds\" (DS or DNSKEY lines that answers are validated against: what the parent publishes is `dig +noall +answer DS example.com`; where nobody has signed the zone yet, let its server sign it first, and take its keys: `dig +noall +answer DNSKEY example.com @SERVER`)",
             ],
         ),
         (

@@ -64,7 +64,8 @@ pub(crate) struct VerifyArgs {
     /// IPv6 addresses only
     #[arg(short = '6', long)]
     ipv6: bool,
-    /// How long everything may take (`90`, `90s`, `10m`): a server that greets late or defers (4yz) is waited for that long
+    /// How long everything may take (`90`, `90s`, `10m`): a server that defers (4yz) is asked again for that long; the time
+    /// that greetings took, if they come by then, is added
     #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = span)]
     timeout: Duration,
     #[command(flatten)]

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::dane::judge::{Finding, Mismatch};
-use crate::observe::chain::NoAnswer;
+use crate::observe::chain::{Alias, NoAnswer};
 use crate::observe::senders_view::{Destination, Host, Tlsa, plain};
 use crate::rotation::association::Association;
 use crate::workflow::verdict::{Line, Standing, Verdict, of_failure};
@@ -93,6 +93,10 @@ fn host(seen: &SeenHost, domain: &Name, out: &mut impl Write) -> io::Result<()> 
             plain(&alias.to),
             alias.security
         )?;
+    }
+    if let Some((why, way_out)) = forbidden_alias(seen.preference, &host.aliases) {
+        verdict(out, "note", &format!("{place}: {why}"))?;
+        advice(out, &way_out)?;
     }
     if let Some(failure) = &host.address_failure
         && !matches!(host.tlsa, Tlsa::Unreachable(_))
@@ -213,6 +217,14 @@ pub(super) fn reason(line: &Line) -> String {
         .join("; ")
 }
 
+/// Why an MX record should not name a host that is an alias, and what it should name.
+fn forbidden_alias(preference: Option<u16>, aliases: &[Alias]) -> Option<(String, String)> {
+    let last = aliases.last().filter(|_| preference.is_some())?;
+    let why = "an MX record names an alias, which RFC 2181 §10.3 and RFC 5321 §5.1 forbid: senders on Postfix follow it (RFC 7672 §2.2.2), others (Exim) use no DANE for such a host";
+    let way_out = format!("name {} in the MX record", plain(&last.to));
+    Some((why.to_owned(), way_out))
+}
+
 /// What to do about a line, if there is anything.
 fn remedy(host: &Host, line: &Line) -> Option<String> {
     match &line.verdict {
@@ -244,7 +256,7 @@ fn remedy(host: &Host, line: &Line) -> Option<String> {
             .filter(|_| matches!(&host.tlsa, Tlsa::None { why: crate::observe::senders_view::NoTlsa::ProvenAbsent { .. }, .. }))
             .map(|(key, _)| format!("publish `{}`", owned(host, key))),
         Verdict::Verified(_) => line.dissent.as_ref().map(|_| {
-            "present the whole chain, the anchor included, each certificate behind the one it issued; or publish 3 1 1 records, by which all senders judge alike".to_owned()
+            "present the whole chain, the anchor included, each certificate behind the one it issued; or publish 3 1 1 records, by which all senders judge alike; a certificate that they do not take in needs another in its place".to_owned()
         }),
         Verdict::NotOffered | Verdict::Unknown(_) => None,
     }
@@ -413,4 +425,33 @@ fn first_wrong(verification: &Verification, standing: Standing) -> Option<String
             )
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::observe::chain::Security;
+
+    #[test]
+    fn only_a_host_that_an_mx_record_names_may_be_no_alias() {
+        let name = |text: &str| Name::parse(text.as_bytes(), None).unwrap();
+        let alias = |from: &str, to: &str| Alias {
+            from: name(from),
+            to: name(to),
+            security: Security::Secure,
+        };
+        let aliases = [
+            alias("mx.example.com.", "a.example.net."),
+            alias("a.example.net.", "b.example.net."),
+        ];
+        let (why, way_out) = forbidden_alias(Some(10), &aliases).unwrap();
+        assert!(
+            why.contains("RFC 2181 §10.3") && why.contains("Exim"),
+            "{why}"
+        );
+        assert_eq!(way_out, "name b.example.net in the MX record");
+        assert_eq!(forbidden_alias(None, &aliases), None, "asked for by name");
+        assert_eq!(forbidden_alias(Some(10), &[]), None);
+    }
 }

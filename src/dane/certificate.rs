@@ -1,13 +1,20 @@
 //! One X.509 certificate: its octets, its public key as it stands in them, and the facts other rooms ask for (RFC 5280 §4.1).
+//!
+//! Readable is what OpenSSL reads, as most senders do; what a sender refuses of it is for the judgement to say.
 
 use crate::dane::association;
+use crate::dane::der::{self, Element, tag};
 use crate::dane::key::{KeyError, PublicKey};
+use crate::dane::parts::Parts;
+use crate::dane::path::Quiet;
 use crate::rotation::association::Association;
 use crate::rotation::observation::{KeyAlgorithm, Presented};
 use crate::rotation::timing::Instant;
+use openssl::asn1::{Asn1Time, Asn1TimeRef};
+use openssl::nid::Nid;
+use openssl::x509::{X509, X509Ref};
 use std::ops::Range;
-use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::prelude::{FromDer as _, X509Name};
 
 /// A certificate: the DER it was read from and what it says.
 ///
@@ -25,6 +32,7 @@ pub struct Certificate {
 struct Facts {
     not_before: Instant,
     not_after: Instant,
+    has_plain_dates: bool,
     dns_names: Vec<String>,
     common_names: Vec<String>,
     is_ca: bool,
@@ -48,20 +56,28 @@ pub enum CertificateError {
 impl Certificate {
     /// Reads one DER certificate, to its last octet.
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
-        let (rest, parsed) = X509Certificate::from_der(der)
-            .map_err(|e| CertificateError::NotCertificate(e.to_string()))?;
-        if !rest.is_empty() {
+        let _quiet = Quiet;
+        if let Ok((_, rest)) = der::split(der)
+            && !rest.is_empty()
+        {
             return Err(CertificateError::TrailingData(rest.len()));
         }
-        let spki = parsed.tbs_certificate.subject_pki.raw;
-        PublicKey::from_spki(spki)?;
+        let read = X509::from_der(der).map_err(|error| {
+            let why = error
+                .errors()
+                .first()
+                .and_then(openssl::error::Error::reason);
+            CertificateError::NotCertificate(why.unwrap_or("damaged").to_owned())
+        })?;
+        let part = || CertificateError::NotCertificate("it is not written in DER".to_owned());
+        let parts = Parts::of(der).ok_or_else(part)?;
+        PublicKey::from_spki(parts.spki)?;
         let slice = |part: &[u8]| range_of(part, der);
-        let name = || CertificateError::NotCertificate("a part lies outside of it".to_owned());
         Ok(Self {
-            spki: slice(spki).ok_or_else(name)?,
-            subject: slice(parsed.subject().as_raw()).ok_or_else(name)?,
-            issuer: slice(parsed.issuer().as_raw()).ok_or_else(name)?,
-            facts: facts(&parsed),
+            spki: slice(parts.spki).ok_or_else(part)?,
+            subject: slice(parts.subject).ok_or_else(part)?,
+            issuer: slice(parts.issuer).ok_or_else(part)?,
+            facts: facts(&read, &parts),
             der: der.to_vec(),
         })
     }
@@ -111,6 +127,11 @@ impl Certificate {
         self.facts.not_after
     }
 
+    /// Whether OpenSSL can compare the dates.
+    pub(super) fn has_plain_dates(&self) -> bool {
+        self.facts.has_plain_dates
+    }
+
     /// The DNS names of the subjectAltName extension, as written.
     pub fn dns_names(&self) -> &[String] {
         &self.facts.dns_names
@@ -136,6 +157,11 @@ impl Certificate {
         self.subject() == self.issuer()
     }
 
+    /// The parts of its octets.
+    pub(super) fn parts(&self) -> Option<Parts<'_>> {
+        Parts::of(&self.der)
+    }
+
     /// The `3 1 1` association of this certificate's own SPKI octets.
     pub fn spki_association(&self) -> Association {
         association::dane_ee_spki(self.spki())
@@ -152,36 +178,52 @@ impl Certificate {
     }
 }
 
-fn facts(parsed: &X509Certificate<'_>) -> Facts {
-    let validity = parsed.validity();
-    let names = parsed.subject_alternative_name().ok().flatten();
-    let dns_names = names.iter().flat_map(|extension| {
-        extension
-            .value
-            .general_names
-            .iter()
-            .filter_map(|name| match name {
-                GeneralName::DNSName(dns) => Some((*dns).to_owned()),
-                _ => None,
-            })
-    });
+fn facts(read: &X509Ref, parts: &Parts<'_>) -> Facts {
+    let names = read.subject_alt_names();
+    let dns_names = names.iter().flatten().filter_map(|name| name.dnsname());
+    let common_names = read.subject_name().entries_by_nid(Nid::COMMONNAME);
+    // Whatever its string type, in UTF-8; one that is damaged ends the list, as it ends OpenSSL's search.
+    let common_names = common_names.map_while(|entry| entry.data().to_string().ok());
+    let subject = X509Name::from_der(parts.subject);
     Facts {
-        not_before: instant(validity.not_before.timestamp()),
-        not_after: instant(validity.not_after.timestamp()),
-        dns_names: dns_names.collect(),
-        common_names: parsed
-            .subject()
-            .iter_common_name()
-            .filter_map(|cn| cn.as_str().ok().map(str::to_owned))
-            .collect(),
-        is_ca: parsed.is_ca(),
-        subject_text: parsed.subject().to_string(),
+        not_before: instant(read.not_before()),
+        not_after: instant(read.not_after()),
+        has_plain_dates: has_plain_dates(read, parts),
+        dns_names: dns_names.map(str::to_owned).collect(),
+        common_names: common_names.collect(),
+        is_ca: parts.is_ca(),
+        subject_text: subject.map_or_else(
+            |_| "(a subject that cannot be read)".to_owned(),
+            |(_, name)| name.to_string(),
+        ),
     }
 }
 
-/// A time before 1970 counts as 1970: no certificate that matters here began or ended then.
-fn instant(unix: i64) -> Instant {
-    Instant::from_unix(u64::try_from(unix).unwrap_or_default())
+/// Whether both dates are written as RFC 5280 §4.1.2.5 has it, with seconds and in UTC: OpenSSL compares no others.
+fn has_plain_dates(read: &X509Ref, parts: &Parts<'_>) -> bool {
+    let is_plain = |element: &Element<'_>| {
+        let octets = match element.tag {
+            tag::UTC_TIME => "YYMMDDHHMMSS".len(),
+            tag::GENERALIZED_TIME => "YYYYMMDDHHMMSS".len(),
+            _ => return false,
+        };
+        let digits = element.contents.strip_suffix(b"Z").unwrap_or_default();
+        digits.len() == octets && digits.iter().all(u8::is_ascii_digit)
+    };
+    // Of digits, and there may be no such day.
+    let exists = |time: &Asn1TimeRef| Asn1Time::from_unix(0).is_ok_and(|t| t.diff(time).is_ok());
+    parts.validity.iter().all(is_plain) && exists(read.not_before()) && exists(read.not_after())
+}
+
+/// A time before 1970 counts as 1970: no certificate that matters here began or ended then. So does what is no time.
+fn instant(time: &Asn1TimeRef) -> Instant {
+    let since = Asn1Time::from_unix(0).and_then(|epoch| epoch.diff(time));
+    let seconds = since.map_or(0, |since| {
+        i64::from(since.days)
+            .saturating_mul(86_400)
+            .saturating_add(i64::from(since.secs))
+    });
+    Instant::from_unix(u64::try_from(seconds).unwrap_or_default())
 }
 
 /// Where `part`, a slice of `whole`, lies in it.

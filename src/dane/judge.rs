@@ -7,7 +7,7 @@ use crate::dane::association;
 use crate::dane::certificate::{Certificate, CertificateError};
 use crate::dane::gnutls;
 use crate::dane::name_check;
-use crate::dane::path::{self, Anchor, Failure};
+use crate::dane::path::{self, Anchor, Failure, Quiet};
 use crate::dane::web_path;
 use crate::rotation::association::Association;
 use crate::rotation::timing::Instant;
@@ -143,6 +143,7 @@ pub fn judge(
     at: Instant,
     rules: Rules<'_>,
 ) -> Judgement {
+    let _quiet = Quiet;
     let usable: Vec<&Association> = rrset
         .iter()
         .filter(|record| unusable(record, rules).is_none())
@@ -193,6 +194,7 @@ pub fn satisfied(
     names: &[&str],
     at: Instant,
 ) -> BTreeSet<Association> {
+    let _quiet = Quiet;
     let rules = Rules::Smtp;
     let under_each_name = |record: &&Association| {
         unusable(record, rules).is_none()

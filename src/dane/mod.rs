@@ -7,6 +7,7 @@ mod gnutls;
 pub mod judge;
 pub mod key;
 mod name_check;
+mod parts;
 mod path;
 mod pem;
 mod private_key;

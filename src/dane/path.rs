@@ -5,6 +5,7 @@
 //! anchor's own dates count if it is self-signed; key identifiers select issuers), mail follows them.
 
 use crate::dane::certificate::Certificate;
+use crate::dane::parts;
 use crate::rotation::timing::Instant;
 use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Public};
@@ -12,6 +13,7 @@ use openssl::stack::Stack;
 use openssl::x509::store::{X509Store, X509StoreBuilder};
 use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
 use openssl::x509::{X509, X509PurposeId, X509Ref, X509StoreContext, X509VerifyResult};
+use std::cmp::Ordering;
 
 /// The security level at which Postfix authenticates a host: keys and signatures of 80 bits of strength or more.
 const SECURITY_LEVEL: i32 = 1;
@@ -51,7 +53,7 @@ impl From<ErrorStack> for Failure {
 
 /// Forgets at its end what OpenSSL noted of failures: it keeps a list for each thread, and a TLS conversation that goes on in
 /// this one would take the entries for its own (`SSL_get_error(3)`).
-struct Quiet;
+pub(super) struct Quiet;
 
 impl Drop for Quiet {
     fn drop(&mut self) {
@@ -79,7 +81,6 @@ pub(super) fn check(
     anchor: &Anchor<'_>,
     at: Instant,
 ) -> Result<(), Failure> {
-    let _quiet = Quiet;
     let leaf = chain
         .first()
         .and_then(Link::read)
@@ -138,18 +139,17 @@ impl<'a> Pair<'a> {
         names_its_issuer(issuer, issuer)
     }
 
-    /// Checks the signature, for whatever use, and that both are valid at `at`; with `extensions` if those say anything.
-    pub(super) fn check(&self, at: Instant, extensions: bool) -> Result<(), Failure> {
-        let _quiet = Quiet;
+    /// Checks the signature, for whatever use; with `extensions` if those say anything.
+    pub(super) fn check(&self, extensions: bool) -> Result<(), Failure> {
         let [leaf, issuer] = &self.links;
         if extensions {
-            verify(&self.links, None, 0)?;
-        } else if !leaf.x509.verify(&*issuer.x509.public_key()?)? {
-            return Err(Failure::NotReached);
+            return verify(&self.links, &Strictness::GnuTls);
         }
-        self.links
-            .iter()
-            .try_for_each(|link| in_time(link.certificate, at))
+        if leaf.x509.verify(&*issuer.x509.public_key()?)? {
+            Ok(())
+        } else {
+            Err(Failure::NotReached)
+        }
     }
 }
 
@@ -160,7 +160,14 @@ fn names_its_issuer(subject: &Link<'_>, issuer: &Link<'_>) -> bool {
     let keys_fit = by_key
         .zip(key)
         .is_none_or(|(one, other)| one.as_slice() == other.as_slice());
-    keys_fit && subject.certificate.issuer() == issuer.certificate.subject()
+    let (named, own) = (subject.certificate.issuer(), issuer.certificate.subject());
+    // The same words in other string types are the same name, as far as GnuTLS reads those.
+    let alike = || {
+        let issuer_name = subject.x509.issuer_name();
+        let order = issuer_name.try_cmp(issuer.x509.subject_name());
+        order.is_ok_and(Ordering::is_eq) && parts::is_readable(named) && parts::is_readable(own)
+    };
+    keys_fit && (named == own || alike())
 }
 
 /// Whether a key is strong enough for senders that authenticate by it; the error says what is missing.
@@ -259,7 +266,6 @@ fn is_signed_by(certificate: &X509Ref, key: &[u8]) -> bool {
 /// Outside of DANE it looks for trust first, and would leave links out where the anchor goes for the issuer of a lower one,
 /// too (one name, several keys). Such a path is judged in two parts.
 fn verify_whole(path: &[Link<'_>]) -> Result<(), Failure> {
-    let server = Some(X509PurposeId::SSL_SERVER);
     if let Some((anchor, below)) = path.split_last()
         && let Some((_, lower)) = below.split_last()
         && lower
@@ -268,12 +274,22 @@ fn verify_whole(path: &[Link<'_>]) -> Result<(), Failure> {
     {
         verify_whole(below)?;
         let upper = path.get(lower.len()..).unwrap_or_default();
-        return verify(upper, None, SECURITY_LEVEL);
+        return verify(upper, &Strictness::Issuers);
     }
-    verify(path, server, SECURITY_LEVEL)
+    verify(path, &Strictness::Server)
 }
 
-fn verify(path: &[Link<'_>], purpose: Option<X509PurposeId>, level: i32) -> Result<(), Failure> {
+/// What of OpenSSL's rules holds for a part of a path.
+enum Strictness {
+    /// All, for a server.
+    Server,
+    /// All, for certificates of whatever purpose.
+    Issuers,
+    /// Signatures and what issuers may do: the rest of GnuTLS's rules stands with it.
+    GnuTls,
+}
+
+fn verify(path: &[Link<'_>], strictness: &Strictness) -> Result<(), Failure> {
     let (Some(leaf), Some(top)) = (path.first(), path.last()) else {
         return Err(Failure::NotReached);
     };
@@ -284,7 +300,7 @@ fn verify(path: &[Link<'_>], purpose: Option<X509PurposeId>, level: i32) -> Resu
     for link in between {
         links.push(link.x509.clone())?;
     }
-    let store = trusting(top, purpose, level)?;
+    let store = trusting(top, strictness)?;
     let mut context = X509StoreContext::new()?;
     let failed = context.init(&store, &leaf.x509, &links, |context| {
         let good = context.verify_cert()?;
@@ -298,18 +314,19 @@ fn verify(path: &[Link<'_>], purpose: Option<X509PurposeId>, level: i32) -> Resu
     Err(Failure::Bad(words(error, link.certificate)))
 }
 
-fn trusting(
-    anchor: &Link<'_>,
-    purpose: Option<X509PurposeId>,
-    level: i32,
-) -> Result<X509Store, ErrorStack> {
+fn trusting(anchor: &Link<'_>, strictness: &Strictness) -> Result<X509Store, ErrorStack> {
     let mut settings = X509VerifyParam::new()?;
     // An anchor need not be a root.
     settings.set_flags(X509VerifyFlags::PARTIAL_CHAIN | X509VerifyFlags::NO_CHECK_TIME)?;
-    settings.set_auth_level(level);
-    if let Some(purpose) = purpose {
-        settings.set_purpose(purpose)?;
+    match strictness {
+        Strictness::Server => settings.set_purpose(X509PurposeId::SSL_SERVER)?,
+        Strictness::Issuers => {}
+        Strictness::GnuTls => settings.set_flags(X509VerifyFlags::IGNORE_CRITICAL)?,
     }
+    settings.set_auth_level(match strictness {
+        Strictness::GnuTls => 0,
+        _ => SECURITY_LEVEL,
+    });
     settings.set_depth(DEPTH);
     let mut store = X509StoreBuilder::new()?;
     store.set_param(&settings)?;
@@ -320,7 +337,13 @@ fn trusting(
 fn in_time(certificate: &Certificate, at: Instant) -> Result<(), Failure> {
     let name = certificate.subject_text();
     let (from, until) = (certificate.not_before(), certificate.not_after());
-    if at > until {
+    if !certificate.has_plain_dates() {
+        return Err(Failure::Bad(format!(
+            "`{name}` of the path has a date that OpenSSL does not read (RFC 5280 §4.1.2.5)"
+        )));
+    }
+    // RFC 5280 §4.1.2.5 counts the last second in, OpenSSL does not.
+    if at >= until {
         return Err(Failure::Bad(format!(
             "`{name}` of the path expired at {until}"
         )));

@@ -18,6 +18,7 @@ use crate::rotation::observation::{Endpoint, KeyAlgorithm, Seen};
 use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
@@ -78,8 +79,10 @@ pub async fn present(
     algorithm: KeyAlgorithm,
     caller: &Caller,
 ) -> Result<Answer, Obstacle> {
+    let budget = Budget::of(caller);
+    let asked = |ask| converse(endpoint, address, ask, caller, &budget);
     let conversation = || async {
-        let first = converse(endpoint, address, Ask::Only(algorithm), caller).await;
+        let first = asked(Ask::Only(algorithm)).await;
         let is_open = |found: &Result<_, Failure>| {
             matches!(
                 found,
@@ -90,10 +93,9 @@ pub async fn present(
             return first;
         }
         // The second way of asking: see `Ask::OnlySuites`.
-        match converse(endpoint, address, Ask::OnlySuites(algorithm), caller).await {
+        match asked(Ask::OnlySuites(algorithm)).await {
             Err(Failure::Ended(why) | Failure::NoHandshake(why)) => {
-                let control = converse(endpoint, address, Ask::Anything, caller).await;
-                by_control(control, algorithm, why)
+                by_control(asked(Ask::Anything).await, algorithm, why)
             }
             second => second,
         }
@@ -107,8 +109,9 @@ pub async fn present_anything(
     address: SocketAddr,
     caller: &Caller,
 ) -> Result<Vec<Vec<u8>>, Obstacle> {
+    let budget = Budget::of(caller);
     let conversation = || async {
-        let asked = converse(endpoint, address, Ask::Anything, caller).await;
+        let asked = converse(endpoint, address, Ask::Anything, caller, &budget).await;
         asked.map_err(Failure::by_word)
     };
     let found = patiently(address, conversation, caller).await?;
@@ -122,8 +125,46 @@ pub async fn present_tls12(
     algorithm: KeyAlgorithm,
     caller: &Caller,
 ) -> Result<Answer, Obstacle> {
-    let conversation = || converse(endpoint, address, Ask::OnlySuites(algorithm), caller);
+    let budget = Budget::of(caller);
+    let conversation = || {
+        converse(
+            endpoint,
+            address,
+            Ask::OnlySuites(algorithm),
+            caller,
+            &budget,
+        )
+    };
     answer(patiently(address, conversation, caller).await, algorithm)
+}
+
+/// How long the conversations about one question may take, those that a server puts off included. For a greeting that comes
+/// late there is time on top: a server that makes everybody wait does so each time.
+struct Budget {
+    until: Mutex<Option<Instant>>,
+    whole: Duration,
+}
+
+impl Budget {
+    fn of(caller: &Caller) -> Self {
+        Self {
+            until: Mutex::new(Instant::now().checked_add(caller.whole)),
+            whole: caller.whole,
+        }
+    }
+
+    async fn bound<T>(&self, part: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        in_time(until, part).await.unwrap_or_else(|| {
+            let late = format!("the conversation took longer than {}", seconds(self.whole));
+            Err(Failure::Stopped(Obstacle::Other(late)))
+        })
+    }
+
+    fn add(&self, waited: Duration) {
+        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        *until = until.and_then(|until| until.checked_add(waited));
+    }
 }
 
 /// What follows for an algorithm from what is presented to whoever asks for anything, where asking for it ended `why`.
@@ -165,15 +206,8 @@ async fn patiently<F>(
 where
     F: Future<Output = Result<Vec<Vec<u8>>, Failure>>,
 {
-    let deadline = Instant::now().checked_add(caller.whole);
     let one = || async {
-        let found = in_time(deadline, conversation()).await;
-        let found = found.unwrap_or_else(|| {
-            let whole = caller.whole.as_secs_f64();
-            let late = format!("the conversation took longer than {whole} s");
-            Err(Failure::Stopped(Obstacle::Other(late)))
-        });
-        match found {
+        match conversation().await {
             Err(Failure::PutOff(obstacle)) => Outcome::PutOff(Err(Failure::Stopped(obstacle))),
             found => Outcome::Done(found),
         }
@@ -200,7 +234,7 @@ impl Obstacle {
         };
         match self {
             Self::Other(why) => Self::Other(tried(why)),
-            Self::NoStarttls(error) if asked > 1 && error.puts_off() => {
+            Self::NoStarttls(error) if asked > 1 && error.puts_off() && !error.has_no_tls_now() => {
                 Self::Other(tried(error.to_string()))
             }
             other => other,
@@ -263,25 +297,58 @@ async fn converse(
     address: SocketAddr,
     ask: Ask,
     caller: &Caller,
+    budget: &Budget,
 ) -> Result<Vec<Vec<u8>>, Failure> {
-    let connected = connect(address, caller).await;
-    let mut stream = connected.map_err(|e| Failure::Stopped(Obstacle::NoConnection(e)))?;
-    let implicit = IMPLICIT_TLS.contains(&endpoint.port);
-    if !implicit {
-        let waiting = Waiting::at(address, "its greeting");
-        let greeted = Session::greeted(stream, caller).await;
-        drop(waiting);
-        let mut session = greeted.map_err(|e| Failure::before(&e))?;
-        let extensions = session
-            .ehlo(&caller.name)
-            .await
-            .map_err(|e| Failure::before(&e))?;
-        stream = session
-            .starttls(&extensions)
-            .await
-            .map_err(Failure::starttls)?;
+    let stream = budget.bound(connected(address, caller)).await?;
+    if IMPLICIT_TLS.contains(&endpoint.port) {
+        let secured = budget
+            .bound(Box::pin(secure(stream, endpoint, ask, caller)))
+            .await?;
+        return Ok(secured.chain);
     }
-    let secured = timeout(caller.step, tls::handshake(stream, &endpoint.host, ask))
+    let began = Instant::now();
+    let session = budget
+        .bound(Box::pin(greeted(stream, address, caller)))
+        .await?;
+    budget.add(began.elapsed());
+    let rest = async {
+        let stream = up_to_tls(session, caller).await?;
+        let secured = secure(stream, endpoint, ask, caller).await?;
+        Session::resumed(secured.stream, caller).quit().await;
+        Ok(secured.chain)
+    };
+    budget.bound(Box::pin(rest)).await
+}
+
+async fn connected(address: SocketAddr, caller: &Caller) -> Result<TcpStream, Failure> {
+    let connected = connect(address, caller).await;
+    connected.map_err(|e| Failure::Stopped(Obstacle::NoConnection(e)))
+}
+
+async fn greeted(
+    stream: TcpStream,
+    address: SocketAddr,
+    caller: &Caller,
+) -> Result<Session<TcpStream>, Failure> {
+    let _waiting = Waiting::at(address, "its greeting");
+    let greeted = Session::greeted(stream, caller).await;
+    greeted.map_err(|e| Failure::before(&e))
+}
+
+async fn up_to_tls(mut session: Session<TcpStream>, caller: &Caller) -> Result<TcpStream, Failure> {
+    let extensions = session.ehlo(&caller.name).await;
+    let extensions = extensions.map_err(|e| Failure::before(&e))?;
+    let stream = session.starttls(&extensions).await;
+    stream.map_err(Failure::starttls)
+}
+
+async fn secure(
+    stream: TcpStream,
+    endpoint: &Endpoint,
+    ask: Ask,
+    caller: &Caller,
+) -> Result<tls::Secured<TcpStream>, Failure> {
+    timeout(caller.step, tls::handshake(stream, &endpoint.host, ask))
         .await
         .map_err(|_| {
             Failure::NoHandshake(format!(
@@ -294,11 +361,7 @@ async fn converse(
             HandshakeError::Ended(why) => Failure::Ended(why),
             HandshakeError::Failed(why) => Failure::NoHandshake(why),
             other @ HandshakeError::BadName(_) => Failure::other(other),
-        })?;
-    if !implicit {
-        Session::resumed(secured.stream, caller).quit().await;
-    }
-    Ok(secured.chain)
+        })
 }
 
 /// Connects within one step, from the caller's own address if it has one of the same family.
@@ -326,6 +389,15 @@ pub async fn connect(address: SocketAddr, caller: &Caller) -> Result<TcpStream, 
             .map_err(|e| format!("cannot connect: {e}")),
         Ok(Err(error)) => Err(format!("cannot connect: {error}")),
         Err(_) => Err(format!("no connection within {} s", step.as_secs_f64())),
+    }
+}
+
+/// What is left of a run is told as the run: in whole seconds, or, of less than one, in tenths.
+fn seconds(span: Duration) -> String {
+    let tenths = span.as_millis().div_ceil(100);
+    match tenths {
+        0..10 => format!("0.{tenths} s"),
+        _ => format!("{} s", tenths.div_ceil(10)),
     }
 }
 

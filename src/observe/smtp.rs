@@ -5,10 +5,14 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-/// No reply is longer: RFC 5321 §4.5.3.1.5 asks for 512 octets a line, and no server needs a hundred of them.
-const MAX_REPLY: usize = 64 * 1024;
+/// No reply is longer: RFC 5321 §4.5.3.1.5 asks for 512 octets a line. Senders read on for as long as they have time.
+const MAX_REPLY: usize = 4 * 1024 * 1024;
+
+/// So much of a line, and of a whole reply before its last line, is kept: what Postfix keeps (`line_length_limit`). It does
+/// not see a STARTTLS that comes later.
+const MAX_KEPT: usize = 2048;
 
 /// What the greeting is the reply to.
 const GREETING: &str = "the connection";
@@ -53,6 +57,18 @@ impl Caller {
             step: usual.step.min(whole),
             whole,
             ..usual
+        }
+    }
+
+    /// The same, with no more time than is left.
+    #[must_use]
+    pub fn until(&self, deadline: Option<Instant>) -> Self {
+        let left = deadline.map_or(self.whole, |deadline| {
+            deadline.saturating_duration_since(Instant::now())
+        });
+        Self {
+            whole: self.whole.min(left),
+            ..self.clone()
         }
     }
 }
@@ -100,8 +116,8 @@ pub enum SmtpError {
         /// What came.
         line: String,
     },
-    /// More than 64 KiB.
-    #[error("the reply to {to} is longer than 64 KiB")]
+    /// More than is read.
+    #[error("the reply to {to} is longer than {} MiB", MAX_REPLY >> 20)]
     Endless {
         /// What was said before.
         to: String,
@@ -118,9 +134,6 @@ pub enum SmtpError {
     /// from it.
     #[error("STARTTLS is not offered")]
     NoStarttls,
-    /// Octets in clear text behind the answer to STARTTLS (RFC 3207 §5; response injection).
-    #[error("the server went on in clear text after it agreed to STARTTLS")]
-    ClearTextAfterStarttls,
     /// The connection failed.
     #[error("the connection failed at {to}: {reason}")]
     Lost {
@@ -132,13 +145,16 @@ pub enum SmtpError {
 }
 
 impl SmtpError {
+    /// Whether it says that TLS is not to be had for now (454, RFC 3207 §4): senders ask again and defer meanwhile, and if it
+    /// lasts it is told as that.
+    pub fn has_no_tls_now(&self) -> bool {
+        matches!(self, Self::Refused { to, reply } if to == "STARTTLS" && reply.code == 454)
+    }
+
     /// Whether the server asks to be asked again later (4yz, RFC 5321 §4.2.1), or has no room for one more connection now.
     pub fn puts_off(&self) -> bool {
         match self {
-            Self::Refused { to, reply } => {
-                // 454 says that TLS is not to be had (RFC 3207 §4): senders defer for that, and it is told as that.
-                matches!(reply.code, 400..500) && !(to == "STARTTLS" && reply.code == 454)
-            }
+            Self::Refused { reply, .. } => matches!(reply.code, 400..500),
             Self::Closed { to } => to == GREETING,
             _ => false,
         }
@@ -176,11 +192,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             other => other?,
         };
         let keyword = |line: &String| {
-            let word = line.split_ascii_whitespace().next();
+            let mut words = line.split([' ', '\t', '=']);
+            let word = words.find(|word| !word.is_empty());
             word.map(str::to_ascii_uppercase)
         };
-        // The first line greets (RFC 5321 §4.1.1.1).
-        Ok(reply.lines.iter().skip(1).filter_map(keyword).collect())
+        // The first line greets (RFC 5321 §4.1.1.1); Postfix looks for keywords there, too.
+        Ok(reply.lines.iter().filter_map(keyword).collect())
     }
 
     /// Says STARTTLS and gives back the stream, at the point where the handshake begins.
@@ -189,11 +206,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             return Err(SmtpError::NoStarttls);
         }
         self.command("STARTTLS", 220).await?;
-        if self.pending.is_empty() {
-            Ok(self.stream)
-        } else {
-            Err(SmtpError::ClearTextAfterStarttls)
-        }
+        // What came behind the reply in clear text is thrown away (RFC 3207 §5; anybody may have put it there).
+        Ok(self.stream)
     }
 
     /// Says one command; its reply must have a code that begins as this one.
@@ -258,10 +272,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     }
 
     async fn read_reply(&mut self, to: &str) -> Result<Reply, SmtpError> {
-        let mut read: usize = 0;
+        let (mut read, mut kept): (usize, usize) = (0, 0);
         let mut reply: Option<Reply> = None;
         loop {
             let line = self.read_line(to, &mut read).await?;
+            if reply.is_some() && read > MAX_REPLY {
+                return Err(SmtpError::Endless { to: to.to_owned() });
+            }
             let (code, last, text) = split(&line).ok_or_else(|| SmtpError::NotSmtp {
                 to: to.to_owned(),
                 line: shown(&String::from_utf8_lossy(&line)),
@@ -272,18 +289,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             });
             // Where lines disagree, which RFC 5321 §4.2.1 does not allow, senders go by the last.
             so_far.code = code;
-            so_far.lines.push(text);
+            if kept < MAX_KEPT {
+                kept = kept.saturating_add(text.len()).saturating_add(1);
+                so_far.lines.push(text);
+            }
             if last {
                 return Ok(so_far.clone());
             }
         }
     }
 
+    /// The next line, as much of it as is kept.
     async fn read_line(&mut self, to: &str, read: &mut usize) -> Result<Vec<u8>, SmtpError> {
+        let mut line: Vec<u8> = Vec::new();
         loop {
-            if let Some(end) = self.pending.iter().position(|b| *b == b'\n') {
-                let rest = self.pending.split_off(end.saturating_add(1));
-                let line = std::mem::replace(&mut self.pending, rest);
+            let end = self.pending.iter().position(|b| *b == b'\n');
+            let rest = match end {
+                Some(end) => self.pending.split_off(end.saturating_add(1)),
+                None => Vec::new(),
+            };
+            let part = std::mem::replace(&mut self.pending, rest);
+            let room = MAX_KEPT.saturating_sub(line.len());
+            line.extend(part.into_iter().take(room));
+            if end.is_some() {
                 return Ok(line.trim_ascii_end().to_vec());
             }
             if *read > MAX_REPLY {
@@ -325,15 +353,17 @@ fn lost(to: &str, error: &io::Error) -> SmtpError {
     }
 }
 
-/// `250-text`, `250 text` or `250`: the code, whether the reply ends with this line, the text.
+/// `250-text`, `250 text` or `250`: the code, whether the reply ends with this line, the text. Senders ask for no blank
+/// behind the code, and read up to the first NUL octet.
 fn split(line: &[u8]) -> Option<(u16, bool, String)> {
+    let line = line.split(|octet| *octet == 0).next()?;
     let (digits, rest) = line.split_at_checked(3)?;
     let code: u16 = std::str::from_utf8(digits).ok()?.parse().ok()?;
     let (last, text) = match rest.split_first() {
-        None => (true, rest),
-        Some((b' ', text)) => (true, text),
         Some((b'-', text)) => (false, text),
-        Some(_) => return None,
+        Some((b' ', text)) => (true, text),
+        Some((next, _)) if next.is_ascii_digit() => return None,
+        _ => (true, rest),
     };
     (200..600)
         .contains(&code)

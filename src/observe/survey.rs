@@ -44,6 +44,9 @@ pub struct Bounds {
     pub at_once: usize,
     /// How long all of them together.
     pub overall: Duration,
+    /// How much later one may end that was begun in time: for greetings that come late, each conversation with the place
+    /// has time of its own.
+    pub late: Duration,
 }
 
 impl Default for Bounds {
@@ -51,6 +54,7 @@ impl Default for Bounds {
         Self {
             at_once: 64,
             overall: Caller::LARGE,
+            late: Caller::LARGE.saturating_mul(3),
         }
     }
 }
@@ -121,14 +125,16 @@ impl Survey {
                 sighting.answers.push(Seen::Unknown(early));
                 let (endpoint, algorithm) = (sighting.endpoint.clone(), sighting.algorithm);
                 let (caller, slots) = (Arc::clone(&self.caller), Arc::clone(&self.slots));
-                let deadline = self.deadline;
+                let (deadline, late) = (self.deadline, self.bounds.late);
                 asked.spawn(async move {
-                    let question = async {
-                        // The semaphore is never closed; a permit it cannot give bounds nothing worse.
-                        let _slot = slots.acquire().await;
-                        probe(&endpoint, address, algorithm, &caller).await
+                    // The semaphore is never closed; a permit it cannot give bounds nothing worse.
+                    let Some(_slot) = in_time(deadline, slots.acquire()).await else {
+                        return (number, place, None);
                     };
-                    (number, place, in_time(deadline, Box::pin(question)).await)
+                    let caller = caller.until(deadline);
+                    let question = Box::pin(probe(&endpoint, address, algorithm, &caller));
+                    let end = deadline.and_then(|deadline| deadline.checked_add(late));
+                    (number, place, in_time(end, question).await)
                 });
             }
         }

@@ -28,6 +28,7 @@ use crate::zone::name::Name;
 use crate::zone::record::{Record, Rtype};
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -361,14 +362,17 @@ pub(super) fn zones_of<'w, 'n>(
 
 /// The DS and DNSKEY records of an anchor file for a zone that somebody else signs.
 pub(super) fn anchor_records(path: &Path, apex: &Name) -> Result<Vec<Record>, WorkflowError> {
-    let bytes = read::read(path, read::LIST).map_err(|source| WorkflowError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
     let wrong = |reason: &dyn std::fmt::Display| WorkflowError::NotAnAnchor {
         path: path.to_owned(),
         reason: reason.to_string(),
     };
+    let bytes = read::read(path, read::LIST).map_err(|source| match source.kind() {
+        ErrorKind::NotFound => wrong(&format_args!("the trust anchor of {apex} is not there")),
+        _ => WorkflowError::Unreadable {
+            path: path.to_owned(),
+            source,
+        },
+    })?;
     let records = anchors::records(&path.display().to_string(), &bytes, apex);
     let mut records = records.map_err(|e| wrong(&e))?;
     records.retain(|record| record.owner == *apex);

@@ -384,7 +384,11 @@ pub(super) fn trust(zone: &ZoneConfig, now: Instant) -> Result<Trust, String> {
             Ok(Trust::new(&zone.name, Vec::new(), &dnskeys))
         }
         Signing::External { anchor } => {
-            let records = head::anchor_records(anchor, &zone.name).map_err(|e| e.to_string())?;
+            let records = head::anchor_records(anchor, &zone.name);
+            // A reason is all that is told of it: the way out belongs into it.
+            let records = records.map_err(|e| {
+                format!("{e} ({})", e.hints().join("; ")).replace("ZONE", &zone.name.to_string())
+            })?;
             let of = |rtype| {
                 let wanted = records.iter().filter(move |r| r.rtype == rtype);
                 wanted.map(|r| r.rdata.clone()).collect::<Vec<_>>()

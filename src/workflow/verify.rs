@@ -204,8 +204,13 @@ impl<S: Source + Send + Sync + 'static> Run<S> {
             lines.sort_by_key(|(number, _)| *number);
             seen.lines = lines.into_iter().flat_map(|(_, lines)| lines).collect();
             for address in Case::refusing_everything(&seen.lines) {
-                let anything = probe::present_anything(&case.endpoint, address, &self.caller);
-                let anything = Box::pin(self.in_turn(anything)).await;
+                // It has answered: that it did so late leaves it the time for one more.
+                let anything = Box::pin(probe::present_anything(
+                    &case.endpoint,
+                    address,
+                    &self.caller,
+                ))
+                .await;
                 case.settle(&mut seen.lines, address, Some(&anything));
             }
         }
@@ -215,10 +220,14 @@ impl<S: Source + Send + Sync + 'static> Run<S> {
 
     /// One address and algorithm: a line, and a second one if TLS 1.2 shows another chain.
     async fn lines(&self, case: &Case, address: SocketAddr, algorithm: KeyAlgorithm) -> Vec<Line> {
-        let caller = &self.caller;
-        let preferred = probe::present(&case.endpoint, address, algorithm, caller);
-        let older = probe::present_tls12(&case.endpoint, address, algorithm, caller);
-        let (preferred, older) = tokio::join!(self.in_turn(preferred), self.in_turn(older));
+        let endpoint = &case.endpoint;
+        let preferred = self.in_turn(|caller| async move {
+            probe::present(endpoint, address, algorithm, &caller).await
+        });
+        let older = self.in_turn(|caller| async move {
+            probe::present_tls12(endpoint, address, algorithm, &caller).await
+        });
+        let (preferred, older) = tokio::join!(preferred, older);
         let mut lines = vec![case.line(address, algorithm, false, &preferred, self.now)];
         if differs(&preferred, &older) {
             lines.push(case.line(address, algorithm, true, &older, self.now));
@@ -230,21 +239,19 @@ impl<S: Source + Send + Sync + 'static> Run<S> {
         lines
     }
 
-    async fn in_turn<T>(
-        &self,
-        conversation: impl Future<Output = Result<T, Obstacle>>,
-    ) -> Result<T, Obstacle> {
-        let question = async {
-            // The semaphore is never closed; a permit it cannot give bounds nothing worse.
-            let _slot = self.free.acquire().await;
-            conversation.await
-        };
-        self.in_time(question).await.unwrap_or_else(|| {
+    /// Begins a conversation in time, and lets it come to its own end: that is later where a server greets late.
+    async fn in_turn<T, F>(&self, conversation: impl FnOnce(Caller) -> F) -> Result<T, Obstacle>
+    where
+        F: Future<Output = Result<T, Obstacle>>,
+    {
+        // The semaphore is never closed; a permit it cannot give bounds nothing worse.
+        let Some(_slot) = self.in_time(self.free.acquire()).await else {
             let overall = self.overall.as_secs_f64();
-            Err(Obstacle::Other(format!(
+            return Err(Obstacle::Other(format!(
                 "not answered within the {overall} s of the run"
-            )))
-        })
+            )));
+        };
+        Box::pin(conversation(self.caller.until(self.deadline))).await
     }
 
     async fn in_time<T>(&self, question: impl Future<Output = T>) -> Option<T> {

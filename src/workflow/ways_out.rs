@@ -234,7 +234,10 @@ impl WorkflowError {
                 vec!["correct the configuration in that commit; nothing was judged".to_owned()]
             }
             Self::NotAnAnchor { .. } => {
-                vec!["put the DS lines of the parent zone into it: dig +short DS ZONE".to_owned()]
+                vec![
+                    "put there what the parent publishes: dig +noall +answer DS ZONE".to_owned(),
+                    "if nobody has signed the zone yet, let its server sign it first (BIND: `dnssec-policy default;`, Knot: `dnssec-signing: on`), and put its keys there: dig +noall +answer DNSKEY ZONE @SERVER; the DS record at the parent follows when that works".to_owned(),
+                ]
             }
             Self::Zone(_) => vec![
                 "correct the zone file, commit it where it is in git, and run again; `tlsa-rotate zone check` shows every finding".to_owned(),

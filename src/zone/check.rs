@@ -10,7 +10,7 @@ use crate::zone::rdata;
 use crate::zone::record::Rtype;
 use crate::zone::records::{Records, Run, Stored};
 use crate::zone::sorted::Sorted;
-use crate::zone::{nodes, parent, targets, zonemd};
+use crate::zone::{host_names, limits, loads, nodes, parent, targets, zonemd};
 use std::ops::Range;
 
 /// Checks records, given in canonical order by number, against the rules of a zone at `apex`.
@@ -38,6 +38,9 @@ pub(crate) fn check(
         return;
     }
     targets::check(&mut check, sorted);
+    host_names::check(&mut check);
+    loads::check(&mut check);
+    limits::check(&mut check, sorted);
     digests(&mut check, sorted);
     let at_apex = sorted.find(records, apex.wire()).iter();
     let apex_types: Vec<Rtype> = at_apex
@@ -138,6 +141,8 @@ pub(super) enum Part {
     Owner,
     /// The last field of the data.
     LastField,
+    /// This field of the data, or the last where it is written otherwise.
+    Field(usize),
 }
 
 /// A check under way.
@@ -360,8 +365,12 @@ impl Check<'_> {
             return place.line..place.line;
         };
         match (Form::of(&line, &tokens, &source.bytes), tokens.first()) {
-            (Ok(form), _) if part == Part::LastField && !form.data.is_empty() => {
-                form.data.last().map_or(0..0, |t| t.span())
+            (Ok(form), _) if part != Part::Owner && !form.data.is_empty() => {
+                let field = match part {
+                    Part::Field(at) => form.data.get(at),
+                    _ => None,
+                };
+                field.or(form.data.last()).map_or(0..0, |t| t.span())
             }
             (Ok(form), _) if form.owner.is_none() => form.type_field.span(),
             (_, Some(first)) => first.span(),

@@ -281,6 +281,8 @@ pub(crate) fn write_name(wire: &[u8], out: &mut impl fmt::Write) -> fmt::Result 
         empty = false;
         for chunk in label.chunk_by(|a, b| is_plain(*a) && is_plain(*b)) {
             match (chunk, std::str::from_utf8(chunk)) {
+                // NSD takes a backslash at the end of a label for one before the dot: as a number, all read it.
+                ([b'\\'], _) => out.write_str("\\092")?,
                 ([octet], _) if !is_plain(*octet) && octet.is_ascii_graphic() => {
                     write!(out, "\\{}", char::from(*octet))?;
                 }
@@ -360,7 +362,7 @@ mod tests {
 
     #[test]
     fn escapes_round_trip_and_bad_names_are_refused() {
-        assert_eq!(name("a\\046b\\\\.c\\.d.").to_string(), "a\\.b\\\\.c\\.d.");
+        assert_eq!(name("a\\046b\\\\.c\\.d.").to_string(), "a\\.b\\092.c\\.d.");
         assert_eq!(Name::parse(b"..", None), Err(NameError::EmptyLabel));
         assert_eq!(Name::parse(b"a", None), Err(NameError::NoOrigin));
         assert_eq!(Name::parse(b"a\\25.", None), Err(NameError::BadEscape));

@@ -8,7 +8,7 @@ use crate::zone::order::{compare_wire, is_below};
 use crate::zone::record::Rtype;
 use crate::zone::records::{Records, Stored};
 use crate::zone::sorted::Sorted;
-use crate::zone::tlsa_owners;
+use crate::zone::{slips, tlsa_owners};
 use std::net::IpAddr;
 
 /// What a zone has at a name that a record points at.
@@ -111,10 +111,11 @@ pub(super) fn check(check: &mut Check<'_>, sorted: &Sorted) {
         }
     }
     tlsa_owners::check(check, &zone);
+    slips::check(check, &zone);
 }
 
 /// The address that stands where a name belongs, as in `MX 10 192.0.2.1`: as a name, it is one below the zone or the root.
-fn named_address(rtype: Rtype, data: &[u8], apex: &[u8]) -> Option<IpAddr> {
+pub(super) fn named_address(rtype: Rtype, data: &[u8], apex: &[u8]) -> Option<IpAddr> {
     let target = match rtype {
         Rtype::CNAME => Some(data),
         rtype => target_of(rtype, data),
@@ -231,7 +232,9 @@ fn hidden(check: &mut Check<'_>, record: &Stored, top: &[u8], by: Rtype) {
         )
     } else {
         (
-            format!("this {rtype} record is never served: {top} has a DNAME record"),
+            format!(
+                "this {rtype} record is never served: {top} has a DNAME record, and Knot and NSD do not load the zone"
+            ),
             "put it where the DNAME leads, or remove the DNAME (RFC 6672 §2.4)",
         )
     };
@@ -263,6 +266,16 @@ impl Contents<'_> {
                 .get(*number)
                 .is_some_and(|r| wanted.contains(&r.rtype))
         })
+    }
+
+    /// Where a name leads by its CNAME record, if it has one.
+    pub(super) fn alias(&self, name: &[u8]) -> Option<&[u8]> {
+        let mut here = self.sorted.find(self.records, name).iter();
+        let found = here.find_map(|number| {
+            let record = self.records.get(*number)?;
+            (record.rtype == Rtype::CNAME).then_some(record)
+        })?;
+        Some(self.records.data(found))
     }
 
     /// Whether the name or one below it has records.

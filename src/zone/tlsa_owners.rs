@@ -60,7 +60,7 @@ pub(super) fn check(check: &mut Check<'_>, zone: &Contents<'_>) {
 }
 
 /// Where a name stands among those that clients ask for TLSA records.
-enum Place<'n> {
+pub(super) enum Place<'n> {
     /// `_25._tcp.host`, or `*._tcp.host`.
     Asked { port: &'n [u8], host: &'n [u8] },
     /// Nearly that: what it was meant to be, and what is wrong with it.
@@ -70,7 +70,7 @@ enum Place<'n> {
 }
 
 impl<'n> Place<'n> {
-    fn of(owner: &'n [u8]) -> Self {
+    pub(super) fn of(owner: &'n [u8]) -> Self {
         let (first, rest) = label(owner);
         let (second, host) = label(rest);
         let mail_elsewhere = first == b"_25" && bare(second) != b"tcp";
@@ -81,6 +81,16 @@ impl<'n> Place<'n> {
             meant: owner_for(port, protocol, host),
             why,
         };
+        let (plain_one, plain_two) = (plain(first), plain(second));
+        let is_plain = plain_one == first && plain_two == second;
+        if !is_plain && is_port(&plain_one) && is_protocol(&plain_two) {
+            let why = if first.is_ascii() && second.is_ascii() {
+                "one `_` stands in front of port and protocol each"
+            } else {
+                "its digits, letters or `_` are full-width characters"
+            };
+            return slip(&bare(&plain_one), &bare(&plain_two), host, why);
+        }
         let (one, two) = (bare(first), bare(second));
         if one == b"25" && is_port(first) && is_protocol(second) && two != b"tcp" {
             return slip(&one, b"tcp", host, "mail is sent over `_tcp`");
@@ -329,6 +339,18 @@ fn has_underscore(owner: &[u8]) -> bool {
         rest = above;
     }
     false
+}
+
+/// A label with the ASCII characters in place of full-width ones (U+FF01 to U+FF5E), and one `_` in place of several in front.
+fn plain(label: &[u8]) -> Vec<u8> {
+    let narrow = |c: char| match u32::from(c) {
+        wide @ 0xff01..=0xff5e => char::from_u32(wide.saturating_sub(0xfee0)).unwrap_or(c),
+        _ => c,
+    };
+    let narrowed: String = String::from_utf8_lossy(label).chars().map(narrow).collect();
+    let rest = narrowed.trim_start_matches('_');
+    let front = if rest.len() < narrowed.len() { "_" } else { "" };
+    [front, rest].concat().into_bytes()
 }
 
 /// A label without `_` in front, in lower case.

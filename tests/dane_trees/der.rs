@@ -55,11 +55,6 @@ pub(crate) fn name(common: &str) -> Vec<u8> {
     seq(&sets.collect::<Vec<_>>())
 }
 
-/// `YYYYMMDDHHMMSSZ`
-pub(crate) fn time(text: &str) -> Vec<u8> {
-    tlv(0x18, text.as_bytes())
-}
-
 pub(crate) fn extension(id: &str, critical: bool, value: &[u8]) -> Vec<u8> {
     let mut parts = vec![oid(id)];
     if critical {

@@ -1,6 +1,7 @@
 //! A certificate tree in which every field is a choice, and the records that a zone could hold for it.
 
-use crate::der::{bits, extension, int, name, oid, seq, time, tlv};
+use crate::der::{bits, extension, int, oid, seq, tlv};
+use crate::odd::Odd;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
@@ -92,6 +93,9 @@ pub(crate) fn keys() -> Vec<Key> {
             ("p256", Nid::X9_62_PRIME256V1),
             ("p384", Nid::SECP384R1),
             ("p521", Nid::SECP521R1),
+            ("k256", Nid::SECP256K1),
+            ("brainpool256", Nid::BRAINPOOL_P256R1),
+            ("p192", Nid::X9_62_PRIME192V1),
         ] {
             let group = EcGroup::from_curve_name(curve).unwrap();
             let key = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
@@ -141,10 +145,13 @@ pub(crate) struct Spec {
     constraints: Option<(bool, &'static str)>,
     names: &'static [&'static str],
     damaged: bool,
+    odd: Odd,
 }
 
 pub(crate) struct Tree {
     pub(crate) told: String,
+    /// What is odd about it, and where.
+    pub(crate) odd: String,
     pub(crate) hosts: Vec<&'static str>,
     pub(crate) records: Vec<(u8, u8, u8, Vec<u8>)>,
     /// Leaf first, as sent.
@@ -172,6 +179,18 @@ const NAMES: &[&[&str]] = &[
 
 impl Tree {
     pub(crate) fn grow(seed: u64, keys: &[Key]) -> Self {
+        Self::grow_with(seed, keys, |dice| {
+            let has_one = dice.percent(35);
+            has_one.then(|| (dice.below(5), *dice.pick(&Odd::all())))
+        })
+    }
+
+    /// The same with one odd thing of choice, at so many places above the leaf, or none.
+    pub(crate) fn grow_with(
+        seed: u64,
+        keys: &[Key],
+        odd: impl FnOnce(&mut Dice) -> Option<(usize, Odd)>,
+    ) -> Self {
         let dice = &mut Dice(seed);
         let depth = 1 + dice.below(4);
         // The root first.
@@ -182,6 +201,14 @@ impl Tree {
         }
         let leaf = leaf(dice, keys, specs.last());
         specs.push(leaf);
+        let mut kind = "nothing odd".to_owned();
+        if let Some((place, odd)) = odd(dice) {
+            let place = place.min(specs.len() - 1);
+            let whose = ["leaf", "its issuer", "further up"];
+            kind = format!("{}: {odd}", whose[place.min(2)]);
+            let from_top = specs.len() - 1 - place;
+            specs[from_top].odd = odd;
+        }
         let mut certificates: Vec<Vec<u8>> = specs.iter().map(|spec| encode(spec, keys)).collect();
         let mut told = format!("seed {seed}\n");
         for spec in specs.iter().rev() {
@@ -236,6 +263,7 @@ impl Tree {
         }
         Self {
             told,
+            odd: kind,
             hosts,
             records,
             chain,
@@ -307,6 +335,7 @@ fn issuer(dice: &mut Dice, keys: &[Key], level: usize, above: Option<&Spec>) -> 
         ),
         names: &[],
         damaged: dice.percent(1),
+        odd: Odd::default(),
     };
     signed(dice, keys, &mut spec, above);
     spec
@@ -371,6 +400,7 @@ fn leaf(dice: &mut Dice, keys: &[Key], above: Option<&Spec>) -> Spec {
         constraints: None,
         names,
         damaged: dice.percent(1),
+        odd: Odd::default(),
     };
     signed(dice, keys, &mut spec, above);
     spec
@@ -453,17 +483,20 @@ fn records(
 fn encode(spec: &Spec, keys: &[Key]) -> Vec<u8> {
     let algorithm = algorithm(spec, &keys[spec.signer]);
     let mut parts = Vec::new();
-    if spec.version > 1 {
-        parts.push(tlv(0xa0, &int(u32::from(spec.version) - 1)));
+    let version = spec.odd.version(spec.version);
+    if version > 1 {
+        parts.push(tlv(0xa0, &int(u32::from(version) - 1)));
     }
-    parts.push(int(1 + spec.key as u32 * 251 + u32::from(spec.version)));
-    parts.push(algorithm.clone());
-    parts.push(name(&spec.issuer));
-    parts.push(seq(&[time(spec.from), time(spec.until)]));
-    parts.push(name(&spec.subject));
+    let serial = int(1 + spec.key as u32 * 251 + u32::from(spec.version));
+    parts.push(spec.odd.serial(serial));
+    parts.push(spec.odd.inner(algorithm.clone()));
+    parts.push(crate::der::name(&spec.issuer));
+    parts.push(spec.odd.validity(spec.from, spec.until));
+    parts.push(spec.odd.name(&spec.subject));
     parts.push(keys[spec.key].spki.clone());
     let extensions = extensions(spec);
-    if spec.version == 3 && !extensions.is_empty() {
+    let may_have = spec.version == 3 || spec.odd.has_extensions_anyway();
+    if may_have && !extensions.is_empty() {
         parts.push(tlv(0xa3, &seq(&extensions)));
     }
     let body = seq(&parts);
@@ -517,6 +550,7 @@ fn extensions(spec: &Spec) -> Vec<Vec<u8>> {
         let names: Vec<Vec<u8>> = spec.names.iter().map(|name| general(name)).collect();
         list.push(extension("2.5.29.17", false, &seq(&names)));
     }
+    spec.odd.extensions(&mut list);
     list
 }
 

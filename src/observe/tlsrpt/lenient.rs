@@ -38,16 +38,48 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// A number of sessions: a number, perhaps in quotes; anything else is zero.
+/// A number of sessions: a number, perhaps in quotes. One that is missing or `null` is zero; what is there and is no number
+/// of sessions is kept as it was written, since nobody knows how many failed.
 #[derive(Default)]
-pub(super) struct Count(pub(super) u64);
+pub(super) struct Count {
+    pub(super) sessions: u64,
+    pub(super) unreadable: Option<String>,
+}
+
+/// No sender counts further, and JSON's numbers are exact up to here only (RFC 8259 §6).
+const MOST_SESSIONS: u64 = 1 << 53;
 
 impl<'de> Deserialize<'de> for Count {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let scalar = deserializer.deserialize_any(Scalar)?;
-        let number = scalar.and_then(|text| text.trim().parse().ok());
-        Ok(Self(number.unwrap_or_default()))
+        let value = serde_json::Value::deserialize(deserializer)?;
+        let number = match &value {
+            serde_json::Value::Null => Some(0),
+            serde_json::Value::Number(number) => whole(&number.to_string()),
+            serde_json::Value::String(text) => whole(text.trim()),
+            _ => None,
+        };
+        let number = number.filter(|number| *number <= MOST_SESSIONS);
+        Ok(match number {
+            Some(sessions) => Self {
+                sessions,
+                unreadable: None,
+            },
+            None => Self {
+                sessions: 0,
+                unreadable: Some(shown(&value.to_string())),
+            },
+        })
     }
+}
+
+/// A whole number, perhaps with a fraction of nothing, as some languages write every number.
+fn whole(text: &str) -> Option<u64> {
+    let (digits, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_whole = fraction.bytes().all(|digit| digit == b'0');
+    digits
+        .parse()
+        .ok()
+        .filter(|_| is_whole && !digits.starts_with('+'))
 }
 
 /// One value as text; lists and objects are passed over.

@@ -125,6 +125,14 @@ pub enum NotReport {
     /// More in one text than are read.
     #[error("more than {REPORTS} reports in one file")]
     TooMany,
+    /// A number of sessions that is none: how many failed is not known.
+    #[error("its `{field}` is `{found}`, which is no number of sessions (RFC 8460 §4.4)")]
+    Count {
+        /// The field.
+        field: &'static str,
+        /// What stands there.
+        found: String,
+    },
     /// Not JSON, or JSON of another shape.
     #[error("not a TLS report (RFC 8460 §4.4): {0}")]
     Json(String),
@@ -176,7 +184,7 @@ fn one_after_the_other(octets: &[u8]) -> Vec<Result<Report, NotReport>> {
                 return found;
             }
         };
-        found.extend(files.into_iter().map(|file| Ok(file.into_report())));
+        found.extend(files.into_iter().map(FileReport::into_report));
         if left_out > 0 {
             break;
         }
@@ -264,7 +272,7 @@ struct FileFailure {
 }
 
 impl FileReport {
-    fn into_report(self) -> Report {
+    fn into_report(self) -> Result<Report, NotReport> {
         let mut oddities = Vec::new();
         let mut note = |oddity: Oddity| {
             if !oddities.contains(&oddity) {
@@ -296,7 +304,7 @@ impl FileReport {
             }
             // Where some failures were left out, their sum says nothing.
             let is_whole = file.failure_details.left_out == 0;
-            let policy = file.into_policy();
+            let policy = file.into_policy()?;
             if policy.domain.is_none() {
                 note(Oddity::NoPolicyDomain);
             }
@@ -314,39 +322,49 @@ impl FileReport {
         if left_out > 0 {
             note(Oddity::TooMany { left_out });
         }
-        Report {
+        Ok(Report {
             organisation,
             id,
             span,
             policies,
             oddities,
-        }
+        })
     }
 }
 
 impl FilePolicy {
-    fn into_policy(self) -> Policy {
-        let terms = self.policy;
+    fn into_policy(self) -> Result<Policy, NotReport> {
+        let (terms, summary) = (self.policy, self.summary);
         let mx = terms.mx_host.kept.into_iter().filter_map(Text::host);
-        Policy {
+        let failures = self.failure_details.kept.into_iter();
+        let failures: Result<Vec<Failure>, _> = failures.map(FileFailure::into_failure).collect();
+        Ok(Policy {
             kind: Kind::parse(terms.policy_type.0.unwrap_or_default()),
             domain: terms.policy_domain.host(),
             associations: policy_text::associations(&terms.policy_string),
             mx: mx.collect(),
-            successful: self.summary.total_successful_session_count.0,
-            failed: self.summary.total_failure_session_count.0,
-            failures: self
-                .failure_details
-                .kept
-                .into_iter()
-                .map(FileFailure::into_failure)
-                .collect(),
+            successful: summary
+                .total_successful_session_count
+                .of("total-successful-session-count")?,
+            failed: summary
+                .total_failure_session_count
+                .of("total-failure-session-count")?,
+            failures: failures?,
+        })
+    }
+}
+
+impl Count {
+    fn of(self, field: &'static str) -> Result<u64, NotReport> {
+        match self.unreadable {
+            None => Ok(self.sessions),
+            Some(found) => Err(NotReport::Count { field, found }),
         }
     }
 }
 
 impl FileFailure {
-    fn into_failure(self) -> Failure {
+    fn into_failure(self) -> Result<Failure, NotReport> {
         let words = [
             self.failure_reason_code.0,
             self.failure_error_code.0,
@@ -354,7 +372,7 @@ impl FileFailure {
         ];
         let words: Vec<String> = words.into_iter().flatten().collect();
         let result = self.result_type.0.unwrap_or_default().to_ascii_lowercase();
-        Failure {
+        Ok(Failure {
             result: if result.is_empty() {
                 "(no result type)".to_owned()
             } else {
@@ -363,9 +381,9 @@ impl FileFailure {
             host: self.receiving_mx_hostname.host(),
             receiving_ip: self.receiving_ip.0,
             sending_ip: self.sending_mta_ip.0,
-            sessions: self.failed_session_count.0,
+            sessions: self.failed_session_count.of("failed-session-count")?,
             reason: (!words.is_empty()).then(|| words.join("; ")),
-        }
+        })
     }
 }
 

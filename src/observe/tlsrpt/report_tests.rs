@@ -62,7 +62,7 @@ fn what_is_odd_is_said_and_what_is_missing_is_none() {
         ),
         ("[]", &[], "nobody sent anything"),
         (
-            r#"[{"policy":{"policy-domain":["e"],"policy-type":{"a":[1]}},"summary":{"total-failure-session-count":-1}}]"#,
+            r#"[{"policy":{"policy-domain":["e"],"policy-type":{"a":[1]}},"summary":{"total-failure-session-count":2.0},"failure-details":[{"failed-session-count":"2"}]}]"#,
             &["a policy does not say its policy-domain"],
             "other shapes count as missing",
         ),
@@ -77,6 +77,48 @@ fn what_is_odd_is_said_and_what_is_missing_is_none() {
         bare.oddities,
         [Oddity::NoOrganisation, Oddity::NoId, Oddity::NoDates]
     );
+}
+
+/// A count that cannot be read may be one of failures: nobody knows, which is not the same as none.
+#[test]
+fn a_count_that_is_no_number_of_sessions_makes_a_report_unreadable() {
+    let counts = [
+        "-1",
+        "\"-1\"",
+        "1.5",
+        "1e30",
+        "99999999999999999999",
+        "\"many\"",
+        "\"\"",
+        "true",
+        "[1]",
+        "{\"n\":1}",
+        "9007199254740993",
+        "\"+1\"",
+        "\"0x10\"",
+    ];
+    let fields = [
+        r#""summary":{"total-failure-session-count":N}"#,
+        r#""summary":{"total-successful-session-count":N}"#,
+        r#""failure-details":[{"failed-session-count":1},{"failed-session-count":N}]"#,
+    ];
+    for count in counts {
+        for field in fields {
+            let field = field.replace('N', count);
+            let text = format!(r#"{{"report-id":"1","policies":[{{"policy":{{}},{field}}}]}}"#);
+            let why = Report::parse(text.as_bytes()).unwrap_err().to_string();
+            assert!(why.contains("no number of sessions"), "{text}: {why}");
+            // Its neighbour in the same file is read all the same.
+            let list = format!(r#"[{text},{{"report-id":"2","policies":[]}}]"#);
+            let read = Report::parse_all(list.as_bytes());
+            assert!(read[0].is_err() && read[1].is_ok(), "{list}");
+        }
+    }
+    for count in ["0", "\"7\"", "7.0", "null", "9007199254740992"] {
+        let text =
+            format!(r#"{{"policies":[{{"summary":{{"total-failure-session-count":{count}}}}}]}}"#);
+        assert!(Report::parse(text.as_bytes()).is_ok(), "{count}");
+    }
 }
 
 #[test]

@@ -210,7 +210,8 @@ fn read_signing<'t>(
     };
     if value.get_ref().as_str() == Some("external") {
         let example = "anchor = \"keys/example.com.ds\" (DS or DNSKEY lines that answers are validated against: what the parent \
-                       publishes is `dig +noall +answer DS example.com`)";
+                       publishes is `dig +noall +answer DS example.com`; where nobody has signed the zone yet, let its server sign it \
+                       first, and take its keys: `dig +noall +answer DNSKEY example.com @SERVER`)";
         let anchor = section.required_text("anchor", example, findings)?;
         return Some(Signing::External {
             anchor: root.join(anchor.value),
