@@ -191,9 +191,12 @@ fn a_workspace_for_rehearsals_does_nothing_by_the_clock() {
         );
         run.complains_of("says `rehearsal = true`, and no time was named");
     }
-    // What changes nothing needs no time.
-    by_the_clock(&world, &["status"]).ends(0);
-    by_the_clock(&world, &["advance", "--dry-run"]).ends(0);
+    // What changes nothing needs no time. By the clock of the machine, the signatures of this world may have ended.
+    for arguments in [&["status"][..], &["advance", "--dry-run"]] {
+        let run = by_the_clock(&world, arguments);
+        assert!(matches!(run.code, Some(0 | 4)), "{run:#?}");
+        assert!(!run.stderr.contains("no time was named"), "{run:#?}");
+    }
     // Both ways out.
     world.start(BEGIN).ends(0);
     world.write(
