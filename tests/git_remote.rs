@@ -49,10 +49,11 @@ fn a_whole_rotation_that_is_reviewed_at_a_distance() {
         "* main",
         "the branch is there, not here"
     );
-    // What a person pushes meanwhile is the base of the next one, not lost.
-    far.work("notes", "hello\n");
+    // What a person pushes meanwhile is not lost: where it has to do with the zone, the proposal is made anew.
+    far.work(ZONE_FILE, "more IN A 192.0.2.77\n");
     let rebuilt = world.advance(BEGIN).ends(3);
     assert!(rebuilt.stderr.contains("rebuilt mail.1"), "{rebuilt:#?}");
+    far.work("notes", "hello\n");
     let quiet = world.advance(BEGIN).ends(3);
     assert!(quiet.stderr.contains("waits for review"), "{quiet:#?}");
     assert!(far.merge());
@@ -535,7 +536,7 @@ fn commits_are_signed_where_the_users_git_signs() {
     world.advance(BEGIN).ends(3);
     world.git(&format!("verify-commit origin/{BRANCH}"));
     // A key that is not there any more is an error that says so, and nothing is pushed.
-    far.work("notes", "the base moves\n");
+    far.work(ZONE_FILE, "more IN A 192.0.2.77\n");
     fs::remove_file(&key).unwrap();
     let tip = git(&far.bare(), &format!("rev-parse {BRANCH}"));
     world

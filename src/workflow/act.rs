@@ -234,6 +234,7 @@ pub(super) fn carry_out(
         return Ok(false);
     };
     let mut changed = false;
+    known.heads.reviews.begin(id);
     for action in actions {
         match action {
             // Key steps are done before deciding.

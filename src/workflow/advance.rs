@@ -12,10 +12,11 @@ use super::known::Known;
 use super::look::{self, Sight};
 use super::look_ahead::{Seen, look_ahead};
 use super::present::Present;
+use super::propose::Proposed;
 use super::rehearse::{look_at, look_at_case};
 use super::{
     act, afterwards, clock, hosts, keep_signed, leftovers, noted, orphans, pace, propose, renewed,
-    shared, start, tracked, witness,
+    review, shared, start, tracked, witness,
 };
 use crate::rotation::blocker::Blocker;
 use crate::rotation::decide::{Action, Decision};
@@ -148,6 +149,9 @@ pub fn advance(
             tick
         });
     }
+    if let Some(lock) = &lock {
+        review(&mut known, lock, &mut ticks);
+    }
     if is_of_all {
         ticks.extend(orphans::told(workspace));
     }
@@ -205,7 +209,26 @@ fn only_looked_at(
 /// One run over one certificate under a lock that is held already. Where another runner was faster, it is looked again:
 /// what that one did need not be done twice.
 pub(super) fn tick(known: &mut Known<'_>, lock: &WorkspaceLock, name: &str) -> Tick {
-    tick_with(known, lock, name, None)
+    let mut ticks = [tick_with(known, lock, name, None)];
+    review(known, lock, &mut ticks);
+    let [tick] = ticks;
+    tick
+}
+
+/// Brings what the run proposes to the branches on which it is reviewed, and tells each certificate what became of it.
+fn review(known: &mut Known<'_>, lock: &WorkspaceLock, ticks: &mut [Tick]) {
+    for (certificate, proposed) in review::flush(known, lock) {
+        let Some(tick) = ticks
+            .iter_mut()
+            .find(|tick| tick.certificate == certificate)
+        else {
+            continue;
+        };
+        match proposed {
+            Ok(proposed) => drop(act::tell(vec![proposed], tick)),
+            Err(error) => drop(tick.failed.get_or_insert(error)),
+        }
+    }
 }
 
 /// The same, with what was seen ahead, and what is known in this run already.
@@ -313,7 +336,7 @@ fn act_on(
         }
         let blockers = tick.decision.iter().flat_map(|d| d.blockers.clone());
         let blockers: Vec<_> = blockers.collect();
-        let retracted = propose::retract(workspace, lock, &case, &blockers)?;
+        let retracted = propose::retract(&mut known.heads, lock, &case, &blockers)?;
         tick.deeds.extend(retracted);
         leftovers::tidy(known, &case, tick);
         if !again {

@@ -1,0 +1,255 @@
+//! A team with many zones in one repository: what is due in a zone or at all goes to one branch, merging one leaves the other
+//! proposals as they are, and the git that a run needs does not grow with every rotation.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::too_many_lines, // a rotation is a story
+    missing_docs
+)]
+
+mod rotation_support;
+
+use rotation_support::far::{Far, git};
+use rotation_support::{BEGIN, Publish, Run, World, ZONE_FILE, hours, live_key};
+use std::fmt::Write as _;
+use std::fs;
+use tlsa_rotate::rotation::timing::Instant;
+
+/// Zones beside that of the world, each with some certificates of a host of its own, which is one machine.
+struct Team {
+    far: Far,
+    zones: usize,
+    each: usize,
+}
+
+impl Team {
+    /// With `template` as the name of branches.
+    fn new(template: &str, zones: usize, each: usize) -> Self {
+        let world = World::shaped(
+            Publish::Branch,
+            |config| config,
+            |root| vec![live_key(root)],
+            |text, _| text,
+        );
+        // The world's own certificate and its zone are those of nobody here.
+        let far = Far::of(world);
+        let team = Self { far, zones, each };
+        let world = team.world();
+        let config = world.read("tlsa-rotate.toml");
+        let (front, rest) = config.split_once("[[zone]]").unwrap();
+        let (zone, certificate) = rest.split_once("[[certificate]]").unwrap();
+        let address = world.hosts()[0];
+        let mut text = front.replace("[policy]", "[policy]\nstandby = true");
+        for number in 0..zones {
+            let zone = zone.replace("example.com", &format!("z{number}.test"));
+            let zone = zone.replace("tlsa-rotate/{rotation}", template);
+            let _ = write!(text, "[[zone]]{zone}");
+        }
+        for number in 0..zones {
+            for nth in 0..each {
+                let host = format!("mx{nth}.z{number}.test");
+                let one =
+                    certificate.replace("name = \"mail\"", &format!("name = \"c{number}-{nth}\""));
+                let one = one
+                    .lines()
+                    .filter(|line| !line.starts_with("addresses") && !line.starts_with("hosts"));
+                let one: Vec<&str> = one.collect();
+                let _ = writeln!(
+                    text,
+                    "[[certificate]]{}\nhosts = [\"{host}\"]\naddresses = {{ \"{host}\" = [\"{address}\"] }}",
+                    one.join("\n")
+                );
+            }
+        }
+        world.write("tlsa-rotate.toml", &text);
+        let live = world.read(ZONE_FILE);
+        let live = live.split_once("_25._tcp.mx1").unwrap().1;
+        let live = live.split_once(" TLSA ").unwrap().1;
+        let live = live.split_once(')').unwrap().0;
+        for number in 0..zones {
+            let apex = format!("z{number}.test");
+            let mut zone = format!(
+                "$ORIGIN {apex}.\n$TTL 3600\n@ IN SOA ns hostmaster 2026112301 7200 3600 604800 300\n@ IN NS ns\nns IN A 127.0.0.1\n"
+            );
+            for nth in 0..each {
+                let _ = write!(
+                    zone,
+                    "@ IN MX 10 mx{nth}\nmx{nth} IN A 127.0.0.1\n_25._tcp.mx{nth} IN TLSA {live})\n"
+                );
+            }
+            world.write(&format!("{apex}.zone"), &zone);
+            world
+                .run(BEGIN, &["key", "generate", &apex, "--keys", "keys"])
+                .ends(0);
+        }
+        world.git("add --all");
+        world.git("commit --quiet --message team");
+        world.git("push --quiet origin main");
+        team.sign_first();
+        team
+    }
+
+    fn world(&self) -> &World {
+        &self.far.runner
+    }
+
+    /// Signs every zone as it is, and loads it: before any rotation.
+    fn sign_first(&self) {
+        let world = self.world();
+        for number in 0..self.zones {
+            let apex = format!("z{number}.test");
+            let (file, signed) = (format!("{apex}.zone"), format!("{apex}.zone.signed"));
+            let arguments = [
+                "zone", "sign", &file, "--origin", &apex, "--keys", "keys", "--output", &signed,
+            ];
+            world.run(BEGIN, &arguments).ends(0);
+        }
+        self.load();
+    }
+
+    /// Both servers load what is signed.
+    fn load(&self) {
+        for number in 0..self.zones {
+            for server in 0..2 {
+                let (signed, apex) = (
+                    format!("z{number}.test.zone.signed"),
+                    format!("z{number}.test."),
+                );
+                self.world().load_other(server, &signed, &apex);
+            }
+        }
+    }
+
+    /// A run, and the calls of git that it made.
+    fn counted(&self, now: Instant, arguments: &[&str]) -> (Run, Vec<String>) {
+        let world = self.world();
+        let count = world.path(".tlsa-rotate/count");
+        let _ = fs::remove_file(&count);
+        // What stands before the command are settings.
+        let script = format!(
+            "echo \"$@\" | sed 's/^--literal-pathspecs//; s/-c [^ ]*//g' >>{}",
+            count.display()
+        );
+        let run = world.run_through(now, arguments, &script);
+        let calls = fs::read_to_string(&count).unwrap_or_default();
+        (
+            run,
+            calls.lines().map(|line| line.trim().to_owned()).collect(),
+        )
+    }
+
+    /// The branches of proposals at the remote.
+    fn branches(&self) -> Vec<String> {
+        let listed = git(
+            &self.far.bare(),
+            "for-each-ref --format=%(refname:short) refs/heads/tlsa-rotate",
+        );
+        listed.lines().map(str::to_owned).collect()
+    }
+
+    fn tip(&self, branch: &str) -> String {
+        git(&self.far.bare(), &format!("rev-parse refs/heads/{branch}"))
+    }
+
+    /// A person merges a branch there.
+    fn merge(&self, branch: &str) {
+        let person = self.far.person();
+        git(&person, "fetch --quiet --prune origin");
+        git(&person, "reset --quiet --hard origin/main");
+        git(&person, &format!("merge --quiet --no-ff origin/{branch}"));
+        git(&person, "push --quiet origin HEAD:main");
+    }
+
+    /// What the gate says of a branch.
+    fn gate(&self, now: Instant, branch: &str) -> Run {
+        let world = self.world();
+        world.git("fetch --quiet origin");
+        let head = format!("origin/{branch}");
+        world.run(
+            now,
+            &["check", "--merge", "--base", "origin/main", "--head", &head],
+        )
+    }
+}
+
+fn pushes(calls: &[String]) -> usize {
+    calls.iter().filter(|call| call.starts_with("push")).count()
+}
+
+#[test]
+fn one_branch_for_what_is_due_in_a_zone_and_merging_one_leaves_the_others() {
+    let team = Team::new("tlsa-rotate/{zone}", 3, 2);
+    let run = team.world().advance(BEGIN).ends(3);
+    let branches = [
+        "tlsa-rotate/z0.test",
+        "tlsa-rotate/z1.test",
+        "tlsa-rotate/z2.test",
+    ];
+    assert_eq!(team.branches(), branches, "{run:#?}");
+    let message = git(&team.far.bare(), "log -1 --format=%B tlsa-rotate/z0.test");
+    assert!(
+        message.starts_with("2 rotations in zone z0.test: publish 2\n"),
+        "{message}"
+    );
+    for told in [
+        "| c0-0.1 | publish | z0.test | + 3 1 1 ",
+        "| c0-1.1 | publish | z0.test | + 3 1 1 ",
+        "~ z0.test. SOA serial 2026112301 -> 2026120101",
+        "Tlsa-Rotate-Step: c0-0.1/publish\nTlsa-Rotate-Step: c0-1.1/publish",
+    ] {
+        assert!(message.contains(told), "no `{told}`: {message}");
+    }
+    for branch in branches {
+        let gate = team.gate(BEGIN, branch).ends(0);
+        assert!(!gate.stdout.contains("changes in more than"), "{gate:#?}");
+    }
+    // Nothing is made anew by a run, nor by the merge of another one.
+    let tips = || branches.map(|branch| team.tip(branch));
+    let before = tips();
+    let quiet = team.world().advance(hours(1)).ends(3);
+    assert!(
+        quiet.stderr.contains(
+            "c1-0.1 in zone z1.test. (publish) waits for review on branch tlsa-rotate/z1.test"
+        ),
+        "{quiet:#?}"
+    );
+    team.merge(branches[0]);
+    let run = team.world().advance(hours(2)).ends(3);
+    assert_eq!(tips(), before, "{run:#?}");
+    assert!(!run.stderr.contains("rebuilt"), "{run:#?}");
+    // Those that stand can be merged: the gate judges what becomes of the base.
+    team.gate(hours(2), branches[1]).ends(0);
+    // One of the two is given up: the other stays on the branch, and a run for one alone takes nothing from it.
+    team.world()
+        .run(hours(2), &["abort", "c1-0", "--reason", "test"])
+        .ends(0);
+    let message = git(&team.far.bare(), "log -1 --format=%B tlsa-rotate/z1.test");
+    assert!(
+        message.starts_with("c1-1.1: publish the incoming key"),
+        "{message}"
+    );
+    team.gate(hours(2), branches[1]).ends(0);
+    team.world()
+        .run(hours(2), &["abort", "c1-1", "--reason", "test"]);
+    assert_eq!(team.branches(), [branches[0], branches[2]]);
+    // What a person has put on a branch stays.
+    let person = team.far.person();
+    git(&person, "fetch --quiet origin");
+    git(
+        &person,
+        "checkout --quiet -B mine origin/tlsa-rotate/z2.test",
+    );
+    fs::write(person.join("mine"), "mine\n").unwrap();
+    git(&person, "add mine");
+    git(&person, "commit --quiet --message mine");
+    git(&person, "push --quiet origin mine:tlsa-rotate/z2.test");
+    git(&person, "checkout --quiet main");
+    let tip = team.tip(branches[2]);
+    team.far.work("z2.test.zone", "more IN A 127.0.0.1\n");
+    let run = team.world().advance(hours(3)).ends(3);
+    run.complains_of("tlsa-rotate/z2.test");
+    assert_eq!(team.tip(branches[2]), tip);
+}
