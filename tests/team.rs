@@ -253,3 +253,95 @@ fn one_branch_for_what_is_due_in_a_zone_and_merging_one_leaves_the_others() {
     run.complains_of("tlsa-rotate/z2.test");
     assert_eq!(team.tip(branches[2]), tip);
 }
+
+/// Calls of git in each kind of run, and what it took.
+fn measured(team: &Team, now: Instant, what: &str, arguments: &[&str]) -> (Run, Vec<String>) {
+    let began = std::time::Instant::now();
+    let (run, calls) = team.counted(now, arguments);
+    eprintln!(
+        "{what:<24} {:>7.2} s  git {:>5}  pushes {:>3}  exit {:?}",
+        began.elapsed().as_secs_f64(),
+        calls.len(),
+        pushes(&calls),
+        run.code
+    );
+    (run, calls)
+}
+
+/// What a team's runs cost: begin and propose all, nothing new, another base, merged, the swap opening, `plan`, `status`.
+fn day(team: &Team) -> Vec<(&'static str, Run, Vec<String>)> {
+    let mut all = Vec::new();
+    let mut take = |what: &'static str, now: Instant, arguments: &[&str]| {
+        let (run, calls) = measured(team, now, what, arguments);
+        all.push((what, run, calls));
+    };
+    take("propose", BEGIN, &["advance"]);
+    take("again", hours(1), &["advance"]);
+    take("status", hours(1), &["status"]);
+    take("plan", hours(1), &["plan"]);
+    take("plan of one", hours(1), &["plan", "c0-0"]);
+    for number in 0..team.zones {
+        team.far
+            .work(&format!("z{number}.test.zone"), "more IN A 127.0.0.1\n");
+    }
+    take("rebuild", hours(2), &["advance"]);
+    for branch in team.branches() {
+        team.merge(&branch);
+    }
+    take("merged", hours(3), &["advance"]);
+    team.load();
+    take("served", hours(4), &["advance"]);
+    take("swap", hours(60), &["advance"]);
+    all
+}
+
+/// Each kind of run pushes as often for many rotations as for few: the journals, the proposals, and the begin of all.
+fn is_thrifty(team: &Team, days: &[(&'static str, Run, Vec<String>)]) {
+    for (what, run, calls) in days {
+        assert!(pushes(calls) <= 3, "{what}: {} pushes", pushes(calls));
+        assert!(matches!(run.code, Some(0 | 3)), "{what}: {run:#?}");
+        let rotations = team.zones * team.each;
+        let (each, all) = match *what {
+            // Its key, and the history of its zone, which tells the TTL of before.
+            "propose" => (12, 40 * team.zones),
+            "rebuild" => (1, 40 * team.zones),
+            _ => (0, 10 * team.zones),
+        };
+        let most = 100 + all + each * rotations;
+        assert!(
+            calls.len() <= most,
+            "{what}: {} calls of git, {most} allowed",
+            calls.len()
+        );
+    }
+}
+
+#[test]
+fn a_run_pushes_as_often_for_many_rotations_as_for_few() {
+    let team = Team::new("tlsa-rotate/{run}", 3, 3);
+    let days = day(&team);
+    is_thrifty(&team, &days);
+    assert!(
+        days[1].1.stderr.contains(
+            "c2-2.1 in zone z2.test. (publish) waits for review on branch tlsa-rotate/due"
+        )
+    );
+    let swap = &days.last().unwrap().1;
+    assert_eq!(
+        swap.stdout.matches("SwapOpen (SwapOpened)").count(),
+        9,
+        "{swap:#?}"
+    );
+    let log = git(&team.far.bare(), "log --format=%s refs/tlsa-rotate/journal");
+    assert!(log.lines().count() <= 8, "{log}");
+}
+
+#[test]
+#[ignore = "long: scripts/test runs it"]
+fn a_team_of_two_hundred_rotations_is_no_work_of_minutes() {
+    let team = Team::new("tlsa-rotate/{zone}", 40, 5);
+    let days = day(&team);
+    is_thrifty(&team, &days);
+    let first = git(&team.far.bare(), "log -1 --format=%B tlsa-rotate/z0.test");
+    assert!(first.len() < 65_536);
+}

@@ -27,6 +27,8 @@ pub(super) struct Case<'w> {
     journal: Journal<Event>,
     /// The number of the last rotation that a person gave up with its journal.
     given_up: Option<u32>,
+    /// Whether what is noted is kept with that of other certificates.
+    is_deferred: bool,
 }
 
 /// Keys that a rotation took out of use.
@@ -85,6 +87,7 @@ impl<'w> Case<'w> {
             workspace,
             journal,
             given_up: None,
+            is_deferred: false,
         })
     }
 
@@ -342,9 +345,19 @@ impl<'w> Case<'w> {
         Ok(())
     }
 
+    /// What is noted from now on is kept together with what is noted of others ([`keep_all`]).
+    pub(super) fn defer(&mut self) {
+        self.is_deferred = true;
+    }
+
+    /// Whether it is.
+    pub(super) fn is_deferred(&self) -> bool {
+        self.is_deferred
+    }
+
     /// Keeps what was noted: with the other runners first, where there are any, then on disk. Only now it counts.
     pub(super) fn keep(&mut self, lock: &WorkspaceLock) -> Result<(), WorkflowError> {
-        if !self.journal.is_pending() {
+        if self.is_deferred || !self.journal.is_pending() {
             return Ok(());
         }
         let what = match &self.rotation {
@@ -364,6 +377,21 @@ impl<'w> Case<'w> {
         self.note(now, event)?;
         self.keep(lock)
     }
+}
+
+/// Keeps what was noted of several certificates, in one commit where runners share their journals. Only now it counts.
+pub(super) fn keep_all(
+    workspace: &Workspace,
+    lock: &WorkspaceLock,
+    cases: &mut [&mut Case<'_>],
+) -> Result<(), WorkflowError> {
+    let pending = cases.iter_mut().map(|case| &mut case.journal);
+    let mut pending: Vec<&mut Journal<Event>> = pending.filter(|one| one.is_pending()).collect();
+    if pending.is_empty() {
+        return Ok(());
+    }
+    let what = format!("{} rotations", pending.len());
+    shared::keep_all(workspace, lock, &mut pending, &what)
 }
 
 /// How a key leaves for good.

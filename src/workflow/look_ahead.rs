@@ -65,6 +65,11 @@ impl Seen {
         Self { of, sight, began }
     }
 
+    /// When the looking began.
+    pub(super) fn began(&self) -> Tick {
+        self.began
+    }
+
     /// Whether the rotation stands where it stood.
     pub(super) fn is_of(&self, state: &Rotation) -> bool {
         self.of == *state

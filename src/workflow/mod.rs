@@ -4,7 +4,7 @@
 //! certificate's rotation as the journal tells it, `head` a zone as git holds it, `upstream` the branch that counts, or `elsewhere` who keeps it,
 //! `draft` its edit, `describe` what a reviewer is given beside it, `review` what a run proposes and `review_bundle` what goes to one branch of it, `in_force` the configuration that counts, `deleted` proposals that somebody deleted, `known` what one run knows of everything at once, `look` one look at the world, `look_ahead` that for
 //! many rotations, `noted` what runs keep in mind of the zones, `witness` what others say of it, `web_pki` among them; `pace`
-//! is its policy for now; `shared` is what several runners have in common; `afterwards` watches over rotations that are over, `leftovers` takes
+//! is its policy for now; `shared` is what several runners have in common, `conclude` what a run records with them for all certificates at once; `afterwards` watches over rotations that are over, `leftovers` takes
 //! away what they leave, `archive` moves them out of the journal; `orphans` tells of rotations without a certificate, `lost_journal` holds a journal against what git knows, which `read_up_to` keeps; `act`, `admit`, `propose` and `sign` do what a decision asks
 //! for, `reload` tells servers what they are to load, `keep_signed` signs the zones that no certificate asks for, and `predecessor` is what a signed version must follow.
 //! `check` looks at prerequisites and health, `merge_check` judges
@@ -24,6 +24,7 @@ mod behind_aliases;
 mod case;
 pub mod check;
 mod clock;
+mod conclude;
 mod deadlines;
 pub mod deleted;
 pub mod demo;

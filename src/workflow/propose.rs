@@ -70,6 +70,11 @@ pub(super) fn propose(
         if changes(&heads.get(zone)?.content, &names, requirement).is_empty() {
             continue;
         }
+        if zone.publication.branch("", &zone.name).is_some() {
+            // All that a run wants reviewed goes to its branches together, from what they are based on then.
+            heads.reviews.want(context, requirement);
+            continue;
+        }
         // What is going to be changed is read now: it may have been seen a while ago.
         let head = heads.get_anew(zone)?;
         let Some(draft) = draft(workspace, state, zone, head, requirement, day(state))? else {
@@ -88,11 +93,6 @@ pub(super) fn propose(
             }
             let what = context.what(&[&draft]);
             proposed.push(Proposed::Merged(format!("wrote {what}")));
-            continue;
-        }
-        if zone.publication.branch("", &zone.name).is_some() {
-            // All that a run wants reviewed goes to its branches together.
-            heads.reviews.want(context, requirement);
             continue;
         }
         let upstream = heads.upstream(zone)?;
@@ -182,27 +182,26 @@ pub(super) fn retract(
 
 /// The unified diff of the zone files that `requirement` would lead to, on top of `after` where that is not met yet.
 pub(super) fn preview(
-    workspace: &Workspace,
+    heads: &mut Heads<'_>,
     state: &Rotation,
     requirement: &Requirement,
     after: Option<&Requirement>,
-    now: Instant,
 ) -> Result<String, WorkflowError> {
+    let (workspace, now) = (heads.workspace, heads.now);
     let mut text = String::new();
     for zone in head::zones_of(workspace, state.names()) {
-        let mut head = head::head(workspace, zone, now)?;
+        let mut head = heads.get(zone)?;
         if let Some(after) = after {
             let names = names_in(workspace, zone, state);
             let changes = changes(&head.content, &names, after);
             let edited = edited(zone, &head, &changes, now)?;
             let content = content(&edited)?;
-            head = Head {
+            head = Arc::new(Head {
                 file: Arc::new(edited.file),
                 content: Arc::new(content),
                 commit: None,
-            };
+            });
         }
-        let head = Arc::new(head);
         if let Some(draft) = draft(workspace, state, zone, head, requirement, now)? {
             text.push_str(&text_diff(workspace, &draft));
         }
