@@ -16,6 +16,8 @@ use rotation_support::far::{Far, git};
 use rotation_support::{BEGIN, Publish, Run, World, ZONE_FILE, hours, live_key};
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, UdpSocket};
 use tlsa_rotate::rotation::timing::Instant;
 
 /// Zones beside that of the world, each with some certificates of a host of its own, which is one machine.
@@ -313,6 +315,63 @@ fn is_thrifty(team: &Team, days: &[(&'static str, Run, Vec<String>)]) {
             "{what}: {} calls of git, {most} allowed",
             calls.len()
         );
+    }
+}
+
+/// A server that refuses every question, over UDP and TCP; its address.
+fn refusing() -> String {
+    let (udp, tcp) = std::iter::repeat_with(|| UdpSocket::bind("127.0.0.1:0").unwrap())
+        .find_map(|udp| Some((TcpListener::bind(udp.local_addr().unwrap()).ok()?, udp)))
+        .map(|(tcp, udp)| (udp, tcp))
+        .unwrap();
+    let address = udp.local_addr().unwrap().to_string();
+    let refusal = |question: &[u8]| {
+        let mut answer = question.to_vec();
+        answer[2] |= 0x80;
+        answer[3] = 5;
+        answer
+    };
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok((length, from)) = udp.recv_from(&mut buffer) {
+            let _ = udp.send_to(&refusal(&buffer[..length]), from);
+        }
+    });
+    std::thread::spawn(move || {
+        for stream in tcp.incoming() {
+            let mut stream = stream.unwrap();
+            let mut length = [0; 2];
+            while stream.read_exact(&mut length).is_ok() {
+                let mut question = vec![0; usize::from(u16::from_be_bytes(length))];
+                stream.read_exact(&mut question).unwrap();
+                let _ = stream.write_all(&[&length[..], &refusal(&question)].concat());
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn a_zone_that_every_server_refuses_is_for_a_person_at_once() {
+    let world = World::new(Publish::Current);
+    world.run(BEGIN, &["start", "mail"]).ends(0);
+    world.advance(BEGIN).ends(0);
+    world.load();
+    world.advance(hours(1)).ends(0);
+    // One that is refused by one server alone may be on its way there.
+    let config = world.read("tlsa-rotate.toml");
+    for (of, code) in [(&[0][..], 0), (&[0, 1], 3)] {
+        let mut changed = config.clone();
+        for server in of {
+            changed = changed.replacen(&world.server(*server), &refusing(), 1);
+        }
+        world.write("tlsa-rotate.toml", &changed);
+        world.git("commit --quiet --all --message servers");
+        for command in ["status", "advance"] {
+            let run = world.run(hours(2), &[command]).ends(code);
+            let told = "no server of example.com. serves it: each refuses it or refers elsewhere";
+            assert_eq!(run.stdout.contains(told), code == 3, "{run:#?}");
+        }
     }
 }
 

@@ -133,7 +133,7 @@ fn zone_document(tick: &Tick) -> serde_json::Value {
 }
 
 /// What one rotation asks of whoever reads exit codes.
-fn code(tick: &Tick) -> Exit {
+pub(super) fn code(tick: &Tick) -> Exit {
     let decision = tick.decision.as_ref();
     if decision.is_some_and(|decision| !decision.alarms.is_empty()) {
         Exit::DeliveryAtRisk

@@ -16,8 +16,8 @@ use super::present::Present;
 use super::propose::Proposed;
 use super::rehearse::{look_at, look_at_case};
 use super::{
-    act, afterwards, clock, conclude, hosts, keep_signed, leftovers, noted, orphans, pace, propose,
-    renewed, review, shared, start, tracked, witness,
+    act, afterwards, clock, conclude, hosts, keep_signed, leftovers, made_here, noted, orphans,
+    pace, propose, refused, renewed, review, shared, start, tracked, witness,
 };
 use crate::rotation::blocker::Blocker;
 use crate::rotation::decide::{Action, Decision};
@@ -160,6 +160,7 @@ pub fn advance(
     }
     if is_of_all {
         ticks.extend(orphans::told(workspace));
+        ticks.extend(refused::told(workspace, &ticks));
     }
     // By a time that cannot be told nothing is signed, and nothing kept in mind.
     let is_told = known.doubt.is_none() && !ticks.iter().any(Tick::is_in_doubt);
@@ -364,8 +365,12 @@ pub(super) fn prepare(
     case: &mut Case<'_>,
     tick: &mut Tick,
 ) -> Result<(), WorkflowError> {
-    if case.rotation.is_none() {
+    let Some((id, state)) = &case.rotation else {
         return Ok(());
+    };
+    if !case.is_deferred() {
+        let given_way = made_here::give_way(known.workspace, id, &state.incoming);
+        tick.notes.extend(given_way);
     }
     act::finish_key_steps(known, lock, case, tick)?;
     hosts::follow_configuration(known, lock, case, tick)
@@ -456,6 +461,7 @@ pub(super) fn establish<'w>(
         mut observation,
         mut notes,
         asides,
+        denied,
         ..
     } = sight;
     observation.witness = witness::witness(known, case, state, &mut notes);
@@ -480,6 +486,7 @@ pub(super) fn establish<'w>(
         afterwards::notice(case.certificate, state, &observation, &mut decision);
         act_by(state, now, (&observation, &tick.policy), &mut decision);
     }
+    Sight::tell_denied(denied, &mut decision);
     decision.alarms.extend(at_rest::alarms(known, case));
     // They are of one look, and are kept together.
     case.keep(lock)?;

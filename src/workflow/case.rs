@@ -8,6 +8,7 @@ use crate::rotation::doubt::Doubt;
 use crate::rotation::repair::Recorded;
 use crate::rotation::step::{Event, Rotation, apply};
 use crate::rotation::timing::{Instant, Span};
+use crate::rotation::wait::swap_by_protocol;
 use crate::workspace::Workspace;
 use crate::workspace::clock::Jump;
 use crate::workspace::config::CertificateConfig;
@@ -433,6 +434,13 @@ pub(super) fn replay(
         };
         match &mut rotation {
             Some((id, state)) if *id == entry.rotation => {
+                if let Some(what) = too_soon(state, entry) {
+                    return Err(WorkflowError::TooSoon {
+                        path: journal.path().to_owned(),
+                        entry: entry.seq,
+                        what,
+                    });
+                }
                 state.follow(entry.at, &entry.event).map_err(illegal)?;
             }
             // All facts of its rotation were set aside.
@@ -444,4 +452,18 @@ pub(super) fn replay(
         }
     }
     Ok(rotation)
+}
+
+/// Why an entry cannot have been made when it says: the swap opens at the earliest when the protocols let it, whatever the
+/// policy said then (RFC 7671 §8.1). A journal on a ref can be written by whoever may push there.
+fn too_soon(state: &Rotation, entry: &Entry<Event>) -> Option<String> {
+    let published = state.published.filter(|_| state.emergency.is_none())?;
+    let earliest = swap_by_protocol(state, published);
+    let opens = entry.event == Event::SwapOpened && entry.at < earliest;
+    opens.then(|| {
+        format!(
+            "the swap opened at {}, and caches may lack the next key until {earliest}",
+            entry.at
+        )
+    })
 }

@@ -173,6 +173,10 @@ fn share_of(view: &View<'_>, asked: &BTreeMap<Name, Asked>) -> Asked {
         of_place
             .serials
             .extend(serials.map(|(k, v)| (k.clone(), v.clone())));
+        let denied = asked.denied.get_key_value(&zone).into_iter();
+        of_place
+            .denied
+            .extend(denied.map(|(k, v)| (k.clone(), v.clone())));
         let servers = asked.servers.get_key_value(&zone).into_iter();
         of_place
             .servers

@@ -7,12 +7,13 @@ use super::head;
 use super::known::Known;
 use super::propose::{Context, Proposed};
 use super::review_bundle::{Bundle, Made};
-use super::shared;
 use super::upstream::Upstream;
+use super::{refused, shared};
 use crate::change::message::Purpose;
 use crate::publish::git::{Built, GitError, Repository, Site, Standing};
 use crate::rotation::policy::Policy;
 use crate::rotation::step::{Requirement, Rotation};
+use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
@@ -146,13 +147,17 @@ fn flush_once(known: &mut Known<'_>, lock: &WorkspaceLock, reviews: &Reviews) ->
             ),
         }
     }
-    put(built, &mut told);
+    put((known.workspace, known.now), built, &mut told);
     told
 }
 
 /// Puts what was built on its branches: at once for each place. Where that is refused, one branch may be why: then each is
 /// put by itself.
-fn put(built: Vec<(Bundle<'_>, Built, Vec<Told>)>, told: &mut Vec<Told>) {
+fn put(
+    (workspace, now): (&Workspace, Instant),
+    built: Vec<(Bundle<'_>, Built, Vec<Told>)>,
+    told: &mut Vec<Told>,
+) {
     let mut places: Vec<(Upstream, Vec<Built>)> = Vec::new();
     for (bundle, one, _) in &built {
         match places
@@ -180,10 +185,17 @@ fn put(built: Vec<(Bundle<'_>, Built, Vec<Told>)>, told: &mut Vec<Told>) {
             _ => put_all(&bundle.upstream.repository, bundle.upstream.site(), &[one]),
         };
         match outcome {
-            Ok(()) => told.extend(of_it),
+            Ok(()) => {
+                let places = ["refs/heads", "refs/tlsa-rotate"];
+                let places = places.map(|place| format!("{place}/{}", bundle.branch));
+                refused::mended(workspace, places.iter().map(String::as_str));
+                told.extend(of_it);
+            }
             Err(error) => {
+                let error = WorkflowError::from(error);
+                refused::note(workspace, &error, now);
                 let ids = bundle.wishes.into_iter().map(|wish| wish.id);
-                fail(told, ids, error.into());
+                fail(told, ids, error);
             }
         }
     }

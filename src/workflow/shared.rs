@@ -5,9 +5,11 @@
 //! is refused, takes over what the other recorded, and decides anew.
 
 use super::WorkflowError;
+use super::refused;
 use crate::files::read;
-use crate::publish::git::Repository;
+use crate::publish::git::{LEDGER, Repository};
 use crate::rotation::step::Event;
+use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::inside;
 use crate::workspace::journal::Journal;
@@ -203,9 +205,15 @@ pub(super) fn keep_all(
         files.push((file.to_string_lossy().into_owned(), journal.octets()?));
     }
     let was = shared.repository.ledger()?;
-    let now = shared
+    let pushed = shared
         .repository
-        .push_ledger(&shared.remote, was.as_deref(), &files, what)?;
+        .push_ledger(&shared.remote, was.as_deref(), &files, what);
+    let now = pushed.map_err(WorkflowError::from).inspect_err(|error| {
+        let latest = journals.iter().flat_map(|one| one.entries().last());
+        let latest = latest.map(|entry| entry.at).max();
+        refused::note(workspace, error, latest.unwrap_or(Instant::from_unix(0)));
+    })?;
+    refused::mended(workspace, [LEDGER]);
     for journal in journals.iter_mut() {
         journal.write(lock)?;
     }

@@ -2,7 +2,7 @@
 //! next start adopts, never a rotation without its key.
 
 use super::WorkflowError;
-use super::admit;
+use super::admit::{self, Admitted};
 use super::awaited;
 use super::before;
 use super::case::Case;
@@ -21,6 +21,7 @@ use super::surroundings::{Presentable, Surroundings};
 use super::tracked;
 use crate::dane::association;
 use crate::dane::certificate::Certificate;
+use crate::publish::git::GitError;
 use crate::rotation::association::Association;
 use crate::rotation::step::{Event, Rotation, Step};
 use crate::rotation::timing::{Instant, Ttl};
@@ -109,21 +110,23 @@ pub(super) fn begin<'w>(
     case: &mut Case<'w>,
     (offered, ttl_before): (Option<&Offered>, Option<Ttl>),
 ) -> Result<Started, WorkflowError> {
-    let (workspace, now) = (heads.workspace, heads.now);
+    let workspace = heads.workspace;
     may_begin(heads, case, offered)?;
-    let taken_up = made_here::begin(workspace, &case.next_id())?;
-    let admitted = admit::admit(workspace, case, &case.next_id(), offered, now)?;
-    let mut found = surroundings(heads, case.certificate, &admitted.chains)?;
-    awaited::whole_certificate(&admitted, &found)?;
-    let mut notes = remember(heads, case.certificate, (&mut found, ttl_before), now);
-    notes.extend(taken_up);
-    notes.extend(key_files::exposed(case.certificate));
-    notes.extend(awaited::told(workspace, &case.next_id()));
-    case.begin(now, found.started())?;
-    for fact in key_facts(&found, admitted.not_after) {
-        case.note(now, fact)?;
-    }
-    case.keep(lock)?;
+    let id = case.next_id();
+    let taken_up = made_here::begin(workspace, &id)?;
+    let had_none = taken_up.is_none();
+    let begun = with_key(heads, case, (offered, ttl_before), taken_up);
+    let (admitted, notes) = begun.inspect_err(|_| {
+        if had_none {
+            made_here::undo(workspace, &id);
+        }
+    })?;
+    case.keep(lock).inspect_err(|error| {
+        // Only if it is certain that nobody has heard of it: what others may have published keeps its key.
+        if had_none && is_unheard_of(error) {
+            made_here::undo(workspace, &id);
+        }
+    })?;
     let Some((id, state)) = case.rotation.clone() else {
         return Err(WorkflowError::NothingUnderWay {
             name: case.certificate.name.clone(),
@@ -139,6 +142,41 @@ pub(super) fn begin<'w>(
         files: admitted.files,
         notes,
     })
+}
+
+/// Makes or admits the next key, and notes the start with it.
+fn with_key<'w>(
+    heads: &mut Heads<'w>,
+    case: &mut Case<'w>,
+    (offered, ttl_before): (Option<&Offered>, Option<Ttl>),
+    taken_up: Option<String>,
+) -> Result<(Admitted, Vec<String>), WorkflowError> {
+    let (workspace, now) = (heads.workspace, heads.now);
+    let admitted = admit::admit(workspace, case, &case.next_id(), offered, now)?;
+    let mut found = surroundings(heads, case.certificate, &admitted.chains)?;
+    awaited::whole_certificate(&admitted, &found)?;
+    let mut notes = remember(heads, case.certificate, (&mut found, ttl_before), now);
+    notes.extend(taken_up);
+    notes.extend(key_files::exposed(case.certificate));
+    notes.extend(awaited::told(workspace, &case.next_id()));
+    case.begin(now, found.started())?;
+    for fact in key_facts(&found, admitted.not_after) {
+        case.note(now, fact)?;
+    }
+    Ok((admitted, notes))
+}
+
+/// Whether a push was refused, and the remote is where it was.
+fn is_unheard_of(error: &WorkflowError) -> bool {
+    matches!(
+        error,
+        WorkflowError::Git(
+            GitError::PushRefused {
+                untouched: true,
+                ..
+            } | GitError::NoIdentity { .. }
+        )
+    )
 }
 
 /// What a start would come to, without a key.
