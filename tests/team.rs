@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr, // what a day costs is for people
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::too_many_lines, // a rotation is a story
@@ -385,6 +386,22 @@ fn a_run_pushes_as_often_for_many_rotations_as_for_few() {
             "c2-2.1 in zone z2.test. (publish) waits for review on branch tlsa-rotate/due"
         )
     );
+    // What is due in a zone, and what is due at all.
+    let world = team.world();
+    let zone = world
+        .run(hours(60), &["status", "--zone", "z1.test"])
+        .ends(0);
+    assert_eq!(
+        zone.stdout.matches(": SwapOpen since").count(),
+        3,
+        "{zone:#?}"
+    );
+    assert_eq!(zone.stdout.matches("c1-").count(), 3, "{zone:#?}");
+    // They rest on standby: nobody has to do anything.
+    let due = world.run(hours(60), &["status", "--due"]).ends(0);
+    assert_eq!(due.stdout, "");
+    let none = ["status", "--zone", "z9.test"];
+    world.run(hours(60), &none).ends(1);
     let swap = &days.last().unwrap().1;
     assert_eq!(
         swap.stdout.matches("SwapOpen (SwapOpened)").count(),

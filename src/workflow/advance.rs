@@ -486,7 +486,11 @@ pub(super) fn establish<'w>(
         afterwards::notice(case.certificate, state, &observation, &mut decision);
         act_by(state, now, (&observation, &tick.policy), &mut decision);
     }
-    Sight::tell_denied(denied, &mut decision);
+    // What was handed on for the first time just now, servers may still be about to load.
+    let was_served = matches!(&case.rotation, Some((_, state)) if state.published.is_some());
+    if was_served || tick.deeds.is_empty() {
+        Sight::tell_denied(denied, &mut decision);
+    }
     decision.alarms.extend(at_rest::alarms(known, case));
     // They are of one look, and are kept together.
     case.keep(lock)?;

@@ -54,7 +54,7 @@ impl Reviews {
         let wish = Wish {
             id: context.id.clone(),
             state: context.state.clone(),
-            policy: context.policy.clone(),
+            policy: *context.policy,
             requirement: requirement.clone(),
             journal: context.journal.map(str::to_owned),
         };

@@ -106,7 +106,7 @@ impl<'w> Bundle<'w> {
             }
             self.wishes.push(Wish {
                 requirement: state.requirement(),
-                policy: case.certificate.policy.clone(),
+                policy: case.certificate.policy,
                 journal: case.stand(),
                 state,
                 id,

@@ -209,7 +209,7 @@ pub(super) fn keep_all(
         .repository
         .push_ledger(&shared.remote, was.as_deref(), &files, what);
     let now = pushed.map_err(WorkflowError::from).inspect_err(|error| {
-        let latest = journals.iter().flat_map(|one| one.entries().last());
+        let latest = journals.iter().filter_map(|one| one.entries().last());
         let latest = latest.map(|entry| entry.at).max();
         refused::note(workspace, error, latest.unwrap_or(Instant::from_unix(0)));
     })?;

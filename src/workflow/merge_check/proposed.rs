@@ -44,7 +44,7 @@ pub(super) fn judge(
             Err(finding) => verdict.findings.push(finding),
         }
     }
-    let together = together(request, &claims, both)?;
+    let together = together(request, &claims, both);
     let mut known = BTreeMap::new();
     for claim in claims {
         verdict.at_hand.insert(claim.id.clone());
@@ -59,7 +59,7 @@ fn together(
     request: &Request<'_>,
     claims: &[Claim],
     both: Both<'_>,
-) -> Result<BTreeMap<PathBuf, FileChange>, WorkflowError> {
+) -> BTreeMap<PathBuf, FileChange> {
     let workspace = &request.base.workspace;
     let requirements: Vec<Requirement> = claims.iter().map(|one| one.state.requirement()).collect();
     let mut wanted: BTreeMap<Name, Vec<(&Rotation, &Requirement)>> = BTreeMap::new();
@@ -86,7 +86,7 @@ fn together(
         let of_zone = there.flat_map(|draft| draft::zone_files(&draft));
         files.extend(of_zone.map(|file| (file.path.clone(), file)));
     }
-    Ok(files)
+    files
 }
 
 /// The steps whose files for review the merge brings or changes, such as `mail.1/publish`.
