@@ -19,7 +19,9 @@ use rotation_support::{
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use tlsa_rotate::rotation::step::Event;
 use tlsa_rotate::rotation::timing::Instant;
+use tlsa_rotate::workspace::journal::Journal;
 use tlsa_rotate::workspace::tls_key::KeyFiles;
 
 /// What several processes that run at once said.
@@ -49,10 +51,11 @@ fn a_whole_rotation_that_is_reviewed_at_a_distance() {
         "* main",
         "the branch is there, not here"
     );
-    // What a person pushes meanwhile is the base of the next one, not lost.
-    far.work("notes", "hello\n");
+    // What a person pushes meanwhile is not lost: where it has to do with the zone, the proposal is made anew.
+    far.work(ZONE_FILE, "more IN A 192.0.2.77\n");
     let rebuilt = world.advance(BEGIN).ends(3);
     assert!(rebuilt.stderr.contains("rebuilt mail.1"), "{rebuilt:#?}");
+    far.work("notes", "hello\n");
     let quiet = world.advance(BEGIN).ends(3);
     assert!(quiet.stderr.contains("waits for review"), "{quiet:#?}");
     assert!(far.merge());
@@ -204,8 +207,97 @@ fn a_remote_that_refuses_is_a_blocker_for_a_person() {
     let world = &far.runner;
     let run = world.start(BEGIN).ends(3);
     run.complains_of("refs/tlsa-rotate/journal");
+    assert!(
+        run.stderr
+            .contains("refs/heads/tlsa-rotate/* and refs/tlsa-rotate/*"),
+        "{run:#?}"
+    );
     assert!(!world.path(JOURNAL).exists());
+    assert!(
+        !world.path("keys/tls/mail.1").exists(),
+        "no key without a rotation"
+    );
+    // It is told until it is mended, by runs that have nothing to push, too.
+    for command in ["advance", "status"] {
+        let run = world.run(hours(1), &[command]).ends(3);
+        run.complains_of("`origin` refused refs/tlsa-rotate/journal at");
+    }
+    fs::remove_file(far.bare().join("hooks/update")).unwrap();
+    world.start(hours(2)).ends(0);
+    let run = world.advance(hours(2)).ends(3);
+    assert!(!run.stderr.contains("refused"), "{run:#?}");
     world.is_tidy();
+}
+
+#[test]
+fn a_journal_that_time_forbids_opens_nothing() {
+    let far = Far::new(Publish::Branch);
+    let world = &far.runner;
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN).ends(3);
+    far.merge();
+    world.advance(hours(1)).ends(0);
+    world.load();
+    world.advance(hours(2)).ends(0);
+    assert_eq!(world.step(hours(2)), "Waiting");
+    // Whoever may push the ref writes a line more.
+    let mut journal = Journal::<Event>::read(&world.path(JOURNAL), "mail").unwrap();
+    let id = "mail.1".parse().unwrap();
+    journal.add(hours(3), &id, Event::SwapOpened).unwrap();
+    let forged = String::from_utf8(journal.octets().unwrap()).unwrap();
+    world.write(JOURNAL, &forged);
+    let run = world.run(hours(3), &["check", "--swap", "mail"]);
+    assert_ne!(run.code, Some(0), "{run:#?}");
+    assert!(run.stderr.contains("cannot be true"), "{run:#?}");
+}
+
+#[test]
+fn whoever_was_slower_with_a_start_keeps_no_key() {
+    let far = Far::new(Publish::Branch);
+    let (a, b) = (&far.runner, &far.runner.copy());
+    // The first has begun between the fetch of the second and its push.
+    let other = a.path("").display().to_string();
+    let program = rotation_support::PROGRAM;
+    let script = format!(
+        "grep -q refs/tlsa-rotate/journal || exit 0\n[ -e {other}/../{0}.done ] && exit 0\n: > {other}/../{0}.done\ncd {other} && \
+         env -u GIT_DIR -u GIT_WORK_TREE -u GIT_INDEX_FILE -u GIT_PREFIX {program} --now {BEGIN} start mail >/dev/null 2>&1; exit 0",
+        std::process::id()
+    );
+    hook(&b.path(".git/hooks"), "pre-push", &script);
+    b.start(BEGIN).ends(3);
+    let done = a.path("").join(format!("../{}.done", std::process::id()));
+    assert!(done.exists(), "the hook ran");
+    fs::remove_file(done).unwrap();
+    assert!(a.path(JOURNAL).exists(), "the first has begun");
+    let run = b.advance(BEGIN).ends(3);
+    assert!(
+        run.stderr.contains("another runner was faster with mail.1"),
+        "{run:#?}"
+    );
+    assert!(!b.path("keys/tls/mail.1").exists());
+}
+
+#[test]
+fn a_runner_behind_the_others_dates_nothing_of_any_certificate() {
+    let far = Far::new(Publish::Branch);
+    let world = &far.runner;
+    let config = world.read("tlsa-rotate.toml");
+    let (_, certificate) = config.split_once("[[certificate]]").unwrap();
+    let other = certificate
+        .replace("\"mail\"", "\"other\"")
+        .replace("ports = [25]", "ports = [465]");
+    world.write(
+        "tlsa-rotate.toml",
+        &format!("{config}\n[[certificate]]{other}"),
+    );
+    world.git("commit --quiet --all --message other");
+    world.git("push --quiet origin main");
+    world.start(hours(26)).ends(0);
+    // The other certificate has no fact, and gets none from a day before.
+    let run = world.run(BEGIN, &["start", "other"]);
+    assert_ne!(run.code, Some(0), "{run:#?}");
+    assert!(run.stderr.contains("in the future"), "{run:#?}");
+    assert!(!world.path(".tlsa-rotate/journal/other.jsonl").exists());
 }
 
 #[test]
@@ -535,7 +627,7 @@ fn commits_are_signed_where_the_users_git_signs() {
     world.advance(BEGIN).ends(3);
     world.git(&format!("verify-commit origin/{BRANCH}"));
     // A key that is not there any more is an error that says so, and nothing is pushed.
-    far.work("notes", "the base moves\n");
+    far.work(ZONE_FILE, "more IN A 192.0.2.77\n");
     fs::remove_file(&key).unwrap();
     let tip = git(&far.bare(), &format!("rev-parse {BRANCH}"));
     world

@@ -104,7 +104,7 @@ fn everything_written_is_meant() {
         ]
     );
     assert_eq!(
-        zone.publication.branch("mail.1").as_deref(),
+        zone.publication.branch("mail.1", &zone.name).as_deref(),
         Some("tlsa-rotate/mail.1")
     );
     assert_eq!(zone.reload.as_ref().unwrap().len(), 3);
@@ -395,7 +395,7 @@ fn every_mistake_is_told_with_its_line() {
             "tlsa-rotate/{rotation}",
             "tlsa-rotate",
             &[
-                "10: `branch` must contain {rotation}, so that two rotations never share a branch; `tlsa-rotate` does not",
+                "10: `branch` must contain one of {rotation}, {zone} and {run}: a branch for each rotation, for what is due in a zone, or for all that is due; `tlsa-rotate` has none",
             ],
         ),
         (
@@ -411,7 +411,9 @@ fn every_mistake_is_told_with_its_line() {
         (
             "tlsa-rotate/{rotation}",
             "{zone}/{rotation}",
-            &["10: `branch`: git does not allow `{zone}/{rotation}` as the name of a branch"],
+            &[
+                "10: `branch` must contain one of {rotation}, {zone} and {run}: a branch for each rotation, for what is due in a zone, or for all that is due; `{zone}/{rotation}` has more",
+            ],
         ),
         (
             "tlsa-rotate/{rotation}",
@@ -582,6 +584,34 @@ fn every_mistake_is_told_with_its_line() {
         let problems = Config::parse(&GOOD.replace(from, to), root()).expect_err(to);
         let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(told, *expected, "{from} -> {to}");
+    }
+}
+
+#[test]
+fn a_branch_is_for_a_rotation_a_zone_or_all_that_is_due() {
+    for (template, zone, expected, is_shared) in [
+        ("t/{rotation}", "example.com.", "t/mail.1", false),
+        ("t/{zone}", "Example.com.", "t/example.com", true),
+        (
+            "t/{zone}",
+            "0/25.2.0.192.in-addr.arpa.",
+            "t/0%2F25.2.0.192.in-addr.arpa",
+            true,
+        ),
+        ("t/{zone}", ".", "t/root", true),
+        ("t/{run}", "example.com.", "t/due", true),
+    ] {
+        let text = GOOD.replace("tlsa-rotate/{rotation}", template);
+        let config = Config::parse(&text, root()).unwrap();
+        let publication = &config.zones[0].publication;
+        let zone = Name::parse(zone.as_bytes(), None).unwrap();
+        assert_eq!(
+            publication.branch("mail.1", &zone).as_deref(),
+            Some(expected)
+        );
+        assert_eq!(publication.is_shared(), is_shared);
+        assert!(publication.is_proposal(expected, &zone), "{expected}");
+        assert!(!publication.is_proposal("main", &zone));
     }
 }
 

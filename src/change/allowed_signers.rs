@@ -1,7 +1,7 @@
 //! Who may sign: the list that `ssh-keygen -Y verify -f` reads (ssh-keygen(1), ALLOWED SIGNERS), judged as it judges.
 //!
-//! Stricter in three points, each of which fails closed: a list with a line that cannot be read is refused as a whole,
-//! wherever the line stands; times must be in UTC (a `Z` behind them), since those without mean whatever the machine
+//! A line that cannot be read allows nobody, and is told; the others count. Stricter in two points, each of which fails
+//! closed: times must be in UTC (a `Z` behind them), since those without mean whatever the machine
 //! thinks its time zone is; and certificates are not followed, so lines with `cert-authority` allow nobody.
 
 use crate::change::ssh_key::PublicKey;
@@ -10,7 +10,11 @@ use chrono::{NaiveDate, NaiveDateTime};
 
 /// The lines of a list, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AllowedSigners(Vec<Signer>);
+pub struct AllowedSigners {
+    lines: Vec<Signer>,
+    /// The lines that cannot be read: they allow nobody.
+    pub skipped: Vec<ListError>,
+}
 
 /// One line: whose key, and what it may sign when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,28 +69,33 @@ fn under(identity: Option<&str>) -> String {
 
 impl AllowedSigners {
     /// Reads the list.
-    pub fn parse(text: &str) -> Result<Self, ListError> {
-        let mut signers = Vec::new();
+    pub fn parse(text: &str) -> Self {
+        let mut list = Self::default();
         for (line, content) in (1..).zip(text.lines()) {
             let content = content.trim_matches([' ', '\t', '\r']);
-            if !content.is_empty() && !content.starts_with('#') {
-                signers.push(Signer::parse(content).map_err(|what| ListError { line, what })?);
+            if content.is_empty() || content.starts_with('#') {
+                continue;
+            }
+            match Signer::parse(content) {
+                Ok(signer) => list.lines.push(signer),
+                Err(what) => list.skipped.push(ListError { line, what }),
             }
         }
-        Ok(Self(signers))
+        list
     }
 
-    /// The first line that allows `key` to sign for `namespace` at an instant, as `identity` if one is asked for.
+    /// The first line that allows `key` to sign for `namespace` at an instant, as `identity` if one is asked for. A line whose
+    /// namespaces have a zone behind a colon allows to sign for that zone alone.
     ///
     /// Otherwise the reason of the first line that has the key.
     pub fn judge(
         &self,
         key: &PublicKey,
-        namespace: &str,
+        namespace: (&str, Option<&str>),
         identity: Option<&str>,
         at: Instant,
     ) -> Result<&Signer, NotAllowed> {
-        let of_key = self.0.iter().filter(|line| {
+        let of_key = self.lines.iter().filter(|line| {
             let asked_for = identity.is_none_or(|who| matches_list(&line.principals, who));
             asked_for && !line.authority && line.key == *key
         });
@@ -165,16 +174,19 @@ impl Signer {
     }
 
     /// Both ends of the time belong to it.
-    fn allows(&self, namespace: &str, at: Instant) -> Result<(), NotAllowed> {
+    fn allows(
+        &self,
+        (namespace, zone): (&str, Option<&str>),
+        at: Instant,
+    ) -> Result<(), NotAllowed> {
         let who = || self.principals.clone();
-        if let Some(list) = &self.namespaces
-            && !matches_list(list, namespace)
-        {
-            return Err(NotAllowed::Namespace(
-                who(),
-                list.clone(),
-                namespace.to_owned(),
-            ));
+        let of_zone = zone.map(|zone| format!("{namespace}:{zone}"));
+        if let Some(list) = &self.namespaces {
+            let is_for_it = |one: &String| matches_list(list, one);
+            if !matches_list(list, namespace) && !of_zone.as_ref().is_some_and(is_for_it) {
+                let asked = of_zone.unwrap_or_else(|| namespace.to_owned());
+                return Err(NotAllowed::Namespace(who(), list.clone(), asked));
+            }
         }
         match (self.valid_after, self.valid_before) {
             (Some(after), _) if at < after => Err(NotAllowed::NotYet(who(), after)),

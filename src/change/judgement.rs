@@ -6,12 +6,13 @@
 use crate::change::allowed_signers::{AllowedSigners, NotAllowed, Signer};
 use crate::change::digest::ZoneDigest;
 use crate::change::proposal::{NAMESPACE, Proposal, Signed};
+use crate::change::revoked::Revoked;
 use crate::change::ssh_key::BadSignature;
-use crate::dnssec::audit::Summary;
+use crate::dnssec::audit::{Summary, has_common_entry};
 use crate::dnssec::delta::Mismatch;
 use crate::dnssec::finding::Finding;
 use crate::dnssec::next::judge;
-use crate::rotation::timing::Instant;
+use crate::rotation::timing::{Instant, Span};
 use crate::zone::content::Zone;
 use crate::zone::name::Name;
 use crate::zone::serial;
@@ -84,6 +85,17 @@ pub enum Refusal {
     /// The records lead elsewhere.
     #[error("its records lead to another zone than the one it names by its digest")]
     OtherTarget,
+    /// Nothing that validators trust today vouches for the keys that come out.
+    #[error(
+        "no key of the zone as it is signs the keys of the zone that comes out: whoever trusts the one would trust nobody there"
+    )]
+    OtherKeys,
+    /// It may be applied for longer than anybody should be able to.
+    #[error("it could be applied for {0}, and no proposal may for more than {1}")]
+    TooLong(Span, Span),
+    /// Its signer's key was revoked.
+    #[error("its key {0} is revoked")]
+    Revoked(String),
     /// What comes out would not validate.
     #[error("the zone that comes out is not validly signed:\n{}", lines(.0))]
     NotSound(Vec<Finding>),
@@ -106,6 +118,7 @@ impl Refusal {
                 | Self::OtherSerial { .. }
                 | Self::OtherBase(_)
                 | Self::NotSound(_)
+                | Self::TooLong(..)
         )
     }
 
@@ -136,6 +149,13 @@ impl Refusal {
             Self::OtherSerial { .. } | Self::OtherBase(_) => {
                 "somebody has changed the zone meanwhile: make a new one from the zone as it is now, and have it reviewed"
             }
+            Self::OtherKeys => {
+                "do not trust who made it, unless all keys are exchanged on purpose: then do that with the signer, one key at a time (RFC 6781 §4.1.2)"
+            }
+            Self::TooLong(..) => {
+                "make a new one that ends earlier (`--expires`); who applies may allow more with `--longest`"
+            }
+            Self::Revoked(_) => "do not apply it; have what is wanted made and signed anew",
             Self::Records(_) | Self::OtherTarget => {
                 "it contradicts itself: do not trust who made it"
             }
@@ -143,22 +163,49 @@ impl Refusal {
     }
 }
 
-/// Who signed a proposal, if the signature holds, its key may sign now, and the proposal is neither early nor late.
+/// By what a signature is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// Who must have signed, if somebody was named.
+    pub identity: Option<&'a str>,
+    /// The keys that count no more, whatever the list says.
+    pub revoked: &'a Revoked,
+    /// For how long a proposal may be applied at most.
+    pub longest: Span,
+    /// The present.
+    pub now: Instant,
+}
+
+/// Who signed a proposal, if the signature holds, its key may sign now for this zone, and the proposal is neither early nor
+/// late.
 pub fn authenticate<'s>(
     signed: &Signed,
     allowed: &'s AllowedSigners,
-    identity: Option<&str>,
-    now: Instant,
+    terms: Terms<'_>,
 ) -> Result<&'s Signer, Refusal> {
+    let now = terms.now;
     let signature = &signed.signature;
     if signature.namespace != NAMESPACE {
         return Err(Refusal::Namespace(signature.namespace.clone()));
     }
     signature.verify(signed.proposal.to_string().as_bytes())?;
-    let who = allowed.judge(&signature.key, NAMESPACE, identity, now)?;
+    if terms.revoked.holds(&signature.key) {
+        return Err(Refusal::Revoked(signature.key.fingerprint()));
+    }
+    let zone = signed.proposal.delta.apex().to_string();
+    let zone = zone.trim_end_matches('.').to_ascii_lowercase();
+    let who = allowed.judge(
+        &signature.key,
+        (NAMESPACE, Some(&zone)),
+        terms.identity,
+        now,
+    )?;
     let Proposal {
         created, expires, ..
     } = signed.proposal;
+    if expires.since(created) > terms.longest {
+        return Err(Refusal::TooLong(expires.since(created), terms.longest));
+    }
     if now < created {
         return Err(Refusal::NotYet { created, now });
     }
@@ -191,12 +238,13 @@ pub fn applied(proposal: &Proposal, base: Zone, now: Instant) -> Result<(Zone, S
     if digest != proposal.base {
         return Err(Refusal::OtherBase(found));
     }
-    let mut zone = base;
+    let mut zone = base.clone();
     delta.apply_to(&mut zone)?;
     if ZoneDigest::of(&zone) != proposal.target {
         return Err(Refusal::OtherTarget);
     }
     match judge(&zone, now, None) {
+        Ok(_) if !has_common_entry(&base, &zone, now) => Err(Refusal::OtherKeys),
         Ok(summary) => Ok((zone, summary)),
         Err(findings) => Err(Refusal::NotSound(findings)),
     }

@@ -61,7 +61,7 @@ impl Purpose {
         }
     }
 
-    fn headline(self) -> &'static str {
+    pub(super) fn headline(self) -> &'static str {
         match self {
             Self::Publish => "publish the incoming key beside the old one (step 3 of 7)",
             Self::Retire => "retire the old key (step 7 of 7)",
@@ -71,7 +71,7 @@ impl Purpose {
         }
     }
 
-    fn safe_because(self) -> &'static str {
+    pub(super) fn safe_because(self) -> &'static str {
         match self {
             Self::Publish => {
                 "It only adds: every record of the key in use stays, so whatever a sender has cached\n\
@@ -95,7 +95,7 @@ impl Purpose {
         }
     }
 
-    fn next(self, subject: &Subject<'_>) -> String {
+    pub(super) fn next(self, subject: &Subject<'_>) -> String {
         match self {
             Self::Publish => {
                 let wait = wait::two_ttls(subject.state);
@@ -122,7 +122,7 @@ impl Purpose {
         }
     }
 
-    fn undo(self) -> &'static str {
+    pub(super) fn undo(self) -> &'static str {
         match self {
             Self::Publish => {
                 "`tlsa-rotate abort` proposes the removal. Do not revert this commit once hosts may have\n\
@@ -208,7 +208,7 @@ pub fn message(purpose: Purpose, subject: &Subject<'_>) -> String {
     text
 }
 
-fn indented(paragraph: &str) -> String {
+pub(super) fn indented(paragraph: &str) -> String {
     paragraph
         .lines()
         .map(|line| format!("  {}", line.trim_start()))

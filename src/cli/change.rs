@@ -7,12 +7,14 @@ use super::record::shown;
 use super::zone::Reading;
 use super::{Exit, Failure, Global, REHEARSED, instant, stdout};
 use crate::change::allowed_signers::AllowedSigners;
-use crate::change::judgement::{Refusal, applied, authenticate};
+use crate::change::judgement::{Refusal, Terms, applied, authenticate};
 use crate::change::nsupdate;
 use crate::change::proposal::{LONGEST, Label, NAMESPACE, Proposal, Signed};
+use crate::change::revoked::Revoked;
 use crate::files::read;
 use crate::publish::ssh_sign;
 use crate::rotation::timing::{Instant, Span};
+use crate::workspace::config::duration;
 use crate::workspace::held::{HeldFile, HoldError};
 use crate::workspace::output::Output;
 use clap::{Subcommand, ValueEnum};
@@ -109,6 +111,12 @@ struct Trust {
     /// Who must have signed [default: anybody on the list]
     #[arg(long, value_name = "WHO")]
     signer: Option<String>,
+    /// Keys that count no more, as for `ssh-keygen -Y verify -r`: public keys on lines, or a KRL
+    #[arg(long, value_name = "FILE")]
+    revoked: Option<PathBuf>,
+    /// For how long a proposal may be applied at most, from when it was made
+    #[arg(long, value_name = "SPAN", default_value = "31d", value_parser = duration::parse)]
+    longest: Span,
     #[command(flatten)]
     format: Format<TextOrJson>,
 }
@@ -268,6 +276,8 @@ fn apply(args: &Apply, global: &Global, out: &mut impl Write) -> Result<Exit, Fa
         _ if rehearses => {}
         None => {
             output.judge()?;
+            // Noted first: after a crash between the two it is for a person to say what holds.
+            once(&args.zone, &signed)?;
             held.replace(text.as_bytes()).map_err(|e| not_held(&e))?;
         }
         Some(_) => _ = output.replace(text.as_bytes())?,
@@ -292,6 +302,34 @@ fn apply(args: &Apply, global: &Global, out: &mut impl Write) -> Result<Exit, Fa
     Ok(Exit::Done)
 }
 
+/// Notes that a proposal is applied to a zone, beside it; refuses one that was before. A zone that was restored since looks as
+/// if it were not, and what has come after it would be lost.
+fn once(zone: &Path, signed: &Signed) -> Result<(), Failure> {
+    let mut note = zone.as_os_str().to_owned();
+    note.push(".applied");
+    let note = PathBuf::from(note);
+    let digest = ring::digest::digest(
+        &ring::digest::SHA256,
+        signed.proposal.to_string().as_bytes(),
+    );
+    let digest = data_encoding::HEXLOWER.encode(digest.as_ref());
+    let known = match read::read_text(&note, read::LIST) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
+        known => known
+            .map_err(|e| Failure::wrong(format_args!("cannot read {}: {e}", note.display())))?,
+    };
+    if known.lines().any(|line| line == digest) {
+        return Err(Failure::wrong(format_args!(
+            "it was applied to {} before, which has been put back since: {} has its digest {digest}",
+            zone.display(),
+            note.display()
+        ))
+        .hint("if it shall be applied once more, take that line out of the file; else make a new one from the zone as it is now"));
+    }
+    Output::known(&note)?.replace(format!("{known}{digest}\n").as_bytes())?;
+    Ok(())
+}
+
 /// The proposal, and who signed it.
 fn trusted(args: &Trust, now: Instant) -> Result<(Signed, String), Failure> {
     let file = &args.allowed_signers;
@@ -300,10 +338,32 @@ fn trusted(args: &Trust, now: Instant) -> Result<(Signed, String), Failure> {
             "it holds a line for each person who may sign: `alice@example.com ssh-ed25519 AAAA…`",
         )
     })?;
-    let list = AllowedSigners::parse(&list)
-        .map_err(|e| Failure::wrong(format_args!("{}: {e}", file.display())))?;
+    let list = AllowedSigners::parse(&list);
+    for skipped in &list.skipped {
+        eprintln!(
+            "warning: {}: {skipped}; this line allows nobody",
+            file.display()
+        );
+    }
+    let revoked = match &args.revoked {
+        None => Revoked::default(),
+        Some(file) => {
+            let unreadable = |e: &dyn std::fmt::Display| {
+                Failure::wrong(format_args!("cannot read {}: {e}", file.display()))
+                    .hint("what it revokes is not known, so nothing is taken for signed")
+            };
+            let octets = read::read(file, read::LIST).map_err(|e| unreadable(&e))?;
+            Revoked::parse(&octets).map_err(|e| unreadable(&e))?
+        }
+    };
+    let terms = Terms {
+        identity: args.signer.as_deref(),
+        revoked: &revoked,
+        longest: args.longest,
+        now,
+    };
     let signed = read_proposal(&args.file)?;
-    let who = authenticate(&signed, &list, args.signer.as_deref(), now)
+    let who = authenticate(&signed, &list, terms)
         .map_err(|refusal| refused(&refusal, &shown(&args.file)))?
         .principals
         .clone();

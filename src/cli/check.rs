@@ -12,12 +12,10 @@ use crate::rotation::observation::Endpoint;
 use crate::rotation::step::{Event, Step};
 use crate::workflow::advance::{self, Mode, Tick};
 use crate::workflow::deploy::next_files;
-use crate::workflow::merge_check::{Finding, Severity, Verdict, merge_check};
 use crate::workspace::Workspace;
 use crate::workspace::config::CertificateConfig;
 use clap::{Args, ValueEnum};
-use serde_json::{Value, json};
-use std::fmt::Write as _;
+use serde_json::json;
 use std::io::Write as _;
 
 /// Prerequisites and health of what is rotated. With --merge or --swap, a gate that other programs ask before they go
@@ -34,10 +32,10 @@ pub(crate) struct Check {
     merge: bool,
     /// What it is merged into [default: origin/HEAD; HEAD where --head is given]
     #[arg(long, value_name = "REV", requires = "merge", conflicts_with = "swap")]
-    base: Option<String>,
+    pub(super) base: Option<String>,
     /// Its last commit [default: HEAD]
     #[arg(long, value_name = "REV", requires = "merge", conflicts_with = "swap")]
-    head: Option<String>,
+    pub(super) head: Option<String>,
     /// Whether the next certificate of NAME may be deployed now: the swap is open, and every server was seen to serve
     /// both records in this very run
     #[arg(long, value_name = "NAME")]
@@ -46,7 +44,7 @@ pub(crate) struct Check {
     #[arg(long, value_name = "HOST", requires = "swap")]
     host: Option<String>,
     #[command(flatten)]
-    format: Format<CheckFormat>,
+    pub(super) format: Format<CheckFormat>,
 }
 
 /// What `check` prints, health and gates alike.
@@ -77,142 +75,16 @@ pub(super) fn cell(text: &str) -> String {
     code(text).replace('|', "\\|")
 }
 
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     text.replace('`', "'").replace('\n', " ")
 }
 
 pub(crate) fn run(args: &Check, global: &Global) -> Result<Exit, Failure> {
     match &args.swap {
         Some(name) => swap((name, args.host.as_deref()), args.format.0, global),
-        None if args.merge => merge(args, global),
+        None if args.merge => super::check_merge::run(args, global),
         None => super::check_health::run(&args.health, args.format.0, global),
     }
-}
-
-fn merge(args: &Check, global: &Global) -> Result<Exit, Failure> {
-    let workspace = global.workspace()?;
-    let otherwise = if args.head.is_some() {
-        "HEAD"
-    } else {
-        "origin/HEAD"
-    };
-    let base = args.base.as_deref().unwrap_or(otherwise);
-    let head = args.head.as_deref().unwrap_or("HEAD");
-    let verdict = merge_check(&workspace, (base, head), global.now())?;
-    let mut out = super::stdout();
-    let severities = verdict.findings.iter().map(Finding::severity);
-    let exit = severities.max().map_or(Exit::Done, |worst| match worst {
-        Severity::Wrong => Exit::Wrong,
-        Severity::PersonNeeded => Exit::PersonNeeded,
-        Severity::DeliveryAtRisk => Exit::DeliveryAtRisk,
-    });
-    match args.format.0 {
-        CheckFormat::Text => write!(out, "{}", text(&verdict))?,
-        CheckFormat::Json => Schema::CheckMerge.write(&mut out, document(&verdict))?,
-        CheckFormat::Markdown => write!(out, "{}", markdown(&verdict))?,
-        CheckFormat::Nagios => writeln!(out, "{}", nagios::line(exit, &headline(&verdict)))?,
-    }
-    out.flush()?;
-    Ok(args.format.0.exit(exit))
-}
-
-/// The first line: what it is, and the answer.
-fn headline(verdict: &Verdict) -> String {
-    let short = |commit: &str| commit.chars().take(12).collect::<String>();
-    let answer = match verdict.findings.len() {
-        0 => "it may be merged".to_owned(),
-        1 => "it must not be merged".to_owned(),
-        count => format!("it must not be merged, for {count} reasons"),
-    };
-    format!(
-        "{} into {}: {answer}",
-        short(&verdict.head),
-        short(&verdict.base)
-    )
-}
-
-fn text(verdict: &Verdict) -> String {
-    let mut text = format!("{}\n", headline(verdict));
-    for finding in &verdict.findings {
-        let _ = writeln!(text, "  no    {finding}");
-        let _ = writeln!(text, "        way out: {}", finding.way_out());
-    }
-    for note in &verdict.notes {
-        let _ = writeln!(text, "  note  {note}");
-    }
-    for (id, state) in &verdict.upheld {
-        let _ = writeln!(text, "  asked {id} ({}), by {}", state.step, verdict.source);
-    }
-    if verdict.upheld.is_empty() {
-        let _ = writeln!(text, "  asked nobody: no rotation in {}", verdict.source);
-    }
-    text
-}
-
-/// For a comment on the request.
-fn markdown(verdict: &Verdict) -> String {
-    let mut text = format!("**tlsa-rotate**: {}.\n", headline(verdict));
-    if !verdict.findings.is_empty() {
-        text.push_str("\n| why not | way out |\n| --- | --- |\n");
-    }
-    for finding in &verdict.findings {
-        let (what, out) = (finding.to_string(), finding.way_out());
-        let _ = writeln!(text, "| {} | {} |", cell(&what), cell(&out));
-    }
-    if !verdict.notes.is_empty() {
-        text.push('\n');
-    }
-    for note in &verdict.notes {
-        let _ = writeln!(text, "- {}", code(note));
-    }
-    let asked: Vec<String> = verdict
-        .upheld
-        .iter()
-        .map(|(id, state)| format!("{id} ({})", state.step))
-        .collect();
-    if !asked.is_empty() {
-        let _ = writeln!(
-            text,
-            "\nAsked: {}, by {}.",
-            asked.join(", "),
-            verdict.source
-        );
-    }
-    text
-}
-
-fn document(verdict: &Verdict) -> Value {
-    let findings: Vec<Value> = verdict
-        .findings
-        .iter()
-        .map(|finding| {
-            let severity = match finding.severity() {
-                Severity::Wrong => "wrong",
-                Severity::PersonNeeded => "person-needed",
-                Severity::DeliveryAtRisk => "delivery-at-risk",
-            };
-            json!({
-                "kind": finding.kind(),
-                "severity": severity,
-                "what": finding.to_string(),
-                "way_out": finding.way_out(),
-            })
-        })
-        .collect();
-    let asked: Vec<Value> = verdict
-        .upheld
-        .iter()
-        .map(|(id, state)| json!({"id": id.to_string(), "step": state.step.name()}))
-        .collect();
-    json!({
-        "base": verdict.base,
-        "head": verdict.head,
-        "may_be_merged": verdict.findings.is_empty(),
-        "findings": findings,
-        "notes": verdict.notes,
-        "rotations": asked,
-        "source": verdict.source,
-    })
 }
 
 /// Looks as `status` does and changes nothing; the machine asks for a deployment only in a run that saw it to be safe.

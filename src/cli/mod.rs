@@ -17,6 +17,7 @@ mod archive;
 mod change;
 mod check;
 mod check_health;
+mod check_merge;
 mod clock;
 mod dane;
 mod demo;

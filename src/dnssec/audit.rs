@@ -3,6 +3,8 @@
 //! Decides for itself what is authoritative and what must be signed; the signer's opinion is not asked. Fails closed:
 //! what cannot be judged is a finding.
 
+pub use super::audit_keys::has_common_entry;
+
 use crate::dnssec::audit_chain::check_chain;
 use crate::dnssec::audit_hashed::holds_data;
 pub use crate::dnssec::audit_keys::Expectation;

@@ -77,6 +77,38 @@ impl<'z> KeySet<'z> {
     }
 }
 
+/// Whether a key of the zone as it was vouches for the keys of the zone as it shall be: it is still there, and signs their set.
+/// Where it had none, nothing vouches for any.
+pub fn has_common_entry(before: &Zone, after: &Zone, at: Instant) -> bool {
+    let keys = |zone: &Zone| -> Vec<Rdata> {
+        let rrset = zone.rrset(&zone.apex, Rtype::DNSKEY);
+        rrset.map(|rrset| rrset.rdatas.clone()).unwrap_or_default()
+    };
+    let signs = |rdata: &Rdata| Dnskey::parse(rdata).is_some_and(|key| key.may_sign_zone_data());
+    let known = keys(before);
+    let is_entry = |rdata: &Rdata| {
+        let key = Dnskey::parse(rdata);
+        signs(rdata) && key.is_some_and(|key| key.is_secure_entry_point())
+    };
+    let has_entries = known.iter().any(is_entry);
+    let counts =
+        |rdata: &&Rdata| known.contains(rdata) && signs(rdata) && (!has_entries || is_entry(rdata));
+    let Some(node) = after.nodes.get(&after.apex) else {
+        return false;
+    };
+    let (Some(rrset), Some(rrsigs)) = (node.get(&Rtype::DNSKEY), node.get(&Rtype::RRSIG)) else {
+        return false;
+    };
+    let apex = &after.apex;
+    rrset.rdatas.iter().filter(counts).any(|key| {
+        let key = std::slice::from_ref(key);
+        rrsigs
+            .rdatas
+            .iter()
+            .any(|rrsig| verify_rrset(apex, Rtype::DNSKEY, rrset, rrsig, key, apex, at).is_ok())
+    })
+}
+
 /// Whether the DNSKEY RRset is signed by the keys that the chain of trust enters through.
 pub(super) fn check_entry(
     zone: &Zone,

@@ -5,7 +5,7 @@ use super::combination::Lost;
 use super::doubt::Doubt;
 use super::due::Due;
 use super::exposure::{Holder, Presenter};
-use super::observation::{Authority, Endpoint, KeyAlgorithm, Source, TlsaName};
+use super::observation::{Authority, Endpoint, KeyAlgorithm, Source, TlsaName, ZoneName};
 use super::promise::Breach;
 use super::timing::{Instant, Span};
 use super::wait::TimeGate;
@@ -75,6 +75,13 @@ pub enum Blocker {
         /// Which server.
         authority: Authority,
         /// Why.
+        why: String,
+    },
+    /// Every server of a zone refuses it, or refers elsewhere.
+    ZoneDenied {
+        /// Which zone.
+        zone: ZoneName,
+        /// What they answer.
         why: String,
     },
     /// A server that has left may still be asked, and does not serve what the step demands, as far as is known.
@@ -268,6 +275,7 @@ impl Blocker {
             | Self::HostUnknown { .. } => Who::World,
             Self::KeyMissing
             | Self::NotMerged { .. }
+            | Self::ZoneDenied { .. }
             | Self::DaneGone { .. }
             | Self::DeploymentFailed { .. }
             | Self::MergedUnknown { .. }
@@ -327,6 +335,9 @@ impl Blocker {
             Self::NotServed { authority, .. } => {
                 format!("wait for {authority} to load the zone; if it does not, look at its transfers")
             }
+            Self::ZoneDenied { zone, .. } => format!(
+                "load {zone} on its servers again (their logs say why it is not: an expired transfer, a file that was refused, a configuration without it), or correct `servers` of the zone"
+            ),
             Self::ServerUnknown { authority, .. } => format!(
                 "make {authority} answer as the other servers do; if it is gone for good, take its NS record out, here and at the parent: the wait then goes on until every cache has forgotten it"
             ),

@@ -66,6 +66,11 @@ pub fn two_ttls(rotation: &Rotation) -> Span {
     wait_for(rotation, rotation.settled_names())
 }
 
+/// When the protocols alone would open the swap, whatever the policy says.
+pub fn swap_by_protocol(rotation: &Rotation, published: Published) -> Instant {
+    published.t_all + two_ttls(rotation).max(published.ttl_new.span() * 2)
+}
+
 /// `SwapOpen`: `T_all + max(2 * max(TTL_old, TTL_new), min_wait) + safety_margin`.
 pub fn swap_gate(rotation: &Rotation, published: Published, policy: &Policy) -> TimeGate {
     swap_gate_after(two_ttls(rotation), published, policy)

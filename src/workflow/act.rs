@@ -186,7 +186,12 @@ fn look_round_again(
     let Some((id, state)) = case.under_way() else {
         return Ok(());
     };
-    let incoming = admit::in_directory(&admit::directory(known.workspace, id))?;
+    let directory = admit::directory(known.workspace, id);
+    if !directory.exists() {
+        // The runner that made the key looks.
+        return Ok(());
+    }
+    let incoming = admit::in_directory(&directory)?;
     let found = start::surroundings(&mut known.heads, case.certificate, &incoming)?;
     if let Some(fact) = found.changed_since(state) {
         case.record(lock, known.now, fact.clone())?;
@@ -234,6 +239,7 @@ pub(super) fn carry_out(
         return Ok(false);
     };
     let mut changed = false;
+    known.heads.reviews.begin(id);
     for action in actions {
         match action {
             // Key steps are done before deciding.

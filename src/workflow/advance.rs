@@ -7,15 +7,17 @@ use super::at_rest;
 use super::case::Case;
 use super::deadlines::act_by;
 use super::deploy::next_files;
+use super::head::Heads;
 use super::in_force::{self, in_force};
 use super::known::Known;
 use super::look::{self, Sight};
 use super::look_ahead::{Seen, look_ahead};
 use super::present::Present;
+use super::propose::Proposed;
 use super::rehearse::{look_at, look_at_case};
 use super::{
-    act, afterwards, clock, deploying, hosts, keep_signed, leftovers, noted, orphans, pace,
-    propose, renewed, shared, start, tracked, witness,
+    act, afterwards, clock, conclude, deploying, hosts, keep_signed, leftovers, made_here, noted,
+    orphans, pace, propose, refused, renewed, review, shared, start, tracked, witness,
 };
 use crate::rotation::blocker::Blocker;
 use crate::rotation::decide::{Action, Decision};
@@ -29,7 +31,7 @@ use crate::workspace::Workspace;
 use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
 use crate::zone::name::Name;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time;
 
 /// How much a run may change.
@@ -138,21 +140,30 @@ pub fn advance(
     let mut known = Known::nothing(workspace, now);
     known.doubt = clock::doubt(workspace, present, lock.as_ref());
     known.sights = look_ahead(&mut known, &names);
+    let mut concluded = match &lock {
+        Some(lock) => conclude::together(&mut known, lock, &names),
+        None => BTreeMap::new(),
+    };
     let mut ticks = Vec::with_capacity(names.len());
     for name in names {
         // What was seen before the first rotation is asked for wherever a zone is handed on.
         let is_begun = known.rotation(&name).is_some();
         let sight = is_begun.then(|| known.sights.remove(&name)).flatten();
         ticks.push(if let Some(lock) = &lock {
-            tick_with(&mut known, lock, &name, sight)
+            let tick = concluded.remove(&name).unwrap_or_else(|| Tick::of(&name));
+            tick_with(&mut known, lock, tick, sight)
         } else {
             let mut tick = Tick::of(&name);
             tick.failed = look_at(&mut known, &name, (mode, sight), &mut tick).err();
             tick
         });
     }
+    if let Some(lock) = &lock {
+        review(&mut known, lock, &mut ticks);
+    }
     if is_of_all {
         ticks.extend(orphans::told(workspace));
+        ticks.extend(refused::told(workspace, &ticks));
     }
     // By a time that cannot be told nothing is signed, and nothing kept in mind.
     let is_told = known.doubt.is_none() && !ticks.iter().any(Tick::is_in_doubt);
@@ -208,17 +219,38 @@ fn only_looked_at(
 /// One run over one certificate under a lock that is held already. Where another runner was faster, it is looked again:
 /// what that one did need not be done twice.
 pub(super) fn tick(known: &mut Known<'_>, lock: &WorkspaceLock, name: &str) -> Tick {
-    tick_with(known, lock, name, None)
+    let mut ticks = [tick_with(known, lock, Tick::of(name), None)];
+    review(known, lock, &mut ticks);
+    let [tick] = ticks;
+    tick
+}
+
+/// Brings what the run proposes to the branches on which it is reviewed, and tells each certificate what became of it.
+fn review(known: &mut Known<'_>, lock: &WorkspaceLock, ticks: &mut [Tick]) {
+    for (certificate, proposed) in review::flush(known, lock) {
+        let own = ticks
+            .iter()
+            .position(|tick| tick.certificate == certificate);
+        let Some(tick) = ticks.get_mut(own.unwrap_or(0)) else {
+            continue;
+        };
+        match proposed {
+            // What stands of others is told where they are asked for.
+            Ok(Proposed::Standing(_)) if own.is_none() => {}
+            Ok(proposed) => drop(act::tell(vec![proposed], tick)),
+            Err(error) => drop(tick.failed.get_or_insert(error)),
+        }
+    }
 }
 
 /// The same, with what was seen ahead, and what is known in this run already.
 fn tick_with(
     known: &mut Known<'_>,
     lock: &WorkspaceLock,
-    name: &str,
+    mut tick: Tick,
     mut ahead: Option<Seen>,
 ) -> Tick {
-    let mut tick = Tick::of(name);
+    let name = &*tick.certificate.clone();
     for attempt in 1..=MOST_ATTEMPTS {
         let mut failed = act_on(known, lock, name, ahead.take(), &mut tick).err();
         known.note(name, tick.rotation.as_ref());
@@ -259,7 +291,7 @@ fn act_on(
     case.is_whole(&mut known.heads)?;
     tick.is_read = true;
     deploying::record_unfinished(workspace, lock, &mut case, now)?;
-    let not_begun = begin_if_due(workspace, lock, &mut case, now, tick).err();
+    let not_begun = begin_if_due(&mut known.heads, lock, &mut case, tick).err();
     tick.rotation.clone_from(&case.rotation);
     // Hosts are deployed one after the other, each seen with its key before the next.
     let most = MOST_ROUNDS.saturating_add(case.certificate.hosts.len());
@@ -318,7 +350,7 @@ fn act_on(
         }
         let blockers = tick.decision.iter().flat_map(|d| d.blockers.clone());
         let blockers: Vec<_> = blockers.collect();
-        let retracted = propose::retract(workspace, lock, &case, &blockers)?;
+        let retracted = propose::retract(&mut known.heads, lock, &case, &blockers)?;
         tick.deeds.extend(retracted);
         leftovers::tidy(known, &case, tick);
         if !again {
@@ -332,14 +364,18 @@ fn act_on(
 }
 
 /// Brings a rotation to where it can be looked at: its key steps finished, and its hosts those of the configuration.
-fn prepare(
+pub(super) fn prepare(
     known: &mut Known<'_>,
     lock: &WorkspaceLock,
     case: &mut Case<'_>,
     tick: &mut Tick,
 ) -> Result<(), WorkflowError> {
-    if case.rotation.is_none() {
+    let Some((id, state)) = &case.rotation else {
         return Ok(());
+    };
+    if !case.is_deferred() {
+        let given_way = made_here::give_way(known.workspace, id, &state.incoming);
+        tick.notes.extend(given_way);
     }
     act::finish_key_steps(known, lock, case, tick)?;
     hosts::follow_configuration(known, lock, case, tick)
@@ -366,13 +402,13 @@ pub(super) fn due(case: &Case<'_>, now: Instant) -> Result<Option<Occasion>, Wor
     })
 }
 
-fn begin_if_due(
-    workspace: &Workspace,
+pub(super) fn begin_if_due<'w>(
+    heads: &mut Heads<'w>,
     lock: &WorkspaceLock,
-    case: &mut Case<'_>,
-    now: Instant,
+    case: &mut Case<'w>,
     tick: &mut Tick,
 ) -> Result<(), WorkflowError> {
+    let (workspace, now) = (heads.workspace, heads.now);
     let name = case.certificate.name.clone();
     let step = case.rotation.as_ref().map(|(_, state)| state.step);
     let kept = renewed::kept(workspace, &name).filter(|_| renewed::follows(step));
@@ -383,7 +419,7 @@ fn begin_if_due(
         Some(why) => why.to_string(),
         None => return Ok(()),
     };
-    let started = match start::begin(workspace, lock, case, (kept.as_ref(), None), now) {
+    let started = match start::begin(heads, lock, case, (kept.as_ref(), None)) {
         // A renewal with the same key is nothing to rotate; the run says so on its own account.
         Err(WorkflowError::SameKey { .. }) => return renewed::let_go(workspace, &name),
         started => started?,
@@ -393,7 +429,7 @@ fn begin_if_due(
     }
     tick.deeds.push(format!("began {}: {why}", started.id));
     tick.notes.extend(started.notes);
-    let unreached = start::unreached(workspace, case.certificate, &started.state, now);
+    let unreached = start::unreached(heads, case.certificate, &started.state);
     tick.notes.extend(unreached);
     Ok(())
 }
@@ -414,7 +450,7 @@ pub(super) fn deployment(workspace: &Workspace, tick: &Tick) -> Option<String> {
 }
 
 /// Records what was seen, and the facts that follow from it, until none does.
-fn establish<'w>(
+pub(super) fn establish<'w>(
     known: &mut Known<'w>,
     lock: &WorkspaceLock,
     case: &mut Case<'w>,
@@ -430,6 +466,7 @@ fn establish<'w>(
         mut observation,
         mut notes,
         asides,
+        denied,
         ..
     } = sight;
     observation.witness = witness::witness(known, case, state, &mut notes);
@@ -453,6 +490,11 @@ fn establish<'w>(
     if let Some((_, state)) = &case.rotation {
         afterwards::notice(case.certificate, state, &observation, &mut decision);
         act_by(state, now, (&observation, &tick.policy), &mut decision);
+    }
+    // What was handed on for the first time just now, servers may still be about to load.
+    let was_served = matches!(&case.rotation, Some((_, state)) if state.published.is_some());
+    if was_served || tick.deeds.is_empty() {
+        Sight::tell_denied(denied, &mut decision);
     }
     decision.alarms.extend(at_rest::alarms(known, case));
     // They are of one look, and are kept together.

@@ -160,7 +160,7 @@ fn remembered<'w>(
                 .collect(),
             back: certificate.assume_ttl.span(),
         };
-        let past = history::past(workspace, zone, &head, &wanted, now, notes);
+        let past = history::past(heads, zone, &head, &wanted, now, notes);
         let memory = noted::of_zone(heads, certificate, zone, now, notes);
         all.push(Remembered {
             zone,

@@ -9,6 +9,7 @@ use crate::rotation::doubt::Doubt;
 use crate::rotation::repair::Recorded;
 use crate::rotation::step::{Event, Rotation, apply};
 use crate::rotation::timing::{Instant, Span};
+use crate::rotation::wait::swap_by_protocol;
 use crate::workspace::Workspace;
 use crate::workspace::clock::Jump;
 use crate::workspace::config::CertificateConfig;
@@ -28,6 +29,8 @@ pub(super) struct Case<'w> {
     journal: Journal<Event>,
     /// The number of the last rotation that a person gave up with its journal.
     given_up: Option<u32>,
+    /// Whether what is noted is kept with that of other certificates.
+    is_deferred: bool,
 }
 
 /// Keys that a rotation took out of use.
@@ -86,6 +89,7 @@ impl<'w> Case<'w> {
             workspace,
             journal,
             given_up: None,
+            is_deferred: false,
         })
     }
 
@@ -357,9 +361,19 @@ impl<'w> Case<'w> {
         Ok(())
     }
 
+    /// What is noted from now on is kept together with what is noted of others ([`keep_all`]).
+    pub(super) fn defer(&mut self) {
+        self.is_deferred = true;
+    }
+
+    /// Whether it is.
+    pub(super) fn is_deferred(&self) -> bool {
+        self.is_deferred
+    }
+
     /// Keeps what was noted: with the other runners first, where there are any, then on disk. Only now it counts.
     pub(super) fn keep(&mut self, lock: &WorkspaceLock) -> Result<(), WorkflowError> {
-        if !self.journal.is_pending() {
+        if self.is_deferred || !self.journal.is_pending() {
             return Ok(());
         }
         let what = match &self.rotation {
@@ -379,6 +393,21 @@ impl<'w> Case<'w> {
         self.note(now, event)?;
         self.keep(lock)
     }
+}
+
+/// Keeps what was noted of several certificates, in one commit where runners share their journals. Only now it counts.
+pub(super) fn keep_all(
+    workspace: &Workspace,
+    lock: &WorkspaceLock,
+    cases: &mut [&mut Case<'_>],
+) -> Result<(), WorkflowError> {
+    let pending = cases.iter_mut().map(|case| &mut case.journal);
+    let mut pending: Vec<&mut Journal<Event>> = pending.filter(|one| one.is_pending()).collect();
+    if pending.is_empty() {
+        return Ok(());
+    }
+    let what = format!("{} rotations", pending.len());
+    shared::keep_all(workspace, lock, &mut pending, &what)
 }
 
 /// How a key leaves for good.
@@ -420,6 +449,13 @@ pub(super) fn replay(
         };
         match &mut rotation {
             Some((id, state)) if *id == entry.rotation => {
+                if let Some(what) = too_soon(state, entry) {
+                    return Err(WorkflowError::TooSoon {
+                        path: journal.path().to_owned(),
+                        entry: entry.seq,
+                        what,
+                    });
+                }
                 state.follow(entry.at, &entry.event).map_err(illegal)?;
             }
             // All facts of its rotation were set aside.
@@ -431,4 +467,18 @@ pub(super) fn replay(
         }
     }
     Ok(rotation)
+}
+
+/// Why an entry cannot have been made when it says: the swap opens at the earliest when the protocols let it, whatever the
+/// policy said then (RFC 7671 §8.1). A journal on a ref can be written by whoever may push there.
+fn too_soon(state: &Rotation, entry: &Entry<Event>) -> Option<String> {
+    let published = state.published.filter(|_| state.emergency.is_none())?;
+    let earliest = swap_by_protocol(state, published);
+    let opens = entry.event == Event::SwapOpened && entry.at < earliest;
+    opens.then(|| {
+        format!(
+            "the swap opened at {}, and caches may lack the next key until {earliest}",
+            entry.at
+        )
+    })
 }

@@ -15,6 +15,9 @@ pub(super) fn doubt(
     present: &Present,
     lock: Option<&WorkspaceLock>,
 ) -> Option<Doubt> {
+    if let Some(behind) = behind_others(workspace, present) {
+        return Some(behind);
+    }
     let reading = present.reading.as_ref()?;
     let state = workspace.state();
     let noted = match Noted::read(&state) {
@@ -44,6 +47,24 @@ pub(super) fn doubt(
         let _ = now.write(&state);
     }
     doubt
+}
+
+/// That a journal which runners share has facts of the future: whichever certificate they are of, one of the clocks is wrong,
+/// and nothing is dated by this one.
+fn behind_others(workspace: &Workspace, present: &Present) -> Option<Doubt> {
+    if !shared::is_shared(workspace) {
+        return None;
+    }
+    let certificates = workspace.config.certificates.iter();
+    let doubts = certificates.filter_map(|certificate| {
+        let case = Case::open(workspace, &certificate.name, present.now);
+        case.ok()?.doubt()
+    });
+    let last = |doubt: &Doubt| match doubt {
+        Doubt::FactsAhead { last, .. } => Some(*last),
+        _ => None,
+    };
+    doubts.max_by_key(last)
 }
 
 /// The facts that were recorded too early by a clock that was set forward since.

@@ -20,7 +20,7 @@ use crate::zone::diff;
 use crate::zone::edit::{Change, Edited, edit, edit_included};
 use crate::zone::name::Name;
 use crate::zone::record::{Rdata, Record, Rtype};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,11 +49,28 @@ pub(super) fn draft<'w>(
     requirement: &Requirement,
     now: Instant,
 ) -> Result<Option<Draft<'w>>, WorkflowError> {
-    let names = names_in(workspace, zone, state);
-    let changes = changes(&head.content, &names, requirement);
+    together(workspace, zone, head, &[(state, requirement)], now)
+}
+
+/// The same for what several rotations require, in one edit.
+pub(super) fn together<'w>(
+    workspace: &Workspace,
+    zone: &'w ZoneConfig,
+    head: Arc<Head>,
+    wanted: &[(&Rotation, &Requirement)],
+    now: Instant,
+) -> Result<Option<Draft<'w>>, WorkflowError> {
+    let mut at: BTreeMap<Name, Vec<&Requirement>> = BTreeMap::new();
+    for (state, requirement) in wanted {
+        for name in names_in(workspace, zone, state) {
+            at.entry(name).or_default().push(requirement);
+        }
+    }
+    let changes = changes_of(&head.content, &at);
     if changes.is_empty() {
         return Ok(None);
     }
+    let names: Vec<Name> = at.into_keys().collect();
     let edited = edited(zone, &head, &changes, now)?;
     let becomes = (&edited.file, &content(&edited)?);
     others::are_left_alone(workspace, zone, &head, becomes, &names)?;
@@ -83,13 +100,20 @@ pub(super) fn edited(
 /// a wildcard stands for gets records of its own, those of the wildcard among them: it answers for the name no longer (RFC 4592
 /// §2.2.2). Where nothing would be left of these, only a change of the wildcard itself helps.
 pub(super) fn changes(content: &Zone, names: &[Name], requirement: &Requirement) -> Vec<Change> {
+    let wanted = names.iter().map(|name| (name.clone(), vec![requirement]));
+    changes_of(content, &wanted.collect())
+}
+
+/// The same where several requirements hold for a name.
+fn changes_of(content: &Zone, wanted: &BTreeMap<Name, Vec<&Requirement>>) -> Vec<Change> {
     let (mut additions, mut removals) = (Vec::new(), Vec::new());
-    for owner in names {
+    for (owner, requirements) in wanted {
         let answered = head::associations(content, owner);
-        if requirement.is_met_by(&answered) {
+        if requirements.iter().all(|one| one.is_met_by(&answered)) {
             continue;
         }
-        let becomes = requirement.applied_to(&answered);
+        let applied = |rrset: BTreeSet<_>, one: &&Requirement| one.applied_to(&rrset);
+        let becomes = requirements.iter().fold(answered.clone(), applied);
         let own = match content.rrset(owner, Rtype::TLSA) {
             Some(_) => answered,
             None => BTreeSet::new(),

@@ -37,22 +37,18 @@ pub fn forecast(
     now: Instant,
 ) -> Result<Forecast, WorkflowError> {
     let case = Case::open(workspace, name, now)?;
-    case.is_whole(&mut Heads::of(workspace, now))?;
+    let mut heads = Heads::of(workspace, now);
+    case.is_whole(&mut heads)?;
     let (id, mut state) = if let Some((id, state)) = case.under_way() {
         (id.clone(), state.clone())
     } else {
-        let (found, _) = start::beginning(workspace, case.certificate, now)?;
+        let (found, _) = start::beginning(&mut heads, case.certificate)?;
         let state = found
             .before_the_start(now)
             .map_err(WorkflowError::Illegal)?;
         (case.next_id(), state)
     };
-    let sight = look::look(
-        &mut Heads::of(workspace, now),
-        case.certificate,
-        &state,
-        now,
-    );
+    let sight = look::look(&mut heads, case.certificate, &state, now);
     if let Some(seen) = regress::longer_signature(&state, &sight.observation) {
         state = apply(Some(&state), now, &seen).map_err(WorkflowError::Illegal)?;
     }
@@ -80,7 +76,12 @@ pub fn declare(
         Some(lock) => {
             if case.under_way().is_none() {
                 run.may_begin(&case)?;
-                start::begin(workspace, lock, &mut case, (None, None), now)?;
+                start::begin(
+                    &mut Heads::of(workspace, now),
+                    lock,
+                    &mut case,
+                    (None, None),
+                )?;
             }
             let mut keys = Tick::of(name);
             let mut known = Known::nothing(workspace, now);

@@ -1,6 +1,7 @@
 //! Why a use case could not be carried out: one type; the ways out are in `ways_out`.
 
 use super::keeper_error::KeeperError;
+use super::refused::Refused;
 use crate::change::proposal::Unsealed;
 use crate::dnssec::dnskey::KeyId;
 use crate::dnssec::succession::Gone;
@@ -612,6 +613,19 @@ pub enum WorkflowError {
         /// Where it stands.
         step: Step,
     },
+    /// A push that was refused in an earlier run, and has not gone through since.
+    #[error("`{}` refused {} at {}, and nothing has gone there since: {}", .0.remote, .0.place, .0.since, .0.said)]
+    StillRefused(Box<Refused>),
+    /// An entry that time forbids: it was not made by a run of this program.
+    #[error("{}: entry {entry} cannot be true: {what}", path.display())]
+    TooSoon {
+        /// The journal.
+        path: PathBuf,
+        /// Which entry.
+        entry: u64,
+        /// Why.
+        what: String,
+    },
     /// The command that brings hosts to their key failed.
     #[error("the {what} command for {hosts} failed: {source}")]
     Deployment {
@@ -680,6 +694,8 @@ impl WorkflowError {
             Self::InDoubt(_)
             | Self::Deployment { .. }
             | Self::Orphan { .. }
+            | Self::StillRefused(_)
+            | Self::TooSoon { .. }
             | Self::SerialUnknown { .. }
             | Self::KeysBreak { .. }
             | Self::KeyGone { .. }

@@ -5,6 +5,7 @@ use super::look::Sight;
 use super::lost_journal::{self, InGit};
 use super::neighbours::{self, Neighbours};
 use super::read_up_to::ReadUpTo;
+use super::review::Reviews;
 use super::traces::Traces;
 use super::upstream::Upstream;
 use super::vantages::Vantages;
@@ -103,6 +104,10 @@ pub(super) struct Heads<'w> {
     pub(super) guide: Guide,
     /// From where hosts are looked at: what failed once is not asked again in a run.
     pub(super) vantages: Vantages<'w>,
+    /// Where what counts is, for the zones of each directory.
+    upstreams: BTreeMap<(PathBuf, Option<String>), Upstream>,
+    /// What this run wants reviewed.
+    pub(super) reviews: Reviews,
     /// Whose RRsets lie where, by the zones that were read.
     neighbours: Option<Rc<Neighbours<'w>>>,
     /// The rotations that git knows of.
@@ -123,6 +128,8 @@ impl<'w> Heads<'w> {
             before: BTreeMap::new(),
             guide: Guide::of_system(),
             vantages: Vantages::of(workspace),
+            upstreams: BTreeMap::new(),
+            reviews: Reviews::default(),
             neighbours: None,
             in_git: None,
             traces: None,
@@ -186,26 +193,51 @@ impl<'w> Heads<'w> {
 
     /// The zone as the branch that counts holds it now, whatever was seen of it before.
     pub(super) fn get_anew(&mut self, zone: &ZoneConfig) -> Result<Arc<Head>, WorkflowError> {
+        if zone.publication.is_git() {
+            let upstream = self.upstream(zone)?;
+            let commit = upstream.tip()?;
+            return self.get_at(zone, &upstream, commit);
+        }
+        self.read.remove(&zone.name);
+        let read = Arc::new(head(self.workspace, zone, self.now)?);
+        self.read.insert(zone.name.clone(), Arc::clone(&read));
+        self.neighbours = None;
+        Ok(read)
+    }
+
+    /// The zone as the branch that counts holds it, whose tip is `commit` now.
+    pub(super) fn get_at(
+        &mut self,
+        zone: &ZoneConfig,
+        upstream: &Upstream,
+        commit: String,
+    ) -> Result<Arc<Head>, WorkflowError> {
         let before = self.read.remove(&zone.name);
         let before = before.or_else(|| self.before.get(&zone.name).cloned());
-        let read = match &zone.publication {
-            Publication::GitDirect | Publication::GitBranch { .. } => {
-                let upstream = Upstream::of(self.workspace, zone)?;
-                let (repository, commit) = (&upstream.repository, upstream.tip()?);
-                match before {
-                    Some(before) if before.commit.as_deref() == Some(&*commit) => before,
-                    Some(before) if before.is_at(repository, &commit)? => Arc::new(Head {
-                        commit: Some(commit),
-                        ..Head::clone(&before)
-                    }),
-                    _ => Arc::new(at_commit(self.workspace, zone, repository, &commit)?),
-                }
-            }
-            _ => Arc::new(head(self.workspace, zone, self.now)?),
+        let repository = &upstream.repository;
+        let read = match before {
+            Some(before) if before.commit.as_deref() == Some(&*commit) => before,
+            Some(before) if before.is_at(repository, &commit)? => Arc::new(Head {
+                commit: Some(commit),
+                ..Head::clone(&before)
+            }),
+            _ => Arc::new(at_commit(self.workspace, zone, repository, &commit)?),
         };
         self.read.insert(zone.name.clone(), Arc::clone(&read));
         self.neighbours = None;
         Ok(read)
+    }
+
+    /// Where what counts of a zone is, asked once in a run for the zones of each directory: they are of one repository.
+    pub(super) fn upstream(&mut self, zone: &ZoneConfig) -> Result<Upstream, WorkflowError> {
+        let directory = zone.file.parent().unwrap_or(&zone.file).to_owned();
+        let place = (directory, zone.remote.clone());
+        if let Some(known) = self.upstreams.get(&place) {
+            return Ok(known.clone());
+        }
+        let upstream = Upstream::of(self.workspace, zone)?;
+        self.upstreams.insert(place, upstream.clone());
+        Ok(upstream)
     }
 
     /// The certificates by the names that the RRsets of their hosts lie at.

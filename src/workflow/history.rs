@@ -3,7 +3,7 @@
 //! connected to who left (RFC 2181 §5.4.1).
 
 use super::WorkflowError;
-use super::head::{self, Head};
+use super::head::{self, Head, Heads};
 use super::surroundings::ttl_at;
 use super::upstream::Upstream;
 use crate::observe::addresses::{AuthorityAddress, in_zone};
@@ -61,7 +61,7 @@ impl Past {
 
 /// What the history of a zone tells; nothing where there is none. What went wrong with it is noted.
 pub(super) fn past(
-    workspace: &Workspace,
+    heads: &mut Heads<'_>,
     zone: &ZoneConfig,
     head: &Head,
     wanted: &Wanted<'_>,
@@ -72,15 +72,17 @@ pub(super) fn past(
     if zone.publication == Publication::File || zone.publication.is_elsewhere() {
         return Past::default();
     }
+    let upstream = heads.upstream(zone);
     let walk = Walk {
-        workspace,
+        workspace: heads.workspace,
         zone,
         head,
         servers: leading_to(&head.content),
         wanted,
         now,
     };
-    walk.past(notes).unwrap_or_else(|why| {
+    let past = upstream.and_then(|upstream| walk.past(&upstream, notes));
+    past.unwrap_or_else(|why| {
         notes.push(format!(
             "the history of {} cannot be read, nothing is known of what it held before: {why}",
             zone.name
@@ -131,8 +133,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn past(&self, notes: &mut Vec<String>) -> Result<Past, WorkflowError> {
-        let upstream = Upstream::of(self.workspace, self.zone)?;
+    fn past(&self, upstream: &Upstream, notes: &mut Vec<String>) -> Result<Past, WorkflowError> {
         let repository = &upstream.repository;
         let tip = upstream.tip()?;
         let files: Vec<PathBuf> = self

@@ -62,7 +62,7 @@ fn forget_branches(
     let rotation = id.to_string();
     let mut done: Vec<(Upstream, String)> = Vec::new();
     for zone in head::zones_of(workspace, state.names()) {
-        let Some(branch) = zone.publication.branch(&rotation) else {
+        let Some(branch) = zone.publication.branch(&rotation, &zone.name) else {
             continue;
         };
         let place = (Upstream::of(workspace, zone)?, branch);

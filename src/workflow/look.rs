@@ -17,7 +17,11 @@ use crate::observe::referral::Guide;
 use crate::observe::servers::HostSeen;
 use crate::observe::side_by_side::side_by_side;
 use crate::rotation::association::Association;
-use crate::rotation::observation::{Authority, Endpoint, Observation, Seen, ServedRrset, TlsaName};
+use crate::rotation::blocker::Blocker;
+use crate::rotation::decide::Decision;
+use crate::rotation::observation::{
+    Authority, Endpoint, Observation, Seen, ServedRrset, TlsaName, ZoneName,
+};
 use crate::rotation::step::{Rotation, Step};
 use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::config::{CertificateConfig, Signing, ZoneConfig};
@@ -40,6 +44,19 @@ pub(super) struct Sight {
     pub(super) asides: Vec<String>,
     /// The serials that servers answered with.
     pub(super) serials: Serials,
+    /// The zones that every server refuses or refers away, with what the first of them answers.
+    pub(super) denied: BTreeMap<ZoneName, String>,
+}
+
+impl Sight {
+    /// Adds the zones that nobody serves to the reasons why a person is needed: before all others, since nothing else helps.
+    pub(super) fn tell_denied(denied: BTreeMap<ZoneName, String>, decision: &mut Decision) {
+        for (zone, why) in denied {
+            decision
+                .blockers
+                .insert(0, Blocker::ZoneDenied { zone, why });
+        }
+    }
 }
 
 /// What was seen of hosts, and the vantages that did not help.
@@ -310,6 +327,7 @@ impl<'w> View<'w> {
             notes,
             asides,
             serials: asked.serials,
+            denied: asked.denied,
         }
     }
 }

@@ -65,6 +65,11 @@ impl Seen {
         Self { of, sight, began }
     }
 
+    /// When the looking began.
+    pub(super) fn began(&self) -> Tick {
+        self.began
+    }
+
     /// Whether the rotation stands where it stood.
     pub(super) fn is_of(&self, state: &Rotation) -> bool {
         self.of == *state
@@ -168,6 +173,10 @@ fn share_of(view: &View<'_>, asked: &BTreeMap<Name, Asked>) -> Asked {
         of_place
             .serials
             .extend(serials.map(|(k, v)| (k.clone(), v.clone())));
+        let denied = asked.denied.get_key_value(&zone).into_iter();
+        of_place
+            .denied
+            .extend(denied.map(|(k, v)| (k.clone(), v.clone())));
         let servers = asked.servers.get_key_value(&zone).into_iter();
         of_place
             .servers

@@ -68,6 +68,7 @@ fn sight(served: BTreeSet<Association>) -> Sight {
         },
         notes: Vec::new(),
         asides: Vec::new(),
+        denied: BTreeMap::new(),
         serials: BTreeMap::new(),
     }
 }

@@ -5,9 +5,11 @@
 
 use super::WorkflowError;
 use super::admit;
+use crate::rotation::association::Association;
 use crate::workspace::Workspace;
 use crate::workspace::inside;
 use crate::workspace::journal::RotationId;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -52,6 +54,44 @@ pub(super) fn begin(
 /// The rotation has begun: from now on its journal tells which keys it has.
 pub(super) fn end(workspace: &Workspace, id: &RotationId) -> Result<(), WorkflowError> {
     Ok(inside::remove(&note(workspace, id))?)
+}
+
+/// The start came to nothing: what it made goes again. What cannot be removed is adopted by the next start, as after a crash.
+pub(super) fn undo(workspace: &Workspace, id: &RotationId) {
+    let directory = admit::directory(workspace, id);
+    let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
+    let mut all = true;
+    for path in entries.map(|entry| entry.path()) {
+        all &= inside::remove(&path).is_ok();
+    }
+    // Its directory goes with the last file.
+    let _ = fs::remove_dir(&directory);
+    if all {
+        let _ = end(workspace, id);
+    }
+}
+
+/// Takes away the keys of a start of this runner that another one was faster than: their records are published nowhere. Says
+/// so.
+pub(super) fn give_way(
+    workspace: &Workspace,
+    id: &RotationId,
+    incoming: &BTreeSet<Association>,
+) -> Option<String> {
+    if incoming.is_empty() || !note(workspace, id).exists() {
+        return None;
+    }
+    let there = files(workspace, id).ok()?;
+    if there.is_empty() || admit::holds(workspace, id, incoming).ok()? {
+        let _ = end(workspace, id);
+        return None;
+    }
+    undo(workspace, id);
+    let directory = admit::directory(workspace, id);
+    Some(format!(
+        "another runner was faster with {id}: the key that a start had made here was removed from {}",
+        directory.display()
+    ))
 }
 
 fn files(workspace: &Workspace, id: &RotationId) -> Result<Vec<PathBuf>, WorkflowError> {

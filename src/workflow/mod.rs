@@ -2,9 +2,9 @@
 //!
 //! `start`, `advance`, `abort`, `rollback`, `deploy`, `emergency`, `plan` and `simulate` are the use cases; `case` is a
 //! certificate's rotation as the journal tells it, `head` a zone as git holds it, `upstream` the branch that counts, or `elsewhere` who keeps it,
-//! `draft` its edit, `in_force` the configuration that counts, `traces` what shows that rotations began, `was_in_zone` which keys were taken out, `deploying` that a deployment is run, `deleted` proposals that somebody deleted, `known` what one run knows of everything at once, `look` one look at the world, `look_ahead` that for
+//! `draft` its edit, `describe` what a reviewer is given beside it, `review` what a run proposes and `review_bundle` what goes to one branch of it, `in_force` the configuration that counts, `traces` what shows that rotations began, `was_in_zone` which keys were taken out, `deploying` that a deployment is run, `deleted` proposals that somebody deleted, `refused` pushes that a remote refused, `known` what one run knows of everything at once, `look` one look at the world, `look_ahead` that for
 //! many rotations, `noted` what runs keep in mind of the zones, `witness` what others say of it, `web_pki` among them; `pace`
-//! is its policy for now; `shared` is what several runners have in common; `afterwards` watches over rotations that are over, `leftovers` takes
+//! is its policy for now; `shared` is what several runners have in common, `conclude` what a run records with them for all certificates at once; `afterwards` watches over rotations that are over, `leftovers` takes
 //! away what they leave, `archive` moves them out of the journal; `orphans` tells of rotations without a certificate, `lost_journal` holds a journal against what git knows, which `read_up_to` keeps; `act`, `admit`, `propose` and `sign` do what a decision asks
 //! for, `reload` tells servers what they are to load, `keep_signed` signs the zones that no certificate asks for, and `predecessor` is what a signed version must follow.
 //! `check` looks at prerequisites and health, `merge_check` judges
@@ -24,11 +24,13 @@ mod behind_aliases;
 mod case;
 pub mod check;
 mod clock;
+mod conclude;
 mod deadlines;
 pub mod deleted;
 pub mod demo;
 pub mod deploy;
 mod deploying;
+mod describe;
 mod draft;
 mod elsewhere;
 pub mod emergency;
@@ -64,10 +66,13 @@ pub mod present;
 mod propose;
 mod reach;
 mod read_up_to;
+pub mod refused;
 mod rehearse;
 mod reload;
 pub mod renewed;
 pub mod repair;
+mod review;
+mod review_bundle;
 pub mod rollback;
 mod run;
 pub mod set_aside;

@@ -65,7 +65,9 @@ pub fn plan(
     now: Instant,
 ) -> Result<Vec<Plan>, WorkflowError> {
     let names = workspace.config.named_or_all(names);
-    let plans = names.iter().map(|name| plan_one(workspace, name, now));
+    // What all plans have in common is read once.
+    let mut known = Known::nothing(workspace, now);
+    let plans = names.iter().map(|name| plan_one(&mut known, name));
     let mut plans = plans.collect::<Result<Vec<Plan>, WorkflowError>>()?;
     say_what_nobody_reaches(workspace, &mut plans, now);
     Ok(plans)
@@ -87,14 +89,15 @@ fn say_what_nobody_reaches(workspace: &Workspace, plans: &mut [Plan], now: Insta
     }
 }
 
-fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, WorkflowError> {
+fn plan_one(known: &mut Known<'_>, name: &str) -> Result<Plan, WorkflowError> {
+    let (workspace, now) = (known.workspace, known.now);
     let case = Case::open(workspace, name, now)?;
-    case.is_whole(&mut Heads::of(workspace, now))?;
+    case.is_whole(&mut known.heads)?;
     let certificate = case.certificate;
     let (id, state, is_started, mut notes) = if let Some((id, state)) = case.under_way() {
         (id.clone(), state.clone(), true, Vec::new())
     } else {
-        let (found, notes) = start::beginning(workspace, certificate, now)?;
+        let (found, notes) = start::beginning(&mut known.heads, certificate)?;
         let state = found
             .before_the_start(now)
             .map_err(WorkflowError::Illegal)?;
@@ -104,7 +107,7 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
         notes.push(format!("{doubt}; {}", doubt.way_out()));
     }
     let policy = if is_started {
-        pace::policy(&mut Known::nothing(workspace, now), &case, &state).0
+        pace::policy(known, &case, &state).0
     } else {
         certificate.policy
     };
@@ -115,7 +118,7 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
     let diffs = if state.incoming.is_empty() {
         [String::new(), String::new()]
     } else {
-        previews(workspace, &state, now)?
+        previews(&mut known.heads, &state)?
     };
     let deployment = match &certificate.deploy {
         Deploy::Manual => {
@@ -126,7 +129,7 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
         }
         Deploy::Command(command) => format!("by {}", command.join(" ")),
     };
-    let authorities = authorities(workspace, &state, now);
+    let authorities = authorities(&mut known.heads, &state);
     let live = match admit::in_use(certificate) {
         // A pipeline has a clone and not the mail server's files; only the deadline of the certificate in use is lost.
         Err(WorkflowError::Unreadable { path, source })
@@ -144,7 +147,7 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
     let leaves = live.iter().filter_map(|chain| chain.first());
     let ahead_of_ends = Ahead {
         certificate: leaves.map(Certificate::not_after).min(),
-        is_merged: is_merged(workspace, &state, now),
+        is_merged: is_merged(&mut known.heads, &state),
         incoming: &incoming,
     };
     let act_by = act_by::act_by(&ahead, now, &policy, ahead_of_ends);
@@ -167,13 +170,14 @@ fn plan_one(workspace: &Workspace, name: &str, now: Instant) -> Result<Plan, Wor
 }
 
 /// Whether every zone holds what publishes the next key.
-fn is_merged(workspace: &Workspace, state: &Rotation, now: Instant) -> bool {
+fn is_merged(heads: &mut Heads<'_>, state: &Rotation) -> bool {
+    let workspace = heads.workspace;
     let requirement = state.requirement_in(Step::Prepublishing);
     let zones = head::zones_of(workspace, state.names());
     !state.incoming.is_empty()
         && zones.into_iter().all(|zone| {
             let names = names_in(workspace, zone, state);
-            let head = head::head(workspace, zone, now);
+            let head = heads.get(zone);
             head.is_ok_and(|head| changes(&head.content, &names, &requirement).is_empty())
         })
 }
@@ -202,17 +206,13 @@ fn with_placeholders(state: &Rotation) -> (Rotation, BTreeSet<Association>) {
 }
 
 /// What publishing would change in the zone files, and what retiring would change after that.
-fn previews(
-    workspace: &Workspace,
-    state: &Rotation,
-    now: Instant,
-) -> Result<[String; 2], WorkflowError> {
+fn previews(heads: &mut Heads<'_>, state: &Rotation) -> Result<[String; 2], WorkflowError> {
     let publish = state.requirement_in(Step::Prepublishing);
     let retire = state.requirement_in(Step::Retiring);
-    let ahead = |requirement: &Requirement, after: Option<&Requirement>| {
+    let mut ahead = |requirement: &Requirement, after: Option<&Requirement>| {
         let wanted = state.step <= Step::Retiring;
         if wanted {
-            propose::preview(workspace, state, requirement, after, now)
+            propose::preview(heads, state, requirement, after)
         } else {
             Ok(String::new())
         }
@@ -225,11 +225,11 @@ fn previews(
     Ok([published, ahead(&retire, Some(&publish))?])
 }
 
-fn authorities(workspace: &Workspace, state: &Rotation, now: Instant) -> Vec<Authority> {
+fn authorities(heads: &mut Heads<'_>, state: &Rotation) -> Vec<Authority> {
     let mut authorities = Vec::new();
-    for zone in head::zones_of(workspace, state.names()) {
-        let head = head::head(workspace, zone, now).ok();
-        for server in look::servers(zone, head.as_ref()).unwrap_or_default() {
+    for zone in head::zones_of(heads.workspace, state.names()) {
+        let head = heads.get(zone).ok();
+        for server in look::servers(zone, head.as_deref()).unwrap_or_default() {
             let authority = server.authority();
             if !authorities.contains(&authority) {
                 authorities.push(authority);

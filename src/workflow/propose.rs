@@ -4,19 +4,16 @@
 
 use super::WorkflowError;
 use super::case::Case;
+use super::describe::{review_files, subject};
 use super::draft::{
-    Draft, changes, content, draft, edited, meaning, means, names_in, outdated_reviews,
-    record_diff, review_file, text_diff, zone_files,
+    Draft, changes, content, draft, edited, names_in, outdated_reviews, text_diff, zone_files,
 };
+use super::elsewhere;
 use super::head::{self, Head, Heads};
 use super::upstream::Upstream;
-use super::{deleted, elsewhere, sign};
-use crate::change::message::{OUTDATED_DIGEST, Purpose, Subject, message};
-use crate::change::proposal::{Label, NAMESPACE, Signed};
-use crate::publish::git::{Change as FileChange, GitError, Message, Outcome, Target};
-use crate::publish::ssh_sign;
+use crate::change::message::{OUTDATED_DIGEST, Purpose, message};
+use crate::publish::git::{Change as FileChange, Message};
 use crate::rotation::blocker::Blocker;
-use crate::rotation::observation::TlsaName;
 use crate::rotation::policy::Policy;
 use crate::rotation::step::{Requirement, Rotation, Step};
 use crate::rotation::timing::Instant;
@@ -25,7 +22,6 @@ use crate::workspace::config::Publication;
 use crate::workspace::inside;
 use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What a proposal is made for.
@@ -56,7 +52,6 @@ pub(super) enum Proposed {
 /// The edits of one rotation that go into one commit: those of every zone that lies in one repository.
 struct Bundle<'w> {
     upstream: Upstream,
-    branch: Option<String>,
     drafts: Vec<Draft<'w>>,
 }
 
@@ -75,6 +70,11 @@ pub(super) fn propose(
         if changes(&heads.get(zone)?.content, &names, requirement).is_empty() {
             continue;
         }
+        if zone.publication.branch("", &zone.name).is_some() {
+            // All that a run wants reviewed goes to its branches together, from what they are based on then.
+            heads.reviews.want(context, requirement);
+            continue;
+        }
         // What is going to be changed is read now: it may have been seen a while ago.
         let head = heads.get_anew(zone)?;
         let Some(draft) = draft(workspace, state, zone, head, requirement, day(state))? else {
@@ -83,7 +83,7 @@ pub(super) fn propose(
         if zone.publication.is_elsewhere() {
             elsewhere::change(workspace, zone, &draft.head, &draft.changes, now)?;
             let place = zone.file.file_name().unwrap_or_default().to_string_lossy();
-            let what = context.what(&[draft]);
+            let what = context.what(&[&draft]);
             proposed.push(Proposed::Merged(format!("changed {place}: {what}")));
             continue;
         }
@@ -91,30 +91,22 @@ pub(super) fn propose(
             for change in zone_files(&draft) {
                 inside::replace(&change.path, &change.contents)?;
             }
-            let what = context.what(&[draft]);
+            let what = context.what(&[&draft]);
             proposed.push(Proposed::Merged(format!("wrote {what}")));
             continue;
         }
-        let upstream = Upstream::of(workspace, zone)?;
-        let branch = zone.publication.branch(&context.id.to_string());
-        let same =
-            |bundle: &&mut Bundle<'_>| bundle.upstream == upstream && bundle.branch == branch;
-        if let Some(bundle) = bundles.iter_mut().find(same) {
+        let upstream = heads.upstream(zone)?;
+        if let Some(bundle) = bundles.iter_mut().find(|one| one.upstream == upstream) {
             bundle.drafts.push(draft);
         } else {
-            bundles.push(Bundle {
-                upstream,
-                branch,
-                drafts: vec![draft],
-            });
+            let drafts = vec![draft];
+            bundles.push(Bundle { upstream, drafts });
         }
     }
     for bundle in bundles {
-        proposed.push(publish(lock, context, requirement, &bundle, now)?);
-        if bundle.branch.is_none() {
-            for draft in bundle.drafts {
-                heads.wrote(draft.zone, draft.edited.file);
-            }
+        proposed.push(commit(lock, context, requirement, &bundle, now)?);
+        for draft in bundle.drafts {
+            heads.wrote(draft.zone, draft.edited.file);
         }
     }
     Ok(proposed)
@@ -126,35 +118,48 @@ pub(super) fn day(state: &Rotation) -> Instant {
     state.since
 }
 
-/// Takes back an unmerged proposal that the step no longer wants: merged later, it would put a key into the zone that no
-/// host will ever present, or take one out that a host may present again. Says what was done.
-pub(super) fn retract(
-    workspace: &Workspace,
-    _lock: &WorkspaceLock,
-    case: &Case<'_>,
-    blockers: &[Blocker],
-) -> Result<Vec<String>, WorkflowError> {
-    let mut deeds = Vec::new();
-    let Some((id, state)) = case.rotation.as_ref() else {
-        return Ok(deeds);
+/// The steps whose unmerged proposals a rotation no longer wants: merged later, they would put a key into the zone that no
+/// host will ever present, or take one out that a host may present again.
+pub(super) fn outdated(case: &Case<'_>, blockers: &[Blocker]) -> &'static [Purpose] {
+    let Some((_, state)) = case.rotation.as_ref() else {
+        return &[];
     };
     // Silence takes nothing back: the gate of the merged change asks again.
     let needed_again = |blocker: &Blocker| match blocker {
         Blocker::WrongKey { presents, .. } => state.current.contains(presents),
         _ => false,
     };
-    let outdated: &[Purpose] = match state.step {
+    match state.step {
         Step::Retiring if blockers.iter().any(needed_again) => &[Purpose::Retire],
         Step::Withdrawing | Step::Aborted => &[Purpose::Publish, Purpose::Reinstate],
         Step::Reinstating | Step::Reinstated => &[Purpose::Retire],
         Step::Replacing | Step::Replaced => &[Purpose::Publish],
-        _ => return Ok(deeds),
+        _ => &[],
+    }
+}
+
+/// Takes such proposals back, where the rotation has a branch of its own; from one that it shares they are taken when it is
+/// made anew. Says what was done.
+pub(super) fn retract(
+    heads: &mut Heads<'_>,
+    _lock: &WorkspaceLock,
+    case: &Case<'_>,
+    blockers: &[Blocker],
+) -> Result<Vec<String>, WorkflowError> {
+    let mut deeds = Vec::new();
+    let outdated = outdated(case, blockers);
+    let Some((id, state)) = case.rotation.as_ref().filter(|_| !outdated.is_empty()) else {
+        return Ok(deeds);
     };
-    for zone in head::zones_of(workspace, state.names()) {
-        let Some(branch) = zone.publication.branch(&id.to_string()) else {
+    for zone in head::zones_of(heads.workspace, state.names()) {
+        let Some(branch) = zone.publication.branch(&id.to_string(), &zone.name) else {
             continue;
         };
-        let upstream = Upstream::of(workspace, zone)?;
+        if zone.publication.is_shared() {
+            heads.reviews.take_back((id, state), outdated);
+            continue;
+        }
+        let upstream = heads.upstream(zone)?;
         let base = upstream.tip()?;
         for purpose in outdated {
             let step = format!("{id}/{purpose}");
@@ -177,27 +182,26 @@ pub(super) fn retract(
 
 /// The unified diff of the zone files that `requirement` would lead to, on top of `after` where that is not met yet.
 pub(super) fn preview(
-    workspace: &Workspace,
+    heads: &mut Heads<'_>,
     state: &Rotation,
     requirement: &Requirement,
     after: Option<&Requirement>,
-    now: Instant,
 ) -> Result<String, WorkflowError> {
+    let (workspace, now) = (heads.workspace, heads.now);
     let mut text = String::new();
     for zone in head::zones_of(workspace, state.names()) {
-        let mut head = head::head(workspace, zone, now)?;
+        let mut head = heads.get(zone)?;
         if let Some(after) = after {
             let names = names_in(workspace, zone, state);
             let changes = changes(&head.content, &names, after);
             let edited = edited(zone, &head, &changes, now)?;
             let content = content(&edited)?;
-            head = Head {
+            head = Arc::new(Head {
                 file: Arc::new(edited.file),
                 content: Arc::new(content),
                 commit: None,
-            };
+            });
         }
-        let head = Arc::new(head);
         if let Some(draft) = draft(workspace, state, zone, head, requirement, now)? {
             text.push_str(&text_diff(workspace, &draft));
         }
@@ -207,7 +211,7 @@ pub(super) fn preview(
 
 impl Context<'_> {
     /// A proposal in words.
-    fn what(&self, drafts: &[Draft<'_>]) -> String {
+    pub(super) fn what(&self, drafts: &[&Draft<'_>]) -> String {
         let zones: Vec<String> = drafts.iter().map(|d| d.zone.name.to_string()).collect();
         let plural = if zones.len() == 1 { "" } else { "s" };
         let zones = zones.join(" and ");
@@ -220,35 +224,28 @@ impl Context<'_> {
         format!("{} in zone{plural} {zones} ({purpose}{digest})", self.id)
     }
 
-    fn purpose(&self) -> Purpose {
+    pub(super) fn purpose(&self) -> Purpose {
         Purpose::of(self.state.step).unwrap_or(Purpose::Publish)
     }
 }
 
-fn publish(
+/// Commits on the branch that counts, where nobody reviews.
+fn commit(
     lock: &WorkspaceLock,
     context: &Context<'_>,
     requirement: &Requirement,
     bundle: &Bundle<'_>,
     now: Instant,
 ) -> Result<Proposed, WorkflowError> {
-    let (purpose, what) = (context.purpose(), context.what(&bundle.drafts));
+    let drafts: Vec<&Draft<'_>> = bundle.drafts.iter().collect();
+    let (purpose, what) = (context.purpose(), context.what(&drafts));
     let step = format!("{}/{purpose}", context.id);
-    let Bundle {
-        upstream, branch, ..
-    } = bundle;
+    let upstream = &bundle.upstream;
     let base = upstream.tip()?;
     let read_at = |draft: &Draft<'_>| draft.head.commit.as_deref() == Some(&*base);
     if let Some(draft) = bundle.drafts.iter().find(|draft| !read_at(draft)) {
         let zone = draft.zone.name.clone();
         return Err(WorkflowError::HeadMoved { zone });
-    }
-    if let Some(branch) = branch
-        && stands(context, bundle, branch, &step, &base, now)?
-    {
-        return Ok(Proposed::Standing(format!(
-            "{what} waits for review on branch {branch}"
-        )));
     }
     let mut files = Vec::new();
     for draft in &bundle.drafts {
@@ -257,165 +254,14 @@ fn publish(
     }
     let outdated = outdated_reviews(context.workspace, &upstream.repository, &base, context.id)?;
     files.extend(outdated.into_iter().map(FileChange::gone));
-    let text = message(purpose, &subject(context, requirement, &bundle.drafts));
+    let text = message(purpose, &subject(context, requirement, &drafts));
     let message = Message {
         text: &text,
         step: &step,
         journal: context.journal,
     };
     let scratch = context.workspace.state().join("worktree");
-    let target = match branch {
-        None => upstream.direct(&base, &scratch),
-        Some(name) => Target::Branch {
-            name,
-            base: &base,
-            scratch: &scratch,
-            site: upstream.site(),
-        },
-    };
-    let repository = &upstream.repository;
-    let outcome = match repository.commit(&files, message, target) {
-        Err(GitError::BranchDeleted { branch, .. })
-            if deleted::let_go(
-                context.workspace,
-                lock,
-                (repository, upstream.site()),
-                &branch,
-                now,
-            )? =>
-        {
-            repository.commit(&files, message, target)?
-        }
-        outcome => outcome?,
-    };
-    Ok(match (branch, outcome) {
-        (None, _) => Proposed::Merged(format!("committed {what}")),
-        (Some(branch), Outcome::Rebuilt { .. }) => Proposed::ForReview(format!(
-            "rebuilt {what} on branch {branch}: it was out of date"
-        )),
-        (Some(branch), Outcome::Repeated { .. }) => Proposed::ForReview(format!(
-            "proposed {what} again on branch {branch}: it was merged, and what it brought has been taken out since"
-        )),
-        (Some(branch), _) => {
-            Proposed::ForReview(format!("committed {what} for review on branch {branch}"))
-        }
-    })
-}
-
-/// Whether the branch holds this step's proposal on the present base, octet for octet, and it can still be applied.
-fn stands(
-    context: &Context<'_>,
-    bundle: &Bundle<'_>,
-    branch: &str,
-    step: &str,
-    base: &str,
-    now: Instant,
-) -> Result<bool, WorkflowError> {
-    let repository = &bundle.upstream.repository;
-    let Some(proposal) = repository.proposal(branch, bundle.upstream.site())? else {
-        return Ok(false);
-    };
-    if proposal.parent.as_deref() != Some(base) || proposal.step.as_deref() != Some(step) {
-        return Ok(false);
-    }
-    for draft in &bundle.drafts {
-        let files = zone_files(draft);
-        let files = files.iter().map(|file| (&*file.path, &*file.contents));
-        if repository
-            .holds_at(&proposal.commit, files)?
-            .contains(&false)
-        {
-            return Ok(false);
-        }
-        if draft.zone.proposal_key.is_some() && !applies(context, draft, &proposal.commit, now)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// Whether the signed proposal in `commit` may still be applied: it is in time, and the signed zone is what it starts from.
-fn applies(
-    context: &Context<'_>,
-    draft: &Draft<'_>,
-    commit: &str,
-    now: Instant,
-) -> Result<bool, WorkflowError> {
-    let Context { workspace, id, .. } = *context;
-    let path = review_file(workspace, id, context.purpose(), draft.zone, "proposal");
-    let repository = Upstream::of(workspace, draft.zone)?.repository;
-    let Some(octets) = repository.file_at(commit, &path)? else {
-        // There was nothing to sign: no signed zone yet.
-        return Ok(true);
-    };
-    let Ok(signed) = Signed::parse(&octets) else {
-        return Ok(false);
-    };
-    let present = sign::serial(draft.zone)?;
-    Ok(now <= signed.proposal.expires && present == Some(signed.proposal.delta.old_serial()))
-}
-
-/// What stands beside the zone for review: the record diff for people, the delta of the signed zones, and where a key is
-/// configured the signed proposal that `change apply` takes.
-fn review_files(
-    lock: &WorkspaceLock,
-    context: &Context<'_>,
-    draft: &Draft<'_>,
-    now: Instant,
-) -> Result<Vec<FileChange>, WorkflowError> {
-    let (workspace, purpose) = (context.workspace, context.purpose());
-    let generated = |ending: &str, contents: String| FileChange {
-        path: review_file(workspace, context.id, purpose, draft.zone, ending),
-        contents: contents.into_bytes(),
-        generated: true,
-    };
-    let mut files = vec![record_diff(workspace, context.id, purpose, draft)?];
-    // What the servers have may be older than the base, where that may not be handed on: a delta from there says something else.
-    let wanted = meaning(draft)?;
-    let delta = sign::ahead(workspace, lock, draft.zone, &draft.edited.file, now)?;
-    if let Some(delta) = delta.filter(|delta| means(delta, draft.zone, &wanted)) {
-        files.push(generated("delta", delta.to_string()));
-        if let Some(key) = &draft.zone.proposal_key {
-            let what = [context.id.to_string(), purpose.to_string()].map(|text| Label::new(&text));
-            let proposal = sign::proposal(draft.zone, delta, what.into(), now)?;
-            let armoured = ssh_sign::sign(&proposal.to_string(), key, NAMESPACE)?;
-            files.push(generated(
-                "proposal",
-                proposal.sealed(&armoured)?.to_string(),
-            ));
-        }
-    }
-    Ok(files)
-}
-
-fn subject<'a>(
-    context: &'a Context<'_>,
-    requirement: &'a Requirement,
-    drafts: &[Draft<'_>],
-) -> Subject<'a> {
-    let mut now = BTreeMap::new();
-    let mut zones = Vec::new();
-    let mut digests = BTreeSet::new();
-    for draft in drafts {
-        for name in names_in(context.workspace, draft.zone, context.state) {
-            let rrset = head::associations(&draft.head.content, &name);
-            now.insert(TlsaName::new(name.to_string()), rrset);
-        }
-        let serials = draft.edited.serial.map(|serial| (serial.from, serial.to));
-        let zone = draft.zone.name.to_string();
-        let zone = zone.trim_end_matches('.').to_owned();
-        if draft.edited.outdates_digest() {
-            digests.insert(zone.clone());
-        }
-        zones.push((zone, serials));
-    }
-    Subject {
-        rotation: context.id.to_string(),
-        state: context.state,
-        requirement,
-        zones,
-        digests,
-        now,
-        policy: context.policy,
-    }
+    let target = upstream.direct(&base, &scratch);
+    upstream.repository.commit(&files, message, target)?;
+    Ok(Proposed::Merged(format!("committed {what}")))
 }

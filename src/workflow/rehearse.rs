@@ -78,6 +78,7 @@ pub(super) fn look_at_case<'w>(
         mut observation,
         mut notes,
         asides,
+        denied,
         ..
     } = sight_of(known, case, &state, ahead);
     observation.doubt = doubt;
@@ -107,6 +108,7 @@ pub(super) fn look_at_case<'w>(
     if observation.doubt.is_none() {
         act_by(&state, now, (&observation, &tick.policy), &mut decision);
     }
+    Sight::tell_denied(denied, &mut decision);
     decision.alarms.extend(at_rest::alarms(known, case));
     tick.afterwards = pace::afterwards(case).unwrap_or_default();
     tick.rotation = Some((id, state));

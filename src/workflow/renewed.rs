@@ -113,7 +113,12 @@ pub fn renewed(
             why: "it has the key in use".to_owned(),
         });
     }
-    let started = start::begin(workspace, &lock, &mut case, (Some(brought), None), now)?;
+    let started = start::begin(
+        &mut Heads::of(workspace, now),
+        &lock,
+        &mut case,
+        (Some(brought), None),
+    )?;
     Ok(Renewed::Started(Box::new(started)))
 }
 

@@ -5,9 +5,11 @@
 //! is refused, takes over what the other recorded, and decides anew.
 
 use super::WorkflowError;
+use super::refused;
 use crate::files::read;
-use crate::publish::git::Repository;
+use crate::publish::git::{LEDGER, Repository};
 use crate::rotation::step::Event;
+use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::inside;
 use crate::workspace::journal::Journal;
@@ -182,18 +184,47 @@ pub(super) fn keep(
     journal: &mut Journal<Event>,
     what: &str,
 ) -> Result<(), WorkflowError> {
-    let Some(shared) = Shared::of(workspace)? else {
-        return Ok(journal.write(lock)?);
+    keep_all(workspace, lock, &mut [journal], what)
+}
+
+/// The same for several journals, in one commit: all of it counts, or nothing.
+pub(super) fn keep_all(
+    workspace: &Workspace,
+    lock: &WorkspaceLock,
+    journals: &mut [&mut Journal<Event>],
+    what: &str,
+) -> Result<(), WorkflowError> {
+    let shared = Shared::of(workspace)?;
+    let Some(shared) = shared.filter(|_| !journals.is_empty()) else {
+        let mut journals = journals.iter_mut();
+        return Ok(journals.try_for_each(|journal| journal.write(lock))?);
     };
-    let file = journal.path().file_name().unwrap_or_default();
-    let files = [(file.to_string_lossy().into_owned(), journal.octets()?)];
+    let mut files = Vec::new();
+    for journal in journals.iter() {
+        let file = journal.path().file_name().unwrap_or_default();
+        files.push((file.to_string_lossy().into_owned(), journal.octets()?));
+    }
     let was = shared.repository.ledger()?;
-    let now = shared
+    let pushed = shared
         .repository
-        .push_ledger(&shared.remote, was.as_deref(), &files, what)?;
-    journal.write(lock)?;
+        .push_ledger(&shared.remote, was.as_deref(), &files, what);
+    let now = pushed.map_err(WorkflowError::from).inspect_err(|error| {
+        let latest = journals.iter().filter_map(|one| one.entries().last());
+        let latest = latest.map(|entry| entry.at).max();
+        refused::note(workspace, error, latest.unwrap_or(Instant::from_unix(0)));
+    })?;
+    refused::mended(workspace, [LEDGER]);
+    for journal in journals.iter_mut() {
+        journal.write(lock)?;
+    }
     inside::replace(&seen_last(workspace), format!("{now}\n").as_bytes())?;
     Ok(())
+}
+
+/// Whether runners share their journals.
+pub(super) fn is_shared(workspace: &Workspace) -> bool {
+    let mut zones = workspace.config.zones.iter();
+    zones.any(|zone| zone.remote.is_some())
 }
 
 /// The file that says which state of the remote's journals this runner's own are at.

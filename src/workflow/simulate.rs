@@ -3,6 +3,7 @@
 
 use super::WorkflowError;
 use super::head;
+use super::head::Heads;
 use super::look;
 use super::start;
 use crate::dnssec::share::in_blocks;
@@ -40,7 +41,7 @@ pub fn of_certificate(
         name: name.to_owned(),
         known: workspace.config.named_or_all(&[]),
     })?;
-    let (found, _) = start::beginning(workspace, certificate, now)?;
+    let (found, _) = start::beginning(&mut Heads::of(workspace, now), certificate)?;
     let hosts = certificate.endpoints().map(|endpoint: Endpoint| {
         let own = endpoint.tlsa_name();
         let name = found.aliases.get(&own).unwrap_or(&own);

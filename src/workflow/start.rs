@@ -2,7 +2,7 @@
 //! next start adopts, never a rotation without its key.
 
 use super::WorkflowError;
-use super::admit;
+use super::admit::{self, Admitted};
 use super::awaited;
 use super::before;
 use super::case::Case;
@@ -21,6 +21,7 @@ use super::surroundings::{Presentable, Surroundings};
 use super::tracked;
 use crate::dane::association;
 use crate::dane::certificate::Certificate;
+use crate::publish::git::GitError;
 use crate::rotation::association::Association;
 use crate::rotation::step::{Event, Rotation, Step};
 use crate::rotation::timing::{Instant, Ttl};
@@ -81,60 +82,59 @@ pub fn start(
     let Some(lock) = run.lock() else {
         return rehearsed(workspace, &case, (next, ttl_before), now);
     };
-    let mut started = begin(workspace, lock, &mut case, (next, ttl_before), now)?;
+    let mut heads = Heads::of(workspace, now);
+    let mut started = begin(&mut heads, lock, &mut case, (next, ttl_before))?;
     if kept.is_some() {
         renewed::let_go(workspace, name)?;
     }
-    let unreached = unreached(workspace, case.certificate, &started.state, now);
+    let unreached = unreached(&mut heads, case.certificate, &started.state);
     started.notes.extend(unreached);
     Ok(started)
 }
 
 /// The places of a rotation that has just begun which nobody reaches, one sentence each.
-pub(super) fn unreached(
-    workspace: &Workspace,
-    certificate: &CertificateConfig,
+pub(super) fn unreached<'w>(
+    heads: &mut Heads<'w>,
+    certificate: &'w CertificateConfig,
     state: &Rotation,
-    now: Instant,
 ) -> Vec<String> {
-    let view = View::of(
-        &mut Heads::of(workspace, now),
-        certificate,
-        state.clone(),
-        now,
-    );
+    let now = heads.now;
+    let view = View::of(heads, certificate, state.clone(), now);
     reach::unreached(&[view]).concat()
 }
 
 /// The same under a lock that is held already.
-pub(super) fn begin(
-    workspace: &Workspace,
+pub(super) fn begin<'w>(
+    heads: &mut Heads<'w>,
     lock: &WorkspaceLock,
-    case: &mut Case<'_>,
+    case: &mut Case<'w>,
     (offered, ttl_before): (Option<&Offered>, Option<Ttl>),
-    now: Instant,
 ) -> Result<Started, WorkflowError> {
-    let mut heads = Heads::of(workspace, now);
-    may_begin(&mut heads, case, offered)?;
-    let taken_up = made_here::begin(workspace, &case.next_id())?;
-    let admitted = admit::admit(workspace, case, &case.next_id(), offered, now)?;
-    let mut found = surroundings(&mut heads, case.certificate, &admitted.chains)?;
-    awaited::whole_certificate(&admitted, &found)?;
-    let mut notes = remember(&mut heads, case.certificate, (&mut found, ttl_before), now);
-    notes.extend(taken_up);
-    notes.extend(key_files::exposed(case.certificate));
-    notes.extend(awaited::told(workspace, &case.next_id()));
-    case.begin(now, found.started())?;
-    for fact in key_facts(&found, admitted.not_after) {
-        case.note(now, fact)?;
-    }
-    case.keep(lock)?;
+    let workspace = heads.workspace;
+    may_begin(heads, case, offered)?;
+    let id = case.next_id();
+    let taken_up = made_here::begin(workspace, &id)?;
+    let had_none = taken_up.is_none();
+    let begun = with_key(heads, case, (offered, ttl_before), taken_up);
+    let (admitted, notes) = begun.inspect_err(|_| {
+        if had_none {
+            made_here::undo(workspace, &id);
+        }
+    })?;
+    case.keep(lock).inspect_err(|error| {
+        // Only if it is certain that nobody has heard of it: what others may have published keeps its key.
+        if had_none && is_unheard_of(error) {
+            made_here::undo(workspace, &id);
+        }
+    })?;
     let Some((id, state)) = case.rotation.clone() else {
         return Err(WorkflowError::NothingUnderWay {
             name: case.certificate.name.clone(),
         });
     };
-    made_here::end(workspace, &id)?;
+    if !case.is_deferred() {
+        made_here::end(workspace, &id)?;
+    }
     Ok(Started {
         id,
         state,
@@ -142,6 +142,41 @@ pub(super) fn begin(
         files: admitted.files,
         notes,
     })
+}
+
+/// Makes or admits the next key, and notes the start with it.
+fn with_key<'w>(
+    heads: &mut Heads<'w>,
+    case: &mut Case<'w>,
+    (offered, ttl_before): (Option<&Offered>, Option<Ttl>),
+    taken_up: Option<String>,
+) -> Result<(Admitted, Vec<String>), WorkflowError> {
+    let (workspace, now) = (heads.workspace, heads.now);
+    let admitted = admit::admit(workspace, case, &case.next_id(), offered, now)?;
+    let mut found = surroundings(heads, case.certificate, &admitted.chains)?;
+    awaited::whole_certificate(&admitted, &found)?;
+    let mut notes = remember(heads, case.certificate, (&mut found, ttl_before), now);
+    notes.extend(taken_up);
+    notes.extend(key_files::exposed(case.certificate));
+    notes.extend(awaited::told(workspace, &case.next_id()));
+    case.begin(now, found.started())?;
+    for fact in key_facts(&found, admitted.not_after) {
+        case.note(now, fact)?;
+    }
+    Ok((admitted, notes))
+}
+
+/// Whether a push was refused, and the remote is where it was.
+fn is_unheard_of(error: &WorkflowError) -> bool {
+    matches!(
+        error,
+        WorkflowError::Git(
+            GitError::PushRefused {
+                untouched: true,
+                ..
+            } | GitError::NoIdentity { .. }
+        )
+    )
 }
 
 /// What a start would come to, without a key.
@@ -270,19 +305,18 @@ fn first_publication(heads: &mut Heads<'_>, found: &Surroundings) -> Result<(), 
 }
 
 /// What there is of a rotation before its start: the first fact, what stands beside it, and what is odd about it.
-pub(super) fn beginning(
-    workspace: &Workspace,
-    certificate: &CertificateConfig,
-    now: Instant,
+pub(super) fn beginning<'w>(
+    heads: &mut Heads<'w>,
+    certificate: &'w CertificateConfig,
 ) -> Result<(Surroundings, Vec<String>), WorkflowError> {
     // Files that are not there yet do not keep a plan from being made.
     let next = admit::on_offer(certificate, None).unwrap_or_default();
-    let mut heads = Heads::of(workspace, now);
-    let mut found = surroundings(&mut heads, certificate, &next)?;
+    let now = heads.now;
+    let mut found = surroundings(heads, certificate, &next)?;
     let mut notes = found.notes();
     let stated = certificate.ttl_before;
     notes.extend(before::remember(
-        &mut heads,
+        heads,
         certificate,
         &mut found,
         stated,

@@ -191,6 +191,14 @@ impl WorkflowError {
                 "give that certificate its name `{0}` back until its rotation is over, or until `tlsa-rotate abort {0}` has ended it",
                 id.certificate
             )],
+            Self::StillRefused(refused) => vec![
+                format!("allow runners to push refs/heads/tlsa-rotate/* and refs/tlsa-rotate/* at `{}`", refused.remote),
+                "then `tlsa-rotate advance`: once a push goes through, nothing is told any more".to_owned(),
+            ],
+            Self::TooSoon { .. } => vec![
+                "nothing is done by it: find out who wrote that (`git log --patch refs/tlsa-rotate/journal`), and who may push there".to_owned(),
+                "leave the keys on the hosts as they are; then put the ref back to the commit before, at the remote, with `git push --force-with-lease`".to_owned(),
+            ],
             Self::Deployment { source, .. } => {
                 let mut hints = source.hints();
                 hints.push("`tlsa-rotate status` says when it is run again".to_owned());

@@ -4,6 +4,7 @@
 //! Nothing here fails: what could not be asked is `Unknown` with its reason.
 
 use super::look::trust;
+use crate::observe::ailment::{Ailment, Finding};
 use crate::observe::authorities::{Limits, Questions, Served};
 use crate::observe::listing::{self, Addresses, Listing};
 use crate::observe::referral::Guide;
@@ -41,6 +42,8 @@ pub(super) struct Asked {
     pub(super) servers: BTreeMap<ZoneName, Seen<BTreeMap<Authority, Ttl>>>,
     pub(super) hosts: BTreeMap<String, HostSeen>,
     pub(super) serials: Serials,
+    /// The zones that every server refuses or refers away, with what the first of them answers.
+    pub(super) denied: BTreeMap<ZoneName, String>,
     pub(super) notes: Vec<String>,
 }
 
@@ -120,13 +123,35 @@ impl Question<'_> {
             }
             (host.clone(), seen)
         });
+        let denied = self.denied(&circle.served).map(|why| (zone.clone(), why));
         Asked {
             hosts: hosts.collect(),
+            denied: denied.into_iter().collect(),
             serials: BTreeMap::from([(zone.clone(), circle.served.serials.clone())]),
             served: circle.served,
             servers: BTreeMap::from([(zone, circle.present)]),
             notes: circle.notes,
         }
+    }
+
+    /// What the first server answers, where every one that was asked says that it does not serve the zone. One that is silent
+    /// may serve it; those of before count only where nobody says who serves it now.
+    fn denied(&self, served: &Served) -> Option<String> {
+        let configured: Vec<String> = self.zone.servers.iter().map(ToString::to_string).collect();
+        let is_at =
+            |authority: &Authority, one: &String| authority.0.rsplit(' ').next() == Some(one);
+        let counts = |authority: &&Authority| {
+            configured.is_empty() || configured.iter().any(|one| is_at(authority, one))
+        };
+        let mut first = None;
+        for authority in served.serials.keys().filter(counts) {
+            let mut findings = served.findings.iter();
+            let is_denial =
+                |one: &&Finding| one.authority == *authority && one.ailment == Ailment::Lame;
+            let denial = findings.find(is_denial)?;
+            first.get_or_insert_with(|| format!("{authority}: {}", denial.reason));
+        }
+        first
     }
 
     /// What is known where nobody could be asked.
@@ -149,6 +174,7 @@ impl Question<'_> {
             servers: BTreeMap::from([(zone_name(self.zone), Seen::Unknown(why.to_owned()))]),
             hosts: hosts.collect(),
             serials: Serials::new(),
+            denied: BTreeMap::new(),
             notes: Vec::new(),
         }
     }
@@ -161,6 +187,7 @@ impl Asked {
         self.servers.extend(other.servers);
         self.hosts.extend(other.hosts);
         self.serials.extend(other.serials);
+        self.denied.extend(other.denied);
         for note in other.notes {
             if !self.notes.contains(&note) {
                 self.notes.push(note);

@@ -350,3 +350,115 @@ fn a_proposal_can_be_signed_elsewhere() {
     let (code, said) = lab.attempt(&["change", "make", "old", "new", "--sign-with", "zone"]);
     assert_eq!((code, said.contains("ssh-keygen")), (1, true), "{said}");
 }
+
+#[test]
+fn what_was_applied_once_is_not_applied_to_a_zone_that_was_put_back() {
+    let lab = Lab::new();
+    lab.write("zone.signed", &lab.read("old"));
+    assert_eq!(lab.attempt(&APPLY).0, 0);
+    lab.write("zone.signed", &lab.read("old"));
+    let (code, said) = lab.attempt(&APPLY);
+    assert_eq!(
+        (
+            code,
+            said.contains("it was applied to zone.signed before, which has been put back since")
+        ),
+        (1, true),
+        "{said}"
+    );
+    assert_eq!(lab.read("zone.signed"), lab.read("old"));
+    fs::remove_file(lab.path("zone.signed.applied")).unwrap();
+    assert_eq!(lab.attempt(&APPLY).0, 0, "a person says so");
+}
+
+#[test]
+fn a_zone_signed_by_other_keys_altogether_is_not_what_comes_out() {
+    let lab = Lab::new();
+    lab.ours(&["key", "generate", "example.com", "--keys", "theirs"]);
+    let sign = [
+        "zone",
+        "sign",
+        "zone2",
+        "--origin",
+        "example.com",
+        "--keys",
+        "theirs",
+        "--output",
+        "taken",
+    ];
+    lab.ours(&sign);
+    lab.make("old", "taken", "takeover", &[]);
+    lab.write("zone.signed", &lab.read("old"));
+    let apply = |proposal: &str| {
+        let mut arguments = APPLY;
+        arguments[2] = proposal;
+        lab.attempt(&arguments)
+    };
+    let (code, said) = apply("takeover");
+    assert_eq!(
+        (
+            code,
+            said.contains("no key of the zone as it is signs the keys of the zone that comes out")
+        ),
+        (1, true),
+        "{said}"
+    );
+    assert_eq!(lab.read("zone.signed"), lab.read("old"));
+}
+
+#[test]
+fn a_revoked_key_and_a_proposal_for_ever_count_for_nothing() {
+    let lab = Lab::new();
+    lab.write("revoked.txt", &lab.read("op.pub"));
+    lab.write("none.txt", "# nobody\n");
+    lab.write("broken.txt", "ssh-ed25519\n");
+    lab.run("ssh-keygen", &["-k", "-q", "-f", "revoked.krl", "op.pub"]);
+    lab.write("hash", &format!("sha256: {}\n", lab.read("op.pub").trim()));
+    lab.run("ssh-keygen", &["-k", "-q", "-f", "hashed.krl", "hash"]);
+    lab.make(
+        "old",
+        "new",
+        "for-ever",
+        &["--expires", "2027-06-01T00:00:00Z"],
+    );
+    for (proposal, list, code, words) in [
+        ("proposal", "none.txt", 0, ""),
+        ("proposal", "revoked.txt", 1, "is revoked"),
+        ("proposal", "revoked.krl", 1, "is revoked"),
+        ("proposal", "hashed.krl", 1, "is revoked"),
+        ("proposal", "broken.txt", 1, "line 1: expected a public key"),
+        ("proposal", "nowhere", 1, "cannot read nowhere"),
+        (
+            "for-ever",
+            "none.txt",
+            3,
+            "and no proposal may for more than 31d",
+        ),
+    ] {
+        let verify = [
+            "change",
+            "verify",
+            proposal,
+            "--allowed-signers",
+            "allowed",
+            "--revoked",
+            list,
+        ];
+        let (ended, said) = lab.attempt(&verify);
+        assert_eq!(
+            (ended, said.contains(words)),
+            (code, true),
+            "{list}: {said}"
+        );
+    }
+    let longer = [
+        "change",
+        "verify",
+        "for-ever",
+        "--allowed-signers",
+        "allowed",
+        "--longest",
+        "365d",
+    ];
+    assert_eq!(lab.attempt(&longer).0, 0);
+}

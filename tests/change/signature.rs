@@ -8,10 +8,11 @@ use ring::signature::{
 };
 use tlsa_rotate::change::allowed_signers::AllowedSigners;
 use tlsa_rotate::change::digest::ZoneDigest;
-use tlsa_rotate::change::judgement::authenticate;
+use tlsa_rotate::change::judgement::{Terms, authenticate};
 use tlsa_rotate::change::proposal::{NAMESPACE, Signed};
+use tlsa_rotate::change::revoked::Revoked;
 use tlsa_rotate::change::sshsig::{BEGIN, Signature};
-use tlsa_rotate::rotation::timing::Instant;
+use tlsa_rotate::rotation::timing::{Instant, Span};
 use tlsa_rotate::zone::content::Zone;
 
 /// [`NOW`], as an instant and as ssh-keygen wants it.
@@ -31,9 +32,15 @@ fn ssh_keygen_accepts(lab: &Lab, file: &str, list: &str, who: &str) -> bool {
 }
 
 fn we_accept(lab: &Lab, file: &str, list: &str, who: &str) -> Result<(), String> {
-    let list = AllowedSigners::parse(&lab.read(list)).map_err(|e| e.to_string())?;
+    let list = AllowedSigners::parse(&lab.read(list));
     let signed = Signed::parse(lab.read(file).as_bytes()).map_err(|e| e.to_string())?;
-    let judged = authenticate(&signed, &list, Some(who), Instant::from_unix(AT));
+    let terms = Terms {
+        identity: Some(who),
+        revoked: &Revoked::default(),
+        longest: Span::days(31),
+        now: Instant::from_unix(AT),
+    };
+    let judged = authenticate(&signed, &list, terms);
     judged.map(|_| ()).map_err(|e| e.to_string())
 }
 

@@ -1,5 +1,5 @@
 //! Patterns, lines and times as ssh-keygen(1) describes them.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::panic, clippy::unwrap_used)]
 
 use super::*;
 
@@ -31,11 +31,11 @@ fn patterns_match_as_in_ssh() {
 }
 
 #[test]
-fn lines_that_are_not_understood_are_errors_that_name_the_line() {
+fn lines_that_are_not_understood_allow_nobody_and_are_told_with_their_number() {
     let sound = format!(
         "# who\n\na {KEY} a comment\n\"b,c\" namespaces=\"x,y\",valid-after=\"20260101Z\" {KEY}\r\nd CERT-AUTHORITY {KEY}\n"
     );
-    assert_eq!(AllowedSigners::parse(&sound).unwrap().0.len(), 3);
+    assert_eq!(AllowedSigners::parse(&sound).lines.len(), 3);
     for (line, what) in [
         ("a", "expected `principals"),
         ("a ssh-ed25519", "public key behind"),
@@ -64,10 +64,20 @@ fn lines_that_are_not_understood_are_errors_that_name_the_line() {
         (&format!("a cert-authority, {KEY}"), "unknown option"),
         (&format!("\"a {KEY}"), "no partner"),
     ] {
-        let error = AllowedSigners::parse(&format!("\n{line}\n")).unwrap_err();
+        let list = AllowedSigners::parse(&format!("\n{line}\nz {KEY}\n"));
+        let [error] = &*list.skipped else {
+            panic!("{line}: {list:?}");
+        };
         assert!(
             error.line == 2 && error.what.contains(what),
             "{line}: {error}"
+        );
+        let key = key_in_front(KEY).unwrap();
+        let judged = list.judge(&key, ("n", None), None, Instant::from_unix(60));
+        assert_eq!(
+            judged.map(|line| &*line.principals),
+            Ok("z"),
+            "the others count"
         );
     }
 }
@@ -78,10 +88,13 @@ fn a_line_allows_its_key_in_its_namespace_and_time() {
         "a cert-authority {KEY}\nb namespaces=\"n*\",valid-after=\"197001010000Z\",valid-before=\"19700102Z\" {KEY}\n"
     );
     let list = list.replace("197001010000Z", "19700101000100Z");
-    let list = AllowedSigners::parse(&list).unwrap();
+    let list = AllowedSigners::parse(&list);
     let key = key_in_front(KEY).unwrap();
     let at = Instant::from_unix;
-    let judged = |namespace, who, at| list.judge(&key, namespace, who, at).map(|s| &*s.principals);
+    let judged = |namespace, who, at| {
+        list.judge(&key, (namespace, None), who, at)
+            .map(|s| &*s.principals)
+    };
     assert_eq!(judged("ns", None, at(60)), Ok("b"));
     assert_eq!(judged("ns", Some("b"), at(86_400)), Ok("b"));
     assert!(matches!(
@@ -100,4 +113,25 @@ fn a_line_allows_its_key_in_its_namespace_and_time() {
         judged("ns", None, at(86_401)),
         Err(NotAllowed::NoLonger(..))
     ));
+}
+
+#[test]
+fn a_line_with_a_zone_behind_its_namespace_allows_that_zone_alone() {
+    let list =
+        format!("a namespaces=\"n:example.com,n:*.example.net\" {KEY}\nb namespaces=\"n\" {KEY}\n");
+    let list = AllowedSigners::parse(&list);
+    let key = key_in_front(KEY).unwrap();
+    let judged = |zone, who| {
+        let judged = list.judge(&key, ("n", Some(zone)), Some(who), Instant::from_unix(60));
+        judged.is_ok()
+    };
+    for (zone, expected) in [
+        ("example.com", true),
+        ("a.example.net", true),
+        ("example.net", false),
+        ("example.org", false),
+    ] {
+        assert_eq!(judged(zone, "a"), expected, "{zone}");
+        assert!(judged(zone, "b"), "a line for all zones");
+    }
 }

@@ -4,10 +4,12 @@
 //! the branch is checked out, the files follow before it moves; if it cannot move, they are put back.
 
 use super::remote::Site;
+use super::review::Review;
 use super::{Finished, GitError, Repository, said, succeeded};
 use crate::files::read;
 use crate::workspace::inside;
 use std::borrow::Borrow;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -51,9 +53,9 @@ impl Change {
 pub struct Message<'a> {
     /// Subject, empty line, body.
     pub text: &'a str,
-    /// Which step this is, such as `mail.1/publish`.
+    /// Which step this is, such as `mail.1/publish`; the steps of several rotations have commas between them.
     pub step: &'a str,
-    /// Where its journal stands, such as `7 3fa9c1d2e4b5a697`, if it has one.
+    /// Where its journal stands, such as `7 3fa9c1d2e4b5a697`, if it has one; those of several are in the order of the steps.
     pub journal: Option<&'a str>,
 }
 
@@ -155,10 +157,13 @@ impl Repository {
                 site,
             } => {
                 let base = self.resolve(base)?;
-                if self.missing_in(&base, changes)?.is_empty() {
-                    return Ok(Outcome::Unchanged { commit: base });
+                match self.propose(changes, message, (name, site), &base, scratch)? {
+                    Review::There(outcome) => Ok(outcome),
+                    Review::Built(built) => {
+                        self.put(site, std::slice::from_ref(&built))?;
+                        Ok(built.outcome)
+                    }
                 }
-                self.commit_on_branch(changes, message, (name, site), &base, scratch)
             }
             Target::Upstream {
                 remote,
@@ -363,10 +368,18 @@ fn borrowed(files: &[PathBuf]) -> Vec<&Path> {
 }
 
 pub(super) fn with_trailer(message: Message<'_>) -> Vec<u8> {
-    let text = message.text.trim_end();
-    let stood = message.journal.map(|at| format!("{STOOD}: {at}\n"));
-    let stood = stood.unwrap_or_default();
-    format!("{text}\n\n{TRAILER}: {}\n{stood}", message.step).into_bytes()
+    let mut text = format!("{}\n\n", message.text.trim_end());
+    let lines = [
+        (TRAILER, message.step),
+        (STOOD, message.journal.unwrap_or_default()),
+    ];
+    for (key, values) in lines {
+        for value in values.split(',').filter(|value| !value.is_empty()) {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{key}: {value}");
+        }
+    }
+    text.into_bytes()
 }
 
 pub(super) fn committed(finished: &Finished) -> Result<(), GitError> {

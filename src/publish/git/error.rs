@@ -241,6 +241,8 @@ pub enum GitError {
         places: Vec<String>,
         /// Whether they were not where they had been seen any more.
         moved: bool,
+        /// Whether the remote said that all of them are where they were.
+        untouched: bool,
         /// What git said.
         said: String,
     },
@@ -304,7 +306,7 @@ impl GitError {
             }
             Self::NoUpstream { remote, branch } => format!("push it once (git push {remote} {branch}), or name the branch that changes are merged into: `branch = \"…\"` at the top of tlsa-rotate.toml"),
             Self::PushRefused { moved: true, .. } => "nothing was changed there; run again: it is built on what is there now".to_owned(),
-            Self::PushRefused { .. } => "nothing was changed there; see what the remote says: a protected branch wants `branch = \"tlsa-rotate/{rotation}\"` and a review, a rule or a missing right wants its owner".to_owned(),
+            Self::PushRefused { .. } => "nothing was changed there; see what the remote says: runners must be allowed to push refs/heads/tlsa-rotate/* and refs/tlsa-rotate/*; a protected branch wants `branch = \"tlsa-rotate/{rotation}\"` and a review, a rule or a missing right wants its owner".to_owned(),
             Self::Git { said, .. } if said.contains("index file") => {
                 "make the index anew, which changes no file: rm .git/index && git reset".to_owned()
             }

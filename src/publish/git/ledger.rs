@@ -72,6 +72,38 @@ impl Repository {
         Ok(all)
     }
 
+    /// Stores contents, and names their objects in order: by one git, however many there are.
+    fn store(&self, contents: &[&[u8]]) -> Result<Vec<String>, GitError> {
+        if let [alone] = contents {
+            let mut hash = self.invocation(["hash-object", "-w", "--stdin"]);
+            hash.input = alone.to_vec();
+            return Ok(vec![line_of(&succeeded(
+                "store a journal",
+                hash.run_to_end()?,
+            )?)]);
+        }
+        let mut import = self.invocation(["fast-import", "--quiet"]);
+        for (nth, octets) in contents.iter().enumerate() {
+            let mark = nth.saturating_add(1);
+            let head = format!("blob\nmark :{mark}\ndata {}\n", octets.len());
+            import.input.extend(head.into_bytes());
+            import.input.extend_from_slice(octets);
+            import
+                .input
+                .extend(format!("\nget-mark :{mark}\n").into_bytes());
+        }
+        let stored = succeeded("store the journals", import.run_to_end()?)?.stdout;
+        let names = String::from_utf8_lossy(&stored).into_owned();
+        let names: Vec<String> = names.lines().map(str::to_owned).collect();
+        if names.len() == contents.len() {
+            return Ok(names);
+        }
+        Err(GitError::Git {
+            doing: "store the journals",
+            said: format!("{} of {} were stored", names.len(), contents.len()),
+        })
+    }
+
     /// Puts `files` into the journals of `remote`, if their last commit there still is `was`; the new last commit.
     pub fn push_ledger(
         &self,
@@ -85,12 +117,9 @@ impl Repository {
             Some(commit) => self.ledger_files(commit)?,
             None => BTreeMap::new(),
         };
-        for (name, octets) in files {
-            let mut hash = self.invocation(["hash-object", "-w", "--stdin"]);
-            hash.input.clone_from(octets);
-            let object = line_of(&succeeded("store a journal", hash.run_to_end()?)?);
-            all.insert(name.clone(), object);
-        }
+        let octets: Vec<&[u8]> = files.iter().map(|(_, octets)| &**octets).collect();
+        let objects = self.store(&octets)?.into_iter();
+        all.extend(files.iter().map(|(name, _)| name.clone()).zip(objects));
         let mut tree = self.invocation(["mktree", "-z"]);
         for (name, object) in &all {
             let line = format!("100644 blob {object}\t{name}\0");

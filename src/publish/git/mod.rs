@@ -16,6 +16,7 @@ mod mention;
 mod merged;
 mod proposal;
 mod remote;
+mod review;
 mod scratch;
 mod updates;
 mod versions;
@@ -28,6 +29,7 @@ pub use ledger::LEDGER;
 pub use merged::{Entry, EntryKind, Merged};
 pub use proposal::Proposal;
 pub use remote::Site;
+pub use review::{Built, Review, Standing};
 pub use versions::Version;
 
 use crate::files::links;

@@ -6,6 +6,7 @@
 
 use super::commit::{Change, Message, Outcome, TRAILER, moved};
 use super::remote::{Move, Site};
+use super::review::{Built, Review};
 use super::{GitError, Repository, said, succeeded};
 use crate::files::read;
 use std::path::{Path, PathBuf};
@@ -65,7 +66,7 @@ impl Repository {
         if !is_ours || self.is_ancestor(&commit, base)? {
             return Ok(false);
         }
-        self.set_branch(branch, site, [Some(&commit), Some(&set)], None)?;
+        self.set_branch(branch, site, [Some(&commit), Some(&set)])?;
         Ok(true)
     }
 
@@ -81,9 +82,9 @@ impl Repository {
         let Some(Proposal { commit, step, .. }) = self.proposal(branch, site)? else {
             return Ok(false);
         };
-        let is_of_rotation = |step: &str| {
-            let purpose = step.strip_prefix(rotation);
-            purpose.is_some_and(|purpose| purpose.starts_with('/'))
+        let is_of_rotation = |steps: &str| {
+            let mut purposes = steps.split(',').map(|step| step.strip_prefix(rotation));
+            purposes.any(|purpose| purpose.is_some_and(|purpose| purpose.starts_with('/')))
         };
         if !step.as_deref().is_some_and(is_of_rotation) || !self.is_ancestor(&commit, base)? {
             return Ok(false);
@@ -93,7 +94,7 @@ impl Repository {
             checked => checked?,
         }
         let set = self.commit_of(&memory(branch))?;
-        self.set_branch(branch, site, [Some(&commit), set.as_deref()], None)?;
+        self.set_branch(branch, site, [Some(&commit), set.as_deref()])?;
         Ok(true)
     }
 
@@ -109,17 +110,22 @@ impl Repository {
         commit: &str,
         site: Site<'_>,
     ) -> Result<(), GitError> {
-        self.set_branch(branch, site, [None, Some(commit)], None)
+        self.set_branch(branch, site, [None, Some(commit)])
     }
 
-    pub(super) fn commit_on_branch(
+    /// Makes a proposal of these changes for a branch, in one commit on `base`.
+    pub fn propose(
         &self,
         changes: &[Change],
         message: Message<'_>,
         (branch, site): (&str, Site<'_>),
         base: &str,
         scratch: &Path,
-    ) -> Result<Outcome, GitError> {
+    ) -> Result<Review, GitError> {
+        if self.missing_in(base, changes)?.is_empty() {
+            let commit = base.to_owned();
+            return Ok(Review::There(Outcome::Unchanged { commit }));
+        }
         succeeded(
             "use this name for a branch",
             self.ask(["check-ref-format", "--branch", branch])?,
@@ -135,9 +141,8 @@ impl Repository {
         if let Some(tip) = &tip {
             self.refuse_to_overwrite(branch, tip, set.as_deref(), base)?;
             if self.is_proposal(tip, base, changes, message)? {
-                return Ok(Outcome::Unchanged {
-                    commit: tip.clone(),
-                });
+                let commit = tip.clone();
+                return Ok(Review::There(Outcome::Unchanged { commit }));
             }
         } else if let Some(set) = &set
             && !is_merged
@@ -153,21 +158,27 @@ impl Repository {
         }
         self.not_checked_out(branch, site)?;
         self.identified()?;
-        let commit = self.build(changes, message, base, scratch)?;
+        let commit = self.build_unflushed(changes, message, base, scratch)?;
         self.holds(&commit, changes)?;
-        let was = [tip.as_deref(), set.as_deref()];
-        self.set_branch(branch, site, was, Some(&commit))?;
+        let were = [tip.clone(), set.clone()];
         let last = tip.as_ref().or(set.as_ref());
         let is_same_step = match last {
             Some(last) => self.step_of(last)? == message.step,
             None => is_merged,
         };
-        Ok(match tip {
+        let (branch, to) = (branch.to_owned(), commit.clone());
+        let outcome = match tip {
             // What was merged and is wanted again was taken out meanwhile; after another step this is just the next one.
             _ if is_merged && is_same_step => Outcome::Repeated { commit },
             Some(was) if !is_merged => Outcome::Rebuilt { commit, was },
             _ => Outcome::Committed { commit },
-        })
+        };
+        Ok(Review::Built(Built {
+            branch,
+            outcome,
+            commit: to,
+            were,
+        }))
     }
 
     /// Makes a commit on `base`, which is the tip of a branch of `remote`, and puts it there.
@@ -317,7 +328,7 @@ impl Repository {
         Ok(differing.iter().all(|path| expected.contains(path)))
     }
 
-    fn not_checked_out(&self, branch: &str, site: Site<'_>) -> Result<(), GitError> {
+    pub(super) fn not_checked_out(&self, branch: &str, site: Site<'_>) -> Result<(), GitError> {
         if site != Site::Here {
             return Ok(());
         }
@@ -340,54 +351,51 @@ impl Repository {
         Ok(())
     }
 
-    /// Moves the branch and our memory of it to `to` (none: deletes them); both or neither, and only if they still are
-    /// where they `were` seen (none: it must not exist).
+    /// Deletes the branch and our memory of it; both or neither, and only if they still are where they `were` seen.
     fn set_branch(
         &self,
         branch: &str,
         site: Site<'_>,
         were: [Option<&str>; 2],
-        to: Option<&str>,
     ) -> Result<(), GitError> {
         let places = [format!("refs/heads/{branch}"), memory(branch)];
-        // What is to be deleted and is not there needs nothing.
+        // What is not there needs nothing.
         let both = places.into_iter().zip(were);
-        let both = both.filter(|(_, from)| to.is_some() || from.is_some());
-        match site {
-            Site::Remote(remote) => {
-                let moves: Vec<Move> = both
-                    .map(|(place, from)| Move {
-                        place,
-                        from: from.map(str::to_owned),
-                        to: to.map(str::to_owned),
-                    })
-                    .collect();
-                self.push(remote, &moves)
-            }
-            Site::Here => {
-                self.not_checked_out(branch, site)?;
-                let lines: Vec<String> = both
-                    .map(|(place, from)| match (to, from) {
-                        (None, from) => format!("delete {place} {}", from.unwrap_or_default()),
-                        (Some(to), Some(from)) => format!("update {place} {to} {from}"),
-                        (Some(to), None) => format!("update {place} {to} {}", "0".repeat(to.len())),
-                    })
-                    .collect();
-                self.update(branch, &lines)
-            }
+        let both = both.filter(|(_, from)| from.is_some());
+        let moves: Vec<Move> = both
+            .map(|(place, from)| Move {
+                place,
+                from: from.map(str::to_owned),
+                to: None,
+            })
+            .collect();
+        if let Site::Remote(remote) = site {
+            return self.push(remote, &moves);
         }
+        self.not_checked_out(branch, site)?;
+        self.update(branch, &moves)
     }
 
-    /// Changes what `branch` and our memory of it name, in one transaction.
-    fn update(&self, branch: &str, changes: &[String]) -> Result<(), GitError> {
+    /// Moves what is named here, in one transaction; `branch` is the first of them.
+    pub(super) fn update(&self, branch: &str, moves: &[Move]) -> Result<(), GitError> {
+        let lines = moves.iter().map(|one| {
+            let Move { place, from, to } = one;
+            match (to, from) {
+                (None, from) => format!("delete {place} {}", from.as_deref().unwrap_or_default()),
+                (Some(to), Some(from)) => format!("update {place} {to} {from}"),
+                (Some(to), None) => format!("update {place} {to} {}", "0".repeat(to.len())),
+            }
+        });
+        let lines: Vec<String> = lines.collect();
         let mut update = self.deed(["update-ref", "-m", "tlsa-rotate: propose", "--stdin"]);
-        update.input = format!("start\n{}\nprepare\ncommit\n", changes.join("\n")).into_bytes();
+        update.input = format!("start\n{}\nprepare\ncommit\n", lines.join("\n")).into_bytes();
         let updated = update.run_to_end()?;
         if updated.status.success() {
             return self.flush_names();
         }
-        let places = [Site::Here.place(branch), memory(branch)];
-        self.refuse_locked(&["HEAD", "packed-refs", &places[0], &places[1]])?;
+        let places = moves.iter().map(|one| &*one.place);
+        let places: Vec<&str> = ["HEAD", "packed-refs"].into_iter().chain(places).collect();
+        self.refuse_locked(&places)?;
         Err(GitError::BranchMoved {
             branch: branch.to_owned(),
             said: said(&updated.stdout, &updated.stderr),
@@ -396,6 +404,6 @@ impl Repository {
 }
 
 /// The ref that remembers the tip that was set.
-fn memory(branch: &str) -> String {
+pub(super) fn memory(branch: &str) -> String {
     format!("refs/tlsa-rotate/{branch}")
 }

@@ -33,6 +33,17 @@ pub(super) struct Move {
     pub(super) to: Option<String>,
 }
 
+/// Where the refs of a push are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum There {
+    /// Where they were to go.
+    Moved,
+    /// Where they were before.
+    Untouched,
+    /// Anywhere else.
+    Elsewhere,
+}
+
 impl Repository {
     /// Fetches every branch of `remote`, and what this program keeps there of its own.
     pub fn fetch(&self, remote: &str) -> Result<(), GitError> {
@@ -88,30 +99,43 @@ impl Repository {
             .deed(arguments.iter().map(String::as_str))
             .run_to_end()?;
         if !pushed.status.success() {
+            let there = self.there(remote, moves);
+            // It came through, and only the answer was lost.
+            if there == Some(There::Moved) {
+                return self.note(remote, moves);
+            }
             return Err(GitError::PushRefused {
                 remote: remote.to_owned(),
                 places: moves.iter().map(|m| m.place.clone()).collect(),
-                moved: self.has_moved(remote, moves),
+                moved: there == Some(There::Elsewhere),
+                untouched: there == Some(There::Untouched),
                 said: said(&pushed.stdout, &pushed.stderr),
             });
         }
         self.note(remote, moves)
     }
 
-    /// Whether a ref is not where it was seen any more. The remote is asked: what a refusal says differs from server to
-    /// server. Where it does not answer, nothing is known to have moved.
-    fn has_moved(&self, remote: &str, moves: &[Move]) -> bool {
+    /// Where refs are after a push that failed. The remote is asked: what a refusal says differs from server to server. Where
+    /// it does not answer, nothing is known.
+    fn there(&self, remote: &str, moves: &[Move]) -> Option<There> {
         let mut ask = vec!["ls-remote", "--end-of-options", remote];
         ask.extend(moves.iter().map(|m| &*m.place));
-        let Ok(told) = self.ask(ask) else {
-            return false;
-        };
+        let told = self.ask(ask).ok().filter(|told| told.status.success())?;
         let text = String::from_utf8_lossy(&told.stdout);
         let at = |place: &str| {
             let mut lines = text.lines().filter_map(|line| line.split_once('\t'));
             lines.find(|(_, name)| *name == place).map(|(at, _)| at)
         };
-        told.status.success() && moves.iter().any(|m| at(&m.place) != m.from.as_deref())
+        let are_all = |wanted: fn(&Move) -> &Option<String>| {
+            moves.iter().all(|m| at(&m.place) == wanted(m).as_deref())
+        };
+        Some(if are_all(|m| &m.to) {
+            There::Moved
+        } else if are_all(|m| &m.from) {
+            There::Untouched
+        } else {
+            There::Elsewhere
+        })
     }
 
     /// Notes where refs of the remote are now; git does it by itself only where the clone's configuration says so.

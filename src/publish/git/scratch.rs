@@ -10,8 +10,22 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 impl Repository {
-    /// Makes the commit in a temporary working tree; no branch knows it yet.
+    /// Makes the commit in a temporary working tree, and sees to it that it is on disk; no branch knows it yet.
     pub(super) fn build<C: Borrow<Change>>(
+        &self,
+        changes: &[C],
+        message: Message<'_>,
+        base: &str,
+        scratch: &Path,
+    ) -> Result<String, GitError> {
+        let commit = self.build_unflushed(changes, message, base, scratch)?;
+        // What a name is going to lead to is on disk before the name is.
+        self.flush_objects()?;
+        Ok(commit)
+    }
+
+    /// The same, for whoever flushes before any name leads to it.
+    pub(super) fn build_unflushed<C: Borrow<Change>>(
         &self,
         changes: &[C],
         message: Message<'_>,
@@ -63,8 +77,6 @@ impl Repository {
         let mut commit = there.deed(["commit", "--quiet", "--cleanup=whitespace", "--file=-"]);
         commit.input = with_trailer(message);
         committed(&commit.run_to_end()?)?;
-        // What a name is going to lead to is on disk before the name is.
-        there.flush_objects()?;
         Ok(there.head()?.commit)
     }
 

@@ -51,6 +51,10 @@ pub struct Verdict {
     pub source: String,
     /// Which rotations require something, in which step, with how many RRsets.
     pub upheld: Vec<(RotationId, Rotation)>,
+    /// The rotations whose steps it brings.
+    pub at_hand: BTreeSet<RotationId>,
+    /// What other requests are to bring, as before.
+    pub open: Vec<(RotationId, String)>,
     /// Why it must not be merged as it is; empty: it may be.
     pub findings: Vec<Finding>,
     /// What a reviewer should know beside it.
@@ -98,6 +102,8 @@ pub fn merge_check(
         head: tip.clone(),
         source: told.source,
         upheld: told.rotations,
+        at_hand: BTreeSet::new(),
+        open: Vec::new(),
         findings: settings::empty_journals(told.empty),
         notes: Vec::new(),
     };

@@ -10,7 +10,7 @@ use crate::change::message::Purpose;
 use crate::change::proposal::Signed;
 use crate::dnssec::delta::Delta;
 use crate::publish::git::Change as FileChange;
-use crate::rotation::step::Rotation;
+use crate::rotation::step::{Requirement, Rotation};
 use crate::workflow::WorkflowError;
 use crate::workflow::draft::{self, Draft};
 use crate::workflow::head;
@@ -37,17 +37,56 @@ pub(super) fn judge(
     both: Both<'_>,
     verdict: &mut Verdict,
 ) -> Result<(), WorkflowError> {
-    let mut known = BTreeMap::new();
+    let mut claims = Vec::new();
     for step in steps(request) {
         match judge_step(&step, verdict) {
-            Ok(claim) => {
-                let files = judge_claim(request, &claim, both, verdict)?;
-                known.insert(step, files);
-            }
+            Ok(claim) => claims.push(claim),
             Err(finding) => verdict.findings.push(finding),
         }
     }
+    let together = together(request, &claims, both);
+    let mut known = BTreeMap::new();
+    for claim in claims {
+        verdict.at_hand.insert(claim.id.clone());
+        let files = judge_claim(request, (&claim, &together), both, verdict)?;
+        known.insert(claim.step, files);
+    }
     judge_stray(request, &known, verdict)
+}
+
+/// The zone files as one proposal of all these steps would have them: what is due in a zone may come on one branch.
+fn together(
+    request: &Request<'_>,
+    claims: &[Claim],
+    both: Both<'_>,
+) -> BTreeMap<PathBuf, FileChange> {
+    let workspace = &request.base.workspace;
+    let requirements: Vec<Requirement> = claims.iter().map(|one| one.state.requirement()).collect();
+    let mut wanted: BTreeMap<Name, Vec<(&Rotation, &Requirement)>> = BTreeMap::new();
+    for (claim, requirement) in claims.iter().zip(&requirements) {
+        for zone in head::zones_of(workspace, claim.state.names()) {
+            let of_zone = wanted.entry(zone.name.clone()).or_default();
+            of_zone.push((&claim.state, requirement));
+        }
+    }
+    let mut files = BTreeMap::new();
+    for zone in &workspace.config.zones {
+        let Some(wanted) = wanted.get(&zone.name).filter(|wanted| wanted.len() > 1) else {
+            continue;
+        };
+        let Some(head) = both.before.zones.get(&zone.name).cloned().map(Arc::new) else {
+            continue;
+        };
+        let Some(day) = wanted.iter().map(|(state, _)| day(state)).max() else {
+            continue;
+        };
+        // What cannot be edited together is told of each by itself.
+        let draft = draft::together(workspace, zone, head, wanted, day);
+        let there = draft.ok().flatten().into_iter();
+        let of_zone = there.flat_map(|draft| draft::zone_files(&draft));
+        files.extend(of_zone.map(|file| (file.path.clone(), file)));
+    }
+    files
 }
 
 /// The steps whose files for review the merge brings or changes, such as `mail.1/publish`.
@@ -94,7 +133,7 @@ fn judge_step(step: &str, verdict: &Verdict) -> Result<Claim, Finding> {
 /// Judges one proposal by making it again from the base; the files that it is made of.
 fn judge_claim(
     request: &Request<'_>,
-    claim: &Claim,
+    (claim, together): (&Claim, &BTreeMap<PathBuf, FileChange>),
     both: Both<'_>,
     verdict: &mut Verdict,
 ) -> Result<BTreeSet<PathBuf>, WorkflowError> {
@@ -113,7 +152,13 @@ fn judge_claim(
         let means_it = means_the_same(&draft, &claim.state, both)?;
         for file in draft::zone_files(&draft) {
             if let Some(finding) = differs(request, claim, &file)? {
-                if means_it {
+                let with_others = match together.get(&file.path) {
+                    Some(wanted) => differs(request, claim, wanted)?.is_none(),
+                    None => false,
+                };
+                if with_others {
+                    // It is this, and what the other steps of the request want.
+                } else if means_it {
                     verdict.notes.push(format!(
                         "{} changes in more than what {} proposes",
                         request.shown(&file.path).display(),
@@ -201,17 +246,20 @@ fn judge_stray(
         .repository
         .between(&request.base.commit, request.tip)?;
     for commit in commits {
-        let Some((step, files)) = commit.step.and_then(|step| {
-            let files = known.get(&step)?;
-            Some((step, files))
-        }) else {
+        let steps = commit.step.unwrap_or_default();
+        let files: Vec<&BTreeSet<PathBuf>> = steps
+            .split(';')
+            .filter_map(|step| known.get(step.trim()))
+            .collect();
+        if files.is_empty() {
             continue;
-        };
+        }
         for path in request.repository.touched(&commit.commit)? {
             // What the base has as well is none of the request's.
-            if !files.contains(&path) && request.changed.contains(&path) {
+            let is_known = files.iter().any(|files| files.contains(&path));
+            if !is_known && request.changed.contains(&path) {
                 let path = request.shown(&path);
-                let step = step.clone();
+                let step = steps.replace(';', ", ");
                 verdict.findings.push(Finding::StrayFile { step, path });
             }
         }

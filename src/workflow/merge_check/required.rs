@@ -63,16 +63,14 @@ impl Request<'_> {
                     association: association.clone(),
                 });
             } else {
-                verdict
-                    .notes
-                    .push(open(id, state, name, "lacks", association));
+                let note = open(id, state, name, "lacks", association);
+                verdict.open.push((id.clone(), note));
             }
         }
         for association in requirement.unwanted_in(&becomes) {
             if was.contains(association) {
-                verdict
-                    .notes
-                    .push(open(id, state, name, "still holds", association));
+                let note = open(id, state, name, "still holds", association);
+                verdict.open.push((id.clone(), note));
             } else {
                 verdict.findings.push(Finding::Unwanted {
                     id: id.clone(),

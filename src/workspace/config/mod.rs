@@ -202,7 +202,7 @@ impl Config {
     /// Whether a branch is one that changes are proposed on.
     pub fn is_proposal(&self, branch: &str) -> bool {
         let mut zones = self.zones.iter();
-        zones.any(|zone| zone.publication.is_proposal(branch))
+        zones.any(|zone| zone.publication.is_proposal(branch, &zone.name))
     }
 
     /// The zone that `name` lies in: the deepest one at or above it.

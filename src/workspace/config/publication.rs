@@ -4,6 +4,8 @@ use super::document::{Findings, Located, Section};
 use super::serve::{self, ServeConfig};
 use super::zone::{Signing, ZoneConfig};
 use super::{access, command_of};
+use crate::zone::name::Name;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use toml::de::DeValue;
@@ -12,8 +14,15 @@ pub(super) const PUBLISH: &[&str] = &["git", "file", "update", "command", "serve
 pub(super) const UPDATE: &[&str] = &["server", "tsig"];
 pub(super) const GIT: &[&str] = &["branch", "remote"];
 
-/// What stands for the rotation's name in a branch name.
-pub(super) const PLACEHOLDER: &str = "{rotation}";
+/// What stands in a branch name for that by which proposals are told apart: one for each rotation, for all that is due in a
+/// zone, or for all that is due at all.
+const PLACEHOLDERS: [&str; 3] = [ROTATION, ZONE, RUN];
+const ROTATION: &str = "{rotation}";
+const ZONE: &str = "{zone}";
+const RUN: &str = "{run}";
+
+/// What stands for `{run}` in a branch name: a later run adds to what an earlier one has proposed.
+const ALL_DUE: &str = "due";
 
 /// How a change of a zone file is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +31,7 @@ pub enum Publication {
     GitDirect,
     /// A commit on a branch of its own, which a person reviews and merges.
     GitBranch {
-        /// The branch name, with `{rotation}` where the rotation's name stands.
+        /// The branch name, with `{rotation}`, `{zone}` or `{run}` in it.
         template: String,
     },
     /// The file is written; there is no git, what lies on disk counts as merged.
@@ -52,29 +61,52 @@ impl Publication {
 }
 
 impl Publication {
-    /// The branch for `rotation` (such as `mail.1`), where changes go to a branch of their own.
-    pub fn branch(&self, rotation: &str) -> Option<String> {
-        match self {
-            Self::GitBranch { template } => Some(template.replace(PLACEHOLDER, rotation)),
-            Self::GitDirect | Self::File | Self::Update { .. } | Self::Command(_) => None,
-        }
+    /// The branch for changes of `zone` by `rotation` (such as `mail.1`), where changes go to a branch of their own.
+    pub fn branch(&self, rotation: &str, zone: &Name) -> Option<String> {
+        let Self::GitBranch { template } = self else {
+            return None;
+        };
+        let branch = template.replace(ROTATION, rotation).replace(RUN, ALL_DUE);
+        Some(branch.replace(ZONE, &in_a_branch(zone)))
     }
-}
 
-impl Publication {
-    /// Whether `branch` is one that changes of such a zone are proposed on.
-    pub fn is_proposal(&self, branch: &str) -> bool {
+    /// Whether several rotations share a branch.
+    pub fn is_shared(&self) -> bool {
+        matches!(self, Self::GitBranch { template } if !template.contains(ROTATION))
+    }
+
+    /// Whether `branch` is one that changes of `zone`, which is published so, are proposed on.
+    pub fn is_proposal(&self, branch: &str, zone: &Name) -> bool {
         let Self::GitBranch { template } = self else {
             return false;
         };
-        let Some((front, back)) = template.split_once(PLACEHOLDER) else {
-            return false;
+        let Some((front, back)) = template.split_once(ROTATION) else {
+            return self.branch("", zone).as_deref() == Some(branch);
         };
         let between = branch.strip_prefix(front);
         let rotation = between.and_then(|rest| rest.strip_suffix(back));
         let numbered = rotation.and_then(|rotation| rotation.rsplit_once('.'));
         numbered.is_some_and(|(name, number)| !name.is_empty() && number.parse::<u32>().is_ok())
     }
+}
+
+/// A zone's name as a part of a branch name: what git might not allow there is written as in addresses of web pages.
+fn in_a_branch(zone: &Name) -> String {
+    let name = zone.to_string().to_ascii_lowercase();
+    let name = name.trim_end_matches('.');
+    if name.is_empty() {
+        return "root".to_owned();
+    }
+    let mut text = String::new();
+    for octet in name.bytes() {
+        if octet.is_ascii_alphanumeric() || b"-_.".contains(&octet) {
+            text.push(char::from(octet));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "%{octet:02X}");
+        }
+    }
+    text
 }
 
 /// What `publish` says.
@@ -184,8 +216,11 @@ fn branch_template(text: Located<String>, findings: &mut Findings<'_>) -> Option
         line,
         value: template,
     } = text;
-    if !template.contains(PLACEHOLDER) {
-        findings.wrong(line, format!("`branch` must contain {PLACEHOLDER}, so that two rotations never share a branch; `{template}` does not"));
+    let placeholders = PLACEHOLDERS.iter();
+    let placeholders: usize = placeholders.map(|one| template.matches(one).count()).sum();
+    if placeholders != 1 {
+        let how = if placeholders == 0 { "none" } else { "more" };
+        findings.wrong(line, format!("`branch` must contain one of {ROTATION}, {ZONE} and {RUN}: a branch for each rotation, for what is due in a zone, or for all that is due; `{template}` has {how}"));
         return None;
     }
     if template.starts_with("journal/") {
@@ -194,7 +229,11 @@ fn branch_template(text: Located<String>, findings: &mut Findings<'_>) -> Option
         findings.wrong(line, format!("`branch`: {message}"));
         return None;
     }
-    if !is_branch_name(&template.replace(PLACEHOLDER, "mail.1")) {
+    let mut example = template.clone();
+    for one in PLACEHOLDERS {
+        example = example.replace(one, "mail.1");
+    }
+    if !is_branch_name(&example) {
         findings.wrong(
             line,
             format!("`branch`: git does not allow `{template}` as the name of a branch"),
@@ -218,7 +257,7 @@ pub(super) fn branch_that_counts(
     }
     if zones
         .iter()
-        .any(|(_, zone)| zone.publication.is_proposal(&name))
+        .any(|(_, zone)| zone.publication.is_proposal(&name, &zone.name))
     {
         let message = format!(
             "`branch`: `{name}` is a branch that changes are proposed on; what counts is where they are merged, such as main"
@@ -278,6 +317,6 @@ pub(super) fn check_together(
 /// As it is where nothing is said: on a branch that a person reviews.
 fn reviewed() -> Publication {
     Publication::GitBranch {
-        template: format!("tlsa-rotate/{PLACEHOLDER}"),
+        template: format!("tlsa-rotate/{ROTATION}"),
     }
 }

@@ -143,6 +143,13 @@ pub(super) fn read<'t>(
                 "`proposals` goes with sign = { keys = … } and publish = { git = … }: nothing is proposed, or nothing signed, otherwise",
             );
         }
+        let how = published.as_ref().map(|p| &p.how);
+        if how.is_some_and(Publication::is_shared) {
+            findings.wrong(
+                line,
+                "`proposals` goes with a `branch` for each {rotation}: of several signed deltas of one zone only the first could be applied",
+            );
+        }
         read_proposals(line, value, root, findings)
     });
     let reload = command_of(&mut section, "reload", findings);
