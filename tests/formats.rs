@@ -74,11 +74,12 @@ const CALLS: &[Call] = &[
     ("serve --listen 127.0.0.1:0 --unsigned --zone example.com.=example.com.zone", Place::Fresh, "serve"),
     ("demo", Place::Fresh, ""),
     ("man pages", Place::Fresh, ""),
+    ("report --html page.html", Place::Fresh, ""),
     ("completions bash", Place::Fresh, ""),
 ];
 
 /// Commands whose text is nothing: what they did stands in a file, and is told on standard error.
-const SILENT: [&str; 3] = ["zone sign", "change apply", "man"];
+const SILENT: [&str; 4] = ["zone sign", "change apply", "man", "report"];
 
 const EVERY: [&str; 8] = [
     "text",

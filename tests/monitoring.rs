@@ -202,3 +202,41 @@ fn prometheus_collects_steps_places_servers_and_ends() {
     assert_eq!(of("place_matches", "mx2"), Vec::<String>::new());
     assert_eq!(of("place_unanswered", "mx2"), ["1"]);
 }
+
+#[test]
+fn a_page_shows_the_step_the_hosts_and_the_servers_and_loads_nothing() {
+    let (world, hour) = World::new(Publish::Branch).brought_to("Waiting");
+    let at = minutes(hour * 60 + 10);
+    world.run(at, &["report", "--html", "page.html"]).ends(0);
+    let page = world.read("page.html");
+    for part in [
+        "mail.1",
+        "nothing to do",
+        "mx1.example.com:25",
+        "listed everywhere",
+        "as the step asks",
+        "wait",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    for part in ["<script", "http://", "https://", "url("] {
+        assert!(!page.contains(part), "{part}: {page}");
+    }
+    let opened = [
+        "section", "table", "ul", "ol", "li", "tr", "td", "th", "p", "div", "span",
+    ];
+    for name in opened {
+        let opens =
+            page.matches(&format!("<{name}>")).count() + page.matches(&format!("<{name} ")).count();
+        assert_eq!(opens, page.matches(&format!("</{name}>")).count(), "{name}");
+    }
+    world.deploy(0);
+    world.run(at, &["report", "--html", "page.html"]).ends(0);
+    let page = world.read("page.html");
+    assert!(page.contains("mail is at risk"), "{page}");
+    // A key is not written over.
+    let key = "keys/tls/mail.1/ecdsa-p256.key.pem";
+    let before = world.read(key);
+    world.run(at, &["report", "--html", key]).ends(1);
+    assert_eq!(world.read(key), before);
+}

@@ -37,9 +37,10 @@ fn world(aliased: bool) -> World {
         let text = without_tlsa(&text, "_25._tcp.mx1");
         let text = without_tlsa(&text, "_25._tcp.mx2");
         let own = HOSTS.map(|host| format!("_25._tcp.{host} IN TLSA {key}\n"));
-        match aliased {
-            true => format!("{text}{ALIASES}_dane IN TLSA {key}\n"),
-            false => format!("{text}{}", own.concat()),
+        if aliased {
+            format!("{text}{ALIASES}_dane IN TLSA {key}\n")
+        } else {
+            format!("{text}{}", own.concat())
         }
     };
     World::shaped(Publish::Branch, |c| c, |root| vec![live_key(root)], zone)

@@ -38,6 +38,7 @@ mod proposal_view;
 mod propose;
 mod record;
 mod repair;
+mod report;
 mod rollback;
 mod serve;
 mod sign_policy;
@@ -180,9 +181,9 @@ impl Global {
         };
         warnings.extend(workspace.warnings());
         let taken = crate::workflow::upstream::taken(&workspace);
-        warnings.extend(taken.map(|taken| taken.to_string()));
+        warnings.extend(taken);
         let tracked = crate::workflow::tracked::of_rehearsal(&workspace);
-        warnings.extend(tracked.map(|tracked| tracked.to_string()));
+        warnings.extend(tracked);
         Ok((workspace, warnings))
     }
 }
@@ -216,6 +217,8 @@ enum Command {
     Propose(propose::Propose),
     /// Where each rotation stands and why not further
     Status(status::Status),
+    /// Write a page that shows where each rotation stands, and what was seen of hosts and servers
+    Report(report::Report),
     /// What ACME clients and `deploy` run: install a renewed certificate, or begin a rotation to it
     Hook(hook::Hook),
     /// Prerequisites and health; and gates: may this be merged, may the next certificate be deployed
@@ -308,6 +311,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Advance(args) => advance::run(args, global),
         Command::Propose(args) => propose::run(args, global),
         Command::Status(args) => status::run(args, global),
+        Command::Report(args) => report::run(args, global),
         Command::Check(args) => check::run(args, global),
         Command::Hook(args) => hook::run(args, global),
         Command::Abort(args) => abort::run(args, global),

@@ -6,6 +6,7 @@ use super::format::TextOrJson;
 use super::nagios;
 use crate::report::metrics::{self, Subject};
 use crate::report::news::{Found, Press};
+use crate::report::page;
 use crate::report::standing::Standing;
 use crate::rotation::blocker::Who;
 use crate::rotation::timing::Instant;
@@ -88,6 +89,20 @@ pub(super) fn print_nagios(ticks: &[Tick]) -> Result<Exit, Failure> {
 
 /// Prints what Prometheus collects.
 pub(super) fn print_metrics(ticks: &[Tick], now: Instant) -> Result<Exit, Failure> {
+    let text = with_subjects(ticks, |subjects| metrics::text(subjects, now));
+    let mut out = super::stdout();
+    write!(out, "{text}")?;
+    out.flush()?;
+    // A collector reads the samples; what failed is one of them.
+    Ok(Exit::Done)
+}
+
+/// The page of all of them.
+pub(super) fn page(ticks: &[Tick], now: Instant) -> String {
+    with_subjects(ticks, |subjects| page::page(subjects, now))
+}
+
+fn with_subjects<T>(ticks: &[Tick], of: impl Fn(&[Subject<'_>]) -> T) -> T {
     let ids: Vec<Option<String>> = ticks
         .iter()
         .map(|tick| tick.rotation.as_ref().map(|(id, _)| id.to_string()))
@@ -98,13 +113,10 @@ pub(super) fn print_metrics(ticks: &[Tick], now: Instant) -> Result<Exit, Failur
             None => Ok(standing(tick, id.as_deref())),
         },
         code: code(tick) as u8,
+        failed: tick.failed.as_ref().map(ToString::to_string),
     });
     let subjects: Vec<Subject<'_>> = subjects.collect();
-    let mut out = super::stdout();
-    write!(out, "{}", metrics::text(&subjects, now))?;
-    out.flush()?;
-    // A collector reads the samples; what failed is one of them.
-    Ok(Exit::Done)
+    of(&subjects)
 }
 
 /// Tells of one rotation or zone, for people.

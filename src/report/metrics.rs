@@ -3,6 +3,7 @@
 //! A time is seconds since 1970 and named so; what is not known has no sample, and never one that says all is well.
 
 use super::standing::Standing;
+use crate::rotation::blocker::Blocker;
 use crate::rotation::observation::{KeyAlgorithm, Observation, Seen, ServedRrset, TlsaName};
 use crate::rotation::promise;
 use crate::rotation::step::Rotation;
@@ -17,6 +18,8 @@ pub struct Subject<'a> {
     pub about: Result<Standing<'a>, &'a str>,
     /// As exit codes are.
     pub code: u8,
+    /// What failed in the run, if something did.
+    pub failed: Option<String>,
 }
 
 /// A metric with its samples, each with its labels.
@@ -146,7 +149,7 @@ fn of_certificate(all: &mut Metrics, standing: &Standing<'_>, certificate: &Labe
         all.add(&STEP_SINCE, with(vec![rotation]), state.since.unix());
     }
     if let Some(decision) = standing.decision {
-        let until = decision.blockers.iter().filter_map(|one| one.until());
+        let until = decision.blockers.iter().filter_map(Blocker::until);
         if let Some(until) = until.max() {
             all.add(&NEXT, with(Vec::new()), until.unix());
         }

@@ -6,6 +6,7 @@ pub mod diagram;
 pub mod emergency;
 pub mod metrics;
 pub mod news;
+pub mod page;
 pub mod rehearsal;
 pub mod runbook;
 pub mod standing;

@@ -218,7 +218,7 @@ impl Standing<'_> {
     }
 
     /// Who acts next and when, in words.
-    fn next(&self) -> String {
+    pub(super) fn next(&self) -> String {
         let Some((_, state)) = self.rotation else {
             return "you".to_owned();
         };
@@ -249,19 +249,19 @@ impl Standing<'_> {
         }
     }
 
-    fn blockers(&self) -> &[Blocker] {
+    pub(super) fn blockers(&self) -> &[Blocker] {
         self.decision.map_or(&[], |decision| &decision.blockers)
     }
 
-    fn alarms(&self) -> &[Alarm] {
+    pub(super) fn alarms(&self) -> &[Alarm] {
         self.decision.map_or(&[], |decision| &decision.alarms)
     }
 
-    fn deadlines(&self) -> &[Deadline] {
+    pub(super) fn deadlines(&self) -> &[Deadline] {
         self.decision.map_or(&[], |decision| &decision.deadlines)
     }
 
-    fn act_by(&self) -> &[ActBy] {
+    pub(super) fn act_by(&self) -> &[ActBy] {
         self.decision.map_or(&[], |decision| &decision.act_by)
     }
 
@@ -322,7 +322,8 @@ fn count(facts: impl Iterator<Item = bool>) -> Count {
     })
 }
 
-fn step_sentence(state: &Rotation) -> String {
+/// The step in words.
+pub(super) fn step_sentence(state: &Rotation) -> String {
     if let Some(left) = state.dane_left {
         return format!("DANE was left on {left}: nothing is published for these hosts any more");
     }

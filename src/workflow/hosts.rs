@@ -134,9 +134,10 @@ fn follow_records(
     let goes_back = case
         .under_way()
         .is_some_and(|(_, after)| after.step != state.step);
-    let what = match goes_back {
-        true => format!("{id} waits for them anew"),
-        false => format!("{id} goes on with them"),
+    let what = if goes_back {
+        format!("{id} waits for them anew")
+    } else {
+        format!("{id} goes on with them")
     };
     let who = listed(&changed);
     tick.deeds
