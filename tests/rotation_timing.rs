@@ -217,6 +217,9 @@ fn an_assumption_counts_in_git_only_where_its_history_does_not_reach_back() {
     let head = world.git("rev-parse HEAD");
     world.write(".git/shallow", &format!("{head}\n"));
     world.git("reflog expire --expire=now --all");
+    // Another certificate's journal is here: none was lost.
+    fs::create_dir_all(world.path(".tlsa-rotate/journal")).unwrap();
+    world.write(".tlsa-rotate/journal/other.jsonl", "");
     assert_eq!(ttl_old(&world), assumed, "a shallow clone");
 }
 
