@@ -69,7 +69,8 @@ fn of_data(data: &[u8]) -> Option<Found> {
         ));
     }
     let first = data.first()?;
-    let is_filled = data.len() > 1 && data.iter().all(|octet| octet == first);
+    let is_filled =
+        matches!(first, 0 | 0xff) && data.len() > 1 && data.iter().all(|octet| octet == first);
     is_filled.then(|| {
         (
             "this digest is one octet again and again: it stands for another that was to be put in"
