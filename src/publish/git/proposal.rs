@@ -122,6 +122,7 @@ impl Repository {
         base: &str,
         scratch: &Path,
     ) -> Result<Review, GitError> {
+        self.recover()?;
         if self.missing_in(base, changes)?.is_empty() {
             let commit = base.to_owned();
             return Ok(Review::There(Outcome::Unchanged { commit }));
