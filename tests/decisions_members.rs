@@ -540,7 +540,7 @@ fn records_that_move_back_wait_again() {
     };
     let mut away = behind_alias(&[1]);
     if let Event::HostsJoined { ttl, .. } = &mut away {
-        ttl.values_mut().for_each(|ttl| *ttl = Ttl(500_000));
+        ttl.insert(TlsaName::new("_dane.example.com."), Ttl(500_000));
     }
     let after = then(at(Step::SwapOpen), 90, &[away, back]);
     assert_eq!(after.joining, BTreeMap::from([(name.clone(), None)]));

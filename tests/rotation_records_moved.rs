@@ -128,7 +128,7 @@ fn move_records(world: &World, to_alias: Option<&str>, lists: Lists) {
         .map(|line| line.split_once(" TLSA ").unwrap().1)
         .collect();
     let kept = |line: &&str| {
-        !line.contains(" TLSA ") && !(line.contains("CNAME") && line.contains("_25._tcp."))
+        !(line.contains(" TLSA ") || line.contains("CNAME") && line.contains("_25._tcp."))
     };
     let mut moved: Vec<String> = text.lines().filter(kept).map(str::to_owned).collect();
     match to_alias {
