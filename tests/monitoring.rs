@@ -124,7 +124,6 @@ fn nagios_reads_a_word_and_the_exit_code_that_goes_with_it() {
     world.deploy(0);
     line(&nagios(20).ends(2), "CRITICAL");
     world.put_back(0);
-    world.git("checkout --quiet -b elsewhere");
     // What was not looked at is not known, a wrong command line among it.
     let unknown = world.run(at(30), &["status", "--format", "nagios", "nobody"]);
     line(&unknown.ends(3), "UNKNOWN");

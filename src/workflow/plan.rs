@@ -185,7 +185,9 @@ fn is_merged(heads: &mut Heads<'_>, state: &Rotation) -> bool {
 /// The state with a chain that stands for the keys of a rotation that has none yet, and what that chain satisfies: a record
 /// of each form that the keys in use have. It appears in no output.
 fn with_placeholders(state: &Rotation) -> (Rotation, BTreeSet<Association>) {
-    let free = (0..=u8::MAX).find(|byte| {
+    // No digest of zeros or ones: those are findings of `zone check`.
+    let mut bytes = 1..u8::MAX;
+    let free = bytes.find(|byte| {
         let of_byte = |known: &&Association| known.data.iter().all(|octet| octet == byte);
         !state.current.iter().any(|known| of_byte(&known))
     });
@@ -194,7 +196,7 @@ fn with_placeholders(state: &Rotation) -> (Rotation, BTreeSet<Association>) {
         .current
         .iter()
         .map(|known| Association {
-            data: vec![free.unwrap_or_default(); octets(known.matching)],
+            data: vec![free.unwrap_or(1); octets(known.matching)],
             ..known.clone()
         })
         .collect();
