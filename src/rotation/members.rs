@@ -55,7 +55,9 @@ impl Rotation {
         self.aliases.extend(aliases);
         let before = std::mem::take(&mut self.names);
         self.names = names_of(&self.endpoints, &self.aliases);
-        let found = base.keys().filter(|name| self.names.contains(*name));
+        // Records that were corrected before they were published.
+        let is_unpublished = |name: &&TlsaName| matches!(self.joining.get(*name), Some(None));
+        let found = base.keys().filter(is_unpublished);
         let mut new: BTreeSet<TlsaName> = self.names.difference(&before).cloned().collect();
         new.extend(found.cloned());
         for name in &new {
