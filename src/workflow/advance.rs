@@ -4,10 +4,9 @@
 
 use super::WorkflowError;
 use super::at_rest;
+use super::begin::begin_if_due;
 use super::case::Case;
-use super::deadlines::act_by;
-use super::deploy::next_files;
-use super::head::Heads;
+use super::establish::{deployment, establish};
 use super::in_force::{self, in_force};
 use super::known::Known;
 use super::look::{self, Sight};
@@ -17,15 +16,14 @@ use super::propose::Proposed;
 use super::rehearse::{look_at, look_at_case};
 use super::{
     act, afterwards, clock, conclude, deploying, hosts, keep_signed, leftovers, made_here, noted,
-    orphans, pace, propose, refused, renewed, review, shared, start, tracked, witness,
+    orphans, pace, propose, refused, review, shared, start, tracked,
 };
 use crate::rotation::blocker::Blocker;
-use crate::rotation::decide::{Action, Decision};
-use crate::rotation::due::{Afterwards, Occasion};
+use crate::rotation::decide::Decision;
+use crate::rotation::due::Afterwards;
 use crate::rotation::observation::{Endpoint, Observation};
 use crate::rotation::policy::Policy;
-use crate::rotation::settle::settle;
-use crate::rotation::step::{Event, Rotation, Step};
+use crate::rotation::step::{Event, Rotation};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::journal::RotationId;
@@ -391,122 +389,6 @@ fn see<'w>(known: &mut Known<'w>, case: &Case<'w>, ahead: Option<Seen>) -> (Opti
         .as_ref()
         .is_none_or(|ahead| ahead.fresh(state, time::Instant::now()).is_some());
     (Some(sight_of(known, case, state, ahead)), is_fresh)
-}
-
-/// Why `advance` would begin a rotation now by itself, if it would: the next key is to be published always, or the key in
-/// use is due.
-pub(super) fn due(case: &Case<'_>, now: Instant) -> Result<Option<Occasion>, WorkflowError> {
-    Ok(match pace::afterwards(case)? {
-        Some(Afterwards::Begins(next)) if next.at <= now => Some(next.why),
-        _ => None,
-    })
-}
-
-pub(super) fn begin_if_due<'w>(
-    heads: &mut Heads<'w>,
-    lock: &WorkspaceLock,
-    case: &mut Case<'w>,
-    tick: &mut Tick,
-) -> Result<(), WorkflowError> {
-    let (workspace, now) = (heads.workspace, heads.now);
-    let name = case.certificate.name.clone();
-    let step = case.rotation.as_ref().map(|(_, state)| state.step);
-    let kept = renewed::kept(workspace, &name).filter(|_| renewed::follows(step));
-    let why = match due(case, now)? {
-        _ if kept.is_some() => {
-            "a certificate was renewed while the one before was under way".to_owned()
-        }
-        Some(why) => why.to_string(),
-        None => return Ok(()),
-    };
-    let started = match start::begin(heads, lock, case, (kept.as_ref(), None)) {
-        // A renewal with the same key is nothing to rotate; the run says so on its own account.
-        Err(WorkflowError::SameKey { .. }) => return renewed::let_go(workspace, &name),
-        started => started?,
-    };
-    if kept.is_some() {
-        renewed::let_go(workspace, &name)?;
-    }
-    tick.deeds.push(format!("began {}: {why}", started.id));
-    tick.notes.extend(started.notes);
-    let unreached = start::unreached(heads, case.certificate, &started.state);
-    tick.notes.extend(unreached);
-    Ok(())
-}
-
-/// What was established, without what is only kept in mind.
-pub(super) fn news(mut events: Vec<Event>) -> Vec<Event> {
-    events.retain(|event| !event.is_kept_in_mind());
-    events
-}
-
-/// Where the files lie that a person is to deploy.
-pub(super) fn deployment(workspace: &Workspace, tick: &Tick) -> Option<String> {
-    let (id, state) = tick.rotation.as_ref()?;
-    let mut actions = tick.decision.iter().flat_map(|decision| &decision.actions);
-    let is_asked_for = actions.any(|action| matches!(action, Action::Deploy(_)));
-    let is_open = state.step == Step::SwapOpen && is_asked_for;
-    is_open.then(|| next_files(workspace, id, state).to_string())
-}
-
-/// Records what was seen, and the facts that follow from it, until none does.
-pub(super) fn establish<'w>(
-    known: &mut Known<'w>,
-    lock: &WorkspaceLock,
-    case: &mut Case<'w>,
-    sight: Sight,
-    tick: &mut Tick,
-) -> Result<Decision, WorkflowError> {
-    let now = known.now;
-    let mut decision = Decision::default();
-    let Some((_, state)) = &case.rotation else {
-        return Ok(decision);
-    };
-    let Sight {
-        mut observation,
-        mut notes,
-        asides,
-        denied,
-        ..
-    } = sight;
-    observation.witness = witness::witness(known, case, state, &mut notes);
-    remember(&mut tick.notes, notes);
-    let mut waits = Vec::new();
-    let settled = {
-        let case: &Case<'w> = case;
-        settle(state, now, &observation, |state| {
-            let (policy, why) = pace::policy(known, case, state);
-            waits.extend(why);
-            policy
-        })
-    };
-    let settled = settled.map_err(WorkflowError::Illegal)?;
-    tick.policy = settled.policy;
-    remember(&mut tick.notes, waits);
-    decision = settled.decision;
-    for fact in &settled.events {
-        case.note(now, fact.clone())?;
-    }
-    if let Some((_, state)) = &case.rotation {
-        afterwards::notice(case.certificate, state, &observation, &mut decision);
-        act_by(state, now, (&observation, &tick.policy), &mut decision);
-    }
-    // What was handed on for the first time just now, servers may still be about to load.
-    let was_served = matches!(&case.rotation, Some((_, state)) if state.published.is_some());
-    if was_served || tick.deeds.is_empty() {
-        Sight::tell_denied(denied, &mut decision);
-    }
-    decision.alarms.extend(at_rest::alarms(known, case));
-    // They are of one look, and are kept together.
-    case.keep(lock)?;
-    let news = news(settled.events);
-    if !news.is_empty() {
-        remember(&mut tick.notes, asides);
-    }
-    tick.events.extend(news);
-    tick.rotation.clone_from(&case.rotation);
-    tick.observation = Some(observation);
-    Ok(decision)
 }
 
 pub(super) fn remember(notes: &mut Vec<String>, new: Vec<String>) {

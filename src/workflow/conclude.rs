@@ -5,8 +5,10 @@
 //! here is left to the certificate's own turn, which says why.
 
 use super::act;
-use super::advance::{Tick, begin_if_due, establish, prepare, sight_of};
+use super::advance::{Tick, prepare, sight_of};
+use super::begin::begin_if_due;
 use super::case::{Case, keep_all};
+use super::establish::establish;
 use super::known::Known;
 use super::look_ahead::{Seen, look_ahead};
 use super::made_here;

@@ -3,9 +3,11 @@
 //! Nothing here writes: a case that was opened is kept by nobody.
 
 use super::WorkflowError;
-use super::advance::{Mode, Tick, deployment, due, news, remember, sight_of};
+use super::advance::{Mode, Tick, remember, sight_of};
+use super::begin::due;
 use super::case::Case;
 use super::deadlines::act_by;
+use super::establish::{deployment, news};
 use super::known::Known;
 use super::look::Sight;
 use super::look_ahead::Seen;
