@@ -21,6 +21,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tlsa_rotate::rotation::timing::{Instant, Span};
 use tlsa_rotate::workflow::renewed;
 use tlsa_rotate::workspace::Workspace;
 
@@ -346,11 +347,11 @@ fn a_certificate_that_others_would_refuse_is_not_installed_for_its_key() {
     );
     fs::copy(world.path("live/privkey.pem"), &key).unwrap();
     let (chain, key) = (text(&chain), text(&key));
-    let renewed = || {
+    let renewed_at = |now: Instant| {
         let live = text(&world.path(LIVE));
         let files = ["--certificate", &*chain, "--key", &*key, "--live", &live];
         world.run(
-            BEGIN,
+            now,
             &[
                 &["hook", "renewed", "mail", "--reload-with", "/bin/true"],
                 &files[..],
@@ -358,6 +359,18 @@ fn a_certificate_that_others_would_refuse_is_not_installed_for_its_key() {
             .concat(),
         )
     };
+    let renewed = || renewed_at(BEGIN);
+    // An authority whose clock is a little ahead is believed.
+    issue_between(Path::new(&chain), Path::new(&key), &HOSTS, (2030, 2040));
+    let year_2030 = Instant::from_unix(1_893_456_000);
+    let six_before = renewed_at(year_2030 - Span::minutes(6)).ends(1);
+    six_before.complains_of("it is valid from 2030-01-01T00:00:00Z on");
+    let four_before = renewed_at(year_2030 - Span::minutes(4));
+    assert!(
+        !four_before.stderr.contains("it is valid from"),
+        "{four_before:#?}"
+    );
+    fs::write(world.path(LIVE), &before).unwrap();
     for (names, years, why) in [
         (
             &HOSTS[..],

@@ -18,7 +18,7 @@ use crate::files::links;
 use crate::rotation::association::Association;
 use crate::rotation::observation::KeyAlgorithm;
 use crate::rotation::step::Step;
-use crate::rotation::timing::Instant;
+use crate::rotation::timing::{Instant, Span};
 use crate::workspace::Workspace;
 use crate::workspace::config::CertificateConfig;
 use crate::workspace::inside;
@@ -122,9 +122,13 @@ pub fn renewed(
     Ok(Renewed::Started(Box::new(started)))
 }
 
+/// How far the clock of an authority may be ahead of ours: one that dates nothing back certifies from its own present on, and a
+/// client runs its hook only once.
+const AHEAD: Span = Span::minutes(5);
+
 /// Refuses a certificate that clients without DANE would refuse now, by its dates.
 fn is_valid(path: &Path, leaf: &Certificate, now: Instant) -> Result<(), WorkflowError> {
-    let when = if now < leaf.not_before() {
+    let when = if now + AHEAD < leaf.not_before() {
         format!("it is valid from {} on, and it is {now}", leaf.not_before())
     } else if now > leaf.not_after() {
         format!("it was valid until {}, and it is {now}", leaf.not_after())
