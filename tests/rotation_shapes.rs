@@ -14,7 +14,9 @@ mod rotation_support;
 
 use dane_support::Bench;
 use rotation_support::aliased::{OTHER, aliased, load_both};
-use rotation_support::{BEGIN, HOSTS, Publish, Run, World, ZONE_FILE, hours, live_key, make_key};
+use rotation_support::{
+    BEGIN, HOSTS, Publish, Run, World, ZONE_FILE, hours, live_key, make_key, zone_key,
+};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -628,12 +630,7 @@ fn one_certificate_on_hosts_and_ports_in_a_zone_and_in_one_below_it() {
              _25._tcp.mx IN TLSA {data}\n_587._tcp.mx IN TLSA {data}\n"
         );
         fs::write(root.join(DEV), text).unwrap();
-        let keys = ["key", "generate", "dev.example.com", "--keys", "keys"];
-        let made = std::process::Command::new(rotation_support::PROGRAM)
-            .current_dir(root)
-            .args(keys)
-            .output();
-        assert!(made.unwrap().status.success());
+        zone_key(root, "dev.example.com");
         vec![live]
     };
     let config = |config: String| {

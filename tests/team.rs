@@ -306,7 +306,7 @@ fn is_thrifty(team: &Team, days: &[(&'static str, Run, Vec<String>)]) {
         let rotations = team.zones * team.each;
         let (each, all) = match *what {
             // Its key, and the history of its zone, which tells the TTL of before.
-            "propose" => (12, 40 * team.zones),
+            "propose" => (13, 40 * team.zones),
             "rebuild" => (1, 40 * team.zones),
             _ => (0, 10 * team.zones),
         };

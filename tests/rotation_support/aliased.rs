@@ -1,6 +1,6 @@
 //! A world whose hosts' TLSA names are aliases of one RRset in another zone (RFC 7671 §6).
 
-use super::{BEGIN, PROGRAM, Publish, World, live_key};
+use super::{Publish, World, live_key, zone_key};
 use std::fs;
 use std::path::Path;
 use tlsa_rotate::dane::subject;
@@ -22,14 +22,7 @@ pub(crate) fn aliased() -> World {
              mail IN CNAME _dane.mail\n_dane.mail IN TLSA {data}\n"
         );
         fs::write(root.join(OTHER), text).unwrap();
-        // The key is as old as the world, whenever the test runs; the configuration proper comes later.
-        fs::write(root.join("tlsa-rotate.toml"), "rehearsal = true\n").unwrap();
-        let made = std::process::Command::new(PROGRAM)
-            .current_dir(root)
-            .args(["key", "generate", "example.net", "--keys", "keys"])
-            .args(["--now", &BEGIN.to_string()])
-            .output();
-        assert!(made.unwrap().status.success());
+        zone_key(root, "example.net");
         vec![live]
     };
     let config = |config: String| {

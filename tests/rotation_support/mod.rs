@@ -724,6 +724,17 @@ pub(crate) fn hours(count: u64) -> Instant {
     BEGIN + Span::hours(count)
 }
 
+/// Makes the key of another zone, as old as the world is, whenever the test runs; the configuration proper comes later.
+pub(crate) fn zone_key(root: &Path, zone: &str) {
+    fs::write(root.join("tlsa-rotate.toml"), "rehearsal = true\n").unwrap();
+    let made = Command::new(PROGRAM)
+        .current_dir(root)
+        .args(["key", "generate", zone, "--keys", "keys"])
+        .args(["--now", &BEGIN.to_string()])
+        .output();
+    assert!(made.unwrap().status.success());
+}
+
 pub(crate) fn live_key(root: &Path) -> KeyFiles {
     let live = root.join("live");
     fs::create_dir_all(&live).unwrap();
