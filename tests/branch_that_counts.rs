@@ -395,6 +395,23 @@ fn a_configuration_counts_once_it_is_on_the_branch_that_counts() {
         "{run:#?}"
     );
     world.git("checkout --quiet --force main");
+    // Nor a file that is not there.
+    fs::remove_file(world.path("tlsa-rotate.toml")).unwrap();
+    for command in ["status", "advance"] {
+        let run = world.run(hours(8), &[command]).ends(0);
+        assert!(run.stderr.contains("branch main, which counts"), "{run:#?}");
+    }
+    world.git("checkout --quiet --force main");
+    // Where runs went by another branch than the one that the file names, that is said.
+    let note = world.read(".tlsa-rotate/branch");
+    world.write(".tlsa-rotate/branch", "other\n");
+    let run = world.run(hours(8), &["status"]);
+    assert!(
+        run.stderr
+            .contains("branch other counts, by which earlier runs went"),
+        "{run:#?}"
+    );
+    world.write(".tlsa-rotate/branch", &note);
     // Once it is there, it counts, wherever one is.
     fs::write(world.path("tlsa-rotate.toml"), touching("merged")).unwrap();
     world.git("commit --quiet --all --message ours");

@@ -194,3 +194,69 @@ fn keys_are_put_beside_no_others_and_through_no_link() {
     said.complains_of("live.ecdsa.pem");
     assert_eq!(world.read("live/live.ecdsa.pem"), before);
 }
+
+/// What a command reads is no output of it, nor are two outputs one file; and a page or manual goes over nothing else.
+#[test]
+fn a_file_is_written_over_neither_twice_nor_by_what_it_is_not() {
+    let world = workspace();
+    let before = |file: &str| (file.to_owned(), world.read(file));
+    let files = [
+        before(ZONE_FILE),
+        before("first"),
+        before("second"),
+        before(".gitignore"),
+    ];
+    let sign = [
+        "zone",
+        "sign",
+        ZONE_FILE,
+        "--keys",
+        "keys",
+        "--previous",
+        "first",
+    ];
+    let make = ["change", "make", "first", "second"];
+    fs::create_dir(world.path("pages")).unwrap();
+    world.write("pages/tlsa-rotate.1", "another's\n");
+    for (arguments, why) in [
+        (
+            [&sign[..], &["--output", "new", "--delta", "./new"]].concat(),
+            "named for two outputs",
+        ),
+        (
+            [&sign[..], &["--output", ZONE_FILE]].concat(),
+            "what this command reads",
+        ),
+        (
+            [&sign[..], &["--output", "new", "--delta", ZONE_FILE]].concat(),
+            "what this command reads",
+        ),
+        (
+            [&make[..], &["--output", "plain/../first"]].concat(),
+            "what this command reads",
+        ),
+        (
+            vec!["report", "--html", ZONE_FILE],
+            "nothing that this command wrote before",
+        ),
+        (
+            vec!["report", "--html", ".gitignore"],
+            "nothing that this command wrote before",
+        ),
+        (
+            vec!["man", "pages"],
+            "nothing that this command wrote before",
+        ),
+    ] {
+        let run = world.run(BEGIN, &arguments).ends(1);
+        run.complains_of(why);
+        for (file, text) in &files {
+            assert_eq!(world.read(file), *text, "{arguments:?}");
+        }
+        assert!(!world.path("new").exists(), "{arguments:?}");
+    }
+    assert_eq!(world.read("pages/tlsa-rotate.1"), "another's\n");
+    for _ in 0..2 {
+        world.run(BEGIN, &["report", "--html", "page.html"]).ends(0);
+    }
+}

@@ -60,7 +60,10 @@ pub(crate) fn run(args: &Advance, global: &Global) -> Result<Exit, Failure> {
         }
         let exit = tell_news(&news)?;
         if keeps && told != before {
-            told::keep(&workspace.state(), &told).map_err(|error| Failure::wrong(&error))?;
+            // The run is done: who is told twice is worse off by nothing else.
+            if let Err(error) = told::keep(&workspace.state(), &told) {
+                eprintln!("warning: what was told is told again by the next run: {error}");
+            }
         }
         return Ok(exit);
     }
@@ -120,6 +123,11 @@ fn tell_news(news: &[(&Tick, Press, Why)]) -> Result<Exit, Failure> {
         let head = match why {
             Why::New => String::new(),
             Why::Still(since) => format!("{name}: a reminder; it has been so since {since}\n"),
+            Why::Over(since) if *press >= Press::Person => {
+                format!(
+                    "{name}: mail is no longer at risk, as it was since {since}; this is left\n"
+                )
+            }
             Why::Over(since) => format!("{name}: all clear; what was told on {since} is over\n"),
         };
         if *press >= Press::Person {

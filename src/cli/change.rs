@@ -173,6 +173,15 @@ fn make(args: &Make, global: &Global, out: &mut impl Write) -> Result<Exit, Fail
         global.acts("change make")?;
     }
     let output = args.output.as_deref().map(Output::named).transpose()?;
+    let mut inputs = vec![&*args.old, &*args.new];
+    let public = args.sign_with.as_ref().map(|key| {
+        let mut public = key.as_os_str().to_owned();
+        public.push(".pub");
+        PathBuf::from(public)
+    });
+    inputs.extend(args.sign_with.as_deref());
+    inputs.extend(public.as_deref());
+    Output::apart(output.as_slice(), &inputs)?;
     let (old, new) = (args.reading.zone(&args.old)?, args.reading.zone(&args.new)?);
     let now = global.now();
     let expires = args.expires.unwrap_or(now + VALIDITY);

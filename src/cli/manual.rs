@@ -97,7 +97,8 @@ fn write_pages(command: &clap::Command, directory: &Path, is_program: bool) -> R
         described("EXIT STATUS", &EXIT_STATUS).to_writer(&mut text)?;
         described("FILES", &FILES).to_writer(&mut text)?;
     }
-    Output::named(&directory.join(page.get_filename()))?.replace(&text)?;
+    let file = directory.join(page.get_filename());
+    Output::marked(&file, TRADE)?.replace(&text)?;
     Ok(())
 }
 

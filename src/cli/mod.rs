@@ -166,7 +166,14 @@ impl Global {
         let other = match &found {
             Ok(workspace) => in_force(workspace)?,
             Err(ConfigError::Wrong { path, .. }) => in_force::instead_of(path)?,
-            Err(_) => None,
+            // A branch without it is checked out, or somebody deleted it: what counts is in git all the same.
+            Err(_) => match &self.config {
+                Some(path) => in_force::instead_of(path)?,
+                None => match Workspace::missing_above(Path::new(".")) {
+                    Some(path) => in_force::instead_of(&path)?,
+                    None => None,
+                },
+            },
         };
         let mut warnings = Vec::new();
         if let (Err(error), Some(_)) = (&found, &other) {
@@ -186,6 +193,20 @@ impl Global {
         warnings.extend(tracked);
         Ok((workspace, warnings))
     }
+}
+
+/// Refuses names that are no certificates: what would be shown of them would be shown of nothing.
+fn are_configured(workspace: &Workspace, names: &[String]) -> Result<(), Failure> {
+    let is_unknown = |name: &&String| workspace.config.certificate(name).is_none();
+    let Some(name) = names.iter().find(is_unknown) else {
+        return Ok(());
+    };
+    let configured = workspace.config.certificates.iter();
+    let configured: Vec<&str> = configured.map(|one| one.name.as_str()).collect();
+    Err(Failure::wrong(format_args!(
+        "there is no certificate `{name}` in the configuration; there are {}",
+        configured.join(", ")
+    )))
 }
 
 /// What a command says at its end that did nothing of what it told.
@@ -271,7 +292,7 @@ pub fn main() -> ExitCode {
         // Of a wrong command line, 2 would be read as mail at risk.
         Err(error) if for_nagios && error.use_stderr() => {
             let _ = error.print();
-            println!("{}", nagios::line(Exit::Wrong, "the command line is wrong"));
+            nagios::say(Exit::Wrong, "the command line is wrong");
             return nagios::exit(Exit::Wrong).into();
         }
         Err(error) => error.exit(),
@@ -281,7 +302,7 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => {
             if for_nagios {
-                println!("{}", nagios::line(failure.exit, &failure.message));
+                nagios::say(failure.exit, &failure.message);
                 return nagios::exit(failure.exit).into();
             }
             eprintln!("error: {}", failure.message);

@@ -2,6 +2,7 @@
 
 use super::exit::Exit;
 use std::ffi::OsString;
+use std::io::Write as _;
 
 /// The exit code that stands for one of ours.
 pub(super) fn exit(exit: Exit) -> Exit {
@@ -26,6 +27,11 @@ pub(super) fn line(exit: Exit, what: &str) -> String {
     format!("DANE {word} - {what}")
         .replace('|', "/")
         .replace('\n', " ")
+}
+
+/// Prints the line; where nobody reads it, the exit code is all there is.
+pub(super) fn say(exit: Exit, what: &str) {
+    let _ = writeln!(std::io::stdout(), "{}", line(exit, what));
 }
 
 /// The commands that speak to it, and those of which one below has the same name.

@@ -3,6 +3,7 @@
 use super::exit::{Exit, Failure};
 use super::format::{Format, TextOnly};
 use super::{Global, standing};
+use crate::report::page;
 use crate::workflow::advance::{self, Mode};
 use crate::workspace::output::Output;
 use clap::Args;
@@ -26,7 +27,8 @@ pub(crate) fn run(args: &Report, global: &Global) -> Result<Exit, Failure> {
     let Format(TextOnly::Text) = args.format;
     let workspace = global.workspace()?;
     // Refused before anybody is asked anything.
-    let output = Output::named(&args.html)?;
+    super::are_configured(&workspace, &args.names)?;
+    let output = Output::marked(&args.html, page::TITLE)?;
     let present = global.present(&workspace);
     let ticks = advance::advance(&workspace, &args.names, &present, Mode::Look)?;
     let page = standing::page(&ticks, present.now);

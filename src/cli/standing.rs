@@ -68,15 +68,22 @@ pub(super) fn print_nagios(ticks: &[Tick]) -> Result<Exit, Failure> {
     // What is first among the most pressing.
     let worst = pressing.reduce(|one, other| if other.0 > one.0 { other } else { one });
     let (exit, what) = match worst {
-        None => (
-            Exit::Done,
-            format!("{} certificates, nothing to do", ticks.len()),
-        ),
+        None => {
+            let certificates = ticks.iter().filter(|tick| tick.zone.is_none());
+            let what = match certificates.count() {
+                1 => "1 certificate, nothing to do".to_owned(),
+                count => format!("{count} certificates, nothing to do"),
+            };
+            (Exit::Done, what)
+        }
         Some((exit, tick)) => {
             let id = tick.rotation.as_ref().map(|(id, _)| id.to_string());
             let what = match &tick.failed {
                 Some(error) => format!("{}: {error}", tick.certificate),
-                None => standing(tick, id.as_deref()).line(),
+                None => match tick.decision.as_ref().and_then(|one| one.alarms.first()) {
+                    Some(alarm) => format!("{}: {alarm}", tick.certificate),
+                    None => standing(tick, id.as_deref()).line(),
+                },
             };
             (exit, what)
         }
@@ -170,7 +177,7 @@ fn standing<'t>(tick: &'t Tick, id: Option<&'t str>) -> Standing<'t> {
 pub(super) fn found(tick: &Tick, press: Press) -> Found {
     let id = tick.rotation.as_ref().map(|(id, _)| id.to_string());
     let failed = tick.failed.as_ref().map(ToString::to_string);
-    Found::of(&standing(tick, id.as_deref()), failed, press)
+    Found::of(&standing(tick, id.as_deref()), failed.as_deref(), press)
 }
 
 /// What became of a journal that tells nothing, or not all: there may be a rotation all the same.
@@ -178,6 +185,7 @@ fn unread(tick: &Tick) -> Option<&'static str> {
     let is_unread = tick.rotation.is_none() && !tick.is_read;
     let error = tick.failed.as_ref().filter(|_| is_unread)?;
     Some(match error {
+        WorkflowError::NoSuchCertificate { .. } => return None,
         WorkflowError::Journal(_) => "cannot be read",
         WorkflowError::JournalLost { .. } => "is missing",
         WorkflowError::JournalOlder { .. } => "is older than git",

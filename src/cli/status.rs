@@ -51,6 +51,9 @@ pub(crate) fn run(args: &Status, global: &Global) -> Result<Exit, Failure> {
         None => args.names.clone(),
         Some(zone) => in_zone(&workspace, zone)?,
     };
+    if args.format.0 == StatusFormat::Prometheus {
+        super::are_configured(&workspace, &names)?;
+    }
     let present = global.present(&workspace);
     let mut ticks = advance::advance(&workspace, &names, &present, Mode::Look)?;
     if args.due {

@@ -123,7 +123,10 @@ pub(crate) fn sign_zone(
 fn outputs(args: &SignArgs) -> Result<Vec<Output>, Refused> {
     let seal = args.output.as_deref().map(seal_beside);
     let files = [&args.output, &seal, &args.delta].into_iter().flatten();
-    files.map(|file| Output::named(file)).collect()
+    let files = files.map(|file| Output::named(file));
+    let files: Vec<Output> = files.collect::<Result<_, _>>()?;
+    Output::apart(&files, &[&args.input.file])?;
+    Ok(files)
 }
 
 fn write_whole(

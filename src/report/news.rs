@@ -32,21 +32,19 @@ pub struct Found {
 
 impl Found {
     /// What a run found, and what it failed for; how much that presses is judged by whoever knows its exit code.
-    pub fn of(standing: &Standing<'_>, failed: Option<String>, press: Press) -> Self {
+    pub fn of(standing: &Standing<'_>, failed: Option<&str>, press: Press) -> Self {
         let mut parts = Vec::new();
         if let Some((id, state)) = standing.rotation {
             parts.push(format!("{id} {}", state.step.name()));
         }
-        // Numbers in sentences are times, counts and ports: they change while the matter is the same.
-        let lasting = |text: String| text.chars().filter(|c| !c.is_ascii_digit()).collect();
         if let Some(decision) = standing.decision {
             let alarms = decision.alarms.iter();
             parts.extend(alarms.map(|one| format!("{} {}", one.risk.trouble, one.risk.place)));
             let needs = decision.blockers.iter();
             let needs = needs.filter(|blocker| blocker.who() == Who::You);
-            parts.extend(needs.map(|blocker| lasting(blocker.to_string())));
+            parts.extend(needs.map(|blocker| lasting(&blocker.to_string())));
             let deadlines = decision.deadlines.iter();
-            parts.extend(deadlines.map(|one| lasting(one.to_string())));
+            parts.extend(deadlines.map(|one| lasting(&one.to_string())));
             let near = decision.act_by.iter().filter(|one| one.is_near);
             parts.extend(near.map(|one| one.act.name().to_owned()));
         }
@@ -56,6 +54,21 @@ impl Found {
             matter: parts.join("; "),
         }
     }
+}
+
+/// A sentence without its times and spans: they change while the matter is the same.
+fn lasting(text: &str) -> String {
+    let lasts = |word: &&str| {
+        let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        let digits = word.trim_start_matches(|c: char| c.is_ascii_digit());
+        let is_span =
+            digits.len() < word.len() && matches!(digits, "" | "s" | "m" | "h" | "d" | "w");
+        let is_time =
+            word.len() > 10 && word.as_bytes().get(4) == Some(&b'-') && word.contains('T');
+        !is_span && !is_time
+    };
+    let words: Vec<&str> = text.split_whitespace().filter(lasts).collect();
+    words.join(" ")
 }
 
 /// Why somebody is told.
@@ -75,10 +88,14 @@ pub enum Why {
 pub struct Told {
     /// What the last run found.
     last: Option<Last>,
-    /// The matters told lately, each when last.
+    /// The matters told lately, each when.
     #[serde(default)]
-    lately: BTreeMap<String, Instant>,
+    lately: BTreeMap<String, Vec<Instant>>,
 }
+
+/// How often the same is told as new within the time in which it would be reminded of: what comes and goes all day is not news
+/// each time.
+const MOST: usize = 3;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -92,11 +109,14 @@ struct Last {
 }
 
 impl Told {
-    /// Whether this is to be told at `now`; it is taken to be told then. What comes and goes is told once within `remind`.
+    /// Whether this is to be told at `now`; it is taken to be told then. What comes and goes is told a few times within `remind`.
     pub fn tell(&mut self, found: &Found, now: Instant, remind: Span) -> Option<Why> {
         // By a clock that went back nothing is recent.
         let is_recent = |told: Instant| told <= now && now < told + remind;
-        self.lately.retain(|_, told| is_recent(*told));
+        for told in self.lately.values_mut() {
+            told.retain(|told| is_recent(*told));
+        }
+        self.lately.retain(|_, told| !told.is_empty());
         let before = self.last.take();
         let goes_on = before
             .as_ref()
@@ -115,7 +135,8 @@ impl Told {
         };
         let told = why.map_or(told, |_| Some(now));
         if why.is_some() {
-            self.lately.insert(found.matter.clone(), now);
+            let lately = self.lately.entry(found.matter.clone());
+            lately.or_default().push(now);
         }
         self.last = Some(Last {
             press: found.press,
@@ -129,9 +150,12 @@ impl Told {
     /// Why something that was not so before is told.
     fn comes(&self, before: Option<&Last>, found: &Found) -> Option<Why> {
         let pressed = before.filter(|last| last.press >= Press::Person);
-        let is_new = || !self.lately.contains_key(&found.matter);
+        let told = self.lately.get(&found.matter);
+        let is_new = || told.is_none_or(|told| told.len() < MOST);
         match (found.press, pressed) {
             (Press::Risk, _) => Some(Why::New),
+            // Whoever was told of a risk is told that it is none any more, whatever is left.
+            (_, Some(last)) if last.press == Press::Risk => Some(Why::Over(last.since)),
             (Press::Rest, _) if before.is_none() => None,
             (
                 Press::Rest | Press::Runs,

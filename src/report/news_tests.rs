@@ -55,19 +55,39 @@ fn a_person_is_told_once_reminded_each_day_and_told_that_it_is_over() {
 }
 
 #[test]
-fn what_comes_and_goes_is_told_once_a_day() {
+fn what_comes_and_goes_is_told_a_few_times_a_day() {
     use Press::{Person, Runs};
-    let mut findings = vec![
-        (0, Runs, "waiting", Some(Why::New)),
-        (1, Person, "no answer", Some(Why::New)),
-        (2, Runs, "waiting", Some(Why::Over(hour(1)))),
-    ];
-    for at in (3..24).step_by(2) {
-        findings.push((at, Person, "no answer", None));
-        findings.push((at + 1, Runs, "waiting", None));
+    let mut findings = vec![(0, Runs, "waiting", Some(Why::New))];
+    for at in (1..24).step_by(2) {
+        let tells = at < 2 * 3;
+        let (comes, goes) = (Why::New, Why::Over(hour(at)));
+        findings.push((at, Person, "no answer", tells.then_some(comes)));
+        findings.push((at + 1, Runs, "waiting", tells.then_some(goes)));
     }
-    findings.push((25, Person, "no answer", Some(Why::New)));
+    findings.push((26, Person, "no answer", Some(Why::New)));
     told(&findings);
+}
+
+/// Whoever was told that all is well is told when it is not, and of another host.
+#[test]
+fn what_comes_back_after_the_all_clear_is_told() {
+    use Press::{Person, Risk, Runs};
+    told(&[
+        (0, Person, "merge", Some(Why::New)),
+        (1, Runs, "waiting", Some(Why::Over(hour(0)))),
+        (2, Person, "merge", Some(Why::New)),
+        (3, Risk, "wrong key", Some(Why::New)),
+        (4, Person, "merge", Some(Why::Over(hour(3)))),
+    ]);
+    let of = lasting;
+    assert_ne!(
+        of("mx1.example.com:25 on 192.0.2.1"),
+        of("mx2.example.com:25 on 192.0.2.1")
+    );
+    assert_eq!(
+        of("wait 5 s until 2026-12-01T08:00:00Z, 24h"),
+        of("wait 7 s until 2026-12-01T09:10:00Z, 3h")
+    );
 }
 
 #[test]
@@ -84,13 +104,14 @@ fn mail_at_risk_is_told_at_each_run() {
 #[test]
 fn a_step_that_came_while_something_failed_is_told() {
     use Press::{Person, Runs};
-    told(&[
-        (0, Runs, "waiting", Some(Why::New)),
-        (1, Person, "no answer", Some(Why::New)),
-        (2, Runs, "waiting", Some(Why::Over(hour(1)))),
-        (3, Person, "no answer", None),
-        (4, Runs, "open", Some(Why::New)),
-    ]);
+    let mut findings = Vec::new();
+    for at in [0, 2, 4] {
+        findings.push((at, Person, "no answer", Some(Why::New)));
+        findings.push((at + 1, Runs, "waiting", Some(Why::Over(hour(at)))));
+    }
+    findings.push((6, Person, "no answer", None));
+    findings.push((7, Runs, "open", Some(Why::New)));
+    told(&findings);
 }
 
 #[test]

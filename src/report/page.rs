@@ -13,6 +13,9 @@ use std::fmt::Write as _;
 
 const STYLE: &str = include_str!("page.css");
 
+/// What every page is called.
+pub const TITLE: &str = "<title>TLS keys under DANE</title>";
+
 /// The page of all of them, as they were seen at `now`.
 pub fn page(subjects: &[Subject<'_>], now: Instant) -> String {
     let mut text =
@@ -20,7 +23,7 @@ pub fn page(subjects: &[Subject<'_>], now: Instant) -> String {
     text.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
     let _ = write!(
         text,
-        "<title>TLS keys under DANE</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        "{TITLE}\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
     );
     let _ = writeln!(
         text,

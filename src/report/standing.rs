@@ -56,15 +56,11 @@ impl Standing<'_> {
     /// One line: state, what changed, who is next.
     pub fn line(&self) -> String {
         let Some((id, state)) = self.rotation else {
-            let risk = if self.alarms().is_empty() {
-                ""
-            } else {
-                "; DELIVERY AT RISK"
-            };
-            return format!(
-                "{}: no rotation{risk}; `tlsa-rotate start {}` begins one",
-                self.certificate, self.certificate
-            );
+            let name = self.certificate;
+            if self.alarms().is_empty() {
+                return format!("{name}: no rotation; `tlsa-rotate start {name}` begins one");
+            }
+            return format!("{name}: no rotation; DELIVERY AT RISK");
         };
         let mut line = format!("{id}: {}", state.step);
         let told = self.events.iter().filter(|event| is_news(event, state));

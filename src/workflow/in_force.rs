@@ -31,16 +31,25 @@ pub fn in_force(workspace: &Workspace) -> Result<Option<InForce>, WorkflowError>
     };
     let mut place = Place::of(workspace);
     // What is checked out may name itself. By which branch runs went before says more, as long as there is one.
+    let mut other_branch = None;
     if let Some(branch) = noted(&workspace.state()) {
+        let own = workspace.config.branch.as_ref();
+        other_branch = own.filter(|own| **own != branch).map(|own| {
+            format!(
+                "branch {branch} counts, by which earlier runs went, and the file here names {own}: if {own} is to count, rm {}",
+                note_in(&workspace.state()).display()
+            )
+        });
         place.branch = Some(branch);
         if matches!(
             committed(workspace, &place, &repository)?,
             Committed::Nowhere
         ) {
             place = Place::of(workspace);
+            other_branch = None;
         }
     }
-    let mut found = None;
+    let mut found: Option<InForce> = None;
     for _ in 0..MOST_BRANCHES {
         // A configuration may name another branch than the one that it is on.
         let next = match committed(workspace, &place, &repository)? {
@@ -56,6 +65,11 @@ pub fn in_force(workspace: &Workspace) -> Result<Option<InForce>, WorkflowError>
             }
         };
         if next == place {
+            if let Some(found) = &mut found {
+                let said = [found.draft.take(), other_branch];
+                let said: Vec<String> = said.into_iter().flatten().collect();
+                found.draft = (!said.is_empty()).then(|| said.join("; "));
+            }
             return Ok(found);
         }
         place = next;

@@ -61,6 +61,13 @@ impl Workspace {
         }
     }
 
+    /// Where the configuration of a workspace belongs that runs left something of, in this directory or one above.
+    pub fn missing_above(from: &Path) -> Option<PathBuf> {
+        let from = fs::canonicalize(from).ok()?;
+        let root = from.ancestors().find(|root| root.join(STATE).is_dir())?;
+        Some(root.join(CONFIG_FILE))
+    }
+
     /// Whether `from` lies in a workspace to practise in: for commands that need nothing else of a workspace.
     pub fn is_for_rehearsals(from: &Path) -> bool {
         let found = fs::canonicalize(from).ok().and_then(|from| above(&from));

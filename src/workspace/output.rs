@@ -141,10 +141,55 @@ impl OutputError {
     }
 }
 
+/// Whether two paths lead to one file, there or not yet.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| {
+        let there = fs::canonicalize(path);
+        let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+        there.ok().or_else(|| {
+            let above = fs::canonicalize(above.unwrap_or(Path::new("."))).ok()?;
+            Some(above.join(path.file_name()?))
+        })
+    };
+    place(one).is_some_and(|one| place(other) == Some(one))
+}
+
 impl Output {
     /// The file at `path`, where what is made may be written: over nothing that is, or may be, a secret.
     pub fn named(path: &Path) -> Result<Self, Refused> {
         Self::judged(path, Held::Public)
+    }
+
+    /// The file at `path`, where nothing is written over but what carries the mark of whoever writes it.
+    pub fn marked(path: &Path, mark: &str) -> Result<Self, Refused> {
+        let output = Self::named(path)?;
+        let there = read::read_unlinked(path, read::LIST).unwrap_or_default();
+        let is_marked = String::from_utf8_lossy(&there).contains(mark);
+        if there.is_empty() || is_marked {
+            return Ok(output);
+        }
+        Err(Refused::Taken {
+            path: path.to_owned(),
+            what: "nothing that this command wrote before",
+        })
+    }
+
+    /// Refuses outputs that are one file, and one that is what the command reads.
+    pub fn apart(outputs: &[Self], inputs: &[&Path]) -> Result<(), Refused> {
+        let taken = |output: &Self, what| Refused::Taken {
+            path: output.path.clone(),
+            what,
+        };
+        for (at, output) in outputs.iter().enumerate() {
+            let mut others = outputs.iter().take(at);
+            if others.any(|other| is_same(&other.path, &output.path)) {
+                return Err(taken(output, "named for two outputs"));
+            }
+            if inputs.iter().any(|input| is_same(input, &output.path)) {
+                return Err(taken(output, "what this command reads"));
+            }
+        }
+        Ok(())
     }
 
     /// The file at `path`, which was read, and found to be what is written there.

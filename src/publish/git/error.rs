@@ -264,7 +264,7 @@ impl GitError {
             Self::Write(error) => return error.hints(),
             Self::NotARepository { .. } => "`git init` makes one; `publish = { file = true }` works without git".to_owned(),
             Self::Bare { .. } => "keep the workspace in a clone that has a working tree".to_owned(),
-            Self::Unborn { root } => format!("review the files and commit them: git -C {} add . && git commit", root.display()),
+            Self::Unborn { root } => format!("review the files and commit them: git -C {0} add . && git -C {0} commit", root.display()),
             Self::NotTrusted { root, .. } => format!("run as the user who owns it, or trust it: git config --global --add safe.directory {} (--system where it runs without HOME)", root.display()),
             Self::Corrupt { root, .. } => format!("see what is damaged: git -C {} fsck --full; take the repository from another clone or a backup, and keep {} as it is", root.display(), crate::workspace::STATE),
             Self::BranchLost { root, branch, commit } => format!("put it back: git -C {} update-ref refs/heads/{branch} {commit}", root.display()),
