@@ -166,13 +166,12 @@ impl Global {
         let other = match &found {
             Ok(workspace) => in_force(workspace)?,
             Err(ConfigError::Wrong { path, .. }) => in_force::instead_of(path)?,
+            // A file that was named must be there; hooks do.
+            Err(_) if self.config.is_some() => None,
             // A branch without it is checked out, or somebody deleted it: what counts is in git all the same.
-            Err(_) => match &self.config {
-                Some(path) => in_force::instead_of(path)?,
-                None => match Workspace::missing_above(Path::new(".")) {
-                    Some(path) => in_force::instead_of(&path)?,
-                    None => None,
-                },
+            Err(_) => match Workspace::missing_above(Path::new(".")) {
+                Some(path) => in_force::instead_of(&path)?,
+                None => None,
             },
         };
         let mut warnings = Vec::new();
