@@ -254,7 +254,12 @@ fn a_missing_file_is_named_with_the_way_out() {
         refused(&world, spoil, &["plan"], complaint);
     }
     let no_config = |world: &World| fs::remove_file(world.path("tlsa-rotate.toml")).unwrap();
-    refused(&world, &no_config, &["advance"], "tlsa-rotate.toml");
+    let plain = World::new(Publish::File);
+    refused(&plain, &no_config, &["advance"], "tlsa-rotate.toml");
+    // Where git has it, what counts is there.
+    no_config(&world);
+    let run = world.run(BEGIN, &["advance"]).ends(0);
+    assert!(run.stderr.contains("branch main, which counts"), "{run:#?}");
 
     let world = merged();
     let private = world
