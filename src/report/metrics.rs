@@ -2,13 +2,12 @@
 //!
 //! A time is seconds since 1970 and named so; what is not known has no sample, and never one that says all is well.
 
+use super::listed::is_listed;
 use super::standing::Standing;
 use crate::rotation::blocker::Blocker;
-use crate::rotation::observation::{KeyAlgorithm, Observation, Seen, ServedRrset, TlsaName};
-use crate::rotation::promise;
+use crate::rotation::observation::{KeyAlgorithm, Observation, Seen};
 use crate::rotation::step::Rotation;
 use crate::rotation::timing::Instant;
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// What is said of one certificate or zone, and the exit code that stands for it.
@@ -171,8 +170,6 @@ fn of_places(
     with: &impl Fn(Labels) -> Labels,
 ) {
     for (endpoint, places) in &seen.presented {
-        let name = state.map_or_else(|| endpoint.tlsa_name(), |state| state.name_of(endpoint));
-        let served = known(seen, &name);
         for (address, offers) in places {
             let place = |more: Labels| {
                 let place = vec![
@@ -202,27 +199,13 @@ fn of_places(
                         ])
                     };
                     all.add(&CERTIFICATE_END, labels(), chain.not_after.unix());
-                    if !served.is_empty() {
-                        let mut refused = served.iter().filter(|rrset| {
-                            !promise::mismatches(&rrset.associations, &chain.satisfies).is_empty()
-                        });
-                        let matches = refused.next().is_none();
-                        all.add(&MATCHES, labels(), u64::from(matches));
+                    if let Some(listed) = is_listed(seen, state, endpoint, chain) {
+                        all.add(&MATCHES, labels(), u64::from(listed));
                     }
                 }
             }
         }
     }
-}
-
-fn known<'s>(seen: &'s Observation, name: &TlsaName) -> Vec<&'s ServedRrset> {
-    let servers = seen.served.get(name).into_iter().flat_map(BTreeMap::values);
-    let answers = servers.filter_map(|answer| match answer {
-        // Without records nobody is refused.
-        Seen::Known(rrset) => (!rrset.associations.is_empty()).then_some(rrset),
-        Seen::Unknown(_) => None,
-    });
-    answers.collect()
 }
 
 fn of_servers(

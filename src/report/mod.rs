@@ -4,6 +4,7 @@ mod by_hand;
 pub mod calendar;
 pub mod diagram;
 pub mod emergency;
+mod listed;
 pub mod metrics;
 pub mod news;
 pub mod page;

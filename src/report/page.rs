@@ -1,14 +1,13 @@
 //! Where rotations stand as one page: nothing is loaded from elsewhere, no script runs, and it can be printed.
 
+use super::listed::is_listed;
 use super::metrics::Subject;
 use super::standing::{Standing, step_sentence};
 use crate::rotation::association::Association;
 use crate::rotation::guide::CHAPTERS;
-use crate::rotation::observation::{Observation, Offer, Presented, Seen};
-use crate::rotation::promise;
+use crate::rotation::observation::{Observation, Offer, Seen};
 use crate::rotation::step::{Rotation, Step};
 use crate::rotation::timing::Instant;
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 const STYLE: &str = include_str!("page.css");
@@ -159,21 +158,6 @@ fn steps(text: &mut String, state: &Rotation) {
 fn hosts(text: &mut String, seen: &Observation, state: Option<&Rotation>) {
     let mut rows = Vec::new();
     for (endpoint, places) in &seen.presented {
-        let name = state.map_or_else(|| endpoint.tlsa_name(), |state| state.name_of(endpoint));
-        let listed = |chain: &Presented| {
-            let servers = seen
-                .served
-                .get(&name)
-                .into_iter()
-                .flat_map(BTreeMap::values);
-            let mut rrsets = servers.filter_map(|answer| match answer {
-                Seen::Known(rrset) => Some(&rrset.associations),
-                Seen::Unknown(_) => None,
-            });
-            rrsets.all(|rrset| {
-                rrset.is_empty() || promise::mismatches(rrset, &chain.satisfies).is_empty()
-            })
-        };
         for (address, offers) in places {
             for offer in offers.values() {
                 let row = |what: String, ends: String, verdict: String| {
@@ -188,10 +172,10 @@ fn hosts(text: &mut String, seen: &Observation, state: Option<&Rotation>) {
                 match offer {
                     Seen::Known(Offer::NotOffered) => {}
                     Seen::Known(offer) => rows.extend(offer.chains().iter().map(|chain| {
-                        let verdict = if listed(chain) {
-                            mark("good", "listed everywhere")
-                        } else {
-                            mark("risk", "not listed everywhere")
+                        let verdict = match is_listed(seen, state, endpoint, chain) {
+                            Some(true) => mark("good", "listed everywhere"),
+                            Some(false) => mark("risk", "not listed everywhere"),
+                            None => mark("you", "not known"),
                         };
                         let ends = chain.not_after.to_string();
                         row(escaped(&chain.key.short()), ends, verdict)
