@@ -12,6 +12,7 @@
 mod rotation_support;
 
 use rotation_support::{BEGIN, BRANCH, PROGRAM, Publish, Run, World, ZONE_FILE, hours};
+use std::path::Path;
 use std::process::Command;
 
 const SAID: &str = "rehearsal: nothing was changed\n";
@@ -222,4 +223,33 @@ fn init_makes_a_workspace_for_rehearsals() {
     advance.complains_of("says `rehearsal = true`");
     let advance = run(&["advance", "--now", "2026-12-01T08:00:00Z"]);
     assert!(!advance.stderr.contains(SAID), "{advance:#?}");
+}
+
+/// The time of a workspace to practise in is whatever each command says: a key that is made by the clock is in use at any.
+#[test]
+fn a_key_made_to_practise_with_is_in_use_at_any_time() {
+    let home = tempfile::tempdir().unwrap();
+    let run = |directory: &Path, arguments: &[&str]| -> Run {
+        let mut command = Command::new(PROGRAM);
+        command.current_dir(directory).args(arguments);
+        command.output().unwrap().into()
+    };
+    let practice = home.path().join("practice");
+    std::fs::create_dir(&practice).unwrap();
+    run(&practice, &["init", "--rehearsal"]).ends(0);
+    let generate = ["key", "generate", "example.com", "--keys", "keys"];
+    let list = ["key", "list", "example.com", "--keys", "keys"];
+    let long_ago = ["--now", "2001-02-03T04:05:06Z"];
+    for (directory, state) in [(practice.as_path(), "active"), (home.path(), "future")] {
+        run(directory, &generate).ends(0);
+        let listed = run(directory, &[&list[..], &long_ago].concat()).ends(0);
+        assert!(listed.stdout.contains(state), "{listed:#?}");
+    }
+    let zone = home.path().join("example.com.zone");
+    let text = "example.com. 60 SOA ns1.example.net. root.example.net. 1 7200 3600 1209600 60\nexample.com. 60 NS ns1.example.net.\n";
+    std::fs::write(zone, text).unwrap();
+    let sign = ["zone", "sign", "example.com.zone", "--keys", "keys"];
+    let early = run(home.path(), &[&sign[..], &long_ago].concat()).ends(1);
+    let told = "example.com. has a key, but it is in use from 20";
+    assert!(early.stderr.contains(told), "{early:#?}");
 }

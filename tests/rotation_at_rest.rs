@@ -10,7 +10,9 @@
 
 mod rotation_support;
 
-use rotation_support::{Publish, Run, World, ZONE_FILE, hours, without_tlsa};
+use rotation_support::{Publish, Run, World, ZONE_FILE, apex, hours, without_tlsa};
+use tlsa_rotate::rotation::timing::Span;
+use tlsa_rotate::zone::content::Zone;
 
 const SIGNED: &str = "example.com.zone.signed";
 
@@ -83,6 +85,55 @@ fn before_the_first_rotation_a_host_whose_key_the_servers_do_not_list_is_told_at
     assert!(!told.contains("mx2.example.com:25 on 127."), "{told}");
     world.put_back(0);
     world.advance(hours(3)).ends(0);
+}
+
+/// The zone with another digest for mx1, signed with the world's keys.
+fn with_a_wrong_record(world: &World, hour: u64) -> Zone {
+    let zone = without_tlsa(&world.read(ZONE_FILE), "mx1");
+    let record = format!("_25._tcp.mx1 3600 IN TLSA 3 1 1 {}\n", "ab".repeat(32));
+    world.write("wrong.zone", &(zone + &record));
+    let sign = "zone sign wrong.zone --origin example.com --keys keys --output wrong.signed";
+    let arguments: Vec<&str> = sign.split(' ').collect();
+    world.run(hours(hour), &arguments).ends(0);
+    Zone::parse(world.read("wrong.signed").as_bytes(), Some(&apex())).unwrap()
+}
+
+/// The servers answer well again, and caches do not: mail is at risk until they have dropped the answer, whoever looks.
+#[test]
+fn what_a_server_answered_with_for_a_while_counts_until_caches_have_dropped_it() {
+    const HOUR: u64 = 3_600;
+    let world = World::new(Publish::Current);
+    world.advance(hours(0)).ends(0);
+    world.load();
+    let kept = world.path(".tlsa-rotate/strays");
+    world.serve(0, with_a_wrong_record(&world, 1));
+    world.advance(hours(1)).ends(4);
+    world.run(hours(1), &["check"]).ends(4);
+    assert!(kept.exists());
+    world.load();
+    let at = |seconds: u64| hours(2) + Span::seconds(seconds);
+    for (now, code) in [(at(0), 4), (at(HOUR - 1), 4), (at(HOUR), 0)] {
+        for arguments in [&["status"][..], &["advance"], &["status"]] {
+            let run = world.run(now, arguments).ends(code);
+            let told = "records that were served for a while are still in caches";
+            let is_told = run.stdout.contains(told) || arguments == ["advance"];
+            assert_eq!(is_told && code == 4, code == 4, "{run:#?}");
+        }
+    }
+    assert!(!kept.exists(), "nothing is left to keep in mind");
+    // A host that has another key for a while leaves nothing behind: its records were right all the time.
+    world.renew_elsewhere(0);
+    world.advance(hours(5)).ends(4);
+    world.put_back(0);
+    world.advance(hours(6)).ends(0);
+    assert!(!kept.exists());
+    // What cannot be read is told, and stops nothing.
+    std::fs::write(&kept, "damaged").unwrap();
+    let run = world.advance(hours(7)).ends(0);
+    assert!(
+        run.stderr.contains("is not known from earlier runs"),
+        "{run:#?}"
+    );
 }
 
 #[test]

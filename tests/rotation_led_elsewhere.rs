@@ -114,6 +114,51 @@ fn a_server_that_leads_a_deployed_host_elsewhere_is_mail_at_risk() {
     world.run(hours(hour + 1), &["status"]).ends(4);
 }
 
+/// A host whose name is handed on to other servers lies in a zone of its own: who waits is told that, and nothing else of it.
+#[test]
+fn a_host_that_is_delegated_is_told_as_that() {
+    const CUT: &str = "mx2 IN NS ns.example.net.\n";
+    let (world, hour) = World::new(Publish::Branch).brought_to("Waiting");
+    let whole = world.read(ZONE_FILE);
+    let without = without_tlsa(&whole, "_25._tcp.mx2");
+    world.write(ZONE_FILE, &format!("{without}{CUT}"));
+    world.git("commit --quiet --all --message delegated");
+    let sign = "zone sign example.com.zone --origin example.com --keys keys --output cut.signed";
+    let arguments: Vec<&str> = sign.split(' ').collect();
+    world.run(hours(hour), &arguments).ends(0);
+    let cut = || Zone::parse(world.read("cut.signed").as_bytes(), Some(&apex())).unwrap();
+    world.serve(0, cut());
+    world.serve(1, cut());
+    for arguments in [&["advance"][..], &["status"], &["advance", "--dry-run"]] {
+        let run = world.run(hours(hour + 1), arguments).ends(3);
+        let told = format!("{}{}", run.stdout, run.stderr);
+        for said in ["mx2.example.com. is delegated by its NS records", "you: "] {
+            assert!(
+                told.contains(said) || arguments == ["status"],
+                "{said}: {run:#?}"
+            );
+        }
+        assert!(
+            !told.contains("no server of example.com. serves it"),
+            "{run:#?}"
+        );
+    }
+    let status = world.run(hours(hour + 1), &["status"]).stdout;
+    let refers = "refers to the servers of mx2.example.com.: the name lies in that zone";
+    assert!(status.contains(refers), "{status}");
+    let check = world.run(hours(hour + 1), &["check"]);
+    assert!(
+        check.stdout.contains(refers) && !check.stdout.contains("lame"),
+        "{check:#?}"
+    );
+    // Taken back, it goes on.
+    world.write(ZONE_FILE, &whole);
+    world.git("commit --quiet --all --message back");
+    world.advance(hours(hour + 2));
+    world.load();
+    world.advance(hours(hour + 3)).ends(0);
+}
+
 /// A secondary that joins with the zone of before is not handed on to resolvers, as long as it answers so.
 #[test]
 fn a_server_that_joins_with_the_zone_of_before_is_not_handed_on() {

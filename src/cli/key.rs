@@ -27,7 +27,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make a key, in use at once
+    /// Make a key, in use at once (in a workspace with `rehearsal = true`: at any time)
     Generate(Generate),
     /// Show the keys of a zone, and which of them sign now
     List(Keys),
@@ -140,8 +140,11 @@ fn generate(args: &Generate, global: &Global) -> Result<Exit, Failure> {
         RoleName::Ksk => Role::Ksk,
         RoleName::Zsk => Role::Zsk,
     };
+    // In a workspace to practise in, each command says what time it is: a key of the clock's time might not be in use yet.
+    let is_timed = global.now.is_some() || !global.practises();
+    let times = (global.now(), is_timed.then(|| global.now()));
     let NewKey { key, files } =
-        new_key(zone, args.algorithm, role, &others, global.now()).map_err(Failure::wrong)?;
+        new_key(zone, args.algorithm, role, &others, times).map_err(Failure::wrong)?;
     for file in &files {
         let path = directory.join(&file.name);
         durable::create(&path, file.contents.as_bytes(), file.mode).map_err(written)?;

@@ -118,11 +118,15 @@ impl Global {
     /// Whether a command that needs no workspace is to change nothing: at another time it does only in a directory of one
     /// that is for rehearsals.
     pub(crate) fn only_rehearses(&self) -> bool {
-        let practises = || match &self.config {
+        self.now.is_some() && !self.practises()
+    }
+
+    /// Whether the workspace at hand, if there is one, is for rehearsals.
+    pub(crate) fn practises(&self) -> bool {
+        match &self.config {
             Some(path) => Workspace::open(path).is_ok_and(|workspace| workspace.config.rehearsal),
             None => Workspace::is_for_rehearsals(Path::new(".")),
-        };
-        self.now.is_some() && !practises()
+        }
     }
 
     /// Refuses a command that cannot be rehearsed.

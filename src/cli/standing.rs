@@ -227,16 +227,19 @@ fn zone_document(tick: &Tick) -> serde_json::Value {
 pub(super) fn code(tick: &Tick) -> Exit {
     let decision = tick.decision.as_ref();
     if decision.is_some_and(|decision| !decision.alarms.is_empty()) {
-        Exit::DeliveryAtRisk
-    } else if let Some(error) = &tick.failed {
-        Exit::of(error)
-    } else if decision.and_then(super::super::rotation::decide::Decision::who_acts)
-        == Some(Who::You)
-        || decision.is_some_and(|decision| !decision.deadlines.is_empty())
-        || decision.is_some_and(|decision| decision.act_by.iter().any(|one| one.is_near))
-    {
+        return Exit::DeliveryAtRisk;
+    }
+    let needs_a_person = decision.is_some_and(|decision| {
+        decision.who_acts() == Some(Who::You)
+            || !decision.deadlines.is_empty()
+            || decision.act_by.iter().any(|one| one.is_near)
+    });
+    // What a person has to do is so whatever else failed: a command that only looks says the same.
+    let of_need = if needs_a_person {
         Exit::PersonNeeded
     } else {
         Exit::Done
-    }
+    };
+    let of_failure = tick.failed.as_ref().map_or(Exit::Done, Exit::of);
+    of_need.max(of_failure)
 }

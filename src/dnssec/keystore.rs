@@ -212,22 +212,23 @@ impl fmt::Debug for KeyFile {
     }
 }
 
-/// Draws a key for `zone` whose tag none of `others` has. It is in use from `now` on.
+/// Draws a key for `zone` whose tag none of `others` has, made at `created`. It is in use from `from` on; without that, at any
+/// time.
 pub fn new_key(
     zone: &Name,
     algorithm: Algorithm,
     role: Role,
     others: &[SigningKey],
-    now: Instant,
+    (created, from): (Instant, Option<Instant>),
 ) -> Result<NewKey, KeyError> {
     let not_made = |why| KeyError::NotMade {
         zone: zone.clone(),
         why,
     };
     let timing = Timing {
-        created: Some(now),
-        publish: Some(now),
-        activate: Some(now),
+        created: Some(created),
+        publish: from,
+        activate: from,
         ..Timing::default()
     };
     for _ in 0..DRAWS {

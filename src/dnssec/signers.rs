@@ -22,6 +22,18 @@ pub enum Unsignable {
     /// No DNSKEY in the zone and no published key.
     #[error("there is no key for {0}: make one with `tlsa-rotate key generate {0} --keys DIR`")]
     NoKeys(Name),
+    /// No DNSKEY in the zone, and its keys are in use later only.
+    #[error(
+        "{zone} has a key, but it is in use from {from} on only: {stem}. Is the clock right? `dnssec-settime -P now -A now {stem}` in the directory of the keys puts it in use at once"
+    )]
+    NotInUseYet {
+        /// The zone.
+        zone: Name,
+        /// The file name of the key that comes first.
+        stem: String,
+        /// When it does.
+        from: Instant,
+    },
     /// A key of another zone.
     #[error("the key {stem} is for {zone}, not for the zone to be signed")]
     ForeignKey {
@@ -61,7 +73,11 @@ impl<'k> Signers<'k> {
             key_set: Vec::new(),
             data: Vec::new(),
         };
-        for id in one_key_per_algorithm(zone)? {
+        let ids = one_key_per_algorithm(zone).map_err(|why| match why {
+            Unsignable::NoKeys(_) => first_to_come(zone, keys, now).unwrap_or(why),
+            _ => why,
+        })?;
+        for id in ids {
             let (entry, plain): (Vec<_>, Vec<_>) = active
                 .iter()
                 .copied()
@@ -119,6 +135,20 @@ pub fn signers_of(zone: &Zone) -> SignerIds {
         key_set: over(Rtype::DNSKEY),
         data: over(Rtype::SOA),
     }
+}
+
+/// The key that will sign first, where all those at hand sign later only.
+fn first_to_come(zone: &Zone, keys: &[SigningKey], now: Instant) -> Option<Unsignable> {
+    let timed = keys
+        .iter()
+        .filter_map(|key| Some((key.timing().activate?, key)));
+    let later = timed.filter(|(from, _)| *from > now);
+    let (from, key) = later.min_by_key(|(from, _)| *from)?;
+    Some(Unsignable::NotInUseYet {
+        zone: zone.apex.clone(),
+        stem: key.file_stem().to_owned(),
+        from,
+    })
 }
 
 /// The algorithms that must sign: those of all zone keys in the DNSKEY RRset, each with a key to name it by.

@@ -18,6 +18,8 @@ pub enum Ailment {
     Truncated,
     /// It does not speak for the zone: AA is missing, or it refuses.
     Lame,
+    /// It refers to the servers of a zone below its own, in which the name lies.
+    Delegated,
     /// Neither it nor anybody else speaks for the zone, and all know it all the same: somebody answers in their place.
     Intercepted,
     /// It answers other questions at a name, and drops or refuses those for TLSA records (RFC 7672 §2.1.2).
@@ -92,6 +94,7 @@ impl From<Flaw> for Trouble {
     fn from(flaw: Flaw) -> Self {
         let ailment = match flaw.error {
             ExtendedError::NoReachableAuthority => Ailment::Lame,
+            ExtendedError::NotAuthoritative => Ailment::Delegated,
             ExtendedError::RrsigsMissing | ExtendedError::NsecMissing => Ailment::Unsigned,
             ExtendedError::SignatureExpired => Ailment::Expired,
             ExtendedError::Other => Ailment::Wrong,
@@ -142,6 +145,10 @@ impl Ailment {
             }
             Self::Truncated => "let port 53 through over TCP",
             Self::Lame => "configure the zone there, or take the server out of the NS RRset",
+            Self::Delegated => {
+                "take the NS records of that zone out, if the name is to lie in yours; else configure that zone as well, as a \
+                 [[zone]]"
+            }
             Self::Intercepted => {
                 "look from a network that lets port 53 through (a `[[vantage]]` for mail hosts, another machine for this \
                  program), or correct `servers`: a resolver is no server of a zone"
@@ -169,6 +176,7 @@ impl Ailment {
             Self::Silent => "RFC 1034 §4.1",
             Self::Truncated => "RFC 7766 §5",
             Self::Lame => "RFC 1912 §2.8",
+            Self::Delegated => "RFC 1034 §4.2",
             Self::Intercepted => "RFC 1034 §6.2",
             Self::NoTlsa => "RFC 7672 §2.1.2",
             Self::Wrong => "RFC 1035 §7.3",
@@ -187,6 +195,7 @@ impl fmt::Display for Ailment {
             Self::Silent => "silent",
             Self::Truncated => "truncated",
             Self::Lame => "lame",
+            Self::Delegated => "refers elsewhere",
             Self::Intercepted => "port 53 is intercepted",
             Self::NoTlsa => "drops TLSA",
             Self::Wrong => "wrong answer",

@@ -27,6 +27,8 @@ pub enum ExtendedError {
     NoZoneKeyBitSet,
     /// 12: no proof of an absence.
     NsecMissing,
+    /// 20: the name lies in a zone that others serve.
+    NotAuthoritative,
     /// 22: no server answers.
     NoReachableAuthority,
     /// 23: the network fails.
@@ -50,6 +52,7 @@ impl ExtendedError {
             Self::RrsigsMissing => 10,
             Self::NoZoneKeyBitSet => 11,
             Self::NsecMissing => 12,
+            Self::NotAuthoritative => 20,
             Self::NoReachableAuthority => 22,
             Self::NetworkError => 23,
             Self::UnsupportedNsec3Iterations => 27,
@@ -70,6 +73,7 @@ impl ExtendedError {
             Self::RrsigsMissing => "RRSIGs Missing",
             Self::NoZoneKeyBitSet => "No Zone Key Bit Set",
             Self::NsecMissing => "NSEC Missing",
+            Self::NotAuthoritative => "Not Authoritative",
             Self::NoReachableAuthority => "No Reachable Authority",
             Self::NetworkError => "Network Error",
             Self::UnsupportedNsec3Iterations => "Unsupported NSEC3 Iterations Value",

@@ -140,6 +140,11 @@ pub(super) fn trusted_keys(
 
 /// The TLSA RRset at `name`, the alias there, or the proof that there is neither.
 pub(super) fn tlsa(reply: &Reply, name: &Name, judge: Judge<'_>) -> Result<Answer, Flaw> {
+    if let Some(cut) = referred_to(reply, name, judge.apex) {
+        let reason =
+            format!("the server refers to the servers of {cut}: the name lies in that zone");
+        return Err(Flaw::new(ExtendedError::NotAuthoritative, reason));
+    }
     speaks_for_the_zone(reply)?;
     if let Some((signed, at, target)) = link(reply, name, judge)? {
         return Ok(Answer::Alias(ServedAlias {
@@ -282,6 +287,18 @@ pub(super) fn speaks_for_the_zone(reply: &Reply) -> Result<(), Flaw> {
     let reason =
         "the answer is not authoritative (AA is missing): the server does not serve the zone";
     Err(lame(reason.to_owned()))
+}
+
+/// The zone below `apex` whose servers a reply names instead of an answer (RFC 1034 §4.3.2).
+fn referred_to<'r>(reply: &'r Reply, name: &Name, apex: &Name) -> Option<&'r Name> {
+    let is_referral = reply.rcode == 0 && !reply.authoritative && reply.answers.is_empty();
+    let mut cuts = reply.authorities.iter().filter(|record| {
+        let (owner, is_ns) = (&record.owner, record.rtype == Rtype::NS);
+        is_ns && owner != apex && owner.is_at_or_below(apex) && name.is_at_or_below(owner)
+    });
+    cuts.next()
+        .filter(|_| is_referral)
+        .map(|record| &record.owner)
 }
 
 impl Judge<'_> {

@@ -69,9 +69,9 @@ pub fn alarms(rotation: &Rotation, now: Instant, observation: &Observation) -> V
     named(rotation, now, observation, (&exposure, breaches))
 }
 
-/// The same where nothing is under way: caches hold what servers were seen to answer with.
+/// The same where nothing is under way: caches hold what servers were seen to answer with, now and not long ago.
 pub fn alarms_at_rest(at_rest: &Rotation, now: Instant, observation: &Observation) -> Vec<Alarm> {
-    let exposure = Exposure::default().with_seen(at_rest, observation);
+    let exposure = Exposure::of_strays(at_rest, now).with_seen(at_rest, observation);
     let breaches = promise::breaches(&exposure);
     named(at_rest, now, observation, (&exposure, breaches))
 }

@@ -326,7 +326,7 @@ impl Blocker {
                 "put the records back; or, if these hosts are to go on without DANE: tlsa-rotate abort {certificate} --leave-dane"
             ),
             Self::MergedUnknown { source: Source::GitHead, .. } => {
-                "correct that on the branch that counts (a file that cannot be read, or an alias that was led elsewhere), then run again".into()
+                "correct that on the branch that counts (a file that cannot be read, an alias that was led elsewhere, a name that was delegated), then run again".into()
             }
             Self::MergedUnknown { source: Source::File, .. } => {
                 "make the zone file readable, then run again".into()

@@ -67,14 +67,25 @@ impl Exposure {
             for rrset in cacheable(rotation, name, now) {
                 exposure.may_be_cached(name, rrset, || Holder::Step(rotation.step));
             }
+        }
+        exposure.with_strays(rotation, now)
+    }
+
+    /// Where nothing is under way: only what servers were seen to answer with, and that no key in use fits.
+    pub(super) fn of_strays(at_rest: &Rotation, now: Instant) -> Self {
+        Self::default().with_strays(at_rest, now)
+    }
+
+    fn with_strays(mut self, rotation: &Rotation, now: Instant) -> Self {
+        for name in rotation.names() {
             for (rrset, stray) in rotation.strays.get(name).into_iter().flatten() {
                 if stray.is_there(now) {
                     let holder = || Holder::Stray(stray.until.unwrap_or(now + stray.ttl.span()));
-                    exposure.may_be_cached(name, Cow::Borrowed(rrset), holder);
+                    self.may_be_cached(name, Cow::Borrowed(rrset), holder);
                 }
             }
         }
-        exposure
+        self
     }
 
     /// The same with the keys that the step allows hosts to present.

@@ -81,6 +81,33 @@ pub(super) fn news(
     news.collect()
 }
 
+/// What there is after a look at hosts that no rotation looks after: whatever refuses a key that is in use there is stray.
+pub fn seen_at_rest(at_rest: &Rotation, observation: &Observation) -> Strays {
+    let exposure = Exposure::default().with_seen(at_rest, observation);
+    let mut strays = at_rest.strays.clone();
+    for event in news(at_rest, observation, &exposure) {
+        if let Event::StraysAnswered { name, answered } = event {
+            see(&mut strays, &name, &answered, observation.at);
+        }
+    }
+    // What is answered with still, and refuses nobody any more, is no stray.
+    let hosts = Exposure::of_step(at_rest, observation.at)
+        .with_seen(at_rest, observation)
+        .hosts;
+    for (name, known) in &mut strays {
+        let refuses_some = |rrset: &BTreeSet<Association>| {
+            let mut chains = hosts.get(name).into_iter().flatten();
+            chains.any(|(chain, _)| refuses(rrset, chain))
+        };
+        known.retain(|rrset, stray| match stray.until {
+            Some(until) => observation.at < until,
+            None => refuses_some(rrset),
+        });
+    }
+    strays.retain(|_, known| !known.is_empty());
+    strays
+}
+
 /// What some server answers with at `name`, and no step asked for.
 fn unexpected<'e>(exposure: &'e Exposure, name: &TlsaName) -> Vec<&'e BTreeSet<Association>> {
     let rrsets = exposure.caches.get(name).into_iter().flatten();

@@ -13,6 +13,7 @@ use crate::rotation::alarm::{self, Alarm};
 use crate::rotation::decide::Decision;
 use crate::rotation::observation::{Endpoint, TlsaName};
 use crate::rotation::step::{Event, Rotation, apply};
+use crate::rotation::stray;
 use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::config::CertificateConfig;
 use std::collections::{BTreeMap, BTreeSet};
@@ -130,7 +131,7 @@ fn still_found(heads: &mut Heads<'_>, state: &Rotation, now: Instant) -> Vec<End
 pub(super) fn alarms<'w>(known: &mut Known<'w>, case: &Case<'w>) -> Vec<Alarm> {
     let rotation = case.rotation.as_ref().map(|(_, state)| state);
     let now = known.now;
-    let Some(outside) = at_rest(&mut known.heads, case.certificate, rotation, now) else {
+    let Some(mut outside) = at_rest(&mut known.heads, case.certificate, rotation, now) else {
         return Vec::new();
     };
     let Some(mut sight) = known.sight_of(&case.certificate.name, &outside) else {
@@ -138,6 +139,11 @@ pub(super) fn alarms<'w>(known: &mut Known<'w>, case: &Case<'w>) -> Vec<Alarm> {
     };
     // What the branch that counts holds and no server has is not handed on; who would do so says that.
     sight.observation.merged.clear();
+    outside.strays = known.strays.of(&case.certificate.name);
+    outside.strays = stray::seen_at_rest(&outside, &sight.observation);
+    known
+        .strays
+        .note(&case.certificate.name, outside.strays.clone());
     alarm::alarms_at_rest(&outside, now, &sight.observation)
 }
 

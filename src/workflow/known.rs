@@ -23,9 +23,11 @@ use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::config::{CertificateConfig, Config, ZoneConfig};
 use crate::workspace::journal::RotationId;
+use crate::workspace::strays::Kept;
 use crate::zone::mail;
 use crate::zone::name::Name;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::Arc;
 use std::time::Instant as Tick;
 
@@ -68,6 +70,9 @@ pub(super) struct Known<'w> {
     pub(super) sights: BTreeMap<String, Seen>,
     /// What was seen in this run of rotations whose turn it was not, and of hosts at rest.
     looked: BTreeMap<String, Seen>,
+    /// The answers that caches may still hold against hosts that no rotation looks after, and why those of before are not known.
+    pub(super) strays: Kept,
+    pub(super) strays_lost: Option<io::Error>,
 }
 
 /// Every certificate's latest rotation, found by the zones of its names.
@@ -103,9 +108,15 @@ fn places<'c>(
 impl<'w> Known<'w> {
     /// Nothing yet.
     pub(super) fn nothing(workspace: &'w Workspace, now: Instant) -> Self {
+        let (strays, strays_lost) = match Kept::read(&workspace.state()) {
+            Ok(kept) => (kept, None),
+            Err(why) => (Kept::default(), Some(why)),
+        };
         Self {
             workspace,
             now,
+            strays,
+            strays_lost,
             doubt: None,
             heads: Heads::of(workspace, now),
             mail: None,

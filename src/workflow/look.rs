@@ -5,6 +5,7 @@
 use super::behind_aliases;
 use super::head::{self, Head, Heads};
 use super::places::{self, Place, places};
+use super::surroundings;
 use super::vantages::{Aside, Vantages};
 use super::zone_look::{self, Asked, Question, Serials};
 use crate::dane::judge;
@@ -373,7 +374,12 @@ fn merged(places: &[Place<'_>]) -> BTreeMap<TlsaName, Seen<BTreeSet<Association>
     for place in places {
         for (tlsa, name) in &place.names {
             let seen = match &place.head {
-                Ok(head) => Seen::Known(head::associations(&head.content, name)),
+                Ok(head) => match surroundings::delegated_at(head, name) {
+                    None => Seen::Known(head::associations(&head.content, name)),
+                    Some(cut) => Seen::Unknown(format!(
+                        "{cut} is delegated by its NS records: its records lie in a zone of its own"
+                    )),
+                },
                 Err(why) => Seen::Unknown(why.clone()),
             };
             merged.insert(tlsa.clone(), seen);

@@ -31,7 +31,7 @@ pub(super) fn note(known: &mut Known<'_>) -> Vec<Tick> {
         };
         gathered.take(certificate);
     }
-    let mut ticks = Vec::new();
+    let mut ticks = strays(known);
     for (zone, held) in all {
         let memory = Memory::read(&state, &zone).ok().flatten();
         let mut memory = memory.unwrap_or_else(|| Memory::beginning(now));
@@ -46,6 +46,25 @@ pub(super) fn note(known: &mut Known<'_>) -> Vec<Tick> {
         }
     }
     ticks
+}
+
+/// Keeps the answers in mind that refused a host which no rotation looks after.
+fn strays(known: &mut Known<'_>) -> Vec<Tick> {
+    let lost = known.strays_lost.take().map(|why| {
+        format!("which answers caches may still hold is not known from earlier runs: {why}")
+    });
+    let failed = known.strays.write(&known.workspace.state()).err();
+    let failed =
+        failed.map(|error| format!("the answers that caches may hold were not noted: {error}"));
+    let notes: Vec<String> = lost.into_iter().chain(failed).collect();
+    // It is of no zone alone, and told with the first.
+    let first = known.workspace.config.zones.first();
+    let told = first.filter(|_| !notes.is_empty()).map(|zone| Tick {
+        zone: Some(zone.name.clone()),
+        notes,
+        ..Tick::of(&zone.name.to_string())
+    });
+    told.into_iter().collect()
 }
 
 /// Whether it is time to ask whoever keeps a zone for it, though nobody else did in this run.

@@ -61,7 +61,7 @@ pub(super) fn find(heads: &mut Heads<'_>, tlsa: &TlsaName) -> Result<Found, Work
         let (zone, name) = zone_of(heads.workspace, &links, &at)?;
         let head = heads.get(zone)?;
         let head = &*head;
-        if is_delegated(head, &name) {
+        if delegated_at(head, &name).is_some() {
             return Err(elsewhere(&links, &at));
         }
         ttl = ttl.max(ttl_at(head, &name));
@@ -114,17 +114,12 @@ fn zone_of<'w>(
         .ok_or_else(|| elsewhere(links, at))
 }
 
-/// Whether the zone hands the name on to servers of its own (RFC 1034 §4.2).
-fn is_delegated(head: &Head, name: &Name) -> bool {
-    let apex = &head.content.apex;
-    let mut at = Some(name.clone());
-    while let Some(here) = at.filter(|here| here != apex && here.is_at_or_below(apex)) {
-        if head.content.rrset(&here, Rtype::NS).is_some() {
-            return true;
-        }
-        at = here.parent();
+/// The name at which the zone hands this one on to servers of their own (RFC 1034 §4.2).
+pub(super) fn delegated_at(head: &Head, name: &Name) -> Option<Name> {
+    match answers::answer(&head.content, name, Rtype::TLSA) {
+        Answer::Referral(cut, _) => Some(cut),
+        _ => None,
     }
-    false
 }
 
 fn elsewhere(links: &[TlsaName], at: &TlsaName) -> WorkflowError {

@@ -114,6 +114,7 @@ pub(super) fn standing(ailment: Ailment) -> Standing {
         Ailment::Silent
         | Ailment::Truncated
         | Ailment::Lame
+        | Ailment::Delegated
         | Ailment::Intercepted
         | Ailment::NoTlsa
         | Ailment::Stale => Standing::Unknown,

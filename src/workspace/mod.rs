@@ -14,6 +14,7 @@ pub mod memory;
 pub mod output;
 pub mod signed;
 pub mod stand_in;
+pub mod strays;
 pub mod template;
 pub mod tls_key;
 pub mod told;

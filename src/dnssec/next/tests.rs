@@ -27,7 +27,13 @@ fn apex() -> Name {
 }
 
 fn keys() -> Vec<SigningKey> {
-    let made = new_key(&apex(), Algorithm::Ed25519, Role::Csk, &[], DECEMBER);
+    let made = new_key(
+        &apex(),
+        Algorithm::Ed25519,
+        Role::Csk,
+        &[],
+        (DECEMBER, Some(DECEMBER)),
+    );
     vec![made.unwrap().key]
 }
 

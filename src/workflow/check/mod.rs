@@ -3,6 +3,7 @@
 //!
 //! `scope` says what is looked at, `gather` collects the evidence, each rule is a small pure function from it to findings. One finding, one remedy.
 
+mod at_risk;
 mod evidence;
 mod finding;
 mod gather;
@@ -89,6 +90,8 @@ pub fn check(
     findings.extend(signatures::ended(workspace, now));
     findings.extend(secrets::kept(workspace)?);
     findings.extend(provider::rehearsed(workspace, names, present));
+    let at_risk = at_risk::seen(workspace, names, present, &findings)?;
+    findings.extend(at_risk);
     findings.sort_by(|one, other| {
         let pressing = other.severity.cmp(&one.severity);
         pressing.then_with(|| (&one.place, one.check).cmp(&(&other.place, other.check)))

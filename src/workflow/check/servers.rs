@@ -51,6 +51,7 @@ fn ailing(seen: &ailment::Finding) -> Finding {
         Ailment::Silent => "server-silent",
         Ailment::Truncated => "server-truncated",
         Ailment::Lame => "server-lame",
+        Ailment::Delegated => "name-delegated",
         Ailment::Intercepted => "port-53",
         Ailment::NoTlsa => "server-tlsa",
         Ailment::Wrong => "server-wrong",
