@@ -80,7 +80,8 @@ fn unknown(known: &mut Known<'_>, certificates: &[Tick]) -> BTreeSet<Name> {
     unknown
 }
 
-/// The zones whose signatures have ended, and those of which it is not known what the next version follows, for who only looks.
+/// The zones whose signatures have ended, those whose keys are not at hand, and those of which it is not known what the next
+/// version follows, for who only looks.
 /// `certificates` is what was told of those already.
 pub(super) fn ended(known: &mut Known<'_>, certificates: &[Tick]) -> Vec<Tick> {
     let (workspace, now) = (known.workspace, known.now);
@@ -88,7 +89,10 @@ pub(super) fn ended(known: &mut Known<'_>, certificates: &[Tick]) -> Vec<Tick> {
         let mut tick = tick_of(zone);
         tick.failed = ended_since(workspace, zone, now);
         if tick.failed.is_none() {
-            let unknown = sign::can_follow(workspace, zone, || known.heads.get(zone), now).err();
+            let keys = sign::keys_at_hand(zone, now);
+            let unknown = keys
+                .and_then(|()| sign::can_follow(workspace, zone, || known.heads.get(zone), now));
+            let unknown = unknown.err();
             tick.failed = unknown.filter(|unknown| !is_told(certificates, unknown));
         }
         if let Wanted::Due(error) = ds_wanted(known, zone) {

@@ -220,6 +220,19 @@ fn following(
     Ok((next, past))
 }
 
+/// That the keys which sign a zone are at hand, for who only looks.
+pub(super) fn keys_at_hand(zone: &ZoneConfig, now: Instant) -> Result<(), WorkflowError> {
+    let Signing::Here { keys, .. } = &zone.signing else {
+        return Ok(());
+    };
+    let all = load_keys(keys, &zone.name).map_err(|e| cannot_sign(zone, &e))?;
+    if all.iter().any(|key| key.is_active(now)) {
+        return Ok(());
+    }
+    let why = format!("no key in {} is in use now", keys.display());
+    Err(cannot_sign(zone, &why))
+}
+
 /// A key that goes on longer than its times say, in words.
 pub(super) fn held_told(zone: &ZoneConfig, held: &Held) -> String {
     let (zone, key) = (&zone.name, held.key);

@@ -254,7 +254,7 @@ impl WorkflowError {
                 vec!["change the zone file as said, commit it where it is in git, and run again".to_owned()]
             }
             Self::Sign { zone, .. } => vec![format!(
-                "see which keys there are: tlsa-rotate key list {zone} --keys DIRECTORY; nothing was written"
+                "see which keys there are: tlsa-rotate key list {zone} --keys DIRECTORY; where they are lost, bring them back from your backup, or correct `keys` of the zone; nothing was written"
             )],
             Self::NotSignedHere { .. } => {
                 vec!["name the `name` of a [[zone]] that has `sign = { keys = … }`".to_owned()]

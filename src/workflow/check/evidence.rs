@@ -47,8 +47,8 @@ pub(super) struct ZoneEvidence {
     pub(super) delegation: Result<Delegation, NoAnswer>,
     /// Where a rotation asks.
     pub(super) asked: Vec<SocketAddr>,
-    /// Why no server could be asked, if none could.
-    pub(super) unasked: Option<String>,
+    /// Why no server could be asked, if none could, and what to do about it.
+    pub(super) unasked: Option<(String, &'static str)>,
     /// Its SOA, validated from the trust anchor.
     pub(super) chain: Result<Security, NoAnswer>,
     /// The DS records at the parent; empty if there is none.

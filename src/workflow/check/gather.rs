@@ -318,9 +318,15 @@ impl Place<'_> {
         let asked = asked.collect();
         let servers = async {
             match servers {
-                Err(why) => (Served::default(), Existence::new(), Some(why)),
+                Err(why) => {
+                    let way_out = "set `servers` in the configuration";
+                    (Served::default(), Existence::new(), Some((why, way_out)))
+                }
                 Ok(servers) => match look::trust(self.zone, now) {
-                    Err(why) => (Served::default(), Existence::new(), Some(why)),
+                    Err(why) => {
+                        let way_out = "bring back the keys of the zone, or the trust anchor, that `sign` names in the configuration";
+                        (Served::default(), Existence::new(), Some((why, way_out)))
+                    }
                     Ok(trust) => {
                         let existence = nonterminals::see(&servers, &above, limits);
                         let limits = limits.clone();

@@ -24,7 +24,7 @@ pub(super) fn answers(evidence: &Evidence) -> Vec<Finding> {
                 .remedy(zone.way_out.clone()),
             );
         }
-        if let Some(why) = &zone.unasked {
+        if let Some((why, way_out)) = &zone.unasked {
             found.push(
                 Finding::new(
                     "servers",
@@ -32,7 +32,7 @@ pub(super) fn answers(evidence: &Evidence) -> Vec<Finding> {
                     format!("no server could be asked: {why}"),
                 )
                 .by("RFC 7671 §8.1")
-                .remedy("set `servers` in the configuration"),
+                .remedy(*way_out),
             );
         }
         let told = zone.served.findings.iter().filter(|seen| {

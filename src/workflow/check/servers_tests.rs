@@ -111,7 +111,7 @@ fn what_ails_a_server_is_told_by_its_name() {
         "",
         "as it should be"
     );
-    let nobody = evidence(SOA, |zone| zone.unasked = Some("why".into()));
+    let nobody = evidence(SOA, |zone| zone.unasked = Some(("why".into(), "way out")));
     assert_eq!(said(&answers(&nobody)), "servers person needed");
     let unread = evidence(SOA, |zone| {
         zone.content = unknown();
