@@ -329,9 +329,7 @@ fn a_certificate_deployed_early_by_someone_else_is_an_alarm() {
     );
     let text = decision.alarms[0].to_string();
     assert!(
-        text.starts_with(
-            "the incoming key before its time (mx1.example.com:25 on 192.0.2.25, since "
-        ),
+        text.starts_with("the next key before its time (mx1.example.com:25 on 192.0.2.25, since "),
         "{text}"
     );
     assert!(
@@ -476,8 +474,8 @@ fn a_rotation_is_of_keys_named_by_their_3_1_1_association() {
             .err()
             .map(|refused| refused.why)
     };
-    let not_of_a_leaf = Some("only associations of usage 3 are rotated");
-    let no_key = Some("there is no `3 1 1` association of a key");
+    let not_of_a_leaf = Some("only records of usage 3 are rotated");
+    let no_key = Some("there is no `3 1 1` record of a key");
     assert_eq!(begin(&["3 1 1 01"]), None);
     assert_eq!(
         begin(&["3 1 1 01", "3 0 1 02"]),
@@ -515,7 +513,7 @@ fn the_same_key_again_is_no_rotation() {
     .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`AssociationsComputed` cannot follow Generated: an incoming key is already in use: with selector 1 nothing changes"
+        "`AssociationsComputed` cannot follow Generated: the next key is already in use: with selector 1 nothing changes"
     );
 }
 
@@ -556,7 +554,7 @@ fn every_blocker_says_who_acts_and_how() {
         assert_eq!(blocker.who(), Who::Clock);
         assert_eq!(
             blocker.to_string(),
-            "caches may lack the incoming association until 2026-11-24T02:00:00Z (policy min_wait binds; the protocols alone would ask for 2026-11-23T03:00:00Z)"
+            "caches may lack the record of the next key until 2026-11-24T02:00:00Z (policy min_wait binds; the protocols alone would ask for 2026-11-23T03:00:00Z)"
         );
         assert_eq!(
             blocker.way_out(),
@@ -631,7 +629,7 @@ fn what_senders_report_holds_the_retire_step() {
         (said(&[failed("sts-policy-fetch-error")]), "", "no session with a host"),
         (said(&[failure("mx9.example.com", "validation-failure", 3, &[])]), "", "not a host of ours"),
         (said(&[failure(MX1, "validation-failure", 0, &[])]), "", "no session at all"),
-        (said(&[failure(MX1, "validation-failure", 1, &[1])]), "1 failed session with mx1.example.com on 2026-11-24: validation-failure (report g-1), by a stale RRset in its cache: it saw 3 1 1 01010101… and no incoming record", "the old set alone should have left the caches"),
+        (said(&[failure(MX1, "validation-failure", 1, &[1])]), "1 failed session with mx1.example.com on 2026-11-24: validation-failure (report g-1), by a stale RRset in its cache: it saw 3 1 1 01010101… and no record of the next key", "the old set alone should have left the caches"),
         (said(&[failure(MX1, "validation-failure", 1, &[1, 2])]), "validation-failure (report g-1)", "both were seen: the cache is right"),
         (Some(Seen::Unknown("permission denied".into())), "what senders report is not known: permission denied", "a mailbox that is watched and cannot be read"),
     ];

@@ -145,7 +145,7 @@ fn a_plan_knows_keys_that_stay_and_says_what_would_stop_it() {
     assert!(plan(&short, 0, &policy).starts_with("0 Prepublishing, 0 Waiting, 25! SwapOpen"));
     let stopped = plan(&short, 1, &policy);
     assert!(
-        stopped.starts_with("stopped: the incoming certificate ends on"),
+        stopped.starts_with("stopped: the next certificate ends on"),
         "{stopped}"
     );
     // Steps that need a key are taken as done at once, with a certificate that lasts a day longer than it must.

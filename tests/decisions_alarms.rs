@@ -101,7 +101,7 @@ EarlyKey: mx1.example.com:25 on 192.0.2.25
         &of_first(&at(Step::Retiring), 52, &new_alone(1, 52)),
         r"
 OldKeyAgain: mx1.example.com:25 on 192.0.2.25
-  put the incoming certificate and key on mx1.example.com:25 now: every RRset that a sender may hold lists that key
+  put the next certificate and key on mx1.example.com:25 now: every RRset that a sender may hold lists that key
   without that, senders recover within 1h after the last of these lists 3 1 1 01010101…: the branch that counts, ns1 192.0.2.1:53",
     );
     is_told(
@@ -117,7 +117,7 @@ UnknownKey: mx1.example.com:25 on 192.0.2.25
         &of_first(&retired(), 60, &new_alone(7, 60)),
         r"
 UnknownKey: mx1.example.com:25 on 192.0.2.25
-  put the incoming certificate and key on mx1.example.com:25 now: every RRset that a sender may hold lists that key
+  put the next certificate and key on mx1.example.com:25 now: every RRset that a sender may hold lists that key
   without that, senders recover within 1h after the last of these lists 3 1 1 07070707…: the branch that counts, ns1 192.0.2.1:53",
     );
     let mut seen = both(7, 27);
@@ -197,14 +197,14 @@ PromiseWaived: mx1.example.com:25 on 192.0.2.25
         &of_first(&replacing(), 1, &new_alone(1, 1)),
         r"
 OldKeyAgain: mx1.example.com:25 on 192.0.2.25
-  put the incoming certificate and key on mx1.example.com:25 now: its key is the compromised one",
+  put the next certificate and key on mx1.example.com:25 now: its key is the compromised one",
     );
     is_told(
         "replacing, other",
         &of_first(&replacing(), 1, &new_alone(7, 1)),
         r"
 UnknownKey: mx1.example.com:25 on 192.0.2.25
-  put the incoming certificate and key on mx1.example.com:25 now: security goes first, and that key is the one that the zone is to list",
+  put the next certificate and key on mx1.example.com:25 now: security goes first, and that key is the one that the zone is to list",
     );
     let served = Event::ReplacementServed { ttl: Ttl(3600) };
     let replaced = apply(Some(&replacing()), hours(2), &served).unwrap();
@@ -240,7 +240,7 @@ UnknownKey: mx1.example.com:25 on 192.0.2.25
         &of_first(&stolen, 27, &both(7, 27)),
         r"
 UnknownKey: mx1.example.com:25 on 192.0.2.25
-  put the incoming certificate and key on mx1.example.com:25 now: every RRset that a sender may hold lists that key
+  put the next certificate and key on mx1.example.com:25 now: every RRset that a sender may hold lists that key
   without that, senders recover within 1h after the last of these lists 3 1 1 07070707…: the branch that counts, ns1 192.0.2.1:53",
     );
 }

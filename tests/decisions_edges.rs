@@ -375,10 +375,10 @@ fn ends_of_certificates_that_come_too_early_are_said_as_soon_as_they_can_be_know
     let back = short([2, 2, 1]).decide(&at(Step::Deployed), 29, &policy);
     assert_eq!(back.deadlines, []);
     let told = world.decide(&at(Step::SwapOpen), late, &policy).deadlines[0];
-    assert!(told.way_out().starts_with("renew the incoming certificate"));
+    assert!(told.way_out().starts_with("renew the next certificate"));
     assert_eq!(
         told.to_string(),
-        "the incoming certificate ends on 2027-03-03T00:00:00Z, before the rotation can be over on 2027-03-03T01:00:00Z"
+        "the next certificate ends on 2027-03-03T00:00:00Z, before the rotation can be over on 2027-03-03T01:00:00Z"
     );
 }
 

@@ -360,8 +360,8 @@ fn the_first_two_steps_remember_the_key_and_its_surroundings() {
         apply(Some(&state), hours(0), &fact).map_err(|refused| refused.why)
     };
     assert_eq!(computed(set(&[2])).unwrap().incoming, set(&[2]));
-    assert_eq!(computed(BTreeSet::new()), Err("no incoming key"));
-    let in_use = Err("an incoming key is already in use: with selector 1 nothing changes");
+    assert_eq!(computed(BTreeSet::new()), Err("no next key"));
+    let in_use = Err("the next key is already in use: with selector 1 nothing changes");
     assert_eq!(computed(set(&[1])), in_use);
     assert_eq!(computed(set(&[2, 7])), in_use, "that one stays");
 }

@@ -139,11 +139,11 @@ fn every_reason_says_who_acts_until_when_and_the_way_out() {
         (rests(None), Clock, None, "nothing to do; `tlsa-rotate deploy`"),
         (held, You, None, "once every host presents the previous key: `tlsa-rotate deploy` goes on"),
         (Blocker::Paced, TheWorld, None, "wait until the hosts before it are seen"),
-        (wrong_key(KeyAlgorithm::Rsa, true), You, None, "deploy the incoming certificate and key on mx1"),
+        (wrong_key(KeyAlgorithm::Rsa, true), You, None, "install the next certificate and key on mx1"),
         (wrong_key(KeyAlgorithm::Rsa, false), You, None, "put the previous certificate and key back on mx1"),
         (host_unknown(), TheWorld, None, "make mx1.example.com:25 reachable from here"),
         (none, You, None, "configure a certificate on mx1"),
-        (stays, You, None, "deploy the incoming certificate and key on mx1.example.com:25, or give that host"),
+        (stays, You, None, "install the next certificate and key on mx1.example.com:25, or give that host"),
         (short, You, None, "abort this rotation and start one with a certificate that lasts longer"),
     ];
     for (blocker, who, until, way_out) in table {
@@ -164,7 +164,7 @@ fn a_reason_names_what_was_expected_and_what_was_seen_and_where() {
         (on_server(&one, &[]), "_25._tcp.mx1.example.com. TLSA on ns1 lacks 3 1 1 01010101…"),
         (on_server(&[], &two), "_25._tcp.mx1.example.com. TLSA on ns1 still holds 3 1 1 02020202…, 3 1 1 03030303…"),
         (on_server(&one, &two), "_25._tcp.mx1.example.com. TLSA on ns1 lacks 3 1 1 01010101… and still holds 3 1 1 02020202…, 3 1 1 03030303…"),
-        (wrong_key(KeyAlgorithm::Rsa, true), "mx1.example.com:25 on 192.0.2.25 presents 3 1 1 09090909… (RSA), not an incoming key"),
+        (wrong_key(KeyAlgorithm::Rsa, true), "mx1.example.com:25 on 192.0.2.25 presents 3 1 1 09090909… (RSA), not the next key"),
         (wrong_key(KeyAlgorithm::Ecdsa, false), "mx1.example.com:25 on 192.0.2.25 presents 3 1 1 09090909… (ECDSA), not the previous key"),
         (host_unknown(), "which RSA key mx1.example.com:25 presents on 192.0.2.25 is not known: timed out"),
         (rests(Some(7)), "the next key is published and rests until 2026-11-23T07:00:00Z: then the certificate in use is within policy renew_before of its end"),
@@ -313,6 +313,6 @@ fn a_step_belongs_to_one_of_seven_chapters_and_says_what_is_so() {
     let ahead = [1, 2, 3, 3, 4, 5, 6, 7, 7];
     assert_eq!(numbers[..9], ahead);
     assert_eq!(numbers[9..], [0; 8], "ends, emergencies and ways back");
-    let verified = "every host presents an incoming key; the soak is under way";
+    let verified = "every host presents the next key; the soak is under way";
     assert_eq!(Step::Deployed.sentence(), verified);
 }

@@ -484,7 +484,7 @@ fn a_runner_without_the_keys_does_not_deploy() {
     assert!(matches!(run.code, Some(0 | 3)), "{run:#?}");
     assert_eq!(b.step(hours(27)), "SwapOpen");
     assert!(
-        run.stderr.contains("does not hold the incoming keys"),
+        run.stderr.contains("does not hold the next keys"),
         "{run:#?}"
     );
     assert!(!b.path("deployed").exists());

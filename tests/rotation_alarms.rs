@@ -177,8 +177,7 @@ fn a_host_put_back_after_the_retirement_is_named_and_nothing_more_is_proposed() 
     let told = alarms(&world, hour + 1);
     assert_eq!(told[0]["trouble"], "old-key-again", "{told:#?}");
     assert!(
-        plan(&told[0])[0]
-            .starts_with("put the incoming certificate and key on mx1.example.com:25 now"),
+        plan(&told[0])[0].starts_with("put the next certificate and key on mx1.example.com:25 now"),
         "{told:#?}"
     );
     world.deploy(0);

@@ -134,7 +134,7 @@ fn a_host_that_joins_while_the_swap_is_open_goes_through_its_own_wait() {
     assert!(
         !status
             .stdout
-            .contains("deploy the incoming certificate and key on mx3"),
+            .contains("install the next certificate and key on mx3"),
         "{status:#?}"
     );
 
@@ -389,7 +389,7 @@ fn a_merged_retirement_is_not_handed_on_while_a_host_is_back_on_the_old_key() {
     let status = world.run(hours(hour + 2), &["status"]).ends(4);
     says(
         &status,
-        &["put the incoming certificate and key on mx1.example.com:25 now"],
+        &["put the next certificate and key on mx1.example.com:25 now"],
     );
     world.deploy(0);
     world.load();

@@ -113,7 +113,7 @@ fn security_first_replaces_at_once_and_says_until_when_mail_is_deferred() {
     for part in [
         "mail.1: Replacing",
         "EMERGENCY  security goes first; the old RRset can be replayed until 2026-12-1",
-        "put the incoming certificate and key on mx1.example.com:25",
+        "put the next certificate and key on mx1.example.com:25",
     ] {
         assert!(begun.stdout.contains(part), "no `{part}`: {begun:#?}");
     }

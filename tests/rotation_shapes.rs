@@ -250,7 +250,7 @@ fn an_issuer_that_stays_is_kept_and_one_that_does_not_is_said_before_publishing(
     // Of another issuer: said before anything is published, with the record that would do.
     let started = run(&other, "moved");
     assert!(
-        started.stderr.contains("the incoming one does not"),
+        started.stderr.contains("the next one does not"),
         "{started:#?}"
     );
     let before = other.read(ZONE_FILE);

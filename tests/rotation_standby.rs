@@ -49,7 +49,7 @@ fn a_standby_key_is_published_always_and_rests_until_it_is_let_go() {
         .complains_of("is under way");
     let go = world.run(hours(5000), &["deploy", "mail"]).ends(3);
     assert!(
-        go.stdout.contains("deploy the incoming certificate"),
+        go.stdout.contains("install the next certificate"),
         "{go:#?}"
     );
     world.deploy(0);

@@ -46,7 +46,7 @@ fn a_rollback_holds_and_the_rotation_can_go_on() {
     let open = world.run(hours(hour + 101), &["deploy", "mail"]).ends(3);
     assert!(
         open.stdout
-            .contains("deploy the incoming certificate and key on mx1"),
+            .contains("install the next certificate and key on mx1"),
         "{open:#?}"
     );
     world.deploy(0);
@@ -115,7 +115,7 @@ fn where_there_is_nothing_to_roll_back_or_it_is_too_late_the_way_out_is_told() {
     refuses(
         52,
         &rollback,
-        "may hold the incoming association alone",
+        "may hold the record of the next key alone",
         "`tlsa-rotate abort mail`",
     );
     refuses(
@@ -163,7 +163,7 @@ fn an_abort_from_the_last_step_waits_before_the_old_key_goes_back() {
         "{aborted:#?}"
     );
     assert!(
-        aborted.stdout.contains("hosts keep the incoming key"),
+        aborted.stdout.contains("hosts keep the next key"),
         "{aborted:#?}"
     );
     world

@@ -106,7 +106,7 @@ fn a_whole_rotation_with_review() {
     ] {
         assert!(message.contains(part), "no `{part}` in {message}");
     }
-    assert!(message.starts_with("mail.1: publish the incoming key beside the old one (step 3 of 7)\n\nZone example.com, presented by"));
+    assert!(message.starts_with("mail.1: publish the next key beside the old one (step 3 of 7)\n\nZone example.com, presented by"));
 
     assert!(world.merge());
     let signed = world.advance(hours(1)).ends(0);
@@ -323,7 +323,7 @@ fn the_plan_says_what_follows_in_three_forms() {
         "  protocol 2026-12-01T10:00:00Z: 2 × TTL after every server was seen",
         "  policy   2026-12-02T09:00:00Z: min_wait 1d and safety_margin 1h\n",
         "Deadline 20",
-        ": the incoming certificate ends; before that the rotation is over (2026-12-03T09:00:00Z, ",
+        ": the next certificate ends; before that the rotation is over (2026-12-03T09:00:00Z, ",
         "a signature over the TLSA records in example.com. ends; before that the swap opens",
         "openssl s_client -starttls smtp -connect mx1.example.com:25 -servername mx1.example.com -dane_tlsa_domain mx1.example.com -dane_tlsa_rrdata '3 1 1 ",
         "posttls-finger -c -l dane-only \"[mx1.example.com]:25\"",
@@ -360,7 +360,7 @@ fn the_plan_says_what_follows_in_three_forms() {
     for said in [
         "UID:mail.1-5-deploy@tlsa-rotate.invalid\r\nDTSTAMP:20261201T080000Z\r\nDTSTART:20261202T090000Z\r\n",
         "UID:mail.1-4-wait@tlsa-rotate.invalid\r\nDTSTAMP:20261201T080000Z\r\nDTSTART:20261201T080000Z\r\nDTEND:20261202T090000Z\r\n",
-        "\r\nSUMMARY:mail.1: the incoming certificate ends\r\n",
+        "\r\nSUMMARY:mail.1: the next certificate ends\r\n",
     ] {
         assert!(unfolded.contains(said), "no `{said}` in {unfolded}");
     }

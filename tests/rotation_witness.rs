@@ -276,7 +276,7 @@ fn the_swap_waits_for_a_certificate_that_senders_without_dane_accept() {
     self_signed.advance(hours(26)).ends(3);
     assert_eq!(self_signed.step(hours(26)), "Waiting");
     let text = told(&self_signed);
-    assert!(text.contains("example.com has an MTA-STS policy in `enforce`, by which senders without DANE would refuse the incoming certificate: ecdsa-p256.cert.pem: "), "{text}");
+    assert!(text.contains("example.com has an MTA-STS policy in `enforce`, by which senders without DANE would refuse the next certificate: ecdsa-p256.cert.pem: "), "{text}");
     assert!(
         text.contains("set the MTA-STS policy of example.com to `testing`"),
         "{text}"
@@ -371,7 +371,7 @@ fn the_swap_waits_for_the_policies_of_domains_kept_elsewhere() {
         world.advance(hours(27)).ends(3);
         assert_eq!(world.step(hours(27)), "Waiting", "{why}");
         let text = told(27);
-        let refused = "customer.test has an MTA-STS policy in `enforce`, by which senders without DANE would refuse the incoming certificate";
+        let refused = "customer.test has an MTA-STS policy in `enforce`, by which senders without DANE would refuse the next certificate";
         assert!(text.contains(refused), "{why}: {text}");
     }
     keep("_mta-sts TXT \"v=spf1 -all\"\n");

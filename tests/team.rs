@@ -231,7 +231,7 @@ fn one_branch_for_what_is_due_in_a_zone_and_merging_one_leaves_the_others() {
         .ends(0);
     let message = git(&team.far.bare(), "log -1 --format=%B tlsa-rotate/z1.test");
     assert!(
-        message.starts_with("c1-1.1: publish the incoming key"),
+        message.starts_with("c1-1.1: publish the next key"),
         "{message}"
     );
     team.gate(hours(2), branches[1]).ends(0);

@@ -63,11 +63,11 @@ impl Purpose {
 
     pub(super) fn headline(self) -> &'static str {
         match self {
-            Self::Publish => "publish the incoming key beside the old one (step 3 of 7)",
+            Self::Publish => "publish the next key beside the old one (step 3 of 7)",
             Self::Retire => "retire the old key (step 7 of 7)",
-            Self::Withdraw => "withdraw the incoming key (the rotation was aborted)",
+            Self::Withdraw => "withdraw the next key (the rotation was aborted)",
             Self::Replace => "EMERGENCY: replace the old key at once (security first)",
-            Self::Reinstate => "publish the old key beside the incoming one again",
+            Self::Reinstate => "publish the old key beside the next one again",
         }
     }
 
@@ -78,7 +78,7 @@ impl Purpose {
                  keeps matching. No host changes its key yet."
             }
             Self::Retire => {
-                "In the run that proposed it every host presented an incoming key on every address, the\n\
+                "In the run that proposed it every host presented the next key on every address, the\n\
                  soak has passed, and every cache holds the old and the new record or the new one alone."
             }
             Self::Withdraw => {
@@ -133,7 +133,7 @@ impl Purpose {
             }
             Self::Withdraw => "`tlsa-rotate start` begins a new rotation.",
             Self::Replace => "Not by reverting: the old key is compromised.",
-            Self::Reinstate => "Reverting it is safe while every host presents the incoming key.",
+            Self::Reinstate => "Reverting it is safe while every host presents the next key.",
         }
     }
 }

@@ -296,7 +296,7 @@ impl Standing<'_> {
     }
 }
 
-/// Whether a place presents the incoming keys, whatever it is asked for; nothing where it has none that is replaced.
+/// Whether a place presents the next keys, whatever it is asked for; nothing where it has none that is replaced.
 fn has_the_next(state: &Rotation, offers: &BTreeMap<KeyAlgorithm, Seen<Offer>>) -> Option<bool> {
     let of_algorithm = offers.values().filter_map(|offer| match offer {
         Seen::Known(offer) if offer.unanswered().is_some() => Some(false),

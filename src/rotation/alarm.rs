@@ -18,7 +18,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trouble {
-    /// A host presents the incoming key while some RRset lacks it: it was deployed before its time, or the zone went back.
+    /// A host presents the next key while some RRset lacks it: it was deployed before its time, or the zone went back.
     EarlyKey,
     /// A host presents the previous key while some RRset lacks it: it was put back after its record left.
     OldKeyAgain,
@@ -182,7 +182,7 @@ fn plan(
             "security goes first, and that key is the one that the zone is to list"
         };
         return vec![format!(
-            "put the incoming certificate and key on {endpoint} now: {why}"
+            "put the next certificate and key on {endpoint} now: {why}"
         )];
     }
     let mut plan = Vec::new();
@@ -284,7 +284,7 @@ fn safe_key(rotation: &Rotation, exposure: &Exposure, breach: &Breach) -> Option
         ))
     } else if is_safe(&rotation.incoming) {
         Some(format!(
-            "put the incoming certificate and key on {endpoint} now: every RRset that a sender may hold lists that key"
+            "put the next certificate and key on {endpoint} now: every RRset that a sender may hold lists that key"
         ))
     } else {
         None
@@ -339,7 +339,7 @@ pub fn publication_breaks(
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::EarlyKey => "the incoming key before its time",
+            Self::EarlyKey => "the next key before its time",
             Self::OldKeyAgain => "the previous key, whose record leaves or has left",
             Self::UnknownKey => "a key that this rotation does not know",
             Self::Unlisted => "a key that its records do not list",

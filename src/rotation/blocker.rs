@@ -191,7 +191,7 @@ pub enum Blocker {
         /// Which address.
         address: String,
     },
-    /// An address presents the incoming key in a certificate other than the one that records were made of.
+    /// An address presents the next key in a certificate other than the one that records were made of.
     OtherCertificate {
         /// Which host and port.
         endpoint: Endpoint,
@@ -211,7 +211,7 @@ pub enum Blocker {
     },
     /// The move would break the promise.
     Unsafe(Breach),
-    /// Senders report failures, or the Web PKI would refuse the incoming certificate.
+    /// Senders report failures, or the Web PKI would refuse the next certificate.
     Objected(Objection),
     /// A rollback holds the deployment.
     Held {
@@ -380,7 +380,7 @@ impl Blocker {
             ),
             Self::Paced => "wait until the hosts before it are seen with their new key".into(),
             Self::WrongKey { endpoint, incoming_wanted: true, .. } => {
-                format!("deploy the incoming certificate and key on {endpoint}")
+                format!("install the next certificate and key on {endpoint}")
             }
             Self::WrongKey { endpoint, incoming_wanted: false, .. } => {
                 format!(
@@ -393,7 +393,7 @@ impl Blocker {
             ),
             Self::NoCertificate { endpoint, .. } => format!("configure a certificate on {endpoint}"),
             Self::OnlyStayingKey { endpoint, .. } => format!(
-                "deploy the incoming certificate and key on {endpoint}, or give that host a certificate entry of its own"
+                "install the next certificate and key on {endpoint}, or give that host a certificate entry of its own"
             ),
             Self::OtherCertificate { endpoint, .. } => format!(
                 "deploy the very certificate of this rotation on {endpoint}: a record of selector 0 is of no other"

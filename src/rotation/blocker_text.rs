@@ -124,7 +124,7 @@ impl fmt::Display for Blocker {
             Self::NothingObserved { what } => write!(f, "nothing could be asked about {what}"),
             Self::CachesMayLackIt(gate) => write!(
                 f,
-                "caches may lack the incoming association until {} ({} binds; the protocols alone would ask for {})",
+                "caches may lack the record of the next key until {} ({} binds; the protocols alone would ask for {})",
                 gate.opens, gate.binds, gate.protocol
             ),
             Self::Soaking(gate) => {
@@ -145,7 +145,7 @@ impl fmt::Display for Blocker {
                 "{endpoint} on {address} presents {} ({algorithm}), not {}",
                 presents.short(),
                 if *incoming_wanted {
-                    "an incoming key"
+                    "the next key"
                 } else {
                     "the previous key"
                 }
@@ -169,7 +169,7 @@ impl fmt::Display for Blocker {
             }
             Self::OnlyStayingKey { endpoint, address } => write!(
                 f,
-                "{endpoint} on {address} presents only a key that is not replaced, no incoming one"
+                "{endpoint} on {address} presents only a key that is not replaced, and not the next one"
             ),
             Self::OtherCertificate {
                 endpoint,
@@ -177,12 +177,12 @@ impl fmt::Display for Blocker {
                 presents,
             } => write!(
                 f,
-                "{endpoint} on {address} presents the incoming key {} in another certificate",
+                "{endpoint} on {address} presents the next key {} in another certificate",
                 presents.short()
             ),
             Self::CombinationLost(lost) => write!(
                 f,
-                "{} TLSA: no `{}` record ({}) would match the chain of the incoming key {} (RFC 7671 §8)",
+                "{} TLSA: no `{}` record ({}) would match the chain of the next key {} (RFC 7671 §8)",
                 lost.name,
                 lost.combination,
                 short(&lost.records),
@@ -193,7 +193,7 @@ impl fmt::Display for Blocker {
                 needed_until,
             } => write!(
                 f,
-                "the incoming certificate ends on {not_after}; the rotation would end on {needed_until} at the earliest"
+                "the next certificate ends on {not_after}; the rotation would end on {needed_until} at the earliest"
             ),
             Self::Objected(objection) => write!(f, "{objection}"),
             Self::Clock(doubt) => write!(f, "{doubt}"),
@@ -223,7 +223,7 @@ impl fmt::Display for Blocker {
             }
             Self::CachesMayLackOld(gate) => write!(
                 f,
-                "caches may lack the previous association until {} ({} binds)",
+                "caches may lack the record of the previous key until {} ({} binds)",
                 gate.opens, gate.binds
             ),
             Self::OutageRuns(gate) => write!(

@@ -83,7 +83,7 @@ impl Deadline {
                 "renew the live certificate with the key it has (selector 1: nothing changes in the zone), or shorten min_wait; senders that use DANE ignore the end of a certificate (RFC 7671 §5.1), mail clients and senders that follow MTA-STS do not"
             }
             Of::Incoming => {
-                "renew the incoming certificate with the key it has, or abort and start with one that lasts longer"
+                "renew the next certificate with the key it has, or abort and start with one that lasts longer"
             }
         }
     }
@@ -99,11 +99,11 @@ impl fmt::Display for Deadline {
         match self.of {
             Of::Live => write!(
                 f,
-                "the live certificate ends on {not_after}, the incoming one cannot take over before {needed_until}"
+                "the live certificate ends on {not_after}, the next one cannot take over before {needed_until}"
             ),
             Of::Incoming => write!(
                 f,
-                "the incoming certificate ends on {not_after}, before the rotation can be over on {needed_until}"
+                "the next certificate ends on {not_after}, before the rotation can be over on {needed_until}"
             ),
         }
     }

@@ -74,7 +74,7 @@ impl Question<'_> {
     }
 
     /// What keeps hosts from being deployed: until its own name is waited for, one that joined keeps the key in use. Where it
-    /// has the incoming key before its time, that is an alarm as long as a cache may lack it, and no reason afterwards.
+    /// has the next key before its time, that is an alarm as long as a cache may lack it, and no reason afterwards.
     fn not_deployed(&self) -> Vec<Blocker> {
         let (rotation, seen) = (self.rotation, self.observation);
         let there = |one: &Endpoint| !self.joins(one);

@@ -80,7 +80,7 @@ pub enum Event {
     },
     /// No cache can lack the incoming associations any more.
     SwapOpened,
-    /// In one run, every host presented an incoming key on every address and for every algorithm.
+    /// In one run, every host presented the next key on every address and for every algorithm.
     HostsPresentedIncoming,
     /// A host was seen with an old key again; the soak starts anew.
     HostRegressed {
@@ -137,7 +137,7 @@ pub enum Event {
         /// The largest TTL under which it was served.
         ttl: Ttl,
     },
-    /// No cache lacks the incoming associations any more, and every host presents an incoming key.
+    /// No cache lacks the incoming associations any more, and every host presents the next key.
     ReplacementVerified,
     /// A signature over an RRset with a key in use was seen that expires later than any before.
     SignatureSeen {
@@ -220,7 +220,7 @@ pub enum Event {
         /// Which hosts and ports.
         endpoints: BTreeSet<Endpoint>,
     },
-    /// Every place presented an incoming key and every server served the set, during the soak.
+    /// Every place presented the next key and every server served the set, during the soak.
     SoakSeen,
     /// Nobody saw for too long that all is well: the soak starts anew.
     SoakInterrupted,

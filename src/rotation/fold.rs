@@ -283,11 +283,11 @@ fn fits_as_incoming(
     incoming: &BTreeSet<Association>,
 ) -> Result<(), &'static str> {
     if incoming.is_empty() {
-        return Err("no incoming key");
+        return Err("no next key");
     }
     are_of_keys(incoming)?;
     if !incoming.is_disjoint(&rotation.current) || !incoming.is_disjoint(&rotation.staying) {
-        return Err("an incoming key is already in use: with selector 1 nothing changes");
+        return Err("the next key is already in use: with selector 1 nothing changes");
     }
     Ok(())
 }
@@ -295,10 +295,10 @@ fn fits_as_incoming(
 /// Keys are known by their `3 1 1` association; other forms of usage 3 go with it.
 fn are_of_keys(associations: &BTreeSet<Association>) -> Result<(), &'static str> {
     if !associations.iter().all(Association::is_dane_ee) {
-        return Err("only associations of usage 3 are rotated");
+        return Err("only records of usage 3 are rotated");
     }
     if !associations.iter().any(Association::is_3_1_1) {
-        return Err("there is no `3 1 1` association of a key");
+        return Err("there is no `3 1 1` record of a key");
     }
     Ok(())
 }

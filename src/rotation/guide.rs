@@ -32,43 +32,43 @@ pub const CHAPTERS: [Chapter; 7] = [
     Chapter {
         number: 2,
         title: "Hash",
-        what: "the `3 1 1` association of each incoming key is computed from its own SPKI octets",
+        what: "the `3 1 1` record of each next key is computed from the public key itself",
         gate: "the key is not one that is in use already",
         undo: "`tlsa-rotate abort` forgets them; nothing was published",
     },
     Chapter {
         number: 3,
         title: "Publish",
-        what: "the incoming associations join the old ones in the zone",
+        what: "the records of the next key join the old ones in the zone",
         gate: "every record of the key in use stays",
-        undo: "`tlsa-rotate abort` takes the incoming ones out again; hosts keep the old key, mail flows throughout",
+        undo: "`tlsa-rotate abort` takes the new records out again; hosts keep the old key, mail flows throughout",
     },
     Chapter {
         number: 4,
         title: "Wait",
-        what: "caches that hold the RRset without the incoming associations run out",
+        what: "caches that hold the records without those of the next key run out",
         gate: "every address of every authoritative server serves both, seen in one run, under signatures that last",
         undo: "`tlsa-rotate abort`; hosts keep the old key, mail flows throughout",
     },
     Chapter {
         number: 5,
         title: "Deploy",
-        what: "every host gets the incoming certificate and key",
+        what: "every host gets the next certificate and key",
         gate: "the wait is over, and every server was seen serving both again in this run",
         undo: "`tlsa-rotate rollback`: the previous certificate goes back at once, both are published, no wait in DNS",
     },
     Chapter {
         number: 6,
         title: "Verify",
-        what: "every host presents an incoming key on every address and for every algorithm through the whole soak",
-        gate: "every host was seen with an incoming key in one run",
+        what: "every host presents the next key on every address and for every algorithm through the whole soak",
+        gate: "every host was seen with the next key in one run",
         undo: "`tlsa-rotate rollback`: the previous certificate goes back at once, both are published, no wait in DNS",
     },
     Chapter {
         number: 7,
         title: "Retire",
-        what: "the old associations leave the zone",
-        gate: "the soak has passed and every host still presents an incoming key",
+        what: "the old records leave the zone",
+        gate: "the soak has passed and every host still presents the next key",
         undo: "`tlsa-rotate abort` while it lasts, with a whole wait; after it, a new rotation",
     },
 ];
@@ -100,31 +100,33 @@ impl Step {
     pub fn sentence(self) -> &'static str {
         match self {
             Self::Started => "wanted; the next key does not exist yet",
-            Self::Generated => "the next key exists, its association is not computed",
-            Self::Hashed => "the incoming associations are known and not published",
+            Self::Generated => "the next key exists, its record is not computed yet",
+            Self::Hashed => "the records of the next key are known and not published yet",
             Self::Prepublishing => {
-                "the incoming associations are on their way into the zone and to every server"
+                "the records of the next key are on their way into the zone and to every server"
             }
-            Self::Waiting => "every server serves both; caches without the incoming one run out",
-            Self::SwapOpen => "the incoming certificate may be deployed now",
-            Self::Deployed => "every host presents an incoming key; the soak is under way",
+            Self::Waiting => {
+                "every server serves both; caches that lack the record of the next key run out"
+            }
+            Self::SwapOpen => "the next certificate may be installed now",
+            Self::Deployed => "every host presents the next key; the soak is under way",
             Self::Verified => "the soak was healthy",
-            Self::Retiring => "the old associations are on their way out of the zone",
-            Self::Retired => "done: only the new associations are served",
+            Self::Retiring => "the old records are on their way out of the zone",
+            Self::Retired => "done: only the new records are served",
             Self::Replacing => {
-                "emergency, security first: hosts and zone change to the incoming key at once"
+                "emergency, security first: hosts and zone change to the next key at once"
             }
             Self::Replaced => {
-                "emergency, security first: every server serves the incoming key alone; caches run out"
+                "emergency, security first: every server serves the record of the next key alone; caches run out"
             }
             Self::Reinstating => {
-                "the old associations go back into the zone; hosts keep the incoming key until they are everywhere"
+                "the old records go back into the zone; hosts keep the next key until they are everywhere"
             }
             Self::Reinstated => {
-                "every server serves both again; caches without the old one run out, hosts keep the incoming key"
+                "every server serves both again; caches that lack the old record run out, hosts keep the next key"
             }
             Self::RollingBack => "on the way back: every host must present the previous key again",
-            Self::Withdrawing => "on the way back: the incoming associations leave the zone",
+            Self::Withdrawing => "on the way back: the records of the next key leave the zone",
             Self::Aborted => "given up safely",
         }
     }

@@ -1,4 +1,4 @@
-//! The soak as evidence: every host is seen with an incoming key again and again, from its beginning to its end.
+//! The soak as evidence: every host is seen with the next key again and again, from its beginning to its end.
 //!
 //! Two sightings a day apart would say nothing of the day between them. A look counts if every place presented an incoming
 //! key and every server served the set; looks are kept in the state a few times in a soak, not at each run.

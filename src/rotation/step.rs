@@ -33,7 +33,7 @@ pub enum Step {
     Started,
     /// Step 1: a new key and certificate exist and are not deployed.
     Generated,
-    /// Step 2: the associations of the incoming keys are known.
+    /// Step 2: the associations of the next keys are known.
     Hashed,
     /// Step 3: it is decided that both keys' associations belong into the zone; not every server serves them.
     Prepublishing,
@@ -41,15 +41,15 @@ pub enum Step {
     Waiting,
     /// Step 5 may happen: no cache lacks the incoming association any more.
     SwapOpen,
-    /// Step 6 runs: every host presents an incoming key; the soak is under way.
+    /// Step 6 runs: every host presents the next key; the soak is under way.
     Deployed,
     /// Step 6 is done: the soak was healthy.
     Verified,
-    /// Step 7: it is decided that the old associations leave the zone; some server may still serve them.
+    /// Step 7: it is decided that the old records leave the zone; some server may still serve them.
     Retiring,
     /// Every authoritative server serves the incoming associations without the old ones. The end.
     Retired,
-    /// Security goes first: hosts and zone change to the incoming key at once, whatever caches hold.
+    /// Security goes first: hosts and zone change to the next key at once, whatever caches hold.
     Replacing,
     /// Every authoritative server serves the incoming associations alone; caches that lack them run out.
     Replaced,
@@ -139,7 +139,7 @@ pub struct Rotation {
     pub signers: BTreeMap<TlsaName, Signer>,
     /// What servers answered with that no step asked for.
     pub strays: Strays,
-    /// When the swap first opened: hosts may have an incoming key since then.
+    /// When the swap first opened: hosts may have the next key since then.
     pub opened: Option<Instant>,
     /// The names left DANE: since when nothing is promised of them.
     pub dane_left: Option<Instant>,

@@ -63,7 +63,7 @@ pub enum Objection {
         /// How many more.
         more: usize,
     },
-    /// Senders that follow the domain's MTA-STS policy would refuse the incoming certificate.
+    /// Senders that follow the domain's MTA-STS policy would refuse the next certificate.
     NotForTheWeb {
         /// The mail domain.
         domain: String,
@@ -195,7 +195,7 @@ impl fmt::Display for Objection {
                 let saw: Vec<String> = failure.saw.iter().map(Association::short).collect();
                 write!(
                     f,
-                    "{failure}, by a stale RRset in its cache: it saw {} and no incoming record",
+                    "{failure}, by a stale RRset in its cache: it saw {} and no record of the next key",
                     saw.join(", ")
                 )
             }
@@ -214,11 +214,11 @@ impl fmt::Display for Objection {
             }
             Self::NotForTheWeb { domain, why } => write!(
                 f,
-                "{domain} has an MTA-STS policy in `enforce`, by which senders without DANE would refuse the incoming certificate: {why}"
+                "{domain} has an MTA-STS policy in `enforce`, by which senders without DANE would refuse the next certificate: {why}"
             ),
             Self::WebUnknown { domain, why } => write!(
                 f,
-                "whether the MTA-STS policy of {domain} lets the incoming certificate pass is not known: {why}"
+                "whether the MTA-STS policy of {domain} lets the next certificate pass is not known: {why}"
             ),
         }
     }

@@ -331,7 +331,7 @@ fn run_on(
     }
     if what == "deploy" && !admit::holds(workspace, id, &state.incoming)? {
         tick.notes.push(format!(
-            "{} does not hold the incoming keys of {id}: another runner made them, and deploys them",
+            "{} does not hold the next keys of {id}: another runner made them, and deploys them",
             directory.display()
         ));
         return Ok(false);

@@ -44,13 +44,13 @@ pub(super) fn deadlines(
         deadlines.push(Expiry {
             what: "the certificate in use".to_owned(),
             ends,
-            before: "every host has the incoming one",
+            before: "every host has the next one",
             planned,
         });
     }
     if let (Some(ends), Some(planned)) = (state.not_after, timeline.reaches(Step::Retired)) {
         deadlines.push(Expiry {
-            what: "the incoming certificate".to_owned(),
+            what: "the next certificate".to_owned(),
             ends,
             before: "the rotation is over",
             planned,

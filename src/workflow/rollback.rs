@@ -36,19 +36,19 @@ fn may_roll_back(id: &RotationId, state: &Rotation) -> Result<(), WorkflowError>
     let (why, way_out) = match state.step {
         Step::SwapOpen | Step::Deployed | Step::Verified => return Ok(()),
         Step::Started | Step::Generated | Step::Hashed | Step::Prepublishing | Step::Waiting => (
-            "the swap is not open, so no host should have the incoming key",
+            "the swap is not open, so no host should have the next key",
             format!(
                 "`tlsa-rotate abort {name}` gives the rotation up; `tlsa-rotate status {name}` names a host that has the key all the same"
             ),
         ),
         Step::Retiring | Step::Reinstating | Step::Reinstated => (
-            "some cache may hold the incoming association alone: the previous key would be refused",
+            "some cache may hold the record of the next key alone: the previous key would be refused",
             format!(
-                "leave the incoming key on the hosts; `tlsa-rotate abort {name}` publishes the old association again, waits, and then goes back"
+                "leave the next key on the hosts; `tlsa-rotate abort {name}` publishes the old record again, waits, and then goes back"
             ),
         ),
         Step::Retired => (
-            "the previous key's association has left every server: that key would be refused",
+            "the previous key's record has left every server: that key would be refused",
             format!(
                 "put the next key back on the hosts; if it is not to stay there, `tlsa-rotate abort {name}` publishes the old record again first"
             ),

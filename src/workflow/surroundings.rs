@@ -347,7 +347,7 @@ impl Surroundings {
                 format!("{name} holds {short}, which is of no key in use; it is left alone")
             }
             (true, false, false) => format!(
-                "{name} holds {short}, which the chain in use satisfies and the incoming one does not; it is left alone"
+                "{name} holds {short}, which the chain in use satisfies and the next one does not; it is left alone"
             ),
             _ => format!("{name} holds {short}, which goes on matching; it is left alone"),
         }

@@ -16,7 +16,7 @@ pub(crate) const ALL: &[Assumption] = &[
     },
     Assumption {
         id: "A2",
-        what: "hosts, and machines that come back under an address, get the incoming key only in SwapOpen to Verified (not held, not resting, their own name waited for), the previous one back only there and in RollingBack",
+        what: "hosts, and machines that come back under an address, get the next key only in SwapOpen to Verified (not held, not resting, their own name waited for), the previous one back only there and in RollingBack",
         used_in: "Move::Deploy, Move::PutBack, around::may_have; Change::Restores breaks it at the last moment",
         detected_by: "the alarms EarlyKey, OldKeyAgain and UnknownKey; what takes an association out is not handed on while a host is seen that needs it (`admissible::objections`); after the end the alarm, and an abort or forward leads out",
     },

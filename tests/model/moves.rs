@@ -92,14 +92,14 @@ impl Move {
                 format!("{servers} of the servers and {hosts} of the hosts are silent, no other")
             }
             Self::Deploy(_, algorithm) => {
-                format!("a host gets the incoming key ({})", chain(algorithm))
+                format!("a host gets the next key ({})", chain(algorithm))
             }
             Self::PutBack(_, algorithm) => {
                 format!("a host gets the old key back ({})", chain(algorithm))
             }
             Self::Renew(_) => "somebody else gives a host a key of their own".into(),
             Self::Resign => "the zone is signed anew".into(),
-            Self::Object(WEB) => "the Web PKI changes its mind of the incoming certificate".into(),
+            Self::Object(WEB) => "the Web PKI changes its mind of the next certificate".into(),
             Self::Object(_) => "a report of failures arrives, or is set aside".into(),
             Self::Ask(wish) => format!("a person asks: {wish:?}"),
             Self::RunMeets(0b11) => {
