@@ -63,8 +63,8 @@ fn who_looks_at_a_proposal_has_not_merged_it() {
             );
             let plan = world.run(hours(1), &["plan", "mail"]).ends(0).stdout;
             assert!(
-                plan.contains("\n3 Publish   under way since ")
-                    && plan.contains("\n2 Hash      done"),
+                plan.contains("\n3 PUBLISH IT BESIDE THE OLD    since ")
+                    && plan.contains("\n2 COMPUTE THE RECORD           done\n"),
                 "{what}: {plan}"
             );
             let plan = world.run(hours(1), &["plan", "mail", "--format", "json"]);
@@ -222,7 +222,7 @@ fn what_the_server_loads_is_what_was_judged() {
     // What is committed and no zone is handed to nobody either.
     conflicting(&world);
     world.git("commit --quiet --all --message conflict");
-    let run = world.advance(hours(1)).ends(1);
+    let run = world.advance(hours(1)).ends(3);
     assert!(run.stderr.contains(ZONE_FILE), "{run:#?}");
     assert_eq!(world.read(LOADED), before);
 }

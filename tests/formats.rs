@@ -81,10 +81,11 @@ const CALLS: &[Call] = &[
 /// Commands whose text is nothing: what they did stands in a file, and is told on standard error.
 const SILENT: [&str; 4] = ["zone sign", "change apply", "man", "report"];
 
-const EVERY: [&str; 8] = [
+const EVERY: [&str; 9] = [
     "text",
     "json",
     "markdown",
+    "html",
     "ics",
     "nsupdate",
     "delta",
@@ -136,6 +137,7 @@ fn is(format: &str, schema: &str, text: &str) -> bool {
         "markdown" => ["# ", "**", "Zone `"]
             .iter()
             .any(|front| text.starts_with(front)),
+        "html" => text.starts_with("<!doctype html>\n") && text.ends_with("</html>\n"),
         "ics" => {
             text.starts_with("BEGIN:VCALENDAR\r\n")
                 && text.contains("\r\nBEGIN:VEVENT\r\n")

@@ -96,7 +96,7 @@ fn a_standby_key_goes_when_the_live_one_is_due() {
     );
     let plan = world.run(hours(26), &["plan"]).ends(0).stdout;
     assert!(
-        plan.contains("6 Verify    from 2026-12-11T08:00:00Z"),
+        plan.contains("\n6 WATCH                        from Fri 11 Dec 2026 08:00 UTC"),
         "{plan}"
     );
     world.advance(hours(239)).ends(0);

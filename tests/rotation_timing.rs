@@ -107,9 +107,8 @@ fn a_commit_that_was_merged_long_after_it_was_made_lowers_the_ttl_when_it_is_mer
 /// The line of the plan about the TTLs from before, without the names, and when the swap opens.
 fn ttl_old(world: &World) -> (String, String) {
     let plan = world.run(BEGIN, &["plan"]).ends(0).stdout;
-    let line = plan
-        .lines()
-        .find_map(|line| line.strip_prefix("  TTL old    "));
+    let flat = plan.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    let line = flat.split_once(" TTL old ").map(|(_, after)| after);
     let line = line.unwrap_or_else(|| panic!("no TTL: {plan}"));
     (
         line.split(": _25").next().unwrap().to_owned(),

@@ -289,13 +289,13 @@ fn the_plan_says_what_follows_in_three_forms() {
     assert_eq!(world.start(BEGIN).ends(0).code, Some(0));
     let text = world.run(BEGIN, &["plan"]).ends(0).stdout;
     for essential in [
-        "\n1 Generate",
-        "\n2 Hash",
-        "\n3 Publish",
-        "\n4 Wait",
-        "\n5 Deploy",
-        "\n6 Verify",
-        "\n7 Retire",
+        "\n1 MAKE THE KEY ",
+        "\n2 COMPUTE THE RECORD ",
+        "\n3 PUBLISH IT BESIDE THE OLD ",
+        "\n4 WAIT FOR CACHES ",
+        "\n5 INSTALL ",
+        "\n6 WATCH ",
+        "\n7 REMOVE THE OLD RECORD ",
         "+_25._tcp.mx1",
         "2026120101",
         "dig +dnssec",
@@ -319,24 +319,25 @@ fn the_plan_says_what_follows_in_three_forms() {
 
     // Beside each date what the protocols ask for, what the policy asks for, and which binds.
     for said in [
-        "5 Deploy    from 2026-12-02T09:00:00Z (policy min_wait binds; the protocols alone: 2026-12-01T10:00:00Z)\n",
-        "  protocol 2026-12-01T10:00:00Z: 2 × TTL after every server was seen",
-        "  policy   2026-12-02T09:00:00Z: min_wait 1d and safety_margin 1h\n",
-        "Deadline 20",
+        "5 INSTALL from Wed 2 Dec 2026 09:00 UTC",
+        "because policy min_wait binds protocol 2026-12-01T10:00:00Z: 2 × TTL after every server was seen",
+        "policy 2026-12-02T09:00:00Z: min_wait 1d and safety_margin 1h",
         ": the next certificate ends; before that the rotation is over (2026-12-03T09:00:00Z, ",
         "a signature over the TLSA records in example.com. ends; before that the swap opens",
         "openssl s_client -starttls smtp -connect mx1.example.com:25 -servername mx1.example.com -dane_tlsa_domain mx1.example.com -dane_tlsa_rrdata '3 1 1 ",
         "posttls-finger -c -l dane-only \"[mx1.example.com]:25\"",
         "openssl x509 -in keys/tls/mail.1/ecdsa-p256.cert.pem -noout -pubkey",
-        "  undo     ",
+        " undo ",
     ] {
-        assert!(text.contains(said), "no `{said}` in {text}");
+        let flat = text.replace(" \\\n", " ");
+        let flat = flat.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            flat.contains(said.trim_start()) || text.contains(said),
+            "no `{said}` in {text}"
+        );
     }
     assert!(markdown.contains("```mermaid\ngantt"), "{markdown}");
-    assert!(
-        markdown.contains("\n## Deadlines\n\n- Deadline 20"),
-        "{markdown}"
-    );
+    assert!(markdown.contains("\n## Deadlines\n\n- 20"), "{markdown}");
     let rotation = &json["rotations"][0];
     assert_eq!(rotation["steps"][4]["policy"], "2026-12-02T09:00:00Z");
     assert_eq!(rotation["deadlines"].as_array().unwrap().len(), 3);

@@ -13,6 +13,23 @@ pub(super) fn shown() -> Instant {
     Instant::from_unix(since_epoch.map_or(0, |d| d.as_secs()))
 }
 
+/// A time as this machine's time zone has it, such as `11:00 CET`; none where that is UTC.
+pub(super) fn local(at: Instant) -> Option<String> {
+    let seconds = i64::try_from(at.unix()).ok()?;
+    let utc = chrono::DateTime::<chrono::Utc>::from_timestamp(seconds, 0)?;
+    let local = utc.with_timezone(&chrono::Local);
+    let offset = local.offset().local_minus_utc();
+    if offset == 0 {
+        return None;
+    }
+    let form = if local.date_naive() == utc.date_naive() {
+        "%H:%M UTC%:z"
+    } else {
+        "%a %H:%M UTC%:z"
+    };
+    Some(local.format(form).to_string())
+}
+
 /// What all clocks say, but what the kernel says of them; none where they do not tell which start of the machine they count
 /// from.
 pub(super) fn reading(shown: Instant) -> Option<Reading> {

@@ -1,12 +1,13 @@
 //! `plan`: the runbook of a rotation, before and while it runs. Reads only.
 
 use super::Global;
+use super::clock;
 use super::document::Schema;
 use super::emergency::{self as compromised, First};
 use super::exit::{Exit, Failure};
 use super::format::Format;
 use crate::report::calendar::{Agenda, calendar};
-use crate::report::runbook::Runbook;
+use crate::report::runbook::{Runbook, html};
 use crate::rotation::emergency::Priority;
 use crate::rotation::timing::Instant;
 use crate::workflow::emergency;
@@ -38,6 +39,8 @@ enum PlanFormat {
     Json,
     /// For runbooks and reviews.
     Markdown,
+    /// One page, to print or to attach to a ticket.
+    Html,
     /// A calendar (RFC 5545).
     Ics,
 }
@@ -53,12 +56,15 @@ pub(crate) fn run(args: &Plan, global: &Global) -> Result<Exit, Failure> {
     let runbooks: Vec<Runbook<'_>> = plans
         .iter()
         .zip(&ids)
-        .map(|(plan, id)| runbook(plan, id))
+        .map(|(plan, id)| runbook(plan, id, global.now()))
         .collect();
     for plan in &plans {
         for note in &plan.notes {
             eprintln!("note: {}: {note}", plan.id);
         }
+    }
+    if args.format.0 == PlanFormat::Html {
+        write!(out, "{}", html::page(&runbooks))?;
     }
     let runbooks = runbooks.iter();
     let written = |texts: Vec<String>| texts.join("\n");
@@ -71,6 +77,7 @@ pub(crate) fn run(args: &Plan, global: &Global) -> Result<Exit, Failure> {
             let agendas: Vec<Agenda<'_>> = runbooks.map(Runbook::agenda).collect();
             write!(out, "{}", calendar(&agendas))?;
         }
+        PlanFormat::Html => {}
         PlanFormat::Markdown => {
             let shown = written(runbooks.map(Runbook::markdown).collect());
             write!(out, "{shown}")?;
@@ -84,7 +91,7 @@ pub(crate) fn run(args: &Plan, global: &Global) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn runbook<'a>(plan: &'a plan::Plan, id: &'a str) -> Runbook<'a> {
+fn runbook<'a>(plan: &'a plan::Plan, id: &'a str, made: Instant) -> Runbook<'a> {
     let [publish, retire] = &plan.diffs;
     Runbook {
         rotation: id,
@@ -99,6 +106,9 @@ fn runbook<'a>(plan: &'a plan::Plan, id: &'a str) -> Runbook<'a> {
         deadlines: &plan.deadlines,
         act_by: &plan.act_by,
         certificates: &plan.certificates,
+        ways: &plan.ways,
+        made,
+        local: clock::local,
     }
 }
 
@@ -134,6 +144,16 @@ fn emergencies(
                 .map(|(id, warning, _)| warning.agenda(id, now))
                 .collect();
             write!(out, "{}", calendar(&agendas))?;
+        }
+        PlanFormat::Html => {
+            let texts = warnings.map(|(id, warning, command)| {
+                let heading = format!("{id}: the key is compromised");
+                (
+                    heading,
+                    format!("{}  act        {command}\n", warning.text()),
+                )
+            });
+            write!(out, "{}", html::page_of_texts(&texts.collect::<Vec<_>>()))?;
         }
         PlanFormat::Markdown => {
             for (id, warning, command) in warnings {

@@ -10,7 +10,8 @@ use crate::rotation::step::{Rotation, Step};
 use crate::rotation::timing::Instant;
 use std::fmt::Write as _;
 
-const STYLE: &str = include_str!("page.css");
+/// What every page looks like.
+pub(super) const STYLE: &str = include_str!("page.css");
 
 /// What every page is called.
 pub const TITLE: &str = "<title>TLS keys under DANE</title>";
@@ -274,7 +275,8 @@ fn item(words: &str) -> String {
 }
 
 /// Text as it can stand anywhere in the page: what servers and hosts say is nobody's markup.
-fn escaped(text: &str) -> String {
+/// Text that stands for itself in a page.
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -1,22 +1,30 @@
-//! The plan as a runbook: seven steps, the earliest instant of each and what binds it, its zone diff, how to check it by
-//! hand and how to undo it. Text, markdown, JSON and the calendar render one value.
+//! The plan as a runbook: for each step who acts, the earliest instant and what binds it, the commands to type, the zone diff,
+//! what is seen when it went right and how to undo it. Text, markdown, HTML, JSON and the calendar render one value.
 
 mod agenda;
+mod blocks;
+pub mod html;
+mod markdown;
+mod stamp;
+mod text;
 
-use super::{by_hand, ttl_before};
+pub use stamp::Local;
+
+use super::ttl_before;
 use crate::rotation::act_by::ActBy;
 use crate::rotation::association::Association;
 use crate::rotation::expiry::Expiry;
-use crate::rotation::guide::{CHAPTERS, Chapter};
+use crate::rotation::guide::Chapter;
 use crate::rotation::observation::{Authority, Endpoint};
 use crate::rotation::policy::Policy;
 use crate::rotation::step::{Rotation, Step};
 use crate::rotation::timeline::Timeline;
 use crate::rotation::timing::{Instant, Ttl};
 use crate::rotation::wait::{Binding, TimeGate};
+use crate::workspace::ways::Ways;
+use blocks::{Block, Standing};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 /// What a runbook is made from.
 #[derive(Clone, Debug)]
@@ -43,8 +51,47 @@ pub struct Runbook<'a> {
     pub deadlines: &'a [Expiry],
     /// The last moments for a person to merge and to install.
     pub act_by: &'a [ActBy],
-    /// The files of the incoming certificates.
+    /// The files of the next certificates.
     pub certificates: &'a [String],
+    /// What a person types on the way.
+    pub ways: &'a Ways,
+    /// When it is made.
+    pub made: Instant,
+    /// Times as the reader's clock shows them.
+    pub local: Local,
+}
+
+/// Who acts in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// Who installs keys on mail hosts.
+    You,
+    /// Who merges changes of zones.
+    Reviewer,
+    /// The next run from cron or the timer.
+    Program,
+    /// Nobody: time passes.
+    Wait,
+}
+
+impl By {
+    fn code(self) -> &'static str {
+        match self {
+            Self::You => "operator",
+            Self::Reviewer => "reviewer",
+            Self::Program => "program",
+            Self::Wait => "nobody",
+        }
+    }
+
+    fn told(self) -> &'static str {
+        match self {
+            Self::You => "you, who runs the mail hosts",
+            Self::Reviewer => "you, who reviews changes of the zone",
+            Self::Program => "the program, in its next run",
+            Self::Wait => "nobody: wait; the program goes on looking",
+        }
+    }
 }
 
 /// When a chapter begins at the earliest, as far as it lies ahead.
@@ -78,15 +125,6 @@ impl Runbook<'_> {
         self.is_started && now.is_some_and(|now| now.number == chapter.number)
     }
 
-    /// What stands beside the title of a chapter that is not done, and the gate of time before it.
-    fn heading(&self, chapter: &Chapter) -> Option<(String, Option<TimeGate>)> {
-        if let Some(When { at, gate }) = self.when(chapter) {
-            return Some((format!("from {at}{}", binding(gate)), gate));
-        }
-        let since = || format!("under way since {}", self.state.since);
-        self.is_under_way(chapter).then(|| (since(), None))
-    }
-
     fn when(&self, chapter: &Chapter) -> Option<When> {
         let reached_by = reached_by(chapter);
         let entries = &self.timeline.entries;
@@ -102,104 +140,9 @@ impl Runbook<'_> {
         Some(When { at: entry.at, gate })
     }
 
-    /// For a terminal.
-    pub fn text(&self) -> String {
-        let mut text = format!("{}\n", self.headline());
-        for (label, value) in self.facts() {
-            let _ = writeln!(text, "  {label:<10} {value}");
-        }
-        for chapter in &CHAPTERS {
-            let _ = write!(text, "\n{} {:<9} ", chapter.number, chapter.title);
-            match self.heading(chapter) {
-                None if self.is_done(chapter) => text.push_str("done\n"),
-                None => text.push_str("not before what stops it is out of the way\n"),
-                Some((heading, gate)) => {
-                    let _ = writeln!(text, "{heading}");
-                    for (label, reason) in self.reasons(gate) {
-                        let _ = writeln!(text, "  {label:<8} {reason}");
-                    }
-                    let _ = writeln!(text, "  what     {}", chapter.what);
-                    let _ = writeln!(text, "  gate     {}", chapter.gate);
-                    for line in self.diff_of(chapter).lines() {
-                        let _ = writeln!(text, "  zone     {line}");
-                    }
-                    for command in self.checks(chapter) {
-                        let _ = writeln!(text, "  by hand  {command}");
-                    }
-                    let _ = writeln!(text, "  undo     {}", chapter.undo);
-                }
-            }
-        }
-        let _ = write!(text, "\n{}{}", self.deadline_lines(""), self.ending());
-        text
-    }
-
-    /// For a runbook or a review, with a Gantt chart.
-    pub fn markdown(&self) -> String {
-        let mut text = format!("# {}\n\n", self.headline());
-        for (label, value) in self.facts() {
-            let _ = writeln!(text, "- {label}: `{value}`");
-        }
-        text.push('\n');
-        text.push_str(&self.gantt());
-        for chapter in &CHAPTERS {
-            let _ = writeln!(text, "\n## {} {}\n", chapter.number, chapter.title);
-            let Some((mut heading, gate)) = self.heading(chapter) else {
-                text.push_str(if self.is_done(chapter) {
-                    "Done.\n"
-                } else {
-                    "Not before what stops it is out of the way.\n"
-                });
-                continue;
-            };
-            if let Some(first) = heading.get_mut(..1) {
-                first.make_ascii_uppercase();
-            }
-            let _ = writeln!(text, "{heading}: {}.\n", chapter.what);
-            for (label, reason) in self.reasons(gate) {
-                let _ = writeln!(text, "- {label}: {reason}");
-            }
-            let _ = writeln!(text, "- gate: {}\n- undo: {}", chapter.gate, chapter.undo);
-            let diff = self.diff_of(chapter);
-            if !diff.is_empty() {
-                let _ = write!(text, "\n```diff\n{diff}```\n");
-            }
-            let checks = self.checks(chapter);
-            if !checks.is_empty() {
-                let _ = write!(text, "\n```sh\n{}\n```\n", checks.join("\n"));
-            }
-        }
-        if !self.deadlines.is_empty() || !self.act_by.is_empty() {
-            let _ = write!(text, "\n## Deadlines\n\n{}", self.deadline_lines("- "));
-        }
-        let _ = write!(text, "\n{}", self.ending());
-        text
-    }
-
     /// For programs.
     pub fn json(&self) -> Value {
-        let steps: Vec<Value> = CHAPTERS
-            .iter()
-            .map(|chapter| {
-                let when = self.when(chapter);
-                let gate = when.as_ref().and_then(|when| when.gate);
-                json!({
-                    "number": chapter.number,
-                    "title": chapter.title,
-                    "what": chapter.what,
-                    "gate": chapter.gate,
-                    "undo": chapter.undo,
-                    "done": when.is_none() && self.is_done(chapter) && !self.is_under_way(chapter),
-                    "under_way": when.is_none() && self.is_under_way(chapter),
-                    "earliest": when.map(|when| when.at.to_string()),
-                    "protocol_minimum": gate.map(|gate| gate.protocol.to_string()),
-                    "policy": gate.and_then(|gate| self.of_policy(gate)).map(|at| at.to_string()),
-                    "binds": gate.map(|gate| gate.binds.to_string()),
-                    "zone_diff": self.diff_of(chapter),
-                    "by_hand": self.checks(chapter),
-                })
-            })
-            .collect();
+        let steps: Vec<Value> = self.blocks().iter().map(|block| self.step(block)).collect();
         json!({
             "rotation": self.rotation,
             "started": self.is_started,
@@ -217,6 +160,33 @@ impl Runbook<'_> {
             })).collect::<Vec<_>>(),
             "act_by": super::act_by_json(self.act_by),
             "stopped_by": self.timeline.stopped_by.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        })
+    }
+
+    fn step(&self, block: &Block<'_>) -> Value {
+        let chapter = block.chapter;
+        let (earliest, gate) = match block.standing {
+            Standing::From(at, gate) => (Some(at), gate),
+            _ => (None, None),
+        };
+        json!({
+            "number": chapter.number,
+            "title": chapter.title,
+            "heading": chapter.heading,
+            "what": chapter.what,
+            "gate": chapter.gate,
+            "who": block.who.code(),
+            "commands": block.commands,
+            "right_when": block.right_when,
+            "undo": block.undo,
+            "done": matches!(block.standing, Standing::Done),
+            "under_way": matches!(block.standing, Standing::UnderWay(_)),
+            "earliest": earliest.map(|at| at.to_string()),
+            "protocol_minimum": gate.map(|gate| gate.protocol.to_string()),
+            "policy": gate.and_then(|gate| self.of_policy(gate)).map(|at| at.to_string()),
+            "binds": gate.map(|gate| gate.binds.to_string()),
+            "zone_diff": block.diff,
+            "by_hand": block.looks,
         })
     }
 
@@ -275,16 +245,6 @@ impl Runbook<'_> {
         }
     }
 
-    /// Commands of other people's tools that show the same fact.
-    fn checks(&self, chapter: &Chapter) -> Vec<String> {
-        let subject = by_hand::Subject {
-            state: self.state,
-            authorities: self.authorities,
-            certificates: self.certificates,
-        };
-        subject.commands(chapter.number)
-    }
-
     /// What the protocols ask for and what the policy asks for, each with its date; nothing where time opens no gate.
     fn reasons(&self, gate: Option<TimeGate>) -> Vec<(&'static str, String)> {
         let Some(gate) = gate else {
@@ -329,9 +289,9 @@ impl Runbook<'_> {
         }
     }
 
-    fn deadline_lines(&self, bullet: &str) -> String {
-        let mut text = String::new();
-        for deadline in self.deadlines {
+    /// What ends, and the last moments for a person.
+    fn deadline_lines(&self) -> Vec<String> {
+        let ends = self.deadlines.iter().map(|deadline| {
             let Expiry {
                 what,
                 ends,
@@ -344,40 +304,13 @@ impl Runbook<'_> {
             } else {
                 format!("TOO LATE by {apart}")
             };
-            let _ = writeln!(
-                text,
-                "{bullet}Deadline {ends}: {what} ends; before that {before} ({planned}, {verdict})."
-            );
-        }
-        for act_by in self.act_by {
-            let _ = writeln!(text, "{bullet}At the latest: {act_by}.");
-        }
-        text
-    }
-
-    fn gantt(&self) -> String {
-        let mut chart = String::from(
-            "```mermaid\ngantt\n    dateFormat YYYY-MM-DDTHH:mm:ssZ\n    axisFormat %d %b %H:%M\n",
-        );
-        for (chapter, following) in CHAPTERS.iter().zip(CHAPTERS.iter().skip(1)) {
-            if let (Some(from), Some(to)) = (self.when(chapter), self.when(following)) {
-                if to.at > from.at {
-                    let _ = writeln!(
-                        chart,
-                        "    {} {} : {}, {}",
-                        chapter.number, chapter.title, from.at, to.at
-                    );
-                } else {
-                    let _ = writeln!(
-                        chart,
-                        "    {} {} : milestone, {}, 0d",
-                        chapter.number, chapter.title, from.at
-                    );
-                }
-            }
-        }
-        chart.push_str("```\n");
-        chart
+            format!("{ends}: {what} ends; before that {before} ({planned}, {verdict})")
+        });
+        let act_by = self
+            .act_by
+            .iter()
+            .map(|act_by| format!("at the latest: {act_by}"));
+        ends.chain(act_by).collect()
     }
 
     fn ending(&self) -> String {

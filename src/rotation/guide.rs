@@ -12,6 +12,8 @@ pub struct Chapter {
     pub number: u8,
     /// One verb.
     pub title: &'static str,
+    /// What people call it.
+    pub heading: &'static str,
     /// What happens.
     pub what: &'static str,
     /// What must be true before.
@@ -25,6 +27,7 @@ pub const CHAPTERS: [Chapter; 7] = [
     Chapter {
         number: 1,
         title: "Generate",
+        heading: "make the key",
         what: "a new key and certificate are made, and not deployed",
         gate: "key and certificate belong together, the key is new and strong enough",
         undo: "`tlsa-rotate abort` forgets them; nothing was published",
@@ -32,6 +35,7 @@ pub const CHAPTERS: [Chapter; 7] = [
     Chapter {
         number: 2,
         title: "Hash",
+        heading: "compute the record",
         what: "the `3 1 1` record of each next key is computed from the public key itself",
         gate: "the key is not one that is in use already",
         undo: "`tlsa-rotate abort` forgets them; nothing was published",
@@ -39,6 +43,7 @@ pub const CHAPTERS: [Chapter; 7] = [
     Chapter {
         number: 3,
         title: "Publish",
+        heading: "publish it beside the old",
         what: "the records of the next key join the old ones in the zone",
         gate: "every record of the key in use stays",
         undo: "`tlsa-rotate abort` takes the new records out again; hosts keep the old key, mail flows throughout",
@@ -46,6 +51,7 @@ pub const CHAPTERS: [Chapter; 7] = [
     Chapter {
         number: 4,
         title: "Wait",
+        heading: "wait for caches",
         what: "caches that hold the records without those of the next key run out",
         gate: "every address of every authoritative server serves both, seen in one run, under signatures that last",
         undo: "`tlsa-rotate abort`; hosts keep the old key, mail flows throughout",
@@ -53,6 +59,7 @@ pub const CHAPTERS: [Chapter; 7] = [
     Chapter {
         number: 5,
         title: "Deploy",
+        heading: "install",
         what: "every host gets the next certificate and key",
         gate: "the wait is over, and every server was seen serving both again in this run",
         undo: "`tlsa-rotate rollback`: the previous certificate goes back at once, both are published, no wait in DNS",
@@ -60,6 +67,7 @@ pub const CHAPTERS: [Chapter; 7] = [
     Chapter {
         number: 6,
         title: "Verify",
+        heading: "watch",
         what: "every host presents the next key on every address and for every algorithm through the whole soak",
         gate: "every host was seen with the next key in one run",
         undo: "`tlsa-rotate rollback`: the previous certificate goes back at once, both are published, no wait in DNS",
@@ -67,10 +75,60 @@ pub const CHAPTERS: [Chapter; 7] = [
     Chapter {
         number: 7,
         title: "Retire",
+        heading: "remove the old record",
         what: "the old records leave the zone",
         gate: "the soak has passed and every host still presents the next key",
         undo: "`tlsa-rotate abort` while it lasts, with a whole wait; after it, a new rotation",
     },
+];
+
+/// The steps of the way back, in order, each with the step of the machine that it begins with. Where a rotation turns round
+/// decides which of them it still needs.
+pub const WAY_BACK: [(Step, Chapter); 4] = [
+    (
+        Step::Reinstating,
+        Chapter {
+            number: 1,
+            title: "Reinstate",
+            heading: "publish the old record again",
+            what: "the old records go back into the zone, beside those of the next key",
+            gate: "nothing: hosts keep the next key, which stays published",
+            undo: "`tlsa-rotate deploy` goes forward again; hosts keep the next key, mail flows throughout",
+        },
+    ),
+    (
+        Step::Reinstated,
+        Chapter {
+            number: 2,
+            title: "Wait",
+            heading: "wait for caches",
+            what: "caches that lack the old record run out; hosts keep the next key",
+            gate: "every name server serves both, seen in one run",
+            undo: "`tlsa-rotate deploy` goes forward again; hosts keep the next key, mail flows throughout",
+        },
+    ),
+    (
+        Step::RollingBack,
+        Chapter {
+            number: 3,
+            title: "Return",
+            heading: "put the old key back",
+            what: "every host gets the previous certificate and key",
+            gate: "both records are published, and no cache lacks the old one",
+            undo: "`tlsa-rotate deploy` goes forward again: both records are published",
+        },
+    ),
+    (
+        Step::Withdrawing,
+        Chapter {
+            number: 4,
+            title: "Withdraw",
+            heading: "remove the next record",
+            what: "the records of the next key leave the zone",
+            gate: "every host was seen with the previous key in the same run",
+            undo: "a new rotation: `tlsa-rotate start`",
+        },
+    ),
 ];
 
 impl Step {

@@ -12,6 +12,7 @@ use super::pace;
 use super::propose;
 use super::reach;
 use super::start;
+use super::ways;
 use crate::dane::certificate::Certificate;
 use crate::rotation::act_by::{self, ActBy, Ahead};
 use crate::rotation::association::Association;
@@ -24,6 +25,7 @@ use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::Workspace;
 use crate::workspace::config::Deploy;
 use crate::workspace::journal::RotationId;
+use crate::workspace::ways::Ways;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 
@@ -44,6 +46,8 @@ pub struct Plan {
     pub authorities: Vec<Authority>,
     /// How the certificate gets to the hosts.
     pub deployment: String,
+    /// What a person types on the way.
+    pub ways: Ways,
     /// What it must be done before.
     pub deadlines: Vec<Expiry>,
     /// The last moments for a person to merge and to install.
@@ -152,7 +156,9 @@ fn plan_one(known: &mut Known<'_>, name: &str) -> Result<Plan, WorkflowError> {
     };
     let act_by = act_by::act_by(&ahead, now, &policy, ahead_of_ends);
     let certificates = admit::certificates(workspace, &id);
+    let ways = ways::ways(workspace, certificate, (&id, &state), &certificates);
     Ok(Plan {
+        ways,
         id,
         state,
         is_started,

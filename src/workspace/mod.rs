@@ -18,6 +18,7 @@ pub mod strays;
 pub mod template;
 pub mod tls_key;
 pub mod told;
+pub mod ways;
 
 use crate::files::links::{self, Link};
 use crate::files::read;
