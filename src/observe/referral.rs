@@ -64,6 +64,15 @@ impl Guide {
         once(&self.delegations, zone, look).await
     }
 
+    /// The same, where it was asked for in this run already.
+    pub fn learnt_delegation(&self, zone: &Name) -> Option<Result<Listing, String>> {
+        let learnt = self.delegations.lock();
+        learnt
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(zone)
+            .cloned()
+    }
+
     /// The addresses of a server in another zone.
     pub async fn addresses(&self, server: &Name) -> Result<Addresses, String> {
         let look = async {

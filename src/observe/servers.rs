@@ -55,6 +55,8 @@ pub struct Circle {
     pub hosts: BTreeMap<Name, HostSeen>,
     /// What could not be learnt.
     pub notes: Vec<String>,
+    /// Why the parent's delegation is not known, where it was asked for.
+    pub parent_unknown: Option<String>,
 }
 
 /// Finds every server of the zone and asks it everything.
@@ -162,19 +164,14 @@ impl Gathered {
 
     /// Everything, when nothing more comes.
     fn told(mut self, questions: &Arc<Questions>, beginning: &Beginning, circle: &Found) -> Circle {
+        let parent_unknown = self.parent_unknown.take();
         let mut told = Circle {
             served: Served::default(),
             present: present(questions, circle),
             hosts: BTreeMap::new(),
             notes: Vec::new(),
+            parent_unknown,
         };
-        if let Some(why) = self.parent_unknown.take() {
-            let apex = &questions.apex;
-            told.notes.push(format!(
-                "the parent's delegation of {apex} could not be read: {why}; only servers that the zone or its servers name \
-                 are asked"
-            ));
-        }
         let placed = circle.placed.iter().map(|p| (p.authority(), p.address));
         let earlier = beginning.earlier.keys();
         let earlier = earlier.map(|authority| (authority.clone(), address_in(authority)));

@@ -77,6 +77,13 @@ pub enum Blocker {
         /// Why.
         why: String,
     },
+    /// Who serves a zone cannot be told, though those who are known to do serve what the step demands.
+    ServersUnknown {
+        /// Which zone.
+        zone: ZoneName,
+        /// Why.
+        why: String,
+    },
     /// Every server of a zone refuses it, or refers elsewhere.
     ZoneDenied {
         /// Which zone.
@@ -272,6 +279,7 @@ impl Blocker {
             Self::Paced
             | Self::NotServed { .. }
             | Self::ServerUnknown { .. }
+            | Self::ServersUnknown { .. }
             | Self::HostUnknown { .. } => Who::World,
             Self::KeyMissing
             | Self::NotMerged { .. }
@@ -337,6 +345,9 @@ impl Blocker {
             }
             Self::ZoneDenied { zone, .. } => format!(
                 "load {zone} on its servers again (their logs say why it is not: an expired transfer, a file that was refused, a configuration without it), or correct `servers` of the zone"
+            ),
+            Self::ServersUnknown { zone, .. } => format!(
+                "make the resolver answer, name another one under `resolvers` of the zone {zone}, or, if the parent is never to be asked, all its servers under `servers`"
             ),
             Self::ServerUnknown { authority, .. } => format!(
                 "make {authority} answer as the other servers do; if it is gone for good, take its NS record out, here and at the parent: the wait then goes on until every cache has forgotten it"

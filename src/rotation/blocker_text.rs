@@ -52,6 +52,9 @@ impl fmt::Display for Blocker {
             } => {
                 write!(f, "{name} TLSA on {authority} is not known: {why}")
             }
+            Self::ServersUnknown { zone, why } => {
+                write!(f, "who serves {zone} is not known: {why}")
+            }
             Self::ZoneDenied { zone, why } => write!(
                 f,
                 "no server of {zone} serves it: each refuses it or refers elsewhere ({why}); every name in it is lost to senders once caches have run out"

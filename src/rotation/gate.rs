@@ -132,9 +132,26 @@ impl Answers<'_> {
             });
         }
         if blockers.is_empty() {
+            blockers.extend(self.others_unknown());
+        }
+        if blockers.is_empty() {
             Ok(ttl)
         } else {
             Err(blockers)
+        }
+    }
+
+    /// That there may be servers which nobody asked.
+    fn others_unknown(&self) -> Option<Blocker> {
+        let zones = self.observation.servers.iter();
+        let zones = zones.filter(|(zone, _)| zone.holds(self.name));
+        let (zone, seen) = zones.max_by_key(|(zone, _)| zone.as_str().len())?;
+        match seen {
+            Seen::Known(_) => None,
+            Seen::Unknown(why) => Some(Blocker::ServersUnknown {
+                zone: zone.clone(),
+                why: why.clone(),
+            }),
         }
     }
 

@@ -88,6 +88,7 @@ fn delay(blocker: &Blocker) -> Option<Delay> {
         Blocker::ServerUnknown {
             name, authority, ..
         } => (Awaited::Server, format!("{name} on {authority}")),
+        Blocker::ServersUnknown { zone, .. } => (Awaited::Server, zone.to_string()),
         Blocker::HostUnknown {
             endpoint, address, ..
         } => (Awaited::Host, format!("{endpoint} on {address}")),

@@ -5,7 +5,7 @@
 
 use super::association::Association;
 use super::blocker::{Blocker, Who};
-use super::observation::{Observation, Seen};
+use super::observation::{Endpoint, Observation, Seen};
 use super::step::Rotation;
 use super::timing::Instant;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,9 @@ pub struct Witness {
     pub unread: BTreeMap<String, String>,
     /// For each mail domain with an MTA-STS policy that counts: what the Web PKI holds against the incoming certificates.
     pub web: BTreeMap<String, Seen<Vec<String>>>,
+    /// The other ports of the rotation's hosts that no certificate has, and whose records list a key in use and not the next
+    /// one: whoever installs that on the host may install it there.
+    pub beside: BTreeSet<Endpoint>,
 }
 
 /// Sessions with one host that failed for one reason, as a sender reports them.
@@ -70,6 +73,8 @@ pub enum Objection {
         /// What the Web PKI holds against it.
         why: String,
     },
+    /// Senders that come to another port of a host would refuse the next key there.
+    Beside(Endpoint),
     /// Whether they would cannot be told.
     WebUnknown {
         /// The mail domain.
@@ -129,9 +134,13 @@ fn unread(rotation: &Rotation, witness: &Witness) -> Option<Blocker> {
     }))
 }
 
-/// What the Web PKI holds against the incoming certificates, where an MTA-STS policy asks it.
+/// Other ports of the hosts that are not ready, and what the Web PKI holds against the next certificates, where an MTA-STS
+/// policy asks it.
 pub(super) fn before_swap(observation: &Observation) -> Vec<Blocker> {
-    let mut blockers = Vec::new();
+    let beside = observation.witness.beside.iter().cloned();
+    let mut blockers: Vec<Blocker> = beside
+        .map(|endpoint| Blocker::Objected(Objection::Beside(endpoint)))
+        .collect();
     for (domain, seen) in &observation.witness.web {
         match seen {
             Seen::Known(objections) => {
@@ -180,6 +189,11 @@ impl Objection {
             Self::NotForTheWeb { domain, .. } => format!(
                 "get a certificate from a public CA for the same key and the host's name (`tlsa-rotate start --certificate`), or set the MTA-STS policy of {domain} to `testing` and wait for its max_age to pass"
             ),
+            Self::Beside(endpoint) => format!(
+                "put port {} into `ports` of the certificate, or take the records at {} out of the zone and wait for their TTL",
+                endpoint.port,
+                endpoint.tlsa_name()
+            ),
             Self::WebUnknown { domain, .. } => format!(
                 "make https://mta-sts.{domain}/.well-known/mta-sts.txt answer, or take the `_mta-sts` record away"
             ),
@@ -215,6 +229,10 @@ impl fmt::Display for Objection {
             Self::NotForTheWeb { domain, why } => write!(
                 f,
                 "{domain} has an MTA-STS policy in `enforce`, by which senders without DANE would refuse the next certificate: {why}"
+            ),
+            Self::Beside(endpoint) => write!(
+                f,
+                "{endpoint} has records of its own that list a key in use and not the next one: if the key of that host is replaced, senders refuse it on this port"
             ),
             Self::WebUnknown { domain, why } => write!(
                 f,

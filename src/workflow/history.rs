@@ -7,6 +7,7 @@ use super::head::{self, Head, Heads};
 use super::surroundings::ttl_at;
 use super::upstream::Upstream;
 use crate::observe::addresses::{AuthorityAddress, in_zone};
+use crate::observe::listing::Listing;
 use crate::publish::git::{Repository, Version};
 use crate::rotation::observation::Authority;
 use crate::rotation::timing::{Instant, Span, Ttl};
@@ -112,6 +113,27 @@ pub(super) fn leading_to(content: &Zone) -> BTreeMap<Authority, Ttl> {
                 address: SocketAddr::new(ip, 53),
             };
             servers.insert(one.authority(), ttl);
+        }
+    }
+    servers
+}
+
+/// The same of what the parent says: its glue, and the names of those without.
+pub(super) fn led_to_by(listing: &Listing) -> BTreeMap<Authority, Ttl> {
+    let mut servers = BTreeMap::new();
+    for (server, leads) in &listing.servers {
+        let placed = listing.addresses.get(server).into_iter().flatten();
+        let placed = placed.map(|(ip, ttl)| {
+            let one = AuthorityAddress {
+                server: Some(server.clone()),
+                address: SocketAddr::new(*ip, 53),
+            };
+            (one.authority(), (*ttl).max(*leads))
+        });
+        let before = servers.len();
+        servers.extend(placed);
+        if servers.len() == before {
+            servers.insert(Authority(server.to_string()), *leads);
         }
     }
     servers

@@ -165,6 +165,7 @@ impl<'w> View<'w> {
             hosts: place.hosts_at_home().collect(),
             earlier: zone_look::earlier(&self.rotation, place.zone, self.now),
             guide: self.guide.through(&place.zone.resolvers),
+            parent_was_read: place.parent_was_read,
         })
     }
 

@@ -7,6 +7,7 @@ use super::{WorkflowError, admit, surroundings};
 use crate::dane::certificate::Certificate;
 use crate::rotation::association::Association;
 use crate::rotation::observation::{Endpoint, TlsaName};
+use crate::rotation::step::Rotation;
 use crate::workspace::config::CertificateConfig;
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
@@ -119,6 +120,23 @@ pub(super) fn unconfigured<'n>(
     let others = neighbours.others.iter().filter(shares);
     found.extend(others.map(|(endpoint, _)| endpoint.clone()));
     found
+}
+
+/// The other ports of a rotation's hosts whose own records list a key that it replaces, and no next one. One that a person let
+/// go is not among them.
+pub(super) fn beside(heads: &mut Heads<'_>, rotation: &Rotation) -> BTreeSet<Endpoint> {
+    let neighbours = Rc::clone(heads.neighbours());
+    let hosts: BTreeSet<&str> = rotation.endpoints.iter().map(|one| &*one.host).collect();
+    let was_let_go = |one: &Endpoint| rotation.left.get(one).is_some_and(|left| left.asked);
+    let is_unready = |(one, rrset): &(&Endpoint, &BTreeSet<Association>)| {
+        hosts.contains(&*one.host)
+            && !rotation.endpoints.contains(*one)
+            && !was_let_go(one)
+            && !rrset.is_disjoint(&rotation.current)
+            && rrset.is_disjoint(&rotation.incoming)
+    };
+    let unready = neighbours.others.iter().filter(is_unready);
+    unready.map(|(endpoint, _)| endpoint.clone()).collect()
 }
 
 /// Every alias in the zones where a sender looks for TLSA records (RFC 6698 §3), by a CNAME or by a DNAME record above it, with

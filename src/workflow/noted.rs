@@ -3,14 +3,15 @@
 
 use super::advance::Tick;
 use super::head::{Head, Heads};
-use super::history::{UNTIL_SERVED, leading_to};
+use super::history::{UNTIL_SERVED, leading_to, led_to_by};
 use super::known::Known;
 use super::surroundings::{alias, find, ttl_at};
-use super::zone_look::at_home;
-use crate::rotation::observation::TlsaName;
-use crate::rotation::timing::Instant;
+use super::zone_look::{self, at_home};
+use crate::observe::referral::Guide;
+use crate::rotation::observation::{Authority, TlsaName};
+use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::config::{CertificateConfig, ZoneConfig};
-use crate::workspace::memory::{Held, Memory, REFRESHED};
+use crate::workspace::memory::{Held, Memory, Parent, REFRESHED};
 use crate::zone::name::Name;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,7 @@ pub(super) fn note(known: &mut Known<'_>) -> Vec<Tick> {
             held: &mut all,
             left_out: &mut left_out,
             asks: &|zone| is_due(&Memory::read(&state, &zone.name), now),
+            takes_parents: true,
         };
         gathered.take(certificate);
     }
@@ -67,6 +69,27 @@ fn strays(known: &mut Known<'_>) -> Vec<Tick> {
     told.into_iter().collect()
 }
 
+/// Adds the servers that the parent names, where this run asked it.
+fn at_the_parent(
+    guide: &Guide,
+    zone: &ZoneConfig,
+    servers: &mut BTreeMap<Authority, Ttl>,
+) -> Parent {
+    if !zone_look::asks_parent(zone) {
+        return Parent::Aside;
+    }
+    match guide.learnt_delegation(&zone.name) {
+        Some(Ok(listing)) => {
+            for (server, ttl) in led_to_by(&listing) {
+                let known = servers.entry(server).or_default();
+                *known = ttl.max(*known);
+            }
+            Parent::Read
+        }
+        Some(Err(_)) | None => Parent::Unasked,
+    }
+}
+
 /// Whether it is time to ask whoever keeps a zone for it, though nobody else did in this run.
 fn is_due(memory: &io::Result<Option<Memory>>, now: Instant) -> bool {
     let memory = memory.as_ref().ok().and_then(Option::as_ref);
@@ -98,6 +121,8 @@ pub(super) fn of_zone(
         held: &mut all,
         left_out: &mut left_out,
         asks: &|_| true,
+        // Whom the parent alone names may leave before the first run looks: it is waited for as who has left.
+        takes_parents: false,
     };
     gathered.take(certificate);
     let mut memory = memory;
@@ -113,6 +138,8 @@ struct Notes<'n, 'w> {
     left_out: &'n mut BTreeSet<Name>,
     /// Whether whoever keeps a zone is to be asked for it.
     asks: &'n dyn Fn(&ZoneConfig) -> bool,
+    /// Whether the servers that the parent names now count.
+    takes_parents: bool,
 }
 
 impl Notes<'_, '_> {
@@ -177,9 +204,16 @@ impl Notes<'_, '_> {
         let there = match self.held.entry(zone.name.clone()) {
             Entry::Occupied(there) => there.into_mut(),
             Entry::Vacant(place) => {
-                let servers = leading_to(&head.content).into_iter();
+                let mut servers = leading_to(&head.content);
+                let parent = if self.takes_parents {
+                    at_the_parent(&self.heads.guide, zone, &mut servers)
+                } else {
+                    Parent::Aside
+                };
+                let servers = servers.into_iter();
                 place.insert(Held {
                     servers: servers.map(|(server, ttl)| (server.0, ttl)).collect(),
+                    parent,
                     ..Held::default()
                 })
             }

@@ -7,6 +7,7 @@ use crate::observe::listing::{Addresses, Listing};
 use crate::rotation::observation::{Source, TlsaName};
 use crate::rotation::step::Rotation;
 use crate::workspace::config::ZoneConfig;
+use crate::workspace::memory::Memory;
 use crate::zone::content::Zone;
 use crate::zone::name::Name;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,8 @@ pub(super) struct Place<'w> {
     hosts: Vec<(String, Name)>,
     /// Who serves it, as it is kept.
     pub(super) kept: Result<Listing, String>,
+    /// An earlier run could read the parent's delegation of it.
+    pub(super) parent_was_read: bool,
 }
 
 impl Place<'_> {
@@ -86,8 +89,15 @@ fn place_of<'p, 'w>(
         head,
         hosts: Vec::new(),
         kept,
+        parent_was_read: parent_was_read(heads, zone),
     });
     places.last_mut()
+}
+
+/// Whether earlier runs could read the parent's delegation of a zone. What they noted and cannot be read is told elsewhere.
+fn parent_was_read(heads: &Heads<'_>, zone: &ZoneConfig) -> bool {
+    let memory = Memory::read(&heads.workspace.state(), &zone.name);
+    memory.is_ok_and(|memory| memory.is_some_and(|memory| memory.parent_was_read()))
 }
 
 /// Who serves a zone as it is kept. Servers in another zone that is kept here are found there.

@@ -3,6 +3,7 @@
 
 use super::case::Case;
 use super::known::Known;
+use super::neighbours;
 use super::web_pki;
 use crate::observe::tlsrpt::report::Report;
 use crate::observe::tlsrpt::{Gathered, Trouble};
@@ -28,6 +29,11 @@ pub(super) fn witness(
         _ => None,
     };
     let asks_web = matches!(rotation.step, Step::Waiting | Step::SwapOpen);
+    let beside = if asks_web {
+        neighbours::beside(&mut known.heads, rotation)
+    } else {
+        BTreeSet::new()
+    };
     let web = match &case.rotation {
         Some((id, _)) if asks_web => web_pki::objections(known, case, id, notes),
         _ => BTreeMap::new(),
@@ -42,6 +48,7 @@ pub(super) fn witness(
         reports,
         unread,
         web,
+        beside,
     }
 }
 

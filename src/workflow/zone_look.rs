@@ -30,6 +30,8 @@ pub(super) struct Question<'w> {
     pub(super) earlier: Reach<Authority>,
     /// Who tells what the zone does not.
     pub(super) guide: Guide,
+    /// An earlier run could read the parent's delegation.
+    pub(super) parent_was_read: bool,
 }
 
 /// The SOA serial of each zone at each address of its servers.
@@ -59,6 +61,11 @@ pub(super) fn earlier(rotation: &Rotation, zone: &ZoneConfig, now: Instant) -> R
         .filter(|(_, reachable)| reachable.is_there(now))
         .map(|(authority, reachable)| (authority.clone(), *reachable))
         .collect()
+}
+
+/// Whether the parent's delegation counts: not where the operator has said who serves the zone, and named no resolver.
+pub(super) fn asks_parent(zone: &ZoneConfig) -> bool {
+    !zone.resolvers.is_empty() || zone.servers.is_empty()
 }
 
 /// The addresses of a host in the zone as it is kept.
@@ -103,9 +110,22 @@ impl Question<'_> {
             configured: self.zone.servers.clone(),
             earlier: self.earlier.clone(),
             guide: self.guide.clone(),
-            asks_parent: !self.zone.resolvers.is_empty() || self.zone.servers.is_empty(),
+            asks_parent: asks_parent(self.zone),
         };
         let mut circle = servers::see(questions, beginning).await;
+        if let Some(why) = circle.parent_unknown.take() {
+            let apex = &self.zone.name;
+            if self.parent_was_read {
+                circle.present = Seen::Unknown(format!(
+                    "the parent's delegation of {apex} was read before, and cannot be read now: {why}"
+                ));
+            } else {
+                circle.notes.push(format!(
+                    "the parent's delegation of {apex} could not be read: {why}; only servers that the zone or its servers name \
+                     are asked"
+                ));
+            }
+        }
         if circle.served.serials.is_empty() {
             let why = match (self.kept.clone(), circle.present) {
                 (Err(why), _) | (Ok(_), Seen::Unknown(why)) => why,

@@ -33,6 +33,20 @@ pub struct Held {
     pub servers: BTreeMap<String, Ttl>,
     /// By host and address.
     pub addresses: BTreeMap<(String, String), Ttl>,
+    /// What was learnt of the parent's delegation in this run.
+    pub parent: Parent,
+}
+
+/// Whether it is known to whom the parent of a zone delegates it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Parent {
+    /// Nobody asked it: the servers of before are not known to have left.
+    Unasked,
+    /// It was read: its servers are among those held.
+    Read,
+    /// It does not count.
+    #[default]
+    Aside,
 }
 
 /// What is remembered of a zone.
@@ -45,6 +59,8 @@ pub struct Memory {
     ttls: Known<String>,
     servers: Known<String>,
     addresses: Known<(String, String)>,
+    /// The parent's delegation was read at some time.
+    parent_was_read: bool,
 }
 
 type Known<K> = BTreeMap<K, Times>;
@@ -85,6 +101,8 @@ struct Text {
     servers: Known<String>,
     /// By host, then by address.
     addresses: BTreeMap<String, Known<String>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    parent_was_read: bool,
 }
 
 /// Where it is kept, below the state directory.
@@ -101,6 +119,7 @@ impl Memory {
             ttls: Known::new(),
             servers: Known::new(),
             addresses: Known::new(),
+            parent_was_read: false,
         }
     }
 
@@ -129,6 +148,7 @@ impl Memory {
             ttls: text.ttls,
             servers: text.servers,
             addresses: addresses.collect(),
+            parent_was_read: text.parent_was_read,
         }))
     }
 
@@ -149,6 +169,7 @@ impl Memory {
             ttls: self.ttls,
             servers: self.servers,
             addresses,
+            parent_was_read: self.parent_was_read,
         };
         let mut text = serde_json::to_string(&text).map_err(|e| WriteError {
             operation: Operation::Replace,
@@ -169,9 +190,20 @@ impl Memory {
         if is_broken {
             self.since = now;
         }
+        let mut servers = held.servers.clone();
+        if held.parent == Parent::Unasked {
+            for (server, times) in &self.servers {
+                if let Some(there) = times.values.iter().find(|value| value.gone.is_none()) {
+                    servers.entry(server.clone()).or_insert(there.ttl);
+                }
+            }
+        }
+        let is_read_first = held.parent == Parent::Read && !self.parent_was_read;
+        self.parent_was_read |= is_read_first;
         // Each of them, whatever the one before says.
-        let changed = follow(&mut self.ttls, &held.ttls, now, lag)
-            | follow(&mut self.servers, &held.servers, now, lag)
+        let changed = is_read_first
+            | follow(&mut self.ttls, &held.ttls, now, lag)
+            | follow(&mut self.servers, &servers, now, lag)
             | follow(&mut self.addresses, &held.addresses, now, lag);
         let is_due = is_broken || changed || now.since(self.last) >= REFRESHED;
         if is_due {
@@ -195,6 +227,11 @@ impl Memory {
             }
         }
         *self != before
+    }
+
+    /// Whether the parent's delegation was ever read: that it cannot be read now is silence then, and no yes.
+    pub fn parent_was_read(&self) -> bool {
+        self.parent_was_read
     }
 
     /// Since when it knows who serves the zone.
@@ -321,6 +358,7 @@ mod tests {
             ttls: of(ttls),
             servers: of(servers),
             addresses,
+            parent: Parent::Aside,
         }
     }
 
@@ -401,5 +439,29 @@ mod tests {
         assert_eq!(Memory::read(state.path(), &zone).unwrap(), Some(memory));
         std::fs::write(path(state.path(), &zone), "{").unwrap();
         Memory::read(state.path(), &zone).unwrap_err();
+    }
+
+    /// A server that the parent alone names is remembered while nobody asks the parent, and leaves once it names it no more.
+    #[test]
+    fn who_the_parent_names_is_remembered_until_it_names_it_no_more() {
+        let day = 24 * 3600;
+        let with = |servers, parent| Held {
+            parent,
+            ..held(&[], servers)
+        };
+        let (both, child) = ([("ns1", 3600), ("ns2", 2 * day)], [("ns1", 3600)]);
+        let mut memory = Memory::beginning(hours(0));
+        assert!(!memory.parent_was_read());
+        assert!(memory.take_in(&with(&both, Parent::Read), hours(0), LAG));
+        assert!(memory.parent_was_read());
+        memory.take_in(&with(&child, Parent::Unasked), hours(1), LAG);
+        assert!(memory.servers_left(hours(1), LAG).is_empty());
+        memory.take_in(&with(&child, Parent::Read), hours(2), LAG);
+        let until = hours(2) + LAG + Span::days(2);
+        assert_eq!(memory.servers_left(hours(3), LAG), [("ns2", until)].into());
+        let home = tempfile::tempdir().unwrap();
+        let zone = Name::parse(b"e.", None).unwrap();
+        memory.clone().write(home.path(), &zone).unwrap();
+        assert_eq!(Memory::read(home.path(), &zone).unwrap(), Some(memory));
     }
 }
