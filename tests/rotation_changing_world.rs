@@ -94,7 +94,7 @@ fn a_host_that_joins_while_the_swap_is_open_goes_through_its_own_wait() {
     says(
         &gate,
         &[
-            "mx3.example.com:25 is configured and not part of mail.1 yet; `tlsa-rotate advance` takes it in",
+            "mx3.example.com:25 is configured and not part of mail.1: `tlsa-rotate advance` takes it in",
         ],
     );
     swap_of(hour, HOSTS[0]).ends(0);
@@ -364,7 +364,7 @@ fn a_merged_retirement_is_not_handed_on_while_a_host_is_back_on_the_old_key() {
         &run,
         &[
             "zone example.com. was not handed to its name servers, for mail.1",
-            "put a key on mx1.example.com:25 that the change lists",
+            "unless it is mx1.example.com:25 that has the wrong key",
             "or leave the key where it is and take the change back: tlsa-rotate abort mail",
         ],
     );

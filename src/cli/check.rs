@@ -264,9 +264,18 @@ fn waits(workspace: &Workspace, tick: &Tick, host: Option<&str>) -> Vec<String> 
         waits.push("the wait is over, and no run has recorded it yet: `tlsa-rotate advance` opens the swap".to_owned());
     }
     for endpoint in endpoints.filter(is_meant) {
-        if !state.endpoints.contains(&endpoint) {
+        if state.left.get(&endpoint).is_some_and(|left| left.asked) {
             waits.push(format!(
-                "{endpoint} is configured and not part of {id} yet; `tlsa-rotate advance` takes it in"
+                "{endpoint} was let go (`tlsa-rotate forget`): {id} goes on without it, and the next rotation takes it in again"
+            ));
+        } else if !state.endpoints.contains(&endpoint) {
+            let when = if state.step <= Step::Verified {
+                "`tlsa-rotate advance` takes it in"
+            } else {
+                "the next rotation takes it in"
+            };
+            waits.push(format!(
+                "{endpoint} is configured and not part of {id}: {when}"
             ));
         } else if state.joining.contains_key(&state.name_of(&endpoint)) {
             waits.push(format!(

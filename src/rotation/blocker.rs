@@ -456,7 +456,7 @@ fn would_refuse(breach: &Breach) -> String {
             format!("make {server} load the zone as it is now, and run again")
         }
         (_, Presenter::Host { endpoint, .. }) => format!(
-            "put a key on {endpoint} that the change lists, and run again; if the host is gone for good: tlsa-rotate forget {}",
+            "take the change of the zone back, unless it is {endpoint} that has the wrong key: a key that the change alone lists is safe there only once every server answers with it and caches have nothing else; if the host is gone for good: tlsa-rotate forget {}",
             endpoint.host
         ),
         (_, Presenter::Step(_)) => "bring zone and hosts back into agreement first".to_owned(),

@@ -108,6 +108,27 @@ pub fn seen_at_rest(at_rest: &Rotation, observation: &Observation) -> Strays {
     strays
 }
 
+/// What a rotation that begins takes up of them, as facts: that it begins empties no cache.
+pub fn taken_up(strays: &Strays, rotation: &Rotation, now: Instant) -> Vec<Event> {
+    let kept = strays
+        .iter()
+        .filter(|(name, _)| rotation.names().contains(*name));
+    let facts = kept.map(|(name, known)| {
+        let there = known.iter().filter(|(_, stray)| stray.is_there(now));
+        let answered = there.map(|(rrset, stray)| Stray {
+            rrset: rrset.clone(),
+            ttl: stray.until.map_or(stray.ttl, |until| {
+                Ttl(u32::try_from(until.since(now).as_seconds()).unwrap_or(u32::MAX))
+            }),
+        });
+        Event::StraysAnswered {
+            name: name.clone(),
+            answered: answered.collect(),
+        }
+    });
+    facts.collect()
+}
+
 /// What some server answers with at `name`, and no step asked for.
 fn unexpected<'e>(exposure: &'e Exposure, name: &TlsaName) -> Vec<&'e BTreeSet<Association>> {
     let rrsets = exposure.caches.get(name).into_iter().flatten();

@@ -2,6 +2,7 @@
 
 use super::WorkflowError;
 use super::advance::Tick;
+use super::before;
 use super::head::{self, Heads};
 use super::present::Present;
 use super::run::Run;
@@ -63,7 +64,9 @@ pub fn abort(
         Event::AbortRequested { reason }
     };
     let told = told(&wish, state, now);
+    let higher = before::higher_ttls(&mut Heads::of(workspace, now), case.certificate, state, now);
     case.note(now, wish)?;
+    case.note_those_that_fit(now, higher)?;
     if ending.hold {
         case.note(now, Event::CadenceHeld)?;
     }

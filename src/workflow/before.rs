@@ -11,6 +11,7 @@ use crate::observe::side_by_side::side_by_side;
 use crate::rotation::before::{TtlSource, TtlsBefore};
 use crate::rotation::observation::{Authority, Seen, TlsaName, ZoneName};
 use crate::rotation::step::Event;
+use crate::rotation::step::Rotation;
 use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::config::{CertificateConfig, ZoneConfig};
 use crate::workspace::memory::Memory;
@@ -170,6 +171,32 @@ fn remembered<'w>(
         });
     }
     all
+}
+
+/// The TTLs that runs have seen under way or after the end, and that are larger than any that the rotation knows, as facts: a
+/// wait that begins now goes by them.
+pub(super) fn higher_ttls(
+    heads: &mut Heads<'_>,
+    certificate: &CertificateConfig,
+    state: &Rotation,
+    now: Instant,
+) -> Vec<Event> {
+    let mut higher = Vec::new();
+    for zone in head::zones_of(heads.workspace, state.names()) {
+        let Some(memory) = noted::of_zone(heads, certificate, zone, now, &mut Vec::new()) else {
+            continue;
+        };
+        for name in state.names() {
+            let ttl = memory.ttl_of(name.as_str(), now, UNTIL_SERVED);
+            if state.ttl_old.get(name).is_some_and(|known| *known < ttl) {
+                higher.push(Event::HigherTtlSeen {
+                    name: name.clone(),
+                    ttl,
+                });
+            }
+        }
+    }
+    higher
 }
 
 /// Name servers and addresses that left one zone, as facts. Where neither git nor earlier runs know of as long back as caches

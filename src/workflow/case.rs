@@ -361,6 +361,21 @@ impl<'w> Case<'w> {
         Ok(())
     }
 
+    /// Notes those of these facts that can be in the step which is reached.
+    pub(super) fn note_those_that_fit(
+        &mut self,
+        now: Instant,
+        events: Vec<Event>,
+    ) -> Result<(), WorkflowError> {
+        for event in events {
+            let state = self.rotation.as_ref().map(|(_, state)| state);
+            if apply(state, now, &event).is_ok() {
+                self.note(now, event)?;
+            }
+        }
+        Ok(())
+    }
+
     /// What is noted from now on is kept together with what is noted of others ([`keep_all`]).
     pub(super) fn defer(&mut self) {
         self.is_deferred = true;
@@ -423,14 +438,19 @@ enum Leaving {
 fn gone(entries: &[Entry<Event>], key: &Association, leaving: Leaving) -> Option<RotationId> {
     let holds = |entry: &&Entry<Event>| matches!(&entry.event, Event::Started { current, .. } if current.contains(key));
     let left = |id: &RotationId| {
-        let mut of_it = entries.iter().filter(|entry| entry.rotation == *id);
-        of_it.any(|entry| match leaving {
-            Leaving::Retired => matches!(
-                entry.event,
-                Event::RetireServed | Event::ReplacementVerified
-            ),
-            Leaving::Compromised => matches!(entry.event, Event::EmergencyDeclared { .. }),
-        })
+        let of_it = entries.iter().filter(|entry| entry.rotation == *id);
+        match leaving {
+            // Whoever gave up after the end has it back.
+            Leaving::Retired => of_it.fold(false, |gone, entry| match entry.event {
+                Event::RetireServed | Event::ReplacementVerified => true,
+                Event::ReinstatementServed { .. } => false,
+                _ => gone,
+            }),
+            Leaving::Compromised => {
+                let mut of_it = of_it;
+                of_it.any(|entry| matches!(entry.event, Event::EmergencyDeclared { .. }))
+            }
+        }
     };
     let started = entries.iter().filter(holds).map(|entry| &entry.rotation);
     started.rev().find(|id| left(id)).cloned()

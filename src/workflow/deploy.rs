@@ -3,6 +3,8 @@
 
 use super::WorkflowError;
 use super::advance::Tick;
+use super::before;
+use super::head::Heads;
 use super::present::Present;
 use super::run::Run;
 use super::{admit, awaited, renewed};
@@ -56,7 +58,10 @@ pub fn deploy(
     };
     let told = wish.as_ref().and_then(|wish| skipped(wish, &state));
     if let Some(wish) = wish {
+        let mut heads = Heads::of(workspace, run.now);
+        let higher = before::higher_ttls(&mut heads, case.certificate, &state, run.now);
         case.note(run.now, wish)?;
+        case.note_those_that_fit(run.now, higher)?;
         run.keep(&mut case)?;
     }
     let mut tick = run.follow(&case);

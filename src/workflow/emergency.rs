@@ -11,7 +11,7 @@ use super::run::Run;
 use super::start;
 use crate::rotation::emergency::{Bounds, Priority};
 use crate::rotation::regress;
-use crate::rotation::step::{Event, Rotation, apply};
+use crate::rotation::step::{Event, Rotation, Step, apply};
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::journal::RotationId;
@@ -99,6 +99,9 @@ pub fn declare(
         None => {}
     }
     if let Some((id, state)) = case.under_way() {
+        if matches!(state.step, Step::Reinstating | Step::Reinstated) {
+            return Err(which_key(id, state.step));
+        }
         let declared = Event::EmergencyDeclared {
             priority,
             reason: reason.to_owned(),
@@ -120,4 +123,18 @@ pub fn declare(
         }
     }
     Ok(run.follow(&case))
+}
+
+/// On the way back from the end, hosts present the next key while the one before comes back: either may be meant.
+fn which_key(id: &RotationId, step: Step) -> WorkflowError {
+    let name = &id.certificate;
+    WorkflowError::NotFromHere {
+        id: id.clone(),
+        step,
+        what: "declare an emergency in",
+        why: "hosts present the next key while the old one comes back, and which of them is compromised is not said",
+        way_out: format!(
+            "if it is the key that hosts present now, go on with the way back: `tlsa-rotate advance` is the shortest; if it is the old key, `tlsa-rotate deploy {name}` goes forward again and takes it out of the zone"
+        ),
+    }
 }

@@ -24,11 +24,13 @@ use crate::dane::certificate::Certificate;
 use crate::publish::git::GitError;
 use crate::rotation::association::Association;
 use crate::rotation::step::{Event, Rotation, Step};
+use crate::rotation::stray;
 use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::Workspace;
 use crate::workspace::config::CertificateConfig;
 use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
+use crate::workspace::strays::Kept;
 use crate::zone::name::Name;
 use crate::zone::record::Rtype;
 use std::collections::BTreeSet;
@@ -162,6 +164,13 @@ fn with_key<'w>(
     case.begin(now, found.started())?;
     for fact in key_facts(&found, admitted.not_after) {
         case.note(now, fact)?;
+    }
+    // What runs kept in mind while nothing was under way. That it is lost, they tell.
+    let kept = Kept::read(&workspace.state()).unwrap_or_default();
+    if let Some((_, state)) = &case.rotation {
+        for fact in stray::taken_up(&kept.of(&case.certificate.name), state, now) {
+            case.note(now, fact)?;
+        }
     }
     Ok((admitted, notes))
 }

@@ -134,7 +134,7 @@ impl WorkflowError {
                 "with selector 1 a renewal that keeps its key needs no rotation; for a rotation make a new key".to_owned(),
             ],
             Self::StaleLive { id, .. } => vec![format!(
-                "put the certificate that {id} brought to the hosts where `live` in the configuration points"
+                "`live` in the configuration names the old certificate still: copy there the one that the hosts present (of {id}), or correct `live`"
             )],
             Self::JournalLost { certificate, path, .. } => vec![
                 format!("bring {} back from a backup, or run this where the journal is", path.display()),
@@ -332,7 +332,7 @@ fn at_rest(reason: &Blocker) -> String {
             presenter: Presenter::Host { endpoint, .. },
             ..
         }) => format!(
-            "put a key on {endpoint} that the change lists, and run again; if the host is gone for good, take it out of the MX records and of `hosts`"
+            "take the change of the zone back, unless it is {endpoint} that has the wrong key: a key that the change alone lists is safe there only once every server answers with it and caches have nothing else; if the host is gone for good, take it out of the MX records and of `hosts`"
         ),
         reason => reason.way_out(),
     }
