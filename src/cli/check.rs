@@ -266,7 +266,7 @@ fn waits(workspace: &Workspace, tick: &Tick, host: Option<&str>) -> Vec<String> 
     for endpoint in endpoints.filter(is_meant) {
         if state.left.get(&endpoint).is_some_and(|left| left.asked) {
             waits.push(format!(
-                "{endpoint} was let go (`tlsa-rotate forget`): {id} goes on without it, and the next rotation takes it in again"
+                "{endpoint} was let go (`tlsa-rotate forget`): {id} goes on without it, and the next rotation takes it in again (`--host` asks for the others)"
             ));
         } else if !state.endpoints.contains(&endpoint) {
             let when = if state.step <= Step::Verified {

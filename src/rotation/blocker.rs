@@ -399,7 +399,7 @@ impl Blocker {
                 )
             }
             Self::HostUnknown { endpoint, .. } => format!(
-                "make {endpoint} reachable from here or from a [[vantage]]; if the host is gone for good: tlsa-rotate forget {}",
+                "make {endpoint} reachable from here or from a [[vantage]]; if only that address is gone for good, take its A or AAAA record out; if the host is gone for good: tlsa-rotate forget {}",
                 endpoint.host
             ),
             Self::NoCertificate { endpoint, .. } => format!("configure a certificate on {endpoint}"),

@@ -208,10 +208,17 @@ impl Question<'_> {
         }
         let objections = self.unless_hurried(witness::before_swap(self.observation));
         let mut hosts = self.with_failed(hosts, Wanted::Incoming);
-        if !(places.is_empty() && objections.is_empty()) {
-            // As long as nobody may have the next key, that a host has the one in use is no reason.
-            hosts.retain(|blocker| !self.is_as_before(blocker));
-        }
+        // That a host has the key in use is a reason only where it is its turn to have the next one.
+        let turn = match self.deploy() {
+            Some(Action::Deploy(turn)) if places.is_empty() && objections.is_empty() => turn,
+            _ => BTreeSet::new(),
+        };
+        hosts.retain(|blocker| match blocker {
+            Blocker::WrongKey { endpoint, .. } => {
+                !self.is_as_before(blocker) || turn.contains(endpoint)
+            }
+            _ => true,
+        });
         Err([hosts, places, objections].concat())
     }
 }

@@ -15,6 +15,7 @@ use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::Workspace;
 use crate::workspace::config::ZoneConfig;
 use crate::workspace::journal::RotationId;
+use crate::zone::answers::{self, Answer};
 use crate::zone::content::Zone;
 use crate::zone::diff;
 use crate::zone::edit::{Change, Edited, edit, edit_included};
@@ -108,6 +109,13 @@ pub(super) fn changes(content: &Zone, names: &[Name], requirement: &Requirement)
 fn changes_of(content: &Zone, wanted: &BTreeMap<Name, Vec<&Requirement>>) -> Vec<Change> {
     let (mut additions, mut removals) = (Vec::new(), Vec::new());
     for (owner, requirements) in wanted {
+        // What lies below a delegation is nobody's to write here.
+        if matches!(
+            answers::answer(content, owner, Rtype::TLSA),
+            Answer::Referral(..)
+        ) {
+            continue;
+        }
         let answered = head::associations(content, owner);
         if requirements.iter().all(|one| one.is_met_by(&answered)) {
             continue;

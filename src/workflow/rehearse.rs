@@ -12,7 +12,7 @@ use super::known::Known;
 use super::look::Sight;
 use super::look_ahead::Seen;
 use super::{act, afterwards, at_rest, elsewhere, head};
-use super::{pace, witness};
+use super::{pace, start, witness};
 use crate::rotation::association::Association;
 use crate::rotation::blocker::Blocker;
 use crate::rotation::decide::Action;
@@ -51,18 +51,34 @@ pub(super) fn look_at_case<'w>(
     (mode, ahead): (Mode, Option<Seen>),
     tick: &mut Tick,
 ) -> Result<(), WorkflowError> {
-    let (workspace, now) = (known.workspace, known.now);
+    let now = known.now;
     tick.notes.extend(case.torn_end());
     case.is_whole(&mut known.heads)?;
     tick.is_read = true;
     tick.rotation.clone_from(&case.rotation);
-    if mode == Mode::Rehearse
-        && known.doubt(case).is_none()
+    let mut not_begun = None;
+    if known.doubt(case).is_none()
         && let Some(why) = due(case, now)?
     {
-        tick.notes
-            .push(format!("a run would begin {}: {why}", case.next_id()));
+        // What keeps a run from beginning it keeps it so until a person acts.
+        not_begun = start::may_begin(&mut known.heads, case, None).err();
+        if mode == Mode::Rehearse {
+            tick.notes
+                .push(format!("a run would begin {}: {why}", case.next_id()));
+        }
     }
+    seen(known, case, (mode, ahead), tick)?;
+    not_begun.map_or(Ok(()), Err)
+}
+
+/// What is seen of it, and what follows from that.
+fn seen<'w>(
+    known: &mut Known<'w>,
+    case: &Case<'w>,
+    (mode, ahead): (Mode, Option<Seen>),
+    tick: &mut Tick,
+) -> Result<(), WorkflowError> {
+    let (workspace, now) = (known.workspace, known.now);
     let doubt = known.doubt(case);
     let Some((id, mut state)) = case.rotation.clone() else {
         tick.decision = at_rest::before_the_first(known, case);

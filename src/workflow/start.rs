@@ -230,7 +230,7 @@ fn remember<'w>(
 }
 
 /// Refuses what cannot be begun, before a key is made.
-fn may_begin(
+pub(super) fn may_begin(
     heads: &mut Heads<'_>,
     case: &Case<'_>,
     offered: Option<&Offered>,
