@@ -30,6 +30,8 @@ pub enum Destination {
         security: Security,
         /// What the domain is an alias for, if it is one.
         expanded: Option<Name>,
+        /// Whether a null MX stands beside them, which it must not (RFC 7505 §3): Postfix goes by that and returns the mail.
+        has_null: bool,
     },
     /// To the domain's own addresses: it has no MX (RFC 5321 §5.1).
     Itself,
@@ -128,12 +130,12 @@ impl<S: Source + Send + Sync> Sender<S> {
             Content::NoName => return Destination::NoSuchDomain,
         };
         let mut hosts: Vec<(u16, Name)> = rrset.rdatas.iter().filter_map(exchange).collect();
-        if let [(_, only)] = hosts.as_slice()
-            && *only == Name::root()
-        {
+        let all = hosts.len();
+        hosts.retain(|(_, host)| *host != Name::root());
+        let has_null = hosts.len() < all;
+        if has_null && hosts.is_empty() {
             return Destination::NullMx;
         }
-        hosts.retain(|(_, host)| *host != Name::root());
         hosts.sort();
         let mut known = Vec::new();
         hosts.retain(|(_, host)| {
@@ -146,6 +148,7 @@ impl<S: Source + Send + Sync> Sender<S> {
             hosts,
             expanded: (!answer.aliases.is_empty()).then(|| answer.name.clone()),
             security: answer.security,
+            has_null,
         }
     }
 

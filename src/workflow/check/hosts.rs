@@ -62,6 +62,11 @@ fn destination(verification: &Verification, kept: Kept) -> Option<Finding> {
     let domain = plain(&verification.question.name);
     let place = format!("{domain} MX");
     match verification.destination.as_ref()? {
+        Destination::Exchanges { has_null: true, .. } => {
+            let what = "a null MX (`MX 0 .`) stands beside other MX records: Postfix takes it that the domain takes no mail, and returns it";
+            let finding = Finding::new("mx", place, what).at_risk().by("RFC 7505 §3");
+            Some(finding.remedy("remove the null MX, or the others"))
+        }
         Destination::Exchanges { security, .. } => security.flaw().map(|flaw| {
             let what = format!(
                 "the MX RRset is not secure, so DANE protects no mail for {domain}: {flaw}"
