@@ -291,6 +291,8 @@ fn tlsa_records_that_no_sender_asks_for_are_named_with_the_owner_that_was_meant(
         ("_25.tcp.mx1", "port and protocol begin with `_` each"),
         ("25._tcp.mx1", "port and protocol begin with `_` each"),
         ("25.TCP.mx1", "port and protocol begin with `_` each"),
+        ("-25._tcp.mx1", "port and protocol begin with `_` each"),
+        ("_25.-tcp.mx1", "port and protocol begin with `_` each"),
         ("_tcp._25.mx1", "the port stands in front of the protocol"),
         ("_tcp.mx1", "the port is missing in front of the protocol"),
         ("_smtp._tcp.mx1", "the port is a number, not a name"),
