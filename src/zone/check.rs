@@ -9,6 +9,7 @@ use crate::zone::order::is_below;
 use crate::zone::rdata;
 use crate::zone::record::Rtype;
 use crate::zone::records::{Records, Run, Stored};
+use crate::zone::servers::ServerKind;
 use crate::zone::sorted::Sorted;
 use crate::zone::{host_names, limits, loads, nodes, parent, targets, zonemd};
 use std::ops::Range;
@@ -131,6 +132,7 @@ pub(crate) fn no_apex() -> Finding {
         kind: Kind::Content,
         message: "no SOA record says which zone this is".to_owned(),
         help: Some("give the zone's name with --origin, and the zone a SOA record".to_owned()),
+        refused_by: &[],
     }
 }
 
@@ -326,6 +328,30 @@ impl Check<'_> {
         message: String,
         help: Option<&str>,
     ) {
+        self.push(record, part, severity, (message, help), &[]);
+    }
+
+    /// A warning that these servers do not load the zone for a record, which is sound.
+    pub(super) fn refused_by(
+        &mut self,
+        servers: &'static [ServerKind],
+        record: &Stored,
+        part: Part,
+        message: String,
+        help: &str,
+    ) {
+        let said = (message, Some(help));
+        self.push(record, part, Severity::Warning, said, servers);
+    }
+
+    fn push(
+        &mut self,
+        record: &Stored,
+        part: Part,
+        severity: Severity,
+        (message, help): (String, Option<&str>),
+        refused_by: &'static [ServerKind],
+    ) {
         // Looking for the place reads the line again, which may be one `$GENERATE` for a million records.
         let span = if self.findings.keeps(severity) {
             self.span(record, part)
@@ -339,6 +365,7 @@ impl Check<'_> {
             kind: Kind::Content,
             message,
             help: help.map(str::to_owned),
+            refused_by,
         });
     }
 
@@ -351,6 +378,7 @@ impl Check<'_> {
             kind: Kind::Content,
             message,
             help: Some(help.to_owned()),
+            refused_by: &[],
         });
     }
 

@@ -31,6 +31,7 @@ pub(super) fn mark(file: &[u8], source: usize) -> Option<(usize, Finding)> {
         kind: Kind::Syntax,
         message: message.to_owned(),
         help: Some(help.to_owned()),
+        refused_by: &[],
     };
     Some((length, finding))
 }
@@ -73,6 +74,7 @@ pub(super) fn findings(
         kind: Kind::Content,
         message: format!("{what} stands here, and counts as part of the word"),
         help: Some(way_out.to_owned()),
+        refused_by: &[],
     })
 }
 

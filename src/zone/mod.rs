@@ -27,6 +27,7 @@ pub mod record;
 mod records;
 mod rtype;
 pub mod serial;
+pub mod servers;
 mod slips;
 mod sorted;
 mod targets;

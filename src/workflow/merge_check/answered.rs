@@ -340,8 +340,14 @@ fn judge_zones(request: &Request<'_>, both: Both<'_>, verdict: &mut Verdict) {
             let zone = zone.clone();
             verdict.object(AnswerFinding::NewFinding { zone, finding });
         }
+        // The configuration that counts says what the servers run, not the request.
+        let base = request.base.workspace.config.zones.iter();
+        let run = base
+            .filter(|one| one.name == *zone)
+            .map(|one| one.servers_run.as_slice());
         if let Some(before) = before
-            && let Some(finding) = others::new_finding(&before.file, &after.file)
+            && let Some(finding) =
+                others::new_finding(&before.file, &after.file, run.last().unwrap_or_default())
         {
             let zone = zone.clone();
             verdict.object(AnswerFinding::NewFinding { zone, finding });

@@ -10,6 +10,7 @@ use crate::dnssec::nsec3::Hashing;
 use crate::dnssec::sign::{usual_jitter, usual_refresh};
 use crate::rotation::timing::Span;
 use crate::zone::name::Name;
+use crate::zone::servers::ServerKind;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
@@ -22,6 +23,7 @@ pub(super) const ZONE: &[&str] = &[
     "sign",
     "anchor",
     "servers",
+    "servers_run",
     "resolvers",
     "publish",
     "proposals",
@@ -44,6 +46,8 @@ pub struct ZoneConfig {
     /// Addresses of authoritative servers, instead of those that the zone gives them; empty: every address of every NS. They
     /// hide nobody: a name server that none of them can stand for is asked at its own address.
     pub servers: Vec<SocketAddr>,
+    /// What all of its servers run, where that is said; empty: whatever may be.
+    pub servers_run: Vec<ServerKind>,
     /// The resolvers that are asked to whom the parent delegates it, and where servers in other zones are. Empty: those that
     /// the system uses, and nobody about the parent where `servers` are given.
     pub resolvers: Vec<SocketAddr>,
@@ -129,6 +133,7 @@ pub(super) fn read<'t>(
     );
     publication::check_together(&section, published.as_ref(), signing.as_ref(), findings);
     let servers = read_servers(&mut section, "servers", findings);
+    let servers_run = read_kinds(&mut section, findings);
     let resolvers = read_servers(&mut section, "resolvers", findings);
     let proposals = section.take("proposals", findings);
     let proposal_key = proposals.and_then(|(line, value)| {
@@ -160,6 +165,7 @@ pub(super) fn read<'t>(
         included,
         signing: signing?,
         servers,
+        servers_run,
         resolvers,
         publication: published.how,
         remote: published.remote,
@@ -295,6 +301,26 @@ fn read_signing_here<'t>(
         refresh,
         jitter,
     })
+}
+
+/// What the servers run.
+fn read_kinds<'t>(section: &mut Section<'t>, findings: &mut Findings<'t>) -> Vec<ServerKind> {
+    let texts = section.texts("servers_run", findings);
+    let texts = texts.map(|texts| texts.value).unwrap_or_default();
+    let mut kinds = Vec::new();
+    for text in texts {
+        match ServerKind::parse(&text.value) {
+            Some(kind) => kinds.push(kind),
+            None => {
+                let all = ServerKind::ALL.map(ServerKind::word).join(", ");
+                findings.wrong(
+                    text.line,
+                    format!("`servers_run`: `{}` is none of {all}", text.value),
+                );
+            }
+        }
+    }
+    kinds
 }
 
 /// The addresses at `key`, as of servers of DNS; none if the key is not there.
