@@ -604,6 +604,19 @@ fn quotes_and_marks_that_servers_do_not_take_are_what_the_error_names() {
         .map(|d| d.message.as_str())
         .collect();
     assert_eq!(found, ["the file is UTF-16, which no name server reads"]);
+    let others: [(&[u8], &str); 3] = [
+        (b"\0\0\0\x02\0\0\0\x01rest\n(", "BIND's raw format"),
+        (b";BIND LOG V9\n\0\0(", "BIND's journal of a zone"),
+        (b"\x1f\x8b\x08)", "a gzip archive"),
+    ];
+    for (octets, what) in others {
+        let file = read(octets);
+        let [found] = file.diagnostics() else {
+            panic!("{what}: {:?}", file.diagnostics());
+        };
+        assert!(found.message.contains(what), "{found:?}");
+        assert!(found.help.is_some(), "{found:?}");
+    }
 }
 
 #[test]
