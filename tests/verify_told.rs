@@ -106,6 +106,9 @@ fn one_verdict_for_each_host_address_and_algorithm_in_every_form() {
     );
     assert!(text.contains("\n             do: "), "{text}");
     let told = json(&with(&["--format", "json"]).ends(4));
+    let remedy = &told["targets"][0]["hosts"][1]["addresses"][0]["remedy"];
+    let put_back = "put the certificate with a published key back now";
+    assert!(remedy.as_str().unwrap().starts_with(put_back), "{told}");
     let standings = [0, 1].map(|at| {
         told["targets"][0]["hosts"][at]["standing"]
             .as_str()
@@ -238,4 +241,26 @@ fn an_alias_in_an_mx_record_is_noted_in_json_too() {
         serde_json::json!([]),
         "{told}"
     );
+}
+
+/// Postfix goes to no host, and follows no alias, whose name is none of a host; programs are told what to do as well.
+#[test]
+fn a_name_that_is_none_of_a_host_is_refused() {
+    let world = World::new(Publish::File);
+    let key = ["key", "generate", "beside.test", "--keys", "theirs"];
+    world.run(BEGIN, &key).ends(0);
+    for records in [
+        "@ MX 10 mx-\nmx- A 127.9.9.9\n",
+        "@ MX 10 alias\nalias CNAME mx-\nmx- A 127.9.9.9\n",
+    ] {
+        let run = beside(&world, records, &["beside.test"]).ends(4);
+        let said = "mx-.beside.test is no host name (RFC 1123 §2.1), and senders on Postfix do not go there";
+        assert!(run.stdout.contains(said), "{run:#?}");
+        let run = beside(&world, records, &["beside.test", "--format", "json"]).ends(4);
+        let told: Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!(
+            told["targets"][0]["hosts"][0]["tlsa"]["status"], "no-host-name",
+            "{told}"
+        );
+    }
 }

@@ -88,7 +88,7 @@ fn route(domain: &Name, destination: &Destination, out: &mut impl Write) -> io::
             )?;
         }
         Destination::NoSuchDomain => verdict(out, "unknown", &format!("{domain} does not exist"))?,
-        Destination::Unknown(failure) => failed(out, &format!("{domain} MX"), failure)?,
+        Destination::Unknown(failure) => failed(out, &format!("{domain} MX"), ANY, failure)?,
     }
     Ok(())
 }
@@ -118,7 +118,12 @@ fn host(seen: &SeenHost, domain: &Name, out: &mut impl Write) -> io::Result<()> 
     if let Some(failure) = &host.address_failure
         && !matches!(host.tlsa, Tlsa::Unreachable(_))
     {
-        failed(out, &format!("{place}, half of its addresses"), failure)?;
+        failed(
+            out,
+            &format!("{place}, half of its addresses"),
+            ALONE,
+            failure,
+        )?;
     }
     match &host.tlsa {
         Tlsa::Published {
@@ -148,8 +153,20 @@ fn host(seen: &SeenHost, domain: &Name, out: &mut impl Write) -> io::Result<()> 
         Tlsa::Unreachable(failure) => failed(
             out,
             &format!("{place}, its addresses or TLSA records"),
+            ANY,
             failure,
         )?,
+        Tlsa::NoHostName(name) => {
+            let name = plain(name);
+            let why = format!(
+                "{place}: {name} is no host name (RFC 1123 §2.1), and senders on Postfix do not go there"
+            );
+            verdict(out, "REFUSED", &why)?;
+            advice(
+                out,
+                "give the host a name of letters, digits and hyphens, none of these at the end of a label",
+            )?;
+        }
         Tlsa::NoAddress { exists } => {
             let what = if *exists {
                 "has no address"
@@ -183,15 +200,20 @@ fn line(place: &str, host: &Host, line: &Line, out: &mut impl Write) -> io::Resu
     Ok(())
 }
 
-fn failed(out: &mut impl Write, what: &str, failure: &NoAnswer) -> io::Result<()> {
+/// Who defers.
+const ANY: &str = "a sender";
+/// The same where the other kind of address was found.
+const ALONE: &str = "a sender that has this kind alone";
+
+fn failed(out: &mut impl Write, what: &str, who: &str, failure: &NoAnswer) -> io::Result<()> {
     let standing = of_failure(failure);
     let (word, how) = match (failure, standing) {
-        (_, Standing::Unknown) => ("unknown", "the lookup fails here"),
+        (_, Standing::Unknown) => ("unknown", "the lookup fails here".to_owned()),
         (NoAnswer::Bogus(_), _) => (
             "DEFERRED",
-            "DNSSEC validation fails (bogus), so a sender defers",
+            format!("DNSSEC validation fails (bogus), so {who} defers"),
         ),
-        (NoAnswer::Failed(_), _) => ("DEFERRED", "the lookup fails, so a sender defers"),
+        (NoAnswer::Failed(_), _) => ("DEFERRED", format!("the lookup fails, so {who} defers")),
     };
     let flaw = failure.flaw();
     let why = format!("{what}: {how}: {flaw} [extended error {}]", flaw.error);

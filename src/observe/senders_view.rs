@@ -6,6 +6,7 @@
 
 use super::chain::{Alias, Answer, Content, NoAnswer, Security, Source, Validator};
 use super::extended_error::{ExtendedError, Flaw};
+use super::host_name;
 pub use super::no_tlsa::NoTlsa;
 use crate::rotation::association::Association;
 use crate::rotation::timing::Ttl;
@@ -88,6 +89,8 @@ pub enum Tlsa {
         /// Whether its name exists at all.
         exists: bool,
     },
+    /// Its name, or one that an alias leads to, is none that senders on Postfix take.
+    NoHostName(Name),
 }
 
 /// Addresses given instead of looked up, by host.
@@ -206,6 +209,11 @@ impl<S: Source + Send + Sync> Sender<S> {
         }
         if let Some(first) = with_addresses(&answers).next() {
             host.aliases.clone_from(&first.aliases);
+        }
+        let mut names = std::iter::once(name).chain(host.aliases.iter().map(|alias| &alias.to));
+        if let Some(odd) = names.find(|name| !host_name::is_taken(name)) {
+            host.tlsa = Tlsa::NoHostName(odd.clone());
+            return host;
         }
         host.tlsa = match base_domains(name, &answers) {
             Ok(bases) => self.tlsa(&bases, port).await,
@@ -347,7 +355,7 @@ impl Tlsa {
     pub fn base(&self) -> Option<&Name> {
         match self {
             Self::Published { base, .. } | Self::None { base, .. } => Some(base),
-            Self::Unreachable(_) | Self::NoAddress { .. } => None,
+            Self::Unreachable(_) | Self::NoAddress { .. } | Self::NoHostName(_) => None,
         }
     }
 }

@@ -372,7 +372,7 @@ impl SeenHost {
         };
         let dns = match &host.tlsa {
             Tlsa::Unreachable(failure) => of_failure(failure),
-            Tlsa::NoAddress { .. } => Standing::AtRisk,
+            Tlsa::NoAddress { .. } | Tlsa::NoHostName(_) => Standing::AtRisk,
             Tlsa::None { .. } => Standing::Unprotected,
             Tlsa::Published { .. } => Standing::Verified,
         };

@@ -686,6 +686,16 @@ pub fn all(pki: &Pki) -> Vec<Scenario> {
         "RFC 7672 §3.2.2: a certificate for the alias alone",
     );
     special(
+        "no-host-name",
+        "no-host-name.{}",
+        format!(
+            "no-host-name MX 10 mx.no-host-name\nmx.no-host-name CNAME mx-.w.no-host-name\n*.w.no-host-name A {one}\n_25._tcp.mx.no-host-name TLSA 3 1 1 {a}\n"
+        ),
+        AtRisk,
+        Same,
+        "RFC 1123 §2.1: the peer follows no alias to such a name",
+    );
+    special(
         "longer-key",
         "longer-key.{}",
         plain("longer-key", &[one], &[format!("3 1 0 {}00", pki.a_key)]),

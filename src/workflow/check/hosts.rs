@@ -127,6 +127,18 @@ fn of_host(
             ];
         }
         Tlsa::Unreachable(failure) => return vec![failed("host", place, failure)],
+        Tlsa::NoHostName(odd) => {
+            let what = format!(
+                "{} is no host name: senders on Postfix do not go there",
+                plain(odd)
+            );
+            let finding = Finding::new("host", place, what)
+                .at_risk()
+                .by("RFC 1123 §2.1");
+            return vec![
+                finding.remedy("give the host a name of letters, digits and hyphens, none of these at the end of a label"),
+            ];
+        }
         Tlsa::NoAddress { .. } => {
             return vec![
                 Finding::new(
