@@ -220,6 +220,10 @@ fn every_error_says_where_and_what_to_do() {
             "z:4:6: error: expected a time such as 3600 or 1h, found `1h30`\n    $TTL 1h30\n         ^^^^",
         ),
         (
+            "$ORIGIN \"sub\"\n",
+            "z:4:9: error: a name in quotes\n    $ORIGIN \"sub\"\n            ^^^^^\n    help: leave the quotes out: no name server reads them here",
+        ),
+        (
             "$FOO\n",
             "z:4:1: error: `$FOO` is not a directive\n    $FOO\n    ^^^^\n    help: there are $ORIGIN, $TTL, $INCLUDE and $GENERATE; \
              an owner that begins with `$` is written `\\$`",
