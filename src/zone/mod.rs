@@ -21,6 +21,7 @@ mod node;
 pub(crate) mod nodes;
 mod order;
 mod parent;
+mod plain;
 pub mod rdata;
 mod reader;
 pub mod record;

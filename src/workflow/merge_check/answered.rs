@@ -341,13 +341,11 @@ fn judge_zones(request: &Request<'_>, both: Both<'_>, verdict: &mut Verdict) {
             verdict.object(AnswerFinding::NewFinding { zone, finding });
         }
         // The configuration that counts says what the servers run, not the request.
-        let base = request.base.workspace.config.zones.iter();
-        let run = base
-            .filter(|one| one.name == *zone)
-            .map(|one| one.servers_run.as_slice());
+        let mut base = request.base.workspace.config.zones.iter();
+        let base = base.find(|one| one.name == *zone);
+        let run = base.map_or(&[][..], |one| &one.servers_run);
         if let Some(before) = before
-            && let Some(finding) =
-                others::new_finding(&before.file, &after.file, run.last().unwrap_or_default())
+            && let Some(finding) = others::new_finding(&before.file, &after.file, run)
         {
             let zone = zone.clone();
             verdict.object(AnswerFinding::NewFinding { zone, finding });

@@ -3,7 +3,8 @@
 use super::document::{Findings, Located, Section};
 use super::publication::{self, Publication, Published};
 use super::serve::ServeConfig;
-use super::{access, command_of, domain_name, duration_of};
+use super::servers::{read_kinds, read_servers};
+use super::{command_of, domain_name, duration_of};
 pub use crate::dnssec::denial::Denial;
 use crate::dnssec::next::VALIDITY;
 use crate::dnssec::nsec3::Hashing;
@@ -301,48 +302,6 @@ fn read_signing_here<'t>(
         refresh,
         jitter,
     })
-}
-
-/// What the servers run.
-fn read_kinds<'t>(section: &mut Section<'t>, findings: &mut Findings<'t>) -> Vec<ServerKind> {
-    let texts = section.texts("servers_run", findings);
-    let texts = texts.map(|texts| texts.value).unwrap_or_default();
-    let mut kinds = Vec::new();
-    for text in texts {
-        match ServerKind::parse(&text.value) {
-            Some(kind) => kinds.push(kind),
-            None => {
-                let all = ServerKind::ALL.map(ServerKind::word).join(", ");
-                findings.wrong(
-                    text.line,
-                    format!("`servers_run`: `{}` is none of {all}", text.value),
-                );
-            }
-        }
-    }
-    kinds
-}
-
-/// The addresses at `key`, as of servers of DNS; none if the key is not there.
-fn read_servers<'t>(
-    section: &mut Section<'t>,
-    key: &str,
-    findings: &mut Findings<'t>,
-) -> Vec<SocketAddr> {
-    let texts = section.texts(key, findings);
-    let texts = texts.map(|texts| texts.value).unwrap_or_default();
-    let read = |text: Located<String>| server(key, &text, findings);
-    texts.into_iter().filter_map(read).collect()
-}
-
-/// The address of a server: with a port, or without one for port 53.
-fn server(key: &str, text: &Located<String>, findings: &mut Findings<'_>) -> Option<SocketAddr> {
-    let address = access::socket_address(&text.value);
-    if address.is_none() {
-        let wanted = "an IP address is expected, with a port if it is not 53, such as 192.0.2.53 or [2001:db8::53]:5353";
-        findings.wrong(text.line, format!("`{key}`: `{}`: {wanted}", text.value));
-    }
-    address
 }
 
 /// A file that must lie inside the workspace, because it is read, edited and committed.
