@@ -184,13 +184,13 @@ fn check_goes_by_what_the_servers_of_a_configured_zone_run() {
             "servers_run = [\"nsd\"]",
             false,
             true,
-            ": sound, 1 warning (and 1 warning of servers that do not run here: `servers_run`)\n",
+            ": sound, 1 warning (and 1 warning for servers that `servers_run` does not name)\n",
         ),
         (
             "servers_run = [\"Knot\", \"powerdns\"]",
             false,
             false,
-            ": sound (and 2 warnings of servers that do not run here: `servers_run`)\n",
+            ": sound (and 2 warnings for servers that `servers_run` does not name)\n",
         ),
     ];
     for (run, by_bind, by_nsd, end) in table {

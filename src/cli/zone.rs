@@ -254,7 +254,7 @@ fn check(args: &CheckArgs, global: &Global, out: &mut impl Write) -> Result<Exit
         let aside = match aside {
             0 => String::new(),
             _ => format!(
-                " (and {} of servers that do not run here: `servers_run`)",
+                " (and {} for servers that `servers_run` does not name)",
                 counted(aside, "warning")
             ),
         };
