@@ -199,7 +199,10 @@ fn a_null_mx_takes_no_mail_and_stands_alone() {
     );
 
     // Postfix goes by the null MX, wherever it stands.
-    for both in ["@ MX 0 .\n@ MX 10 mx\n", "@ MX 10 mx\n@ MX 20 .\n"] {
+    for both in [
+        "@ MX 0 .\n@ MX 10 mx\nmx A 127.9.9.9\n",
+        "@ MX 10 mx\n@ MX 20 .\nmx A 127.9.9.9\n",
+    ] {
         let run = beside(&world, both, &["beside.test"]).ends(4);
         assert!(
             run.stdout
