@@ -266,4 +266,19 @@ fn a_name_that_is_none_of_a_host_is_refused() {
             "{told}"
         );
     }
+    // The same where an alias stands in place of the records, or of the domain.
+    let tlsa = format!("TLSA 3 1 1 {}\n", "ab".repeat(32));
+    let records = format!("@ MX 10 mx\nmx A 127.9.9.9\n_25._tcp.mx CNAME a/b\na/b {tlsa}");
+    let run = beside(&world, &records, &["beside.test"]).ends(4);
+    assert!(
+        run.stdout.contains("a/b.beside.test is no host name"),
+        "{run:#?}"
+    );
+    let records = format!("d CNAME odd-\nodd- MX 10 mx\nmx A 127.9.9.9\n_25._tcp.mx {tlsa}");
+    let run = beside(&world, &records, &["d.beside.test"]).ends(4);
+    assert!(
+        run.stdout
+            .contains("the alias leads to odd-.beside.test., which is no host name"),
+        "{run:#?}"
+    );
 }

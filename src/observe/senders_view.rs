@@ -89,7 +89,7 @@ pub enum Tlsa {
         /// Whether its name exists at all.
         exists: bool,
     },
-    /// Its name, or one that an alias leads to, is none that senders on Postfix take.
+    /// Its name, or one that an alias of it or of its TLSA records leads to, is none that senders on Postfix take.
     NoHostName(Name),
 }
 
@@ -127,6 +127,13 @@ impl<S: Source + Send + Sync> Sender<S> {
             Ok(answer) => answer,
             Err(failure) => return Destination::Unknown(failure),
         };
+        if let Some(odd) = odd_alias(&answer.aliases) {
+            let reason = format!(
+                "the alias leads to {odd}, which is no host name (RFC 1123 §2.1): Postfix takes the answer for malformed"
+            );
+            let flaw = Flaw::new(ExtendedError::Other, reason);
+            return Destination::Unknown(NoAnswer::Failed(flaw));
+        }
         let rrset = match &answer.content {
             Content::Records(rrset) => rrset,
             Content::NoData => return Destination::Itself,
@@ -210,8 +217,8 @@ impl<S: Source + Send + Sync> Sender<S> {
         if let Some(first) = with_addresses(&answers).next() {
             host.aliases.clone_from(&first.aliases);
         }
-        let mut names = std::iter::once(name).chain(host.aliases.iter().map(|alias| &alias.to));
-        if let Some(odd) = names.find(|name| !host_name::is_taken(name)) {
+        let own = (!host_name::is_taken(name)).then_some(name);
+        if let Some(odd) = own.or(odd_alias(&host.aliases)) {
             host.tlsa = Tlsa::NoHostName(odd.clone());
             return host;
         }
@@ -253,6 +260,9 @@ impl<S: Source + Send + Sync> Sender<S> {
                 Ok(answer) => answer,
                 Err(failure) => return Tlsa::Unreachable(self.control(&owner, failure).await),
             };
+            if let Some(odd) = odd_alias(&answer.aliases) {
+                return Tlsa::NoHostName(odd.clone());
+            }
             match counted(answer, base, owner) {
                 Ok(published) => return published,
                 Err(why) => none = Some((base.clone(), why)),
@@ -265,6 +275,12 @@ impl<S: Source + Send + Sync> Sender<S> {
         });
         Tlsa::None { base, why }
     }
+}
+
+/// Where one of the aliases leads that is no name to senders.
+fn odd_alias(aliases: &[Alias]) -> Option<&Name> {
+    let mut names = aliases.iter().map(|alias| &alias.to);
+    names.find(|name| !host_name::is_taken(name))
 }
 
 fn counted(answer: Answer, base: &Name, asked: Name) -> Result<Tlsa, NoTlsa> {
