@@ -84,7 +84,7 @@ type Row = (
 fn a_domain_kept_elsewhere_is_judged_as_senders_do() {
     let world = world();
     #[rustfmt::skip]
-    let table: [Row; 6] = [
+    let table: [Row; 8] = [
         ("@ MX 10 mx1.example.com.\n", Some("theirs"), 0,
             &["nothing to do, 1 to consider (1 zone, 2 mail domains, 2 hosts)"], "all is well"),
         ("@ MX 10 mx1.example.com.\n", None, 0,
@@ -98,6 +98,10 @@ fn a_domain_kept_elsewhere_is_judged_as_senders_do() {
             &["you      customer.test MX: its mail goes to customer.test, and to none"], "no MX"),
         ("@ MX 0 .\n", Some("theirs"), 3,
             &["you      customer.test MX: its mail goes to nobody, and to none"], "a null MX"),
+        ("@ MX 0 .\n@ MX 10 mx1.example.com.\n", Some("theirs"), 4,
+            &["AT RISK  customer.test MX: a null MX"], "a null MX beside another"),
+        ("@ MX 10 mx1.example.com.\n@ MX 20 mx-\nmx- A 127.9.9.9\n", Some("theirs"), 4,
+            &["AT RISK  mx-.customer.test:25: mx-.customer.test is no host name"], "no host name"),
     ];
     for (records, keys, code, expected, why) in table {
         keep(&world, &format!("{records}{REPORTS}"), keys);

@@ -269,6 +269,16 @@ fn a_trust_anchor_is_presented_above_the_leaf_or_stands_whole_in_the_record() {
     for (record, expected) in table {
         assert_eq!(told(&record, &[HOST]), expected, "{}", record.short());
     }
+    // A key with more behind it is none that OpenSSL reads, and a record without a use refuses nobody.
+    let whole = record(leaf, 3, 1, 0);
+    let mut longer = whole.clone();
+    longer.data.push(0);
+    let said = told(&longer, &[HOST]);
+    assert_eq!(
+        said,
+        "unusable: its data is not a certificate or key in DER"
+    );
+    assert_eq!(told(&whole, &[HOST]), "matches");
     // A leaf has issued nothing, whatever its key has signed.
     bench.issued("under", HOST, "leaf", "basicConstraints=CA:FALSE", "20");
     let under = [certificate(&bench, "under"), leaf.clone()];

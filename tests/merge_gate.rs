@@ -252,6 +252,42 @@ fn what_a_request_makes_of_the_answers() {
             "has a new finding",
         ),
         Row::zone(
+            "a name that BIND refuses, where anything may run",
+            com,
+            "_ftp IN A 192.0.2.77",
+            3,
+            "has a new finding: BIND as a primary does not load",
+        ),
+        Row::zone(
+            "the same where Knot alone runs",
+            net,
+            "_ftp IN A 192.0.2.77",
+            0,
+            "",
+        ),
+        Row::zone(
+            "a tag that NSD refuses, where Knot alone runs",
+            net,
+            "@ IN CAA 0 ISSUE \"ca.example\"",
+            0,
+            "",
+        ),
+        Row::work(
+            "a request that says itself that Knot alone runs",
+            |world| {
+                let config = world.read("tlsa-rotate.toml");
+                let name = "name = \"example.com\"\n";
+                let said = config.replacen(name, &format!("{name}servers_run = [\"knot\"]\n"), 1);
+                assert_ne!(said, config);
+                world.write("tlsa-rotate.toml", &said);
+                let zone = world.read("example.com.zone");
+                let zone = gate_support::with_lines(&zone, "_ftp IN A 192.0.2.77");
+                world.write("example.com.zone", &gate_support::next_serial(&zone));
+            },
+            3,
+            "has a new finding: BIND as a primary does not load",
+        ),
+        Row::zone(
             "DS records where nothing is delegated",
             net,
             &format!("www IN A 192.0.2.80\nwww IN DS 12345 13 2 {typo}"),

@@ -537,6 +537,119 @@ fn what_may_be_a_report_is_known_by_its_digest_and_other_mail_is_not() {
     assert_eq!(reports, [None]);
 }
 
+/// Names in another encoding, archives that a gateway calls text, and empty lines in front of a mailbox.
+#[test]
+fn a_report_is_read_whatever_a_gateway_makes_of_its_encoding() {
+    let text = two().0;
+    let mut latin = text.clone().into_bytes();
+    let name = text.find("Google").unwrap();
+    latin[name + 1] = 0xf6;
+    let attached = |media: &str, name: &str, octets: &[u8]| {
+        let octets = data_encoding::BASE64.encode(octets);
+        format!(
+            "From: a@example.net\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: {media}\r\n\
+             Content-Disposition: attachment; filename=\"{name}\"\r\nContent-Transfer-Encoding: base64\r\n\r\n{octets}\r\n--b--\r\n"
+        )
+        .into_bytes()
+    };
+    let packed = gzip(text.as_bytes());
+    let mailbox = mbox(&[mail(text.as_bytes(), "s")]);
+    let arrivals = [
+        ("ISO 8859-1", latin.clone()),
+        ("ISO 8859-1 in gzip", gzip(&latin)),
+        (
+            "an archive as text",
+            attached("text/plain", "r.json.gz", &packed),
+        ),
+        ("an archive as HTML", attached("text/html", "r", &packed)),
+        (
+            "empty lines before a mailbox",
+            format!("\r\n\n{mailbox}").into_bytes(),
+        ),
+        (
+            "an empty line before a mail",
+            format!("\n{}", mail(text.as_bytes(), "s")).into_bytes(),
+        ),
+    ];
+    for (what, octets) in arrivals {
+        let mut gathered = Gathered::default();
+        gathered.add_from("place", octets.as_slice());
+        assert_eq!(gathered.troubles, [], "{what}");
+        let sums = tally(gathered.reports.iter().map(|(_, report)| report), None);
+        assert_eq!((sums.successful, sums.failed), (120, 3), "{what}");
+    }
+    // Which host is meant is not known where its name is no ASCII.
+    let host = String::from_utf8(text.into_bytes()).unwrap();
+    let at = host.find("mx1.example.com").unwrap();
+    let mut damaged = host.into_bytes();
+    damaged[at] = 0xed;
+    let mut gathered = Gathered::default();
+    gathered.add_from("place", damaged.as_slice());
+    assert_eq!(gathered.reports.len(), 0);
+    assert!(
+        gathered.troubles[0].report.is_some(),
+        "{:?}",
+        gathered.troubles
+    );
+    assert!(
+        gathered.troubles[0].why.contains("not UTF-8"),
+        "{:?}",
+        gathered.troubles
+    );
+}
+
+/// DMARC reports come to the same mailbox as TLS reports, and hold nothing back (RFC 7489 §7.2.1.1).
+#[test]
+fn reports_of_another_kind_are_told_from_tls_reports_that_cannot_be_read() {
+    let xml = gzip(b"<?xml version=\"1.0\"?><feedback></feedback>\n");
+    let attached = |media: &str, name: &str, more: &str| {
+        let octets = data_encoding::BASE64.encode(&xml);
+        format!(
+            "From: a@example.net\r\n{more}Content-Type: {media}; name=\"{name}\"\r\nContent-Transfer-Encoding: base64\r\n\r\n{octets}\r\n"
+        )
+        .into_bytes()
+    };
+    let (dmarc, tls) = (
+        "example.net!example.com!1!2.xml.gz",
+        "example.net!example.com!1!2.json.gz",
+    );
+    let reports = "TLS-Report-Domain: example.com\r\n";
+    let table = [
+        (xml.clone(), false, "a file"),
+        (attached("application/gzip", dmarc, ""), false, "a mail"),
+        (
+            attached("application/octet-stream", dmarc, ""),
+            false,
+            "of no media type",
+        ),
+        (
+            attached("application/tlsrpt+gzip", dmarc, ""),
+            true,
+            "its media type says otherwise",
+        ),
+        (
+            attached("application/gzip", tls, ""),
+            true,
+            "its name says otherwise",
+        ),
+        (
+            attached("application/gzip", dmarc, reports),
+            true,
+            "its mail says otherwise",
+        ),
+    ];
+    for (octets, may_be_one, what) in table {
+        let mut gathered = Gathered::default();
+        gathered.add_from("place", octets.as_slice());
+        let told: Vec<bool> = gathered
+            .troubles
+            .iter()
+            .map(|t| t.report.is_some())
+            .collect();
+        assert_eq!(told, [may_be_one], "{what}: {:?}", gathered.troubles);
+    }
+}
+
 /// RFC 8460 §4: a sender tells a session under each policy that it applied, and a failure under each reason.
 #[test]
 fn a_session_counts_once_whatever_policies_and_reasons_it_is_told_under() {

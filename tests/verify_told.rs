@@ -15,6 +15,7 @@ use serde_json::Value;
 use std::io::Write as _;
 use std::net::TcpListener;
 use tlsa_rotate::workspace::tls_key::{KeyFiles, KeyKind};
+use tlsa_rotate::zone::content::Zone;
 
 /// `verify` by the world's first server, with the zone's own key as the trust anchor.
 fn verify(world: &World, arguments: &[&str]) -> Run {
@@ -105,6 +106,9 @@ fn one_verdict_for_each_host_address_and_algorithm_in_every_form() {
     );
     assert!(text.contains("\n             do: "), "{text}");
     let told = json(&with(&["--format", "json"]).ends(4));
+    let remedy = &told["targets"][0]["hosts"][1]["addresses"][0]["remedy"];
+    let put_back = "put the certificate with a published key back now";
+    assert!(remedy.as_str().unwrap().starts_with(put_back), "{told}");
     let standings = [0, 1].map(|at| {
         told["targets"][0]["hosts"][at]["standing"]
             .as_str()
@@ -139,4 +143,142 @@ fn hosts_are_called_at_the_address_given_and_from_the_address_given() {
     let refused = verify(&world, &[&asked[..], &["127.0.0.9"]].concat());
     assert!(refused.stdout.contains("554"), "{refused:#?}");
     assert_eq!(callers.join().unwrap(), ["127.0.0.9"; 4]);
+}
+
+/// Serves a zone beside the world's own, and verifies names in it.
+fn beside(world: &World, records: &str, arguments: &[&str]) -> Run {
+    let front = "$ORIGIN beside.test.\n$TTL 3600\n@ SOA ns h 1 7200 3600 604800 300\n@ NS ns\nns A 192.0.2.1\n";
+    world.write("beside", &format!("{front}{records}"));
+    let sign = [
+        "zone",
+        "sign",
+        "beside",
+        "--keys",
+        "theirs",
+        "--output",
+        "beside.signed",
+    ];
+    world.run(BEGIN, &sign).ends(0);
+    world.serve(
+        0,
+        Zone::parse(world.read("beside.signed").as_bytes(), None).unwrap(),
+    );
+    let ds = world.run(BEGIN, &["key", "ds", "beside.test", "--keys", "theirs"]);
+    world.write("anchor", &ds.ends(0).stdout);
+    let resolver = world.server(0);
+    let always = [
+        "verify",
+        "--resolver",
+        &resolver,
+        "--trust-anchor",
+        "anchor",
+    ];
+    world.run(hours(1), &[&always, arguments].concat())
+}
+
+/// What a domain says of its mail in its MX records alone: that it takes none (RFC 7505), or that and the contrary.
+#[test]
+fn a_null_mx_takes_no_mail_and_stands_alone() {
+    let world = World::new(Publish::File);
+    let key = ["key", "generate", "beside.test", "--keys", "theirs"];
+    world.run(BEGIN, &key).ends(0);
+    let null = "@ MX 0 .\n";
+    let run = beside(&world, null, &["beside.test"]).ends(1);
+    let summary = "beside.test: takes no mail: there is no host to verify";
+    assert!(run.stdout.contains(summary), "{run:#?}");
+    assert!(!run.stdout.contains("unknown"), "{run:#?}");
+    let json = ["beside.test", "--format", "json"];
+    let run = beside(&world, null, &json).ends(1);
+    let told: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(told["standing"], "takes-no-mail");
+    let run = beside(&world, null, &["beside.test", "--format", "nagios"]).ends(1);
+    assert!(
+        run.stdout
+            .starts_with("TLSA WARNING - beside.test: takes no mail"),
+        "{run:#?}"
+    );
+
+    // Postfix goes by the null MX, wherever it stands.
+    for both in [
+        "@ MX 0 .\n@ MX 10 mx\nmx A 127.9.9.9\n",
+        "@ MX 10 mx\n@ MX 20 .\nmx A 127.9.9.9\n",
+    ] {
+        let run = beside(&world, both, &["beside.test"]).ends(4);
+        assert!(
+            run.stdout
+                .contains("REFUSED      beside.test MX: a null MX"),
+            "{run:#?}"
+        );
+        assert!(
+            run.stdout.contains("do: remove the null MX, or the others"),
+            "{run:#?}"
+        );
+    }
+}
+
+/// Programs are told of an alias in an MX record what people are told.
+#[test]
+fn an_alias_in_an_mx_record_is_noted_in_json_too() {
+    let world = World::new(Publish::File);
+    let key = ["key", "generate", "beside.test", "--keys", "theirs"];
+    world.run(BEGIN, &key).ends(0);
+    let records = "@ MX 10 alias\nalias CNAME mx\nmx A 127.9.9.9\n";
+    let run = beside(&world, records, &["beside.test", "--format", "json"]);
+    let told: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|e| panic!("{e}: {run:#?}"));
+    let notes = &told["targets"][0]["hosts"][0]["notes"];
+    assert_eq!(
+        notes[0]["remedy"], "name mx.beside.test in the MX record",
+        "{told}"
+    );
+    assert!(
+        notes[0]["what"]
+            .as_str()
+            .unwrap()
+            .contains("RFC 2181 §10.3"),
+        "{told}"
+    );
+    let run = beside(&world, records, &["[mx.beside.test]", "--format", "json"]);
+    let told: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(
+        told["targets"][0]["hosts"][0]["notes"],
+        serde_json::json!([]),
+        "{told}"
+    );
+}
+
+/// Postfix goes to no host, and follows no alias, whose name is none of a host; programs are told what to do as well.
+#[test]
+fn a_name_that_is_none_of_a_host_is_refused() {
+    let world = World::new(Publish::File);
+    let key = ["key", "generate", "beside.test", "--keys", "theirs"];
+    world.run(BEGIN, &key).ends(0);
+    for records in [
+        "@ MX 10 mx-\nmx- A 127.9.9.9\n",
+        "@ MX 10 alias\nalias CNAME mx-\nmx- A 127.9.9.9\n",
+    ] {
+        let run = beside(&world, records, &["beside.test"]).ends(4);
+        let said = "mx-.beside.test is no host name (RFC 1123 §2.1), and senders on Postfix do not go there";
+        assert!(run.stdout.contains(said), "{run:#?}");
+        let run = beside(&world, records, &["beside.test", "--format", "json"]).ends(4);
+        let told: Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!(
+            told["targets"][0]["hosts"][0]["tlsa"]["status"], "no-host-name",
+            "{told}"
+        );
+    }
+    // The same where an alias stands in place of the records, or of the domain.
+    let tlsa = format!("TLSA 3 1 1 {}\n", "ab".repeat(32));
+    let records = format!("@ MX 10 mx\nmx A 127.9.9.9\n_25._tcp.mx CNAME a/b\na/b {tlsa}");
+    let run = beside(&world, &records, &["beside.test"]).ends(4);
+    assert!(
+        run.stdout.contains("a/b.beside.test is no host name"),
+        "{run:#?}"
+    );
+    let records = format!("d CNAME odd-\nodd- MX 10 mx\nmx A 127.9.9.9\n_25._tcp.mx {tlsa}");
+    let run = beside(&world, &records, &["d.beside.test"]).ends(4);
+    assert!(
+        run.stdout
+            .contains("the alias leads to odd-.beside.test., which is no host name"),
+        "{run:#?}"
+    );
 }

@@ -373,6 +373,11 @@ fn every_mistake_is_told_with_its_line() {
             ],
         ),
         (
+            "reload = [",
+            "servers_run = [\"Knot\", \"unbound\"]\nreload = [",
+            &["11: `servers_run`: `unbound` is none of bind, knot, nsd, powerdns, other"],
+        ),
+        (
             "servers = [\"192.0.2.53\"",
             "servers = [53",
             &["9: `servers` must be text in quotes, this is a TOML integer"],

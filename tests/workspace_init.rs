@@ -157,7 +157,7 @@ fn every_key_is_explained_and_every_alternative_is_valid_too() {
         Config::parse(&changed, home.path()).unwrap_or_else(|e| panic!("{line}: {e:?}"));
         alternatives += 1;
     }
-    assert_eq!(alternatives, 28);
+    assert_eq!(alternatives, 29);
 }
 
 #[test]

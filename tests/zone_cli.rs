@@ -153,3 +153,53 @@ fn what_is_not_there_is_named() {
     assert_eq!(code, Some(2));
     assert!(err.contains("a label is empty"), "{err}");
 }
+
+/// What only a server that no name server of the zone runs does not load is left out, and counted.
+#[test]
+fn check_goes_by_what_the_servers_of_a_configured_zone_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "$ORIGIN example.com.\n$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n_ftp A 192.0.2.2\nw CAA 0 ISSUE x\n";
+    let zone = written(directory.path(), "zone", text);
+    let checked = |setting: &str| {
+        let config = format!(
+            "[[zone]]\nname = \"example.com\"\nfile = \"zone\"\nsign = {{ keys = \"keys\" }}\npublish = {{ file = true }}\n{setting}\n\
+             [[certificate]]\nname = \"mail\"\nhosts = [\"mx.example.com\"]\nlive = {{ certificate = \"live.pem\" }}\n\
+             next = {{ generate = \"ecdsa-p256\" }}\n"
+        );
+        let config = written(directory.path(), "tlsa-rotate.toml", &config);
+        let (code, said, _) = run(&["check", &zone, "--config", &config]);
+        assert_eq!(code, Some(0), "{said}");
+        said
+    };
+    let (bind, nsd) = ("BIND as a primary does not load", "NSD does not load");
+    let table = [
+        ("", true, true, ": sound, 2 warnings\n"),
+        (
+            "servers_run = [\"bind\", \"nsd\"]",
+            true,
+            true,
+            ": sound, 2 warnings\n",
+        ),
+        (
+            "servers_run = [\"nsd\"]",
+            false,
+            true,
+            ": sound, 1 warning (and 1 warning for servers that `servers_run` does not name)\n",
+        ),
+        (
+            "servers_run = [\"Knot\", \"powerdns\"]",
+            false,
+            false,
+            ": sound (and 2 warnings for servers that `servers_run` does not name)\n",
+        ),
+    ];
+    for (run, by_bind, by_nsd, end) in table {
+        let said = checked(run);
+        assert_eq!(
+            (said.contains(bind), said.contains(nsd)),
+            (by_bind, by_nsd),
+            "{run}: {said}"
+        );
+        assert!(said.ends_with(end), "{run}: {said}");
+    }
+}

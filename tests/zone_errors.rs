@@ -220,6 +220,10 @@ fn every_error_says_where_and_what_to_do() {
             "z:4:6: error: expected a time such as 3600 or 1h, found `1h30`\n    $TTL 1h30\n         ^^^^",
         ),
         (
+            "$ORIGIN \"sub\"\n",
+            "z:4:9: error: a name in quotes\n    $ORIGIN \"sub\"\n            ^^^^^\n    help: leave the quotes out: no name server reads them here",
+        ),
+        (
             "$FOO\n",
             "z:4:1: error: `$FOO` is not a directive\n    $FOO\n    ^^^^\n    help: there are $ORIGIN, $TTL, $INCLUDE and $GENERATE; \
              an owner that begins with `$` is written `\\$`",
@@ -291,6 +295,8 @@ fn tlsa_records_that_no_sender_asks_for_are_named_with_the_owner_that_was_meant(
         ("_25.tcp.mx1", "port and protocol begin with `_` each"),
         ("25._tcp.mx1", "port and protocol begin with `_` each"),
         ("25.TCP.mx1", "port and protocol begin with `_` each"),
+        ("-25._tcp.mx1", "port and protocol begin with `_` each"),
+        ("_25.-tcp.mx1", "port and protocol begin with `_` each"),
         ("_tcp._25.mx1", "the port stands in front of the protocol"),
         ("_tcp.mx1", "the port is missing in front of the protocol"),
         ("_smtp._tcp.mx1", "the port is a number, not a name"),
@@ -602,6 +608,19 @@ fn quotes_and_marks_that_servers_do_not_take_are_what_the_error_names() {
         .map(|d| d.message.as_str())
         .collect();
     assert_eq!(found, ["the file is UTF-16, which no name server reads"]);
+    let others: [(&[u8], &str); 3] = [
+        (b"\0\0\0\x02\0\0\0\x01rest\n(", "BIND's raw format"),
+        (b";BIND LOG V9\n\0\0(", "BIND's journal of a zone"),
+        (b"\x1f\x8b\x08)", "a gzip archive"),
+    ];
+    for (octets, what) in others {
+        let file = read(octets);
+        let [found] = file.diagnostics() else {
+            panic!("{what}: {:?}", file.diagnostics());
+        };
+        assert!(found.message.contains(what), "{found:?}");
+        assert!(found.help.is_some(), "{found:?}");
+    }
 }
 
 #[test]

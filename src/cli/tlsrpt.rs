@@ -31,7 +31,8 @@ Of reports that bear one name and say different things, the table has the first;
 in a watched mailbox.
 
 What may be a report and cannot be read holds a rotation back like silence does, once the key is installed: look at it, then \
-set it aside with --set-aside. Other mail in the mailbox holds nothing back.
+set it aside with --set-aside. Other mail in the mailbox, DMARC reports among it, holds \
+nothing back.
 
 Exit code 0: all was read. Exit code 1: something could not be read, or contradicts another report; the rest is shown.
 

@@ -2,7 +2,7 @@
 
 use super::format::Format;
 use super::record::{host, read_bounded, shown};
-use super::{Exit, Failure, Global, verify_json, verify_view};
+use super::{Exit, Failure, Global, verify_json, verify_nagios, verify_view};
 use crate::observe::anchors::Anchors;
 use crate::observe::authorities::Limits;
 use crate::observe::chain::Validator;
@@ -37,7 +37,7 @@ is a host. DNSSEC is validated here, from the root's keys down; the resolver is 
 to mail hosts but EHLO, STARTTLS and QUIT.
 
 Exit code 0: every host, address and algorithm is verified. 4: delivery is at risk, a validating sender would refuse or \
-defer somewhere. 1: not verified, without such a risk: something could not be told, or has no TLSA records. With \
+defer somewhere. 1: not verified, without such a risk: something could not be told, has no TLSA records, or takes no mail. With \
 --format nagios: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.")]
 pub(crate) struct VerifyArgs {
     /// Domains (`example.com`) and hosts (`mx1.example.com:25`, `[mx1.example.com]`)
@@ -134,7 +134,7 @@ pub(crate) fn run(args: &VerifyArgs, global: &Global) -> Result<Exit, Failure> {
     let standing = standing.unwrap_or(Standing::Unknown);
     match args.format.0 {
         VerifyFormat::Json => verify_json::json(&found, &zones, standing, &mut out)?,
-        VerifyFormat::Nagios => verify_view::nagios(&found, standing, &mut out)?,
+        VerifyFormat::Nagios => verify_nagios::nagios(&found, standing, &mut out)?,
         VerifyFormat::Text => verify_view::text(&found, &zones, &mut out)?,
     }
     Ok(match (args.format.0, standing) {
@@ -142,7 +142,7 @@ pub(crate) fn run(args: &VerifyArgs, global: &Global) -> Result<Exit, Failure> {
         (VerifyFormat::Nagios, Standing::AtRisk) => Exit::NagiosCritical,
         (VerifyFormat::Nagios, Standing::Unknown) => Exit::PersonNeeded,
         (_, Standing::AtRisk) => Exit::DeliveryAtRisk,
-        (_, Standing::Unknown | Standing::Unprotected) => Exit::Wrong,
+        (_, Standing::Unknown | Standing::Unprotected | Standing::NoMail) => Exit::Wrong,
     })
 }
 

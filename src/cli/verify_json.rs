@@ -3,9 +3,9 @@
 use super::Failure;
 use super::document::Schema;
 use super::verify_servers;
-use super::verify_view::{reason, word};
+use super::verify_words::{forbidden_alias, reason, remedy, word};
 use crate::observe::chain::{NoAnswer, Security};
-use crate::observe::senders_view::{Destination, Tlsa, plain};
+use crate::observe::senders_view::{Destination, Host, Tlsa, plain};
 use crate::workflow::verdict::{Line, Standing, Verdict};
 use crate::workflow::verify::{SeenHost, Verification};
 use crate::workflow::zone_servers::ZoneServers;
@@ -31,6 +31,7 @@ pub(super) fn json(
 fn standing_word(standing: Standing) -> &'static str {
     match standing {
         Standing::Verified => "verified",
+        Standing::NoMail => "takes-no-mail",
         Standing::Unprotected => "unprotected",
         Standing::Unknown => "unknown",
         Standing::AtRisk => "at-risk",
@@ -52,11 +53,13 @@ fn destination(destination: &Destination) -> Value {
             hosts,
             security: s,
             expanded,
+            has_null,
         } => json!({
             "kind": "mx",
             "hosts": hosts.iter().map(|(preference, host)| json!({"preference": preference, "host": plain(host)})).collect::<Vec<_>>(),
             "alias_for": expanded.as_ref().map(plain),
             "dnssec": security(s),
+            "null_mx_beside": has_null,
         }),
         Destination::Itself => json!({"kind": "itself"}),
         Destination::NullMx => json!({"kind": "null-mx"}),
@@ -93,9 +96,11 @@ fn host_value(seen: &SeenHost) -> Value {
         "aliases": host.map(|host| host.aliases.iter().map(|alias| json!({
             "from": plain(&alias.from), "to": plain(&alias.to), "dnssec": security(&alias.security),
         })).collect::<Vec<_>>()),
+        "notes": host.and_then(|host| forbidden_alias(seen.preference, &host.aliases)).into_iter()
+            .map(|(what, remedy)| json!({"what": what, "remedy": remedy})).collect::<Vec<_>>(),
         "address_failure": host.and_then(|host| host.address_failure.as_ref()).map(no_answer),
         "tlsa": host.map(|host| tlsa(&host.tlsa)),
-        "addresses": seen.lines.iter().map(line_value).collect::<Vec<_>>(),
+        "addresses": seen.lines.iter().map(|line| line_value(host, line)).collect::<Vec<_>>(),
     })
 }
 
@@ -122,16 +127,18 @@ fn tlsa(tlsa: &Tlsa) -> Value {
             json!({"status": "unreachable", "dnssec": no_answer(failure)})
         }
         Tlsa::NoAddress { exists } => json!({"status": "no-address", "exists": exists}),
+        Tlsa::NoHostName(name) => json!({"status": "no-host-name", "name": plain(name)}),
     }
 }
 
-fn line_value(line: &Line) -> Value {
+fn line_value(host: Option<&Host>, line: &Line) -> Value {
     json!({
         "address": line.address.to_string(),
         "algorithm": line.algorithm,
         "tls12_only": line.tls12_only,
         "verdict": word(&line.verdict).to_lowercase().replace(' ', "-"),
         "reason": reason(line),
+        "remedy": host.and_then(|host| remedy(host, line)),
         "dissent": line.dissent,
         "unanswered_in_tls12": line.unanswered,
         "by": match &line.verdict { Verdict::Verified(by) => Some(by), _ => None },

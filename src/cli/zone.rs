@@ -6,6 +6,7 @@ use super::{Exit, Failure, Global, zone_continue, zone_sign, zone_verify};
 use crate::change::changes::{Change, Changes, Detail};
 use crate::files::read;
 use crate::rotation::timing::Ttl;
+use crate::workspace::Workspace;
 use crate::zone::content::Zone;
 use crate::zone::diagnostic::{Counts, Diagnostic, Kind, Severity};
 use crate::zone::diff::{ZoneDiff, diff_files};
@@ -14,6 +15,7 @@ use crate::zone::include::Directory;
 use crate::zone::name::Name;
 use crate::zone::rdata::Soa;
 use crate::zone::record::{Record, Rtype};
+use crate::zone::servers::ServerKind;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use std::io::{self, BufWriter, Read as _, Write};
@@ -187,7 +189,7 @@ fn sound_apex<'z>(path: &Path, file: &'z ZoneFile) -> Result<&'z Name, Failure> 
 pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
     let exit = match &args.action {
-        Action::Check(args) => check(args, &mut out)?,
+        Action::Check(args) => check(args, global, &mut out)?,
         Action::Normalize(args) => normalize(args, &mut out)?,
         Action::Diff(args) => difference(args, &mut out)?,
         Action::Sign(args) => zone_sign::sign_zone(args, global, &mut out)?,
@@ -198,13 +200,29 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn check(args: &CheckArgs, out: &mut impl Write) -> Result<Exit, Failure> {
+/// What the servers of a zone run, as the configuration has it that is named, or that this directory lies under.
+fn servers_run(apex: Option<&Name>, global: &Global) -> Result<Vec<ServerKind>, Failure> {
+    let found = match &global.config {
+        Some(path) => Some(Workspace::open(path).map_err(|e| Failure::wrong(&e).hints(e.hints()))?),
+        None => Workspace::find(Path::new(".")).ok(),
+    };
+    let zones = found.map(|workspace| workspace.config.zones);
+    let mut zones = zones.unwrap_or_default().into_iter();
+    let zone = zones.find(|zone| Some(&zone.name) == apex);
+    Ok(zone.map(|zone| zone.servers_run).unwrap_or_default())
+}
+
+fn check(args: &CheckArgs, global: &Global, out: &mut impl Write) -> Result<Exit, Failure> {
     let file = args.input.read()?;
+    let run = servers_run(file.apex(), global)?;
+    let found = || file.diagnostics().iter().filter(|d| d.matters_to(&run));
     let Counts { errors, warnings } = file.counts();
+    let aside = file.diagnostics().len().saturating_sub(found().count());
+    let warnings = warnings.saturating_sub(aside);
     let zone = file.apex().map(ToString::to_string);
     let serial = file.serial();
     if args.format.0 == TextOrJson::Json {
-        let findings: Vec<Value> = file.diagnostics().iter().map(finding).collect();
+        let findings: Vec<Value> = found().map(finding).collect();
         let path = file.sources().first().map(|s| s.path.clone());
         let report = json!({
             "file": path,
@@ -217,7 +235,7 @@ fn check(args: &CheckArgs, out: &mut impl Write) -> Result<Exit, Failure> {
         });
         Schema::ZoneCheck.write(out, report)?;
     } else {
-        for diagnostic in file.diagnostics() {
+        for diagnostic in found() {
             writeln!(out, "{diagnostic}\n")?;
         }
         let zone = zone.unwrap_or_else(|| "?".to_owned());
@@ -233,7 +251,14 @@ fn check(args: &CheckArgs, out: &mut impl Write) -> Result<Exit, Failure> {
                 counted(warnings, "warning")
             ),
         };
-        writeln!(out, "zone {zone}: {records}{serial}: {verdict}")?;
+        let aside = match aside {
+            0 => String::new(),
+            _ => format!(
+                " (and {} for servers that `servers_run` does not name)",
+                counted(aside, "warning")
+            ),
+        };
+        writeln!(out, "zone {zone}: {records}{serial}: {verdict}{aside}")?;
     }
     Ok(if errors == 0 { Exit::Done } else { Exit::Wrong })
 }
@@ -258,6 +283,7 @@ fn finding(found: &Diagnostic) -> Value {
         },
         "message": found.message,
         "help": found.help,
+        "refused_by": found.refused_by.iter().map(|kind| kind.word()).collect::<Vec<_>>(),
     })
 }
 

@@ -5,6 +5,7 @@
 //! anchor's own dates count if it is self-signed; key identifiers select issuers), mail follows them.
 
 use crate::dane::certificate::Certificate;
+use crate::dane::der::{self, tag};
 use crate::dane::parts;
 use crate::rotation::timing::Instant;
 use openssl::error::ErrorStack;
@@ -180,9 +181,9 @@ pub(super) fn is_strong_enough(leaf: &Certificate) -> Result<(), String> {
     Err(too_small(leaf))
 }
 
-/// Whether OpenSSL can read a key.
+/// Whether OpenSSL can read a key, to its last octet: a record of a key with more behind it is none that it uses.
 pub(super) fn is_key(spki: &[u8]) -> bool {
-    PKey::public_key_from_der(spki).is_ok()
+    der::only(tag::SEQUENCE, spki).is_some() && PKey::public_key_from_der(spki).is_ok()
 }
 
 struct Path<'a> {

@@ -14,6 +14,7 @@ pub mod delegation;
 mod denial;
 pub mod dns;
 pub mod extended_error;
+mod host_name;
 mod line;
 pub mod listing;
 pub(crate) mod message;

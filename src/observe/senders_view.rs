@@ -6,6 +6,7 @@
 
 use super::chain::{Alias, Answer, Content, NoAnswer, Security, Source, Validator};
 use super::extended_error::{ExtendedError, Flaw};
+use super::host_name;
 pub use super::no_tlsa::NoTlsa;
 use crate::rotation::association::Association;
 use crate::rotation::timing::Ttl;
@@ -30,6 +31,8 @@ pub enum Destination {
         security: Security,
         /// What the domain is an alias for, if it is one.
         expanded: Option<Name>,
+        /// Whether a null MX stands beside them, which it must not (RFC 7505 §3): Postfix goes by that and returns the mail.
+        has_null: bool,
     },
     /// To the domain's own addresses: it has no MX (RFC 5321 §5.1).
     Itself,
@@ -86,6 +89,8 @@ pub enum Tlsa {
         /// Whether its name exists at all.
         exists: bool,
     },
+    /// Its name, or one that an alias of it or of its TLSA records leads to, is none that senders on Postfix take.
+    NoHostName(Name),
 }
 
 /// Addresses given instead of looked up, by host.
@@ -122,18 +127,25 @@ impl<S: Source + Send + Sync> Sender<S> {
             Ok(answer) => answer,
             Err(failure) => return Destination::Unknown(failure),
         };
+        if let Some(odd) = odd_alias(&answer.aliases) {
+            let reason = format!(
+                "the alias leads to {odd}, which is no host name (RFC 1123 §2.1): Postfix takes the answer for malformed"
+            );
+            let flaw = Flaw::new(ExtendedError::Other, reason);
+            return Destination::Unknown(NoAnswer::Failed(flaw));
+        }
         let rrset = match &answer.content {
             Content::Records(rrset) => rrset,
             Content::NoData => return Destination::Itself,
             Content::NoName => return Destination::NoSuchDomain,
         };
         let mut hosts: Vec<(u16, Name)> = rrset.rdatas.iter().filter_map(exchange).collect();
-        if let [(_, only)] = hosts.as_slice()
-            && *only == Name::root()
-        {
+        let all = hosts.len();
+        hosts.retain(|(_, host)| *host != Name::root());
+        let has_null = hosts.len() < all;
+        if has_null && hosts.is_empty() {
             return Destination::NullMx;
         }
-        hosts.retain(|(_, host)| *host != Name::root());
         hosts.sort();
         let mut known = Vec::new();
         hosts.retain(|(_, host)| {
@@ -146,6 +158,7 @@ impl<S: Source + Send + Sync> Sender<S> {
             hosts,
             expanded: (!answer.aliases.is_empty()).then(|| answer.name.clone()),
             security: answer.security,
+            has_null,
         }
     }
 
@@ -204,6 +217,11 @@ impl<S: Source + Send + Sync> Sender<S> {
         if let Some(first) = with_addresses(&answers).next() {
             host.aliases.clone_from(&first.aliases);
         }
+        let own = (!host_name::is_taken(name)).then_some(name);
+        if let Some(odd) = own.or(odd_alias(&host.aliases)) {
+            host.tlsa = Tlsa::NoHostName(odd.clone());
+            return host;
+        }
         host.tlsa = match base_domains(name, &answers) {
             Ok(bases) => self.tlsa(&bases, port).await,
             Err(flaw) => Tlsa::None {
@@ -242,6 +260,9 @@ impl<S: Source + Send + Sync> Sender<S> {
                 Ok(answer) => answer,
                 Err(failure) => return Tlsa::Unreachable(self.control(&owner, failure).await),
             };
+            if let Some(odd) = odd_alias(&answer.aliases) {
+                return Tlsa::NoHostName(odd.clone());
+            }
             match counted(answer, base, owner) {
                 Ok(published) => return published,
                 Err(why) => none = Some((base.clone(), why)),
@@ -254,6 +275,12 @@ impl<S: Source + Send + Sync> Sender<S> {
         });
         Tlsa::None { base, why }
     }
+}
+
+/// Where one of the aliases leads that is no name to senders.
+fn odd_alias(aliases: &[Alias]) -> Option<&Name> {
+    let mut names = aliases.iter().map(|alias| &alias.to);
+    names.find(|name| !host_name::is_taken(name))
 }
 
 fn counted(answer: Answer, base: &Name, asked: Name) -> Result<Tlsa, NoTlsa> {
@@ -344,7 +371,7 @@ impl Tlsa {
     pub fn base(&self) -> Option<&Name> {
         match self {
             Self::Published { base, .. } | Self::None { base, .. } => Some(base),
-            Self::Unreachable(_) | Self::NoAddress { .. } => None,
+            Self::Unreachable(_) | Self::NoAddress { .. } | Self::NoHostName(_) => None,
         }
     }
 }

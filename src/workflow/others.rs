@@ -10,6 +10,7 @@ use crate::zone::content::Zone;
 use crate::zone::diagnostic::Severity;
 use crate::zone::file::ZoneFile;
 use crate::zone::name::Name;
+use crate::zone::servers::ServerKind;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Refuses an edit of the RRsets at `names` by which another name would get another answer, or that `zone check` would have
@@ -29,7 +30,7 @@ pub(super) fn are_left_alone(
             difference: Box::new(difference),
         });
     }
-    if let Some(finding) = new_finding(&head.file, file) {
+    if let Some(finding) = new_finding(&head.file, file, &zone.servers_run) {
         return Err(WorkflowError::NewFinding {
             zone: zone.name.clone(),
             finding,
@@ -51,15 +52,20 @@ fn configured(workspace: &Workspace) -> BTreeSet<Name> {
         .collect()
 }
 
-/// A finding of the later file that the earlier one has not, or not as often.
-pub(super) fn new_finding(before: &ZoneFile, after: &ZoneFile) -> Option<String> {
+/// A finding of the later file that the earlier one has not, or not as often, and that matters to the servers of the zone.
+pub(super) fn new_finding(
+    before: &ZoneFile,
+    after: &ZoneFile,
+    servers_run: &[ServerKind],
+) -> Option<String> {
     let mut known: BTreeMap<(Severity, &str), usize> = BTreeMap::new();
     for finding in before.diagnostics() {
         let count = known.entry((finding.severity, finding.message.as_str()));
         let count = count.or_default();
         *count = count.saturating_add(1);
     }
-    for finding in after.diagnostics() {
+    let after = after.diagnostics().iter();
+    for finding in after.filter(|finding| finding.matters_to(servers_run)) {
         let count = known.entry((finding.severity, finding.message.as_str()));
         let count = count.or_default();
         match count.checked_sub(1) {

@@ -53,6 +53,8 @@ pub enum Verdict {
 pub enum Standing {
     /// Everything that can be presented is authenticated.
     Verified,
+    /// The domain says that it takes no mail (RFC 7505): there is nothing to authenticate.
+    NoMail,
     /// Mail is delivered, somewhere without authentication.
     Unprotected,
     /// Something could not be told.

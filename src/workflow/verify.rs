@@ -300,15 +300,16 @@ fn case(base: &Name, host: &Host, port: u16, also: &[Name]) -> Case {
             host: plain(base),
             port,
         },
-        names: names(base, host, also),
+        names: names(base, also),
         tlsa: host.tlsa.clone(),
     }
 }
 
-/// The reference identifiers (RFC 7672 §3.2.2): base domain, host, and for an MX host the domain it is for.
-fn names(base: &Name, host: &Host, also: &[Name]) -> Vec<String> {
+/// The reference identifiers (RFC 7672 §3.2.2): the base domain, and for an MX host the domain it is for. The name of a host
+/// that is an alias for its base domain is none: Postfix refuses a certificate for that alone.
+fn names(base: &Name, also: &[Name]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for name in [base, &host.name].into_iter().chain(also) {
+    for name in std::iter::once(base).chain(also) {
         let name = plain(name);
         if !names.contains(&name) {
             names.push(name);
@@ -371,7 +372,7 @@ impl SeenHost {
         };
         let dns = match &host.tlsa {
             Tlsa::Unreachable(failure) => of_failure(failure),
-            Tlsa::NoAddress { .. } => Standing::AtRisk,
+            Tlsa::NoAddress { .. } | Tlsa::NoHostName(_) => Standing::AtRisk,
             Tlsa::None { .. } => Standing::Unprotected,
             Tlsa::Published { .. } => Standing::Verified,
         };
@@ -386,13 +387,15 @@ impl Verification {
     pub fn standing(&self) -> Standing {
         let destination = match &self.destination {
             Some(Destination::Unknown(failure)) => of_failure(failure),
+            Some(Destination::Exchanges { has_null: true, .. }) => Standing::AtRisk,
             Some(Destination::Exchanges {
                 security, hosts, ..
             }) if security.is_secure() && !hosts.is_empty() => Standing::Verified,
             // Whoever can forge the MX RRset sends mail where he likes (RFC 7672 §2.2.1).
             Some(Destination::Exchanges { .. }) => Standing::Unprotected,
             Some(Destination::Itself) | None => Standing::Verified,
-            Some(Destination::NullMx | Destination::NoSuchDomain) => Standing::Unknown,
+            Some(Destination::NullMx) => Standing::NoMail,
+            Some(Destination::NoSuchDomain) => Standing::Unknown,
         };
         let hosts = self.hosts.iter().map(SeenHost::standing);
         hosts.fold(destination, Ord::max)

@@ -49,3 +49,32 @@ fn half_of_the_addresses_that_cannot_be_looked_up_count() {
     let failure = NoAnswer::Bogus("why".to_owned().into());
     assert_eq!(standing(Some(failure)), Standing::AtRisk);
 }
+
+#[test]
+fn a_certificate_is_for_the_base_domain_or_the_domain_of_the_mx_record() {
+    let name = |text: &str| Name::parse(text.as_bytes(), None).unwrap();
+    let (alias, end, domain) = (
+        name("alias.example.com."),
+        name("mx.example.com."),
+        name("example.com."),
+    );
+    let host = Host {
+        name: alias,
+        addresses: Vec::new(),
+        address_failure: None,
+        aliases: Vec::new(),
+        tlsa: Tlsa::NoAddress { exists: true },
+    };
+    let names = |base: &Name, also: &[Name]| case(base, &host, SMTP, also).names;
+    assert_eq!(
+        names(&end, &[]),
+        ["mx.example.com"],
+        "what leads there is no name of it"
+    );
+    let both = ["mx.example.com", "example.com"];
+    assert_eq!(names(&end, std::slice::from_ref(&domain)), both);
+    assert_eq!(
+        names(&domain, std::slice::from_ref(&domain)),
+        ["example.com"]
+    );
+}

@@ -6,9 +6,11 @@ use crate::zone::form::Form;
 use crate::zone::lexer::Lexer;
 use crate::zone::name::{Name, write_name};
 use crate::zone::order::is_below;
+use crate::zone::plain::{has_inner_wildcard, is_hashed, is_plain};
 use crate::zone::rdata;
 use crate::zone::record::Rtype;
 use crate::zone::records::{Records, Run, Stored};
+use crate::zone::servers::ServerKind;
 use crate::zone::sorted::Sorted;
 use crate::zone::{host_names, limits, loads, nodes, parent, targets, zonemd};
 use std::ops::Range;
@@ -89,39 +91,6 @@ fn digests(check: &mut Check<'_>, sorted: &Sorted) {
     }
 }
 
-/// Whether the types and TTLs of an owner in the zone are such that no rule can be broken: true of nearly all.
-fn is_plain(node: &[u32], records: &Records) -> bool {
-    let mut stored = node.iter().filter_map(|number| records.get(*number));
-    let Some(first) = stored.next() else {
-        return true;
-    };
-    let alone = node.len() == 1;
-    let plain = |r: &Stored| match r.rtype {
-        Rtype::SOA => false,
-        Rtype::CNAME | Rtype::DNAME => alone,
-        Rtype::NSEC3 => is_hashed(records.owner(r)),
-        _ => r.ttl == first.ttl,
-    };
-    plain(first) && stored.all(plain) && !has_inner_wildcard(records.owner(first))
-}
-
-/// A wire name's first label, its length in front, and the rest.
-fn split_label(owner: &[u8]) -> (&[u8], &[u8]) {
-    let label = usize::from(owner.first().copied().unwrap_or(0)).saturating_add(1);
-    owner.split_at_checked(label).unwrap_or((owner, &[]))
-}
-
-/// Whether the first label can be a hash in base32hex (RFC 5155 §3).
-fn is_hashed(owner: &[u8]) -> bool {
-    let is_hash = |digit: &u8| matches!(digit.to_ascii_uppercase(), b'0'..=b'9' | b'A'..=b'V');
-    split_label(owner).0.iter().skip(1).all(is_hash)
-}
-
-/// Whether a label of one octet, which is `*`, stands behind the first label.
-fn has_inner_wildcard(owner: &[u8]) -> bool {
-    owner.contains(&b'*') && split_label(owner).1.windows(2).any(|pair| pair == b"\x01*")
-}
-
 /// The finding for a file that does not say which zone it is.
 pub(crate) fn no_apex() -> Finding {
     Finding {
@@ -131,6 +100,7 @@ pub(crate) fn no_apex() -> Finding {
         kind: Kind::Content,
         message: "no SOA record says which zone this is".to_owned(),
         help: Some("give the zone's name with --origin, and the zone a SOA record".to_owned()),
+        refused_by: &[],
     }
 }
 
@@ -326,6 +296,30 @@ impl Check<'_> {
         message: String,
         help: Option<&str>,
     ) {
+        self.push(record, part, severity, (message, help), &[]);
+    }
+
+    /// A warning that these servers do not load the zone for a record, which is sound.
+    pub(super) fn refused_by(
+        &mut self,
+        servers: &'static [ServerKind],
+        record: &Stored,
+        part: Part,
+        message: String,
+        help: &str,
+    ) {
+        let said = (message, Some(help));
+        self.push(record, part, Severity::Warning, said, servers);
+    }
+
+    fn push(
+        &mut self,
+        record: &Stored,
+        part: Part,
+        severity: Severity,
+        (message, help): (String, Option<&str>),
+        refused_by: &'static [ServerKind],
+    ) {
         // Looking for the place reads the line again, which may be one `$GENERATE` for a million records.
         let span = if self.findings.keeps(severity) {
             self.span(record, part)
@@ -339,6 +333,7 @@ impl Check<'_> {
             kind: Kind::Content,
             message,
             help: help.map(str::to_owned),
+            refused_by,
         });
     }
 
@@ -351,6 +346,7 @@ impl Check<'_> {
             kind: Kind::Content,
             message,
             help: Some(help.to_owned()),
+            refused_by: &[],
         });
     }
 

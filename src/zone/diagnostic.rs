@@ -1,6 +1,7 @@
 //! What is wrong with a master file, where, and the way out, as people and editors read it: `file:line:column: error: …`.
 
 use crate::files::{guard, secret};
+use crate::zone::servers::ServerKind;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
@@ -45,10 +46,24 @@ pub struct Diagnostic {
     pub message: String,
     /// The way out, where there is one to name.
     pub help: Option<String>,
+    /// The servers that do not load the zone for it, where that is all that is wrong; otherwise none.
+    pub refused_by: &'static [ServerKind],
     /// The line of the file, printable and not endless.
     pub excerpt: String,
     /// The characters of the excerpt that are meant.
     pub marked: Range<usize>,
+}
+
+impl Diagnostic {
+    /// Whether it matters where the servers of the zone run these programs; none: whatever they run.
+    pub fn matters_to(&self, servers_run: &[ServerKind]) -> bool {
+        self.refused_by.is_empty()
+            || servers_run.is_empty()
+            || self
+                .refused_by
+                .iter()
+                .any(|kind| servers_run.contains(kind))
+    }
 }
 
 impl fmt::Display for Diagnostic {
@@ -107,6 +122,7 @@ pub(crate) struct Finding {
     pub(crate) kind: Kind,
     pub(crate) message: String,
     pub(crate) help: Option<String>,
+    pub(crate) refused_by: &'static [ServerKind],
 }
 
 /// Findings as they come up, at most [`ENOUGH`] of each severity; warnings never crowd out an error.
@@ -258,6 +274,7 @@ impl Lines {
             kind: finding.kind,
             message: finding.message,
             help: finding.help,
+            refused_by: finding.refused_by,
             excerpt,
             marked,
         }
@@ -286,6 +303,7 @@ fn not_shown(what: &str, source: &Source) -> Diagnostic {
             "{what} is in this file, where a zone is expected: nothing of it is shown"
         ),
         help: Some("name the zone file".to_owned()),
+        refused_by: &[],
         excerpt: String::new(),
         marked: 0..0,
     }

@@ -4,14 +4,16 @@
 //! which names, follows BIND; a differential test holds both together.
 
 use crate::zone::check::{Check, Part, text};
-use crate::zone::diagnostic::Severity;
 use crate::zone::name::split_name;
 use crate::zone::order::is_below;
 use crate::zone::record::Rtype;
 use crate::zone::records::Stored;
+use crate::zone::servers::ServerKind;
 use crate::zone::targets;
 
-const WAY_OUT: &str = "rename it: letters, digits and hyphens are fine, an IDN is written as `xn--…` (RFC 1123 §2.1); or say `check-names ignore;` for this zone on every server that runs BIND";
+const WAY_OUT: &str = "rename it: letters, digits and hyphens are fine, an IDN is written as `xn--…` (RFC 1123 §2.1); or say `check-names ignore;` for this zone on every server that runs BIND; where none does, say that by `servers_run` in the configuration";
+
+const BIND: &[ServerKind] = &[ServerKind::Bind];
 
 /// Below these, PTR records name hosts.
 const REVERSE: [&[u8]; 3] = [
@@ -44,13 +46,7 @@ pub(super) fn check(check: &mut Check<'_>) {
                 "BIND as a primary does not load the zone by default: {} has {rtype} records and is no host name",
                 text(owner)
             );
-            check.say(
-                record,
-                Part::Owner,
-                Severity::Warning,
-                message,
-                Some(WAY_OUT),
-            );
+            check.refused_by(BIND, record, Part::Owner, message, WAY_OUT);
         }
         last = (owner, rtype);
         data(check, record, owner);
@@ -86,13 +82,7 @@ fn data(check: &mut Check<'_>, record: &Stored, owner: &[u8]) {
             "BIND as a primary does not load the zone by default: {} is no {what}, which {rtype} needs",
             text(name)
         );
-        check.say(
-            record,
-            Part::Field(field),
-            Severity::Warning,
-            message,
-            Some(WAY_OUT),
-        );
+        check.refused_by(BIND, record, Part::Field(field), message, WAY_OUT);
     }
 }
 

@@ -7,6 +7,25 @@ use std::ops::Range;
 /// What a file begins with that an editor marked as UTF-8.
 const UTF_8_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 
+/// What files begin with that are taken for zones and are no text, what each is, and how it becomes one.
+const NO_TEXT: &[(&[u8], &str, &str)] = &[
+    (
+        &[0, 0, 0, 2],
+        "the file is a zone in BIND's raw format, as its secondaries keep them",
+        "make text of it: `named-compilezone -f raw -F text -o TEXT ZONE FILE`",
+    ),
+    (
+        b";BIND LOG V9",
+        "the file is BIND's journal of a zone, not the zone",
+        "let BIND write the zone into its file (`rndc sync ZONE`) and name that",
+    ),
+    (
+        &[0x1f, 0x8b],
+        "the file is a gzip archive",
+        "unpack it: `gunzip --keep FILE`",
+    ),
+];
+
 /// How many octets in front of the text are no text, and what is to be said of them.
 pub(super) fn mark(file: &[u8], source: usize) -> Option<(usize, Finding)> {
     let (length, message, help) = if file.starts_with(UTF_8_MARK) {
@@ -21,6 +40,8 @@ pub(super) fn mark(file: &[u8], source: usize) -> Option<(usize, Finding)> {
             "the file is UTF-16, which no name server reads",
             "save it as ASCII or as UTF-8 without BOM: `iconv -f UTF-16 -t UTF-8 FILE`",
         )
+    } else if let Some((_, what, help)) = NO_TEXT.iter().find(|one| file.starts_with(one.0)) {
+        (file.len(), *what, *help)
     } else {
         return None;
     };
@@ -31,6 +52,7 @@ pub(super) fn mark(file: &[u8], source: usize) -> Option<(usize, Finding)> {
         kind: Kind::Syntax,
         message: message.to_owned(),
         help: Some(help.to_owned()),
+        refused_by: &[],
     };
     Some((length, finding))
 }
@@ -73,6 +95,7 @@ pub(super) fn findings(
         kind: Kind::Content,
         message: format!("{what} stands here, and counts as part of the word"),
         help: Some(way_out.to_owned()),
+        refused_by: &[],
     })
 }
 

@@ -2,13 +2,14 @@
 //! `max-records-per-type` and `max-types-per-name` say otherwise (the defaults since 9.18.28 and 9.20).
 
 use crate::zone::check::{Check, Part, text};
-use crate::zone::diagnostic::Severity;
 use crate::zone::order::is_below;
 use crate::zone::record::Rtype;
 use crate::zone::records::Stored;
+use crate::zone::servers::ServerKind;
 use crate::zone::sorted::Sorted;
 use std::collections::BTreeMap;
 
+const BIND: &[ServerKind] = &[ServerKind::Bind];
 /// What BIND takes by default, of both.
 const MOST: usize = 100;
 /// A name with fewer records cannot have too many of anything, signed or not.
@@ -45,7 +46,7 @@ pub(super) fn check(check: &mut Check<'_>, sorted: &Sorted) {
             if *count > MOST {
                 let message = format!("{} has more than {MOST} {rtype} records", text(owner));
                 let help = "BIND does not load the zone by default: spread them over several names, or raise `max-records-per-type` on every server that runs it";
-                check.say(record, Part::Owner, Severity::Warning, message, Some(help));
+                check.refused_by(BIND, record, Part::Owner, message, help);
             }
         }
         // Signing adds NSEC, and signatures for each type.
@@ -61,6 +62,6 @@ pub(super) fn check(check: &mut Check<'_>, sorted: &Sorted) {
             continue;
         };
         let help = "BIND does not load the zone by default: spread them over several names, or raise `max-types-per-name` on every server that runs it";
-        check.say(first, Part::Owner, Severity::Warning, message, Some(help));
+        check.refused_by(BIND, first, Part::Owner, message, help);
     }
 }

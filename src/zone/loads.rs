@@ -2,11 +2,10 @@
 //! server's name, since others load the zone.
 
 use crate::zone::check::{Check, Part};
-use crate::zone::diagnostic::Severity;
 use crate::zone::name::split_name;
 use crate::zone::order::is_below;
 use crate::zone::record::Rtype;
-use crate::zone::records::Stored;
+use crate::zone::servers::ServerKind;
 
 /// Looks at all records of the zone.
 pub(super) fn check(check: &mut Check<'_>) {
@@ -28,15 +27,14 @@ pub(super) fn check(check: &mut Check<'_>) {
         let Some((part, message, help)) = refused(record.rtype, owner, records.data(record)) else {
             continue;
         };
+        let servers: &[ServerKind] = match record.rtype {
+            Rtype::CAA => &[ServerKind::Nsd],
+            _ => &[ServerKind::Bind],
+        };
         if is_below(owner, apex) {
-            say(check, record, part, message, help);
+            check.refused_by(servers, record, part, message.to_owned(), help);
         }
     }
-}
-
-fn say(check: &mut Check<'_>, record: &Stored, part: Part, message: &str, help: &str) {
-    let message = message.to_owned();
-    check.say(record, part, Severity::Warning, message, Some(help));
 }
 
 /// What stands in the way, where, and the way out.

@@ -353,12 +353,10 @@ fn plain(label: &[u8]) -> Vec<u8> {
     [front, rest].concat().into_bytes()
 }
 
-/// A label without `_` in front, in lower case.
+/// A label without `_` in front, or the `-` that was meant as one, in lower case.
 fn bare(label: &[u8]) -> Vec<u8> {
-    label
-        .strip_prefix(b"_")
-        .unwrap_or(label)
-        .to_ascii_lowercase()
+    let rest = label.strip_prefix(b"_").or(label.strip_prefix(b"-"));
+    rest.unwrap_or(label).to_ascii_lowercase()
 }
 
 /// `_25`: a port in decimal digits without zeros in front.

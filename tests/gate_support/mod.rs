@@ -34,7 +34,7 @@ fn resting(publish: Publish) -> World {
     let [first, second] = [world.server(0), world.server(1)];
     let config = world.read("tlsa-rotate.toml")
         + &format!(
-            "\n[[zone]]\nservers = [\"{first}\", \"{second}\"]\nname = \"example.net\"\nfile = \"example.net.zone\"\n\
+            "\n[[zone]]\nservers = [\"{first}\", \"{second}\"]\nname = \"example.net\"\nfile = \"example.net.zone\"\nservers_run = [\"knot\"]\n\
              sign = {{ keys = \"keys\" }}\npublish = {{ git = {{ branch = \"tlsa-rotate/{{rotation}}\" }} }}\n\
              \n[[certificate]]\nname = \"net\"\nhosts = [\"mx.example.net\", \"wild.example.net\", \"far.example.net\"]\n\
              addresses = {{ \"mx.example.net\" = [\"{address}\"], \"wild.example.net\" = [\"{address}\"] }}\nports = [25]\n\

@@ -43,7 +43,13 @@ fn ours(world: &World, target: &str) -> Said {
         Some(0) => Verdict::Verified,
         Some(4) => Verdict::AtRisk,
         Some(1) if summary.contains("not protected") => Verdict::Unprotected,
-        Some(1) if summary.contains("could not tell") => Verdict::Unknown,
+        Some(1)
+            if ["could not tell", "takes no mail"]
+                .iter()
+                .any(|t| summary.contains(t)) =>
+        {
+            Verdict::Unknown
+        }
         other => panic!("{target}: exit code {other:?}: {words}"),
     };
     Said { verdict, words }

@@ -89,6 +89,8 @@ pub struct Pki {
     pub n: String,
     pub r: String,
     pub ca: String,
+    /// The key of A as it stands.
+    pub a_key: String,
     /// The whole certificate of A, SHA-512.
     pub a_cert_512: String,
     /// The CA's certificate as it stands.
@@ -155,6 +157,16 @@ alone() {
             n: digest("N.crt", "spki", "sha256"),
             r: digest("R.crt", "spki", "sha256"),
             ca: digest("ca.pem", "spki", "sha256"),
+            a_key: world
+                .run(
+                    "bash",
+                    &[
+                        "-c",
+                        "openssl x509 -in pki/A.crt -noout -pubkey | openssl pkey -pubin -outform DER | od -An -v -tx1 | tr -d ' \\n'",
+                    ],
+                )
+                .trim()
+                .to_owned(),
             a_cert_512: digest("A.crt", "certificate", "sha512"),
             ca_whole: world
                 .run(

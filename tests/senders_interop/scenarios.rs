@@ -122,6 +122,7 @@ pub fn all(pki: &Pki) -> Vec<Scenario> {
         a_cert_512,
         ca_whole,
         odd,
+        ..
     } = pki;
     let ee = |digest: &String| format!("3 1 1 {digest}");
     let postfix = |chain| at(&POSTFIX, chain);
@@ -667,6 +668,42 @@ pub fn all(pki: &Pki) -> Vec<Scenario> {
         "RFC 7672 §3.2.2: a certificate may be for the next-hop domain",
     );
     special(
+        "null-mx-beside",
+        "null-mx-beside.{}",
+        plain("null-mx-beside", &[one], &[ee(a)]) + "null-mx-beside MX 20 .\n",
+        AtRisk,
+        Same,
+        "RFC 7505 §3: it must stand alone, and the peer goes by it",
+    );
+    special(
+        "alias-in-certificate",
+        "alias-in-certificate.{}",
+        format!(
+            "alias-in-certificate MX 10 mx.alias-in-certificate\nmx.alias-in-certificate CNAME end.alias-in-certificate\nend.alias-in-certificate A {one}\n_25._tcp.end.alias-in-certificate TLSA 2 1 1 {ca}\n"
+        ),
+        AtRisk,
+        Same,
+        "RFC 7672 §3.2.2: a certificate for the alias alone",
+    );
+    special(
+        "no-host-name",
+        "no-host-name.{}",
+        format!(
+            "no-host-name MX 10 mx.no-host-name\nmx.no-host-name CNAME mx-.w.no-host-name\n*.w.no-host-name A {one}\n_25._tcp.mx.no-host-name TLSA 3 1 1 {a}\n"
+        ),
+        AtRisk,
+        Same,
+        "RFC 1123 §2.1: the peer follows no alias to such a name",
+    );
+    special(
+        "longer-key",
+        "longer-key.{}",
+        plain("longer-key", &[one], &[format!("3 1 0 {}00", pki.a_key)]),
+        Unprotected,
+        Same,
+        "RFC 7672 §2.2: a key with more behind it is unusable",
+    );
+    special(
         "smtps",
         "mx.smtps.{}:465",
         format!("mx.smtps A {one}\n_465._tcp.mx.smtps TLSA 3 1 1 {a}\n"),
@@ -686,6 +723,7 @@ pub fn certified(apex: &str) -> Vec<String> {
         "issuer-expired",
         "exim-issuer",
         "exim-issuer-not-sent",
+        "alias-in-certificate",
     ];
     let mut names: Vec<String> = hosts
         .iter()

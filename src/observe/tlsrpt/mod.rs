@@ -5,6 +5,7 @@
 //! (RFC 8460 §3) is not checked: anybody may have written any report, so none may take from what another says.
 
 pub mod archive;
+mod json;
 mod lenient;
 pub mod mail;
 mod policy_text;
@@ -117,12 +118,13 @@ impl Gathered {
         if octets.trim_ascii().is_empty() {
             return self.trouble(place, "empty");
         }
+        let octets = mail::without_blank_lines(octets);
         if mail::is_mbox(octets) {
             for (message, number) in mail::mbox(octets).zip(1_u64..) {
                 self.add_mail(&format!("{place}, message {number}"), &message);
             }
         } else if wrapping::may_be_report(octets) {
-            self.add_report(place, octets);
+            self.add_report(place, octets, false);
         } else {
             self.add_mail(place, octets);
         }
@@ -146,11 +148,11 @@ impl Gathered {
             Some(parts) => {
                 let before = self.came();
                 for part in &parts {
-                    if part.is_empty() {
+                    if part.octets.is_empty() {
                         let why = "it says that it is a TLS report, and there is none in it";
                         self.no_report(place, why, octets);
                     } else {
-                        self.add_report(place, part);
+                        self.add_report(place, &part.octets, part.is_named);
                     }
                 }
                 let new = self.came().saturating_sub(before);
@@ -165,7 +167,8 @@ impl Gathered {
         different.saturating_add(self.copies)
     }
 
-    fn add_report(&mut self, place: &str, octets: &[u8]) {
+    /// What may be a report; `is_named` if it says that it is one.
+    fn add_report(&mut self, place: &str, octets: &[u8], is_named: bool) {
         let whole = octets;
         let octets = &*wrapping::unwrapped(octets);
         let expanded = if archive::is_gzip(octets) {
@@ -185,6 +188,9 @@ impl Gathered {
             octets.to_vec()
         };
         self.expanded = self.expanded.saturating_add(expanded.len());
+        if !is_named && wrapping::is_markup(&expanded) {
+            return self.trouble(place, "XML, as DMARC reports are, and no TLS report");
+        }
         for report in Report::parse_all(&expanded) {
             match report {
                 Ok(report) => self.add_one(place, report),

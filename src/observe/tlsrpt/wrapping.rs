@@ -32,6 +32,11 @@ pub(super) fn unwrapped(octets: &[u8]) -> Cow<'_, [u8]> {
     Cow::Borrowed(plain)
 }
 
+/// Whether octets are XML or HTML: reports of other kinds (DMARC, RFC 7489 §7.2) come to the same mailboxes.
+pub(super) fn is_markup(octets: &[u8]) -> bool {
+    unwrapped(octets).starts_with(b"<")
+}
+
 fn begins_as_json(octets: &[u8]) -> bool {
     matches!(octets.first(), Some(b'{' | b'[')) || octets.starts_with(b"\"{")
 }

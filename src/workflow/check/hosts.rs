@@ -62,6 +62,11 @@ fn destination(verification: &Verification, kept: Kept) -> Option<Finding> {
     let domain = plain(&verification.question.name);
     let place = format!("{domain} MX");
     match verification.destination.as_ref()? {
+        Destination::Exchanges { has_null: true, .. } => {
+            let what = "a null MX (`MX 0 .`) stands beside other MX records: Postfix takes it that the domain takes no mail, and returns it";
+            let finding = Finding::new("mx", place, what).at_risk().by("RFC 7505 §3");
+            Some(finding.remedy("remove the null MX, or the others"))
+        }
         Destination::Exchanges { security, .. } => security.flaw().map(|flaw| {
             let what = format!(
                 "the MX RRset is not secure, so DANE protects no mail for {domain}: {flaw}"
@@ -122,6 +127,18 @@ fn of_host(
             ];
         }
         Tlsa::Unreachable(failure) => return vec![failed("host", place, failure)],
+        Tlsa::NoHostName(odd) => {
+            let what = format!(
+                "{} is no host name: senders on Postfix do not go there",
+                plain(odd)
+            );
+            let finding = Finding::new("host", place, what)
+                .at_risk()
+                .by("RFC 1123 §2.1");
+            return vec![
+                finding.remedy("give the host a name of letters, digits and hyphens, none of these at the end of a label"),
+            ];
+        }
         Tlsa::NoAddress { .. } => {
             return vec![
                 Finding::new(

@@ -340,8 +340,12 @@ fn judge_zones(request: &Request<'_>, both: Both<'_>, verdict: &mut Verdict) {
             let zone = zone.clone();
             verdict.object(AnswerFinding::NewFinding { zone, finding });
         }
+        // The configuration that counts says what the servers run, not the request.
+        let mut base = request.base.workspace.config.zones.iter();
+        let base = base.find(|one| one.name == *zone);
+        let run = base.map_or(&[][..], |one| &one.servers_run);
         if let Some(before) = before
-            && let Some(finding) = others::new_finding(&before.file, &after.file)
+            && let Some(finding) = others::new_finding(&before.file, &after.file, run)
         {
             let zone = zone.clone();
             verdict.object(AnswerFinding::NewFinding { zone, finding });

@@ -139,6 +139,7 @@ impl List {
         } else if !after.servers.is_empty() {
             self.lacks("servers", &before.servers, &after.servers);
         }
+        self.aside("servers_run", &before.servers_run, &after.servers_run);
         self.other("resolvers", &before.resolvers, &after.resolvers);
         self.other("include", &before.included, &after.included);
         self.other("publish", &before.publication, &after.publication);

@@ -13,6 +13,7 @@ mod outputs;
 mod policy;
 mod publication;
 mod serve;
+mod servers;
 mod vantage;
 mod witness;
 mod zone;

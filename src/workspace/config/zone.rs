@@ -3,13 +3,15 @@
 use super::document::{Findings, Located, Section};
 use super::publication::{self, Publication, Published};
 use super::serve::ServeConfig;
-use super::{access, command_of, domain_name, duration_of};
+use super::servers::{read_kinds, read_servers};
+use super::{command_of, domain_name, duration_of};
 pub use crate::dnssec::denial::Denial;
 use crate::dnssec::next::VALIDITY;
 use crate::dnssec::nsec3::Hashing;
 use crate::dnssec::sign::{usual_jitter, usual_refresh};
 use crate::rotation::timing::Span;
 use crate::zone::name::Name;
+use crate::zone::servers::ServerKind;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
@@ -22,6 +24,7 @@ pub(super) const ZONE: &[&str] = &[
     "sign",
     "anchor",
     "servers",
+    "servers_run",
     "resolvers",
     "publish",
     "proposals",
@@ -44,6 +47,8 @@ pub struct ZoneConfig {
     /// Addresses of authoritative servers, instead of those that the zone gives them; empty: every address of every NS. They
     /// hide nobody: a name server that none of them can stand for is asked at its own address.
     pub servers: Vec<SocketAddr>,
+    /// What all of its servers run, where that is said; empty: whatever may be.
+    pub servers_run: Vec<ServerKind>,
     /// The resolvers that are asked to whom the parent delegates it, and where servers in other zones are. Empty: those that
     /// the system uses, and nobody about the parent where `servers` are given.
     pub resolvers: Vec<SocketAddr>,
@@ -129,6 +134,7 @@ pub(super) fn read<'t>(
     );
     publication::check_together(&section, published.as_ref(), signing.as_ref(), findings);
     let servers = read_servers(&mut section, "servers", findings);
+    let servers_run = read_kinds(&mut section, findings);
     let resolvers = read_servers(&mut section, "resolvers", findings);
     let proposals = section.take("proposals", findings);
     let proposal_key = proposals.and_then(|(line, value)| {
@@ -160,6 +166,7 @@ pub(super) fn read<'t>(
         included,
         signing: signing?,
         servers,
+        servers_run,
         resolvers,
         publication: published.how,
         remote: published.remote,
@@ -295,28 +302,6 @@ fn read_signing_here<'t>(
         refresh,
         jitter,
     })
-}
-
-/// The addresses at `key`, as of servers of DNS; none if the key is not there.
-fn read_servers<'t>(
-    section: &mut Section<'t>,
-    key: &str,
-    findings: &mut Findings<'t>,
-) -> Vec<SocketAddr> {
-    let texts = section.texts(key, findings);
-    let texts = texts.map(|texts| texts.value).unwrap_or_default();
-    let read = |text: Located<String>| server(key, &text, findings);
-    texts.into_iter().filter_map(read).collect()
-}
-
-/// The address of a server: with a port, or without one for port 53.
-fn server(key: &str, text: &Located<String>, findings: &mut Findings<'_>) -> Option<SocketAddr> {
-    let address = access::socket_address(&text.value);
-    if address.is_none() {
-        let wanted = "an IP address is expected, with a port if it is not 53, such as 192.0.2.53 or [2001:db8::53]:5353";
-        findings.wrong(text.line, format!("`{key}`: `{}`: {wanted}", text.value));
-    }
-    address
 }
 
 /// A file that must lie inside the workspace, because it is read, edited and committed.

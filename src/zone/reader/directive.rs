@@ -82,6 +82,12 @@ impl Reader<'_> {
     }
 
     fn name_argument(&self, token: Token, file: &[u8]) -> Result<Name, RdataError> {
+        if token.quoted {
+            return Err(RdataError {
+                help: Some("leave the quotes out: no name server reads them here"),
+                ..wrong(token.span(), "a name in quotes".to_owned())
+            });
+        }
         match (token.text(file), &self.origin) {
             (b"@", Some(origin)) => Ok(origin.clone()),
             (text, origin) => {

@@ -151,6 +151,7 @@ impl Reader<'_> {
             kind,
             message: error.message,
             help: error.help.map(str::to_owned),
+            refused_by: &[],
         });
     }
 
