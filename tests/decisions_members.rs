@@ -17,7 +17,7 @@ use tlsa_rotate::rotation::blocker::{Blocker, Who};
 use tlsa_rotate::rotation::decide::{Action, Decision, decide};
 use tlsa_rotate::rotation::emergency::Priority;
 use tlsa_rotate::rotation::observation::{
-    Authority, KeyAlgorithm, Observation, Offer, Presented, Seen, TlsaName, ZoneName,
+    Authority, Endpoint, KeyAlgorithm, Observation, Offer, Presented, Seen, TlsaName, ZoneName,
 };
 use tlsa_rotate::rotation::policy::Policy;
 use tlsa_rotate::rotation::step::{Event, Rotation, Step, apply};
@@ -111,6 +111,50 @@ fn the_ttl_of_a_host_that_joins_is_its_own_matter() {
         let name = mx(3).tlsa_name();
         assert_eq!(late.event, Some(Event::JoinOpened { name }), "{assumed}");
     }
+}
+
+/// Whoever answers serves both; that is no yes while it is not known who else may be asked.
+#[test]
+fn no_gate_opens_while_it_is_not_known_who_serves_the_zone() {
+    let waiting = at(Step::Waiting);
+    let mut seen = World::of(&[1, 2], [1; 3]).seen(28);
+    let zone = ZoneName::new("example.com.");
+    seen.servers
+        .insert(zone.clone(), Seen::Unknown("the parent is silent".into()));
+    let dark = judged(&waiting, 28, &seen);
+    assert_eq!(dark.event, None, "{dark:?}");
+    let is_said =
+        |one: &Blocker| matches!(one, Blocker::ServersUnknown { zone: of, .. } if *of == zone);
+    assert!(dark.blockers.iter().any(is_said), "{dark:?}");
+    assert_eq!(dark.who_acts(), Some(Who::World));
+    seen.servers.clear();
+    let opened = judged(&waiting, 28, &seen);
+    assert_eq!(opened.event, Some(Event::SwapOpened));
+}
+
+/// Another port of a host has records that list the key in use alone: the key of that host is not replaced.
+#[test]
+fn no_swap_opens_while_another_port_of_a_host_is_not_ready() {
+    let waiting = at(Step::Waiting);
+    let mut seen = World::of(&[1, 2], [1; 3]).seen(28);
+    let submission = Endpoint { port: 465, ..mx(1) };
+    seen.witness.beside.insert(submission.clone());
+    let held = judged(&waiting, 28, &seen);
+    assert_eq!(held.event, None, "{held:?}");
+    let why = held
+        .blockers
+        .iter()
+        .find(|one| one.to_string().contains(":465"));
+    let why = why.unwrap_or_else(|| panic!("{held:?}"));
+    assert_eq!(why.who(), Who::You);
+    assert!(
+        why.way_out().contains("put port 465 into `ports`"),
+        "{}",
+        why.way_out()
+    );
+    // Where it comes later, nobody is told to install the next key.
+    let open = at(Step::SwapOpen);
+    assert!(deployed_to(&judged(&open, 28, &seen)).is_empty());
 }
 
 /// Where a server went back, nobody is told to install what `check --swap` refuses.

@@ -121,6 +121,16 @@ fn what_a_server_answered_with_for_a_while_counts_until_caches_have_dropped_it()
         }
     }
     assert!(!kept.exists(), "nothing is left to keep in mind");
+    // It goes on counting where a rotation begins meanwhile.
+    world.serve(0, with_a_wrong_record(&world, 3));
+    world.advance(hours(3)).ends(4);
+    world.load();
+    let begun = world.copy();
+    begun.load();
+    begun.run(hours(3) + Span::seconds(60), &["start", "mail"]);
+    begun.run(hours(3) + Span::seconds(60), &["status"]).ends(4);
+    world.advance(hours(4) - Span::seconds(60)).ends(4);
+    world.advance(hours(5) - Span::seconds(60)).ends(0);
     // A host that has another key for a while leaves nothing behind: its records were right all the time.
     world.renew_elsewhere(0);
     world.advance(hours(5)).ends(4);

@@ -12,7 +12,7 @@
 mod rotation_support;
 
 use rotation_support::{
-    BEGIN, Publish, SIGNED, World, ZONE_FILE, apex, hours, live_key, without_tlsa,
+    BEGIN, BRANCH, Publish, SIGNED, World, ZONE_FILE, apex, hours, live_key, without_tlsa,
 };
 use std::fs;
 use std::net::Ipv4Addr;
@@ -151,6 +151,10 @@ fn a_host_that_is_delegated_is_told_as_that() {
         check.stdout.contains(refers) && !check.stdout.contains("lame"),
         "{check:#?}"
     );
+    // Nothing is proposed for what others keep.
+    let proposals = world.git("branch --list tlsa-rotate/*");
+    let ahead = proposals.trim().is_empty() || world.git(&format!("log main..{BRANCH}")).is_empty();
+    assert!(ahead, "{proposals}");
     // Taken back, it goes on.
     world.write(ZONE_FILE, &whole);
     world.git("commit --quiet --all --message back");

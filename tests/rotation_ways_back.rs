@@ -11,7 +11,7 @@
 
 mod rotation_support;
 
-use rotation_support::{BEGIN, Publish, World, hours};
+use rotation_support::{BEGIN, Publish, World, ZONE_FILE, hours};
 
 #[test]
 fn a_rollback_holds_and_the_rotation_can_go_on() {
@@ -209,4 +209,86 @@ fn an_abort_from_the_last_step_waits_before_the_old_key_goes_back() {
     assert_eq!(left.len(), 1);
     assert!(old.to_lowercase().contains(&left[0]));
     world.is_tidy();
+}
+
+/// The end, whatever follows: the old records are gone, and every server says so.
+fn retired() -> (World, u64) {
+    let (world, hour) = World::new(Publish::Branch).brought_to("Retiring");
+    assert!(world.merge(), "the retirement was merged");
+    world.advance(hours(hour));
+    world.load();
+    world.advance(hours(hour + 1)).ends(0);
+    assert_eq!(world.step(hours(hour + 1)), "Retired");
+    (world, hour + 1)
+}
+
+/// Whoever goes back from the end has the old key in use again: the next rotation begins from it. Which key an emergency means
+/// on the way is asked.
+#[test]
+fn after_a_return_from_the_end_the_next_rotation_begins() {
+    let (world, end) = retired();
+    world.run(hours(end), &["abort", "mail"]).ends(3);
+    world.merge();
+    world.advance(hours(end + 1));
+    world.load();
+    world.advance(hours(end + 1));
+    assert_eq!(world.step(hours(end + 1)), "Reinstated");
+    let emergency = ["emergency", "mail", "--priority", "security"];
+    let which = world.run(hours(end + 1), &emergency).ends(1);
+    assert!(
+        which
+            .stderr
+            .contains("which of them is compromised is not said"),
+        "{which:#?}"
+    );
+    assert!(
+        which.stderr.contains("tlsa-rotate deploy mail"),
+        "{which:#?}"
+    );
+    assert_eq!(world.step(hours(end + 1)), "Reinstated");
+    world.advance(hours(end + 27));
+    world.put_back(0);
+    world.put_back(1);
+    for later in 28..32 {
+        world.advance(hours(end + later));
+        world.merge();
+        world.advance(hours(end + later));
+        world.load();
+    }
+    assert_eq!(world.step(hours(end + 32)), "Aborted");
+    world.run(hours(end + 33), &["start", "mail"]).ends(0);
+    assert_eq!(world.step(hours(end + 33)), "Hashed");
+}
+
+/// A TTL that runs saw after the end, and that was lowered since, binds the way back as long as caches go by it.
+#[test]
+fn a_ttl_that_was_raised_after_the_end_binds_the_way_back() {
+    let (world, end) = retired();
+    let raised = |ttl: u32| {
+        let text = world.read(ZONE_FILE);
+        let lines = text.lines().map(|line| match line.split_once(" IN TLSA ") {
+            Some((owner, data)) => {
+                let owner = owner.split(' ').next().unwrap();
+                format!("{owner} {ttl} IN TLSA {data}\n")
+            }
+            None => format!("{line}\n"),
+        });
+        world.write(ZONE_FILE, &lines.collect::<String>());
+        world.git("commit --quiet --all --message ttl");
+    };
+    for (later, ttl) in [(1, 2 * 86_400), (2, 300)] {
+        raised(ttl);
+        world.advance(hours(end + later));
+        world.load();
+        world.advance(hours(end + later));
+    }
+    world.run(hours(end + 3), &["abort", "mail"]).ends(3);
+    world.merge();
+    world.advance(hours(end + 3));
+    world.load();
+    world.advance(hours(end + 3));
+    assert_eq!(world.step(hours(end + 3)), "Reinstated");
+    // Twice the two days, not a day.
+    world.advance(hours(end + 3 + 90));
+    assert_eq!(world.step(hours(end + 3 + 90)), "Reinstated");
 }
