@@ -11,6 +11,10 @@
 
 mod rotation_support;
 
+use std::fs;
+use tlsa_rotate::dane::subject;
+use tlsa_rotate::workspace::tls_key::KeyFiles;
+
 use rotation_support::{BEGIN, HOSTS, Publish, World, ZONE_FILE, hours, live_key, without_tlsa};
 
 /// A world whose zone text was changed.
@@ -169,4 +173,32 @@ fn a_key_stays_while_a_stranger_hangs_on_the_rrset() {
     world.git("commit --quiet --all --message own");
     world.advance(hours(hour + 1));
     assert!(!old.iter().any(|key| world.tlsa(HOSTS[0]).contains(key)));
+}
+
+/// Another port of a host, which no certificate has, has records of the key in use alone: that key is not replaced until they
+/// are ready or gone.
+#[test]
+fn another_port_of_a_host_that_is_not_ready_holds_the_swap() {
+    let other = |text: String, live: &[KeyFiles]| {
+        let chain = subject::read_chain(&fs::read(&live[0].certificate).unwrap()).unwrap();
+        text + &format!("_465._tcp.mx1 IN TLSA {}\n", chain[0].spki_association())
+    };
+    let world = World::shaped(Publish::Branch, |c| c, |root| vec![live_key(root)], other);
+    let (world, hour) = world.brought_to("Waiting");
+    let later = hours(hour + 26);
+    for arguments in [&["advance"][..], &["status"]] {
+        let held = world.run(later, arguments).ends(3);
+        let told = "mx1.example.com:465 has records of its own that list a key in use and not the next one";
+        assert!(held.stdout.contains(told), "{held:#?}");
+    }
+    world.run(later, &["check", "--swap", "mail"]).ends(3);
+    world.write(
+        ZONE_FILE,
+        &without_tlsa(&world.read(ZONE_FILE), "_465._tcp.mx1"),
+    );
+    world.git("commit --quiet --all --message gone");
+    world.advance(later);
+    world.load();
+    world.advance(later);
+    assert_eq!(world.step(later), "SwapOpen");
 }
