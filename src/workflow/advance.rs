@@ -331,6 +331,11 @@ fn act_on(
                     continue; // what was not safe is out of the zone again
                 }
             }
+            // After the end it is put back as the rotation left it.
+            if error.is_of_handing_on() && restore(known, lock, &case, tick)? {
+                known.forget_zones();
+                continue;
+            }
             return Err(error);
         }
         let carried_out = act::carry_out(known, lock, &case, &actions, tick);
@@ -341,11 +346,7 @@ fn act_on(
         }
         // What failed in the middle may have changed a zone, too.
         let mut again = carried_out.inspect_err(|_| known.forget_zones())?;
-        if let (Some(observation), Some(decision)) = (&tick.observation, &tick.decision) {
-            let seen = (observation, decision);
-            let restored = afterwards::restore(&mut known.heads, lock, &case, seen)?;
-            again |= act::tell(restored, tick);
-        }
+        again |= restore(known, lock, &case, tick)?;
         let blockers = tick.decision.iter().flat_map(|d| d.blockers.clone());
         let blockers: Vec<_> = blockers.collect();
         let retracted = propose::retract(&mut known.heads, lock, &case, &blockers)?;
@@ -359,6 +360,20 @@ fn act_on(
     tick.notes.extend(deployment(workspace, tick));
     tick.afterwards = pace::afterwards(&case).unwrap_or_default();
     not_begun.map_or(Ok(()), Err)
+}
+
+/// Proposes the zones as a rotation that is over left them, where something was made of them since; whether that is to be handed on.
+fn restore(
+    known: &mut Known<'_>,
+    lock: &WorkspaceLock,
+    case: &Case<'_>,
+    tick: &mut Tick,
+) -> Result<bool, WorkflowError> {
+    let (Some(observation), Some(decision)) = (&tick.observation, &tick.decision) else {
+        return Ok(false);
+    };
+    let restored = afterwards::restore(&mut known.heads, lock, case, (observation, decision))?;
+    Ok(act::tell(restored, tick))
 }
 
 /// Brings a rotation to where it can be looked at: its key steps finished, and its hosts those of the configuration.
