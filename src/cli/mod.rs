@@ -23,12 +23,14 @@ mod dane;
 mod demo;
 mod deploy;
 mod document;
+mod dry_run;
 mod emergency;
 mod exit;
 mod forget;
 mod format;
 mod hook;
 mod init;
+mod job;
 mod key;
 mod look;
 mod manual;
@@ -36,6 +38,7 @@ mod nagios;
 mod plan;
 mod proposal_view;
 mod propose;
+mod prune;
 mod record;
 mod repair;
 mod report;
@@ -253,6 +256,8 @@ enum Command {
     Forget(forget::Forget),
     /// Say that the clock is right now; facts that were recorded by one that was not are set aside
     Repair(repair::Repair),
+    /// Take records out that no host presents and no rotation needs
+    Prune(prune::Prune),
     /// Move rotations that are long over out of the journal, into a file beside it
     Archive(archive::Archive),
     /// The key in use is compromised: replace it as fast as the priority allows
@@ -339,6 +344,7 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Forget(args) => forget::run(args, global),
         Command::Deploy(args) => deploy::run(args, global),
         Command::Repair(args) => repair::run(args, global),
+        Command::Prune(args) => prune::run(args, global),
         Command::Archive(args) => archive::run(args, global),
         Command::Emergency(args) => emergency::run(args, global),
         Command::Key(args) => key::run(args, global),

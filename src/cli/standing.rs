@@ -148,7 +148,7 @@ pub(super) fn tell(tick: &Tick, style: Style, out: &mut impl Write) -> std::io::
 }
 
 /// What there is to know beside it, and what failed, on standard error.
-fn warn(tick: &Tick) {
+pub(super) fn warn(tick: &Tick) {
     for note in &tick.notes {
         eprintln!("note: {}: {note}", tick.certificate);
     }

@@ -8,6 +8,7 @@ use super::begin::begin_if_due;
 use super::case::Case;
 use super::establish::{deployment, establish};
 use super::in_force::{self, in_force};
+use super::job::follow;
 use super::known::Known;
 use super::look::{self, Sight};
 use super::look_ahead::{Seen, look_ahead};
@@ -153,6 +154,7 @@ pub fn advance(
         } else {
             let mut tick = Tick::of(&name);
             tick.failed = look_at(&mut known, &name, (mode, sight), &mut tick).err();
+            follow::follow(&mut known, None, &mut tick);
             tick
         });
     }
@@ -269,6 +271,7 @@ fn tick_with(
         tick.failed = failed;
         break;
     }
+    follow::follow(known, Some(lock), &mut tick);
     tick
 }
 
@@ -289,6 +292,7 @@ fn act_on(
     case.is_whole(&mut known.heads)?;
     tick.is_read = true;
     deploying::record_unfinished(workspace, lock, &mut case, now)?;
+    follow::end_rotation(known, lock, &mut case)?;
     let not_begun = begin_if_due(&mut known.heads, lock, &mut case, tick).err();
     tick.rotation.clone_from(&case.rotation);
     // Hosts are deployed one after the other, each seen with its key before the next.

@@ -5,6 +5,7 @@ use super::WorkflowError;
 use super::advance::Tick;
 use super::case::Case;
 use super::head::Heads;
+use super::job::follow;
 use super::{pace, renewed, start};
 use crate::rotation::due::{Afterwards, Occasion};
 use crate::rotation::timing::Instant;
@@ -27,6 +28,9 @@ pub(super) fn begin_if_due<'w>(
 ) -> Result<(), WorkflowError> {
     let (workspace, now) = (heads.workspace, heads.now);
     let name = case.certificate.name.clone();
+    if follow::leaves_dane(workspace, &name)? {
+        return Ok(());
+    }
     let step = case.rotation.as_ref().map(|(_, state)| state.step);
     let kept = renewed::kept(workspace, &name).filter(|_| renewed::follows(step));
     let why = match due(case, now)? {

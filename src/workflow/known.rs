@@ -7,6 +7,7 @@ use super::WorkflowError;
 use super::at_rest::at_rest;
 use super::case::Case;
 use super::head::{self, Head, Heads};
+use super::job::follow;
 use super::look::{self, Sight};
 use super::look_ahead::Seen;
 use super::moved;
@@ -256,13 +257,19 @@ impl<'w> Known<'w> {
         (id, state): (&RotationId, &Rotation),
         (observation, demanded): (&Observation, bool),
     ) -> Result<(), WorkflowError> {
-        let mut reasons = self.unsafe_there((zone, head), state, (observation, demanded));
-        reasons.extend(moved::would_refuse((zone, head), state, observation));
+        let mut reasons = moved::would_refuse((zone, head), state, observation);
         reasons.extend(newcomers::would_refuse((zone, head), state, observation));
+        let mut unsafe_there = self.unsafe_there((zone, head), state, (observation, demanded));
         if state.is_over() {
             // Nothing is waited for any more; what is seen to be refused is.
-            reasons.retain(|reason| matches!(reason, Blocker::WouldRefuse(_)));
+            let is_seen = |reason: &Blocker| matches!(reason, Blocker::WouldRefuse(_));
+            reasons.retain(is_seen);
+            if !follow::needs_every_host(self.workspace, &id.certificate) {
+                unsafe_there.retain(is_seen);
+            }
         }
+        unsafe_there.append(&mut reasons);
+        let reasons = unsafe_there;
         if reasons.is_empty() {
             return Ok(());
         }
@@ -307,7 +314,9 @@ impl<'w> Known<'w> {
             let mut objections = Vec::new();
             add_objections(&mut objections, &state, seen, (tlsa, after));
             // A name's first records need every host to be seen; others are not waited for.
-            if !is_first(&sight.observation, tlsa) {
+            if !is_first(&sight.observation, tlsa)
+                && !follow::needs_every_host(self.workspace, &certificate.name)
+            {
                 objections.retain(|reason| matches!(reason, Blocker::WouldRefuse(_)));
             }
             reasons.extend(objections);

@@ -8,7 +8,7 @@
 //! away what they leave, `archive` moves them out of the journal; `begin` begins rotations by itself, `establish` records what a look establishes, `moved` and `newcomers` find who would be refused at new addresses and by new servers, `orphans` tells of rotations without a certificate, `lost_journal` holds a journal against what git knows, which `read_up_to` keeps; `act`, `admit`, `propose` and `sign` do what a decision asks
 //! for, `reload` tells servers what they are to load, `keep_signed` signs the zones that no certificate asks for, and `predecessor` is what a signed version must follow.
 //! `check` looks at prerequisites and health, `merge_check` judges
-//! pull requests. `demo` stages a whole rotation on loopback. `present` is the time of a run,
+//! pull requests. `job` is what is done beside rotations: `prune` takes records out that nobody needs. `demo` stages a whole rotation on loopback. `present` is the time of a run,
 //! `run` one that a person asked for, and `rehearse` one that changes nothing.
 
 pub mod abort;
@@ -43,6 +43,7 @@ mod head;
 mod history;
 mod hosts;
 pub mod in_force;
+pub mod job;
 mod keep_signed;
 mod keeper_error;
 mod key_files;
@@ -66,6 +67,7 @@ pub mod plan;
 mod predecessor;
 pub mod present;
 mod propose;
+pub mod prune;
 mod reach;
 mod read_up_to;
 pub mod refused;

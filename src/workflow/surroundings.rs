@@ -301,7 +301,7 @@ impl Surroundings {
     }
 
     /// What is odd about the RRsets, one sentence each.
-    pub(super) fn notes(&self) -> Vec<String> {
+    pub(super) fn notes(&self, certificate: &str) -> Vec<String> {
         let mut notes = Vec::new();
         for (alias, name) in &self.aliases {
             notes.push(format!(
@@ -329,13 +329,13 @@ impl Surroundings {
                 ));
             }
             for stray in rrset.difference(&known) {
-                notes.push(self.stray(name, stray));
+                notes.push(self.stray(name, stray, certificate));
             }
         }
         notes
     }
 
-    fn stray(&self, name: &TlsaName, record: &Association) -> String {
+    fn stray(&self, name: &TlsaName, record: &Association, certificate: &str) -> String {
         let short = record.short();
         if !record.is_usable_for_smtp() {
             return format!(
@@ -349,7 +349,9 @@ impl Surroundings {
         let in_use = satisfied(&self.current) || satisfied(&self.staying);
         match (in_use, self.incoming.is_empty(), satisfied(&self.incoming)) {
             (false, _, false) => {
-                format!("{name} holds {short}, which is of no key in use; it is left alone")
+                format!(
+                    "{name} holds {short}, which is of no key in use; it is left alone (`tlsa-rotate prune {certificate}` takes it out if no host needs it)"
+                )
             }
             (true, false, false) => format!(
                 "{name} holds {short}, which the chain in use satisfies and the incoming one does not; it is left alone"

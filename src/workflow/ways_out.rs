@@ -23,6 +23,12 @@ impl WorkflowError {
                     path.display()
                 ),
             ],
+            Self::LeftDane { name } => vec![
+                format!("to come back, with the key in use: tlsa-rotate enable {name}"),
+                format!("if it has not left yet: tlsa-rotate disable {name} --undo"),
+            ],
+            Self::NotProposed(refusal) => refusal.hints.clone(),
+            Self::JobWaits(waits) => waits.hints(),
             Self::InDoubt(doubt) => vec![doubt.way_out()],
             Self::UnderWay { id, .. } => vec![
                 format!("`tlsa-rotate status {}` says where it stands", id.certificate),
