@@ -8,6 +8,7 @@ use std::io::{self, Write};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Schema {
     Abort,
+    Adopt,
     Advance,
     Archive,
     ChangeApply,
@@ -18,7 +19,9 @@ pub(crate) enum Schema {
     CheckSwap,
     DaneVerify,
     Deploy,
+    Disable,
     Emergency,
+    Enable,
     Forget,
     Init,
     KeyDs,
@@ -49,6 +52,9 @@ impl Schema {
     const fn name(self) -> &'static str {
         match self {
             Self::Abort => "tlsa-rotate/abort/v1",
+            Self::Adopt => "tlsa-rotate/adopt/v1",
+            Self::Disable => "tlsa-rotate/disable/v1",
+            Self::Enable => "tlsa-rotate/enable/v1",
             Self::Advance => "tlsa-rotate/advance/v1",
             Self::Archive => "tlsa-rotate/archive/v1",
             Self::ChangeApply => "tlsa-rotate/change-apply/v1",

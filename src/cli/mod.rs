@@ -12,6 +12,7 @@ macro_rules! eprintln {
 }
 
 mod abort;
+mod adopt;
 mod advance;
 mod archive;
 mod change;
@@ -22,9 +23,11 @@ mod clock;
 mod dane;
 mod demo;
 mod deploy;
+mod disable;
 mod document;
 mod dry_run;
 mod emergency;
+mod enable;
 mod exit;
 mod forget;
 mod format;
@@ -256,6 +259,12 @@ enum Command {
     Forget(forget::Forget),
     /// Say that the clock is right now; facts that were recorded by one that was not are set aside
     Repair(repair::Repair),
+    /// Begin with DANE: the first records, of the key in use
+    Enable(enable::Enable),
+    /// Leave DANE: every record out, and until when the hosts keep their keys
+    Disable(disable::Disable),
+    /// Publish the record of a key that a host presents already, such as one that was renewed early
+    Adopt(adopt::Adopt),
     /// Take records out that no host presents and no rotation needs
     Prune(prune::Prune),
     /// Move rotations that are long over out of the journal, into a file beside it
@@ -344,6 +353,9 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Forget(args) => forget::run(args, global),
         Command::Deploy(args) => deploy::run(args, global),
         Command::Repair(args) => repair::run(args, global),
+        Command::Enable(args) => enable::run(args, global),
+        Command::Disable(args) => disable::run(args, global),
+        Command::Adopt(args) => adopt::run(args, global),
         Command::Prune(args) => prune::run(args, global),
         Command::Archive(args) => archive::run(args, global),
         Command::Emergency(args) => emergency::run(args, global),

@@ -260,17 +260,19 @@ fn present(
 }
 
 fn names_a_host(leaf: &Certificate, certificate: &CertificateConfig) -> bool {
-    let names = leaf.dns_names();
-    let covers = |host: &String, name: &String| match name.strip_prefix("*.") {
+    let mut hosts = certificate.hosts.iter();
+    hosts.any(|host| names(leaf, host))
+}
+
+/// Whether a certificate is for this host.
+pub(super) fn names(leaf: &Certificate, host: &str) -> bool {
+    let covers = |name: &String| match name.strip_prefix("*.") {
         None => host.eq_ignore_ascii_case(name),
         Some(parent) => host
             .split_once('.')
             .is_some_and(|(_, above)| above.eq_ignore_ascii_case(parent)),
     };
-    let hosts = || certificate.hosts.iter();
-    names
-        .iter()
-        .any(|name| hosts().any(|host| covers(host, name)))
+    leaf.dns_names().iter().any(covers)
 }
 
 /// Puts the certificate of a next key where that key lies: in place of an earlier one, or of the stand-in.

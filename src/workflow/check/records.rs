@@ -129,7 +129,7 @@ pub(super) fn coverage(evidence: &Evidence) -> Vec<Finding> {
             found.push(
                 Finding::new("no-tlsa", host.endpoint.tlsa_name(), what)
                     .by("RFC 7672 §2.2")
-                    .remedy("put the host under `hosts` of its [[certificate]] and start a rotation, or publish the record of its key"),
+                    .remedy("put the host under `hosts` of its [[certificate]] and publish the record of its key: tlsa-rotate enable"),
             );
         }
     }

@@ -104,6 +104,13 @@ impl Refusal {
         self
     }
 
+    /// One more way out.
+    #[must_use]
+    pub(super) fn because_also(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
     /// It, if there is a reason.
     pub(super) fn if_any(self) -> Result<(), WorkflowError> {
         if self.reasons.is_empty() {
