@@ -38,6 +38,7 @@ mod key;
 mod look;
 mod manual;
 mod nagios;
+mod pause;
 mod plan;
 mod proposal_view;
 mod propose;
@@ -259,6 +260,10 @@ enum Command {
     Forget(forget::Forget),
     /// Say that the clock is right now; facts that were recorded by one that was not are set aside
     Repair(repair::Repair),
+    /// Propose nothing and deploy nothing for a while
+    Pause(pause::Pause),
+    /// Go on with a certificate that is paused
+    Resume(pause::Resume),
     /// Begin with DANE: the first records, of the key in use
     Enable(enable::Enable),
     /// Leave DANE: every record out, and until when the hosts keep their keys
@@ -353,6 +358,8 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Forget(args) => forget::run(args, global),
         Command::Deploy(args) => deploy::run(args, global),
         Command::Repair(args) => repair::run(args, global),
+        Command::Pause(args) => pause::run(args, global),
+        Command::Resume(args) => pause::resume(args, global),
         Command::Enable(args) => enable::run(args, global),
         Command::Disable(args) => disable::run(args, global),
         Command::Adopt(args) => adopt::run(args, global),

@@ -232,6 +232,7 @@ pub(super) fn code(tick: &Tick) -> Exit {
         Exit::of(error)
     } else if decision.and_then(super::super::rotation::decide::Decision::who_acts)
         == Some(Who::You)
+        && !tick.rests
         || decision.is_some_and(|decision| !decision.deadlines.is_empty())
         || decision.is_some_and(|decision| decision.act_by.iter().any(|one| one.is_near))
     {

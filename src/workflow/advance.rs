@@ -17,7 +17,7 @@ use super::propose::Proposed;
 use super::rehearse::{look_at, look_at_case};
 use super::{
     act, afterwards, clock, conclude, deploying, hosts, keep_signed, leftovers, made_here, noted,
-    orphans, pace, propose, refused, review, shared, start, tracked,
+    orphans, pace, pause, propose, refused, review, shared, start, tracked,
 };
 use crate::rotation::blocker::Blocker;
 use crate::rotation::decide::Decision;
@@ -73,6 +73,8 @@ pub struct Tick {
     pub afterwards: Option<Afterwards>,
     /// What the user should know beside it.
     pub notes: Vec<String>,
+    /// Whether it waits because a person wants it so: a pause, or a window that is closed.
+    pub rests: bool,
     /// Why the run could not finish with this certificate.
     pub failed: Option<WorkflowError>,
 }
@@ -155,6 +157,7 @@ pub fn advance(
             let mut tick = Tick::of(&name);
             tick.failed = look_at(&mut known, &name, (mode, sight), &mut tick).err();
             follow::follow(&mut known, None, &mut tick);
+            pause::tell(workspace, now, &mut tick);
             tick
         });
     }
@@ -272,6 +275,7 @@ fn tick_with(
         break;
     }
     follow::follow(known, Some(lock), &mut tick);
+    pause::tell(known.workspace, known.now, &mut tick);
     tick
 }
 
@@ -345,7 +349,10 @@ fn act_on(
         }
         // What failed in the middle may have changed a zone, too.
         let mut again = carried_out.inspect_err(|_| known.forget_zones())?;
-        if let (Some(observation), Some(decision)) = (&tick.observation, &tick.decision) {
+        let is_paused = pause::paused(workspace, name, now)?.is_some();
+        if let (Some(observation), Some(decision), false) =
+            (&tick.observation, &tick.decision, is_paused)
+        {
             let seen = (observation, decision);
             let restored = afterwards::restore(&mut known.heads, lock, &case, seen)?;
             again |= act::tell(restored, tick);

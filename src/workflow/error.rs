@@ -125,6 +125,18 @@ pub enum WorkflowError {
         /// The certificate.
         name: String,
     },
+    /// A pause that would be over when it begins.
+    #[error("the pause would be over on {until}, and it is later")]
+    PauseIsOver {
+        /// Its end.
+        until: Instant,
+    },
+    /// Nothing to resume.
+    #[error("{name} is not paused")]
+    NotPaused {
+        /// The certificate.
+        name: String,
+    },
     /// A job beside rotations that changes nothing.
     #[error("{0}")]
     NotProposed(Box<Refusal>),

@@ -8,7 +8,7 @@
 //! away what they leave, `archive` moves them out of the journal; `begin` begins rotations by itself, `establish` records what a look establishes, `moved` and `newcomers` find who would be refused at new addresses and by new servers, `orphans` tells of rotations without a certificate, `lost_journal` holds a journal against what git knows, which `read_up_to` keeps; `act`, `admit`, `propose` and `sign` do what a decision asks
 //! for, `reload` tells servers what they are to load, `keep_signed` signs the zones that no certificate asks for, and `predecessor` is what a signed version must follow.
 //! `check` looks at prerequisites and health, `merge_check` judges
-//! pull requests. `job` is what is done beside rotations: `prune` takes records out that nobody needs, `adopt` publishes a key that hosts have already, `enable` and `disable` begin and end with DANE. `demo` stages a whole rotation on loopback. `present` is the time of a run,
+//! pull requests. `job` is what is done beside rotations: `prune` takes records out that nobody needs, `adopt` publishes a key that hosts have already, `enable` and `disable` begin and end with DANE; `pause` holds proposals and deployments for a while. `demo` stages a whole rotation on loopback. `present` is the time of a run,
 //! `run` one that a person asked for, and `rehearse` one that changes nothing.
 
 pub mod abort;
@@ -65,6 +65,7 @@ mod noted;
 mod orphans;
 mod others;
 mod pace;
+pub mod pause;
 mod places;
 pub mod plan;
 mod predecessor;

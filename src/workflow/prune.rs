@@ -9,8 +9,6 @@ use super::job::{self, Kind, Outcome, Refusal};
 use super::neighbours;
 use super::present::Present;
 use super::run::Run;
-use super::surroundings::Presentable;
-use crate::dane::association;
 use crate::rotation::association::Association;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::step::{Requirement, Rotation};
@@ -91,19 +89,11 @@ fn kept(
     for (tlsa, rrset) in looked.rrsets() {
         let is_for_mail = looked.ports_at(tlsa).all(|port| port == SMTP);
         let needed = |record: &&Association| {
-            is_of(&chains, record) || (!record.is_usable_for_smtp() && !is_for_mail)
+            admit::is_of(&chains, record) || (!record.is_usable_for_smtp() && !is_for_mail)
         };
         kept.extend(rrset.iter().filter(needed).cloned());
     }
     Ok(kept)
-}
-
-/// Whether a record is of a certificate of these chains, whatever its usage.
-fn is_of(chains: &[Presentable], record: &Association) -> bool {
-    let mut certificates = chains.iter().flatten();
-    certificates.any(|certificate| {
-        association::of_certificate(record.parameters(), certificate).as_ref() == Some(record)
-    })
 }
 
 /// What rotations own at these names: all keys of one that is under way, and what one that is over left there.

@@ -27,6 +27,8 @@ impl WorkflowError {
                 format!("to come back, with the key in use: tlsa-rotate enable {name}"),
                 format!("if it has not left yet: tlsa-rotate disable {name} --undo"),
             ],
+            Self::PauseIsOver { .. } => vec!["name a later time, or none: it then lasts until `tlsa-rotate resume`".to_owned()],
+            Self::NotPaused { name } => vec![format!("`tlsa-rotate status {name}` says what it waits for")],
             Self::NotProposed(refusal) => refusal.hints.clone(),
             Self::JobWaits(waits) => waits.hints(),
             Self::InDoubt(doubt) => vec![doubt.way_out()],

@@ -50,6 +50,8 @@ fn host(name: &str, published: Vec<Association>, chains: Vec<Vec<Certificate>>) 
             port: 25,
         },
         is_ours: true,
+        owned: std::collections::BTreeSet::new(),
+        certificate: Some("mail".to_owned()),
         published,
         ttl: Some(Ttl(3600)),
         is_alias: false,

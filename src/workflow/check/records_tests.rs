@@ -12,6 +12,8 @@ fn host(name: &str, records: &[&str], ttl: u32) -> HostEvidence {
             port: 25,
         },
         is_ours: true,
+        owned: std::collections::BTreeSet::new(),
+        certificate: Some("mail".to_owned()),
         published: records
             .iter()
             .map(|record| record.parse().unwrap())

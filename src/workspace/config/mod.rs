@@ -14,6 +14,7 @@ mod policy;
 mod publication;
 mod serve;
 mod vantage;
+mod window;
 mod witness;
 mod zone;
 
@@ -24,6 +25,7 @@ pub use next_key::{GeneratedKey, KeyFiles, NextKey};
 pub use publication::Publication;
 pub use serve::ServeConfig;
 pub use vantage::VantageConfig;
+pub use window::DeployWindow;
 pub use witness::MtaSts;
 pub use zone::{Denial, Signing, ZoneConfig};
 
