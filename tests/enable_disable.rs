@@ -163,6 +163,12 @@ fn names_leave_dane_and_come_back() {
     assert!(run.stderr.contains("has left DANE"), "{run:#?}");
     let run = world.advance(hours(6)).ends(0);
     assert!(!run.stderr.contains("DANE"), "told once: {run:#?}");
+    assert!(
+        run.stdout.contains("`tlsa-rotate enable mail` begins anew"),
+        "{run:#?}"
+    );
+    let plan = world.run(hours(6), &["plan", "mail"]).ends(1);
+    plan.complains_of("has left DANE");
     // The hosts are free, and nothing brings them back but a person.
     world.renew_elsewhere(0);
     world.advance(hours(7)).ends(0);
@@ -186,6 +192,13 @@ fn a_rotation_ends_with_it_whether_under_way_or_over() {
     let (world, hour) = World::new(Publish::Branch).brought_to("SwapOpen");
     world.deploy(0);
     disable(&world, hour, &[]).ends(3);
+    let gate = world.run(hours(hour), &["check", "--merge", "--head", DISABLE]);
+    // The gate lets nobody out of DANE in silence: who merges it decides that.
+    assert_eq!(gate.code, Some(3), "{gate:#?}");
+    assert!(
+        gate.stdout.contains("would be sent without DANE"),
+        "{gate:#?}"
+    );
     merge(&world, DISABLE);
     let run = world.advance(hours(hour + 1));
     assert_eq!(world.step(hours(hour + 1)), "Aborted", "{run:#?}");

@@ -46,6 +46,8 @@ fn a_paused_rotation_proposes_nothing_and_all_else_goes_on() {
         status.stderr.contains("tlsa-rotate resume mail"),
         "{status:#?}"
     );
+    let plan = world.run(hours(100), &["plan", "mail"]).ends(0);
+    assert!(plan.stderr.contains("is paused until"), "{plan:#?}");
     // What a person merges is signed and served.
     let zone = world.read(ZONE_FILE);
     world.write(ZONE_FILE, &format!("{zone}new IN A 192.0.2.81\n"));
@@ -121,6 +123,8 @@ fn on_the_way(world: &World) {
 fn hosts_get_their_key_in_the_window_and_at_no_other_time() {
     // The swap opens on Wednesday morning; the window is on Thursday, in an hour east of UTC.
     let world = deploying("deploy_window = \"Thu 10:00-12:00 +01:00\"\n");
+    let run = world.run(hours(0), &["plan", "mail"]).ends(0);
+    assert!(run.stderr.contains("deploy_window"), "{run:#?}");
     on_the_way(&world);
     let is_installed = || world.path(".tlsa-rotate/installed").exists();
     for hour in [27, 34, 40] {

@@ -110,7 +110,8 @@ impl Purpose {
                  at again before any server gets it."
             }
             Self::Adopt => {
-                "It only adds: every record that is there stays. A person said that the key is theirs."
+                "It only adds: every record that is there stays. The certificate in use here, a file, or a\n\
+                 person who looked on the host says that the key is ours: that it was seen on the network did not count."
             }
             Self::Enable => {
                 "In the run that proposed it every host was seen on every address, for RSA and for ECDSA, with the key\n\

@@ -11,10 +11,10 @@ use crate::workflow::job::Kind;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Publish the record of a key that a host presents already, beside those that are there. For a certificate that was renewed
-/// early by somebody else: mail is refused until the record is served.
+/// Publish the record of a key that a host presents already, such as one that was renewed early
 ///
-/// That a key is seen on port 25 does not make it yours: whoever answers in place of the host presents a key, too. So the
+/// For a certificate that somebody else has renewed with a new key: mail is refused until its record is served, beside those
+/// that are there. That a key is seen on port 25 does not make it yours: whoever answers in place of the host presents a key, too. So the
 /// configured certificate in use, a file, or the digest that you have read on the host itself must say so, and the certificate
 /// must name the host. A key that was retired or declared compromised is never adopted.
 #[derive(Debug, Args)]

@@ -9,9 +9,9 @@ use crate::workflow::disable;
 use crate::workflow::job::Kind;
 use clap::Args;
 
-/// Leave DANE: take every record of a certificate's hosts out of the zone, all at once.
+/// Leave DANE: every record out, and until when the hosts keep their keys
 ///
-/// Until caches have run out senders still ask for the keys of before: `status` says until when the hosts must keep them. A
+/// For a certificate whose hosts move to where DANE cannot be had, or when DNSSEC is given up: do this first. Until caches have run out senders still ask for the keys of before: `status` says until when the hosts must keep them. A
 /// rotation that is under way ends once the records are out; no other begins until `enable`.
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -13,9 +13,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Begin with DANE: publish the first records of a certificate's hosts, of the key in use alone.
+/// Begin with DANE: the first records, of the key in use
 ///
-/// Every host must be seen on every address, for RSA and for ECDSA, with the key of `live`; every name server must answer
+/// For hosts without TLSA records. Every host must be seen on every address, for RSA and for ECDSA, with the key of `live`; every name server must answer
 /// alike; the zone must be signed, and its parent must have the DS. What is missing is said. A new key comes later, by a
 /// rotation (`start`).
 #[derive(Debug, Args)]

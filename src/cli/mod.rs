@@ -260,17 +260,11 @@ enum Command {
     Forget(forget::Forget),
     /// Say that the clock is right now; facts that were recorded by one that was not are set aside
     Repair(repair::Repair),
-    /// Propose nothing and deploy nothing for a while
     Pause(pause::Pause),
-    /// Go on with a certificate that is paused
     Resume(pause::Resume),
-    /// Begin with DANE: the first records, of the key in use
     Enable(enable::Enable),
-    /// Leave DANE: every record out, and until when the hosts keep their keys
     Disable(disable::Disable),
-    /// Publish the record of a key that a host presents already, such as one that was renewed early
     Adopt(adopt::Adopt),
-    /// Take records out that no host presents and no rotation needs
     Prune(prune::Prune),
     /// Move rotations that are long over out of the journal, into a file beside it
     Archive(archive::Archive),

@@ -10,9 +10,9 @@ use crate::workflow::pause;
 use crate::workspace::config::duration;
 use clap::Args;
 
-/// Propose nothing and deploy nothing for a while: a change freeze, holidays, a migration.
+/// Propose nothing and deploy nothing for a while
 ///
-/// Zones stay signed, what is merged is served, mail at risk is told (exit 4), and an emergency goes on. Deadlines that the
+/// For a change freeze, holidays, a migration. Zones stay signed, what is merged is served, mail at risk is told (exit 4), and an emergency goes on. Deadlines that the
 /// pause would let pass are told.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -35,7 +35,7 @@ pub(crate) struct Pause {
     format: Format<TextOrJson>,
 }
 
-/// Go on with a certificate that is paused.
+/// Go on with a certificate that is paused
 ///
 /// What waited is proposed and deployed at once, by the gates as they are now.
 #[derive(Debug, Args)]

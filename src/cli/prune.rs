@@ -9,10 +9,10 @@ use crate::workflow::job::Kind;
 use crate::workflow::prune;
 use clap::Args;
 
-/// Take records out that no host presents and no rotation needs. For records that are left over: after `start
-/// --journal-lost`, after a certificate was renewed by hand, or of an old certificate.
+/// Take records out that no host presents and no rotation needs
 ///
-/// Every host is looked at on every address, for RSA and for ECDSA, and every name server must answer alike: silence is a no.
+/// For records that are left over: after `start --journal-lost`, after a certificate was renewed by hand, or of an old
+/// certificate. Every host is looked at on every address, for RSA and for ECDSA, and every name server must answer alike: silence is a no.
 /// The change is proposed as a rotation's is, and the servers get it only once every host was seen again without those keys.
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -170,6 +170,7 @@ fn standing<'t>(tick: &'t Tick, id: Option<&'t str>) -> Standing<'t> {
         events: &tick.events,
         deeds: &tick.deeds,
         afterwards: tick.afterwards,
+        has_left_dane: tick.has_left_dane,
     }
 }
 

@@ -73,6 +73,8 @@ pub struct Tick {
     pub afterwards: Option<Afterwards>,
     /// What the user should know beside it.
     pub notes: Vec<String>,
+    /// Whether its names left DANE by `disable`, or are leaving it.
+    pub has_left_dane: bool,
     /// Whether it waits because a person wants it so: a pause, or a window that is closed.
     pub rests: bool,
     /// Why the run could not finish with this certificate.

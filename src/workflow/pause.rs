@@ -173,6 +173,32 @@ pub(super) fn allowed(
     Ok(allowed)
 }
 
+/// What a plan supposes otherwise: its dates are those of a certificate that is not paused, and of hosts that may change at any
+/// hour.
+pub(super) fn of_plan(
+    workspace: &Workspace,
+    certificate: &CertificateConfig,
+    now: Instant,
+) -> Result<Vec<String>, WorkflowError> {
+    let name = &certificate.name;
+    let mut notes = Vec::new();
+    if let Some(paused) = paused(workspace, name, now)? {
+        let until = match paused.until {
+            Some(until) => format!("until {until}"),
+            None => format!("until `tlsa-rotate resume {name}`"),
+        };
+        notes.push(format!(
+            "{name} is paused {until}: every date is later by what is left of it"
+        ));
+    }
+    if let (Some(window), Deploy::Command(_)) = (&certificate.deploy_window, &certificate.deploy) {
+        notes.push(format!(
+            "hosts get the next key within deploy_window = \"{window}\" only: step 5 and what follows may be later"
+        ));
+    }
+    Ok(notes)
+}
+
 fn deploys(action: &Action) -> bool {
     matches!(action, Action::Deploy(hosts) if !hosts.is_empty())
 }

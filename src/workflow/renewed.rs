@@ -8,6 +8,7 @@ use super::admit;
 use super::awaited;
 use super::case::Case;
 use super::head::Heads;
+use super::job::follow;
 use super::key_files;
 use super::start::{self, Offered, Started};
 use super::{shared, tracked};
@@ -82,6 +83,11 @@ pub fn renewed(
     if !names_a_host(&leaf, case.certificate) {
         return Ok(Renewed::NotOurs {
             names: leaf.dns_names().to_vec(),
+        });
+    }
+    if follow::has_left_dane(workspace, name, now)? {
+        return Ok(Renewed::Install {
+            why: "its hosts have left DANE: no record asks for another key".to_owned(),
         });
     }
     if let Some((id, state)) = case.under_way().cloned() {

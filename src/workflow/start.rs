@@ -249,7 +249,7 @@ fn may_begin(
 }
 
 /// Refuses to bring names back into DANE that a person took out of it.
-fn has_not_left_dane(workspace: &Workspace, name: &str) -> Result<(), WorkflowError> {
+pub(super) fn has_not_left_dane(workspace: &Workspace, name: &str) -> Result<(), WorkflowError> {
     if !follow::leaves_dane(workspace, name)? {
         return Ok(());
     }

@@ -22,15 +22,24 @@ pub(in crate::workflow) fn is_free(
     let Some(open) = Job::read(workspace, certificate)? else {
         return Ok(());
     };
-    if open.kind == kind || open.way == Way::Over {
+    let gives_way = match open.way {
+        Way::Proposed => false,
+        // The hosts that leave are bound to their keys; only to come back changes nothing for them.
+        Way::Served(_) => !open.leaves_dane() || kind == Kind::Enable,
+        Way::Over => true,
+    };
+    if open.kind == kind || gives_way {
         return Ok(());
     }
     let other = open.kind;
+    let way_out = match open.way {
+        Way::Proposed => format!(
+            "`tlsa-rotate status {certificate}` says what it waits for; to take it back: tlsa-rotate {other} {certificate} --undo"
+        ),
+        _ => format!("`tlsa-rotate status {certificate}` says until when"),
+    };
     Err(Refusal::new(kind, certificate)
-        .because(
-            format!("`{other}` of it is open"),
-            format!("`tlsa-rotate status {certificate}` says what it waits for; to take it back: tlsa-rotate {other} {certificate} --undo"),
-        )
+        .because(format!("`{other}` of it is open"), way_out)
         .into())
 }
 

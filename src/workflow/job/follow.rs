@@ -6,6 +6,7 @@ use super::sight::{self, Looked};
 use super::{Job, Kind, Waits, Way};
 use crate::rotation::observation::{Observation, Seen, TlsaName};
 use crate::rotation::step::{Event, Rotation};
+use crate::rotation::timing::Instant;
 use crate::workflow::WorkflowError;
 use crate::workflow::advance::Tick;
 use crate::workflow::case::Case;
@@ -31,6 +32,20 @@ pub(in crate::workflow) fn leaves_dane(
 ) -> Result<bool, WorkflowError> {
     let job = Job::read(workspace, certificate)?;
     Ok(job.is_some_and(|job| job.leaves_dane()))
+}
+
+/// Whether no cache holds a record of a certificate that left DANE any more, and the zones hold none: its hosts may have any key.
+pub(in crate::workflow) fn has_left_dane(
+    workspace: &Workspace,
+    certificate: &str,
+    now: Instant,
+) -> Result<bool, WorkflowError> {
+    let Some(job) = Job::read(workspace, certificate)? else {
+        return Ok(false);
+    };
+    let mut known = Known::nothing(workspace, now);
+    let is_over = job.leaves_dane() && job.way == Way::Over;
+    Ok(is_over && unmet(&mut known, &job)?.is_empty())
 }
 
 /// Before a run decides: where the records of names that leave DANE are out of the zone, their rotation has ended. Else it would
@@ -81,6 +96,7 @@ fn go_on(
     if !unmet(known, &job)?.is_empty() {
         return unmerged(known, lock, (&case, &job), tick);
     }
+    tick.has_left_dane = job.leaves_dane();
     if job.way == Way::Over {
         return Ok(());
     }
@@ -100,7 +116,15 @@ fn go_on(
     }
     if job.way == Way::Proposed {
         job.way = Way::Served(now);
-        let told = format!("`{}`: every server answers with it", job.kind);
+        let told = match job.kind {
+            Kind::Prune | Kind::Disable => {
+                format!(
+                    "`{}`: no server answers with what leaves any more",
+                    job.kind
+                )
+            }
+            Kind::Adopt | Kind::Enable => format!("`{}`: every server answers with it", job.kind),
+        };
         if lock.is_some() {
             tick.deeds.push(told);
         } else {
@@ -116,7 +140,7 @@ fn go_on(
 }
 
 /// What caches mean for each.
-fn caches(job: &Job, until: crate::rotation::timing::Instant) -> String {
+fn caches(job: &Job, until: Instant) -> String {
     match job.kind {
         Kind::Disable => format!(
             "no server answers with a record any more, and caches may hold the records until {until}: until then leave the keys on the hosts as they are"

@@ -163,11 +163,15 @@ impl Waits {
             "to take it back: tlsa-rotate {kind} {certificate} --undo"
         );
         if *exists {
-            vec![
+            let mut hints = vec![
                 format!("look at it: git diff {counts}...{branch}"),
                 format!("on {counts}: git merge {branch}"),
                 undo,
-            ]
+            ];
+            if *kind == Kind::Disable {
+                hints.push("`check --merge` says no to it, as to each change that ends DANE: whoever merges it decides that".to_owned());
+            }
+            hints
         } else {
             vec![
                 format!("to propose it again: tlsa-rotate {kind} {certificate}"),
