@@ -169,7 +169,21 @@ fn names_leave_dane_and_come_back() {
     );
     let plan = world.run(hours(6), &["plan", "mail"]).ends(1);
     plan.complains_of("has left DANE");
-    // The hosts are free, and nothing brings them back but a person.
+    // The hosts are free, and nothing brings them back but a person: a renewal with any key is installed.
+    world.renew_elsewhere(1);
+    let renewed = [
+        "hook",
+        "renewed",
+        "mail",
+        "--certificate",
+        "elsewhere/cert.pem",
+    ];
+    let installed = ["--key", "elsewhere/key.pem", "--live", "server.pem"];
+    let by = ["--reload-with", "/bin/true"];
+    let call = [&renewed[..], &installed, &by].concat();
+    world.run(hours(6), &call).ends(0);
+    assert!(world.path("server.pem").exists());
+    world.put_back(1);
     world.renew_elsewhere(0);
     world.advance(hours(7)).ends(0);
     let run = world.start(hours(7));
@@ -239,4 +253,25 @@ fn a_rotation_ends_with_it_whether_under_way_or_over() {
     let run = world.advance(hours(hour + 60)).ends(0);
     assert!(!run.stderr.contains("answers with"), "{run:#?}");
     assert_eq!(world.tlsa("mx1.example.com").len(), 1);
+    world.renew_elsewhere(0);
+    world.advance(hours(hour + 61)).ends(4);
+}
+
+#[test]
+fn no_rotation_begins_by_itself_for_names_that_left() {
+    let world = World::with(Publish::Current, |config| {
+        config.replace("[policy]\n", "[policy]\nmax_age = \"48h\"\n")
+    });
+    let other = world.copy();
+    other.advance(hours(1)).ends(0);
+    disable(&world, 1, &[]).ends(0);
+    world.load();
+    for hour in [2, 10, 60, 100] {
+        let run = world.advance(hours(hour)).ends(0);
+        assert!(!run.stderr.contains("began"), "{run:#?}");
+    }
+    assert!(world.tlsa("mx1.example.com").is_empty());
+    // Else it would have.
+    let run = other.advance(hours(100));
+    assert!(run.stderr.contains("began mail.1"), "{run:#?}");
 }

@@ -154,3 +154,25 @@ fn hosts_get_their_key_in_the_window_and_at_no_other_time() {
     let run = wrong.advance(hours(1)).ends(1);
     assert!(run.stderr.contains("UTC or an offset from it"), "{run:#?}");
 }
+
+#[test]
+fn after_the_end_too_nothing_is_proposed_while_it_lasts() {
+    let (world, hour) = World::new(Publish::Branch).brought_to("Retiring");
+    world.merge();
+    world.advance(hours(hour + 1));
+    world.load();
+    world.advance(hours(hour + 1)).ends(0);
+    assert_eq!(world.step(hours(hour + 1)), "Retired");
+    // The removal is reverted by a hand: it would be proposed again.
+    world.git("revert --no-edit HEAD");
+    let paused = world.copy();
+    pause(&paused, hour + 2, &[]);
+    paused.advance(hours(hour + 2));
+    let commits = |world: &World| world.git("rev-list --all --count");
+    let before = commits(&paused);
+    paused.advance(hours(hour + 3));
+    assert_eq!(commits(&paused), before);
+    let before = commits(&world);
+    world.advance(hours(hour + 2));
+    assert_ne!(commits(&world), before);
+}

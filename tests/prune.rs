@@ -11,7 +11,9 @@
 
 mod rotation_support;
 
-use rotation_support::{JOURNAL, Publish, Run, SIGNED, World, ZONE_FILE, hours, live_key};
+use rotation_support::external::keep_by_a_provider;
+use rotation_support::far::{Far, git};
+use rotation_support::{BEGIN, JOURNAL, Publish, Run, SIGNED, World, ZONE_FILE, hours, live_key};
 use std::fs;
 
 const BRANCH: &str = "tlsa-rotate/mail.prune";
@@ -313,4 +315,118 @@ fn records_that_a_chain_satisfies_in_another_form_stay() {
         leaves,
         [format!("1 1 1 {}", old()), format!("2 1 1 {}", old())]
     );
+}
+
+#[test]
+fn after_a_rotation_too_silence_keeps_the_servers_as_they_are() {
+    let (world, hour) = World::new(Publish::Branch).brought_to("Retiring");
+    world.merge();
+    world.advance(hours(hour + 1));
+    world.load();
+    world.advance(hours(hour + 1)).ends(0);
+    assert_eq!(world.step(hours(hour + 1)), "Retired");
+    let zone = world.read(ZONE_FILE);
+    world.write(
+        ZONE_FILE,
+        &format!("{zone}_25._tcp.mx1 IN TLSA 3 1 1 {}\n", old()),
+    );
+    world.git("commit --quiet --all --message more");
+    world.advance(hours(hour + 2)).ends(0);
+    world.load();
+    prune(&world, hour + 3, &[]).ends(3);
+    world.git(&format!("merge --quiet --ff-only {BRANCH}"));
+    world.silence(0);
+    let signed = world.read(SIGNED);
+    let run = world.advance(hours(hour + 4)).ends(3);
+    assert!(
+        run.stderr.contains("was not handed to its name servers"),
+        "{run:#?}"
+    );
+    assert_eq!(world.read(SIGNED), signed);
+    // What the rotation brought is its own, and is never left over.
+    assert_eq!(world.tlsa("mx1.example.com").len(), 1);
+}
+
+#[test]
+fn a_remote_gets_the_proposal_and_a_branch_that_rotations_share_is_left_alone() {
+    let far = Far::of(with_leftover(Publish::Branch));
+    let world = &far.runner;
+    prune(world, 1, &[]).ends(3);
+    let person = far.person();
+    git(&person, "fetch --quiet origin");
+    git(&person, "reset --quiet --hard origin/main");
+    git(&person, &format!("merge --quiet origin/{BRANCH}"));
+    git(&person, "push --quiet origin HEAD:main");
+    world.advance(hours(2)).ends(0);
+    world.load();
+    let run = world.advance(hours(3)).ends(0);
+    assert!(run.stderr.contains("`prune` is done"), "{run:#?}");
+    git(&person, "fetch --quiet --prune origin");
+    assert_eq!(
+        git(&person, &format!("branch --remotes --list origin/{BRANCH}")),
+        ""
+    );
+    // One branch for all that is due in a zone: the job has its own beside it.
+    let world = World::shaped(
+        Publish::Branch,
+        |config| config.replace("tlsa-rotate/{rotation}", "tlsa-rotate/{zone}"),
+        |root| vec![live_key(root)],
+        |text, _| format!("{text}_25._tcp.mx1 IN TLSA 3 1 1 {}\n", old()),
+    );
+    prune(&world, 1, &[]).ends(3);
+    world.start(hours(1)).ends(0);
+    world.advance(hours(1)).ends(3);
+    let branches = world.git("branch --list --format=%(refname:short) tlsa-rotate/*");
+    let branches: Vec<&str> = branches.lines().collect();
+    let expected = [
+        "tlsa-rotate/example.com",
+        "tlsa-rotate/example.com-mail.prune",
+    ];
+    assert_eq!(branches, expected);
+}
+
+/// A program that keeps the zone in `held`, and puts there what it is asked to.
+const PROVIDER: &str = r"
+import json, sys
+asked = json.load(sys.stdin)
+rows = [line.split(None, 4) for line in open('held')]
+key = lambda r: (r['name'].lower(), r['type'])
+held = lambda k: [row[4].strip() for row in rows if (row[0].lower(), row[3]) == k]
+if asked['action'] == 'change':
+    for r in asked['rrsets']:
+        if sorted(held(key(r))) != sorted(r['before']):
+            sys.exit(3)
+    for r in asked['rrsets']:
+        rows = [row for row in rows if (row[0].lower(), row[3]) != key(r)]
+        rows += [[r['name'], str(r['ttl']), 'IN', r['type'], data] for data in r['after']]
+    open('held', 'w').writelines(' '.join(row).strip() + '\n' for row in rows)
+found = []
+for r in asked['rrsets']:
+    ttls = [int(row[1]) for row in rows if (row[0].lower(), row[3]) == key(r)]
+    if ttls:
+        found.append({'name': r['name'], 'type': r['type'], 'ttl': ttls[0], 'records': held(key(r))})
+print(json.dumps({'rrsets': found}))
+";
+
+#[test]
+fn a_provider_is_asked_only_after_every_host_was_seen() {
+    let world = with_leftover(Publish::File);
+    world.advance(BEGIN);
+    world.load();
+    let plain = world.run(BEGIN, &["zone", "normalize", ZONE_FILE]);
+    world.write("held", &plain.ends(0).stdout);
+    world.write("provider", PROVIDER);
+    keep_by_a_provider(&world);
+    let before = world.read("held");
+    world.silence(0);
+    prune(&world, 1, &[]).ends(3);
+    assert_eq!(world.read("held"), before);
+    world.wake(0);
+    prune(&world, 1, &["--dry-run"]).ends(0);
+    assert_eq!(world.read("held"), before);
+    let run = prune(&world, 1, &[]);
+    assert!(run.stdout.contains("changed zone example.com."), "{run:#?}");
+    let after = world.read("held");
+    assert!(before.contains(&old()) && !after.to_lowercase().contains(&old()));
+    assert_eq!(before.lines().count(), after.lines().count() + 1);
 }

@@ -7,7 +7,6 @@ use super::key_files;
 use super::start::Offered;
 use super::surroundings::Presentable;
 use super::was_in_zone;
-use crate::dane::association;
 use crate::dane::certificate::Certificate;
 use crate::dane::subject::{self, MAX_OCTETS};
 use crate::files::guard::{self, Unkept};
@@ -87,14 +86,6 @@ pub(super) fn next_algorithms(
         }
         _ => algorithms(on_offer),
     }
-}
-
-/// Whether a record is of a certificate of these chains, whatever its usage.
-pub(super) fn is_of(chains: &[Presentable], record: &Association) -> bool {
-    let mut certificates = chains.iter().flatten();
-    certificates.any(|certificate| {
-        association::of_certificate(record.parameters(), certificate).as_ref() == Some(record)
-    })
 }
 
 /// The key algorithms of these chains.

@@ -59,17 +59,11 @@ pub(super) fn keep_signed(
     ticks
 }
 
-/// Whether it is not known what a certificate needs. A job that waits for review is no failure.
-fn has_failed(tick: &&Tick) -> bool {
-    let failed = tick.failed.as_ref();
-    failed.is_some_and(|failed| !matches!(failed, WorkflowError::JobWaits(_)))
-}
-
 /// The zones of certificates that failed and of which nothing is known.
 fn unknown(known: &mut Known<'_>, certificates: &[Tick]) -> BTreeSet<Name> {
     let workspace = known.workspace;
     let mut unknown = BTreeSet::new();
-    for tick in certificates.iter().filter(has_failed) {
+    for tick in certificates.iter().filter(|tick| tick.failed.is_some()) {
         let is_older = matches!(tick.failed, Some(WorkflowError::JournalOlder { .. }));
         if known.rotation(&tick.certificate).is_some() && !is_older {
             continue;

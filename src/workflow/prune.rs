@@ -9,6 +9,7 @@ use super::job::{self, Kind, Outcome, Refusal};
 use super::neighbours;
 use super::present::Present;
 use super::run::Run;
+use super::surroundings;
 use crate::rotation::association::Association;
 use crate::rotation::observation::TlsaName;
 use crate::rotation::step::{Requirement, Rotation};
@@ -89,7 +90,7 @@ fn kept(
     for (tlsa, rrset) in looked.rrsets() {
         let is_for_mail = looked.ports_at(tlsa).all(|port| port == SMTP);
         let needed = |record: &&Association| {
-            admit::is_of(&chains, record) || (!record.is_usable_for_smtp() && !is_for_mail)
+            surroundings::is_of(&chains, record) || (!record.is_usable_for_smtp() && !is_for_mail)
         };
         kept.extend(rrset.iter().filter(needed).cloned());
     }

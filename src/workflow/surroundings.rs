@@ -24,6 +24,14 @@ const MOST_LINKS: usize = 8;
 /// A certificate with those behind it, leaf first, as a server presents them.
 pub(super) type Presentable = Vec<Certificate>;
 
+/// Whether a record is of a certificate of these chains, whatever its usage.
+pub(super) fn is_of(chains: &[Presentable], record: &Association) -> bool {
+    let mut certificates = chains.iter().flatten();
+    certificates.any(|certificate| {
+        association::of_certificate(record.parameters(), certificate).as_ref() == Some(record)
+    })
+}
+
 /// The RRset of one endpoint on the branch that counts.
 #[derive(Debug)]
 pub(super) struct Found {

@@ -16,6 +16,7 @@ use crate::workflow::admit;
 use crate::workflow::case::Case;
 use crate::workflow::elsewhere::lies_in;
 use crate::workflow::head::{self, Head};
+use crate::workflow::surroundings;
 use crate::workflow::verify::Question;
 use crate::workspace::Workspace;
 use crate::workspace::config::{CertificateConfig, ZoneConfig};
@@ -219,7 +220,11 @@ impl<'w> Scope<'w> {
         let mut chains = admit::in_use(certificate).unwrap_or_default();
         chains.extend(admit::on_offer(certificate, None).unwrap_or_default());
         let records = published.into_iter().flatten();
-        owned.extend(records.filter(|one| admit::is_of(&chains, one)).cloned());
+        owned.extend(
+            records
+                .filter(|one| surroundings::is_of(&chains, one))
+                .cloned(),
+        );
         owned
     }
 
