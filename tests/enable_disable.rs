@@ -231,6 +231,18 @@ fn a_rotation_ends_with_it_whether_under_way_or_over() {
         "",
         "nothing is proposed any more"
     );
+    // A first record waits for every host here as well.
+    world.put_back(0);
+    enable(&world, hour + 41, &[]).ends(3);
+    merge(&world, ENABLE);
+    world.silence(1);
+    let run = world.advance(hours(hour + 42)).ends(3);
+    assert!(
+        run.stderr.contains("was not handed to its name servers"),
+        "{run:#?}"
+    );
+    world.wake(1);
+    world.advance(hours(hour + 42)).ends(0);
 
     let (world, hour) = World::new(Publish::Current).brought_to("Retiring");
     world.load();

@@ -166,10 +166,9 @@ fn after_the_end_too_nothing_is_proposed_while_it_lasts() {
     // The removal is reverted by a hand: it would be proposed again.
     world.git("revert --no-edit HEAD");
     let paused = world.copy();
-    pause(&paused, hour + 2, &[]);
-    paused.advance(hours(hour + 2));
     let commits = |world: &World| world.git("rev-list --all --count");
     let before = commits(&paused);
+    pause(&paused, hour + 2, &[]);
     paused.advance(hours(hour + 3));
     assert_eq!(commits(&paused), before);
     let before = commits(&world);
