@@ -61,7 +61,7 @@ pub fn prune(
 fn may_leave(looked: &Looked, leaving: &BTreeSet<Association>) -> Result<(), WorkflowError> {
     let name = looked.certificate();
     let mut refusal = looked.disagreeing(Refusal::new(Kind::Prune, name));
-    for blocker in looked.unmatched(|before| before - leaving) {
+    for blocker in looked.unmatched(|before| before.difference(leaving).cloned().collect()) {
         let (reason, hint) = sight::reason(&blocker, name);
         refusal = refusal.because(reason, hint);
     }

@@ -121,7 +121,7 @@ fn offset(text: &str) -> Option<i64> {
     }
     let east = text.strip_prefix('+').and_then(clock);
     let west = || text.strip_prefix('-').and_then(clock);
-    let seconds = east.or_else(|| west().map(|seconds| seconds.saturating_neg()))?;
+    let seconds = east.or_else(|| west().map(i64::saturating_neg))?;
     (-14 * 3600..=14 * 3600)
         .contains(&seconds)
         .then_some(seconds)
@@ -161,6 +161,7 @@ mod tests {
     /// 2026-12-01T00:00:00Z, a Tuesday.
     const TUESDAY: u64 = 1_796_083_200;
 
+    #[allow(clippy::arithmetic_side_effects)] // small numbers
     fn at(days: u64, hours: u64, minutes: u64) -> Instant {
         Instant::from_unix(TUESDAY + days * 86_400 + hours * 3600 + minutes * 60)
     }
