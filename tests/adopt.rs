@@ -165,6 +165,23 @@ fn a_certificate_for_another_name_and_a_key_that_was_retired_are_refused() {
     let run = adopt(&world, hour + 2, &["--digest", &old]).ends(3);
     run.complains_of("was retired by mail.1");
     assert!(run.stderr.contains("tlsa-rotate abort mail"), "{run:#?}");
+    // Nor is the next key of a rotation that was given up: it goes forward by a command of its own.
+    let (world, hour) = World::new(Publish::Branch).brought_to("Waiting");
+    let next = digest(&world, "keys/tls/mail.1/ecdsa-p256.cert.pem");
+    world.deploy(0);
+    world.put_back(0);
+    world.run(hours(hour), &["abort", "mail"]).ends(3);
+    let merged = world.git("branch --list tlsa-rotate/mail.1");
+    assert!(!merged.is_empty());
+    world.merge();
+    world.advance(hours(hour + 1));
+    world.load();
+    world.advance(hours(hour + 1)).ends(0);
+    assert_eq!(world.step(hours(hour + 1)), "Aborted");
+    world.deploy(0);
+    let run = adopt(&world, hour + 2, &["--digest", &next]).ends(3);
+    run.complains_of("(Aborted) takes");
+    assert!(run.stderr.contains("tlsa-rotate deploy mail"), "{run:#?}");
 }
 
 #[test]

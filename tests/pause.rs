@@ -26,6 +26,12 @@ fn a_paused_rotation_proposes_nothing_and_all_else_goes_on() {
     let run = pause(&world, 1, &["--until", "5d", "--dry-run"]).ends(0);
     assert!(run.stderr.contains("nothing is proposed"), "{run:#?}");
     assert!(world.files() == files);
+    let late = pause(&world, 1, &["--until", "2030-01-01T00:00:00Z", "--dry-run"]).ends(0);
+    assert!(
+        late.stderr
+            .contains("lasts longer than this can wait: merge by"),
+        "{late:#?}"
+    );
     let past = pause(&world, 1, &["--until", "2026-11-30T00:00:00Z"]).ends(1);
     past.complains_of("would be over");
     assert!(

@@ -15,6 +15,7 @@ use rotation_support::external::keep_by_a_provider;
 use rotation_support::far::{Far, git};
 use rotation_support::{BEGIN, JOURNAL, Publish, Run, SIGNED, World, ZONE_FILE, hours, live_key};
 use std::fs;
+use tlsa_rotate::workspace::config::Publication;
 
 const BRANCH: &str = "tlsa-rotate/mail.prune";
 
@@ -429,4 +430,22 @@ fn a_provider_is_asked_only_after_every_host_was_seen() {
     let after = world.read("held");
     assert!(before.contains(&old()) && !after.to_lowercase().contains(&old()));
     assert_eq!(before.lines().count(), after.lines().count() + 1);
+}
+
+#[test]
+fn a_branch_of_a_job_is_none_that_counts() {
+    let zone = rotation_support::apex();
+    for (template, branch) in [
+        ("tlsa-rotate/{rotation}", "tlsa-rotate/mail.prune"),
+        ("tlsa-rotate/{zone}", "tlsa-rotate/example.com-mail.prune"),
+        ("tlsa-rotate/{run}", "tlsa-rotate/due-mail.prune"),
+    ] {
+        let template = template.to_owned();
+        let publication = Publication::GitBranch { template };
+        let own = publication.job_branch("mail", "prune", &zone);
+        assert_eq!(own.as_deref(), Some(branch));
+        assert!(publication.is_proposal(branch, &zone), "{branch}");
+        assert!(!publication.is_proposal("mail.prune", &zone));
+        assert!(!publication.is_proposal("tlsa-rotate/mail.other", &zone));
+    }
 }

@@ -22,6 +22,7 @@ use crate::rotation::association::Association;
 use crate::rotation::observation::{Endpoint, Seen, TlsaName};
 use crate::rotation::promise::{self, Mismatch};
 use crate::rotation::requirement::Requirement;
+use crate::rotation::step::Step;
 use crate::workspace::Workspace;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -268,6 +269,20 @@ fn may_be_adopted<'p>(
             )
         };
         refusal = refusal.because(format!("{} {why} {id}", key.short()), way);
+    }
+    if let Some((id, state)) = &case.rotation
+        && state.dane_left.is_none()
+        && state.requirement().absent.contains(key)
+        && refusal.is_empty()
+    {
+        let way = match state.step {
+            Step::Withdrawing | Step::Aborted => format!(
+                "put the key in use back on the hosts, or go forward with that key: tlsa-rotate deploy {name}"
+            ),
+            _ => format!("its record comes back by: tlsa-rotate abort {name}"),
+        };
+        let why = format!("{id} ({}) takes {} out", state.step, key.short());
+        refusal = refusal.because(why, way);
     }
     let mut found = None;
     for (endpoint, _) in places {

@@ -131,7 +131,11 @@ fn told(name: &str, paused: &Paused, tick: &mut Tick) {
     );
     tick.notes.insert(0, note);
     let act_by = tick.decision.iter().flat_map(|decision| &decision.act_by);
-    let missed = act_by.filter(|one| paused.until.is_none_or(|until| until > one.by));
+    // One without an end may end in time: it is told when that is near.
+    let missed = act_by.filter(|one| match paused.until {
+        Some(until) => until > one.by,
+        None => one.is_near,
+    });
     let missed: Vec<String> = missed
         .map(|one| format!("the pause lasts longer than this can wait: {one}"))
         .collect();

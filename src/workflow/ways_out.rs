@@ -54,7 +54,7 @@ impl WorkflowError {
                 ),
                 format!("`tlsa-rotate status {}` says where {id} stands", id.certificate),
                 format!(
-                    "if {id} is over and its hosts were given another key by hand: point `live` at that, and `tlsa-rotate start {}`",
+                    "if {id} is over and its hosts were given another key by hand: point `live` at that, and `tlsa-rotate start {0}`; where no record lists it, first `tlsa-rotate adopt {0}`",
                     id.certificate
                 ),
             ],

@@ -243,7 +243,7 @@ fn unmerged<'w>(
     Ok(())
 }
 
-/// What a job did was taken back, by whoever may.
+/// What a job did was taken back by whoever may, or a killed run did not get to it.
 fn by_hand(
     known: &mut Known<'_>,
     lock: Option<&WorkspaceLock>,
@@ -252,7 +252,7 @@ fn by_hand(
 ) -> Result<(), WorkflowError> {
     let kind = job.kind;
     tick.notes.push(format!(
-        "what `{kind}` changed was changed back in the zone: it is over; `tlsa-rotate {kind} {name}` proposes it again"
+        "what `{kind}` changes is not in the zone, or no more: it is over; `tlsa-rotate {kind} {name}` proposes it again"
     ));
     match lock {
         Some(lock) => Job::forget(known.workspace, lock, name),

@@ -104,6 +104,11 @@ impl Refusal {
         self
     }
 
+    /// Whether there is no reason yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.reasons.is_empty()
+    }
+
     /// One more way out.
     #[must_use]
     pub(super) fn because_also(mut self, hint: impl Into<String>) -> Self {
