@@ -198,6 +198,10 @@ fn unread(tick: &Tick) -> Option<&'static str> {
 fn document(tick: &Tick) -> serde_json::Value {
     let id = tick.rotation.as_ref().map(|(id, _)| id.to_string());
     let mut document = with_error(standing(tick, id.as_deref()).json(), tick);
+    if let Some(fields) = document.as_object_mut() {
+        fields.insert("rests".to_owned(), json!(tick.rests));
+        fields.insert("has_left_dane".to_owned(), json!(tick.has_left_dane));
+    }
     if let (Some(why), Some(fields)) = (unread(tick), document.as_object_mut()) {
         fields.insert("unread".to_owned(), json!(format!("its journal {why}")));
     }
