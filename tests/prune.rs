@@ -449,3 +449,41 @@ fn a_branch_of_a_job_is_none_that_counts() {
         assert!(!publication.is_proposal("tlsa-rotate/mail.other", &zone));
     }
 }
+
+#[test]
+fn a_note_without_its_change_is_told_and_one_that_cannot_be_read_lets_nothing_leave() {
+    let note = ".tlsa-rotate/jobs/mail.json";
+    let world = with_leftover(Publish::Current);
+    let killed = world.copy();
+    prune(&world, 1, &[]).ends(0);
+    // A run that was killed before it changed the zone.
+    fs::create_dir_all(killed.path(".tlsa-rotate/jobs")).unwrap();
+    killed.write(note, &world.read(note));
+    let run = killed.advance(hours(2)).ends(0);
+    assert!(run.stderr.contains("is not in the zone"), "{run:#?}");
+    assert!(!killed.path(note).exists());
+    prune(&killed, 3, &[]).ends(0);
+    assert_eq!(killed.tlsa("mx1.example.com").len(), 1);
+    // What cannot be read may be of a removal.
+    let world = with_leftover(Publish::Current);
+    fs::create_dir_all(world.path(".tlsa-rotate/jobs")).unwrap();
+    world.write(note, "{\"version\": 9}\n");
+    world
+        .advance(hours(1))
+        .ends(1)
+        .complains_of("jobs/mail.json");
+    let zone = world.read(ZONE_FILE);
+    let lines = zone.lines().filter(|line| !line.contains(&old()));
+    world.write(
+        ZONE_FILE,
+        &lines.map(|line| format!("{line}\n")).collect::<String>(),
+    );
+    world.git("commit --quiet --all --message less");
+    world.silence(0);
+    let signed = world.read(SIGNED);
+    world.advance(hours(2));
+    assert_eq!(world.read(SIGNED), signed);
+    fs::remove_file(world.path(note)).unwrap();
+    world.advance(hours(3)).ends(0);
+    assert_ne!(world.read(SIGNED), signed);
+}

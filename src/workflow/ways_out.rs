@@ -221,6 +221,10 @@ impl WorkflowError {
                     "put the file back, or correct its path in tlsa-rotate.toml: {}",
                     path.display()
                 ),
+                io::ErrorKind::InvalidData => format!(
+                    "see what is in {0}, and correct it or move it away: what only it knew is told no more",
+                    path.display()
+                ),
                 _ => format!("make it readable: ls -ld {}", path.display()),
             }],
             Self::NotACertificate { .. } => {

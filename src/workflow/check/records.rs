@@ -64,7 +64,7 @@ pub(super) fn few(evidence: &Evidence) -> Vec<Finding> {
         );
         Finding::new("many-records", host.endpoint.tlsa_name(), what)
             .by("RFC 7671 §10.1")
-            .remedy("remove those of keys that are no longer used; current and next are enough")
+            .remedy("current and next are enough; `tlsa-rotate prune` takes out those of keys that no host presents")
     };
     evidence
         .hosts
