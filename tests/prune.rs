@@ -474,10 +474,8 @@ fn a_note_without_its_change_is_told_and_one_that_cannot_be_read_lets_nothing_le
         .complains_of("jobs/mail.json");
     let zone = world.read(ZONE_FILE);
     let lines = zone.lines().filter(|line| !line.contains(&old()));
-    world.write(
-        ZONE_FILE,
-        &lines.map(|line| format!("{line}\n")).collect::<String>(),
-    );
+    let lines: Vec<&str> = lines.collect();
+    world.write(ZONE_FILE, &(lines.join("\n") + "\n"));
     world.git("commit --quiet --all --message less");
     world.silence(0);
     let signed = world.read(SIGNED);
