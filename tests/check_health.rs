@@ -494,3 +494,24 @@ fn the_chain_from_the_parent_and_its_ds_are_looked_at() {
         assert_eq!((seen, found), (Some(code), expected), "{why}");
     }
 }
+
+#[test]
+fn a_record_that_is_left_over_is_told_with_the_command_that_takes_it_out() {
+    let old = "ab".repeat(32);
+    let world = with_zone(|zone| format!("{zone}_25._tcp.mx1 IN TLSA 3 1 1 {old}\n"));
+    let run = check(&world, 1, &[]).ends(0);
+    assert!(
+        run.stdout.contains("left-over, RFC 7671") && run.stdout.contains("tlsa-rotate prune mail"),
+        "{run:#?}"
+    );
+    // Of a host that is silent nobody knows which key it has, and the next key of a rotation is its own.
+    world.silence(0);
+    let run = check(&world, 1, &[]);
+    assert!(!run.stdout.contains("left-over"), "{run:#?}");
+    let world = World::new(Publish::File);
+    world.start(BEGIN).ends(0);
+    world.advance(BEGIN);
+    world.load();
+    let run = check(&world, 1, &[]);
+    assert!(!run.stdout.contains("left-over"), "{run:#?}");
+}

@@ -110,6 +110,7 @@ OldKeyAgain: mx1.example.com:25 on 192.0.2.25
         r"
 UnknownKey: mx1.example.com:25 on 192.0.2.25
   put the previous certificate and key back on mx1.example.com:25 now: every RRset that a sender may hold lists that key
+  if 3 1 1 07070707… is yours and is to stay: `tlsa-rotate adopt` publishes its record
   without that, senders recover within 1h after the last of these lists 3 1 1 07070707…: the branch that counts, ns1 192.0.2.1:53",
     );
     is_told(
@@ -118,6 +119,7 @@ UnknownKey: mx1.example.com:25 on 192.0.2.25
         r"
 UnknownKey: mx1.example.com:25 on 192.0.2.25
   put the next certificate and key on mx1.example.com:25 now: every RRset that a sender may hold lists that key
+  if 3 1 1 07070707… is yours and is to stay: `tlsa-rotate adopt` publishes its record
   without that, senders recover within 1h after the last of these lists 3 1 1 07070707…: the branch that counts, ns1 192.0.2.1:53",
     );
     let mut seen = both(7, 27);
@@ -128,7 +130,7 @@ UnknownKey: mx1.example.com:25 on 192.0.2.25
         &of_first(&at(Step::SwapOpen), 27, &seen),
         r"
 UnknownKey: mx1.example.com:25 on 192.0.2.25
-  publish 3 1 1 07070707… at _25._tcp.mx1.example.com. now and make every server load it: no other key is safe on that host either
+  publish 3 1 1 07070707… at _25._tcp.mx1.example.com. now and make every server load it (`tlsa-rotate adopt` does, if that key is yours): no other key is safe on that host either
   senders recover within 1h after the last of these lists 3 1 1 07070707…: the branch that counts, ns1 192.0.2.1:53, ns2 192.0.2.2:53",
     );
 }
@@ -232,6 +234,7 @@ fn nobody_is_told_to_put_a_compromised_key_back() {
         r"
 UnknownKey: mx1.example.com:25 on 192.0.2.25
   put the previous certificate and key back on mx1.example.com:25 now: every RRset that a sender may hold lists that key
+  if 3 1 1 07070707… is yours and is to stay: `tlsa-rotate adopt` publishes its record
   without that, senders recover within 1h after the last of these lists 3 1 1 07070707…: the branch that counts, ns1 192.0.2.1:53",
     );
     let stolen = apply(Some(&open), hours(27), &declared).unwrap();
@@ -241,6 +244,7 @@ UnknownKey: mx1.example.com:25 on 192.0.2.25
         r"
 UnknownKey: mx1.example.com:25 on 192.0.2.25
   put the next certificate and key on mx1.example.com:25 now: every RRset that a sender may hold lists that key
+  if 3 1 1 07070707… is yours and is to stay: `tlsa-rotate adopt` publishes its record
   without that, senders recover within 1h after the last of these lists 3 1 1 07070707…: the branch that counts, ns1 192.0.2.1:53",
     );
 }

@@ -28,6 +28,8 @@ enum Place {
     Deployed,
     /// Taken back by `rollback`.
     Held,
+    /// Like `Proposed`, and paused.
+    Paused,
 }
 
 /// A command as it is called, its place, and the schema of its JSON. Other programs make the files that it names.
@@ -48,6 +50,12 @@ const CALLS: &[Call] = &[
     ("check --swap mail", Place::Proposed, "check-swap"),
     ("abort mail", Place::Proposed, "abort"),
     ("archive", Place::Proposed, "archive"),
+    ("prune mail", Place::Fresh, "prune"),
+    ("pause mail", Place::Proposed, "pause"),
+    ("resume mail", Place::Paused, "resume"),
+    ("adopt mail", Place::Fresh, "adopt"),
+    ("enable mail --resolver SERVER --trust-anchor anchor --timeout 20", Place::Fresh, "enable"),
+    ("disable mail", Place::Fresh, "disable"),
     ("repair", Place::Proposed, "repair"),
     ("rollback mail", Place::Deployed, "rollback"),
     ("deploy mail", Place::Held, "deploy"),
@@ -196,6 +204,11 @@ impl Worlds {
             Place::Proposed => (self.proposed.copy(), BEGIN),
             Place::Deployed => (self.deployed.copy(), hours(AFTER)),
             Place::Held => (self.held.copy(), hours(AFTER)),
+            Place::Paused => {
+                let world = self.proposed.copy();
+                world.run(BEGIN, &["pause", "mail"]).ends(0);
+                (world, BEGIN)
+            }
         }
     }
 }

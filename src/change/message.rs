@@ -22,6 +22,14 @@ pub enum Purpose {
     Replace,
     /// The way back from step 7: the old associations join the incoming ones again.
     Reinstate,
+    /// Beside rotations: records leave that no host needs.
+    Prune,
+    /// Beside rotations: a key joins that a host presents already.
+    Adopt,
+    /// The first records of names: those of the keys in use.
+    Enable,
+    /// All records leave: the names leave DANE.
+    Disable,
 }
 
 /// What the message is about.
@@ -68,6 +76,10 @@ impl Purpose {
             Self::Withdraw => "withdraw the next key (the rotation was aborted)",
             Self::Replace => "EMERGENCY: replace the old key at once (security first)",
             Self::Reinstate => "publish the old key beside the next one again",
+            Self::Prune => "take out records that no host needs (prune)",
+            Self::Adopt => "publish a key that hosts present already (adopt)",
+            Self::Enable => "publish the first records, of the key in use (enable)",
+            Self::Disable => "take every record out and leave DANE (disable)",
         }
     }
 
@@ -91,6 +103,24 @@ impl Purpose {
             }
             Self::Reinstate => {
                 "It only adds: the record of the key that hosts present stays. No host changes its key yet."
+            }
+            Self::Prune => {
+                "In the run that proposed it every host was seen on every address, for RSA and for ECDSA, with a key\n\
+                 that another record lists, every server answered alike, and no rotation needs what leaves. It is looked\n\
+                 at again before any server gets it."
+            }
+            Self::Adopt => {
+                "It only adds: every record that is there stays. The certificate in use here, a file, or a\n\
+                 person who looked on the host says that the key is ours: that it was seen on the network did not count."
+            }
+            Self::Enable => {
+                "In the run that proposed it every host was seen on every address, for RSA and for ECDSA, with the key\n\
+                 of this record, the zone was signed, and the parent had its DS. It is looked at again before any\n\
+                 server gets it."
+            }
+            Self::Disable => {
+                "No record at all is no DANE: senders deliver without it. Until caches have run out they still ask for\n\
+                 the keys of before: those stay on the hosts."
             }
         }
     }
@@ -119,6 +149,24 @@ impl Purpose {
                 "Once this is merged, served by every authoritative server, and a whole wait has passed, hosts may go\n\
                  back to the old key.".into()
             }
+            Self::Prune => {
+                "Once this is merged, and every host is seen again without what leaves, the servers get it. Then it is\n\
+                 done.".into()
+            }
+            Self::Adopt => format!(
+                "Once this is merged and every authoritative server serves it, senders that hold the RRset of before go\n\
+                 on refusing that key for {} at most.",
+                wait::ttl_old(subject.state).span()
+            ),
+            Self::Enable => {
+                "Once this is merged and every authoritative server serves it, senders hold the hosts to this key. From\n\
+                 then on a new key comes by a rotation: `tlsa-rotate start`.".into()
+            }
+            Self::Disable => format!(
+                "Once this is merged and no authoritative server answers with a record any more, caches may hold the\n\
+                 records for {} at most; `tlsa-rotate status` says until when.",
+                wait::ttl_old(subject.state).span()
+            ),
         }
     }
 
@@ -134,6 +182,10 @@ impl Purpose {
             Self::Withdraw => "`tlsa-rotate start` begins a new rotation.",
             Self::Replace => "Not by reverting: the old key is compromised.",
             Self::Reinstate => "Reverting it is safe while every host presents the next key.",
+            Self::Prune => "Reverting it is safe at any time: it only adds.",
+            Self::Adopt => "`tlsa-rotate prune`, once no host presents the key any more.",
+            Self::Enable => "`tlsa-rotate disable`; reverting it is as safe.",
+            Self::Disable => "`tlsa-rotate enable`, which looks at every host first.",
         }
     }
 }
@@ -147,6 +199,10 @@ impl fmt::Display for Purpose {
             Self::Withdraw => "withdraw",
             Self::Replace => "replace",
             Self::Reinstate => "reinstate",
+            Self::Prune => "prune",
+            Self::Adopt => "adopt",
+            Self::Enable => "enable",
+            Self::Disable => "disable",
         })
     }
 }

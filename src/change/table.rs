@@ -54,6 +54,10 @@ fn rank(purpose: Purpose) -> usize {
         Purpose::Reinstate => 2,
         Purpose::Retire => 3,
         Purpose::Publish => 4,
+        Purpose::Adopt => 5,
+        Purpose::Enable => 6,
+        Purpose::Prune => 7,
+        Purpose::Disable => 8,
     }
 }
 

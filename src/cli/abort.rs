@@ -1,6 +1,7 @@
 //! `abort`: the safe way back from the present step.
 
 use super::document::Schema;
+use super::dry_run::DryRun;
 use super::exit::{Exit, Failure};
 use super::format::{Format, TextOrJson};
 use super::{Global, standing};
@@ -18,6 +19,8 @@ pub(crate) struct Abort {
     #[arg(long, default_value = "asked for on the command line")]
     reason: String,
     #[command(flatten)]
+    dry: DryRun,
+    #[command(flatten)]
     format: Format<TextOrJson>,
     /// Begin no rotation by itself afterwards, whatever the policy says, until `start` begins one
     #[arg(long)]
@@ -34,11 +37,16 @@ pub(crate) fn run(args: &Abort, global: &Global) -> Result<Exit, Failure> {
         hold: args.hold,
         leaves_dane: args.leave_dane,
     };
-    let tick = abort::abort(&workspace, &args.name, ending, &global.present(&workspace))?;
+    let tick = abort::abort(
+        &workspace,
+        &args.name,
+        ending,
+        &args.dry.present(global, &workspace),
+    )?;
     let exit = standing::print(
         &[tick],
         standing::Style::paragraph_or(Schema::Abort, args.format.0),
     )?;
-    global.tell_rehearsal(&workspace);
+    args.dry.tell(global, &workspace);
     Ok(exit)
 }

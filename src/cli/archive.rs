@@ -2,6 +2,7 @@
 
 use super::Global;
 use super::document::Schema;
+use super::dry_run::DryRun;
 use super::exit::{Exit, Failure};
 use super::format::{Format, TextOrJson};
 use crate::workflow::archive::{self, Archived};
@@ -15,9 +16,8 @@ pub(crate) struct Archive {
     /// Certificates whose journals are archived [default: all]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// Say what would go; change nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    dry: DryRun,
     #[command(flatten)]
     format: Format<TextOrJson>,
 }
@@ -27,10 +27,9 @@ pub(crate) fn run(args: &Archive, global: &Global) -> Result<Exit, Failure> {
     let told = archive::archive(
         &workspace,
         &args.names,
-        args.dry_run,
-        &global.present(&workspace),
+        &args.dry.present(global, &workspace),
     )?;
-    let dry_run = args.dry_run || global.rehearses_in(&workspace);
+    let dry_run = args.dry.changes_nothing(global, &workspace);
     let mut out = super::stdout();
     if args.format.0 == TextOrJson::Json {
         let document = json!({
@@ -53,7 +52,7 @@ pub(crate) fn run(args: &Archive, global: &Global) -> Result<Exit, Failure> {
         }
     }
     out.flush()?;
-    global.tell_rehearsal(&workspace);
+    args.dry.tell(global, &workspace);
     Ok(Exit::Done)
 }
 

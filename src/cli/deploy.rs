@@ -1,6 +1,7 @@
 //! `deploy`: let a deployment go that rests or is held.
 
 use super::document::Schema;
+use super::dry_run::DryRun;
 use super::exit::{Exit, Failure};
 use super::format::{Format, TextOrJson};
 use super::{Global, standing};
@@ -17,6 +18,8 @@ pub(crate) struct Deploy {
     #[arg(long, default_value = "asked for on the command line")]
     reason: String,
     #[command(flatten)]
+    dry: DryRun,
+    #[command(flatten)]
     format: Format<TextOrJson>,
 }
 
@@ -26,12 +29,12 @@ pub(crate) fn run(args: &Deploy, global: &Global) -> Result<Exit, Failure> {
         &workspace,
         &args.name,
         &args.reason,
-        &global.present(&workspace),
+        &args.dry.present(global, &workspace),
     )?;
     let exit = standing::print(
         &[tick],
         standing::Style::paragraph_or(Schema::Deploy, args.format.0),
     )?;
-    global.tell_rehearsal(&workspace);
+    args.dry.tell(global, &workspace);
     Ok(exit)
 }

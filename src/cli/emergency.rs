@@ -1,6 +1,7 @@
 //! `emergency`: the key in use is compromised; and what either priority costs, for `plan --emergency`.
 
 use super::document::Schema;
+use super::dry_run::DryRun;
 use super::exit::{Exit, Failure};
 use super::format::{Format, TextOrJson};
 use super::{Global, standing};
@@ -20,6 +21,8 @@ pub(crate) struct Emergency {
     /// Why, in your words
     #[arg(long, default_value = "the key is compromised")]
     reason: String,
+    #[command(flatten)]
+    dry: DryRun,
     #[command(flatten)]
     format: Format<TextOrJson>,
 }
@@ -44,7 +47,7 @@ impl From<First> for Priority {
 
 pub(crate) fn run(args: &Emergency, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
-    let (priority, present) = (args.priority.into(), global.present(&workspace));
+    let (priority, present) = (args.priority.into(), args.dry.present(global, &workspace));
     // The price is told before anything is done.
     let forecast = emergency::forecast(&workspace, &args.name, priority, present.now)?;
     eprint!("{}", warning(priority, &forecast).text());
@@ -53,7 +56,7 @@ pub(crate) fn run(args: &Emergency, global: &Global) -> Result<Exit, Failure> {
         &[tick],
         standing::Style::paragraph_or(Schema::Emergency, args.format.0),
     )?;
-    global.tell_rehearsal(&workspace);
+    args.dry.tell(global, &workspace);
     Ok(exit)
 }
 

@@ -1,6 +1,7 @@
 //! `forget`: a host that is gone for good holds up no rotation any more.
 
 use super::document::Schema;
+use super::dry_run::DryRun;
 use super::exit::{Exit, Failure};
 use super::format::{Format, TextOrJson};
 use super::{Global, standing};
@@ -19,6 +20,8 @@ pub(crate) struct Forget {
     #[arg(long, default_value = "asked for on the command line")]
     reason: String,
     #[command(flatten)]
+    dry: DryRun,
+    #[command(flatten)]
     format: Format<TextOrJson>,
 }
 
@@ -28,12 +31,12 @@ pub(crate) fn run(args: &Forget, global: &Global) -> Result<Exit, Failure> {
         &workspace,
         &args.host,
         &args.reason,
-        &global.present(&workspace),
+        &args.dry.present(global, &workspace),
     )?;
     let exit = standing::print(
         &ticks,
         standing::Style::paragraph_or(Schema::Forget, args.format.0),
     )?;
-    global.tell_rehearsal(&workspace);
+    args.dry.tell(global, &workspace);
     Ok(exit)
 }

@@ -1,6 +1,7 @@
 //! `tlsa-rotate init`: a new workspace, and what to do with it.
 
 use super::document::Schema;
+use super::dry_run::DryRun;
 use super::format::{Format, TextOrJson};
 use super::{Exit, Failure, Global};
 use crate::publish::git::{GitError, Repository, Site};
@@ -19,6 +20,8 @@ pub(crate) struct Args {
     #[arg(long)]
     rehearsal: bool,
     #[command(flatten)]
+    dry: DryRun,
+    #[command(flatten)]
     format: Format<TextOrJson>,
 }
 
@@ -30,7 +33,12 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         .ok()
         .and_then(|repository| repository.counting(None, Site::Here, |_| false).ok());
     let branch = counting.map(|counting| counting.name);
-    let written = template::write(&args.directory, branch.as_deref(), args.rehearsal);
+    let written = template::write(
+        &args.directory,
+        branch.as_deref(),
+        args.rehearsal,
+        args.dry.dry_run,
+    );
     let written = written.map_err(|error| {
         let hints = error.hints();
         hints
@@ -57,6 +65,10 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     }
     out.flush()?;
     drop(out);
+    if args.dry.dry_run {
+        eprintln!("{}", super::REHEARSED);
+        return Ok(Exit::Done);
+    }
     tell(&written, (in_git, branch.is_some()), &next)?;
     Ok(Exit::Done)
 }

@@ -12,6 +12,7 @@ macro_rules! eprintln {
 }
 
 mod abort;
+mod adopt;
 mod advance;
 mod archive;
 mod change;
@@ -22,20 +23,26 @@ mod clock;
 mod dane;
 mod demo;
 mod deploy;
+mod disable;
 mod document;
+mod dry_run;
 mod emergency;
+mod enable;
 mod exit;
 mod forget;
 mod format;
 mod hook;
 mod init;
+mod job;
 mod key;
 mod look;
 mod manual;
 mod nagios;
+mod pause;
 mod plan;
 mod proposal_view;
 mod propose;
+mod prune;
 mod record;
 mod repair;
 mod report;
@@ -259,6 +266,12 @@ enum Command {
     Forget(forget::Forget),
     /// Say that the clock is right now; facts that were recorded by one that was not are set aside
     Repair(repair::Repair),
+    Pause(pause::Pause),
+    Resume(pause::Resume),
+    Enable(enable::Enable),
+    Disable(disable::Disable),
+    Adopt(adopt::Adopt),
+    Prune(prune::Prune),
     /// Move rotations that are long over out of the journal, into a file beside it
     Archive(archive::Archive),
     /// The key in use is compromised: replace it as fast as the priority allows
@@ -345,6 +358,12 @@ fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Forget(args) => forget::run(args, global),
         Command::Deploy(args) => deploy::run(args, global),
         Command::Repair(args) => repair::run(args, global),
+        Command::Pause(args) => pause::run(args, global),
+        Command::Resume(args) => pause::resume(args, global),
+        Command::Enable(args) => enable::run(args, global),
+        Command::Disable(args) => disable::run(args, global),
+        Command::Adopt(args) => adopt::run(args, global),
+        Command::Prune(args) => prune::run(args, global),
         Command::Archive(args) => archive::run(args, global),
         Command::Emergency(args) => emergency::run(args, global),
         Command::Key(args) => key::run(args, global),

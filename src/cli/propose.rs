@@ -1,6 +1,7 @@
 //! `propose`: what was proposed, and deleted by somebody, is proposed again.
 
 use super::document::Schema;
+use super::dry_run::DryRun;
 use super::exit::{Exit, Failure};
 use super::format::{Format, TextOrJson};
 use super::{Global, standing};
@@ -20,18 +21,20 @@ pub(crate) struct Propose {
     #[arg(long, required = true)]
     again: bool,
     #[command(flatten)]
+    dry: DryRun,
+    #[command(flatten)]
     format: Format<TextOrJson>,
 }
 
 pub(crate) fn run(args: &Propose, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
     let tick = || {
-        let present = global.present(&workspace);
+        let present = args.dry.present(global, &workspace);
         advance::advance(&workspace, &args.names, &present, Mode::Act)
     };
     // The first run sees what is gone, the second proposes it.
     let mut ticks = tick()?;
-    let acts = global.present(&workspace).mode(&workspace)? == Mode::Act;
+    let acts = args.dry.present(global, &workspace).mode(&workspace)? == Mode::Act;
     if args.again && acts && deleted::ask_again(&workspace)? {
         ticks = tick()?;
     }
@@ -40,6 +43,6 @@ pub(crate) fn run(args: &Propose, global: &Global) -> Result<Exit, Failure> {
         TextOrJson::Text => standing::Style::Line,
     };
     let exit = standing::print(&ticks, style)?;
-    global.tell_rehearsal(&workspace);
+    args.dry.tell(global, &workspace);
     Ok(exit)
 }

@@ -2,6 +2,7 @@
 
 use super::Global;
 use super::document::Schema;
+use super::dry_run::DryRun;
 use super::exit::{Exit, Failure};
 use super::format::{Format, TextOrJson};
 use crate::workflow::repair::{self, Repaired};
@@ -16,12 +17,14 @@ use std::io::{self, Write};
 #[derive(Debug, Args)]
 pub(crate) struct Repair {
     #[command(flatten)]
+    dry: DryRun,
+    #[command(flatten)]
     format: Format<TextOrJson>,
 }
 
 pub(crate) fn run(args: &Repair, global: &Global) -> Result<Exit, Failure> {
     let workspace = global.workspace()?;
-    let present = global.present(&workspace);
+    let present = args.dry.present(global, &workspace);
     let repaired = repair::repair(&workspace, &present)?;
     let mut out = super::stdout();
     if args.format.0 == TextOrJson::Json {
@@ -48,8 +51,8 @@ pub(crate) fn run(args: &Repair, global: &Global) -> Result<Exit, Failure> {
         }
     }
     out.flush()?;
-    if global.rehearses_in(&workspace) {
-        global.tell_rehearsal(&workspace);
+    if args.dry.changes_nothing(global, &workspace) {
+        args.dry.tell(global, &workspace);
     } else if repaired.iter().any(|one| !one.is_as_it_was()) {
         eprintln!(
             "hint: `tlsa-rotate advance` looks at zone, servers and hosts anew and goes on from what it sees"

@@ -1,6 +1,7 @@
 //! `rollback`: every host back on the previous key at once; the rotation then holds.
 
 use super::document::Schema;
+use super::dry_run::DryRun;
 use super::exit::{Exit, Failure};
 use super::format::{Format, TextOrJson};
 use super::{Global, standing};
@@ -18,6 +19,8 @@ pub(crate) struct Rollback {
     #[arg(long, default_value = "asked for on the command line")]
     reason: String,
     #[command(flatten)]
+    dry: DryRun,
+    #[command(flatten)]
     format: Format<TextOrJson>,
 }
 
@@ -27,12 +30,12 @@ pub(crate) fn run(args: &Rollback, global: &Global) -> Result<Exit, Failure> {
         &workspace,
         &args.name,
         &args.reason,
-        &global.present(&workspace),
+        &args.dry.present(global, &workspace),
     )?;
     let exit = standing::print(
         &[tick],
         standing::Style::paragraph_or(Schema::Rollback, args.format.0),
     )?;
-    global.tell_rehearsal(&workspace);
+    args.dry.tell(global, &workspace);
     Ok(exit)
 }

@@ -148,7 +148,7 @@ pub(super) fn tell(tick: &Tick, style: Style, out: &mut impl Write) -> std::io::
 }
 
 /// What there is to know beside it, and what failed, on standard error.
-fn warn(tick: &Tick) {
+pub(super) fn warn(tick: &Tick) {
     for note in &tick.notes {
         eprintln!("note: {}: {note}", tick.certificate);
     }
@@ -170,6 +170,7 @@ fn standing<'t>(tick: &'t Tick, id: Option<&'t str>) -> Standing<'t> {
         events: &tick.events,
         deeds: &tick.deeds,
         afterwards: tick.afterwards,
+        has_left_dane: tick.has_left_dane,
     }
 }
 
@@ -197,6 +198,10 @@ fn unread(tick: &Tick) -> Option<&'static str> {
 fn document(tick: &Tick) -> serde_json::Value {
     let id = tick.rotation.as_ref().map(|(id, _)| id.to_string());
     let mut document = with_error(standing(tick, id.as_deref()).json(), tick);
+    if let Some(fields) = document.as_object_mut() {
+        fields.insert("rests".to_owned(), json!(tick.rests));
+        fields.insert("has_left_dane".to_owned(), json!(tick.has_left_dane));
+    }
     if let (Some(why), Some(fields)) = (unread(tick), document.as_object_mut()) {
         fields.insert("unread".to_owned(), json!(format!("its journal {why}")));
     }
@@ -230,7 +235,7 @@ pub(super) fn code(tick: &Tick) -> Exit {
         return Exit::DeliveryAtRisk;
     }
     let needs_a_person = decision.is_some_and(|decision| {
-        decision.who_acts() == Some(Who::You)
+        (decision.who_acts() == Some(Who::You) && !tick.rests)
             || !decision.deadlines.is_empty()
             || decision.act_by.iter().any(|one| one.is_near)
     });

@@ -2,6 +2,7 @@
 
 use super::Global;
 use super::document::Schema;
+use super::dry_run::DryRun;
 use super::exit::{Exit, Failure};
 use super::format::{Format, TextOrJson};
 use crate::report::ttl_before;
@@ -26,6 +27,8 @@ pub(crate) struct Start {
     #[arg(long, value_name = "FILE", requires = "certificate")]
     key: Option<PathBuf>,
     #[command(flatten)]
+    dry: DryRun,
+    #[command(flatten)]
     format: Format<TextOrJson>,
     /// The largest TTL that its TLSA records had lately, such as 2d, where no git history tells [default: `ttl_before` of
     /// the certificate, else policy `assume_ttl`]
@@ -47,7 +50,7 @@ pub(crate) fn run(args: &Start, global: &Global) -> Result<Exit, Failure> {
         offered.as_ref(),
         before,
         args.journal_lost,
-        &global.present(&workspace),
+        &args.dry.present(global, &workspace),
     );
     let mut out = super::stdout();
     let started = match started {
@@ -87,8 +90,8 @@ pub(crate) fn run(args: &Start, global: &Global) -> Result<Exit, Failure> {
     for note in &started.notes {
         eprintln!("note: {note}");
     }
-    if global.rehearses_in(&workspace) {
-        global.tell_rehearsal(&workspace);
+    if args.dry.changes_nothing(global, &workspace) {
+        args.dry.tell(global, &workspace);
         return Ok(Exit::Done);
     }
     eprintln!(

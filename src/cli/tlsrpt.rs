@@ -1,6 +1,7 @@
 //! `tlsrpt`: what other senders report about their TLS sessions, by MX host, result type, sender and day (RFC 8460).
 
 use super::document::Schema;
+use super::dry_run::DryRun;
 use super::format::{Format, TextOrJson};
 use super::record::host;
 use super::{Exit, Failure, Global, standing};
@@ -58,6 +59,9 @@ pub(crate) struct TlsrptArgs {
         default_value = "asked for on the command line"
     )]
     reason: String,
+    /// With --set-aside: say what would be noted; change nothing
+    #[arg(long, requires = "set_aside")]
+    dry_run: bool,
     #[command(flatten)]
     format: Format<TextOrJson>,
 }
@@ -132,7 +136,10 @@ fn set_aside(args: &TlsrptArgs, gathered: &Gathered, global: &Global) -> Result<
         return Err(Failure::wrong(readable).hint(way_out));
     }
     let workspace = global.workspace()?;
-    let present = global.present(&workspace);
+    let dry = DryRun {
+        dry_run: args.dry_run,
+    };
+    let present = dry.present(global, &workspace);
     let ticks = set_aside::set_aside(&workspace, gathered, &args.reason, &present)?;
     if ticks.is_empty() {
         eprintln!("note: no rotation is under way with a watched mailbox: nothing was noted");
@@ -141,7 +148,7 @@ fn set_aside(args: &TlsrptArgs, gathered: &Gathered, global: &Global) -> Result<
         &ticks,
         standing::Style::paragraph_or(Schema::SetAside, args.format.0),
     )?;
-    global.tell_rehearsal(&workspace);
+    dry.tell(global, &workspace);
     Ok(exit)
 }
 

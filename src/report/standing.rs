@@ -30,6 +30,8 @@ pub struct Standing<'a> {
     pub deeds: &'a [String],
     /// What comes after a rotation that is over, as far as the policy says something of it.
     pub afterwards: Option<Afterwards>,
+    /// Whether its names left DANE by `disable`.
+    pub has_left_dane: bool,
 }
 
 /// Whether a reader learns anything from it: where no RRset was before DANE came into use, every TTL is the first.
@@ -58,7 +60,11 @@ impl Standing<'_> {
         let Some((id, state)) = self.rotation else {
             let name = self.certificate;
             if self.alarms().is_empty() {
-                return format!("{name}: no rotation; `tlsa-rotate start {name}` begins one");
+                return if self.has_left_dane {
+                    format!("{name}: it has left DANE; `tlsa-rotate enable {name}` begins anew")
+                } else {
+                    format!("{name}: no rotation; `tlsa-rotate start {name}` begins one")
+                };
             }
             return format!("{name}: no rotation; DELIVERY AT RISK");
         };

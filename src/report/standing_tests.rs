@@ -37,6 +37,7 @@ fn a_higher_ttl_is_told_of_an_rrset_that_was_there() {
             observation: None,
             events: &[Event::HigherTtlSeen { name, ttl }],
             deeds: &[],
+            has_left_dane: false,
             afterwards: None,
         };
         let line = standing.line();

@@ -25,6 +25,16 @@ pub fn objections(
     if !needs_a_look(rotation, (before, after)) {
         return Vec::new();
     }
+    unmatched(rotation, observation, name, after)
+}
+
+/// The places of `name` that were not seen in this run, or with a key that `after` does not list. Silence is no yes.
+pub fn unmatched(
+    rotation: &Rotation,
+    observation: &Observation,
+    name: &TlsaName,
+    after: &BTreeSet<Association>,
+) -> Vec<Blocker> {
     let mut blockers = Vec::new();
     for endpoint in rotation.endpoints.iter().chain(rotation.left.keys()) {
         if rotation.name_of(endpoint) == *name {

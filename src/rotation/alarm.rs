@@ -227,6 +227,11 @@ fn plan(
     if risk.trouble != Trouble::PromiseWaived {
         if let Some(other) = safe_key(rotation, exposure, breach) {
             plan.push(other);
+            if matches!(risk.trouble, Trouble::UnknownKey | Trouble::Unlisted) {
+                plan.push(format!(
+                    "if {key} is yours and is to stay: `tlsa-rotate adopt` publishes its record"
+                ));
+            }
             or_else = if is_the_hosts { "without that, " } else { "" };
         } else if is_the_hosts {
             plan.push(publish(rotation, name, &key));
@@ -248,7 +253,9 @@ fn plan(
 }
 
 fn publish(rotation: &Rotation, name: &TlsaName, key: &str) -> String {
-    let publish = format!("publish {key} at {name} now and make every server load it");
+    let publish = format!(
+        "publish {key} at {name} now and make every server load it (`tlsa-rotate adopt` does, if that key is yours)"
+    );
     if rotation.incoming.is_empty() {
         format!("{publish}, or put a certificate on that host whose key the records list")
     } else {

@@ -9,7 +9,9 @@ use super::head;
 use super::known::Known;
 use super::propose::{self, Proposed};
 use super::zone_look::zone_name;
-use super::{admit, awaited, before, deploying, neighbours, renewed, sign, start, surroundings};
+use super::{
+    admit, awaited, before, deploying, neighbours, pause, renewed, sign, start, surroundings,
+};
 use crate::publish::command::{CommandError, Invocation};
 use crate::rotation::decide::Action;
 use crate::rotation::emergency::Priority;
@@ -240,7 +242,9 @@ pub(super) fn carry_out(
     };
     let mut changed = false;
     known.heads.reviews.begin(id);
-    for action in actions {
+    let asked = (actions, state.emergency);
+    let actions = pause::allowed(workspace, case.certificate, asked, known.now, tick)?;
+    for action in &actions {
         match action {
             // Key steps are done before deciding.
             Action::AdmitKey | Action::ComputeAssociations => {}

@@ -8,6 +8,7 @@ use super::begin::begin_if_due;
 use super::case::Case;
 use super::establish::{deployment, establish};
 use super::in_force::{self, in_force};
+use super::job::follow;
 use super::known::Known;
 use super::look::{self, Sight};
 use super::look_ahead::{Seen, look_ahead};
@@ -16,7 +17,7 @@ use super::propose::Proposed;
 use super::rehearse::{look_at, look_at_case};
 use super::{
     act, afterwards, clock, conclude, deploying, hosts, keep_signed, leftovers, made_here, noted,
-    orphans, pace, propose, refused, review, shared, start, tracked,
+    orphans, pace, pause, propose, refused, review, shared, start, tracked,
 };
 use crate::rotation::blocker::Blocker;
 use crate::rotation::decide::Decision;
@@ -72,6 +73,10 @@ pub struct Tick {
     pub afterwards: Option<Afterwards>,
     /// What the user should know beside it.
     pub notes: Vec<String>,
+    /// Whether its names left DANE by `disable`, or are leaving it.
+    pub has_left_dane: bool,
+    /// Whether it waits because a person wants it so: a pause, or a window that is closed.
+    pub rests: bool,
     /// Why the run could not finish with this certificate.
     pub failed: Option<WorkflowError>,
 }
@@ -153,6 +158,8 @@ pub fn advance(
         } else {
             let mut tick = Tick::of(&name);
             tick.failed = look_at(&mut known, &name, (mode, sight), &mut tick).err();
+            follow::follow(&mut known, None, &mut tick);
+            pause::tell(workspace, now, &mut tick);
             tick
         });
     }
@@ -269,6 +276,8 @@ fn tick_with(
         tick.failed = failed;
         break;
     }
+    follow::follow(known, Some(lock), &mut tick);
+    pause::tell(known.workspace, known.now, &mut tick);
     tick
 }
 
@@ -289,6 +298,7 @@ fn act_on(
     case.is_whole(&mut known.heads)?;
     tick.is_read = true;
     deploying::record_unfinished(workspace, lock, &mut case, now)?;
+    follow::end_rotation(known, lock, &mut case)?;
     let not_begun = begin_if_due(&mut known.heads, lock, &mut case, tick).err();
     tick.rotation.clone_from(&case.rotation);
     // Hosts are deployed one after the other, each seen with its key before the next.
@@ -372,6 +382,9 @@ fn restore(
     let (Some(observation), Some(decision)) = (&tick.observation, &tick.decision) else {
         return Ok(false);
     };
+    if pause::paused(known.workspace, &case.certificate.name, known.now)?.is_some() {
+        return Ok(false);
+    }
     let restored = afterwards::restore(&mut known.heads, lock, case, (observation, decision))?;
     Ok(act::tell(restored, tick))
 }

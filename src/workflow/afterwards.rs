@@ -71,6 +71,10 @@ fn dane_gone(
 fn still_served(state: &Rotation, observation: &Observation) -> Vec<Blocker> {
     let mut still = Vec::new();
     for name in state.names() {
+        // What the zone holds again somebody put there.
+        if matches!(observation.merged.get(name), Some(Seen::Known(rrset)) if !rrset.is_empty()) {
+            continue;
+        }
         for (authority, seen) in observation.served.get(name).into_iter().flatten() {
             if let Seen::Known(rrset) = seen
                 && !rrset.associations.is_empty()

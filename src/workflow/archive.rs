@@ -30,11 +30,10 @@ pub struct Archived {
     pub moved: Moved,
 }
 
-/// Archives the journals of the certificates named, or of all; with `rehearse` it only tells what would go.
+/// Archives the journals of the certificates named, or of all; in a rehearsal it only tells what would go.
 pub fn archive(
     workspace: &Workspace,
     names: &[String],
-    rehearse: bool,
     present: &Present,
 ) -> Result<Vec<Archived>, WorkflowError> {
     if let Some(shared) = Shared::of(workspace)? {
@@ -44,8 +43,8 @@ pub fn archive(
     }
     let now = present.now;
     let lock = match present.mode(workspace)? {
-        Mode::Act if !rehearse => Some(workspace.lock()?),
-        _ => None,
+        Mode::Act => Some(workspace.lock()?),
+        Mode::Rehearse | Mode::Look => None,
     };
     let mut told = Vec::new();
     for name in workspace.config.named_or_all(names) {

@@ -32,7 +32,10 @@ pub(super) fn at_rest(
     };
     // The rotation looks after a host where it knows its records to be; not where an alias leads to others now.
     let is_looked_after = |one: &Endpoint, at: &TlsaName| {
-        rotation.is_some_and(|state| state.endpoints.contains(one) && state.name_of(one) == *at)
+        rotation.is_some_and(|state| {
+            let has_dane = state.dane_left.is_none();
+            has_dane && state.endpoints.contains(one) && state.name_of(one) == *at
+        })
     };
     let (mut endpoints, mut aliases) = (BTreeSet::new(), BTreeMap::new());
     let (mut base, mut ttl) = (BTreeMap::new(), BTreeMap::new());

@@ -5,7 +5,8 @@ use super::WorkflowError;
 use super::advance::Tick;
 use super::case::Case;
 use super::head::Heads;
-use super::{pace, renewed, start};
+use super::job::follow;
+use super::{pace, pause, renewed, start};
 use crate::rotation::due::{Afterwards, Occasion};
 use crate::rotation::timing::Instant;
 use crate::workspace::lock::WorkspaceLock;
@@ -27,6 +28,9 @@ pub(super) fn begin_if_due<'w>(
 ) -> Result<(), WorkflowError> {
     let (workspace, now) = (heads.workspace, heads.now);
     let name = case.certificate.name.clone();
+    if follow::leaves_dane(workspace, &name)? || pause::paused(workspace, &name, now)?.is_some() {
+        return Ok(());
+    }
     let step = case.rotation.as_ref().map(|(_, state)| state.step);
     let kept = renewed::kept(workspace, &name).filter(|_| renewed::follows(step));
     let why = match due(case, now)? {

@@ -178,7 +178,7 @@ pub(super) fn zone_files(draft: &Draft<'_>) -> Vec<FileChange> {
 /// The record diff for people, which stands beside the zone for review.
 pub(super) fn record_diff(
     workspace: &Workspace,
-    id: &RotationId,
+    of: &str,
     purpose: Purpose,
     draft: &Draft<'_>,
 ) -> Result<FileChange, WorkflowError> {
@@ -186,21 +186,22 @@ pub(super) fn record_diff(
         .map_err(|findings| WorkflowError::Zone(findings.to_string()))?;
     let records = Changes::of(&records, Detail::Meaning).to_string();
     Ok(FileChange {
-        path: review_file(workspace, id, purpose, draft.zone, "diff"),
+        path: review_file(workspace, of, purpose, draft.zone, "diff"),
         contents: records.into_bytes(),
         generated: true,
     })
 }
 
-/// Where a file for review lies: `changes/mail.1/publish.example.com.diff`.
+/// Where a file for review lies: `changes/mail.1/publish.example.com.diff` of a rotation, `changes/mail/prune.example.com.diff`
+/// of what is done beside them.
 pub(super) fn review_file(
     workspace: &Workspace,
-    id: &RotationId,
+    of: &str,
     purpose: Purpose,
     zone: &ZoneConfig,
     ending: &str,
 ) -> PathBuf {
-    let directory = workspace.root.join("changes").join(id.to_string());
+    let directory = workspace.root.join("changes").join(of);
     directory.join(format!("{purpose}.{}{ending}", zone.name))
 }
 

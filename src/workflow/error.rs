@@ -1,5 +1,6 @@
 //! Why a use case could not be carried out: one type; the ways out are in `ways_out`.
 
+use super::job::{Refusal, Waits};
 use super::keeper_error::KeeperError;
 use super::refused::Refused;
 use crate::change::proposal::Unsealed;
@@ -118,6 +119,30 @@ pub enum WorkflowError {
         /// What it would break.
         breach: Box<Breach>,
     },
+    /// `disable` took its names out of DANE.
+    #[error("{name} has left DANE, or is about to (`tlsa-rotate disable`): no rotation begins")]
+    LeftDane {
+        /// The certificate.
+        name: String,
+    },
+    /// A pause that would be over when it begins.
+    #[error("the pause would be over on {until}, and it is later")]
+    PauseIsOver {
+        /// Its end.
+        until: Instant,
+    },
+    /// Nothing to resume.
+    #[error("{name} is not paused")]
+    NotPaused {
+        /// The certificate.
+        name: String,
+    },
+    /// A job beside rotations that changes nothing.
+    #[error("{0}")]
+    NotProposed(Box<Refusal>),
+    /// A job beside rotations that a person is to merge.
+    #[error("{0}")]
+    JobWaits(Box<Waits>),
     /// A change that takes records out, or brings a name its first, while hosts were not all seen to bear it.
     #[error(
         "zone {zone} was not handed to its name servers, for {}: {}",
@@ -706,6 +731,8 @@ impl WorkflowError {
             | Self::SharedKey { .. }
             | Self::JournalOlder { .. }
             | Self::NotAsJudged(_)
+            | Self::NotProposed(_)
+            | Self::JobWaits(_)
             | Self::DsWanted { .. } => true,
             _ => false,
         }

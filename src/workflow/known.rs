@@ -7,18 +7,18 @@ use super::WorkflowError;
 use super::at_rest::at_rest;
 use super::case::Case;
 use super::head::{self, Head, Heads};
+use super::job::follow;
 use super::look::{self, Sight};
 use super::look_ahead::Seen;
 use super::moved;
 use super::newcomers;
-use crate::rotation::admissible;
+use super::objections::{add_objections, is_first, lies_on_the_way};
 use crate::rotation::alarm::publication_breaks;
-use crate::rotation::association::Association;
 use crate::rotation::blocker::Blocker;
 use crate::rotation::doubt::Doubt;
-use crate::rotation::observation::{Observation, Seen as Asked, TlsaName};
+use crate::rotation::observation::{Observation, TlsaName};
 use crate::rotation::promise::Breach;
-use crate::rotation::step::{Rotation, Step};
+use crate::rotation::step::Rotation;
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::config::{CertificateConfig, Config, ZoneConfig};
@@ -267,13 +267,19 @@ impl<'w> Known<'w> {
         (id, state): (&RotationId, &Rotation),
         (observation, demanded): (&Observation, bool),
     ) -> Result<(), WorkflowError> {
-        let mut reasons = self.unsafe_there((zone, head), state, (observation, demanded));
-        reasons.extend(moved::would_refuse((zone, head), state, observation));
+        let mut reasons = moved::would_refuse((zone, head), state, observation);
         reasons.extend(newcomers::would_refuse((zone, head), state, observation));
+        let mut unsafe_there = self.unsafe_there((zone, head), state, (observation, demanded));
         if state.is_over() {
             // Nothing is waited for any more; what is seen to be refused is.
-            reasons.retain(|reason| matches!(reason, Blocker::WouldRefuse(_)));
+            let is_seen = |reason: &Blocker| matches!(reason, Blocker::WouldRefuse(_));
+            reasons.retain(is_seen);
+            if !follow::needs_every_host(self.workspace, &id.certificate) {
+                unsafe_there.retain(is_seen);
+            }
         }
+        unsafe_there.append(&mut reasons);
+        let reasons = unsafe_there;
         if reasons.is_empty() {
             return Ok(());
         }
@@ -318,7 +324,9 @@ impl<'w> Known<'w> {
             let mut objections = Vec::new();
             add_objections(&mut objections, &state, seen, (tlsa, after));
             // A name's first records need every host to be seen; others are not waited for.
-            if !is_first(&sight.observation, tlsa) {
+            if !is_first(&sight.observation, tlsa)
+                && !follow::needs_every_host(self.workspace, &certificate.name)
+            {
                 objections.retain(|reason| matches!(reason, Blocker::WouldRefuse(_)));
             }
             reasons.extend(objections);
@@ -392,57 +400,6 @@ impl<'w> Known<'w> {
     /// It was.
     pub(super) fn handed_on(&mut self, zone: &ZoneConfig) {
         self.handed_on.insert(zone.name.clone());
-    }
-}
-
-/// Whether every server that could be asked, and at least one, answers that a name has no record.
-fn is_first(observation: &Observation, tlsa: &TlsaName) -> bool {
-    let served = observation.served.get(tlsa).into_iter().flatten();
-    let mut known = served.filter_map(|(_, seen)| match seen {
-        Asked::Known(rrset) => Some(rrset.associations.is_empty()),
-        Asked::Unknown(_) => None,
-    });
-    known
-        .next()
-        .is_some_and(|first| first && known.all(|other| other))
-}
-
-/// Whether an RRset of the rotation lies in the zone, or an alias on the way to one.
-fn lies_on_the_way(config: &Config, zone: &ZoneConfig, state: &Rotation) -> bool {
-    let mut names = state.names().iter().chain(state.aliases.keys());
-    names.any(|tlsa| {
-        let name = Name::parse(tlsa.as_str().as_bytes(), None).ok();
-        let place = name.and_then(|name| config.zone_of(&name));
-        place.is_some_and(|place| place.name == zone.name)
-    })
-}
-
-/// Adds what speaks against `after` at a name in place of what servers were seen to serve there, or, where none was seen and
-/// something is `demanded` of them, of what was.
-fn add_objections(
-    reasons: &mut Vec<Blocker>,
-    state: &Rotation,
-    (observation, demanded): (&Observation, bool),
-    (tlsa, after): (&TlsaName, &BTreeSet<Association>),
-) {
-    let served = observation.served.get(tlsa).into_iter().flatten();
-    let mut before: BTreeSet<&BTreeSet<Association>> = served
-        .filter_map(|(_, seen)| match seen {
-            Asked::Known(rrset) => Some(&rrset.associations),
-            Asked::Unknown(_) => None,
-        })
-        .collect();
-    // Where no server can be asked, everything that it demanded so far may be what it serves.
-    let all = state.requirement_in(Step::SwapOpen).applied_to(after);
-    if before.is_empty() && demanded {
-        before.insert(&all);
-    }
-    for before in before {
-        for reason in admissible::objections(state, observation, tlsa, (before, after)) {
-            if !reasons.contains(&reason) {
-                reasons.push(reason);
-            }
-        }
     }
 }
 

@@ -2,18 +2,19 @@
 //!
 //! `start`, `advance`, `abort`, `rollback`, `deploy`, `emergency`, `plan` and `simulate` are the use cases; `ways` is what a runbook names of them; `case` is a
 //! certificate's rotation as the journal tells it, `head` a zone as git holds it, `upstream` the branch that counts, or `elsewhere` who keeps it,
-//! `draft` its edit, `describe` what a reviewer is given beside it, `review` what a run proposes and `review_bundle` what goes to one branch of it, `in_force` the configuration that counts, `traces` what shows that rotations began, `was_in_zone` which keys were taken out, `deploying` that a deployment is run, `deleted` proposals that somebody deleted, `refused` pushes that a remote refused, `known` what one run knows of everything at once, `look` one look at the world, `look_ahead` that for
+//! `draft` its edit, `describe` what a reviewer is given beside it, `review` what a run proposes and `review_bundle` what goes to one branch of it, `in_force` the configuration that counts, `traces` what shows that rotations began, `was_in_zone` which keys were taken out, `deploying` that a deployment is run, `deleted` proposals that somebody deleted, `refused` pushes that a remote refused, `known` what one run knows of everything at once, `objections` what speaks against handing a zone on, `look` one look at the world, `look_ahead` that for
 //! many rotations, `noted` what runs keep in mind of the zones, `witness` what others say of it, `web_pki` among them; `pace`
 //! is its policy for now; `shared` is what several runners have in common, `conclude` what a run records with them for all certificates at once; `afterwards` watches over rotations that are over, `leftovers` takes
 //! away what they leave, `archive` moves them out of the journal; `begin` begins rotations by itself, `establish` records what a look establishes, `moved` and `newcomers` find who would be refused at new addresses and by new servers, `orphans` tells of rotations without a certificate, `lost_journal` holds a journal against what git knows, which `read_up_to` keeps; `act`, `admit`, `propose` and `sign` do what a decision asks
 //! for, `reload` tells servers what they are to load, `keep_signed` signs the zones that no certificate asks for, and `predecessor` is what a signed version must follow.
 //! `check` looks at prerequisites and health, `merge_check` judges
-//! pull requests. `demo` stages a whole rotation on loopback. `present` is the time of a run,
+//! pull requests. `job` is what is done beside rotations: `prune` takes records out that nobody needs, `adopt` publishes a key that hosts have already, `enable` and `disable` begin and end with DANE; `pause` holds proposals and deployments for a while. `demo` stages a whole rotation on loopback. `present` is the time of a run,
 //! `run` one that a person asked for, and `rehearse` one that changes nothing.
 
 pub mod abort;
 mod act;
 mod admit;
+pub mod adopt;
 pub mod advance;
 mod afterwards;
 pub mod archive;
@@ -32,9 +33,11 @@ pub mod demo;
 pub mod deploy;
 mod deploying;
 mod describe;
+pub mod disable;
 mod draft;
 mod elsewhere;
 pub mod emergency;
+pub mod enable;
 mod error;
 mod establish;
 pub mod forget;
@@ -43,6 +46,7 @@ mod head;
 mod history;
 mod hosts;
 pub mod in_force;
+pub mod job;
 mod keep_signed;
 mod keeper_error;
 mod key_files;
@@ -58,14 +62,17 @@ mod moved;
 mod neighbours;
 mod newcomers;
 mod noted;
+mod objections;
 mod orphans;
 mod others;
 mod pace;
+pub mod pause;
 mod places;
 pub mod plan;
 mod predecessor;
 pub mod present;
 mod propose;
+pub mod prune;
 mod reach;
 mod read_up_to;
 pub mod refused;

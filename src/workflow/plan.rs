@@ -6,9 +6,11 @@ use super::case::Case;
 use super::deadlines::deadlines;
 use super::draft::{changes, names_in};
 use super::head::{self, Heads};
+use super::job::follow;
 use super::known::Known;
 use super::look::{self, View};
 use super::pace;
+use super::pause;
 use super::propose;
 use super::reach;
 use super::start;
@@ -68,7 +70,11 @@ pub fn plan(
     names: &[String],
     now: Instant,
 ) -> Result<Vec<Plan>, WorkflowError> {
-    let names = workspace.config.named_or_all(names);
+    let mut names: Vec<String> = workspace.config.named_or_all(names);
+    if names.len() > 1 {
+        // Of names that left DANE there is nothing to plan; who asks for one is told.
+        names.retain(|name| !follow::leaves_dane(workspace, name).is_ok_and(|left| left));
+    }
     // What all plans have in common is read once.
     let mut known = Known::nothing(workspace, now);
     let plans = names.iter().map(|name| plan_one(&mut known, name));
@@ -101,6 +107,7 @@ fn plan_one(known: &mut Known<'_>, name: &str) -> Result<Plan, WorkflowError> {
     let (id, state, is_started, mut notes) = if let Some((id, state)) = case.under_way() {
         (id.clone(), state.clone(), true, Vec::new())
     } else {
+        start::has_not_left_dane(workspace, name)?;
         let (found, notes) = start::beginning(&mut known.heads, certificate)?;
         let state = found
             .before_the_start(now)
@@ -133,6 +140,7 @@ fn plan_one(known: &mut Known<'_>, name: &str) -> Result<Plan, WorkflowError> {
         }
         Deploy::Command(command) => format!("by {}", command.join(" ")),
     };
+    notes.extend(pause::of_plan(workspace, certificate, now)?);
     let authorities = authorities(&mut known.heads, &state);
     let live = match admit::in_use(certificate) {
         // A pipeline has a clone and not the mail server's files; only the deadline of the certificate in use is lost.

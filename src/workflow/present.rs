@@ -17,6 +17,8 @@ pub struct Present {
     pub reading: Option<Reading>,
     /// Whether a person named it.
     named: bool,
+    /// Whether the command is only to say what it would do.
+    only_told: bool,
 }
 
 impl Present {
@@ -26,6 +28,7 @@ impl Present {
             now,
             reading: None,
             named: true,
+            only_told: false,
         }
     }
 
@@ -35,12 +38,21 @@ impl Present {
             now,
             reading,
             named: false,
+            only_told: false,
         }
+    }
+
+    /// The same, for a command that changes nothing whatever the time is (`--dry-run`).
+    #[must_use]
+    pub fn only_told(mut self, only_told: bool) -> Self {
+        self.only_told |= only_told;
+        self
     }
 
     /// What a command that writes may do now in `workspace`. Refuses where nothing may be done at the clock's time.
     pub fn mode(&self, workspace: &Workspace) -> Result<Mode, WorkflowError> {
         match (self.named, workspace.config.rehearsal) {
+            _ if self.only_told => Ok(Mode::Rehearse),
             (true, true) | (false, false) => Ok(Mode::Act),
             (true, false) => Ok(Mode::Rehearse),
             (false, true) => Err(WorkflowError::NoTimeNamed {

@@ -4,7 +4,7 @@
 
 use super::WorkflowError;
 use super::case::Case;
-use super::describe::{review_files, subject};
+use super::describe::{Origin, review_files, subject};
 use super::draft::{
     Draft, changes, content, draft, edited, names_in, outdated_reviews, text_diff, zone_files,
 };
@@ -224,6 +224,15 @@ impl Context<'_> {
         format!("{} in zone{plural} {zones} ({purpose}{digest})", self.id)
     }
 
+    /// What files for review of it are named by.
+    pub(super) fn origin(&self) -> Origin<'_> {
+        Origin {
+            workspace: self.workspace,
+            name: self.id.to_string(),
+            purpose: self.purpose(),
+        }
+    }
+
     pub(super) fn purpose(&self) -> Purpose {
         Purpose::of(self.state.step).unwrap_or(Purpose::Publish)
     }
@@ -250,7 +259,7 @@ fn commit(
     let mut files = Vec::new();
     for draft in &bundle.drafts {
         files.extend(zone_files(draft));
-        files.extend(review_files(lock, context, draft, now)?);
+        files.extend(review_files(lock, &context.origin(), draft, now)?);
     }
     let outdated = outdated_reviews(context.workspace, &upstream.repository, &base, context.id)?;
     files.extend(outdated.into_iter().map(FileChange::gone));

@@ -12,7 +12,7 @@ use super::known::Known;
 use super::look::Sight;
 use super::look_ahead::Seen;
 use super::{act, afterwards, at_rest, elsewhere, head};
-use super::{pace, start, witness};
+use super::{pace, pause, start, witness};
 use crate::rotation::association::Association;
 use crate::rotation::blocker::Blocker;
 use crate::rotation::decide::Action;
@@ -30,6 +30,7 @@ pub(super) fn rehearse<'w>(workspace: &'w Workspace, case: &Case<'w>, now: Insta
     let mut known = Known::nothing(workspace, now);
     let looked = look_at_case(&mut known, case, (Mode::Rehearse, None), &mut tick);
     tick.failed = looked.err();
+    pause::tell(workspace, now, &mut tick);
     tick
 }
 
@@ -136,7 +137,8 @@ fn seen<'w>(
         tick.notes.extend(deployment(workspace, tick));
     }
     if mode == Mode::Rehearse {
-        tick.notes.extend(would_be_done(case, tick));
+        let done = would_be_done(workspace, case, tick, now)?;
+        tick.notes.extend(done);
     }
     if tick.is_in_doubt() {
         return Ok(());
@@ -158,9 +160,23 @@ fn seen<'w>(
 }
 
 /// What the decision asks of the world, one sentence each.
-fn would_be_done(case: &Case<'_>, tick: &Tick) -> Vec<String> {
-    let (Some(decision), Some(seen)) = (&tick.decision, &tick.observation) else {
-        return Vec::new();
+fn would_be_done(
+    workspace: &Workspace,
+    case: &Case<'_>,
+    tick: &mut Tick,
+    now: Instant,
+) -> Result<Vec<String>, WorkflowError> {
+    let Some(decision) = tick.decision.clone() else {
+        return Ok(Vec::new());
+    };
+    let emergency = tick
+        .rotation
+        .as_ref()
+        .and_then(|(_, state)| state.emergency);
+    let asked = (&*decision.actions, emergency);
+    let actions = pause::allowed(workspace, case.certificate, asked, now, tick)?;
+    let Some(seen) = &tick.observation else {
+        return Ok(Vec::new());
     };
     let runs = |command: &[String], places: &BTreeSet<Endpoint>| {
         let hosts: BTreeSet<&str> = places.iter().map(|place| place.host.as_str()).collect();
@@ -168,7 +184,7 @@ fn would_be_done(case: &Case<'_>, tick: &Tick) -> Vec<String> {
         let command = command.join(" ");
         vec![format!("a run would run {command} for {}", hosts.join(" "))]
     };
-    let told = decision.actions.iter().flat_map(|action| match action {
+    let told = actions.iter().flat_map(|action| match action {
         Action::AdmitKey | Action::ComputeAssociations => Vec::new(),
         Action::ChangeZone(requirement) => changes(requirement, seen),
         Action::Deploy(places) => match &case.certificate.deploy {
@@ -180,7 +196,7 @@ fn would_be_done(case: &Case<'_>, tick: &Tick) -> Vec<String> {
             _ => Vec::new(),
         },
     });
-    told.collect()
+    Ok(told.collect())
 }
 
 /// What would change in the zones as they are kept, one sentence for each RRset.

@@ -8,6 +8,7 @@ use super::admit;
 use super::awaited;
 use super::case::Case;
 use super::head::Heads;
+use super::job::follow;
 use super::key_files;
 use super::start::{self, Offered, Started};
 use super::{shared, tracked};
@@ -82,6 +83,11 @@ pub fn renewed(
     if !names_a_host(&leaf, case.certificate) {
         return Ok(Renewed::NotOurs {
             names: leaf.dns_names().to_vec(),
+        });
+    }
+    if follow::has_left_dane(workspace, name, now)? {
+        return Ok(Renewed::Install {
+            why: "its hosts have left DANE: no record asks for another key".to_owned(),
         });
     }
     if let Some((id, state)) = case.under_way().cloned() {
@@ -260,17 +266,19 @@ fn present(
 }
 
 fn names_a_host(leaf: &Certificate, certificate: &CertificateConfig) -> bool {
-    let names = leaf.dns_names();
-    let covers = |host: &String, name: &String| match name.strip_prefix("*.") {
+    let mut hosts = certificate.hosts.iter();
+    hosts.any(|host| names(leaf, host))
+}
+
+/// Whether a certificate is for this host.
+pub(super) fn names(leaf: &Certificate, host: &str) -> bool {
+    let covers = |name: &String| match name.strip_prefix("*.") {
         None => host.eq_ignore_ascii_case(name),
         Some(parent) => host
             .split_once('.')
             .is_some_and(|(_, above)| above.eq_ignore_ascii_case(parent)),
     };
-    let hosts = || certificate.hosts.iter();
-    names
-        .iter()
-        .any(|name| hosts().any(|host| covers(host, name)))
+    leaf.dns_names().iter().any(covers)
 }
 
 /// Puts the certificate of a next key where that key lies: in place of an earlier one, or of the stand-in.

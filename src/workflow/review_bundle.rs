@@ -198,7 +198,8 @@ impl<'w> Bundle<'w> {
             .collect();
         let mut files: Vec<FileChange> = edits.zones.iter().flat_map(zone_files).collect();
         for (context, own) in edits.of_each(&contexts) {
-            let diff = draft::record_diff(workspace, context.id, context.purpose(), own)?;
+            let diff =
+                draft::record_diff(workspace, &context.id.to_string(), context.purpose(), own)?;
             files.push(diff);
         }
         if let Some(there) = there
@@ -213,7 +214,7 @@ impl<'w> Bundle<'w> {
             // A delta of the signed zone starts from what is served: of several only the first could be applied.
             let there: BTreeSet<_> = files.iter().map(|file| file.path.clone()).collect();
             for (_, own) in &edits.own {
-                let more = review_files(lock, context, own, now)?.into_iter();
+                let more = review_files(lock, &context.origin(), own, now)?.into_iter();
                 files.extend(more.filter(|file| !there.contains(&file.path)));
             }
         }
@@ -309,7 +310,9 @@ impl<'w> Bundle<'w> {
             return Ok(false);
         }
         for (context, own) in edits.of_each(contexts) {
-            if own.zone.proposal_key.is_some() && !applies(context, own, &there.commit, now)? {
+            if own.zone.proposal_key.is_some()
+                && !applies(&context.origin(), own, &there.commit, now)?
+            {
                 return Ok(false);
             }
         }

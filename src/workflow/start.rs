@@ -8,6 +8,7 @@ use super::before;
 use super::case::Case;
 use super::draft;
 use super::head::{self, Heads};
+use super::job::follow;
 use super::key_files;
 use super::look::View;
 use super::made_here;
@@ -222,7 +223,7 @@ fn remember<'w>(
     (found, ttl_before): (&mut Surroundings, Option<Ttl>),
     now: Instant,
 ) -> Vec<String> {
-    let mut notes = found.notes();
+    let mut notes = found.notes(&certificate.name);
     before::ask_servers(heads, certificate, found, now);
     let stated = ttl_before.or(certificate.ttl_before);
     notes.extend(before::remember(heads, certificate, found, stated, now));
@@ -236,6 +237,7 @@ pub(super) fn may_begin(
     offered: Option<&Offered>,
 ) -> Result<(), WorkflowError> {
     case.is_whole(heads)?;
+    has_not_left_dane(heads.workspace, &case.certificate.name)?;
     if let Some((id, state)) = case.under_way() {
         return Err(WorkflowError::UnderWay {
             id: id.clone(),
@@ -253,6 +255,16 @@ pub(super) fn may_begin(
     // What cannot be published, or not be seen everywhere, is said before a key is made.
     let found = surroundings(heads, case.certificate, &[])?;
     places::hide_no_server(heads, found.base.keys())
+}
+
+/// Refuses to bring names back into DANE that a person took out of it.
+pub(super) fn has_not_left_dane(workspace: &Workspace, name: &str) -> Result<(), WorkflowError> {
+    if !follow::leaves_dane(workspace, name)? {
+        return Ok(());
+    }
+    Err(WorkflowError::LeftDane {
+        name: name.to_owned(),
+    })
 }
 
 /// What had left before, and steps 1 and 2, as facts after the start.
@@ -322,7 +334,7 @@ pub(super) fn beginning<'w>(
     let next = admit::on_offer(certificate, None).unwrap_or_default();
     let now = heads.now;
     let mut found = surroundings(heads, certificate, &next)?;
-    let mut notes = found.notes();
+    let mut notes = found.notes(&certificate.name);
     let stated = certificate.ttl_before;
     notes.extend(before::remember(
         heads,

@@ -24,6 +24,14 @@ const MOST_LINKS: usize = 8;
 /// A certificate with those behind it, leaf first, as a server presents them.
 pub(super) type Presentable = Vec<Certificate>;
 
+/// Whether a record is of a certificate of these chains, whatever its usage.
+pub(super) fn is_of(chains: &[Presentable], record: &Association) -> bool {
+    let mut certificates = chains.iter().flatten();
+    certificates.any(|certificate| {
+        association::of_certificate(record.parameters(), certificate).as_ref() == Some(record)
+    })
+}
+
 /// The RRset of one endpoint on the branch that counts.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -296,7 +304,7 @@ impl Surroundings {
     }
 
     /// What is odd about the RRsets, one sentence each.
-    pub(super) fn notes(&self) -> Vec<String> {
+    pub(super) fn notes(&self, certificate: &str) -> Vec<String> {
         let mut notes = Vec::new();
         for (alias, name) in &self.aliases {
             notes.push(format!(
@@ -324,13 +332,13 @@ impl Surroundings {
                 ));
             }
             for stray in rrset.difference(&known) {
-                notes.push(self.stray(name, stray));
+                notes.push(self.stray(name, stray, certificate));
             }
         }
         notes
     }
 
-    fn stray(&self, name: &TlsaName, record: &Association) -> String {
+    fn stray(&self, name: &TlsaName, record: &Association, certificate: &str) -> String {
         let short = record.short();
         if !record.is_usable_for_smtp() {
             return format!(
@@ -344,7 +352,9 @@ impl Surroundings {
         let in_use = satisfied(&self.current) || satisfied(&self.staying);
         match (in_use, self.incoming.is_empty(), satisfied(&self.incoming)) {
             (false, _, false) => {
-                format!("{name} holds {short}, which is of no key in use; it is left alone")
+                format!(
+                    "{name} holds {short}, which is of no key in use; it is left alone (`tlsa-rotate prune {certificate}` takes it out if no host needs it)"
+                )
             }
             (true, false, false) => format!(
                 "{name} holds {short}, which the chain in use satisfies and the next one does not; it is left alone"

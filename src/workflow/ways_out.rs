@@ -23,6 +23,14 @@ impl WorkflowError {
                     path.display()
                 ),
             ],
+            Self::LeftDane { name } => vec![
+                format!("to come back, with the key in use: tlsa-rotate enable {name}"),
+                format!("if it has not left yet: tlsa-rotate disable {name} --undo"),
+            ],
+            Self::PauseIsOver { .. } => vec!["name a later time, or none: it then lasts until `tlsa-rotate resume`".to_owned()],
+            Self::NotPaused { name } => vec![format!("`tlsa-rotate status {name}` says what it waits for")],
+            Self::NotProposed(refusal) => refusal.hints.clone(),
+            Self::JobWaits(waits) => waits.hints(),
             Self::InDoubt(doubt) => vec![doubt.way_out()],
             Self::UnderWay { id, .. } => vec![
                 format!("`tlsa-rotate status {}` says where it stands", id.certificate),
@@ -46,7 +54,7 @@ impl WorkflowError {
                 ),
                 format!("`tlsa-rotate status {}` says where {id} stands", id.certificate),
                 format!(
-                    "if {id} is over and its hosts were given another key by hand: point `live` at that, and `tlsa-rotate start {}`",
+                    "if {id} is over and its hosts were given another key by hand: point `live` at that, and `tlsa-rotate start {0}`; where no record lists it, first `tlsa-rotate adopt {0}`",
                     id.certificate
                 ),
             ],
@@ -211,6 +219,10 @@ impl WorkflowError {
             Self::Unreadable { path, source } => vec![match source.kind() {
                 io::ErrorKind::NotFound => format!(
                     "put the file back, or correct its path in tlsa-rotate.toml: {}",
+                    path.display()
+                ),
+                io::ErrorKind::InvalidData => format!(
+                    "see what is in {0}, and correct it or move it away: what only it knew is told no more",
                     path.display()
                 ),
                 _ => format!("make it readable: ls -ld {}", path.display()),

@@ -113,14 +113,19 @@ fn listed(files: &[PathBuf]) -> String {
 /// Writes a workspace into `directory`, which is created when missing. All files or none; nothing is overwritten.
 ///
 /// A `.gitignore` that is there stays as it is; the lines it lacks are returned. `branch` is the one that counts, where the
-/// repository tells it; with `rehearsal` the workspace is one to practise in.
+/// repository tells it; with `rehearsal` the workspace is one to practise in. With `only_told` nothing is written, and what would
+/// be is returned.
 pub fn write(
     directory: &Path,
     branch: Option<&str>,
     rehearsal: bool,
+    only_told: bool,
 ) -> Result<Written, TemplateError> {
-    durable::create_directory(directory, 0o777)?;
-    let root = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
+    if !only_told {
+        durable::create_directory(directory, 0o777)?;
+    }
+    let absolute = || std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+    let root = fs::canonicalize(directory).unwrap_or_else(|_| absolute());
     let is_there = |name: &str| fs::symlink_metadata(root.join(name)).is_ok();
     let keep_ignore = is_there(GITIGNORE);
     let in_the_way: Vec<PathBuf> = FILES
@@ -150,7 +155,7 @@ pub fn write(
         if rehearsal && *name == CONFIG_FILE {
             text = text.replace("\n# rehearsal = true  ", "\nrehearsal = true    ");
         }
-        if let Err(error) = write_one(&root, name, &text) {
+        if !only_told && let Err(error) = write_one(&root, name, &text) {
             for name in &created {
                 durable::remove(&root.join(name))?;
             }

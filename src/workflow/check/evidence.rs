@@ -16,6 +16,7 @@ use crate::workflow::verify::Verification;
 use crate::zone::content::Zone;
 use crate::zone::name::Name;
 use crate::zone::record::Rdata;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 /// Everything.
@@ -97,6 +98,10 @@ pub(super) struct HostEvidence {
     pub(super) is_ours: bool,
     /// The TLSA records on the branch that counts, or as served where that cannot be read; empty if there is none.
     pub(super) published: Vec<Association>,
+    /// Those of them that rotations own, and a certificate in use or on offer.
+    pub(super) owned: BTreeSet<Association>,
+    /// The certificate of ours that it presents.
+    pub(super) certificate: Option<String>,
     /// Their TTL.
     pub(super) ttl: Option<Ttl>,
     /// Whether the TLSA owner name is an alias.

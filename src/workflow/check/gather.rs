@@ -250,6 +250,8 @@ impl Scope<'_> {
                 .filter(|sighting| sighting.endpoint == *endpoint);
             HostEvidence {
                 is_ours: published.is_some(),
+                owned: self.owned(endpoint, published.as_ref()),
+                certificate: self.certificate_of(endpoint).map(|one| one.name.clone()),
                 published: published.unwrap_or_default().into_iter().collect(),
                 ttl: match &answered {
                     Some(Answer::Records(rrset)) => Some(rrset.ttl),

@@ -179,7 +179,7 @@ fn verdict(place: &str, verdict: &Verdict) -> Option<Finding> {
                 Finding::new("refused", place, what)
                     .at_risk()
                     .by("RFC 7672 §3.1")
-                    .remedy("put the certificate back whose key is published, or publish the presented one's record beside it"),
+                    .remedy("put the certificate back whose key is published, or publish the presented one's record beside it, if it is yours: tlsa-rotate adopt"),
             )
         }
         Verdict::NoTls(why) => Some(

@@ -7,6 +7,7 @@ use crate::observe::extended_error::Flaw;
 use crate::rotation::observation::{Endpoint, KeyAlgorithm};
 use crate::rotation::timing::{Instant, Ttl};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use std::collections::BTreeSet;
 
 /// 2026-12-01.
 const NOW: Instant = Instant::from_unix(1_796_083_200);
@@ -50,6 +51,8 @@ fn host(name: &str, published: Vec<Association>, chains: Vec<Vec<Certificate>>) 
             port: 25,
         },
         is_ours: true,
+        owned: BTreeSet::new(),
+        certificate: Some("mail".to_owned()),
         published,
         ttl: Some(Ttl(3600)),
         is_alias: false,

@@ -65,6 +65,7 @@ const RULES: &[Rule] = &[
     servers::timers,
     records::usable,
     records::few,
+    records::left_over,
     records::ttl,
     records::coverage,
     hosts::senders,

@@ -5,6 +5,7 @@ use super::finding::Finding;
 use crate::dane::judge::{self, Mismatch, Rules, Unusable};
 use crate::rotation::association::Association;
 use crate::rotation::timing::Ttl;
+use std::collections::BTreeSet;
 
 /// Some senders take no longer RRset into account.
 const MOST_RECORDS: usize = 12;
@@ -63,7 +64,7 @@ pub(super) fn few(evidence: &Evidence) -> Vec<Finding> {
         );
         Finding::new("many-records", host.endpoint.tlsa_name(), what)
             .by("RFC 7671 §10.1")
-            .remedy("remove those of keys that are no longer used; current and next are enough")
+            .remedy("current and next are enough; `tlsa-rotate prune` takes out those of keys that no host presents")
     };
     evidence
         .hosts
@@ -71,6 +72,49 @@ pub(super) fn few(evidence: &Evidence) -> Vec<Finding> {
         .filter(too_many)
         .map(finding)
         .collect()
+}
+
+/// A record of a key that no host has and no rotation owns protects nobody, and whoever has that key can pass for the host.
+pub(super) fn left_over(evidence: &Evidence) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for host in &evidence.hosts {
+        let Some(certificate) = &host.certificate else {
+            continue;
+        };
+        // Who is silent may have any key.
+        if host.chains.is_empty() || !host.unreached.is_empty() {
+            continue;
+        }
+        let left_over = |record: &&Association| {
+            let candidates = BTreeSet::from([Association::clone(record)]);
+            let is_presented = host.chains.iter().any(|presented| {
+                let names = [host.endpoint.host.as_str()];
+                let satisfied =
+                    judge::satisfied(&candidates, &presented.chain, &names, evidence.now);
+                !satisfied.is_empty()
+            });
+            record.is_dane_ee()
+                && record.is_usable_for_smtp()
+                && !host.owned.contains(*record)
+                && !is_presented
+        };
+        for record in host.published.iter().filter(left_over) {
+            let what = format!(
+                "{} is of no key that {} presents, and no rotation owns it: whoever has that key can pass for the host",
+                record.short(),
+                host.endpoint
+            );
+            found.push(
+                Finding::new("left-over", host.endpoint.tlsa_name(), what)
+                    .advice()
+                    .by("RFC 7671 §8.1")
+                    .remedy(format!(
+                        "if nobody is to present it again: tlsa-rotate prune {certificate}"
+                    )),
+            );
+        }
+    }
+    found
 }
 
 /// A TTL bounds how long a mistake lives in caches, and how often every sender asks.
@@ -129,7 +173,7 @@ pub(super) fn coverage(evidence: &Evidence) -> Vec<Finding> {
             found.push(
                 Finding::new("no-tlsa", host.endpoint.tlsa_name(), what)
                     .by("RFC 7672 §2.2")
-                    .remedy("put the host under `hosts` of its [[certificate]] and start a rotation, or publish the record of its key"),
+                    .remedy("put the host under `hosts` of its [[certificate]] and publish the record of its key: tlsa-rotate enable"),
             );
         }
     }

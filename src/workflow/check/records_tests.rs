@@ -4,6 +4,7 @@ use super::super::finding::{Finding, Severity};
 use super::*;
 use crate::rotation::observation::Endpoint;
 use crate::rotation::timing::Instant;
+use std::collections::BTreeSet;
 
 fn host(name: &str, records: &[&str], ttl: u32) -> HostEvidence {
     HostEvidence {
@@ -12,6 +13,8 @@ fn host(name: &str, records: &[&str], ttl: u32) -> HostEvidence {
             port: 25,
         },
         is_ours: true,
+        owned: BTreeSet::new(),
+        certificate: Some("mail".to_owned()),
         published: records
             .iter()
             .map(|record| record.parse().unwrap())

@@ -8,12 +8,15 @@ use crate::observe::mta_sts::policy::{Signal, signal};
 use crate::observe::probe::Target;
 use crate::observe::senders_view::{Overrides, plain};
 use crate::observe::web_roots;
+use crate::rotation::association::Association;
 use crate::rotation::observation::Endpoint;
 use crate::rotation::step::Rotation;
 use crate::rotation::timing::Instant;
+use crate::workflow::admit;
 use crate::workflow::case::Case;
 use crate::workflow::elsewhere::lies_in;
 use crate::workflow::head::{self, Head};
+use crate::workflow::surroundings;
 use crate::workflow::verify::Question;
 use crate::workspace::Workspace;
 use crate::workspace::config::{CertificateConfig, ZoneConfig};
@@ -184,6 +187,45 @@ impl<'w> Scope<'w> {
             .into_iter()
             .map(|ip| SocketAddr::new(ip, endpoint.port))
             .collect()
+    }
+
+    /// The certificate that a host and port is configured with.
+    pub(super) fn certificate_of(&self, endpoint: &Endpoint) -> Option<&'w CertificateConfig> {
+        let mut certificates = self.certificates.iter().copied();
+        certificates.find(|one| one.endpoints().any(|own| own == *endpoint))
+    }
+
+    /// Those of the records of a host that somebody has a use for though it does not present their key: a rotation under way,
+    /// a certificate in use or on offer.
+    pub(super) fn owned(
+        &self,
+        endpoint: &Endpoint,
+        published: Option<&BTreeSet<Association>>,
+    ) -> BTreeSet<Association> {
+        let rotations = self.rotations.iter().map(|(_, state)| state);
+        let of_host = rotations.filter(|state| state.endpoints.contains(endpoint));
+        let mut owned: BTreeSet<Association> = of_host
+            .flat_map(|state| {
+                state
+                    .current
+                    .iter()
+                    .chain(&state.incoming)
+                    .chain(&state.staying)
+            })
+            .cloned()
+            .collect();
+        let Some(certificate) = self.certificate_of(endpoint) else {
+            return owned;
+        };
+        let mut chains = admit::in_use(certificate).unwrap_or_default();
+        chains.extend(admit::on_offer(certificate, None).unwrap_or_default());
+        let records = published.into_iter().flatten();
+        owned.extend(
+            records
+                .filter(|one| surroundings::is_of(&chains, one))
+                .cloned(),
+        );
+        owned
     }
 
     /// Whether a host presents one of the certificates.

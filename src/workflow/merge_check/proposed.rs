@@ -170,7 +170,7 @@ fn judge_claim(
             }
             known.insert(file.path);
         }
-        let review = draft::record_diff(workspace, &claim.id, claim.purpose, &draft)?;
+        let review = draft::record_diff(workspace, &claim.id.to_string(), claim.purpose, &draft)?;
         if let Some(finding) = differs(request, claim, &review)?
             && !(means_it && differs_in_serial_only(request, &review)?)
         {
@@ -317,8 +317,15 @@ fn signed_files(
     verdict: &mut Verdict,
 ) -> Result<Vec<PathBuf>, WorkflowError> {
     let workspace = &request.base.workspace;
-    let [delta, proposal] = ["delta", "proposal"]
-        .map(|ending| draft::review_file(workspace, &claim.id, claim.purpose, draft.zone, ending));
+    let [delta, proposal] = ["delta", "proposal"].map(|ending| {
+        draft::review_file(
+            workspace,
+            &claim.id.to_string(),
+            claim.purpose,
+            draft.zone,
+            ending,
+        )
+    });
     let read = |path| request.repository.file_at(&request.head.commit, path);
     let wanted = draft::meaning(draft)?;
     let means_it = |delta: &Delta| draft::means(delta, draft.zone, &wanted);

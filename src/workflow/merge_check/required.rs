@@ -13,6 +13,16 @@ use crate::workspace::journal::RotationId;
 use crate::zone::name::Name;
 
 impl Request<'_> {
+    /// Whether the merge brings what `disable` proposes for the certificate of a rotation. No record at all refuses nobody, and
+    /// the rotation ends with it; that hosts are protected no more is told of them.
+    fn leaves_dane(&self, id: &RotationId) -> bool {
+        let root = &self.base.workspace.root;
+        let directory = root.join("changes").join(&*id.certificate);
+        let there = self.entries.iter().filter(|entry| entry.kind.is_some());
+        let mut files = there.filter_map(|entry| entry.path.strip_prefix(&directory).ok());
+        files.any(|file| file.to_string_lossy().starts_with("disable."))
+    }
+
     /// What a rotation requires of one RRset (R2): what the base holds of it must stay, what is to leave must not come.
     pub(super) fn rrset(
         &self,
@@ -47,7 +57,8 @@ impl Request<'_> {
         let requirement = state.requirement();
         // Where the base cannot be read, it is taken to hold what is required.
         let was = was.unwrap_or_else(|| requirement.applied_to(&becomes));
-        if state.is_over() && becomes.is_empty() && !was.is_empty() {
+        let leaves = state.is_over() || self.leaves_dane(id);
+        if leaves && becomes.is_empty() && !was.is_empty() {
             // For a host that is configured still, that is judged by what senders are answered.
             verdict
                 .notes

@@ -4,6 +4,7 @@ use super::deploy::{self, Deploy, Deployment};
 use super::document::{Findings, Located, Section};
 use super::next_key::{self, GeneratedKey, NextKey};
 use super::policy::{Patience, read_policy};
+use super::window::DeployWindow;
 use super::witness::{MtaSts, read_mta_sts, read_tlsrpt};
 use super::{Config, POLICY, domain_name, ttl_of};
 use crate::rotation::due::Cadence;
@@ -25,6 +26,7 @@ pub(super) const CERTIFICATE: &[&str] = &[
     "live",
     "next",
     "deploy",
+    "deploy_window",
     "addresses",
     "tlsrpt",
     "mta_sts",
@@ -56,6 +58,8 @@ pub struct CertificateConfig {
     pub next: NextKey,
     /// How the next certificate gets onto the hosts.
     pub deploy: Deploy,
+    /// The hours in which a program may do so; any, where there is none.
+    pub deploy_window: Option<DeployWindow>,
     /// Variables that are set for the programs that deploy and roll back.
     pub deploy_environment: BTreeMap<String, String>,
     /// Addresses to connect to instead of those in DNS, by host.
@@ -165,6 +169,12 @@ pub(super) fn read<'t>(
         Some((at, value)) => deploy::read(at, value, findings),
         None => Some(Deployment::default()),
     };
+    let deploy_window = section.text("deploy_window", findings);
+    let deploy_window = deploy_window.and_then(|text| {
+        let window = DeployWindow::parse(&text.value);
+        let wrong = |why| findings.wrong(text.line, format!("`deploy_window`: {why}"));
+        window.map_err(wrong).ok()
+    });
     let addresses = match section.take("addresses", findings) {
         Some((_, value)) => read_addresses(value, hosts.as_deref().unwrap_or_default(), findings),
         None => BTreeMap::new(),
@@ -196,6 +206,7 @@ pub(super) fn read<'t>(
         live: live?,
         next: next?,
         deploy: deployment.deploy,
+        deploy_window,
         deploy_environment: deployment.environment,
         addresses,
         rollback: deployment.rollback,

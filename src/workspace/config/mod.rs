@@ -15,6 +15,7 @@ mod publication;
 mod serve;
 mod servers;
 mod vantage;
+mod window;
 mod witness;
 mod zone;
 
@@ -25,6 +26,7 @@ pub use next_key::{GeneratedKey, KeyFiles, NextKey};
 pub use publication::Publication;
 pub use serve::ServeConfig;
 pub use vantage::VantageConfig;
+pub use window::DeployWindow;
 pub use witness::MtaSts;
 pub use zone::{Denial, Signing, ZoneConfig};
 

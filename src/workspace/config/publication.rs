@@ -21,6 +21,9 @@ const ROTATION: &str = "{rotation}";
 const ZONE: &str = "{zone}";
 const RUN: &str = "{run}";
 
+/// What is done beside rotations, as its branches are named after the certificate: `mail.prune`.
+const JOBS: [&str; 4] = ["adopt", "disable", "enable", "prune"];
+
 /// What stands for `{run}` in a branch name: a later run adds to what an earlier one has proposed.
 const ALL_DUE: &str = "due";
 
@@ -70,6 +73,17 @@ impl Publication {
         Some(branch.replace(ZONE, &in_a_branch(zone)))
     }
 
+    /// The branch for what is done beside rotations: one of its own also where rotations share one, since those make it anew.
+    pub fn job_branch(&self, certificate: &str, job: &str, zone: &Name) -> Option<String> {
+        let name = format!("{certificate}.{job}");
+        let branch = self.branch(&name, zone)?;
+        Some(if self.is_shared() {
+            format!("{branch}-{name}")
+        } else {
+            branch
+        })
+    }
+
     /// Whether several rotations share a branch.
     pub fn is_shared(&self) -> bool {
         matches!(self, Self::GitBranch { template } if !template.contains(ROTATION))
@@ -81,13 +95,25 @@ impl Publication {
             return false;
         };
         let Some((front, back)) = template.split_once(ROTATION) else {
-            return self.branch("", zone).as_deref() == Some(branch);
+            let own = self
+                .branch("", zone)
+                .and_then(|own| branch.strip_prefix(&own));
+            return own.is_some_and(|rest| {
+                rest.is_empty() || rest.strip_prefix('-').is_some_and(is_of_a_job)
+            });
         };
         let between = branch.strip_prefix(front);
         let rotation = between.and_then(|rest| rest.strip_suffix(back));
         let numbered = rotation.and_then(|rotation| rotation.rsplit_once('.'));
         numbered.is_some_and(|(name, number)| !name.is_empty() && number.parse::<u32>().is_ok())
+            || rotation.is_some_and(is_of_a_job)
     }
+}
+
+/// Whether it names what is done beside rotations, such as `mail.prune`.
+fn is_of_a_job(name: &str) -> bool {
+    let parts = name.rsplit_once('.');
+    parts.is_some_and(|(certificate, job)| !certificate.is_empty() && JOBS.contains(&job))
 }
 
 /// A zone's name as a part of a branch name: what git might not allow there is written as in addresses of web pages.
