@@ -88,8 +88,8 @@ fn a_persons_word_or_a_file_makes_it_ours_and_mail_flows_again() {
     assert!(after.contains(&digest) && before.iter().all(|one| after.contains(one)));
     world.advance(hours(2));
     world.load();
-    // Every server lists it; senders that hold the records of before are told of for their TTL.
-    let run = world.advance(hours(3)).ends(0);
+    // Every server lists it; senders that hold the records of before refuse for their TTL, and that is told.
+    let run = world.advance(hours(3)).ends(4);
     assert!(run.stderr.contains("go on refusing it until"), "{run:#?}");
     // What comes next need not wait for caches.
     world
