@@ -120,7 +120,7 @@ pub fn advance(
     let mut counts = None;
     if let Some(lock) = &lock {
         // What was fetched may have brought another configuration along.
-        match shared::synchronise(workspace, lock).and_then(|()| in_force(workspace)) {
+        match shared::synchronise(workspace, lock, now).and_then(|()| in_force(workspace)) {
             Ok(other) => counts = other,
             Err(error) => {
                 let names = workspace.config.named_or_all(names);
@@ -208,6 +208,7 @@ fn only_looked_at(
         tick.failed = Some(failed.unwrap_or_else(|| WorkflowError::NotShared {
             reason: why.to_string(),
             hints: why.hints(),
+            wants_a_person: why.wants_a_person(),
         }));
         tick
     };
@@ -254,7 +255,7 @@ fn tick_with(
         known.note(name, tick.rotation.as_ref());
         let is_overtaken = failed.as_ref().is_some_and(WorkflowError::is_overtaken);
         if is_overtaken && attempt < MOST_ATTEMPTS {
-            match shared::synchronise(known.workspace, lock) {
+            match shared::synchronise(known.workspace, lock, known.now) {
                 Ok(()) => {
                     known.forget();
                     remember(

@@ -37,12 +37,12 @@ pub fn archive(
     rehearse: bool,
     present: &Present,
 ) -> Result<Vec<Archived>, WorkflowError> {
-    if let Some(shared) = Shared::of(workspace)? {
+    let now = present.now;
+    if let Some(shared) = Shared::of(workspace, now)? {
         return Err(WorkflowError::SharedNotArchived {
             place: shared.place(),
         });
     }
-    let now = present.now;
     let lock = match present.mode(workspace)? {
         Mode::Act if !rehearse => Some(workspace.lock()?),
         _ => None,

@@ -77,7 +77,7 @@ impl<'w> Case<'w> {
         // A clone in which nothing ever ran, as a pipeline has it, reads what the runners share.
         if journal.entries().is_empty()
             && !workspace.journals().exists()
-            && let Some(theirs) = shared::fetched(workspace, name)?
+            && let Some(theirs) = shared::fetched(workspace, name, now)?
         {
             journal = theirs;
         }
@@ -380,7 +380,7 @@ impl<'w> Case<'w> {
             Some((id, state)) => format!("{id}: {}", state.step),
             None => format!("{}: no rotation", self.certificate.name),
         };
-        shared::keep(self.workspace, lock, &mut self.journal, &what)
+        shared::keep(self.workspace, lock, &mut self.journal, (&what, self.now))
     }
 
     /// Records a fact about the rotation under way: notes and keeps it.
@@ -401,13 +401,16 @@ pub(super) fn keep_all(
     lock: &WorkspaceLock,
     cases: &mut [&mut Case<'_>],
 ) -> Result<(), WorkflowError> {
+    let Some(now) = cases.iter().map(|case| case.now).max() else {
+        return Ok(());
+    };
     let pending = cases.iter_mut().map(|case| &mut case.journal);
     let mut pending: Vec<&mut Journal<Event>> = pending.filter(|one| one.is_pending()).collect();
     if pending.is_empty() {
         return Ok(());
     }
     let what = format!("{} rotations", pending.len());
-    shared::keep_all(workspace, lock, &mut pending, &what)
+    shared::keep_all(workspace, lock, &mut pending, (&what, now))
 }
 
 /// How a key leaves for good.

@@ -2,6 +2,7 @@
 
 use super::keeper_error::KeeperError;
 use super::refused::Refused;
+use super::signers::Unvouched;
 use crate::change::proposal::Unsealed;
 use crate::dnssec::dnskey::KeyId;
 use crate::dnssec::succession::Gone;
@@ -452,6 +453,19 @@ pub enum WorkflowError {
         /// The first line that differs.
         line: usize,
     },
+    /// Entries of journals that runners share, by nobody who may make them.
+    #[error("{0}")]
+    Unvouched(Box<Unvouched>),
+    /// No list of those who may sign where entries must be signed.
+    #[error(
+        "the branch that counts has no {list} (commit {commit}): who may sign what runners record is not known"
+    )]
+    NoSigners {
+        /// The list.
+        list: String,
+        /// Where it was looked for.
+        commit: String,
+    },
     /// Journals that several runners have in common.
     #[error(
         "{place} are not archived: every runner compares its own journal with them, line by line"
@@ -467,6 +481,8 @@ pub enum WorkflowError {
         reason: String,
         /// The ways out.
         hints: Vec<String>,
+        /// Whether only a person can change it.
+        wants_a_person: bool,
     },
     /// No journals where they should be.
     #[error("there are no journals in {}: what rotations require is not known", path.display())]
@@ -691,11 +707,14 @@ impl WorkflowError {
         match self {
             Self::Git(error) => error.wants_a_person(),
             Self::Keeper(error) => error.wants_a_person(),
+            Self::NotShared { wants_a_person, .. } => *wants_a_person,
             Self::InDoubt(_)
             | Self::Deployment { .. }
             | Self::Orphan { .. }
             | Self::StillRefused(_)
             | Self::TooSoon { .. }
+            | Self::Unvouched(_)
+            | Self::NoSigners { .. }
             | Self::SerialUnknown { .. }
             | Self::KeysBreak { .. }
             | Self::KeyGone { .. }

@@ -80,6 +80,7 @@ mod run;
 pub mod set_aside;
 mod shared;
 mod sign;
+mod signers;
 pub mod simulate;
 pub mod start;
 mod surroundings;

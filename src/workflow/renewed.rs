@@ -63,7 +63,7 @@ pub fn renewed(
 ) -> Result<Renewed, WorkflowError> {
     tracked::none(workspace)?;
     let lock = workspace.lock()?;
-    shared::synchronise(workspace, &lock)?;
+    shared::synchronise(workspace, &lock, now)?;
     let mut case = Case::open(workspace, name, now)?;
     case.is_whole(&mut Heads::of(workspace, now))?;
     admit::unlinked(workspace, [&*brought.certificate, &*brought.key])?;

@@ -110,7 +110,7 @@ pub(super) fn flush(known: &mut Known<'_>, lock: &WorkspaceLock) -> Vec<Told> {
         if attempt == MOST_ATTEMPTS || !told.iter().any(is_overtaken) {
             break;
         }
-        if let Err(error) = shared::synchronise(known.workspace, lock) {
+        if let Err(error) = shared::synchronise(known.workspace, lock, known.now) {
             let first = reviews.wishes.keys().next();
             let certificate = first.map(|id| id.certificate.to_string());
             told.push((certificate.unwrap_or_default(), Err(error)));

@@ -229,6 +229,10 @@ impl WorkflowError {
                 "see what both say (git show refs/tlsa-rotate/journal), then move {} away: the one on {remote} is taken over",
                 path.display()
             )],
+            Self::Unvouched(unvouched) => unvouched.hints(),
+            Self::NoSigners { list, .. } => vec![format!(
+                "commit {list} there, with a line `runner1 ssh-ed25519 AAAA…` for each runner; or take [journal] out of tlsa-rotate.toml"
+            )],
             Self::NotShared { hints, .. } => hints.clone(),
             Self::SharedNotArchived { .. } => vec![
                 "leave them as they are: a shared journal is read in one piece by every runner"

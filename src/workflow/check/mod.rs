@@ -7,6 +7,7 @@ mod evidence;
 mod finding;
 mod gather;
 mod hosts;
+mod journals;
 mod policies;
 mod provider;
 mod records;
@@ -88,6 +89,7 @@ pub fn check(
     let mut findings: Vec<Finding> = RULES.iter().flat_map(|rule| rule(&evidence)).collect();
     findings.extend(signatures::ended(workspace, now));
     findings.extend(secrets::kept(workspace)?);
+    findings.extend(journals::writers(workspace, now)?);
     findings.extend(provider::rehearsed(workspace, names, present));
     findings.sort_by(|one, other| {
         let pressing = other.severity.cmp(&one.severity);

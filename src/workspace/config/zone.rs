@@ -320,7 +320,7 @@ fn server(key: &str, text: &Located<String>, findings: &mut Findings<'_>) -> Opt
 }
 
 /// A file that must lie inside the workspace, because it is read, edited and committed.
-fn inside(
+pub(super) fn inside(
     root: &Path,
     key: &str,
     text: &Located<String>,
