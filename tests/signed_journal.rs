@@ -12,14 +12,11 @@
 
 mod rotation_support;
 
-use rotation_support::far::{Far, git};
-use rotation_support::{BEGIN, JOURNAL, Publish, Run, World, hours, resealed};
+use rotation_support::far::{Far, LEDGER, git, opened};
+use rotation_support::{BEGIN, JOURNAL, Publish, Run, World, hours};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tlsa_rotate::rotation::timing::Instant;
-
-const LEDGER: &str = "refs/tlsa-rotate/journal";
 
 /// Where a runner keeps its key: outside of what git tracks.
 fn key_of(world: &World) -> PathBuf {
@@ -43,11 +40,6 @@ fn key(path: &Path, who: &str) -> String {
     format!("{who} {namespace} {}\n", public.join(" "))
 }
 
-/// A runner and its remote; entries are signed from the commit on that `sets_up` makes.
-fn far() -> Far {
-    Far::new(Publish::Branch)
-}
-
 /// Merges what asks for signatures, and the list of those who may.
 fn set_up(far: &Far, list: &str) {
     let config = far.runner.read("tlsa-rotate.toml");
@@ -66,75 +58,11 @@ fn set_up(far: &Far, list: &str) {
 }
 
 fn signed(list: &str) -> Far {
-    let far = far();
+    let far = Far::new(Publish::Branch);
     let line = key(&key_of(&far.runner), "runner1");
     set_up(&far, &(line + list));
     far.runner.git("fetch --quiet origin");
     far
-}
-
-/// A stranger with an ordinary clone puts `journal` there for a certificate; the commit.
-fn attack(far: &Far, journal: &str, more: &[&str]) -> String {
-    let clone = far.home.path().join("mallory");
-    if !clone.exists() {
-        let bare = far.bare().display().to_string();
-        git(far.home.path(), &format!("clone --quiet {bare} mallory"));
-        git(&clone, "config user.name Mallory");
-        git(&clone, "config user.email mallory@example.com");
-    }
-    git(&clone, &format!("fetch --quiet origin +{LEDGER}:{LEDGER}"));
-    fs::write(clone.join("mail.jsonl"), journal).unwrap();
-    let blob = git(&clone, "hash-object -w mail.jsonl");
-    git(&clone, "read-tree --empty");
-    git(
-        &clone,
-        &format!("update-index --add --cacheinfo 100644,{blob},mail.jsonl"),
-    );
-    let tree = git(&clone, "write-tree");
-    let mut arguments = more.to_vec();
-    let parent = format!("{LEDGER}^{{commit}}");
-    arguments.extend([
-        "commit-tree",
-        &tree,
-        "-m",
-        "mail.1: SwapOpen",
-        "-p",
-        &parent,
-    ]);
-    let made = Command::new("git")
-        .current_dir(&clone)
-        .args(arguments)
-        .output();
-    let made = Run::from(made.unwrap()).ends(0);
-    let commit = made.stdout.trim().to_owned();
-    git(&clone, &format!("push --quiet origin {commit}:{LEDGER}"));
-    commit
-}
-
-/// The journal with one more line: the swap is open.
-fn opened(world: &World, at: Instant) -> String {
-    let journal = world.read(JOURNAL);
-    let last = journal.lines().last().unwrap();
-    let value: serde_json::Value = serde_json::from_str(last).unwrap();
-    let seq = value["seq"].as_u64().unwrap() + 1;
-    let digest = ring::digest::digest(&ring::digest::SHA256, last.as_bytes());
-    let digest = data_encoding::HEXLOWER.encode(digest.as_ref());
-    let line = format!(
-        "{{\"version\":2,\"seq\":{seq},\"at\":\"{at}\",\"rotation\":\"mail.1\",\"event\":\"swap-opened\",\"previous\":\"{digest}\",\"digest\":\"\"}}"
-    );
-    format!("{journal}{}\n", resealed(&line))
-}
-
-/// Brings a rotation to where it waits for caches: at hour 2.
-fn waits(far: &Far) {
-    let world = &far.runner;
-    world.start(BEGIN).ends(0);
-    world.advance(BEGIN).ends(3);
-    assert!(far.merge());
-    world.advance(hours(1)).ends(0);
-    world.load();
-    world.advance(hours(2)).ends(0);
-    assert_eq!(world.step(hours(2)), "Waiting");
 }
 
 /// The refusal of a commit, with `why`; the hint that puts back what was there.
@@ -153,21 +81,21 @@ fn refuses(run: &Run, commit: &str, why: &str) -> String {
 fn what_a_stranger_writes_there_moves_nothing() {
     // As long as nothing is signed, whoever may push moves a deployment: the protocols' wait is over, ours is not.
     let far = Far::new(Publish::Branch);
-    waits(&far);
+    far.waits();
     let forged = opened(&far.runner, hours(5));
-    attack(&far, &forged, &[]);
+    far.stranger(&forged, &[]);
     let run = far.runner.advance(hours(5));
     assert!(run.stdout.contains("SwapOpen"), "{run:#?}");
 
     let far = signed("");
-    waits(&far);
+    far.waits();
     let (world, journal) = (&far.runner, far.runner.read(JOURNAL));
     let forged = opened(world, hours(5));
     let (before, kept) = (
         git(&far.bare(), &format!("rev-parse {LEDGER}")),
         world.files(),
     );
-    let commit = attack(&far, &forged, &[]);
+    let commit = far.stranger(&forged, &[]);
     let run = world.advance(hours(5)).ends(3);
     let back = refuses(&run, &commit, "it is not signed");
     assert!(!run.stdout.contains("SwapOpen"), "{run:#?}");
@@ -225,7 +153,7 @@ fn what_a_stranger_writes_there_moves_nothing() {
 #[test]
 fn a_signature_by_another_for_another_purpose_or_of_another_tree_is_none() {
     let far = signed("");
-    waits(&far);
+    far.waits();
     let world = &far.runner;
     let forged = opened(world, hours(5));
     let own = far.home.path().join("own");
@@ -238,7 +166,7 @@ fn a_signature_by_another_for_another_purpose_or_of_another_tree_is_none() {
     let gpg: Vec<&str> = config.iter().flat_map(|one| ["-c", one]).collect();
     let mut by_git = gpg.clone();
     by_git.push("--no-pager");
-    let commit = attack(&far, &forged, &by_git);
+    let commit = far.stranger(&forged, &by_git);
     let back = refuses(
         &world.advance(hours(5)).ends(3),
         &commit,
@@ -301,7 +229,7 @@ fn a_signature_by_another_for_another_purpose_or_of_another_tree_is_none() {
 #[test]
 fn a_key_that_is_taken_off_the_list_writes_no_more_and_what_it_wrote_stays() {
     let far = signed("");
-    waits(&far);
+    far.waits();
     let a = &far.runner;
     let b = &a.copy();
     let line = key(&key_of(b), "runner2");
@@ -352,7 +280,7 @@ fn a_key_that_is_taken_off_the_list_writes_no_more_and_what_it_wrote_stays() {
 #[test]
 fn signing_begins_in_journals_that_are_there_and_a_runner_without_its_key_does_nothing() {
     let far = Far::new(Publish::Branch);
-    waits(&far);
+    far.waits();
     let (a, b) = (&far.runner, &far.runner.copy());
     let list = key(&key_of(a), "runner1");
     set_up(&far, &list);
@@ -374,7 +302,7 @@ fn signing_begins_in_journals_that_are_there_and_a_runner_without_its_key_does_n
     git(&person, "rm --quiet allowed_signers");
     git(&person, "commit --quiet --message gone");
     git(&person, "push --quiet origin HEAD:main");
-    let commit = attack(&far, &a.read(JOURNAL), &[]);
+    let commit = far.stranger(&a.read(JOURNAL), &[]);
     let run = a.advance(hours(28)).ends(3);
     run.complains_of("the branch that counts has no allowed_signers");
     let _ = commit;
@@ -409,7 +337,7 @@ fn check_says_who_can_write_there() {
 #[test]
 fn who_may_write_there_is_shown_to_whoever_reviews_it() {
     let far = signed("");
-    waits(&far);
+    far.waits();
     let world = &far.runner;
     let line = key(&far.home.path().join("other"), "runner2");
     let person = far.person();

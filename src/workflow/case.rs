@@ -2,6 +2,7 @@
 
 use super::head::Heads;
 use super::lost_journal::{self, in_git};
+use super::replay::replay;
 use super::traces::Traces;
 use super::{WorkflowError, shared};
 use crate::rotation::association::Association;
@@ -9,7 +10,6 @@ use crate::rotation::doubt::Doubt;
 use crate::rotation::repair::Recorded;
 use crate::rotation::step::{Event, Rotation, apply};
 use crate::rotation::timing::{Instant, Span};
-use crate::rotation::wait::swap_by_protocol;
 use crate::workspace::Workspace;
 use crate::workspace::clock::Jump;
 use crate::workspace::config::CertificateConfig;
@@ -437,51 +437,4 @@ fn gone(entries: &[Entry<Event>], key: &Association, leaving: Leaving) -> Option
     };
     let started = entries.iter().filter(holds).map(|entry| &entry.rotation);
     started.rev().find(|id| left(id)).cloned()
-}
-
-/// The latest rotation and its state, as a journal tells them.
-pub(super) fn replay(
-    journal: &Journal<Event>,
-) -> Result<Option<(RotationId, Rotation)>, WorkflowError> {
-    let mut rotation: Option<(RotationId, Rotation)> = None;
-    for entry in journal.entries() {
-        let illegal = |illegal| WorkflowError::IllegalHistory {
-            path: journal.path().to_owned(),
-            entry: entry.seq,
-            illegal,
-        };
-        match &mut rotation {
-            Some((id, state)) if *id == entry.rotation => {
-                if let Some(what) = too_soon(state, entry) {
-                    return Err(WorkflowError::TooSoon {
-                        path: journal.path().to_owned(),
-                        entry: entry.seq,
-                        what,
-                    });
-                }
-                state.follow(entry.at, &entry.event).map_err(illegal)?;
-            }
-            // All facts of its rotation were set aside.
-            _ if matches!(entry.event, Event::ClockRepaired { .. }) => {}
-            _ => {
-                let begun = apply(None, entry.at, &entry.event).map_err(illegal)?;
-                rotation = Some((entry.rotation.clone(), begun));
-            }
-        }
-    }
-    Ok(rotation)
-}
-
-/// Why an entry cannot have been made when it says: the swap opens at the earliest when the protocols let it, whatever the
-/// policy said then (RFC 7671 §8.1). A journal on a ref can be written by whoever may push there.
-fn too_soon(state: &Rotation, entry: &Entry<Event>) -> Option<String> {
-    let published = state.published.filter(|_| state.emergency.is_none())?;
-    let earliest = swap_by_protocol(state, published);
-    let opens = entry.event == Event::SwapOpened && entry.at < earliest;
-    opens.then(|| {
-        format!(
-            "the swap opened at {}, and caches may lack the next key until {earliest}",
-            entry.at
-        )
-    })
 }

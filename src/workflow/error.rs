@@ -640,7 +640,9 @@ pub enum WorkflowError {
         /// Which entry.
         entry: u64,
         /// Why.
-        what: String,
+        what: Box<str>,
+        /// The command that puts back what was there before, where it is one that runners share.
+        back: Option<Box<str>>,
     },
     /// The command that brings hosts to their key failed.
     #[error("the {what} command for {hosts} failed: {source}")]

@@ -1,7 +1,7 @@
 //! One file per use case: observe, decide, record, render.
 //!
 //! `start`, `advance`, `abort`, `rollback`, `deploy`, `emergency`, `plan` and `simulate` are the use cases; `case` is a
-//! certificate's rotation as the journal tells it, `head` a zone as git holds it, `upstream` the branch that counts, or `elsewhere` who keeps it,
+//! certificate's rotation as the journal tells it, which `replay` folds, `head` a zone as git holds it, `upstream` the branch that counts, or `elsewhere` who keeps it,
 //! `draft` its edit, `describe` what a reviewer is given beside it, `review` what a run proposes and `review_bundle` what goes to one branch of it, `in_force` the configuration that counts, `traces` what shows that rotations began, `was_in_zone` which keys were taken out, `deploying` that a deployment is run, `deleted` proposals that somebody deleted, `refused` pushes that a remote refused, `known` what one run knows of everything at once, `look` one look at the world, `look_ahead` that for
 //! many rotations, `noted` what runs keep in mind of the zones, `witness` what others say of it, `web_pki` among them; `pace`
 //! is its policy for now; `shared` is what several runners have in common, `conclude` what a run records with them for all certificates at once; `afterwards` watches over rotations that are over, `leftovers` takes
@@ -73,6 +73,7 @@ mod rehearse;
 mod reload;
 pub mod renewed;
 pub mod repair;
+mod replay;
 mod review;
 mod review_bundle;
 pub mod rollback;

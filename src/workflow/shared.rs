@@ -6,6 +6,7 @@
 
 use super::WorkflowError;
 use super::refused;
+use super::replay::replay;
 use super::signers::{self, Signers};
 use crate::files::read;
 use crate::publish::git::{LEDGER, Repository, Sealer};
@@ -117,6 +118,15 @@ impl<'w> Shared<'w> {
         Ok(repository.push_ledger(remote, was, files, (what, sealer))?)
     }
 
+    /// The command that puts back what was there when it was last taken over.
+    fn back(&self) -> Result<String, WorkflowError> {
+        let now = self.repository.ledger()?.unwrap_or_default();
+        let seen = Seen::read(self.workspace);
+        let before = seen.ledger().map(str::to_owned);
+        let before = before.unwrap_or_else(|| format!("{now}^"));
+        Ok(signers::put_back(&self.remote, &now, &before))
+    }
+
     fn parse(&self, file: &str, octets: &[u8]) -> Result<Journal<Event>, WorkflowError> {
         let certificate = file.strip_suffix(ENDING).unwrap_or(file);
         let place = format!("{}:{file}", self.place());
@@ -194,7 +204,18 @@ impl<'w> Shared<'w> {
         let Some(certificate) = certificate_of(file) else {
             return Ok(None);
         };
-        self.parse(file, theirs)?;
+        // What time forbids is not even taken over: what is here would be given to the others again.
+        if let Err(WorkflowError::TooSoon {
+            path, entry, what, ..
+        }) = replay(&self.parse(file, theirs)?)
+        {
+            return Err(WorkflowError::TooSoon {
+                path,
+                entry,
+                what,
+                back: Some(self.back()?.into()),
+            });
+        }
         let path = workspace.journal(certificate);
         let ours = Journal::<Event>::read(&path, certificate)?.octets()?;
         if ours == theirs {

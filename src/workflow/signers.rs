@@ -9,7 +9,7 @@ use super::WorkflowError;
 use super::shared::Shared;
 use crate::change::allowed_signers::AllowedSigners;
 use crate::change::sshsig::Signature;
-use crate::publish::git::{JOURNALS, Repository, Seal, Site};
+use crate::publish::git::{JOURNALS, LEDGER, Repository, Seal, Site};
 use crate::publish::ssh_sign::{self, SigningError};
 use crate::rotation::timing::Instant;
 use crate::workspace::config::JournalConfig;
@@ -60,7 +60,8 @@ impl Unvouched {
         )];
         if let Some(before) = &self.before {
             hints.push(format!(
-                "if nobody should have, put back what was there: git push --force-with-lease=refs/tlsa-rotate/journal:{commit} {remote} {before}:refs/tlsa-rotate/journal"
+                "if nobody should have, put back what was there: {}",
+                put_back(remote, commit, before)
             ));
         }
         hints.push(format!(
@@ -69,6 +70,11 @@ impl Unvouched {
         ));
         hints
     }
+}
+
+/// The command that puts the journals back to an earlier commit, where nobody has moved them since.
+pub(super) fn put_back(remote: &str, now: &str, before: &str) -> String {
+    format!("git push --force-with-lease={LEDGER}:{now} {remote} {before}:{LEDGER}")
 }
 
 /// The list as the branch that counts holds it.
@@ -177,6 +183,16 @@ impl<'w> Signers<'w> {
         })?;
         Ok(armoured)
     }
+}
+
+/// The tip of the branch that counts, as it was fetched last, and when it says that it was made.
+pub(super) fn dated_base(shared: &Shared<'_>) -> Result<Option<(String, u64)>, WorkflowError> {
+    let config = &shared.workspace.config;
+    let is_proposal = |branch: &str| config.is_proposal(branch);
+    let site = Site::Remote(&shared.remote);
+    let repository = &shared.repository;
+    let branch = repository.counting(config.branch.as_deref(), site, is_proposal)?;
+    Ok(repository.dated_tip(&branch.name, site)?)
 }
 
 /// The tip of the branch that counts, as it was fetched last.

@@ -195,9 +195,13 @@ impl WorkflowError {
                 format!("allow runners to push refs/heads/tlsa-rotate/* and refs/tlsa-rotate/* at `{}`", refused.remote),
                 "then `tlsa-rotate advance`: once a push goes through, nothing is told any more".to_owned(),
             ],
-            Self::TooSoon { .. } => vec![
-                "nothing is done by it: find out who wrote that (`git log --patch refs/tlsa-rotate/journal`), and who may push there".to_owned(),
-                "leave the keys on the hosts as they are; then put the ref back to the commit before, at the remote, with `git push --force-with-lease`".to_owned(),
+            Self::TooSoon { back: Some(back), .. } => vec![
+                "nothing is done by it, and the keys on the hosts stay as they are: find out who wrote that, and who may push there: git log --patch refs/tlsa-rotate/journal".to_owned(),
+                format!("put back what was there before: {back}"),
+            ],
+            Self::TooSoon { path, .. } => vec![
+                "nothing is done by it, and the keys on the hosts stay as they are: find out who wrote that".to_owned(),
+                format!("restore {} from a backup; without one, move it away and start again: the next run looks at servers and hosts anew", path.display()),
             ],
             Self::Deployment { source, .. } => {
                 let mut hints = source.hints();
