@@ -115,6 +115,7 @@ fn whole(begin: u64) -> Vec<(Instant, Event)> {
         },
         Event::KeyAdmitted {
             not_after: hours(9_000),
+            made_by: None,
         },
         Event::AssociationsComputed {
             incoming: BTreeSet::from([key(2)]),

@@ -164,7 +164,7 @@ pub(super) fn finish_key_steps(
         let stated = case.certificate.ttl_before; // the TTL itself is part of the start
         before::remember(&mut known.heads, case.certificate, &mut found, stated, now);
     }
-    let facts = start::key_facts(&found, admitted.not_after).into_iter();
+    let facts = start::key_facts(known.workspace, &found, admitted.not_after).into_iter();
     let is_known =
         |fact: &Event| state.step == Step::Generated && matches!(fact, Event::KeyAdmitted { .. });
     for fact in facts.filter(|fact| !is_known(fact)) {
@@ -331,8 +331,9 @@ fn run_on(
     }
     if what == "deploy" && !admit::holds(workspace, id, &state.incoming)? {
         tick.notes.push(format!(
-            "{} does not hold the incoming keys of {id}: another runner made them, and deploys them",
-            directory.display()
+            "{} does not hold the incoming keys of {id}: {} made them, and deploys them",
+            directory.display(),
+            state.made_by.as_deref().unwrap_or("another runner")
         ));
         return Ok(false);
     }
