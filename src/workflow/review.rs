@@ -3,6 +3,7 @@
 //! What a branch holds of other rotations stays in it as long as it is their present step (`review_bundle`).
 
 use super::WorkflowError;
+use super::former;
 use super::head;
 use super::known::Known;
 use super::propose::{Context, Proposed};
@@ -148,6 +149,7 @@ fn flush_once(known: &mut Known<'_>, lock: &WorkspaceLock, reviews: &Reviews) ->
         }
     }
     put((known.workspace, known.now), built, &mut told);
+    told.extend(former::take_down(known, &standing));
     told
 }
 
