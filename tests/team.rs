@@ -301,6 +301,36 @@ fn branches_that_the_configuration_names_no_more_go_once_what_stood_there_stands
     world.advance(hours(4));
 }
 
+#[test]
+fn mail_at_risk_is_told_before_the_work_begins() {
+    let team = Team::new("tlsa-rotate/{zone}", 2, 2);
+    let world = team.world();
+    world.advance(BEGIN).ends(3);
+    world.renew_elsewhere(0);
+    for number in 0..2 {
+        let file = format!("z{number}.test.zone");
+        team.far.work(&file, "more IN A 127.0.0.1\n");
+    }
+    // What had been told when the first push began.
+    let (said, at_push) = (
+        world.path(".tlsa-rotate/said"),
+        world.path(".tlsa-rotate/at-push"),
+    );
+    let script = format!(
+        "case \"$*\" in *' push '*) [ -e {1} ] || cp {0} {1};; esac",
+        said.display(),
+        at_push.display()
+    );
+    let mut command = world.command_through(hours(1), &["advance"], &script);
+    let code = command.stderr(fs::File::create(&said).unwrap()).output();
+    assert_eq!(code.unwrap().status.code(), Some(4));
+    let early = fs::read_to_string(&at_push).unwrap();
+    for id in ["c0-0.1", "c0-1.1", "c1-0.1", "c1-1.1"] {
+        let told = format!("{id}: DELIVERY AT RISK: ");
+        assert_eq!(early.matches(&told).count(), 1, "{early}");
+    }
+}
+
 /// Calls of git in each kind of run, and what it took.
 fn measured(team: &Team, now: Instant, what: &str, arguments: &[&str]) -> (Run, Vec<String>) {
     let began = std::time::Instant::now();

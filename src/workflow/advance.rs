@@ -6,6 +6,7 @@ use super::WorkflowError;
 use super::at_rest;
 use super::begin::begin_if_due;
 use super::case::Case;
+use super::early::{self, Early};
 use super::establish::{deployment, establish};
 use super::in_force::{self, in_force};
 use super::known::Known;
@@ -104,6 +105,17 @@ pub fn advance(
     present: &Present,
     mode: Mode,
 ) -> Result<Vec<Tick>, WorkflowError> {
+    advance_telling(workspace, names, present, mode, &mut |_| ())
+}
+
+/// The same; where it acts, whose mail is at risk is told before the work begins.
+pub fn advance_telling(
+    workspace: &Workspace,
+    names: &[String],
+    present: &Present,
+    mode: Mode,
+    early: Early<'_>,
+) -> Result<Vec<Tick>, WorkflowError> {
     let now = present.now;
     let mode = match mode {
         Mode::Act => present.mode(workspace)?,
@@ -137,7 +149,11 @@ pub fn advance(
     let names = workspace.config.named_or_all(names);
     let mut known = Known::nothing(workspace, now);
     known.doubt = clock::doubt(workspace, present, lock.as_ref());
-    known.sights = look_ahead(&mut known, &names);
+    let sights = look_ahead(&mut known, &names);
+    if lock.is_some() {
+        early::tell(&mut known, &sights, early);
+    }
+    known.sights = sights;
     let mut concluded = match &lock {
         Some(lock) => conclude::together(&mut known, lock, &names),
         None => BTreeMap::new(),
