@@ -9,7 +9,9 @@ use super::head;
 use super::known::Known;
 use super::propose::{self, Proposed};
 use super::zone_look::zone_name;
-use super::{admit, awaited, before, deploying, neighbours, renewed, sign, start, surroundings};
+use super::{
+    admit, awaited, before, deploying, handing_on, neighbours, renewed, sign, start, surroundings,
+};
 use crate::publish::command::{CommandError, Invocation};
 use crate::rotation::decide::Action;
 use crate::rotation::emergency::Priority;
@@ -110,7 +112,10 @@ pub(super) fn hand_on(
     let serials = known.heads.serials.get(&zone_name(zone)).cloned();
     let serials = serials.unwrap_or_default();
     let handed_on = known.keeps_every_promise(zone, &head).and_then(|()| {
-        let may_be = || known.is_seen_to_be_safe((zone, &head), judged);
+        let may_be = || {
+            known.is_seen_to_be_safe((zone, &head), judged)?;
+            handing_on::judge(known, zone, &head)
+        };
         let seen = judged.map(|(_, seen)| (seen, serials));
         sign::publish(workspace, lock, (zone, &head), seen, now, may_be)
     });

@@ -1,5 +1,6 @@
 //! Why a use case could not be carried out: one type; the ways out are in `ways_out`.
 
+use super::handing_on::NotHandedOn;
 use super::keeper_error::KeeperError;
 use super::refused::Refused;
 use super::signers::Unvouched;
@@ -137,6 +138,9 @@ pub enum WorkflowError {
         /// What was seen, or not seen.
         reasons: Vec<Blocker>,
     },
+    /// A zone that was merged in spite of what the gate says of it.
+    #[error("{0}")]
+    NotHandedOn(Box<NotHandedOn>),
     /// An edit that would change the answer for a name that is not of the rotation.
     #[error("{zone}: the change would hurt another name: {difference}")]
     ChangesAnswer {
@@ -700,7 +704,7 @@ impl WorkflowError {
     pub const fn is_of_handing_on(&self) -> bool {
         matches!(
             self,
-            Self::WouldRefuse { .. } | Self::NotSeenToBeSafe { .. }
+            Self::WouldRefuse { .. } | Self::NotSeenToBeSafe { .. } | Self::NotHandedOn(_)
         )
     }
 
@@ -715,6 +719,7 @@ impl WorkflowError {
             | Self::Orphan { .. }
             | Self::StillRefused(_)
             | Self::TooSoon { .. }
+            | Self::NotHandedOn(_)
             | Self::Unvouched(_)
             | Self::NoSigners { .. }
             | Self::SerialUnknown { .. }

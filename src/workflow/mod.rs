@@ -6,7 +6,7 @@
 //! many rotations, of which `early` tells what cannot wait, `noted` what runs keep in mind of the zones, `witness` what others say of it, `web_pki` among them; `pace`
 //! is its policy for now; `shared` is what several runners have in common, `conclude` what a run records with them for all certificates at once; `afterwards` watches over rotations that are over, `leftovers` takes
 //! away what they leave, `archive` moves them out of the journal; `begin` begins rotations by itself, `establish` records what a look establishes, `moved` and `newcomers` find who would be refused at new addresses and by new servers, `orphans` tells of rotations without a certificate, `lost_journal` holds a journal against what git knows, which `read_up_to` keeps; `act`, `admit`, `propose` and `sign` do what a decision asks
-//! for, `reload` tells servers what they are to load, `keep_signed` signs the zones that no certificate asks for, and `predecessor` is what a signed version must follow.
+//! for, `handing_on` holds a new version against what the gate would say of it, `reload` tells servers what they are to load, `keep_signed` signs the zones that no certificate asks for, and `predecessor` is what a signed version must follow.
 //! `check` looks at prerequisites and health, `merge_check` judges
 //! pull requests. `demo` stages a whole rotation on loopback. `present` is the time of a run,
 //! `run` one that a person asked for, and `rehearse` one that changes nothing.
@@ -41,6 +41,7 @@ mod establish;
 pub mod forget;
 mod former;
 pub mod going_on;
+mod handing_on;
 mod head;
 mod history;
 mod hosts;

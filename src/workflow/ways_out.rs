@@ -65,6 +65,7 @@ impl WorkflowError {
                 hints.dedup();
                 hints
             }
+            Self::NotHandedOn(not) => not.hints(),
             Self::HeadMoved { .. } => vec!["run it again: it starts from what is there now".to_owned()],
             Self::NothingUnderWay { name } => vec![format!("`tlsa-rotate start {name}` begins one")],
             Self::NoZone { .. } => vec!["add a [[zone]] that the host lies in".to_owned()],

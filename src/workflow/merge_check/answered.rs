@@ -69,6 +69,29 @@ pub(super) fn judge(request: &Request<'_>, both: Both<'_>, verdict: &mut Verdict
     judge_zones(request, both, verdict);
 }
 
+/// Judges the answers for the hosts of one certificate alone, whatever they present.
+pub(super) fn judge_answers(
+    certificate: &CertificateConfig,
+    both: Both<'_>,
+    verdict: &mut Verdict,
+) {
+    let mut without_address = BTreeSet::new();
+    for endpoint in certificate.endpoints() {
+        let (Some(was), Some(becomes)) = (both.before.tlsa(&endpoint), both.after.tlsa(&endpoint))
+        else {
+            continue;
+        };
+        let place = Place {
+            certificate: &certificate.name,
+            endpoint: &endpoint,
+            state: None,
+        };
+        if !place.judge_address(both, verdict, &mut without_address) {
+            place.judge(both, (&was, &becomes), verdict);
+        }
+    }
+}
+
 /// What changes for hosts that left a rotation by the configuration: mail may come to them still, and `at_rest` knows to which.
 fn of_those_that_left(
     both: Both<'_>,

@@ -12,6 +12,7 @@ mod answered;
 mod finding;
 mod finding_text;
 mod journals;
+pub(super) mod merged;
 mod presented;
 mod programs;
 mod proposed;
