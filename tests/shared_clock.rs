@@ -49,8 +49,8 @@ fn a_swap_that_time_forbids_is_not_taken_over_and_opens_nothing() {
     assert_eq!(world.step(hours(26)), "Waiting");
     // A run may do so a second later.
     far.stranger(&opened(world, hours(4)), &[]);
-    world.advance(hours(27));
-    assert_eq!(world.step(hours(27)), "SwapOpen");
+    world.advance(hours(4));
+    assert_eq!(world.step(hours(4)), "SwapOpen");
 }
 
 #[test]
@@ -88,6 +88,76 @@ fn a_runner_behind_what_the_others_recorded_dates_nothing() {
     b.advance(hours(25) - Span::minutes(6)).ends(3);
     b.advance(hours(25)).ends(0);
     assert_eq!(b.step(hours(25)), "Waiting");
+}
+
+#[test]
+fn a_runner_that_is_ahead_sees_it_by_what_comes_late_and_opens_nothing() {
+    let far = Far::new(Publish::Branch);
+    let (a, b) = (&far.runner, &far.runner.copy());
+    // It has looked while nothing was there, by a clock that is 26 hours ahead.
+    b.advance(hours(26)).ends(0);
+    a.start(hours(1)).ends(0);
+    a.advance(hours(1)).ends(3);
+    assert!(far.merge());
+    let tip = || git(&far.bare(), &format!("rev-parse {LEDGER}"));
+    let before = tip();
+    let told = "another runner dated an entry 2026-12-01T09:00:00Z that was not there 1d1h later by this clock: one of the two clocks is wrong";
+    let run = b.advance(hours(28)).ends(3);
+    assert!(run.stdout.contains(told), "{run:#?}");
+    assert_eq!(tip(), before, "it dates nothing");
+    a.advance(hours(2)).ends(0);
+    a.load();
+    a.advance(hours(3)).ends(0);
+    // By its clock the wait is over, again and again.
+    let before = tip();
+    for hour in [29, 30, 60] {
+        let run = b.advance(hours(hour)).ends(3);
+        let told = "another runner dated an entry 2026-12-01T09:00:00Z that was not there";
+        assert!(run.stdout.contains(told), "{run:#?}");
+        let swap = b.run(hours(hour), &["check", "--swap", "mail"]).ends(3);
+        assert!(!swap.stdout.contains("deploy now"), "{swap:#?}");
+    }
+    assert_eq!(tip(), before);
+    // The others are locked out of nothing.
+    a.advance(hours(4)).ends(0);
+    a.advance(hours(28)).ends(3);
+    assert_eq!(a.step(hours(28)), "SwapOpen");
+    // Its clock is put right, and a person says so: nothing that the others recorded is moved.
+    let journal = a.read(JOURNAL);
+    b.run(hours(28), &["repair"]).ends(0);
+    assert_eq!(b.read(JOURNAL), journal);
+    b.advance(hours(28));
+    assert_eq!(b.read(JOURNAL), journal);
+}
+
+#[test]
+fn what_a_runner_that_is_behind_recorded_is_waited_for_anew() {
+    let far = Far::new(Publish::Branch);
+    let (a, b) = (&far.runner, &far.runner.copy());
+    a.start(hours(0)).ends(0);
+    a.advance(hours(0)).ends(3);
+    a.advance(hours(24)).ends(3);
+    assert!(far.merge());
+    // An hour later, by a clock that is a day behind; none of the entries is in its future.
+    b.advance(hours(1)).ends(0);
+    b.load();
+    let run = b.advance(hours(2));
+    assert_eq!(b.step(hours(2)), "Waiting", "{run:#?}");
+    let run = a.advance(hours(26) + Span::minutes(10)).ends(3);
+    assert!(
+        run.stdout.contains("another runner dated an entry 2026-12-01T09:00:00Z that was not there 23h later by this clock"),
+        "{run:#?}"
+    );
+    a.advance(hours(28)).ends(3);
+    assert_ne!(a.step(hours(28)), "SwapOpen");
+    // The clock here is right: what was dated too early counts from when it was not there yet.
+    let run = a.run(hours(28), &["repair"]).ends(0);
+    assert!(run.stdout.contains("with another time"), "{run:#?}");
+    a.advance(hours(28)).ends(0);
+    a.advance(hours(48)).ends(0);
+    assert_eq!(a.step(hours(48)), "Waiting");
+    a.advance(hours(52)).ends(3);
+    assert_eq!(a.step(hours(52)), "SwapOpen");
 }
 
 #[test]

@@ -7,6 +7,10 @@ use std::fmt;
 /// By how much the clocks of several runners may differ without anybody being asked: it is waited for so long.
 pub const APART: Span = Span::minutes(5);
 
+/// By how much an entry may be dated before it reaches another runner that looks: a run can take a while, and the policy
+/// `safety_margin` is for so much.
+pub const FAR: Span = Span::hours(1);
+
 /// A reason to rely on no clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Doubt {
@@ -18,6 +22,13 @@ pub enum Doubt {
         last: Instant,
         /// What the clock shows.
         now: Instant,
+    },
+    /// An entry of another runner came when it should have been there long before.
+    Apart {
+        /// When it is said to have been made.
+        dated: Instant,
+        /// So much later it was not there yet, by this clock.
+        by: Span,
     },
     /// The branch that counts holds a commit that is made in the future: whoever made it has another time.
     CommitAhead {
@@ -52,6 +63,7 @@ impl Doubt {
             Self::FactsAhead { last, now, .. } if last.since(*now) <= APART => Some(*last),
             Self::FactsAhead { .. }
             | Self::CommitAhead { .. }
+            | Self::Apart { .. }
             | Self::Jumped { .. }
             | Self::NoteDamaged => None,
         }
@@ -66,7 +78,10 @@ impl Doubt {
             Self::CommitAhead { made, .. } => format!(
                 "see that the clock is right (`date --utc`); if it is, put a commit by a right clock on top (git commit --allow-empty), or wait until {made}"
             ),
-            Self::FactsAhead { .. } | Self::Jumped { .. } | Self::NoteDamaged => {
+            Self::FactsAhead { .. }
+            | Self::Apart { .. }
+            | Self::Jumped { .. }
+            | Self::NoteDamaged => {
                 "see that the clock is right (`date --utc`), then run `tlsa-rotate repair`"
                     .to_owned()
             }
@@ -91,6 +106,10 @@ impl fmt::Display for Doubt {
                     "{facts} {entries} of the journal {lie} in the future, up to {last}: the clock was wrong then, or is now ({now})"
                 )
             }
+            Self::Apart { dated, by } => write!(
+                f,
+                "another runner dated an entry {dated} that was not there {by} later by this clock: one of the two clocks is wrong"
+            ),
             Self::CommitAhead { commit, made, now } => write!(
                 f,
                 "the branch that counts has a commit of the future, {commit} of {made}: this clock is behind ({now}), or whoever made it is ahead"

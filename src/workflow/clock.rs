@@ -1,5 +1,6 @@
 //! Whether the clock is to be relied on in this run, as far as the clock itself tells (facts of the future: [`Case`]).
 
+use super::apart;
 use super::case::Case;
 use super::present::Present;
 use super::shared::{self, Shared};
@@ -22,6 +23,11 @@ pub(super) fn doubt(
 ) -> Option<Doubt> {
     if let Some(behind) = behind_others(workspace, present) {
         return Some(behind);
+    }
+    if shared::is_shared(workspace)
+        && let Some(apart) = apart::doubt(workspace)
+    {
+        return Some(apart);
     }
     if let Some(behind) = behind_commits(workspace, present) {
         return Some(behind);
@@ -96,7 +102,9 @@ pub(super) fn too_early(workspace: &Workspace, present: &Present) -> Option<TooE
         Some(reading) => judge(noted.as_ref(), reading).0.jump(),
         None => None,
     };
-    let jump = jump.filter(|jump| jump.forward)?;
+    let Some(jump) = jump.filter(|jump| jump.forward) else {
+        return apart::too_early(workspace, present.now);
+    };
     Some(TooEarly {
         from: jump.from,
         before: jump.noticed,

@@ -4,7 +4,7 @@
 
 use super::WorkflowError;
 use crate::rotation::step::{Event, Rotation, apply};
-use crate::rotation::wait::swap_by_protocol;
+use crate::rotation::wait::opens_too_soon;
 use crate::workspace::journal::{Entry, Journal, RotationId};
 
 /// The latest rotation and its state, as a journal tells them.
@@ -41,16 +41,11 @@ pub(super) fn replay(
     Ok(rotation)
 }
 
-/// Why an entry cannot have been made when it says: the swap opens at the earliest when the protocols let it, whatever the
-/// policy said then (RFC 7671 §8.1). A journal on a ref can be written by whoever may push there.
+/// Why an entry cannot have been made when it says (RFC 7671 §8.1). A journal on a ref can be written by whoever may push there.
 fn too_soon(state: &Rotation, entry: &Entry<Event>) -> Option<String> {
-    let published = state.published.filter(|_| state.emergency.is_none())?;
-    let earliest = swap_by_protocol(state, published);
-    let opens = entry.event == Event::SwapOpened && entry.at < earliest;
-    opens.then(|| {
-        format!(
-            "the swap opened at {}, and caches may lack the next key until {earliest}",
-            entry.at
-        )
-    })
+    let earliest = opens_too_soon(state, entry.at, &entry.event)?;
+    Some(format!(
+        "the swap opened at {}, and caches may lack the next key until {earliest}",
+        entry.at
+    ))
 }

@@ -5,6 +5,7 @@
 //! is refused, takes over what the other recorded, and decides anew.
 
 use super::WorkflowError;
+use super::apart;
 use super::refused;
 use super::replay::replay;
 use super::signers::{self, Signers};
@@ -20,6 +21,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+/// What a commit says by which a runner gives what only it has to the others.
+const TAKE_UP: &str = "Take up the journals of a runner";
 
 /// How a journal's file is named in the remote and here.
 const ENDING: &str = ".jsonl";
@@ -164,8 +168,7 @@ impl<'w> Shared<'w> {
         }
         let mut now = now;
         if !ahead.is_empty() {
-            let what = "Take up the journals of a runner";
-            now = Some(self.push(now.as_deref(), &ahead, what)?);
+            now = Some(self.push(now.as_deref(), &ahead, TAKE_UP)?);
         }
         match now {
             Some(now) => Seen::write(self, &now),
@@ -194,6 +197,16 @@ impl<'w> Shared<'w> {
         }
     }
 
+    /// Whether somebody has given journals of long ago to the others since this runner last took theirs over.
+    fn was_taken_up(&self) -> bool {
+        let seen = Seen::read(self.workspace);
+        let Ok(Some(now)) = self.repository.ledger() else {
+            return true;
+        };
+        let subjects = self.repository.ledger_subjects(seen.ledger(), &now);
+        subjects.map_or(true, |subjects| subjects.iter().any(|one| one == TAKE_UP))
+    }
+
     /// Brings the journal here to what it is there. If this runner has more, that is returned, to be given to the others.
     fn take_over(
         &self,
@@ -205,9 +218,10 @@ impl<'w> Shared<'w> {
             return Ok(None);
         };
         // What time forbids is not even taken over: what is here would be given to the others again.
+        let parsed = self.parse(file, theirs)?;
         if let Err(WorkflowError::TooSoon {
             path, entry, what, ..
-        }) = replay(&self.parse(file, theirs)?)
+        }) = replay(&parsed)
         {
             return Err(WorkflowError::TooSoon {
                 path,
@@ -217,7 +231,9 @@ impl<'w> Shared<'w> {
             });
         }
         let path = workspace.journal(certificate);
-        let ours = Journal::<Event>::read(&path, certificate)?.octets()?;
+        let here = Journal::<Event>::read(&path, certificate)?;
+        let last = here.entries().last().map(|entry| entry.seq);
+        let ours = here.octets()?;
         if ours == theirs {
             return Ok(None);
         }
@@ -236,6 +252,13 @@ impl<'w> Shared<'w> {
         if let Some(directory) = path.parent() {
             inside::create_directory(directory, 0o777)?;
         }
+        if last.is_some() || !self.was_taken_up() {
+            let come = parsed
+                .entries()
+                .iter()
+                .filter(|entry| Some(entry.seq) > last);
+            apart::compare(self.workspace, come, self.now)?;
+        }
         inside::replace(&path, theirs)?;
         Ok(None)
     }
@@ -252,7 +275,8 @@ pub(super) fn synchronise(
         return Ok(());
     };
     shared.fetch()?;
-    shared.reconcile()
+    shared.reconcile()?;
+    apart::note(workspace, now)
 }
 
 /// Writes what was added to a journal, once the remote has it: from then on it counts.

@@ -56,7 +56,16 @@ impl Repository {
         })
     }
 
-    /// The nearest commit below one of the journals, and how many there are: what stood there before.
+    /// What the commits of the journals up to `now` say that they are: those after `seen`, or all.
+    pub fn ledger_subjects(&self, seen: Option<&str>, now: &str) -> Result<Vec<String>, GitError> {
+        let range = seen.map_or_else(|| now.to_owned(), |seen| format!("{seen}..{now}"));
+        let listed = self.ask(["log", "--format=%s", "--end-of-options", &range, "--"])?;
+        let listed = succeeded("list the commits of the journals", listed)?;
+        let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
+    /// The commit below one of the journals: what stood there before.
     pub fn ledger_before(&self, commit: &str) -> Result<Option<String>, GitError> {
         self.commit_of(&format!("{commit}^"))
     }
