@@ -8,8 +8,8 @@ use super::WorkflowError;
 use super::apart;
 use super::refused;
 use super::replay::replay;
+use super::seen::Seen;
 use super::signers::{self, Signers};
-use crate::files::read;
 use crate::publish::git::{LEDGER, Repository, Sealer};
 use crate::rotation::step::Event;
 use crate::rotation::timing::Instant;
@@ -321,43 +321,6 @@ pub(super) fn keep_all(
 pub(super) fn is_shared(workspace: &Workspace) -> bool {
     let mut zones = workspace.config.zones.iter();
     zones.any(|zone| zone.remote.is_some())
-}
-
-/// Which commit of the remote's journals this runner's own are at, and where the branch that counts was when it was last asked
-/// whether somebody vouches for that.
-#[derive(Debug, Default)]
-struct Seen(Vec<String>);
-
-impl Seen {
-    fn path(workspace: &Workspace) -> PathBuf {
-        workspace.state().join("shared")
-    }
-
-    fn read(workspace: &Workspace) -> Self {
-        let text = read::read_text_unlinked(&Self::path(workspace), read::LIST).unwrap_or_default();
-        Self(text.lines().map(str::to_owned).collect())
-    }
-
-    fn write(shared: &Shared<'_>, ledger: &str) -> Result<(), WorkflowError> {
-        let mut text = format!("{ledger}\n");
-        if shared.workspace.config.journal.is_some() {
-            text.push_str(&signers::base(shared)?);
-            text.push('\n');
-        }
-        inside::replace(&Self::path(shared.workspace), text.as_bytes())?;
-        Ok(())
-    }
-
-    fn ledger(&self) -> Option<&str> {
-        self.0
-            .first()
-            .map(|line| line.trim())
-            .filter(|line| !line.is_empty())
-    }
-
-    fn base(&self) -> Option<&str> {
-        self.0.get(1).map(|line| line.trim())
-    }
 }
 
 /// The journal of a certificate as it was fetched last; for looking only, what is written was taken over before.

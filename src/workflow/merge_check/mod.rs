@@ -25,6 +25,7 @@ mod signers;
 mod tree;
 mod way;
 mod weaker;
+mod whole_zones;
 
 pub use answer_finding::AnswerFinding;
 pub use finding::{Finding, Severity};
