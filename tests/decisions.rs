@@ -68,6 +68,7 @@ fn prepublishing() -> Vec<(u64, Event)> {
             0,
             Event::KeyAdmitted {
                 not_after: hours(24 * 365),
+                made_by: None,
             },
         ),
         (
@@ -402,6 +403,7 @@ fn the_first_use_of_dane_publishes_both_keys_at_once() {
         hours(0),
         &Event::KeyAdmitted {
             not_after: hours(9999),
+            made_by: None,
         },
     )
     .unwrap();
@@ -433,7 +435,10 @@ fn a_certificate_that_ends_too_soon_is_not_published() {
         (needed_until, true),
     ] {
         let facts = [
-            Event::KeyAdmitted { not_after },
+            Event::KeyAdmitted {
+                not_after,
+                made_by: None,
+            },
             Event::AssociationsComputed {
                 incoming: set(&[2]),
             },
@@ -500,6 +505,7 @@ fn the_same_key_again_is_no_rotation() {
         hours(0),
         &Event::KeyAdmitted {
             not_after: hours(9999),
+            made_by: None,
         },
     )
     .unwrap();
@@ -766,6 +772,7 @@ fn with_forms(base: &[Association], staying: &[u8], incoming_issuer: Option<u8>)
     let events = [
         Event::KeyAdmitted {
             not_after: hours(24 * 365),
+            made_by: None,
         },
         surroundings,
         Event::AssociationsComputed {

@@ -155,6 +155,7 @@ fn a_plan_knows_keys_that_stay_and_says_what_would_stop_it() {
     let timeline = look_ahead(&started, hours(0), &policy, &set(&[2])).unwrap();
     let made = Event::KeyAdmitted {
         not_after: hours(25 + 24 + 24),
+        made_by: None,
     };
     assert_eq!(timeline.entries[0].event, made);
     assert_eq!(timeline.entries[1].state.incoming, set(&[2]));

@@ -166,6 +166,7 @@ fn shared(asked_for: Option<String>) -> (Rotation, TlsaName) {
     let facts = [
         Event::KeyAdmitted {
             not_after: hours(24 * 100),
+            made_by: None,
         },
         Event::AssociationsComputed {
             incoming: set(&[2]),

@@ -115,6 +115,7 @@ fn whole(begin: u64) -> Vec<(Instant, Event)> {
         },
         Event::KeyAdmitted {
             not_after: hours(9_000),
+            made_by: None,
         },
         Event::AssociationsComputed {
             incoming: BTreeSet::from([key(2)]),
@@ -205,6 +206,15 @@ fn a_wait_that_began_by_a_clock_that_was_behind_is_no_longer_than_it_was() {
     };
     moved.push((hours(41), done));
     assert!(repaired(&moved, hours(42), Some(early)).is_empty());
+    // A swap that comes to stand before the end of the wait that led to it counts for nothing.
+    let mut opened = whole(0);
+    opened.truncate(6);
+    assert_eq!(opened[5].1, Event::SwapOpened);
+    let before = hours(5);
+    let alone = TooEarly { before, ..early };
+    let found = repaired(&opened, hours(41), Some(alone));
+    assert_eq!(found.redated, BTreeMap::from([(5, hours(34))]));
+    assert_eq!(found.set_aside, BTreeSet::from([6]));
     // No fact comes to lie in the future.
     let found = repaired(&facts, hours(20), Some(early));
     assert_eq!(found.redated, BTreeMap::from([(5, hours(20))]));

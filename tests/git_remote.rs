@@ -488,6 +488,34 @@ fn a_runner_without_the_keys_does_not_deploy() {
         "{run:#?}"
     );
     assert!(!b.path("deployed").exists());
+    // Whoever is asked to install it there is told which runner has it.
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let host = host.trim();
+    for (arguments, told) in [
+        (
+            &["advance"][..],
+            format!("{host} made them, and deploys them"),
+        ),
+        (
+            &["check", "--swap", "mail"],
+            format!("install none from there. It lies on {host}, where a runner made it"),
+        ),
+        (
+            &["status", "mail"],
+            format!("install none from there. It lies on {host}, where a runner made it"),
+        ),
+        (
+            &["hook", "deploy", "mail"],
+            format!("It lies on {host}, where a runner made it"),
+        ),
+    ] {
+        let run = b.run(hours(27), arguments);
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert!(said.contains(&told), "{arguments:?}: {run:#?}");
+        let run = a.run(hours(2), arguments);
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert!(!said.contains(host), "{arguments:?}: {run:#?}");
+    }
     // Another key in that place is not the incoming one either.
     fs::create_dir_all(b.path("keys/tls/mail.1")).unwrap();
     fs::copy(

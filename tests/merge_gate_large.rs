@@ -134,7 +134,7 @@ fn five_thousand_journals_on_a_shared_ref_are_all_read_and_all_kept() {
         format!("{journal}more\n").into_bytes(),
     )];
     repository
-        .push_ledger("origin", was.as_deref(), &files, "more")
+        .push_ledger("origin", was.as_deref(), &files, ("more", None))
         .unwrap();
     kept(&far, &journal);
 }

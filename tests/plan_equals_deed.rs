@@ -275,6 +275,7 @@ fn hashed(world: &World) -> Rotation {
     let facts = [
         Event::KeyAdmitted {
             not_after: BEGIN + Span::days(4000),
+            made_by: None,
         },
         world.surroundings(),
         Event::AssociationsComputed {

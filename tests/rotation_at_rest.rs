@@ -196,3 +196,81 @@ fn records_that_are_all_gone_after_the_end_are_told_until_somebody_says_that_dan
             .complains_of("no rotation of `mail` is under way");
     }
 }
+
+/// What the gate says of a merge, and what a run says of it that finds it merged.
+#[test]
+fn what_the_gate_refuses_of_hosts_at_rest_is_not_handed_on() {
+    type Edit = fn(String) -> String;
+    let table: [(&str, Edit, &str); 3] = [
+        (
+            "no record left",
+            |zone| without_tlsa(&zone, "_25._tcp.mx1"),
+            "_25._tcp.mx1.example.com. would have no usable TLSA record any more",
+        ),
+        (
+            "another's servers",
+            |zone| without_tlsa(&zone, "_25._tcp.mx1") + "_tcp.mx1 IN NS ns.elsewhere.test.\n",
+            "senders would not find the TLSA records of mx1.example.com:25 (mail): _25._tcp.mx1.example.com. is referred to the servers of _tcp.mx1.example.com.",
+        ),
+        (
+            "another tree",
+            |zone| without_tlsa(&zone, "_25._tcp.mx1") + "_tcp.mx1 IN DNAME _tcp.elsewhere.test.\n",
+            "senders would not find the TLSA records of mx1.example.com:25 (mail)",
+        ),
+    ];
+    for (what, edit, told) in table {
+        let world = World::new(Publish::Current);
+        world.advance(hours(0)).ends(0);
+        world.load();
+        let before = world.read(SIGNED);
+        world.git("checkout --quiet -b request");
+        world.write(ZONE_FILE, &edit(world.read(ZONE_FILE)));
+        world.git("commit --quiet --all --message request");
+        let refs = ["check", "--merge", "--base", "main", "--head", "request"];
+        let gate = world.run(hours(1), &refs);
+        assert!(gate.stdout.contains(told), "{what}: {gate:#?}");
+        world.git("checkout --quiet main");
+        world.git("merge --quiet request");
+        for day in [0, 9] {
+            let run = world.advance(hours(24 * day + 1)).ends(3);
+            assert!(
+                run.stderr.contains(
+                    "zone example.com. was not handed to its name servers as it was merged: "
+                ) && run.stderr.contains(told),
+                "{what}: {run:#?}"
+            );
+        }
+        let now = world.read(SIGNED);
+        assert_ne!(now, before, "{what}: kept signed");
+        assert_eq!(
+            now.matches(" IN TLSA ").count(),
+            before.matches(" IN TLSA ").count()
+        );
+        world.git("revert --no-edit HEAD");
+        world.advance(hours(24 * 9 + 2)).ends(0);
+    }
+}
+
+#[test]
+fn a_host_that_leaves_the_configuration_first_may_lose_its_records() {
+    let world = World::new(Publish::Current);
+    world.advance(hours(0)).ends(0);
+    world.load();
+    let zone = without_tlsa(&world.read(ZONE_FILE), "_25._tcp.mx2");
+    world.write(ZONE_FILE, &zone);
+    world.git("commit --quiet --all --message records");
+    let run = world.advance(hours(1)).ends(3);
+    assert!(
+        run.stderr
+            .contains("to give DANE up for the host, take it out of the configuration first"),
+        "{run:#?}"
+    );
+    let config = world.read("tlsa-rotate.toml");
+    let (front, address) = config.split_once(", \"mx2.example.com\" = [").unwrap();
+    let (_, back) = address.split_once(']').unwrap();
+    let without = format!("{front}{back}").replace(", \"mx2.example.com\"]", "]");
+    world.write("tlsa-rotate.toml", &without);
+    world.advance(hours(2)).ends(0);
+    let signed = world.read(SIGNED);
+    assert!(!signed.contains("_25._tcp.mx2.example.com. "), "{signed}");
+}

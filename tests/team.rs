@@ -257,6 +257,80 @@ fn one_branch_for_what_is_due_in_a_zone_and_merging_one_leaves_the_others() {
     assert_eq!(team.tip(branches[2]), tip);
 }
 
+#[test]
+fn branches_that_the_configuration_names_no_more_go_once_what_stood_there_stands_elsewhere() {
+    let team = Team::new("tlsa-rotate/{zone}", 2, 2);
+    let world = team.world();
+    world.advance(BEGIN).ends(3);
+    let before = ["tlsa-rotate/z0.test", "tlsa-rotate/z1.test"];
+    assert_eq!(team.branches(), before);
+    // What a person has put on one stays, and so does what is open there alone.
+    let person = team.far.person();
+    git(&person, "fetch --quiet origin");
+    git(
+        &person,
+        "checkout --quiet -B mine origin/tlsa-rotate/z1.test",
+    );
+    fs::write(person.join("mine"), "mine\n").unwrap();
+    git(&person, "add mine");
+    git(&person, "commit --quiet --message mine");
+    git(&person, "push --quiet origin mine:tlsa-rotate/z1.test");
+    git(&person, "checkout --quiet main");
+    git(&person, "reset --quiet --hard origin/main");
+    let config = world.read("tlsa-rotate.toml");
+    fs::write(
+        person.join("tlsa-rotate.toml"),
+        config.replace("{zone}", "{run}"),
+    )
+    .unwrap();
+    git(&person, "commit --quiet --all --message run");
+    git(&person, "push --quiet origin HEAD:main");
+    // A run for one: the other rotation of the zone stands on the old branch alone.
+    world.run(hours(1), &["advance", "c0-0"]).ends(3);
+    assert_eq!(team.branches(), ["tlsa-rotate/due", before[0], before[1]]);
+    let (run, calls) = team.counted(hours(2), &["advance"]);
+    let run = run.ends(3);
+    assert_eq!(team.branches(), ["tlsa-rotate/due", before[1]], "{run:#?}");
+    let told = "deleted branch tlsa-rotate/z0.test: the configuration names other branches for what was proposed there";
+    assert_eq!(run.stderr.matches(told).count(), 1, "{run:#?}");
+    assert!(pushes(&calls) <= 3, "{calls:#?}");
+    let quiet = world.advance(hours(3)).ends(3);
+    assert!(!quiet.stderr.contains("deleted"), "{quiet:#?}");
+    assert_eq!(team.branches(), ["tlsa-rotate/due", before[1]]);
+    team.merge("tlsa-rotate/due");
+    world.advance(hours(4));
+}
+
+#[test]
+fn mail_at_risk_is_told_before_the_work_begins() {
+    let team = Team::new("tlsa-rotate/{zone}", 2, 2);
+    let world = team.world();
+    world.advance(BEGIN).ends(3);
+    world.renew_elsewhere(0);
+    for number in 0..2 {
+        let file = format!("z{number}.test.zone");
+        team.far.work(&file, "more IN A 127.0.0.1\n");
+    }
+    // What had been told when the first push began.
+    let (said, at_push) = (
+        world.path(".tlsa-rotate/said"),
+        world.path(".tlsa-rotate/at-push"),
+    );
+    let script = format!(
+        "case \"$*\" in *' push '*) [ -e {1} ] || cp {0} {1};; esac",
+        said.display(),
+        at_push.display()
+    );
+    let mut command = world.command_through(hours(1), &["advance"], &script);
+    let code = command.stderr(fs::File::create(&said).unwrap()).output();
+    assert_eq!(code.unwrap().status.code(), Some(4));
+    let early = fs::read_to_string(&at_push).unwrap();
+    for id in ["c0-0.1", "c0-1.1", "c1-0.1", "c1-1.1"] {
+        let told = format!("{id}: DELIVERY AT RISK: ");
+        assert_eq!(early.matches(&told).count(), 1, "{early}");
+    }
+}
+
 /// Calls of git in each kind of run, and what it took.
 fn measured(team: &Team, now: Instant, what: &str, arguments: &[&str]) -> (Run, Vec<String>) {
     let began = std::time::Instant::now();

@@ -189,7 +189,7 @@ fn every_mistake_is_told_with_its_line() {
             "[policy]",
             "color = 1\n[policy]",
             &[
-                "1: unknown key `color` in this file; known are branch, rehearsal, conversation, policy, zone, certificate, vantage",
+                "1: unknown key `color` in this file; known are branch, rehearsal, conversation, policy, zone, certificate, vantage, journal",
             ],
         ),
         (
@@ -237,8 +237,8 @@ fn every_mistake_is_told_with_its_line() {
             "policy = 1\n",
             &[
                 "1: [policy] must be a table with min_wait, soak, safety_margin, concurrent, standby, max_age, renew_before, assume_ttl, retry_after_abort, patience, deadline_notice, keep_retired_keys; this is a TOML integer",
-                "2: unknown key `min_wait` in this file; known are branch, rehearsal, conversation, policy, zone, certificate, vantage",
-                "3: unknown key `safety_margin` in this file; known are branch, rehearsal, conversation, policy, zone, certificate, vantage",
+                "2: unknown key `min_wait` in this file; known are branch, rehearsal, conversation, policy, zone, certificate, vantage, journal",
+                "3: unknown key `safety_margin` in this file; known are branch, rehearsal, conversation, policy, zone, certificate, vantage, journal",
             ],
         ),
         (
@@ -582,6 +582,22 @@ fn every_mistake_is_told_with_its_line() {
             "[policy]",
             "[policy",
             &["1: not TOML: unclosed table, expected `]`"],
+        ),
+        (
+            "[policy]",
+            "[journal]\nsign_with = \"/etc/runner\"\nsigners = \"/etc/signers\"\n[policy]",
+            &[
+                "1: [journal] goes with publish = { git = { …, remote = \"origin\" } }: no journal is shared otherwise",
+                "3: `signers`: `/etc/signers` must be a path below the directory of this configuration, without `..`",
+            ],
+        ),
+        (
+            "[policy]",
+            "[journal]\nsign_with = \"/etc/runner\"\n[policy]",
+            &[
+                "1: [journal] needs `signers`, such as signers = \"allowed_signers\" (a file in git: a line `runner1 ssh-ed25519 AAAA…` for each)",
+                "1: [journal] goes with publish = { git = { …, remote = \"origin\" } }: no journal is shared otherwise",
+            ],
         ),
     ];
     for (from, to, expected) in table {

@@ -104,6 +104,18 @@ fn every_key_is_explained_and_every_alternative_is_valid_too() {
         .then(|| key.to_owned())
     };
     let (text, vantage) = text.split_once("# [[vantage]]\n").unwrap();
+    let (vantage, journal) = vantage
+        .split_once("# Who may write into the journals")
+        .unwrap();
+    let (_, journal) = journal.split_once("# [journal]\n").unwrap();
+    let journal: Vec<&str> = journal
+        .lines()
+        .map(|l| l.trim_start_matches("# "))
+        .collect();
+    let remote = text.replace("{rotation}\" } }", "{rotation}\", remote = \"origin\" } }");
+    let journal = format!("{remote}[journal]\n{}", journal.join("\n"));
+    let config = Config::parse(&journal, home.path()).unwrap();
+    assert!(config.journal.is_some());
     let vantage: Vec<&str> = vantage
         .lines()
         .map(|l| l.trim_start_matches("# "))

@@ -84,6 +84,19 @@ impl AllowedSigners {
         list
     }
 
+    /// Each line that allows somebody anything, in words: whose key, and what restricts it.
+    pub fn told(&self) -> impl Iterator<Item = String> + '_ {
+        let allowing = self.lines.iter().filter(|line| !line.authority);
+        allowing.map(|line| {
+            let mut text = format!("{} ({})", line.principals, line.key.fingerprint());
+            let namespaces = line.namespaces.iter();
+            text.extend(namespaces.map(|list| format!(", for {list}")));
+            text.extend(line.valid_after.iter().map(|at| format!(", from {at} on")));
+            text.extend(line.valid_before.iter().map(|at| format!(", until {at}")));
+            text
+        })
+    }
+
     /// The first line that allows `key` to sign for `namespace` at an instant, as `identity` if one is asked for. A line whose
     /// namespaces have a zone behind a colon allows to sign for that zone alone.
     ///

@@ -7,6 +7,7 @@ use super::{Global, standing, verify};
 use crate::report::news::{Press, Told, Why};
 use crate::rotation::timing::{Instant, Span};
 use crate::workflow::advance::{self, Mode, Tick};
+use crate::workflow::early::AtRisk;
 use crate::workspace::told;
 use clap::Args;
 use std::collections::BTreeMap;
@@ -48,7 +49,14 @@ pub(crate) fn run(args: &Advance, global: &Global) -> Result<Exit, Failure> {
     } else {
         Mode::Act
     };
-    let ticks = advance::advance(&workspace, &args.names, &global.present(&workspace), mode)?;
+    // What cannot wait for the end of a run that has much to do.
+    let mut early = |one: &AtRisk| {
+        for alarm in &one.alarms {
+            eprintln!("{}: DELIVERY AT RISK: {alarm}", one.id);
+        }
+    };
+    let present = global.present(&workspace);
+    let ticks = advance::advance_telling(&workspace, &args.names, &present, mode, &mut early)?;
     if args.cron {
         let remind = Span::seconds(args.remind.as_secs());
         let keeps = !global.rehearses_in(&workspace);

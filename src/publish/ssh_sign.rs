@@ -20,6 +20,16 @@ pub enum SigningError {
     /// `ssh-keygen` did not sign.
     #[error(transparent)]
     Command(#[from] CommandError),
+    /// The list of those who may sign does not allow the key.
+    #[error("{} is not allowed by {list}: {why}", key.display())]
+    NotAllowed {
+        /// The key.
+        key: PathBuf,
+        /// The list.
+        list: String,
+        /// Why.
+        why: String,
+    },
     /// What it wrote is not text.
     #[error("`ssh-keygen` wrote something that is not a signature")]
     NotText,
@@ -41,6 +51,10 @@ impl SigningError {
                     .to_owned(),
             ],
             Self::Command(error) => error.hints(),
+            Self::NotAllowed { key, list, .. } => vec![format!(
+                "have a line of {list} with the public key of {} merged into the branch that counts, such as `runner1 ssh-ed25519 AAAA…`",
+                key.display()
+            )],
             Self::NotText => Vec::new(),
         }
     }

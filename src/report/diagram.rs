@@ -87,6 +87,7 @@ fn sample_events() -> Vec<Event> {
         sample_start(),
         Event::KeyAdmitted {
             not_after: Instant::from_unix(0),
+            made_by: None,
         },
         Event::SurroundingsFound {
             aliases: BTreeMap::new(),

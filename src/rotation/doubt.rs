@@ -5,7 +5,11 @@ use super::timing::{Instant, Span};
 use std::fmt;
 
 /// By how much the clocks of several runners may differ without anybody being asked: it is waited for so long.
-const APART: Span = Span::minutes(5);
+pub const APART: Span = Span::minutes(5);
+
+/// By how much an entry may be dated before it reaches another runner that looks: a run can take a while, and the policy
+/// `safety_margin` is for so much.
+pub const FAR: Span = Span::hours(1);
 
 /// A reason to rely on no clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +20,22 @@ pub enum Doubt {
         facts: usize,
         /// When the last of them is said to have been.
         last: Instant,
+        /// What the clock shows.
+        now: Instant,
+    },
+    /// An entry of another runner came when it should have been there long before.
+    Apart {
+        /// When it is said to have been made.
+        dated: Instant,
+        /// So much later it was not there yet, by this clock.
+        by: Span,
+    },
+    /// The branch that counts holds a commit that is made in the future: whoever made it has another time.
+    CommitAhead {
+        /// The commit.
+        commit: String,
+        /// When it says that it was made.
+        made: Instant,
         /// What the clock shows.
         now: Instant,
     },
@@ -41,7 +61,11 @@ impl Doubt {
         match self {
             Self::NotSetYet { until } => Some(*until),
             Self::FactsAhead { last, now, .. } if last.since(*now) <= APART => Some(*last),
-            Self::FactsAhead { .. } | Self::Jumped { .. } | Self::NoteDamaged => None,
+            Self::FactsAhead { .. }
+            | Self::CommitAhead { .. }
+            | Self::Apart { .. }
+            | Self::Jumped { .. }
+            | Self::NoteDamaged => None,
         }
     }
 
@@ -51,7 +75,13 @@ impl Doubt {
             Self::FactsAhead { last, .. } if self.until().is_some() => {
                 format!("nothing to do before {last}")
             }
-            Self::FactsAhead { .. } | Self::Jumped { .. } | Self::NoteDamaged => {
+            Self::CommitAhead { made, .. } => format!(
+                "see that the clock is right (`date --utc`); if it is, put a commit by a right clock on top (git commit --allow-empty), or wait until {made}"
+            ),
+            Self::FactsAhead { .. }
+            | Self::Apart { .. }
+            | Self::Jumped { .. }
+            | Self::NoteDamaged => {
                 "see that the clock is right (`date --utc`), then run `tlsa-rotate repair`"
                     .to_owned()
             }
@@ -76,6 +106,14 @@ impl fmt::Display for Doubt {
                     "{facts} {entries} of the journal {lie} in the future, up to {last}: the clock was wrong then, or is now ({now})"
                 )
             }
+            Self::Apart { dated, by } => write!(
+                f,
+                "another runner dated an entry {dated} that was not there {by} later by this clock: one of the two clocks is wrong"
+            ),
+            Self::CommitAhead { commit, made, now } => write!(
+                f,
+                "the branch that counts has a commit of the future, {commit} of {made}: this clock is behind ({now}), or whoever made it is ahead"
+            ),
             Self::Jumped { by, forward } => {
                 let to = if *forward { "forward" } else { "back" };
                 let by = Span::minutes(by.as_seconds().saturating_add(30) / 60);

@@ -34,6 +34,9 @@ pub enum Event {
     KeyAdmitted {
         /// The earliest end of validity among the incoming certificates.
         not_after: Instant,
+        /// The runner that has them, by the name of its machine, where several share the journal.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        made_by: Option<String>,
     },
     /// The incoming associations were computed.
     AssociationsComputed {

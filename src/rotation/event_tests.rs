@@ -38,7 +38,7 @@ fn facts_are_written_as_they_always_were() {
             format!(r#"{{"started":{{"endpoints":[{{"host":"mx.example.com","port":25}}],"current":["3 1 1 {hex}"],"base":{{}},"ttl":{{"_25._tcp.mx.example.com.":86400}},"ttl_sources":{{"_25._tcp.mx.example.com.":"assumed"}}}}}}"#),
         ),
         (
-            Event::KeyAdmitted { not_after: Instant::from_unix(7) },
+            Event::KeyAdmitted { not_after: Instant::from_unix(7), made_by: None },
             r#"{"key-admitted":{"not_after":7}}"#.to_owned(),
         ),
         (

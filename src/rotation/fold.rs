@@ -48,7 +48,10 @@ impl Rotation {
     /// What an event leaves behind in the state, beside the step.
     pub(super) fn note(&mut self, at: Instant, event: &Event) {
         match event {
-            Event::KeyAdmitted { not_after } => self.not_after = Some(*not_after),
+            Event::KeyAdmitted { not_after, made_by } => {
+                self.not_after = Some(*not_after);
+                self.made_by.clone_from(made_by);
+            }
             Event::AssociationsComputed { incoming } => self.incoming.clone_from(incoming),
             Event::SurroundingsFound {
                 aliases,
@@ -253,6 +256,7 @@ pub(super) fn begin(at: Instant, event: &Event) -> Result<Rotation, &'static str
         aliases: BTreeMap::new(),
         former_aliases: BTreeMap::new(),
         not_after: None,
+        made_by: None,
         published: None,
         abort_reason: None,
         held: None,

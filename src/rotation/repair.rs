@@ -6,6 +6,7 @@
 use super::event::Event;
 use super::step::{Rotation, apply};
 use super::timing::{Instant, Span};
+use super::wait::opens_too_soon;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A fact as it is recorded.
@@ -74,6 +75,11 @@ pub fn repair(facts: &[Recorded<'_>], now: Instant, early: Option<TooEarly>) -> 
         let mut event = fact.event.clone();
         let after = at.and_then(|at| {
             event.move_times(fact.at, at);
+            // What stays as it was recorded was judged then.
+            let is_moved = !done.is_empty() || at != fact.at;
+            if is_moved && is_too_soon(state.as_ref(), fact.rotation, at, &event) {
+                return None;
+            }
             follow(state.as_ref(), fact.rotation, at, &event)
         });
         // An earlier repair leaves nothing in a state.
@@ -108,6 +114,13 @@ fn follow(
         _ => None,
     };
     apply(before, at, event).ok()
+}
+
+/// Whether a fact follows from a wait that turns out to have been too short.
+fn is_too_soon(state: Option<&(u32, Rotation)>, rotation: u32, at: Instant, event: &Event) -> bool {
+    state.is_some_and(|(number, state)| {
+        *number == rotation && opens_too_soon(state, at, event).is_some()
+    })
 }
 
 /// Whether a fact is one whenever it was recorded.

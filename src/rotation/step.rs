@@ -98,6 +98,8 @@ pub struct Rotation {
     pub former_aliases: BTreeMap<TlsaName, TlsaName>,
     /// The earliest end of validity among the incoming certificates.
     pub not_after: Option<Instant>,
+    /// The runner that has the incoming keys, by the name of its machine, where several share the journal.
+    pub made_by: Option<String>,
     /// `T_all` and the TTL of the set that the step demands, while every server serves it.
     pub published: Option<Published>,
     /// Why it was given up, where it was.

@@ -118,7 +118,10 @@ fn key_made(
 ) -> Option<Event> {
     if decision.actions.contains(&Action::AdmitKey) {
         let not_after = now + wait::remaining(state, policy) + Span::days(1);
-        Some(Event::KeyAdmitted { not_after })
+        Some(Event::KeyAdmitted {
+            not_after,
+            made_by: None,
+        })
     } else if decision.actions.contains(&Action::ComputeAssociations) {
         Some(Event::AssociationsComputed {
             incoming: incoming.clone(),

@@ -7,7 +7,7 @@ use super::due::Rest;
 use super::observation::TlsaName;
 use super::policy::Policy;
 use super::soak::Soak;
-use super::step::{Published, Rotation, Step};
+use super::step::{Event, Published, Rotation, Step};
 use super::timing::{Instant, Span, Ttl};
 use std::fmt;
 
@@ -69,6 +69,15 @@ pub fn two_ttls(rotation: &Rotation) -> Span {
 /// When the protocols alone would open the swap, whatever the policy says.
 pub fn swap_by_protocol(rotation: &Rotation, published: Published) -> Instant {
     published.t_all + two_ttls(rotation).max(published.ttl_new.span() * 2)
+}
+
+/// When the swap could open at the earliest, where an event opens it before the protocols let it, whatever the policy said then.
+pub fn opens_too_soon(rotation: &Rotation, at: Instant, event: &Event) -> Option<Instant> {
+    let published = rotation
+        .published
+        .filter(|_| rotation.emergency.is_none())?;
+    let earliest = swap_by_protocol(rotation, published);
+    (*event == Event::SwapOpened && at < earliest).then_some(earliest)
 }
 
 /// `SwapOpen`: `T_all + max(2 * max(TTL_old, TTL_new), min_wait) + safety_margin`.

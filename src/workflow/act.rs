@@ -10,7 +10,8 @@ use super::known::Known;
 use super::propose::{self, Proposed};
 use super::zone_look::zone_name;
 use super::{
-    admit, awaited, before, deploying, neighbours, pause, renewed, sign, start, surroundings,
+    admit, awaited, before, deploying, handing_on, neighbours, pause, renewed, sign, start,
+    surroundings,
 };
 use crate::publish::command::{CommandError, Invocation};
 use crate::rotation::decide::Action;
@@ -112,7 +113,10 @@ pub(super) fn hand_on(
     let serials = known.heads.serials.get(&zone_name(zone)).cloned();
     let serials = serials.unwrap_or_default();
     let handed_on = known.keeps_every_promise(zone, &head).and_then(|()| {
-        let may_be = || known.is_seen_to_be_safe((zone, &head), judged);
+        let may_be = || {
+            known.is_seen_to_be_safe((zone, &head), judged)?;
+            handing_on::judge(known, zone, &head)
+        };
         let seen = judged.map(|(_, seen)| (seen, serials));
         sign::publish(workspace, lock, (zone, &head), seen, now, may_be)
     });
@@ -166,7 +170,7 @@ pub(super) fn finish_key_steps(
         let stated = case.certificate.ttl_before; // the TTL itself is part of the start
         before::remember(&mut known.heads, case.certificate, &mut found, stated, now);
     }
-    let facts = start::key_facts(&found, admitted.not_after).into_iter();
+    let facts = start::key_facts(known.workspace, &found, admitted.not_after).into_iter();
     let is_known =
         |fact: &Event| state.step == Step::Generated && matches!(fact, Event::KeyAdmitted { .. });
     for fact in facts.filter(|fact| !is_known(fact)) {
@@ -335,8 +339,9 @@ fn run_on(
     }
     if what == "deploy" && !admit::holds(workspace, id, &state.incoming)? {
         tick.notes.push(format!(
-            "{} does not hold the next keys of {id}: another runner made them, and deploys them",
-            directory.display()
+            "{} does not hold the next keys of {id}: {} made them, and deploys them",
+            directory.display(),
+            state.made_by.as_deref().unwrap_or("another runner")
         ));
         return Ok(false);
     }

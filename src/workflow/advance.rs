@@ -6,6 +6,7 @@ use super::WorkflowError;
 use super::at_rest;
 use super::begin::begin_if_due;
 use super::case::Case;
+use super::early::{self, Early};
 use super::establish::{deployment, establish};
 use super::in_force::{self, in_force};
 use super::job::follow;
@@ -109,6 +110,17 @@ pub fn advance(
     present: &Present,
     mode: Mode,
 ) -> Result<Vec<Tick>, WorkflowError> {
+    advance_telling(workspace, names, present, mode, &mut |_| ())
+}
+
+/// The same; where it acts, whose mail is at risk is told before the work begins.
+pub fn advance_telling(
+    workspace: &Workspace,
+    names: &[String],
+    present: &Present,
+    mode: Mode,
+    early: Early<'_>,
+) -> Result<Vec<Tick>, WorkflowError> {
     let now = present.now;
     let mode = match mode {
         Mode::Act => present.mode(workspace)?,
@@ -125,7 +137,7 @@ pub fn advance(
     let mut counts = None;
     if let Some(lock) = &lock {
         // What was fetched may have brought another configuration along.
-        match shared::synchronise(workspace, lock).and_then(|()| in_force(workspace)) {
+        match shared::synchronise(workspace, lock, now).and_then(|()| in_force(workspace)) {
             Ok(other) => counts = other,
             Err(error) => {
                 let names = workspace.config.named_or_all(names);
@@ -142,7 +154,11 @@ pub fn advance(
     let names = workspace.config.named_or_all(names);
     let mut known = Known::nothing(workspace, now);
     known.doubt = clock::doubt(workspace, present, lock.as_ref());
-    known.sights = look_ahead(&mut known, &names);
+    let sights = look_ahead(&mut known, &names);
+    if lock.is_some() {
+        early::tell(&mut known, &sights, early);
+    }
+    known.sights = sights;
     let mut concluded = match &lock {
         Some(lock) => conclude::together(&mut known, lock, &names),
         None => BTreeMap::new(),
@@ -215,6 +231,7 @@ fn only_looked_at(
         tick.failed = Some(failed.unwrap_or_else(|| WorkflowError::NotShared {
             reason: why.to_string(),
             hints: why.hints(),
+            wants_a_person: why.wants_a_person(),
         }));
         tick
     };
@@ -261,7 +278,7 @@ fn tick_with(
         known.note(name, tick.rotation.as_ref());
         let is_overtaken = failed.as_ref().is_some_and(WorkflowError::is_overtaken);
         if is_overtaken && attempt < MOST_ATTEMPTS {
-            match shared::synchronise(known.workspace, lock) {
+            match shared::synchronise(known.workspace, lock, known.now) {
                 Ok(()) => {
                     known.forget();
                     remember(

@@ -36,12 +36,12 @@ pub fn archive(
     names: &[String],
     present: &Present,
 ) -> Result<Vec<Archived>, WorkflowError> {
-    if let Some(shared) = Shared::of(workspace)? {
+    let now = present.now;
+    if let Some(shared) = Shared::of(workspace, now)? {
         return Err(WorkflowError::SharedNotArchived {
             place: shared.place(),
         });
     }
-    let now = present.now;
     let lock = match present.mode(workspace)? {
         Mode::Act => Some(workspace.lock()?),
         Mode::Rehearse | Mode::Look => None,

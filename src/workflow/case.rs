@@ -2,6 +2,7 @@
 
 use super::head::Heads;
 use super::lost_journal::{self, in_git};
+use super::replay::replay;
 use super::traces::Traces;
 use super::{WorkflowError, shared};
 use crate::rotation::association::Association;
@@ -9,7 +10,6 @@ use crate::rotation::doubt::Doubt;
 use crate::rotation::repair::Recorded;
 use crate::rotation::step::{Event, Rotation, apply};
 use crate::rotation::timing::{Instant, Span};
-use crate::rotation::wait::swap_by_protocol;
 use crate::workspace::Workspace;
 use crate::workspace::clock::Jump;
 use crate::workspace::config::CertificateConfig;
@@ -77,7 +77,7 @@ impl<'w> Case<'w> {
         // A clone in which nothing ever ran, as a pipeline has it, reads what the runners share.
         if journal.entries().is_empty()
             && !workspace.journals().exists()
-            && let Some(theirs) = shared::fetched(workspace, name)?
+            && let Some(theirs) = shared::fetched(workspace, name, now)?
         {
             journal = theirs;
         }
@@ -395,7 +395,7 @@ impl<'w> Case<'w> {
             Some((id, state)) => format!("{id}: {}", state.step),
             None => format!("{}: no rotation", self.certificate.name),
         };
-        shared::keep(self.workspace, lock, &mut self.journal, &what)
+        shared::keep(self.workspace, lock, &mut self.journal, (&what, self.now))
     }
 
     /// Records a fact about the rotation under way: notes and keeps it.
@@ -416,13 +416,16 @@ pub(super) fn keep_all(
     lock: &WorkspaceLock,
     cases: &mut [&mut Case<'_>],
 ) -> Result<(), WorkflowError> {
+    let Some(now) = cases.iter().map(|case| case.now).max() else {
+        return Ok(());
+    };
     let pending = cases.iter_mut().map(|case| &mut case.journal);
     let mut pending: Vec<&mut Journal<Event>> = pending.filter(|one| one.is_pending()).collect();
     if pending.is_empty() {
         return Ok(());
     }
     let what = format!("{} rotations", pending.len());
-    shared::keep_all(workspace, lock, &mut pending, &what)
+    shared::keep_all(workspace, lock, &mut pending, (&what, now))
 }
 
 /// How a key leaves for good.
@@ -454,51 +457,4 @@ fn gone(entries: &[Entry<Event>], key: &Association, leaving: Leaving) -> Option
     };
     let started = entries.iter().filter(holds).map(|entry| &entry.rotation);
     started.rev().find(|id| left(id)).cloned()
-}
-
-/// The latest rotation and its state, as a journal tells them.
-pub(super) fn replay(
-    journal: &Journal<Event>,
-) -> Result<Option<(RotationId, Rotation)>, WorkflowError> {
-    let mut rotation: Option<(RotationId, Rotation)> = None;
-    for entry in journal.entries() {
-        let illegal = |illegal| WorkflowError::IllegalHistory {
-            path: journal.path().to_owned(),
-            entry: entry.seq,
-            illegal,
-        };
-        match &mut rotation {
-            Some((id, state)) if *id == entry.rotation => {
-                if let Some(what) = too_soon(state, entry) {
-                    return Err(WorkflowError::TooSoon {
-                        path: journal.path().to_owned(),
-                        entry: entry.seq,
-                        what,
-                    });
-                }
-                state.follow(entry.at, &entry.event).map_err(illegal)?;
-            }
-            // All facts of its rotation were set aside.
-            _ if matches!(entry.event, Event::ClockRepaired { .. }) => {}
-            _ => {
-                let begun = apply(None, entry.at, &entry.event).map_err(illegal)?;
-                rotation = Some((entry.rotation.clone(), begun));
-            }
-        }
-    }
-    Ok(rotation)
-}
-
-/// Why an entry cannot have been made when it says: the swap opens at the earliest when the protocols let it, whatever the
-/// policy said then (RFC 7671 §8.1). A journal on a ref can be written by whoever may push there.
-fn too_soon(state: &Rotation, entry: &Entry<Event>) -> Option<String> {
-    let published = state.published.filter(|_| state.emergency.is_none())?;
-    let earliest = swap_by_protocol(state, published);
-    let opens = entry.event == Event::SwapOpened && entry.at < earliest;
-    opens.then(|| {
-        format!(
-            "the swap opened at {}, and caches may lack the next key until {earliest}",
-            entry.at
-        )
-    })
 }

@@ -1,13 +1,19 @@
 //! Whether the clock is to be relied on in this run, as far as the clock itself tells (facts of the future: [`Case`]).
 
+use super::apart;
 use super::case::Case;
 use super::present::Present;
-use super::shared;
-use crate::rotation::doubt::Doubt;
+use super::shared::{self, Shared};
+use super::signers;
+use crate::rotation::doubt::{APART, Doubt};
 use crate::rotation::repair::TooEarly;
+use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
 use crate::workspace::clock::{Damaged, Jump, Noted, judge, not_set_yet};
 use crate::workspace::lock::WorkspaceLock;
+
+/// How much of a commit's name is shown.
+const SHORT: usize = 12;
 
 /// Why it is not, if so. Where a run acts, what its clock shows is kept in mind; what cannot be kept holds nothing up.
 pub(super) fn doubt(
@@ -16,6 +22,14 @@ pub(super) fn doubt(
     lock: Option<&WorkspaceLock>,
 ) -> Option<Doubt> {
     if let Some(behind) = behind_others(workspace, present) {
+        return Some(behind);
+    }
+    if shared::is_shared(workspace)
+        && let Some(apart) = apart::doubt(workspace)
+    {
+        return Some(apart);
+    }
+    if let Some(behind) = behind_commits(workspace, present) {
         return Some(behind);
     }
     let reading = present.reading.as_ref()?;
@@ -67,6 +81,20 @@ fn behind_others(workspace: &Workspace, present: &Present) -> Option<Doubt> {
     doubts.max_by_key(last)
 }
 
+/// That the branch which counts for several runners has a commit of the future. Whoever makes commits there, people, forges and
+/// runners, tells by them what time it is at least. A time that a person names is no clock.
+fn behind_commits(workspace: &Workspace, present: &Present) -> Option<Doubt> {
+    present.reading.as_ref()?;
+    let shared = Shared::of(workspace, present.now).ok()??;
+    let (commit, made) = signers::dated_base(&shared).ok()??;
+    let (made, now) = (Instant::from_unix(made), present.now);
+    (made.since(now) > APART).then(|| Doubt::CommitAhead {
+        commit: commit.chars().take(SHORT).collect(),
+        made,
+        now,
+    })
+}
+
 /// The facts that were recorded too early by a clock that was set forward since.
 pub(super) fn too_early(workspace: &Workspace, present: &Present) -> Option<TooEarly> {
     let noted = Noted::read(&workspace.state()).ok().flatten();
@@ -74,7 +102,9 @@ pub(super) fn too_early(workspace: &Workspace, present: &Present) -> Option<TooE
         Some(reading) => judge(noted.as_ref(), reading).0.jump(),
         None => None,
     };
-    let jump = jump.filter(|jump| jump.forward)?;
+    let Some(jump) = jump.filter(|jump| jump.forward) else {
+        return apart::too_early(workspace, present.now);
+    };
     Some(TooEarly {
         from: jump.from,
         before: jump.noticed,

@@ -42,7 +42,7 @@ pub(super) fn together(
         match once(known, lock, names) {
             Ok(ticks) => return ticks,
             Err(is_overtaken) => {
-                if !is_overtaken || shared::synchronise(known.workspace, lock).is_err() {
+                if !is_overtaken || shared::synchronise(known.workspace, lock, known.now).is_err() {
                     break;
                 }
                 known.forget();

@@ -107,6 +107,8 @@ pub struct NextFiles {
     pub directory: PathBuf,
     /// Whether they are of the key whose record is published, and of no other.
     pub are_right: bool,
+    /// The runner that has them, as the journal says it.
+    pub made_by: Option<String>,
     /// That a certificate is still to come, if one is.
     pub awaited: Option<String>,
 }
@@ -118,6 +120,7 @@ pub fn next_files(workspace: &Workspace, id: &RotationId, state: &Rotation) -> N
         directory: admit::directory(workspace, id),
         are_right: admit::holds(workspace, id, &state.incoming).is_ok_and(|are_right| are_right)
             && renewed::sound_pairs(workspace, id).is_ok(),
+        made_by: state.made_by.clone(),
         awaited: awaited::told(workspace, id),
     }
 }
@@ -132,7 +135,11 @@ impl fmt::Display for NextFiles {
         } else {
             write!(
                 f,
-                "the next key is not in {directory}: install none from there. It lies on the machine that made it"
+                "the next key is not in {directory}: install none from there. It lies on {}",
+                self.made_by.as_deref().map_or_else(
+                    || "the machine that made it".to_owned(),
+                    |host| format!("{host}, where a runner made it")
+                )
             )
         }
     }

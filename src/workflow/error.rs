@@ -1,8 +1,10 @@
 //! Why a use case could not be carried out: one type; the ways out are in `ways_out`.
 
+use super::handing_on::NotHandedOn;
 use super::job::{Refusal, Waits};
 use super::keeper_error::KeeperError;
 use super::refused::Refused;
+use super::signers::Unvouched;
 use crate::change::proposal::Unsealed;
 use crate::dnssec::dnskey::KeyId;
 use crate::dnssec::succession::Gone;
@@ -161,6 +163,9 @@ pub enum WorkflowError {
         /// What was seen, or not seen.
         reasons: Vec<Blocker>,
     },
+    /// A zone that was merged in spite of what the gate says of it.
+    #[error("{0}")]
+    NotHandedOn(Box<NotHandedOn>),
     /// An edit that would change the answer for a name that is not of the rotation.
     #[error("{zone}: the change would hurt another name: {difference}")]
     ChangesAnswer {
@@ -477,6 +482,19 @@ pub enum WorkflowError {
         /// The first line that differs.
         line: usize,
     },
+    /// Entries of journals that runners share, by nobody who may make them.
+    #[error("{0}")]
+    Unvouched(Box<Unvouched>),
+    /// No list of those who may sign where entries must be signed.
+    #[error(
+        "the branch that counts has no {list} (commit {commit}): who may sign what runners record is not known"
+    )]
+    NoSigners {
+        /// The list.
+        list: String,
+        /// Where it was looked for.
+        commit: String,
+    },
     /// Journals that several runners have in common.
     #[error(
         "{place} are not archived: every runner compares its own journal with them, line by line"
@@ -492,6 +510,8 @@ pub enum WorkflowError {
         reason: String,
         /// The ways out.
         hints: Vec<String>,
+        /// Whether only a person can change it.
+        wants_a_person: bool,
     },
     /// No journals where they should be.
     #[error("there are no journals in {}: what rotations require is not known", path.display())]
@@ -649,7 +669,9 @@ pub enum WorkflowError {
         /// Which entry.
         entry: u64,
         /// Why.
-        what: String,
+        what: Box<str>,
+        /// The command that puts back what was there before, where it is one that runners share.
+        back: Option<Box<str>>,
     },
     /// The command that brings hosts to their key failed.
     #[error("the {what} command for {hosts} failed: {source}")]
@@ -707,7 +729,7 @@ impl WorkflowError {
     pub const fn is_of_handing_on(&self) -> bool {
         matches!(
             self,
-            Self::WouldRefuse { .. } | Self::NotSeenToBeSafe { .. }
+            Self::WouldRefuse { .. } | Self::NotSeenToBeSafe { .. } | Self::NotHandedOn(_)
         )
     }
 
@@ -716,11 +738,15 @@ impl WorkflowError {
         match self {
             Self::Git(error) => error.wants_a_person(),
             Self::Keeper(error) => error.wants_a_person(),
+            Self::NotShared { wants_a_person, .. } => *wants_a_person,
             Self::InDoubt(_)
             | Self::Deployment { .. }
             | Self::Orphan { .. }
             | Self::StillRefused(_)
             | Self::TooSoon { .. }
+            | Self::NotHandedOn(_)
+            | Self::Unvouched(_)
+            | Self::NoSigners { .. }
             | Self::SerialUnknown { .. }
             | Self::KeysBreak { .. }
             | Self::KeyGone { .. }

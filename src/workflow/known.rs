@@ -154,6 +154,11 @@ impl<'w> Known<'w> {
         self.rotations().of.get(certificate)
     }
 
+    /// The latest rotation of every certificate that has one.
+    pub(super) fn all_rotations(&mut self) -> BTreeMap<String, (RotationId, Rotation)> {
+        self.rotations().of.clone()
+    }
+
     fn rotations(&mut self) -> &Rotations {
         let (workspace, now) = (self.workspace, self.now);
         self.rotations.get_or_insert_with(|| {

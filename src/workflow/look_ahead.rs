@@ -70,6 +70,11 @@ impl Seen {
         self.began
     }
 
+    /// What was seen, if the rotation stands where it stood.
+    pub(super) fn observation_of(&self, state: &Rotation) -> Option<&Observation> {
+        (self.of == *state).then_some(&self.sight.observation)
+    }
+
     /// Whether the rotation stands where it stood.
     pub(super) fn is_of(&self, state: &Rotation) -> bool {
         self.of == *state

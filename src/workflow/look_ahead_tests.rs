@@ -29,6 +29,7 @@ fn prepublishing() -> Rotation {
     let events = [
         Event::KeyAdmitted {
             not_after: NOW + Span::days(90),
+            made_by: None,
         },
         Event::AssociationsComputed { incoming: key(2) },
         Event::PrepublishDecided,

@@ -2,7 +2,7 @@
 
 use super::WorkflowError;
 use super::advance::Tick;
-use super::case::replay;
+use super::replay::replay;
 use super::shared;
 use crate::rotation::step::Event;
 use crate::workspace::Workspace;

@@ -133,10 +133,16 @@ fn plan_one(known: &mut Known<'_>, name: &str) -> Result<Plan, WorkflowError> {
     };
     let deployment = match &certificate.deploy {
         Deploy::Manual => {
-            format!(
-                "by hand, from {}",
-                admit::directory(workspace, &id).display()
-            )
+            let directory = admit::directory(workspace, &id);
+            let at = match &state.made_by {
+                Some(host)
+                    if !admit::holds(workspace, &id, &state.incoming).unwrap_or_default() =>
+                {
+                    format!(" on {host}, where a runner made it")
+                }
+                _ => String::new(),
+            };
+            format!("by hand, from {}{at}", directory.display())
         }
         Deploy::Command(command) => format!("by {}", command.join(" ")),
     };

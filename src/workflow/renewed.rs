@@ -64,7 +64,7 @@ pub fn renewed(
 ) -> Result<Renewed, WorkflowError> {
     tracked::none(workspace)?;
     let lock = workspace.lock()?;
-    shared::synchronise(workspace, &lock)?;
+    shared::synchronise(workspace, &lock, now)?;
     let mut case = Case::open(workspace, name, now)?;
     case.is_whole(&mut Heads::of(workspace, now))?;
     admit::unlinked(workspace, [&*brought.certificate, &*brought.key])?;
@@ -171,14 +171,17 @@ pub fn to_deploy(
             name: name.to_owned(),
         });
     };
+    let made_by = state.made_by.as_deref();
+    let elsewhere = made_by.map(|host| format!("; a runner on {host} made them"));
     let not_here = |why: &'static str| WorkflowError::NotFromHere {
         id: id.clone(),
         step: state.step,
         what: "install the next key of",
         why,
         way_out: format!(
-            "see what lies in {}; `tlsa-rotate status {name}` says what is awaited",
-            admit::directory(workspace, id).display()
+            "see what lies in {}{}; `tlsa-rotate status {name}` says what is awaited",
+            admit::directory(workspace, id).display(),
+            elsewhere.as_deref().unwrap_or_default()
         ),
     };
     if !awaited::missing(workspace, id).is_empty() {

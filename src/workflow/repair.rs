@@ -2,6 +2,7 @@
 //! get another time, by a line of the journal that says so; what depended on them begins anew.
 
 use super::WorkflowError;
+use super::apart;
 use super::clock;
 use super::present::Present;
 use super::run::Run;
@@ -87,6 +88,7 @@ pub fn repair(workspace: &Workspace, present: &Present) -> Result<Vec<Repaired>,
                 memory.write(&state, &zone.name)?;
             }
         }
+        apart::settled(workspace)?;
         if let Some(reading) = &present.reading {
             Noted::right(reading).write(&state)?;
         }

@@ -3,6 +3,7 @@
 //! What a branch holds of other rotations stays in it as long as it is their present step (`review_bundle`).
 
 use super::WorkflowError;
+use super::former;
 use super::head;
 use super::known::Known;
 use super::propose::{Context, Proposed};
@@ -110,7 +111,7 @@ pub(super) fn flush(known: &mut Known<'_>, lock: &WorkspaceLock) -> Vec<Told> {
         if attempt == MOST_ATTEMPTS || !told.iter().any(is_overtaken) {
             break;
         }
-        if let Err(error) = shared::synchronise(known.workspace, lock) {
+        if let Err(error) = shared::synchronise(known.workspace, lock, known.now) {
             let first = reviews.wishes.keys().next();
             let certificate = first.map(|id| id.certificate.to_string());
             told.push((certificate.unwrap_or_default(), Err(error)));
@@ -148,6 +149,7 @@ fn flush_once(known: &mut Known<'_>, lock: &WorkspaceLock, reviews: &Reviews) ->
         }
     }
     put((known.workspace, known.now), built, &mut told);
+    told.extend(former::take_down(known, &standing));
     told
 }
 

@@ -38,7 +38,7 @@ impl<'w> Run<'w> {
             Mode::Rehearse | Mode::Look => None,
         };
         if let Some(lock) = &lock {
-            shared::synchronise(workspace, lock)?;
+            shared::synchronise(workspace, lock, present.now)?;
             in_force::note(workspace, lock);
         }
         let doubt = clock::doubt(workspace, present, lock.as_ref());

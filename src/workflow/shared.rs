@@ -5,9 +5,12 @@
 //! is refused, takes over what the other recorded, and decides anew.
 
 use super::WorkflowError;
+use super::apart;
 use super::refused;
-use crate::files::read;
-use crate::publish::git::{LEDGER, Repository};
+use super::replay::replay;
+use super::seen::Seen;
+use super::signers::{self, Signers};
+use crate::publish::git::{LEDGER, Repository, Sealer};
 use crate::rotation::step::Event;
 use crate::rotation::timing::Instant;
 use crate::workspace::Workspace;
@@ -19,19 +22,27 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+/// What a commit says by which a runner gives what only it has to the others.
+const TAKE_UP: &str = "Take up the journals of a runner";
+
 /// How a journal's file is named in the remote and here.
 const ENDING: &str = ".jsonl";
 
 /// Where the journals of several runners are.
 #[derive(Debug)]
-pub(super) struct Shared {
-    repository: Repository,
-    remote: String,
+pub(super) struct Shared<'w> {
+    pub(super) workspace: &'w Workspace,
+    pub(super) repository: Repository,
+    pub(super) remote: String,
+    pub(super) now: Instant,
 }
 
-impl Shared {
+impl<'w> Shared<'w> {
     /// The remote that the configuration names, in the repository that the configuration lies in; `None` without one.
-    pub(super) fn of(workspace: &Workspace) -> Result<Option<Self>, WorkflowError> {
+    pub(super) fn of(
+        workspace: &'w Workspace,
+        now: Instant,
+    ) -> Result<Option<Self>, WorkflowError> {
         let mut remotes = workspace
             .config
             .zones
@@ -41,6 +52,8 @@ impl Shared {
             return Ok(None);
         };
         Ok(Some(Self {
+            workspace,
+            now,
             repository: Repository::discover(&workspace.config_path)?,
             remote: remote.clone(),
         }))
@@ -52,10 +65,10 @@ impl Shared {
     }
 
     /// Fetches what every remote holds that a zone of the configuration names: branches, and these journals.
-    pub(super) fn fetch(&self, workspace: &Workspace) -> Result<(), WorkflowError> {
+    pub(super) fn fetch(&self) -> Result<(), WorkflowError> {
         self.repository.fetch(&self.remote)?;
         let mut done = vec![(self.repository.clone(), &self.remote)];
-        for zone in &workspace.config.zones {
+        for zone in &self.workspace.config.zones {
             let Some(remote) = &zone.remote else { continue };
             let place = (Repository::discover(&zone.file)?, remote);
             if !done.contains(&place) {
@@ -68,7 +81,7 @@ impl Shared {
 
     /// The journals as they were fetched last, read as strictly as any; `None` if there are none.
     pub(super) fn journals(&self) -> Result<Option<Vec<Journal<Event>>>, WorkflowError> {
-        let Some(commit) = self.repository.ledger()? else {
+        let Some(commit) = self.vouched()? else {
             return Ok(None);
         };
         let files = self.repository.ledger_files(&commit)?;
@@ -79,6 +92,45 @@ impl Shared {
         journals.collect::<Result<_, _>>().map(Some)
     }
 
+    /// The last commit of the journals as it was fetched, which somebody vouches for who may, or which was taken over before.
+    pub(super) fn vouched(&self) -> Result<Option<String>, WorkflowError> {
+        let now = self.repository.ledger()?;
+        let seen = Seen::read(self.workspace);
+        if let Some(now) = now.as_deref().filter(|now| seen.ledger() != Some(now))
+            && let Some(signers) = Signers::of(self)?
+        {
+            signers.vouch(self, now, seen.ledger())?;
+        }
+        Ok(now)
+    }
+
+    /// Puts `files` into the journals there, signed where entries are.
+    fn push(
+        &self,
+        was: Option<&str>,
+        files: &[(String, Vec<u8>)],
+        what: &str,
+    ) -> Result<String, WorkflowError> {
+        let signers = Signers::of(self)?;
+        let sign = |text: &str| match &signers {
+            Some(signers) => signers.sign(text),
+            None => Ok(String::new()),
+        };
+        let sealer: Option<Sealer<'_>> = signers.as_ref().map(|_| &sign as Sealer<'_>);
+        let remote = &self.remote;
+        let repository = &self.repository;
+        Ok(repository.push_ledger(remote, was, files, (what, sealer))?)
+    }
+
+    /// The command that puts back what was there when it was last taken over.
+    fn back(&self) -> Result<String, WorkflowError> {
+        let now = self.repository.ledger()?.unwrap_or_default();
+        let seen = Seen::read(self.workspace);
+        let before = seen.ledger().map(str::to_owned);
+        let before = before.unwrap_or_else(|| format!("{now}^"));
+        Ok(signers::put_back(&self.remote, &now, &before))
+    }
+
     fn parse(&self, file: &str, octets: &[u8]) -> Result<Journal<Event>, WorkflowError> {
         let certificate = file.strip_suffix(ENDING).unwrap_or(file);
         let place = format!("{}:{file}", self.place());
@@ -86,14 +138,14 @@ impl Shared {
     }
 
     /// Takes over what other runners recorded since `seen`, and gives them what only this one has.
-    fn reconcile(&self, workspace: &Workspace) -> Result<(), WorkflowError> {
-        let note = seen_last(workspace);
-        let now = self.repository.ledger()?;
-        let seen = read::read_text_unlinked(&note, read::LIST).ok();
-        let seen = seen.as_deref().map(str::trim).filter(|s| !s.is_empty());
-        if now.is_some() && seen == now.as_deref() {
-            return Ok(());
+    fn reconcile(&self) -> Result<(), WorkflowError> {
+        let workspace = self.workspace;
+        let seen = Seen::read(workspace);
+        let now = self.vouched()?;
+        if let Some(now) = now.as_deref().filter(|now| seen.ledger() == Some(now)) {
+            return self.sign_anew(&seen, now);
         }
+        let seen = seen.ledger();
         let there = match &now {
             Some(commit) => self.repository.ledger_files(commit)?,
             None => BTreeMap::new(),
@@ -116,16 +168,43 @@ impl Shared {
         }
         let mut now = now;
         if !ahead.is_empty() {
-            let what = "Take up the journals of a runner";
-            now = Some(
-                self.repository
-                    .push_ledger(&self.remote, now.as_deref(), &ahead, what)?,
-            );
+            now = Some(self.push(now.as_deref(), &ahead, TAKE_UP)?);
         }
-        if let Some(now) = now {
-            inside::replace(&note, format!("{now}\n").as_bytes())?;
+        match now {
+            Some(now) => Seen::write(self, &now),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Signs what this runner took over before, where nobody on the list vouches for it any more: it was there before entries
+    /// were signed, or its signer's key was taken off the list. Without it a new runner would take nothing over.
+    fn sign_anew(&self, seen: &Seen, now: &str) -> Result<(), WorkflowError> {
+        if self.workspace.config.journal.is_none()
+            || seen.base() == signers::base(self).ok().as_deref()
+        {
+            return Ok(());
+        }
+        let Some(signers) = Signers::of(self)? else {
+            return Ok(());
+        };
+        if signers.vouch(self, now, None).is_ok() {
+            return Seen::write(self, now);
+        }
+        // Where this runner has no key, or another one is faster, its next fact or that one's will do.
+        match self.push(Some(now), &[], "Sign the journals as they are") {
+            Ok(signed) => Seen::write(self, &signed),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Whether somebody has given journals of long ago to the others since this runner last took theirs over.
+    fn was_taken_up(&self) -> bool {
+        let seen = Seen::read(self.workspace);
+        let Ok(Some(now)) = self.repository.ledger() else {
+            return true;
+        };
+        let subjects = self.repository.ledger_subjects(seen.ledger(), &now);
+        subjects.map_or(true, |subjects| subjects.iter().any(|one| one == TAKE_UP))
     }
 
     /// Brings the journal here to what it is there. If this runner has more, that is returned, to be given to the others.
@@ -138,9 +217,23 @@ impl Shared {
         let Some(certificate) = certificate_of(file) else {
             return Ok(None);
         };
-        self.parse(file, theirs)?;
+        // What time forbids is not even taken over: what is here would be given to the others again.
+        let parsed = self.parse(file, theirs)?;
+        if let Err(WorkflowError::TooSoon {
+            path, entry, what, ..
+        }) = replay(&parsed)
+        {
+            return Err(WorkflowError::TooSoon {
+                path,
+                entry,
+                what,
+                back: Some(self.back()?.into()),
+            });
+        }
         let path = workspace.journal(certificate);
-        let ours = Journal::<Event>::read(&path, certificate)?.octets()?;
+        let here = Journal::<Event>::read(&path, certificate)?;
+        let last = here.entries().last().map(|entry| entry.seq);
+        let ours = here.octets()?;
         if ours == theirs {
             return Ok(None);
         }
@@ -159,6 +252,13 @@ impl Shared {
         if let Some(directory) = path.parent() {
             inside::create_directory(directory, 0o777)?;
         }
+        if last.is_some() || !self.was_taken_up() {
+            let come = parsed
+                .entries()
+                .iter()
+                .filter(|entry| Some(entry.seq) > last);
+            apart::compare(self.workspace, come, self.now)?;
+        }
         inside::replace(&path, theirs)?;
         Ok(None)
     }
@@ -169,12 +269,14 @@ impl Shared {
 pub(super) fn synchronise(
     workspace: &Workspace,
     _lock: &WorkspaceLock,
+    now: Instant,
 ) -> Result<(), WorkflowError> {
-    let Some(shared) = Shared::of(workspace)? else {
+    let Some(shared) = Shared::of(workspace, now)? else {
         return Ok(());
     };
-    shared.fetch(workspace)?;
-    shared.reconcile(workspace)
+    shared.fetch()?;
+    shared.reconcile()?;
+    apart::note(workspace, now)
 }
 
 /// Writes what was added to a journal, once the remote has it: from then on it counts.
@@ -182,9 +284,9 @@ pub(super) fn keep(
     workspace: &Workspace,
     lock: &WorkspaceLock,
     journal: &mut Journal<Event>,
-    what: &str,
+    (what, now): (&str, Instant),
 ) -> Result<(), WorkflowError> {
-    keep_all(workspace, lock, &mut [journal], what)
+    keep_all(workspace, lock, &mut [journal], (what, now))
 }
 
 /// The same for several journals, in one commit: all of it counts, or nothing.
@@ -192,9 +294,9 @@ pub(super) fn keep_all(
     workspace: &Workspace,
     lock: &WorkspaceLock,
     journals: &mut [&mut Journal<Event>],
-    what: &str,
+    (what, now): (&str, Instant),
 ) -> Result<(), WorkflowError> {
-    let shared = Shared::of(workspace)?;
+    let shared = Shared::of(workspace, now)?;
     let Some(shared) = shared.filter(|_| !journals.is_empty()) else {
         let mut journals = journals.iter_mut();
         return Ok(journals.try_for_each(|journal| journal.write(lock))?);
@@ -204,21 +306,15 @@ pub(super) fn keep_all(
         let file = journal.path().file_name().unwrap_or_default();
         files.push((file.to_string_lossy().into_owned(), journal.octets()?));
     }
-    let was = shared.repository.ledger()?;
-    let pushed = shared
-        .repository
-        .push_ledger(&shared.remote, was.as_deref(), &files, what);
-    let now = pushed.map_err(WorkflowError::from).inspect_err(|error| {
-        let latest = journals.iter().filter_map(|one| one.entries().last());
-        let latest = latest.map(|entry| entry.at).max();
-        refused::note(workspace, error, latest.unwrap_or(Instant::from_unix(0)));
-    })?;
+    // What was fetched since, and refused, is built on as little as it is taken over.
+    let was = shared.vouched()?;
+    let pushed = shared.push(was.as_deref(), &files, what);
+    let pushed = pushed.inspect_err(|error| refused::note(workspace, error, now))?;
     refused::mended(workspace, [LEDGER]);
     for journal in journals.iter_mut() {
         journal.write(lock)?;
     }
-    inside::replace(&seen_last(workspace), format!("{now}\n").as_bytes())?;
-    Ok(())
+    Seen::write(&shared, &pushed)
 }
 
 /// Whether runners share their journals.
@@ -227,21 +323,17 @@ pub(super) fn is_shared(workspace: &Workspace) -> bool {
     zones.any(|zone| zone.remote.is_some())
 }
 
-/// The file that says which state of the remote's journals this runner's own are at.
-fn seen_last(workspace: &Workspace) -> PathBuf {
-    workspace.state().join("shared")
-}
-
 /// The journal of a certificate as it was fetched last; for looking only, what is written was taken over before.
 pub(super) fn fetched(
     workspace: &Workspace,
     certificate: &str,
+    now: Instant,
 ) -> Result<Option<Journal<Event>>, WorkflowError> {
-    let Some(shared) = Shared::of(workspace)? else {
+    let Some(shared) = Shared::of(workspace, now)? else {
         return Ok(None);
     };
     let file = format!("{certificate}{ENDING}");
-    let Some(commit) = shared.repository.ledger()? else {
+    let Some(commit) = shared.vouched()? else {
         return Ok(None);
     };
     match shared.repository.ledger_files(&commit)?.get(&file) {

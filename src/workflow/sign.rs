@@ -391,7 +391,7 @@ impl Stop {
 }
 
 /// The signed zone as it lies on disk. It can be made again, but not silently: its serial is what secondaries have.
-fn read_signed(path: &Path, zone: &ZoneConfig) -> Result<Option<Zone>, WorkflowError> {
+pub(super) fn read_signed(path: &Path, zone: &ZoneConfig) -> Result<Option<Zone>, WorkflowError> {
     match read::read_unlinked(path, read::ZONE) {
         Ok(bytes) => Zone::parse(&bytes, Some(&zone.name))
             .map(Some)

@@ -18,10 +18,12 @@ use super::present::Present;
 use super::reach;
 use super::renewed;
 use super::run::Run;
+use super::shared;
 use super::surroundings::{Presentable, Surroundings};
 use super::tracked;
 use crate::dane::association;
 use crate::dane::certificate::Certificate;
+use crate::files::host;
 use crate::publish::git::GitError;
 use crate::rotation::association::Association;
 use crate::rotation::step::{Event, Rotation, Step};
@@ -163,7 +165,7 @@ fn with_key<'w>(
     notes.extend(key_files::exposed(case.certificate));
     notes.extend(awaited::told(workspace, &case.next_id()));
     case.begin(now, found.started())?;
-    for fact in key_facts(&found, admitted.not_after) {
+    for fact in key_facts(case.workspace(), &found, admitted.not_after) {
         case.note(now, fact)?;
     }
     // What runs kept in mind while nothing was under way. That it is lost, they tell.
@@ -268,9 +270,15 @@ pub(super) fn has_not_left_dane(workspace: &Workspace, name: &str) -> Result<(),
 }
 
 /// What had left before, and steps 1 and 2, as facts after the start.
-pub(super) fn key_facts(found: &Surroundings, not_after: Instant) -> Vec<Event> {
+pub(super) fn key_facts(
+    workspace: &Workspace,
+    found: &Surroundings,
+    not_after: Instant,
+) -> Vec<Event> {
     let mut facts = found.left.clone();
-    facts.push(Event::KeyAdmitted { not_after });
+    // The others have its records, and not its key: who is asked to install it is told where it is.
+    let made_by = shared::is_shared(workspace).then(host::name).flatten();
+    facts.push(Event::KeyAdmitted { not_after, made_by });
     facts.extend(found.found());
     facts.push(Event::AssociationsComputed {
         incoming: found.incoming.clone(),

@@ -73,6 +73,7 @@ impl WorkflowError {
                 hints.dedup();
                 hints
             }
+            Self::NotHandedOn(not) => not.hints(),
             Self::HeadMoved { .. } => vec!["run it again: it starts from what is there now".to_owned()],
             Self::NothingUnderWay { name } => vec![format!("`tlsa-rotate start {name}` begins one")],
             Self::NoZone { .. } => vec!["add a [[zone]] that the host lies in".to_owned()],
@@ -203,9 +204,13 @@ impl WorkflowError {
                 format!("allow runners to push refs/heads/tlsa-rotate/* and refs/tlsa-rotate/* at `{}`", refused.remote),
                 "then `tlsa-rotate advance`: once a push goes through, nothing is told any more".to_owned(),
             ],
-            Self::TooSoon { .. } => vec![
-                "nothing is done by it: find out who wrote that (`git log --patch refs/tlsa-rotate/journal`), and who may push there".to_owned(),
-                "leave the keys on the hosts as they are; then put the ref back to the commit before, at the remote, with `git push --force-with-lease`".to_owned(),
+            Self::TooSoon { back: Some(back), .. } => vec![
+                "nothing is done by it, and the keys on the hosts stay as they are: find out who wrote that, and who may push there: git log --patch refs/tlsa-rotate/journal".to_owned(),
+                format!("put back what was there before: {back}"),
+            ],
+            Self::TooSoon { path, .. } => vec![
+                "nothing is done by it, and the keys on the hosts stay as they are: find out who wrote that".to_owned(),
+                format!("restore {} from a backup; without one, move it away and start again: the next run looks at servers and hosts anew", path.display()),
             ],
             Self::Deployment { source, .. } => {
                 let mut hints = source.hints();
@@ -240,6 +245,10 @@ impl WorkflowError {
             Self::JournalsDiffer { path, remote, .. } => vec![format!(
                 "see what both say (git show refs/tlsa-rotate/journal), then move {} away: the one on {remote} is taken over",
                 path.display()
+            )],
+            Self::Unvouched(unvouched) => unvouched.hints(),
+            Self::NoSigners { list, .. } => vec![format!(
+                "commit {list} there, with a line `runner1 ssh-ed25519 AAAA…` for each runner; or take [journal] out of tlsa-rotate.toml"
             )],
             Self::NotShared { hints, .. } => hints.clone(),
             Self::SharedNotArchived { .. } => vec![

@@ -187,6 +187,7 @@ fn write(root: &Path, count: u32, zones: u32) {
             },
             Event::KeyAdmitted {
                 not_after: BEGIN + Span::days(90),
+                made_by: None,
             },
             Event::AssociationsComputed {
                 incoming: BTreeSet::from([key(number, 2)]),

@@ -64,6 +64,7 @@ pub(crate) fn after(way: &[(u64, Event)]) -> Rotation {
     };
     let admitted = Event::KeyAdmitted {
         not_after: hours(24 * 100),
+        made_by: None,
     };
     let computed = Event::AssociationsComputed {
         incoming: set(&[2]),

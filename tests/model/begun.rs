@@ -75,6 +75,7 @@ pub(crate) fn begun(setting: &Setting, mutant: Mutant) -> Rotation {
     let mut facts = vec![
         Event::KeyAdmitted {
             not_after: Instant::from_unix(FAR),
+            made_by: None,
         },
         Event::AssociationsComputed {
             incoming: rrset(new),

@@ -1,11 +1,15 @@
 //! A world at a distance: a runner's clone, the bare repository that is its origin, and a person who reviews and merges.
 
-use super::{BRANCH, Publish, Run, World, ZONE_FILE, apex};
+use super::{BEGIN, BRANCH, JOURNAL, Publish, Run, World, ZONE_FILE, apex, hours, resealed};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
+use tlsa_rotate::rotation::timing::Instant;
+
+/// The ref of the journals that runners share.
+pub(crate) const LEDGER: &str = "refs/tlsa-rotate/journal";
 
 /// A runner's clone, the bare repository that is its origin, and the clone of a person who reviews and merges.
 pub(crate) struct Far {
@@ -105,10 +109,74 @@ impl Far {
         log.lines().filter(|line| !line.trim().is_empty()).count()
     }
 
+    /// Brings a rotation to where it waits for caches: at hour 2.
+    pub(crate) fn waits(&self) {
+        let world = &self.runner;
+        world.start(BEGIN).ends(0);
+        world.advance(BEGIN).ends(3);
+        assert!(self.merge());
+        world.advance(hours(1)).ends(0);
+        world.load();
+        world.advance(hours(2)).ends(0);
+        assert_eq!(world.step(hours(2)), "Waiting");
+    }
+
+    /// A stranger with an ordinary clone puts `journal` there for a certificate; the commit.
+    pub(crate) fn stranger(&self, journal: &str, more: &[&str]) -> String {
+        let clone = self.home.path().join("mallory");
+        if !clone.exists() {
+            let bare = self.bare().display().to_string();
+            git(self.home.path(), &format!("clone --quiet {bare} mallory"));
+            git(&clone, "config user.name Mallory");
+            git(&clone, "config user.email mallory@example.com");
+        }
+        git(&clone, &format!("fetch --quiet origin +{LEDGER}:{LEDGER}"));
+        fs::write(clone.join("mail.jsonl"), journal).unwrap();
+        let blob = git(&clone, "hash-object -w mail.jsonl");
+        git(&clone, "read-tree --empty");
+        git(
+            &clone,
+            &format!("update-index --add --cacheinfo 100644,{blob},mail.jsonl"),
+        );
+        let tree = git(&clone, "write-tree");
+        let mut arguments = more.to_vec();
+        let parent = format!("{LEDGER}^{{commit}}");
+        arguments.extend([
+            "commit-tree",
+            &tree,
+            "-m",
+            "mail.1: SwapOpen",
+            "-p",
+            &parent,
+        ]);
+        let made = Command::new("git")
+            .current_dir(&clone)
+            .args(arguments)
+            .output();
+        let made = Run::from(made.unwrap()).ends(0);
+        let commit = made.stdout.trim().to_owned();
+        git(&clone, &format!("push --quiet origin {commit}:{LEDGER}"));
+        commit
+    }
+
     /// A hook of the bare repository.
     pub(crate) fn hook(&self, name: &str, script: &str) {
         hook(&self.bare().join("hooks"), name, script);
     }
+}
+
+/// The journal with one more line: the swap is open.
+pub(crate) fn opened(world: &World, at: Instant) -> String {
+    let journal = world.read(JOURNAL);
+    let last = journal.lines().last().unwrap();
+    let value: serde_json::Value = serde_json::from_str(last).unwrap();
+    let seq = value["seq"].as_u64().unwrap() + 1;
+    let digest = ring::digest::digest(&ring::digest::SHA256, last.as_bytes());
+    let digest = data_encoding::HEXLOWER.encode(digest.as_ref());
+    let line = format!(
+        "{{\"version\":2,\"seq\":{seq},\"at\":\"{at}\",\"rotation\":\"mail.1\",\"event\":\"swap-opened\",\"previous\":\"{digest}\",\"digest\":\"\"}}"
+    );
+    format!("{journal}{}\n", resealed(&line))
 }
 
 pub(crate) fn hook(directory: &Path, name: &str, script: &str) {

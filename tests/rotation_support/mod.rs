@@ -324,6 +324,17 @@ impl World {
 
     /// A run in which every call of git runs a piece of shell first; in it, `git` is the real one.
     pub(crate) fn run_through(&self, now: Instant, arguments: &[&str], script: &str) -> Run {
+        let mut command = self.command_through(now, arguments, script);
+        Run::from(command.output().unwrap())
+    }
+
+    /// The same, ready to run.
+    pub(crate) fn command_through(
+        &self,
+        now: Instant,
+        arguments: &[&str],
+        script: &str,
+    ) -> Command {
         let bin = self.path(".tlsa-rotate/bin");
         fs::create_dir_all(&bin).unwrap();
         let script = format!("#!/bin/sh\nPATH=${{PATH#*:}}\n{script}\nexec git \"$@\"\n");
@@ -331,7 +342,8 @@ impl World {
         fs::set_permissions(bin.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
         let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
         let mut command = self.command(now, arguments);
-        Run::from(command.env("PATH", path).output().unwrap())
+        command.env("PATH", path);
+        command
     }
 
     pub(crate) fn advance(&self, now: Instant) -> Run {

@@ -1,6 +1,7 @@
 //! Why git was not asked, or refused, with the way out.
 
 use crate::publish::command::CommandError;
+use crate::publish::ssh_sign::SigningError;
 use crate::workspace::durable::WriteError;
 use std::io;
 use std::path::PathBuf;
@@ -11,6 +12,9 @@ pub enum GitError {
     /// git could not be run, or took too long.
     #[error(transparent)]
     Command(#[from] CommandError),
+    /// What is recorded could not be signed; nothing was recorded.
+    #[error("what is recorded for all runners must be signed: {0}")]
+    NotSigned(SigningError),
     /// A file could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -262,6 +266,11 @@ impl GitError {
         let hint = match self {
             Self::Command(error) => return error.hints(),
             Self::Write(error) => return error.hints(),
+            Self::NotSigned(error) => {
+                let mut hints = error.hints();
+                hints.push("`sign_with` of [journal] in tlsa-rotate.toml is this runner's own key: nothing was recorded or done without it".to_owned());
+                return hints;
+            }
             Self::NotARepository { .. } => "`git init` makes one; `publish = { file = true }` works without git".to_owned(),
             Self::Bare { .. } => "keep the workspace in a clone that has a working tree".to_owned(),
             Self::Unborn { root } => format!("review the files and commit them: git -C {0} add . && git -C {0} commit", root.display()),
@@ -333,6 +342,7 @@ impl GitError {
         matches!(
             self,
             Self::PushRefused { .. }
+                | Self::NotSigned(_)
                 | Self::NotFollowed { .. }
                 | Self::BranchNotTold { .. }
                 | Self::NoBranch { .. }

@@ -4,11 +4,16 @@
 //! is refused, and decides anew from what the other one has recorded.
 
 use super::remote::Move;
+use super::seal::sealed_text;
 use super::{GitError, Repository, line_of, succeeded};
+use crate::publish::ssh_sign::SigningError;
 use std::collections::BTreeMap;
 
 /// The ref, here and in the remote.
 pub const LEDGER: &str = "refs/tlsa-rotate/journal";
+
+/// Makes the armoured signature over a text.
+pub type Sealer<'s> = &'s dyn Fn(&str) -> Result<String, SigningError>;
 
 /// How many journals one git is asked for: each is at most a few hundred kilobytes, and all of an answer is held.
 const AT_ONCE: usize = 256;
@@ -104,13 +109,14 @@ impl Repository {
         })
     }
 
-    /// Puts `files` into the journals of `remote`, if their last commit there still is `was`; the new last commit.
+    /// Puts `files` into the journals of `remote`, if their last commit there still is `was`; the new last commit. Where a
+    /// `sealer` is given, it signs what the commit holds and what that is built on.
     pub fn push_ledger(
         &self,
         remote: &str,
         was: Option<&str>,
         files: &[(String, Vec<u8>)],
-        what: &str,
+        (what, sealer): (&str, Option<Sealer<'_>>),
     ) -> Result<String, GitError> {
         self.identified()?;
         let mut all = match was {
@@ -126,10 +132,16 @@ impl Repository {
             tree.input.extend(line.into_bytes());
         }
         let tree = line_of(&succeeded("store the journals", tree.run_to_end()?)?);
+        let seal = sealer.map(|sealer| sealer(&sealed_text(&tree, was)));
+        let seal = seal.transpose().map_err(GitError::NotSigned)?;
         let mut arguments = vec!["commit-tree", &tree];
         arguments.extend(was.into_iter().flat_map(|was| ["-p", was]));
         let mut commit = self.invocation(arguments);
-        commit.input = format!("{what}\n").into_bytes();
+        commit.input = match seal {
+            Some(seal) => format!("{what}\n\n{seal}"),
+            None => format!("{what}\n"),
+        }
+        .into_bytes();
         let commit = line_of(&succeeded("commit the journals", commit.run_to_end()?)?);
         self.flush_objects()?;
         let there = Move {

@@ -18,6 +18,7 @@ mod proposal;
 mod remote;
 mod review;
 mod scratch;
+mod seal;
 mod updates;
 mod versions;
 
@@ -25,11 +26,12 @@ pub use branch::Counting;
 pub use commit::{Change, Message, Outcome, Target};
 pub use error::GitError;
 pub use history::StepCommit;
-pub use ledger::LEDGER;
+pub use ledger::{LEDGER, Sealer};
 pub use merged::{Entry, EntryKind, Merged};
 pub use proposal::Proposal;
 pub use remote::Site;
 pub use review::{Built, Review, Standing};
+pub use seal::{JOURNALS, Seal};
 pub use versions::Version;
 
 use crate::files::links;

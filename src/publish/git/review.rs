@@ -81,6 +81,26 @@ impl Repository {
         Ok(there)
     }
 
+    /// Deletes branches of ours, each with our memory of it and only if both still are at this commit; all of them or none.
+    /// One that is checked out stays.
+    pub fn take_down(&self, site: Site<'_>, branches: &[(&str, &str)]) -> Result<(), GitError> {
+        let mut moves = Vec::new();
+        for (branch, commit) in branches {
+            self.not_checked_out(branch, site)?;
+            let places = [format!("refs/heads/{branch}"), memory(branch)];
+            moves.extend(places.map(|place| Move {
+                place,
+                from: Some((*commit).to_owned()),
+                to: None,
+            }));
+        }
+        match (site, branches) {
+            (_, []) => Ok(()),
+            (Site::Remote(remote), _) => self.push(remote, &moves),
+            (Site::Here, [(first, _), ..]) => self.update(first, &moves),
+        }
+    }
+
     /// Puts proposals on their branches, each only if it still is where it was seen; all of them or none.
     pub fn put(&self, site: Site<'_>, built: &[Built]) -> Result<(), GitError> {
         let Some(first) = built.first() else {

@@ -44,6 +44,19 @@ impl Repository {
         Ok(replaced(newest_first))
     }
 
+    /// The last commit of a branch, and when it says that it was made, in seconds since 1970.
+    pub fn dated_tip(
+        &self,
+        branch: &str,
+        site: Site<'_>,
+    ) -> Result<Option<(String, u64)>, GitError> {
+        let place = site.place(branch);
+        let asked = self.ask(["log", "-1", "--format=%H %ct", &place, "--"])?;
+        let listed = line_of(&succeeded("date the last commit", asked)?);
+        let (commit, date) = listed.split_once(' ').unwrap_or_default();
+        Ok(date.parse().ok().map(|date| (commit.to_owned(), date)))
+    }
+
     /// The commits that a branch was seen at here, newest first, at most `most`; none where git keeps no reflog.
     pub fn moves_of(
         &self,

@@ -79,6 +79,7 @@ fn begun(scenario: &Scenario) -> Result<Rotation, IllegalEvent> {
     };
     let admitted = Event::KeyAdmitted {
         not_after: at + Span::days(10_000),
+        made_by: None,
     };
     let incoming = Event::AssociationsComputed {
         incoming: records(NEW),

@@ -8,6 +8,7 @@ mod evidence;
 mod finding;
 mod gather;
 mod hosts;
+mod journals;
 mod policies;
 mod provider;
 mod records;
@@ -90,6 +91,7 @@ pub fn check(
     let mut findings: Vec<Finding> = RULES.iter().flat_map(|rule| rule(&evidence)).collect();
     findings.extend(signatures::ended(workspace, now));
     findings.extend(secrets::kept(workspace)?);
+    findings.extend(journals::writers(workspace, now)?);
     findings.extend(provider::rehearsed(workspace, names, present));
     let at_risk = at_risk::seen(workspace, names, present, &findings)?;
     findings.extend(at_risk);

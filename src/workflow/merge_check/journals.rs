@@ -2,10 +2,11 @@
 
 use crate::publish::git::Repository;
 use crate::rotation::step::{Event, Rotation};
+use crate::rotation::timing::Instant;
 use crate::workflow::WorkflowError;
-use crate::workflow::case::replay;
 use crate::workflow::draft::reviewed;
 use crate::workflow::lost_journal::{self, InGit};
+use crate::workflow::replay::replay;
 use crate::workflow::shared::{self, Shared};
 use crate::workspace::Workspace;
 use crate::workspace::journal::{Journal, RotationId};
@@ -26,12 +27,12 @@ pub(super) struct Told {
 pub(super) fn rotations(
     workspace: &Workspace,
     repository: &Repository,
-    base: &str,
+    (base, now): (&str, Instant),
 ) -> Result<Told, WorkflowError> {
     let path = workspace.journals();
-    let shared = Shared::of(workspace)?;
+    let shared = Shared::of(workspace, now)?;
     if let Some(shared) = &shared {
-        shared.fetch(workspace)?;
+        shared.fetch()?;
     }
     let (in_git, _) = lost_journal::in_git(workspace)?;
     let (journals, source) = match shared {

@@ -12,6 +12,7 @@ mod answered;
 mod finding;
 mod finding_text;
 mod journals;
+pub(super) mod merged;
 mod presented;
 mod programs;
 mod proposed;
@@ -20,9 +21,11 @@ mod required;
 mod serials;
 mod setting_finding;
 mod settings;
+mod signers;
 mod tree;
 mod way;
 mod weaker;
+mod whole_zones;
 
 pub use answer_finding::AnswerFinding;
 pub use finding::{Finding, Severity};
@@ -95,7 +98,7 @@ pub fn merge_check(
     let told = (repository.resolve(base)?, repository.resolve(head)?);
     let by_base = Tree::of_base(workspace, &repository, (&told.0, &told.1))?;
     // First, because it fetches: the base is then what it is now.
-    let told = journals::rotations(&by_base.workspace, &repository, &told.0)?;
+    let told = journals::rotations(&by_base.workspace, &repository, (&told.0, now))?;
     let (base, tip) = (repository.resolve(base)?, repository.resolve(head)?);
     let mut verdict = Verdict {
         base: base.clone(),

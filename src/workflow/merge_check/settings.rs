@@ -4,6 +4,7 @@
 use super::finding::Finding;
 use super::programs;
 use super::setting_finding::SettingFinding;
+use super::signers;
 use super::tree::Zones;
 use super::weaker::{self, Of, Weaker};
 use super::{Request, Verdict};
@@ -31,6 +32,7 @@ pub(super) fn judge(
         request,
         verdict,
     );
+    verdict.notes.extend(signers::changed(request)?);
     places(request, before, verdict);
     attributes(request, before, verdict)?;
     secrets(request, verdict)?;

@@ -62,6 +62,7 @@ pub(super) fn all(before: &Config, after: &Config) -> Vec<Weaker> {
     if after.rehearsal && !before.rehearsal {
         list.say("rehearsal: the clock may be set by hand".to_owned());
     }
+    list.other("journal", &before.journal, &after.journal);
     list.other("vantage points", &before.vantages, &after.vantages);
     for zone in &before.zones {
         list.of = Of::Zone(zone.name.clone());

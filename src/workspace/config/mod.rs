@@ -8,6 +8,7 @@ mod certificate;
 mod deploy;
 mod document;
 pub mod duration;
+mod journal;
 mod next_key;
 mod outputs;
 mod policy;
@@ -22,6 +23,7 @@ mod zone;
 pub use certificate::{CertificateConfig, Destination, LiveFiles};
 pub use deploy::Deploy;
 pub use document::Problem;
+pub use journal::JournalConfig;
 pub use next_key::{GeneratedKey, KeyFiles, NextKey};
 pub use publication::Publication;
 pub use serve::ServeConfig;
@@ -62,6 +64,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
     ("`tlsrpt`", witness::TLSRPT),
     ("`mta_sts`", witness::MTA_STS),
     ("[[vantage]]", vantage::VANTAGE),
+    ("[journal]", journal::JOURNAL),
 ];
 
 const DOCUMENT: &[&str] = &[
@@ -72,6 +75,7 @@ const DOCUMENT: &[&str] = &[
     "zone",
     "certificate",
     "vantage",
+    "journal",
 ];
 const POLICY: &[&str] = &[
     "min_wait",
@@ -103,6 +107,8 @@ pub struct Config {
     pub vantages: Vec<VantageConfig>,
     /// The branch that counts as merged, here and at a remote; none where the repository is to tell it.
     pub branch: Option<String>,
+    /// How entries of journals that runners share are signed, where they are.
+    pub journal: Option<JournalConfig>,
     /// What is allowed and questionable.
     pub warnings: Vec<Problem>,
     /// Where each certificate is among them.
@@ -283,6 +289,10 @@ fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
     let vantages: Vec<(usize, VantageConfig)> = vantages.collect();
     vantage::check_together(&vantages, findings);
     zone::check_together(&zones, findings);
+    let journal = document.take("journal", findings).and_then(|(_, value)| {
+        let section = Section::open("[journal]", value, journal::JOURNAL, findings)?;
+        journal::read(section, root, &zones, findings)
+    });
     let branch = branch.and_then(|named| publication::branch_that_counts(named, &zones, findings));
     let zone_lines: Vec<usize> = zones.iter().map(|(line, _)| *line).collect();
     let (lines, certificates): (Vec<usize>, Vec<_>) = certificates.into_iter().unzip();
@@ -297,6 +307,7 @@ fn read(root: &Path, findings: &mut Findings<'_>) -> Option<Config> {
         certificates,
         vantages: vantages.into_iter().map(|(_, vantage)| vantage).collect(),
         branch,
+        journal,
         warnings: Vec::new(),
     };
     // A zone that could not be read would make its hosts look homeless: one mistake, one message.

@@ -305,7 +305,7 @@ fn read_signing_here<'t>(
 }
 
 /// A file that must lie inside the workspace, because it is read, edited and committed.
-fn inside(
+pub(super) fn inside(
     root: &Path,
     key: &str,
     text: &Located<String>,
