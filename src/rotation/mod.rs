@@ -16,6 +16,7 @@ pub mod association;
 pub mod before;
 pub mod blocker;
 mod blocker_text;
+mod blocker_way_out;
 pub mod combination;
 pub mod deadline;
 pub mod decide;

@@ -11,11 +11,11 @@ use super::establish::{deployment, establish};
 use super::in_force::{self, in_force};
 use super::job::follow;
 use super::known::Known;
-use super::look::{self, Sight};
 use super::look_ahead::{Seen, look_ahead};
 use super::present::Present;
 use super::propose::Proposed;
 use super::rehearse::{look_at, look_at_case};
+use super::sight::see;
 use super::{
     act, afterwards, clock, conclude, deploying, hosts, keep_signed, leftovers, made_here, noted,
     orphans, pace, pause, propose, refused, review, shared, start, tracked,
@@ -32,7 +32,6 @@ use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
 use crate::zone::name::Name;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time;
 
 /// How much a run may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,20 +198,6 @@ pub fn advance_telling(
         known.heads.keep_read_up_to(lock, has_acted);
     }
     Ok(ticks)
-}
-
-/// What was seen ahead, if it still counts; else what is seen now.
-pub(super) fn sight_of<'w>(
-    known: &mut Known<'w>,
-    case: &Case<'w>,
-    state: &Rotation,
-    ahead: Option<Seen>,
-) -> Sight {
-    let still = ahead.and_then(|ahead| {
-        let (policy, _) = pace::policy(known, case, state);
-        ahead.still(state, known.now, &policy, time::Instant::now())
-    });
-    still.unwrap_or_else(|| look::look(&mut known.heads, case.certificate, state, known.now))
 }
 
 /// What can be told while the other runners cannot be asked: nothing may be recorded, but mail at risk is said.
@@ -422,18 +407,6 @@ pub(super) fn prepare(
     }
     act::finish_key_steps(known, lock, case, tick)?;
     hosts::follow_configuration(known, lock, case, tick)
-}
-
-/// What is seen of the rotation, if there is one, and whether it was seen just now.
-fn see<'w>(known: &mut Known<'w>, case: &Case<'w>, ahead: Option<Seen>) -> (Option<Sight>, bool) {
-    let Some((_, state)) = &case.rotation else {
-        return (None, true);
-    };
-    let ahead = ahead.filter(|ahead| ahead.is_of(state));
-    let is_fresh = ahead
-        .as_ref()
-        .is_none_or(|ahead| ahead.fresh(state, time::Instant::now()).is_some());
-    (Some(sight_of(known, case, state, ahead)), is_fresh)
 }
 
 pub(super) fn remember(notes: &mut Vec<String>, new: Vec<String>) {

@@ -144,9 +144,7 @@ pub(super) fn alarms<'w>(known: &mut Known<'w>, case: &Case<'w>) -> Vec<Alarm> {
     sight.observation.merged.clear();
     outside.strays = known.strays.of(&case.certificate.name);
     outside.strays = stray::seen_at_rest(&outside, &sight.observation);
-    known
-        .strays
-        .note(&case.certificate.name, outside.strays.clone());
+    known.strays.note(&case.certificate.name, &outside.strays);
     alarm::alarms_at_rest(&outside, now, &sight.observation)
 }
 

@@ -5,7 +5,7 @@
 //! here is left to the certificate's own turn, which says why.
 
 use super::act;
-use super::advance::{Tick, prepare, sight_of};
+use super::advance::{Tick, prepare};
 use super::begin::begin_if_due;
 use super::case::{Case, keep_all};
 use super::establish::establish;
@@ -13,6 +13,7 @@ use super::known::Known;
 use super::look_ahead::{Seen, look_ahead};
 use super::made_here;
 use super::shared;
+use super::sight::sight_of;
 use crate::workspace::journal::RotationId;
 use crate::workspace::lock::WorkspaceLock;
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 //! `start`, `advance`, `abort`, `rollback`, `deploy`, `emergency`, `plan` and `simulate` are the use cases; `ways` is what a runbook names of them; `case` is a
 //! certificate's rotation as the journal tells it, which `replay` folds, `head` a zone as git holds it, `upstream` the branch that counts, or `elsewhere` who keeps it,
 //! `draft` its edit, `describe` what a reviewer is given beside it, `review` what a run proposes and `review_bundle` what goes to one branch of it, `former` which branches it stood on before, `in_force` the configuration that counts, `traces` what shows that rotations began, `was_in_zone` which keys were taken out, `deploying` that a deployment is run, `deleted` proposals that somebody deleted, `refused` pushes that a remote refused, `known` what one run knows of everything at once, `objections` what speaks against handing a zone on, `look` one look at the world, `look_ahead` that for
-//! many rotations, of which `early` tells what cannot wait, `noted` what runs keep in mind of the zones, `witness` what others say of it, `web_pki` among them; `pace`
+//! many rotations, `sight` what of it a turn goes by, of which `early` tells what cannot wait, `noted` what runs keep in mind of the zones, `witness` what others say of it, `web_pki` among them; `pace`
 //! is its policy for now; `shared` is what several runners have in common, `seen` how far it was taken over, `signers` who may write there, `apart` whether their clocks are, `conclude` what a run records with them for all certificates at once; `afterwards` watches over rotations that are over, `leftovers` takes
 //! away what they leave, `archive` moves them out of the journal; `begin` begins rotations by itself, `establish` records what a look establishes, `moved` and `newcomers` find who would be refused at new addresses and by new servers, `orphans` tells of rotations without a certificate, `lost_journal` holds a journal against what git knows, which `read_up_to` keeps; `act`, `admit`, `propose` and `sign` do what a decision asks
 //! for, `handing_on` holds a new version against what the gate would say of it, `reload` tells servers what they are to load, `keep_signed` signs the zones that no certificate asks for, and `predecessor` is what a signed version must follow.
@@ -92,6 +92,7 @@ mod run;
 mod seen;
 pub mod set_aside;
 mod shared;
+mod sight;
 mod sign;
 mod signers;
 pub mod simulate;

@@ -3,7 +3,7 @@
 //! Nothing here writes: a case that was opened is kept by nobody.
 
 use super::WorkflowError;
-use super::advance::{Mode, Tick, remember, sight_of};
+use super::advance::{Mode, Tick, remember};
 use super::begin::due;
 use super::case::Case;
 use super::deadlines::act_by;
@@ -11,6 +11,7 @@ use super::establish::{deployment, news};
 use super::known::Known;
 use super::look::Sight;
 use super::look_ahead::Seen;
+use super::sight::sight_of;
 use super::{act, afterwards, at_rest, elsewhere, head};
 use super::{pace, pause, start, witness};
 use crate::rotation::association::Association;

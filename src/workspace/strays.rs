@@ -74,13 +74,13 @@ impl Kept {
     }
 
     /// Takes in what there is of it now.
-    pub fn note(&mut self, certificate: &str, strays: Strays) {
+    pub fn note(&mut self, certificate: &str, strays: &Strays) {
         let before = if strays.is_empty() {
             self.of.remove(certificate)
         } else {
             self.of.insert(certificate.to_owned(), strays.clone())
         };
-        self.is_changed |= before.unwrap_or_default() != strays;
+        self.is_changed |= before.unwrap_or_default() != *strays;
     }
 
     /// Writes it, where something has changed since it was read.

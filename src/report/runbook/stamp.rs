@@ -49,12 +49,12 @@ fn broken(first: &str, indent: &str, text: &str, end: &str) -> String {
     let mut line = first.to_owned();
     let mut is_empty = true;
     for word in words(text) {
-        let longer = line.chars().count() + 1 + word.chars().count() + end.len();
-        if !is_empty && longer > WIDTH {
+        let parts = [line.chars().count(), 1, word.chars().count(), end.len()];
+        if !is_empty && parts.into_iter().sum::<usize>() > WIDTH {
             lines.push_str(&line);
             lines.push_str(end);
             lines.push('\n');
-            line = indent.to_owned();
+            indent.clone_into(&mut line);
             is_empty = true;
         }
         if !is_empty {

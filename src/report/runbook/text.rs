@@ -35,11 +35,14 @@ impl Runbook<'_> {
         let chapter = block.chapter;
         let title = format!("{} {}", chapter.number, chapter.heading.to_uppercase());
         let (when, gate) = match block.standing {
-            Standing::Done => return text.push_str(&format!("{title:<30} done\n")),
+            Standing::Done => {
+                let _ = writeln!(text, "{title:<30} done");
+                return;
+            }
             Standing::Stopped => {
-                return text.push_str(&format!(
-                    "{title:<30} not before what stops it is out of the way\n"
-                ));
+                let why = "not before what stops it is out of the way";
+                let _ = writeln!(text, "{title:<30} {why}");
+                return;
             }
             Standing::UnderWay(since) => (format!("since {}", stamp(since, self.local)), None),
             Standing::From(at, gate) => (format!("from {}", stamp(at, self.local)), gate),
