@@ -40,7 +40,7 @@ fn apex() -> Name {
 }
 
 fn key(role: Role) -> SigningKey {
-    let made = new_key(&apex(), Algorithm::Ed25519, role, &[], (START, Some(START)));
+    let made = new_key(&apex(), Algorithm::Ed25519, role, &[], (START, START));
     made.unwrap().key
 }
 

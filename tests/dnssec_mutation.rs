@@ -645,7 +645,7 @@ fn zones_and_keys_that_do_not_fit_are_refused() {
         Algorithm::Ed25519,
         Role::Csk,
         &[],
-        (NOW, Some(NOW)),
+        (NOW, NOW),
     )
     .unwrap();
     assert!(matches!(

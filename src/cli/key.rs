@@ -18,6 +18,10 @@ use serde::Serialize;
 use std::io::{BufWriter, Write as _, stdout};
 use std::path::{Path, PathBuf};
 
+/// From when a key to practise with is in use: 2000-01-01, before any time that is named. Without a time other signers take a
+/// key for one that is not published.
+const LONG_AGO: Instant = Instant::from_unix(946_684_800);
+
 /// Makes and shows DNSSEC keys (`K<zone>+<algorithm>+<tag>.key` and `.private`, as BIND and ldns read them).
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -142,7 +146,8 @@ fn generate(args: &Generate, global: &Global) -> Result<Exit, Failure> {
     };
     // In a workspace to practise in, each command says what time it is: a key of the clock's time might not be in use yet.
     let is_timed = global.now.is_some() || !global.practises();
-    let times = (global.now(), is_timed.then(|| global.now()));
+    let from = if is_timed { global.now() } else { LONG_AGO };
+    let times = (global.now(), from);
     let NewKey { key, files } =
         new_key(zone, args.algorithm, role, &others, times).map_err(Failure::wrong)?;
     for file in &files {

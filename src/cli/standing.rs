@@ -8,7 +8,7 @@ use crate::report::metrics::{self, Subject};
 use crate::report::news::{Found, Press};
 use crate::report::page;
 use crate::report::standing::Standing;
-use crate::rotation::blocker::Who;
+use crate::rotation::blocker::{Blocker, Who};
 use crate::rotation::timing::Instant;
 use crate::workflow::WorkflowError;
 use crate::workflow::advance::Tick;
@@ -239,12 +239,21 @@ pub(super) fn code(tick: &Tick) -> Exit {
             || !decision.deadlines.is_empty()
             || decision.act_by.iter().any(|one| one.is_near)
     });
-    // What a person has to do is so whatever else failed: a command that only looks says the same.
-    let of_need = if needs_a_person {
+    if let Some(error) = &tick.failed {
+        // What keeps the zone from being read is no failure of this run alone: a command that only looks says the same.
+        let is_seen_by_all = decision.is_some_and(|decision| {
+            let mut blockers = decision.blockers.iter();
+            blockers.any(|one| matches!(one, Blocker::MergedUnknown { .. }))
+        });
+        let of_failure = Exit::of(error);
+        return match of_failure {
+            Exit::Wrong if is_seen_by_all && needs_a_person => Exit::PersonNeeded,
+            of_failure => of_failure,
+        };
+    }
+    if needs_a_person {
         Exit::PersonNeeded
     } else {
         Exit::Done
-    };
-    let of_failure = tick.failed.as_ref().map_or(Exit::Done, Exit::of);
-    of_need.max(of_failure)
+    }
 }

@@ -124,13 +124,7 @@ mod tests {
             "$ORIGIN example.com.\n$TTL 60\n@ SOA ns.x. h 1 2 3 4 5\n NS ns.x.\na A 192.0.2.1\nz A 192.0.2.1\n{more}"
         );
         let zone = Zone::parse(text.as_bytes(), None).unwrap();
-        let key = new_key(
-            &zone.apex,
-            Algorithm::Ed25519,
-            Role::Csk,
-            &[],
-            (NOW, Some(NOW)),
-        );
+        let key = new_key(&zone.apex, Algorithm::Ed25519, Role::Csk, &[], (NOW, NOW));
         let policy = SigningPolicy {
             now: NOW,
             inception: NOW,

@@ -212,14 +212,13 @@ impl fmt::Debug for KeyFile {
     }
 }
 
-/// Draws a key for `zone` whose tag none of `others` has, made at `created`. It is in use from `from` on; without that, at any
-/// time.
+/// Draws a key for `zone` whose tag none of `others` has, made at `created`. It is in use from `from` on.
 pub fn new_key(
     zone: &Name,
     algorithm: Algorithm,
     role: Role,
     others: &[SigningKey],
-    (created, from): (Instant, Option<Instant>),
+    (created, from): (Instant, Instant),
 ) -> Result<NewKey, KeyError> {
     let not_made = |why| KeyError::NotMade {
         zone: zone.clone(),
@@ -227,8 +226,8 @@ pub fn new_key(
     };
     let timing = Timing {
         created: Some(created),
-        publish: from,
-        activate: from,
+        publish: Some(from),
+        activate: Some(from),
         ..Timing::default()
     };
     for _ in 0..DRAWS {

@@ -5,6 +5,7 @@
 
 use super::WorkflowError;
 use super::head::Head;
+use super::job::follow;
 use super::known::Known;
 use super::merge_check::{AnswerFinding, merged};
 use super::sign;
@@ -83,7 +84,14 @@ pub(super) fn judge(
     };
     before.insert(zone.name.clone(), was);
     let rotations = known.all_rotations();
-    let findings = merged::objections(&known.workspace.config, (&before, &after), &rotations);
+    let mut findings = merged::objections(&known.workspace.config, (&before, &after), &rotations);
+    // That these records leave was asked for by a job, which looked before.
+    findings.retain(|finding| match finding {
+        AnswerFinding::DaneLost { certificate, .. } => {
+            !follow::leaves_dane(known.workspace, certificate).is_ok_and(|leaves| leaves)
+        }
+        _ => true,
+    });
     if findings.is_empty() {
         return Ok(());
     }

@@ -27,15 +27,9 @@ pub fn example() -> Zone {
 }
 
 pub fn key(algorithm: Algorithm, role: Role) -> SigningKey {
-    new_key(
-        &name("example.com."),
-        algorithm,
-        role,
-        &[],
-        (NOW, Some(NOW)),
-    )
-    .unwrap()
-    .key
+    new_key(&name("example.com."), algorithm, role, &[], (NOW, NOW))
+        .unwrap()
+        .key
 }
 
 pub fn policy() -> SigningPolicy {

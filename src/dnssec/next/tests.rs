@@ -32,7 +32,7 @@ fn keys() -> Vec<SigningKey> {
         Algorithm::Ed25519,
         Role::Csk,
         &[],
-        (DECEMBER, Some(DECEMBER)),
+        (DECEMBER, DECEMBER),
     );
     vec![made.unwrap().key]
 }

@@ -17,7 +17,7 @@ fn apex() -> Name {
 }
 
 fn key(kind: Kind, times: Timing) -> SigningKey {
-    let mut key = new_key(&apex(), Algorithm::Ed25519, kind, &[], (T0, Some(T0)))
+    let mut key = new_key(&apex(), Algorithm::Ed25519, kind, &[], (T0, T0))
         .unwrap()
         .key;
     key.set_timing(times);

@@ -216,14 +216,8 @@ fn zone_key(root: &Path, apex: &Name, now: Instant) -> Result<Vec<Rdata>, DemoEr
     let wrong = |why: &dyn std::fmt::Display| DemoError::new("make the zone's key", why);
     let keys = root.join("keys");
     durable::create_directory(&keys, 0o700).map_err(|e| wrong(&e))?;
-    let made = new_key(
-        apex,
-        Algorithm::EcdsaP256Sha256,
-        Role::Csk,
-        &[],
-        (now, Some(now)),
-    )
-    .map_err(|e| wrong(&e))?;
+    let made = new_key(apex, Algorithm::EcdsaP256Sha256, Role::Csk, &[], (now, now))
+        .map_err(|e| wrong(&e))?;
     for file in &made.files {
         durable::create(&keys.join(&file.name), file.contents.as_bytes(), file.mode)
             .map_err(|e| wrong(&e))?;
