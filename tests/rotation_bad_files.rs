@@ -45,10 +45,24 @@ fn kept(world: &World) -> (Files, Vec<Event>) {
 /// Spoils a copy of the world, runs `arguments`, and asserts that this fails with `complaint` and changes nothing.
 #[track_caller]
 fn refused(world: &World, spoil: &dyn Fn(&World), arguments: &[&str], complaint: &str) -> Run {
+    ends_at(1, world, (spoil, arguments), complaint)
+}
+
+/// The same where `status` says as well that a person is needed: what counts of the zone cannot be read.
+fn is_for_a_person(world: &World, spoil: &dyn Fn(&World), complaint: &str) {
+    ends_at(3, world, (spoil, &["advance"]), complaint);
+}
+
+fn ends_at(
+    code: i32,
+    world: &World,
+    (spoil, arguments): (&dyn Fn(&World), &[&str]),
+    complaint: &str,
+) -> Run {
     let world = world.copy();
     spoil(&world);
     let (before, facts) = kept(&world);
-    let run = world.run(hours(1), arguments).ends(1);
+    let run = world.run(hours(1), arguments).ends(code);
     run.complains_of(complaint);
     let (after, facts_after) = kept(&world);
     let changed: Vec<&String> = after
@@ -191,18 +205,13 @@ fn a_zone_that_cannot_be_read_is_told_by_line_and_column() {
         .unwrap()
         + 1;
     let place = format!("{ZONE_FILE}:{line}:25");
-    refused(&world, &commit(broken), &["advance"], &place);
-    refused(&world, &commit("\n".to_owned()), &["advance"], ZONE_FILE);
+    is_for_a_person(&world, &commit(broken), &place);
+    is_for_a_person(&world, &commit("\n".to_owned()), ZONE_FILE);
     let gone = |world: &World| {
         world.git("rm --quiet example.com.zone");
         world.git("commit --quiet --message gone");
     };
-    refused(
-        &world,
-        &gone,
-        &["advance"],
-        "example.com.zone is not committed",
-    );
+    is_for_a_person(&world, &gone, "example.com.zone is not committed");
     let no_git = |world: &World| fs::rename(world.path(".git"), world.path(".away")).unwrap();
     refused(&world, &no_git, &["advance"], "git finds no repository");
 }
