@@ -213,3 +213,14 @@ fn while_a_rotation_is_under_way_its_records_stay_as_they_are() {
     );
     assert_eq!(world.step(hours(4)), "Waiting");
 }
+
+/// A rotation that began between the proposal and its merge would not know the key that is adopted.
+#[test]
+fn no_rotation_begins_while_a_key_is_being_adopted() {
+    let (world, digest) = renewed();
+    adopt(&world, 1, &["--digest", &digest]).ends(4);
+    let start = world.run(hours(1), &["start", "mail"]).ends(3);
+    start.complains_of("`adopt` of mail is open");
+    adopt(&world, 1, &["--undo"]);
+    world.run(hours(1), &["start", "mail"]).ends(0);
+}

@@ -181,3 +181,13 @@ fn after_the_end_too_nothing_is_proposed_while_it_lasts() {
     world.advance(hours(hour + 2));
     assert_ne!(commits(&world), before);
 }
+
+/// Whoever asks whether the next key may be installed is told of the pause.
+#[test]
+fn no_key_is_installed_while_it_lasts() {
+    let (world, hour) = World::new(Publish::Branch).brought_to("SwapOpen");
+    world.run(hours(hour), &["check", "--swap", "mail"]).ends(0);
+    pause(&world, hour, &["--until", "5d"]).ends(0);
+    let held = world.run(hours(hour), &["check", "--swap", "mail"]).ends(3);
+    assert!(held.stderr.contains("mail is paused"), "{held:#?}");
+}

@@ -169,7 +169,7 @@ fn every_key_is_explained_and_every_alternative_is_valid_too() {
         Config::parse(&changed, home.path()).unwrap_or_else(|e| panic!("{line}: {e:?}"));
         alternatives += 1;
     }
-    assert_eq!(alternatives, 29);
+    assert_eq!(alternatives, 30);
 }
 
 #[test]

@@ -108,8 +108,15 @@ pub(super) fn swap(
     let mut waits = waits(&workspace, &tick, host);
     match tick.failed.take() {
         Some(error) if error.is_of_handing_on() => waits.push(error.to_string()),
+        // That a job waits for a review is no answer to this question.
+        Some(error) if error.is_of_a_job() => eprintln!("note: {error}"),
         Some(error) => return Err(error.into()),
         None => {}
+    }
+    if tick.rests {
+        waits.push(format!(
+            "{name} is paused: nothing is deployed before `tlsa-rotate resume {name}`"
+        ));
     }
     if global.rehearses_in(&workspace) {
         waits.push(

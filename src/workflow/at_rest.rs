@@ -13,7 +13,7 @@ use crate::rotation::alarm::{self, Alarm};
 use crate::rotation::decide::Decision;
 use crate::rotation::observation::{Endpoint, TlsaName};
 use crate::rotation::step::{Event, Rotation, apply};
-use crate::rotation::stray;
+use crate::rotation::stray::{self, Strays};
 use crate::rotation::timing::{Instant, Ttl};
 use crate::workspace::config::CertificateConfig;
 use std::collections::{BTreeMap, BTreeSet};
@@ -135,6 +135,8 @@ pub(super) fn alarms<'w>(known: &mut Known<'w>, case: &Case<'w>) -> Vec<Alarm> {
     let rotation = case.rotation.as_ref().map(|(_, state)| state);
     let now = known.now;
     let Some(mut outside) = at_rest(&mut known.heads, case.certificate, rotation, now) else {
+        // Whoever looks after the hosts now has taken them up; without records there is nobody to refuse.
+        known.strays.note(&case.certificate.name, &Strays::new());
         return Vec::new();
     };
     let Some(mut sight) = known.sight_of(&case.certificate.name, &outside) else {

@@ -1,7 +1,7 @@
 //! Why a use case could not be carried out: one type; the ways out are in `ways_out`.
 
 use super::handing_on::NotHandedOn;
-use super::job::{Refusal, Waits};
+use super::job::{Kind, Refusal, Waits};
 use super::keeper_error::KeeperError;
 use super::refused::Refused;
 use super::signers::Unvouched;
@@ -145,6 +145,16 @@ pub enum WorkflowError {
     /// A job beside rotations that a person is to merge.
     #[error("{0}")]
     JobWaits(Box<Waits>),
+    /// A job of the certificate is proposed, and no rotation begins meanwhile.
+    #[error(
+        "`{kind}` of {certificate} is open: no rotation begins before it is merged and served, or taken back"
+    )]
+    JobOpen {
+        /// Which job.
+        kind: Kind,
+        /// Of which certificate.
+        certificate: String,
+    },
     /// A change that takes records out, or brings a name its first, while hosts were not all seen to bear it.
     #[error(
         "zone {zone} was not handed to its name servers, for {}: {}",
@@ -725,6 +735,11 @@ impl WorkflowError {
         }
     }
 
+    /// Whether it is of a job beside a rotation, which says nothing of that.
+    pub const fn is_of_a_job(&self) -> bool {
+        matches!(self, Self::JobWaits(_) | Self::JobOpen { .. })
+    }
+
     /// Whether it is why a zone was not handed to its servers as the branch that counts has it.
     pub const fn is_of_handing_on(&self) -> bool {
         matches!(
@@ -759,6 +774,7 @@ impl WorkflowError {
             | Self::NotAsJudged(_)
             | Self::NotProposed(_)
             | Self::JobWaits(_)
+            | Self::JobOpen { .. }
             | Self::DsWanted { .. } => true,
             _ => false,
         }

@@ -8,7 +8,7 @@ use super::before;
 use super::case::Case;
 use super::draft;
 use super::head::{self, Heads};
-use super::job::follow;
+use super::job::{self, follow};
 use super::key_files;
 use super::look::View;
 use super::made_here;
@@ -253,6 +253,7 @@ pub(super) fn may_begin(
             return Err(WorkflowError::StaleLive { association, id });
         }
     }
+    job::lets_begin(heads.workspace, &case.certificate.name)?;
     renews_the_same_key(heads, case.certificate, offered)?;
     // What cannot be published, or not be seen everywhere, is said before a key is made.
     let found = surroundings(heads, case.certificate, &[])?;

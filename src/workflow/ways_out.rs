@@ -30,6 +30,10 @@ impl WorkflowError {
             Self::PauseIsOver { .. } => vec!["name a later time, or none: it then lasts until `tlsa-rotate resume`".to_owned()],
             Self::NotPaused { name } => vec![format!("`tlsa-rotate status {name}` says what it waits for")],
             Self::NotProposed(refusal) => refusal.hints.clone(),
+            Self::JobOpen { kind, certificate } => vec![
+                format!("`tlsa-rotate status {certificate}` says what it waits for"),
+                format!("to take it back: tlsa-rotate {kind} {certificate} --undo"),
+            ],
             Self::JobWaits(waits) => waits.hints(),
             Self::InDoubt(doubt) => vec![doubt.way_out()],
             Self::UnderWay { id, .. } => vec![

@@ -43,6 +43,24 @@ pub(in crate::workflow) fn is_free(
         .into())
 }
 
+/// Refuses a rotation while records of its certificate are proposed by a job: what it finds would not be what comes.
+pub(in crate::workflow) fn lets_begin(
+    workspace: &Workspace,
+    certificate: &str,
+) -> Result<(), WorkflowError> {
+    match Job::read(workspace, certificate)? {
+        Some(open)
+            if open.way == Way::Proposed && matches!(open.kind, Kind::Adopt | Kind::Enable) =>
+        {
+            Err(WorkflowError::JobOpen {
+                kind: open.kind,
+                certificate: certificate.to_owned(),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Proposes the job, and goes one step on; or says what would change.
 pub(in crate::workflow) fn propose<'w>(
     run: &Run<'w>,

@@ -10,6 +10,7 @@ mod note;
 pub(super) mod propose;
 pub(super) mod sight;
 
+pub(super) use command::lets_begin;
 pub use command::undo;
 pub use note::Kind;
 pub(super) use note::{Job, Way};
