@@ -107,7 +107,12 @@ fn who_follows_the_runbook_gets_to_the_end() {
         "{install}"
     );
     assert_eq!(
-        follow(&world, hours(25), &install, &["install -m", "verify"]),
+        follow(
+            &world,
+            hours(25),
+            &install,
+            &["install -m", "cp -p", "verify"]
+        ),
         0
     );
     for host in [0, 1] {
@@ -180,14 +185,36 @@ fn after_an_abort_it_is_the_way_back() {
         .map(|step| step["title"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(titles, ["Return", "Withdraw"]);
+    let back = commands(&steps(&world, hours(hour))[0]);
+    let told = "on each host: mx1.example.com, mx2.example.com";
+    assert!(back.iter().any(|one| one.ends_with(told)), "{back:?}");
     let text = world.run(hours(hour), &["plan", "mail"]).ends(0).stdout;
     for said in [
         "PUT THE OLD KEY BACK",
-        "each host: mx1.example.com,",
         "REMOVE THE NEXT RECORD",
         "git merge --no-edit tlsa-rotate/mail.1",
     ] {
         assert!(text.contains(said), "no `{said}` in {text}");
     }
     assert!(!text.contains("INSTALL"), "{text}");
+}
+
+#[test]
+fn in_an_emergency_it_says_what_to_do_at_once() {
+    let (world, hour) = World::new(Publish::Branch).brought_to("Waiting");
+    world.run(
+        hours(hour),
+        &["emergency", "mail", "--priority", "security"],
+    );
+    assert_eq!(world.step(hours(hour)), "Replacing");
+    let text = world.run(hours(hour), &["plan", "mail"]).stdout;
+    for said in [
+        "1 REPLACE RECORD AND KEY AT ONCE",
+        "git merge --no-edit tlsa-rotate/mail.1",
+        "keys/tls/mail.1/ecdsa-p256.key.pem",
+        "2 WAIT FOR CACHES",
+    ] {
+        assert!(text.contains(said), "no `{said}` in {text}");
+    }
+    assert!(!text.contains(" done\n"), "{text}");
 }

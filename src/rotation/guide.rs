@@ -131,6 +131,32 @@ pub const WAY_BACK: [(Step, Chapter); 4] = [
     ),
 ];
 
+/// The steps of an emergency in which security goes first, each with the step of the machine that it begins with.
+pub const AT_ONCE: [(Step, Chapter); 2] = [
+    (
+        Step::Replacing,
+        Chapter {
+            number: 1,
+            title: "Replace",
+            heading: "replace record and key at once",
+            what: "the record of the next key takes the place of the old one, and every host gets that key now",
+            gate: "nothing: senders that hold the old record defer mail until it has run out",
+            undo: "`tlsa-rotate abort` publishes the old record again: whoever has the compromised key can use it",
+        },
+    ),
+    (
+        Step::Replaced,
+        Chapter {
+            number: 2,
+            title: "Wait",
+            heading: "wait for caches",
+            what: "caches that hold the old record run out, and senders deliver again",
+            gate: "every name server serves the new record alone, and every host presents its key",
+            undo: "`tlsa-rotate abort` publishes the old record again: whoever has the compromised key can use it",
+        },
+    ),
+];
+
 impl Step {
     /// The chapter that a rotation in this step is in, 1 to 7; `None` on the way back and after the end.
     pub fn chapter(self) -> Option<&'static Chapter> {

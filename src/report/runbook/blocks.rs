@@ -2,7 +2,7 @@
 
 use super::{By, Runbook};
 use crate::report::by_hand;
-use crate::rotation::guide::{CHAPTERS, Chapter, WAY_BACK};
+use crate::rotation::guide::{AT_ONCE, CHAPTERS, Chapter, WAY_BACK};
 use crate::rotation::step::Step;
 use crate::rotation::timing::Instant;
 use crate::rotation::wait::TimeGate;
@@ -39,14 +39,13 @@ pub(super) struct Block<'r> {
 impl Runbook<'_> {
     /// The steps of the way that the rotation is on: those of the way back from where it is, where it was given up.
     pub(super) fn blocks(&self) -> Vec<Block<'_>> {
-        let back = WAY_BACK
-            .iter()
-            .skip_while(|(step, _)| *step != self.state.step);
-        let mut back = back.peekable();
-        if back.peek().is_some() {
-            return back
-                .map(|(step, chapter)| self.back(*step, chapter))
-                .collect();
+        for way in [&WAY_BACK[..], &AT_ONCE[..]] {
+            let ahead = way.iter().skip_while(|(step, _)| *step != self.state.step);
+            let blocks = ahead.map(|(step, chapter)| self.aside(*step, chapter));
+            let blocks: Vec<Block<'_>> = blocks.collect();
+            if !blocks.is_empty() {
+                return blocks;
+            }
         }
         CHAPTERS
             .iter()
@@ -95,7 +94,8 @@ impl Runbook<'_> {
         self.block(chapter, standing, (who, commands, right_when))
     }
 
-    fn back(&self, step: Step, chapter: &'static Chapter) -> Block<'_> {
+    /// A step of the way back, or of an emergency.
+    fn aside(&self, step: Step, chapter: &'static Chapter) -> Block<'_> {
         let standing = if step == self.state.step {
             Standing::UnderWay(self.state.since)
         } else {
@@ -112,6 +112,12 @@ impl Runbook<'_> {
                 "it asks for the previous key on the hosts".to_owned(),
             ),
             Step::RollingBack => self.returning(),
+            Step::Replacing => self.at_once(),
+            Step::Replaced => (
+                By::Wait,
+                vec![format!("tlsa-rotate status {}", self.ways.certificate)],
+                "it says that the rotation is over".to_owned(),
+            ),
             _ => self.of_zones(
                 "withdraw",
                 "every name server answers with the old record alone",
@@ -208,9 +214,10 @@ impl Runbook<'_> {
             }
             Install::ByHand(files) => {
                 commands.push(format!(
-                    "# on each host, one after the other: {}",
+                    "# on each host, one after the other: {}; the paths are those of this machine",
                     self.host_names()
                 ));
+                commands.extend(files.iter().filter_map(kept));
                 commands.extend(files.iter().map(copy));
                 commands.push(
                     "# then make the mail server read them, such as: postfix reload".to_owned(),
@@ -224,6 +231,16 @@ impl Runbook<'_> {
         (who, commands, right_when.to_owned())
     }
 
+    /// Zones and hosts change together: nobody waits for the other.
+    fn at_once(&self) -> (By, Vec<String>, String) {
+        let right_when =
+            "every name server answers with the new record alone, and every host presents its key";
+        let (_, mut commands, _) = self.of_zones("replace", right_when);
+        let (who, install, _) = self.installing();
+        commands.extend(install);
+        (who, commands, right_when.to_owned())
+    }
+
     fn returning(&self) -> (By, Vec<String>, String) {
         let name = &self.ways.certificate;
         let mut commands = Vec::new();
@@ -232,7 +249,7 @@ impl Runbook<'_> {
             By::Program
         } else {
             commands.push(format!(
-                "# put the previous certificate and key back on each host: {}",
+                "# put the previous certificate and key back (the files .before) on each host: {}",
                 self.host_names()
             ));
             By::You
@@ -280,6 +297,12 @@ fn review(branch: &str, base: &str, remote: Option<&str>) -> Vec<String> {
             ),
         ],
     }
+}
+
+/// The way back needs what was there before.
+fn kept(file: &Copied) -> Option<String> {
+    let to = file.to.as_deref()?;
+    Some(format!("cp -p {to} {to}.before"))
 }
 
 fn copy(file: &Copied) -> String {
