@@ -229,6 +229,33 @@ fn a_remote_that_refuses_is_a_blocker_for_a_person() {
     world.is_tidy();
 }
 
+/// Whoever asks whether the next key may be installed hears what another runner recorded, before any run takes it over.
+#[test]
+fn what_another_runner_gave_up_is_not_installed() {
+    let far = Far::new(Publish::Current);
+    let a = &far.runner;
+    a.start(BEGIN).ends(0);
+    a.advance(BEGIN).ends(0);
+    a.load();
+    a.advance(hours(1)).ends(0);
+    a.advance(hours(27)).ends(3);
+    assert_eq!(a.step(hours(27)), "SwapOpen");
+    let swap = ["check", "--swap", "mail"];
+    let b = a.copy();
+    a.run(hours(27), &swap).ends(0);
+    b.run(hours(27), &["abort", "mail"]);
+    let held = a.run(hours(27), &swap).ends(3);
+    assert!(
+        held.stderr
+            .contains("another runner recorded more than is known here"),
+        "{held:#?}"
+    );
+    // Where nobody can be asked it is not known.
+    std::fs::rename(far.bare(), far.bare().with_extension("away")).unwrap();
+    let dark = b.run(hours(27), &swap).ends(3);
+    assert!(dark.stderr.contains("is not known"), "{dark:#?}");
+}
+
 #[test]
 fn a_journal_that_time_forbids_opens_nothing() {
     let far = Far::new(Publish::Branch);

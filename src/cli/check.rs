@@ -12,6 +12,7 @@ use crate::rotation::observation::Endpoint;
 use crate::rotation::step::{Event, Step};
 use crate::workflow::advance::{self, Mode, Tick};
 use crate::workflow::deploy::next_files;
+use crate::workflow::others_recorded;
 use crate::workspace::Workspace;
 use crate::workspace::config::CertificateConfig;
 use clap::{Args, ValueEnum};
@@ -112,6 +113,9 @@ pub(super) fn swap(
         Some(error) if error.is_of_a_job() => eprintln!("note: {error}"),
         Some(error) => return Err(error.into()),
         None => {}
+    }
+    if !global.rehearses_in(&workspace) {
+        waits.extend(others_recorded(&workspace, name, global.now()));
     }
     if tick.rests {
         waits.push(format!(

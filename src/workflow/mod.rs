@@ -114,3 +114,4 @@ pub mod zone_servers;
 
 pub use error::WorkflowError;
 pub use keeper_error::KeeperError;
+pub use shared::others_recorded;

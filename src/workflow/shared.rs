@@ -323,6 +323,32 @@ pub(super) fn is_shared(workspace: &Workspace) -> bool {
     zones.any(|zone| zone.remote.is_some())
 }
 
+/// What other runners recorded of a certificate and this one has not taken over, where they are asked now; that they cannot be is
+/// no answer either. None where nobody else is.
+pub fn others_recorded(workspace: &Workspace, certificate: &str, now: Instant) -> Option<String> {
+    let asked = Shared::of(workspace, now).and_then(|shared| match shared {
+        Some(shared) => shared
+            .fetch()
+            .map(|()| fetched(workspace, certificate, now)),
+        None => Ok(Ok(None)),
+    });
+    let theirs = match asked.and_then(|fetched| fetched) {
+        Ok(theirs) => theirs?,
+        Err(error) => {
+            return Some(format!(
+                "what the other runners recorded is not known: {error}"
+            ));
+        }
+    };
+    let path = workspace.journal(certificate);
+    let ours = Journal::<Event>::read(&path, certificate).ok();
+    let known = ours.map_or(0, |journal| journal.entries().len());
+    (theirs.entries().len() > known).then(|| {
+        "another runner recorded more than is known here: `tlsa-rotate advance` takes it over"
+            .to_owned()
+    })
+}
+
 /// The journal of a certificate as it was fetched last; for looking only, what is written was taken over before.
 pub(super) fn fetched(
     workspace: &Workspace,
