@@ -251,7 +251,7 @@ fn what_another_runner_gave_up_is_not_installed() {
         "{held:#?}"
     );
     // Where nobody can be asked it is not known.
-    std::fs::rename(far.bare(), far.bare().with_extension("away")).unwrap();
+    fs::rename(far.bare(), far.bare().with_extension("away")).unwrap();
     let dark = b.run(hours(27), &swap).ends(3);
     assert!(dark.stderr.contains("is not known"), "{dark:#?}");
 }

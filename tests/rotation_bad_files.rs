@@ -56,7 +56,7 @@ fn is_for_a_person(world: &World, spoil: &dyn Fn(&World), complaint: &str) {
 fn ends_at(
     code: i32,
     world: &World,
-    (spoil, arguments): (&dyn Fn(&World), &[&str]),
+    (spoil, arguments): (Spoil<'_>, &[&str]),
     complaint: &str,
 ) -> Run {
     let world = world.copy();

@@ -106,28 +106,7 @@ pub(super) fn swap(
     let Some(mut tick) = ticks.into_iter().next() else {
         return Err(Failure::wrong("nothing was looked at"));
     };
-    let mut waits = waits(&workspace, &tick, host);
-    match tick.failed.take() {
-        Some(error) if error.is_of_handing_on() => waits.push(error.to_string()),
-        // That a job waits for a review is no answer to this question.
-        Some(error) if error.is_of_a_job() => eprintln!("note: {error}"),
-        Some(error) => return Err(error.into()),
-        None => {}
-    }
-    if !global.rehearses_in(&workspace) {
-        waits.extend(others_recorded(&workspace, name, global.now()));
-    }
-    if tick.rests {
-        waits.push(format!(
-            "{name} is paused: nothing is deployed before `tlsa-rotate resume {name}`"
-        ));
-    }
-    if global.rehearses_in(&workspace) {
-        waits.push(
-            "--now asks for another time, and by that nothing is deployed: this is a rehearsal"
-                .to_owned(),
-        );
-    }
+    let mut waits = held_back(&workspace, &mut tick, (name, host), global)?;
     let is_open = is_open(&tick, host) && waits.is_empty();
     if waits.is_empty() && !is_open && step_of(&tick).is_some_and(lets_deploy) {
         waits.extend(host.and_then(|host| turn(&tick, host)));
@@ -202,6 +181,38 @@ pub(super) fn swap(
         );
     }
     Ok(format.exit(exit))
+}
+
+/// What keeps the next key from being installed, whatever the step.
+fn held_back(
+    workspace: &Workspace,
+    tick: &mut Tick,
+    (name, host): (&str, Option<&str>),
+    global: &Global,
+) -> Result<Vec<String>, Failure> {
+    let mut waits = waits(workspace, tick, host);
+    match tick.failed.take() {
+        Some(error) if error.is_of_handing_on() => waits.push(error.to_string()),
+        // That a job waits for a review is no answer to this question.
+        Some(error) if error.is_of_a_job() => eprintln!("note: {error}"),
+        Some(error) => return Err(error.into()),
+        None => {}
+    }
+    if !global.rehearses_in(workspace) {
+        waits.extend(others_recorded(workspace, name, global.now()));
+    }
+    if tick.rests {
+        waits.push(format!(
+            "{name} is paused: nothing is deployed before `tlsa-rotate resume {name}`"
+        ));
+    }
+    if global.rehearses_in(workspace) {
+        waits.push(
+            "--now asks for another time, and by that nothing is deployed: this is a rehearsal"
+                .to_owned(),
+        );
+    }
+    Ok(waits)
 }
 
 /// The steps in which hosts are given the next certificate; where security goes first, as soon as it is published.
