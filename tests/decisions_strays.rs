@@ -211,3 +211,21 @@ fn a_soak_that_comes_to_no_end_is_a_matter_for_a_person() {
     }
     assert_ne!(rotation.step, Step::Deployed);
 }
+
+/// A server that follows late when the names leave DANE binds their hosts to their keys for a TTL after its last answer.
+#[test]
+fn what_a_late_server_answered_with_after_dane_was_left_counts_until_caches_have_dropped_it() {
+    let left = Event::DaneLeft {
+        reason: "asked".into(),
+    };
+    let mut rotation = apply(Some(&at(Step::Waiting)), hours(60), &left).unwrap();
+    let late = hours(65);
+    // Caches of the time before are empty by now; this server fills them again.
+    assert_eq!(troubles(&run(&mut rotation, &seen(&[1, 2], 1, late))), []);
+    let gone = late + Span::minutes(5);
+    assert_eq!(troubles(&run(&mut rotation, &seen(&[], 1, gone))), []);
+    let other = run(&mut rotation, &seen(&[], 3, gone + Span::minutes(10)));
+    assert_eq!(troubles(&other), [Trouble::StaleInCaches]);
+    let over = run(&mut rotation, &seen(&[], 3, gone + Span::hours(1)));
+    assert_eq!(troubles(&over), []);
+}

@@ -211,6 +211,8 @@ fn plan(
                 source.located()
             ));
         }
+        // Who left DANE has changed it.
+        Trouble::StaleInCaches if rotation.dane_left.is_some() => {}
         Trouble::StaleInCaches => plan.push(format!(
             "find out who changed {name}, so that it does not happen again: the servers answer with other records now, but caches keep what they have"
         )),

@@ -45,11 +45,12 @@ pub(super) fn news(
     observation: &Observation,
     exposure: &Exposure,
 ) -> Vec<Event> {
-    // Where a person waived the promise, or there is none any more, that some senders refuse was told.
-    let is_waived = rotation.emergency == Some(Priority::Security);
-    if rotation.dane_left.is_some() || is_waived {
+    // Where a person waived the promise, that some senders refuse was told.
+    if rotation.emergency == Some(Priority::Security) && rotation.dane_left.is_none() {
         return Vec::new();
     }
+    // Whatever is answered with after the names left DANE binds their hosts for its TTL, however late a server is.
+    let has_left = rotation.dane_left.is_some();
     let mut hosts = None;
     let news = rotation.names().iter().filter_map(|name| {
         static NOTHING: Reach<BTreeSet<Association>> = Reach::new();
@@ -62,7 +63,8 @@ pub(super) fn news(
         let hosts = hosts.get_or_insert_with(|| step().hosts);
         let chains = hosts.get(name);
         let is_stray = |rrset: &BTreeSet<Association>| {
-            known.get(rrset).is_some_and(|stray| stray.until.is_none())
+            (has_left && !rrset.is_empty())
+                || known.get(rrset).is_some_and(|stray| stray.until.is_none())
                 || chains
                     .into_iter()
                     .flatten()
