@@ -317,7 +317,9 @@ pub(super) fn told(
             (true, None) => format!("its records at {name} are those of other hosts, too: the key that it has stays in them until no sender comes to it"),
             (true, Some(_)) => format!("its records at {name} are those of other hosts, too: nobody waits for it any more, but as long as it is seen with the previous key, that key stays in them"),
         };
-        let come = match listed_by(&mut known.heads, &endpoint.host) {
+        // An MX leads to one port alone (RFC 5321 §5.1).
+        let listed = listed_by(&mut known.heads, &endpoint.host);
+        let come = match listed.filter(|_| endpoint.port == 25) {
             Some((domain, ttl)) => format!("The MX of {domain} still lists it: senders come to it until that is taken out, and {} longer", ttl.span()),
             None => format!("Senders may come to it until {until}"),
         };
