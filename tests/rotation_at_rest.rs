@@ -129,6 +129,14 @@ fn what_a_server_answered_with_for_a_while_counts_until_caches_have_dropped_it()
     begun.load();
     begun.run(hours(3) + Span::seconds(60), &["start", "mail"]);
     begun.run(hours(3) + Span::seconds(60), &["status"]).ends(4);
+    // That the zone cannot be read for a while makes nobody forget it.
+    let text = world.read(ZONE_FILE);
+    world.write(ZONE_FILE, &format!("{text}no line of a zone\n"));
+    world.git("commit --quiet --all --message slip");
+    world.advance(hours(3) + Span::seconds(120));
+    assert!(kept.exists());
+    world.write(ZONE_FILE, &text);
+    world.git("commit --quiet --all --message whole");
     world.advance(hours(4) - Span::seconds(60)).ends(4);
     world.advance(hours(5) - Span::seconds(60)).ends(0);
     // A host that has another key for a while leaves nothing behind: its records were right all the time.

@@ -135,8 +135,10 @@ pub(super) fn alarms<'w>(known: &mut Known<'w>, case: &Case<'w>) -> Vec<Alarm> {
     let rotation = case.rotation.as_ref().map(|(_, state)| state);
     let now = known.now;
     let Some(mut outside) = at_rest(&mut known.heads, case.certificate, rotation, now) else {
-        // Whoever looks after the hosts now has taken them up; without records there is nobody to refuse.
-        known.strays.note(&case.certificate.name, &Strays::new());
+        // A rotation that looks after the hosts has taken them up. Else they wait for a zone that can be read again.
+        if case.rotation.is_some() {
+            known.strays.note(&case.certificate.name, &Strays::new());
+        }
         return Vec::new();
     };
     let Some(mut sight) = known.sight_of(&case.certificate.name, &outside) else {
